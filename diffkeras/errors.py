@@ -1,0 +1,33 @@
+"""The exceptions that diffkeras raises on purpose.
+
+Each message names the bad value and a way out. The command line prints it in one line and exits
+with status 1; from Python all of them can be caught as `DiffkerasError`.
+"""
+
+
+class DiffkerasError(Exception):
+    """Base of every error that diffkeras raises on purpose."""
+
+
+class ConfigurationError(DiffkerasError, ValueError):
+    """A configuration file, key or value that can't be used."""
+
+
+class PhysicsError(DiffkerasError, ValueError):
+    """A problem that is not well-posed, or input that is no physical problem."""
+
+
+class PackingError(PhysicsError):
+    """Sources that don't fit on the lattice without overlap."""
+
+
+class ConvergenceError(DiffkerasError, ArithmeticError):
+    """An iteration that stopped before it met its tolerance."""
+
+
+class DataError(DiffkerasError):
+    """A dataset that is missing, damaged, or of other physics than asked for."""
+
+
+class RunError(DiffkerasError):
+    """A run directory that is missing, foreign, incomplete or in use."""

@@ -1,0 +1,1 @@
+"""Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
