@@ -1,0 +1,35 @@
+"""Keras surrogates of a steady-state diffusion solver that know how wrong they are.
+
+The public names are loaded when they are first used: importing diffkeras loads neither TensorFlow
+nor Keras, and `diffkeras.solve` never does.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from diffkeras._version import __version__
+from diffkeras.errors import DiffkerasError
+
+_HOMES = {
+    "Medium": "diffkeras.physics",
+    "Solution": "diffkeras.physics",
+    "Sources": "diffkeras.physics",
+    "load_config": "diffkeras.config",
+    "sample_sources": "diffkeras.physics",
+    "solve": "diffkeras.physics",
+}
+_SUBPACKAGES = ("data", "nn", "physics", "workflows")
+
+__all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"diffkeras.{name}")
+    raise AttributeError(f"module 'diffkeras' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,70 @@
+"""The medium: diffusivity, decay, lattice step and boundaries, uniform over the lattice."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import get_args
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.boundaries import BOUNDARIES, BoundaryName
+
+BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A uniform medium, in which the steady state solves D∇²u − γu = 0 outside the sources.
+
+    Attributes:
+        diffusivity: D > 0 [length²/time]; a pair where it differs along rows' and columns' axes.
+        decay: γ ≥ 0 [1/time].
+        step: lattice step h > 0 [length].
+        boundary: absorbing, reflecting or periodic; a pair (axis 0, axis 1) where they differ.
+
+    Raises:
+        PhysicsError: a value out of its range or not finite, or an unknown boundary.
+    """
+
+    diffusivity: float | tuple[float, float] = 1.0
+    decay: float = 1 / 400
+    step: float = 1.0
+    boundary: BoundarySpec = "absorbing"
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("diffusivity", self.diffusivities[0]),
+            ("diffusivity", self.diffusivities[1]),
+            ("step", self.step),
+        ):
+            if not (math.isfinite(value) and value > 0):
+                raise PhysicsError(f"{name} must be positive and finite, not {value}")
+        if not (math.isfinite(self.decay) and self.decay >= 0):
+            raise PhysicsError(f"decay must be zero or positive and finite, not {self.decay}")
+        for name in self.boundaries:
+            if name not in BOUNDARIES:
+                raise PhysicsError(
+                    f"boundary {name!r} is unknown; choose one of {', '.join(get_args(BoundaryName))}"
+                )
+
+    @cached_property
+    def diffusivities(self) -> tuple[float, float]:
+        """Diffusivity along axis 0 and along axis 1."""
+        return _pair(self.diffusivity, "diffusivity")
+
+    @cached_property
+    def boundaries(self) -> tuple[BoundaryName, BoundaryName]:
+        """Boundary of axis 0 and of axis 1."""
+        return _pair(self.boundary, "boundary")
+
+    @property
+    def diffusion_length(self) -> float:
+        """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay."""
+        return math.sqrt(max(self.diffusivities) / self.decay) if self.decay else math.inf
+
+
+def _pair(value, name):  # type: ignore[no-untyped-def]
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {value}")
+        return tuple(value)
+    return (value, value)

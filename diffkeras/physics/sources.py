@@ -1,0 +1,246 @@
+"""Sources: discs of constant value, and their random placement without overlap."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from diffkeras.errors import PackingError, PhysicsError
+
+Radius = float | tuple[float, float]
+
+QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
+RESTARTS = 100  # placements from scratch before sources count as not fitting
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Discs on the lattice, each holding the field at a value.
+
+    A node (i, j) belongs to a disc when (i − row)² + (j − column)² ≤ radius² (arXiv 2302.03786).
+
+    Attributes:
+        rows, columns: (n,) int32, centres [lattice steps].
+        radii: (n,) float32 [lattice steps].
+        values: (n,) float32, the field inside and on the rim [concentration].
+    """
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    radii: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+    @classmethod
+    def from_lists(
+        cls,
+        rows: Sequence[float] | NDArray,
+        columns: Sequence[float] | NDArray,
+        radii: Sequence[float] | NDArray,
+        values: Sequence[float] | NDArray,
+    ) -> "Sources":
+        """Sources from any sequences of equal length.
+
+        Raises:
+            PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, or a
+                value or radius that is not finite.
+        """
+        arrays = [np.atleast_1d(np.asarray(a, dtype=np.float64)) for a in (rows, columns, radii)]
+        arrays.append(np.atleast_1d(np.asarray(values, dtype=np.float64)))
+        if len({a.shape for a in arrays}) != 1 or arrays[0].ndim != 1:
+            raise PhysicsError(
+                "rows, columns, radii and values must be lists of one length, not of shapes "
+                + ", ".join(str(a.shape) for a in arrays)
+            )
+        if not all(np.isfinite(a).all() for a in arrays):
+            raise PhysicsError("rows, columns, radii and values of sources must be finite")
+        if not all(np.array_equal(a, np.rint(a)) for a in arrays[:2]):
+            raise PhysicsError("centres of sources lie on nodes: rows and columns must be integers")
+        if (arrays[2] < 0).any():
+            raise PhysicsError(f"radii of sources must not be negative, not {arrays[2].min()}")
+        return cls(
+            arrays[0].astype(np.int32),
+            arrays[1].astype(np.int32),
+            arrays[2].astype(np.float32),
+            arrays[3].astype(np.float32),
+        )
+
+    @property
+    def count(self) -> int:
+        """Number n of discs."""
+        return self.rows.size
+
+    def image(self, lattice: tuple[int, int], dtype: DTypeLike = np.float32) -> NDArray:
+        """The source image, (rows, columns): each disc's value on its nodes, 0 elsewhere.
+
+        Parts of a disc outside the lattice are cut off. Where discs overlap, the later one wins.
+        """
+        image = np.zeros(lattice, dtype=dtype)
+        for index in range(self.count):
+            patch, inside = self._patch(index, lattice)
+            image[patch][inside] = self.values[index]
+        return image
+
+    def labels(self, lattice: tuple[int, int]) -> NDArray[np.int32]:
+        """(rows, columns): k + 1 on the nodes of disc k, 0 elsewhere."""
+        labels = np.zeros(lattice, dtype=np.int32)
+        for index in range(self.count):
+            patch, inside = self._patch(index, lattice)
+            labels[patch][inside] = index + 1
+        return labels
+
+    def _patch(
+        self, index: int, lattice: tuple[int, int]
+    ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+        row, column = int(self.rows[index]), int(self.columns[index])
+        radius = float(self.radii[index])
+        reach = math.floor(radius)
+        top, bottom = max(row - reach, 0), min(row + reach + 1, lattice[0])
+        left, right = max(column - reach, 0), min(column + reach + 1, lattice[1])
+        rows = np.arange(top, bottom)[:, None] - row
+        columns = np.arange(left, right) - column
+        inside = rows**2 + columns**2 <= radius**2
+        return (slice(top, max(bottom, top)), slice(left, max(right, left))), inside
+
+
+def sample_sources(
+    count: int,
+    lattice: tuple[int, int],
+    *,
+    radius: Radius = 5.0,
+    rng: np.random.Generator,
+) -> Sources:
+    """Random sources as in arXiv 2302.03786: inside the lattice, apart, one of them of value 1.
+
+    Centres are placed one after another, each uniformly over the nodes that keep its disc inside
+    the lattice and off the discs that are there (random sequential adsorption). Radii are uniform
+    over the range, larger discs are placed first. The other values are uniform on (0, 1].
+
+    Args:
+        count: number n ≥ 0 of discs.
+        lattice: (rows, columns).
+        radius: one radius [lattice steps], or a range (smallest, largest).
+        rng: the only source of randomness; the same state gives the same sources.
+
+    Raises:
+        PackingError: so many or so large discs don't fit; the message says how many do.
+        PhysicsError: a negative count, or a radius that is negative, not finite, or not a range.
+
+    Example:
+        >>> import numpy as np
+        >>> sources = sample_sources(3, (64, 64), rng=np.random.default_rng(0))
+        >>> sources.count, float(sources.values.max())
+        (3, 1.0)
+    """
+    smallest, largest = check_radius(radius)
+    if count < 0:
+        raise PhysicsError(f"the source count must not be negative, not {count}")
+    if count == 0:
+        return Sources.from_lists([], [], [], [])
+    radii = np.full(count, smallest, dtype=np.float32)
+    if largest > smallest:
+        radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
+    side = 2 * math.ceil(float(radii[0])) + 1
+    if side > min(lattice):
+        raise PackingError(
+            f"a disc of radius {radii[0]:g} needs {side}×{side} nodes and doesn't fit on "
+            f"{lattice[0]}×{lattice[1]}: 0 fit; choose a smaller radius or a larger lattice"
+        )
+    _refuse_hopeless(count, lattice, smallest)
+    most = 0
+    for _ in range(RESTARTS):
+        centres = _place(radii, lattice, rng)
+        if len(centres) == count:
+            break
+        most = max(most, len(centres))
+    else:
+        size = (
+            f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
+        )
+        raise PackingError(
+            f"{count} discs of {size} don't fit on {lattice[0]}×{lattice[1]} without overlap: at "
+            f"most {most} fit in {RESTARTS} random placements; choose fewer sources, a smaller "
+            "radius or a larger lattice"
+        )
+    rows, columns = np.array(centres, dtype=np.int32).T
+    values = (1.0 - rng.random(count)).astype(np.float32)
+    values[rng.integers(count)] = 1.0
+    return Sources(rows.copy(), columns.copy(), radii, values)
+
+
+def check_radius(radius: Radius) -> tuple[float, float]:
+    """The range (smallest, largest) that a radius stands for.
+
+    Raises:
+        PhysicsError: negative, not finite, or not a range.
+    """
+    pair = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
+    if len(pair) != 2 or not all(math.isfinite(r) for r in pair) or not 0 <= pair[0] <= pair[1]:
+        raise PhysicsError(
+            f"the radius must be a number ≥ 0 or a range (smallest, largest), not {radius}"
+        )
+    return float(pair[0]), float(pair[1])
+
+
+def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> None:
+    """Refuse at once what no packing of equal discs could hold.
+
+    Discs of radius R whose centres lie in a rectangle cover, in the densest packing of the plane,
+    2√3 R² each of the rectangle grown by R on every side (Groemer 1960 bounds the count from above).
+    """
+    if radius == 0:
+        limit = lattice[0] * lattice[1]
+    else:
+        height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
+        # Groemer: n ≤ 2A/(√3 d²) + P/(2d) + 1 for centres at distance ≥ d in a convex region of
+        # area A and perimeter P; here d = 2R
+        distance = 2 * radius
+        limit = math.floor(
+            2 * height * width / (math.sqrt(3) * distance**2)
+            + 2 * (height + width) / (2 * distance)
+            + 1
+        )
+    if count > limit:
+        raise PackingError(
+            f"{count} discs of radius {radius:g} don't fit on {lattice[0]}×{lattice[1]} without "
+            f"overlap: no arrangement holds more than {limit}; choose fewer sources, a smaller "
+            "radius or a larger lattice"
+        )
+
+
+def _place(
+    radii: NDArray[np.float32], lattice: tuple[int, int], rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Centres of as many discs as fit one after another."""
+    centres: list[tuple[int, int]] = []
+    placed = np.empty((radii.size, 2))
+    for index, radius in enumerate(radii):
+        margin = math.ceil(float(radius))
+        low, high = margin, (lattice[0] - margin, lattice[1] - margin)
+        clearance = (radii[:index].astype(np.float64) + float(radius)) ** 2
+        for _ in range(QUICK_TRIES):
+            centre = (int(rng.integers(low, high[0])), int(rng.integers(low, high[1])))
+            if (((placed[:index] - centre) ** 2).sum(axis=1) > clearance).all():
+                break
+        else:
+            permitted = _permitted(placed[:index], clearance, low, high)
+            if permitted.size == 0:
+                break
+            row, column = divmod(int(rng.choice(permitted)), high[1] - low)
+            centre = (row + low, column + low)
+        placed[index] = centre
+        centres.append(centre)
+    return centres
+
+
+def _permitted(
+    placed: NDArray[np.float64], clearance: NDArray[np.float64], low: int, high: tuple[int, int]
+) -> NDArray[np.intp]:
+    """Flat numbers, within the admissible rectangle, of the centres that keep clear of all discs."""
+    rows = np.arange(low, high[0])[:, None]
+    columns = np.arange(low, high[1])
+    free = np.ones((high[0] - low, high[1] - low), dtype=bool)
+    for centre, distance in zip(placed, clearance, strict=True):
+        free &= (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 > distance
+    return np.flatnonzero(free)
