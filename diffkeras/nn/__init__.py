@@ -1,0 +1,29 @@
+"""Models, layers, losses and metrics, on Keras alone: they run on every Keras backend."""
+
+from diffkeras.nn import losses, metrics
+from diffkeras.nn.encoder_decoder import check_lattice, encoder_decoder
+from diffkeras.nn.losses import AlternateWeights, get_loss
+from diffkeras.nn.metrics import default_metrics, region_metrics
+from diffkeras.nn.models import MODELS, get_model
+from diffkeras.nn.normalization import CrossReplicaBatchNormalization
+from diffkeras.nn.padding import CropTo, PadToMultiple, padded
+from diffkeras.nn.target import split_target, stack_target
+
+__all__ = [
+    "MODELS",
+    "AlternateWeights",
+    "CropTo",
+    "CrossReplicaBatchNormalization",
+    "PadToMultiple",
+    "check_lattice",
+    "default_metrics",
+    "encoder_decoder",
+    "get_loss",
+    "get_model",
+    "losses",
+    "metrics",
+    "padded",
+    "region_metrics",
+    "split_target",
+    "stack_target",
+]

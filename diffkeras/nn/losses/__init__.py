@@ -1,0 +1,43 @@
+"""Losses: an error per node, times a weight map."""
+
+from diffkeras.nn.losses.absolute import AbsoluteError
+from diffkeras.nn.losses.huber import HuberError
+from diffkeras.nn.losses.inverse_huber import InverseHuberError
+from diffkeras.nn.losses.power import PowerError
+from diffkeras.nn.losses.registry import ALIASES, ERRORS, get_loss
+from diffkeras.nn.losses.relative import RelativeError
+from diffkeras.nn.losses.squared import SquaredError
+from diffkeras.nn.losses.weighted_error import WeightedError
+from diffkeras.nn.losses.weights import (
+    WEIGHTS,
+    AlternateWeights,
+    AlternatingWeight,
+    ExponentialWeight,
+    StepWeight,
+    TanhWeight,
+    UniformWeight,
+    WeightMap,
+    get_weight,
+)
+
+__all__ = [
+    "ALIASES",
+    "ERRORS",
+    "WEIGHTS",
+    "AbsoluteError",
+    "AlternateWeights",
+    "AlternatingWeight",
+    "ExponentialWeight",
+    "HuberError",
+    "InverseHuberError",
+    "PowerError",
+    "RelativeError",
+    "SquaredError",
+    "StepWeight",
+    "TanhWeight",
+    "UniformWeight",
+    "WeightMap",
+    "WeightedError",
+    "get_loss",
+    "get_weight",
+]

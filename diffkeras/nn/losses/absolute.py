@@ -1,0 +1,33 @@
+"""Absolute error."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.losses.weighted_error import WeightedError
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class AbsoluteError(WeightedError):
+    """w(y) · |e|, e = ŷ − y. Its unweighted mean is the mean absolute error, MAE.
+
+    Args:
+        name: of the loss.
+        **options: weight and reduction, see `WeightedError`.
+
+    Example:
+
+    ```python
+    loss = AbsoluteError(weight=TanhWeight(amplitude=2000))
+    loss(stack_target(field, source_image), prediction)
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(self, *, name: str | None = "absolute_error", **options: Any) -> None:
+        super().__init__(name=name, **options)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """|e|."""
+        return keras.ops.abs(difference)

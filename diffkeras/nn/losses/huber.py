@@ -1,0 +1,46 @@
+"""Huber error: squared where small, absolute where large."""
+
+from typing import Any, ClassVar
+
+import keras
+
+from diffkeras.nn.arguments import positive
+from diffkeras.nn.losses.weighted_error import WeightedError
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class HuberError(WeightedError):
+    """w(y) · (e²/2 where |e| ≤ δ, δ·(|e| − δ/2) beyond), e = ŷ − y.
+
+    Args:
+        delta: δ, above 0, in units of the field on the network's scale.
+        name: of the loss.
+        **options: weight and reduction, see `WeightedError`.
+
+    Raises:
+        ValueError: `delta` is not above 0.
+
+    Example:
+
+    ```python
+    loss = HuberError(delta=0.1)
+    loss(stack_target(field, source_image), prediction)
+    ```
+
+    Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73; used in arXiv 2302.03786.
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ("delta",)
+
+    def __init__(self, delta: float, *, name: str | None = "huber_error", **options: Any) -> None:
+        super().__init__(name=name, **options)
+        self.delta = positive("delta", delta)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """e²/2 where |e| ≤ δ, δ·(|e| − δ/2) beyond."""
+        size = keras.ops.abs(difference)
+        return keras.ops.where(
+            size <= self.delta,
+            0.5 * keras.ops.square(difference),
+            self.delta * (size - 0.5 * self.delta),
+        )

@@ -1,0 +1,44 @@
+"""Relative error."""
+
+from typing import Any, ClassVar
+
+import keras
+
+from diffkeras.nn.arguments import positive
+from diffkeras.nn.losses.weighted_error import WeightedError
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RelativeError(WeightedError):
+    """w(y) · |e|/(|y| + ε), e = ŷ − y.
+
+    Args:
+        epsilon: ε, above 0, in units of the field on the network's scale: where the target is
+            well below it, the error is absolute, scaled by 1/ε.
+        name: of the loss.
+        **options: weight and reduction, see `WeightedError`.
+
+    Raises:
+        ValueError: `epsilon` is not above 0.
+
+    Example:
+
+    ```python
+    loss = RelativeError(epsilon=0.01)
+    loss(stack_target(field, source_image), prediction)
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ("epsilon",)
+
+    def __init__(
+        self, epsilon: float, *, name: str | None = "relative_error", **options: Any
+    ) -> None:
+        super().__init__(name=name, **options)
+        self.epsilon = positive("epsilon", epsilon)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """|e|/(|y| + ε)."""
+        return keras.ops.abs(difference) / (keras.ops.abs(target) + self.epsilon)

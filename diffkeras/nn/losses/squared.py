@@ -1,0 +1,33 @@
+"""Squared error."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.losses.weighted_error import WeightedError
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class SquaredError(WeightedError):
+    """w(y) · e², e = ŷ − y. Its unweighted mean is the mean squared error, MSE.
+
+    Args:
+        name: of the loss.
+        **options: weight and reduction, see `WeightedError`.
+
+    Example:
+
+    ```python
+    loss = SquaredError(weight=ExponentialWeight(scale=0.5))
+    loss(stack_target(field, source_image), prediction)
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(self, *, name: str | None = "squared_error", **options: Any) -> None:
+        super().__init__(name=name, **options)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """e²."""
+        return keras.ops.square(difference)

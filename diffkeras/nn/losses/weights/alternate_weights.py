@@ -1,0 +1,67 @@
+"""Callback that puts the maps of an alternating weight in force."""
+
+import keras
+
+from diffkeras.nn.losses.weights.alternating import AlternatingWeight
+
+
+class AlternateWeights(keras.callbacks.Callback):
+    """Set, before each batch or epoch, which map of an `AlternatingWeight` is in force.
+
+    The batch's number is counted from the optimizer's iterations at the start of the epoch, and
+    so goes on where a restored checkpoint stopped. With `steps_per_execution` above 1, all the
+    steps of one execution share a map.
+
+    Args:
+        weight: the alternating weight. By default the one of the compiled loss.
+
+    Raises:
+        ValueError: at the start of training, where no weight is given and the loss has none.
+        NotImplementedError: at the start of training under JAX with a compiled step, which
+            takes the selector for a constant. Pass `run_eagerly=True` to `compile` there.
+
+    Example:
+
+    ```python
+    model.fit(x, y, epochs=100, callbacks=[AlternateWeights()])
+    ```
+    """
+
+    def __init__(self, weight: AlternatingWeight | None = None) -> None:
+        super().__init__()
+        self.weight = weight
+        self._first_step = 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Find the alternating weight."""
+        if self.weight is None:
+            found = getattr(self.model.loss, "weight", None)
+            if not isinstance(found, AlternatingWeight):
+                raise ValueError(
+                    f"the compiled loss {self.model.loss!r} has no AlternatingWeight; "
+                    "pass the weight to AlternateWeights, or leave the callback out"
+                )
+            self.weight = found
+        if keras.backend.backend() == "jax" and not self.model.run_eagerly:
+            raise NotImplementedError(
+                "alternating weights don't reach a compiled JAX step; "
+                "compile the model with run_eagerly=True, or use another backend"
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Choose by the epoch, or note the step that it begins with."""
+        assert self.weight is not None
+        if self.weight.every == "epoch":
+            self.weight.select(self.weight.choice(epoch))
+        else:
+            # Read once an epoch: reading it each batch would wait for the device.
+            iterations = self.model.optimizer.iterations
+            self._first_step = int(
+                keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(iterations))
+            )
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Choose by the step."""
+        assert self.weight is not None
+        if self.weight.every == "batch":
+            self.weight.select(self.weight.choice(self._first_step + batch))

@@ -1,0 +1,64 @@
+"""Weight maps by the names that configurations use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from diffkeras.nn.losses.weights.alternating import AlternatingWeight
+from diffkeras.nn.losses.weights.exponential import ExponentialWeight
+from diffkeras.nn.losses.weights.step import StepWeight
+from diffkeras.nn.losses.weights.tanh import TanhWeight
+from diffkeras.nn.losses.weights.weight_map import UniformWeight, WeightMap
+from diffkeras.nn.registry import build
+
+WEIGHTS: dict[str, type[WeightMap]] = {
+    "uniform": UniformWeight,
+    "exponential": ExponentialWeight,
+    "tanh": TanhWeight,
+    "step": StepWeight,
+    "alternating": AlternatingWeight,
+}
+
+
+def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap | None:
+    """Weight map of a configuration.
+
+    Args:
+        config: a key of `WEIGHTS`; or a mapping with that key as "name" and the class's
+            parameters, where the maps of "alternating" may be configurations themselves; or what
+            `keras.saving.serialize_keras_object` made of a weight map; or a weight map; or None.
+
+    Returns:
+        The weight map; None for None, which stands for no weight.
+
+    Raises:
+        ValueError: unknown name or parameter, or a parameter that is missing or out of range.
+
+    Example:
+
+    ```python
+    get_weight("tanh")
+    get_weight({"name": "step", "amplitude": 100})
+    get_weight({"name": "alternating", "first": "uniform", "second": "tanh", "seed": 1})
+    ```
+    """
+    if config is None or isinstance(config, WeightMap):
+        return config
+    if isinstance(config, str):
+        config = {"name": config}
+    if not isinstance(config, Mapping):
+        raise ValueError(f"weight must be a weight map, its name or a mapping, got {config!r}")
+    if "class_name" in config:
+        weight = keras.saving.deserialize_keras_object(dict(config))
+        if not isinstance(weight, WeightMap):
+            raise ValueError(f"weight must be a weight map, got {weight!r}")
+        return weight
+    parameters = dict(config)
+    name = parameters.pop("name", None)
+    if name == "alternating":
+        for key in {"first", "second"} & set(parameters):
+            parameters[key] = get_weight(parameters[key])
+    weight = build("weight", WEIGHTS, name, parameters)
+    assert isinstance(weight, WeightMap)
+    return weight

@@ -1,0 +1,45 @@
+"""Weight of one value on the sources and another elsewhere."""
+
+from typing import Any, ClassVar
+
+import keras
+
+from diffkeras.nn.arguments import positive
+from diffkeras.nn.losses.weights.weight_map import WeightMap
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class StepWeight(WeightMap):
+    """w = a on the nodes of sources (x > 0), 1 elsewhere.
+
+    It is defined by the source image x, so `y_true` must be a target stack of two channels.
+
+    Args:
+        amplitude: a, above 0.
+
+    Raises:
+        ValueError: `amplitude` is not above 0.
+
+    Example:
+
+    ```python
+    AbsoluteError(weight=StepWeight(amplitude=100))
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ("amplitude",)
+
+    def __init__(self, amplitude: float) -> None:
+        self.amplitude = positive("amplitude", amplitude)
+
+    @property
+    def needs_source_image(self) -> bool:
+        """True."""
+        return True
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """The amplitude on the sources, 1 elsewhere."""
+        ones = keras.ops.ones_like(field)
+        return keras.ops.where(source_image > 0, self.amplitude * ones, ones)

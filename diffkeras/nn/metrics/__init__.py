@@ -1,0 +1,17 @@
+"""Streaming metrics on the linear scale."""
+
+from diffkeras.nn.metrics.linear_scale import LinearScaleMean, LinearScaleMetric
+from diffkeras.nn.metrics.maximum_error import MaximumError
+from diffkeras.nn.metrics.region_mae import RegionMeanAbsoluteError
+from diffkeras.nn.metrics.relative_l2 import RelativeL2Error
+from diffkeras.nn.metrics.sets import default_metrics, region_metrics
+
+__all__ = [
+    "LinearScaleMean",
+    "LinearScaleMetric",
+    "MaximumError",
+    "RegionMeanAbsoluteError",
+    "RelativeL2Error",
+    "default_metrics",
+    "region_metrics",
+]

@@ -1,0 +1,85 @@
+"""Base of the metrics: errors on the linear scale."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.target import per_node_weight, single_channel, split_target
+from diffkeras.transforms import get_transform
+
+
+class LinearScaleMetric(keras.metrics.Metric):
+    """Base of the metrics: invert the transform of target and prediction before anything else.
+
+    Errors, and the thresholds of regions, mean something on the linear scale only.
+
+    Args:
+        transform: name of the transform that target and prediction are on: a key of
+            `diffkeras.transforms.TRANSFORMS`.
+        name: of the metric.
+        dtype: of the computation and the accumulators. The default, float32, adds per-batch sums
+            with a relative error of at most 6e-8 a batch.
+
+    Raises:
+        ValueError: there is no such transform; when updated, wrong shapes.
+    """
+
+    def __init__(
+        self, transform: str = "linear", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.transform = get_transform(transform).name
+
+    def linear_scale(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+        """Target and prediction on the linear scale, and the source image or None.
+
+        Args:
+            y_true: target stack, (batch, height, width, 2), or (batch, height, width, 1).
+            y_pred: prediction, (batch, height, width, 1).
+
+        Returns:
+            Each (batch, height, width).
+        """
+        target, source_image = split_target(keras.ops.convert_to_tensor(y_true, dtype=self.dtype))
+        prediction = single_channel(keras.ops.convert_to_tensor(y_pred, dtype=self.dtype))
+        inverse = get_transform(self.transform).inverse
+        return inverse(target, keras.ops), inverse(prediction, keras.ops), source_image
+
+    def node_weights(self, sample_weight: Any, values: Any) -> Any:
+        """Sample weights per node, (batch, height, width); ones where there are none."""
+        if sample_weight is None:
+            return keras.ops.ones_like(values)
+        return per_node_weight(sample_weight, values)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "transform": self.transform}
+
+
+class LinearScaleMean(LinearScaleMetric):
+    """Base of the metrics that are a weighted mean: a sum and a count over all batches.
+
+    Means of batches of unequal size are thus never averaged. Before the first count the result
+    is NaN: 0 would read as a perfect prediction.
+
+    Args:
+        transform: name of the transform that target and prediction are on.
+        name: of the metric.
+        dtype: of the computation and the accumulators.
+    """
+
+    def __init__(
+        self, transform: str = "linear", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(transform=transform, name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", dtype=self.dtype, name="total")
+        self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
+
+    def accumulate(self, values: Any, weights: Any) -> None:
+        """Add weighted values to the sum and their weights to the count."""
+        self.total.assign_add(keras.ops.sum(values * weights))
+        self.count.assign_add(keras.ops.sum(weights))
+
+    def result(self) -> Any:
+        """Sum over count; NaN where the count is 0."""
+        return keras.ops.divide(self.total, self.count)

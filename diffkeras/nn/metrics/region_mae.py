@@ -1,0 +1,68 @@
+"""Mean absolute error over a region of the lattice."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.arguments import one_of
+from diffkeras.nn.metrics.linear_scale import LinearScaleMean
+from diffkeras.regions import REGIONS, region_mask
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RegionMeanAbsoluteError(LinearScaleMean):
+    """Σ |û − u| / number of nodes, over all nodes of a region in all examples, linear scale.
+
+    A region that no example had a node in has the result NaN, not 0: it has no error.
+
+    Args:
+        region: a key of `diffkeras.regions.REGIONS`. Target values bound the rings r1, r2, r3.
+        transform: name of the transform that target and prediction are on.
+        name: of the metric.
+        dtype: of the computation and the accumulators.
+
+    Update:
+        y_true: target stack, (batch, height, width, 2). One channel does for "lattice".
+        y_pred: prediction, (batch, height, width, 1).
+        sample_weight: (batch,), one an example, or (batch, height, width), one a node.
+
+    Raises:
+        ValueError: unknown region or transform; when updated, wrong shapes or no source image.
+
+    Example:
+
+    ```python
+    metric = RegionMeanAbsoluteError("r1", transform="sqrt", name="mae_r1")
+    metric.update_state(stack_target(field, source_image), prediction)
+    metric.result()
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(
+        self,
+        region: str = "lattice",
+        transform: str = "linear",
+        name: str | None = "region_mean_absolute_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(transform=transform, name=name, dtype=dtype)
+        self.region = one_of("region", region, REGIONS)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        target, prediction, source_image = self.linear_scale(y_true, y_pred)
+        if source_image is None and self.region != "lattice":
+            raise ValueError(
+                f"region {self.region!r} is defined by the source image, so y_true must hold it as "
+                "its second channel: make it with diffkeras.nn.stack_target"
+            )
+        errors = keras.ops.abs(prediction - target)
+        mask = region_mask(self.region, target, source_image)
+        weights = self.node_weights(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)
+        self.accumulate(errors, weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "region": self.region}

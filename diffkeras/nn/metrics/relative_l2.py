@@ -1,0 +1,54 @@
+"""Relative L2 error, averaged over examples."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.metrics.linear_scale import LinearScaleMean
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RelativeL2Error(LinearScaleMean):
+    """Mean over examples of ‖û − u‖₂ / ‖u‖₂, linear scale.
+
+    An example whose target is 0 everywhere has no relative error and is left out.
+
+    Args:
+        transform: name of the transform that target and prediction are on.
+        name: of the metric.
+        dtype: of the computation and the accumulators.
+
+    Update:
+        y_true: target stack, (batch, height, width, 2), or (batch, height, width, 1).
+        y_pred: prediction, (batch, height, width, 1).
+        sample_weight: (batch,), one an example. Of weights per node, an example gets the mean.
+
+    Raises:
+        ValueError: unknown transform; when updated, wrong shapes.
+
+    Example:
+
+    ```python
+    metric = RelativeL2Error(transform="sqrt")
+    metric.update_state(stack_target(field, source_image), prediction)
+    metric.result()
+    ```
+    """
+
+    def __init__(
+        self,
+        transform: str = "linear",
+        name: str | None = "relative_l2",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(transform=transform, name=name, dtype=dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        target, prediction, _ = self.linear_scale(y_true, y_pred)
+        error = keras.ops.sum(keras.ops.square(prediction - target), axis=(1, 2))
+        norm = keras.ops.sum(keras.ops.square(target), axis=(1, 2))
+        nonzero = keras.ops.cast(norm > 0, norm.dtype)
+        ratios = keras.ops.sqrt(error / (norm + (1.0 - nonzero)))
+        weights = keras.ops.mean(self.node_weights(sample_weight, target), axis=(1, 2))
+        self.accumulate(ratios, weights * nonzero)

@@ -1,0 +1,86 @@
+"""Padding and cropping, for lattices with sides that a network doesn't divide."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class PadToMultiple(layers.Layer):
+    """Append zero rows and columns until both sides are multiples of `factor`.
+
+    Shape: (batch, height, width, channels) → (batch, ⌈height/factor⌉·factor,
+    ⌈width/factor⌉·factor, channels).
+
+    Args:
+        factor: at least 1.
+        **options: those of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    PadToMultiple(32)(np.zeros((1, 100, 100, 1))).shape  # (1, 128, 128, 1)
+    ```
+    """
+
+    def __init__(self, factor: int, **options: Any) -> None:
+        super().__init__(**options)
+        if factor < 1:
+            raise ValueError(f"factor must be at least 1, got {factor}")
+        self.factor = factor
+
+    def call(self, inputs: Any) -> Any:
+        """The padded inputs."""
+        height, width = ops.shape(inputs)[1:3]
+        rows, columns = -height % self.factor, -width % self.factor
+        return ops.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Unknown sides stay unknown."""
+        batch, *sides, channels = input_shape
+        padded = [s if s is None else s + -s % self.factor for s in sides]
+        return (batch, *padded, channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration with the factor."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class CropTo(layers.Layer):
+    """Drop the rows and columns of the first input that the second one doesn't have.
+
+    Shape: [(batch, h, w, channels), (batch, height, width, any)] → (batch, height, width,
+    channels), where h ≥ height and w ≥ width.
+    """
+
+    def call(self, inputs: list[Any]) -> Any:
+        """The cropped first input."""
+        larger, like = inputs
+        height, width = ops.shape(like)[1:3]
+        return larger[:, :height, :width, :]
+
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
+        """Sides of the second input, channels of the first."""
+        larger, like = input_shape
+        return (larger[0], like[1], like[2], larger[3])
+
+
+def padded(model: keras.Model, factor: int) -> keras.Model:
+    """The model between padding and cropping, so that it runs on a lattice of any sides.
+
+    Args:
+        model: functional, (batch, height, width, 1) → the same shape, for sides that are
+            multiples of `factor`.
+        factor: at least 1.
+
+    Returns:
+        A functional model named as `model` with "_padded".
+    """
+    source_image = keras.Input((None, None, 1), name="source_image")
+    larger = PadToMultiple(factor, name="pad")(source_image)
+    field = CropTo(name="crop")([model(larger), source_image])
+    return keras.Model(source_image, field, name=f"{model.name}_padded")

@@ -1,0 +1,46 @@
+"""Forward pass, loss, metrics and a training step on the backend of KERAS_BACKEND, as JSON."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+
+from diffkeras import nn
+
+
+def main():
+    weight = {"name": "alternating", "first": "tanh", "second": {"name": "step", "amplitude": 5}}
+    loss = nn.get_loss({"error": "power", "alpha": 1.5, "weight": weight})
+    rng = np.random.default_rng(0)
+    image = rng.random((5, 16, 16, 1)).astype("float32")
+    image *= image > 0.5
+    target = np.concatenate([np.sqrt(image), image], axis=-1)
+    prediction = np.sqrt(image) + 0.1 * rng.standard_normal(image.shape).astype("float32")
+    values = {
+        "loss": float(loss(target, prediction, np.array([1.0, 2.0, 0.5, 0.0, 1.0], "float32")))
+    }
+    for metric in nn.default_metrics("sqrt"):
+        metric.update_state(target, prediction)
+        values[metric.name] = float(metric.result())
+    constant = keras.initializers.Constant(0.1)
+    model = nn.encoder_decoder(width=2, depth=1, kernel_initializer=constant)
+    model.compile(keras.optimizers.SGD(1e-4), loss, metrics=nn.default_metrics("sqrt"))
+    # Batches of 3 and 2: PyTorch has no gradient for Keras' convolution of one small example.
+    history = model.fit(image, target, batch_size=3, shuffle=False, verbose=0).history
+    values |= {f"trained {key}": value[-1] for key, value in history.items()}
+    values["predicted"] = float(np.abs(model.predict(image, verbose=0)).mean())
+    without_tensorflow = "tensorflow" not in sys.modules
+    print(
+        json.dumps(
+            {
+                "backend": keras.backend.backend(),
+                "values": values,
+                "without_tensorflow": without_tensorflow,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def _run(name: str, **environment: str) -> Any:
+    """Standard output of a script of this folder, as JSON, from a fresh interpreter."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, str(HERE / name)],
+        env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Callable[..., Any]:
+    """`run_script(name, **environment)`: the JSON that a script of this folder prints."""
+    return _run
+
+
+@pytest.fixture(scope="session")
+def distributed_steps() -> dict[str, Any]:
+    """Steps on one and on two replicas: TensorFlow fixes its devices once for a process."""
+    return _run("distribution_script.py", KERAS_BACKEND="tensorflow")

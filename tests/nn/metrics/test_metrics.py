@@ -1,0 +1,124 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn import default_metrics, region_metrics
+from diffkeras.nn.metrics import MaximumError, RegionMeanAbsoluteError, RelativeL2Error
+from diffkeras.transforms import TRANSFORMS
+
+# Three examples on a 2×2 lattice, hand-made so that each region has its nodes.
+FIELD = np.array(
+    [[1.0, 0.5, 0.15, 0.07], [0.8, 0.2, 0.1, 0.05], [0.4, 0.6, 0.12, 0.01]], "float32"
+).reshape(3, 2, 2, 1)
+SOURCE_IMAGE = np.array([[1.0, 0, 0, 0], [0.8, 0, 0, 0], [0.4, 0.6, 0, 0]], "float32").reshape(
+    3, 2, 2, 1
+)
+ERRORS = np.array(
+    [[0.1, 0.2, -0.3, 0.4], [-0.5, 0.6, 0.7, 0.8], [0.9, -1.0, 1.1, 1.2]], "float32"
+).reshape(3, 2, 2, 1)
+TARGET = np.concatenate([FIELD, SOURCE_IMAGE], axis=-1)
+PREDICTION = FIELD + ERRORS
+
+REGION_MAE = {
+    "mae": 7.8 / 12,
+    "mae_sources": (0.1 + 0.5 + 0.9 + 1.0) / 4,
+    "mae_field": (0.2 + 0.3 + 0.4 + 0.6 + 0.7 + 0.8 + 1.1 + 1.2) / 8,
+    "mae_r1": (0.2 + 0.6) / 2,
+    "mae_r2": (0.3 + 0.7 + 1.1) / 3,
+    "mae_r3": (0.4 + 0.8) / 2,
+}
+
+
+def update(metrics, slices, sample_weight=None):
+    for part in slices:
+        for metric in metrics:
+            weight = None if sample_weight is None else sample_weight[part]
+            metric.update_state(TARGET[part], PREDICTION[part], weight)
+    return {metric.name: float(metric.result()) for metric in metrics}
+
+
+@pytest.mark.parametrize(
+    "slices", [[slice(0, 3)], [slice(0, 2), slice(2, 3)]], ids=["at once", "unequal batches"]
+)
+def test_hand_computed_over_unequal_batches(slices):
+    relative = np.sqrt((ERRORS**2).sum((1, 2, 3)) / (FIELD**2).sum((1, 2, 3))).mean()
+    expected = {**REGION_MAE, "relative_l2": relative, "max_error": 1.2}
+    result = update(default_metrics(), slices)
+    assert result == pytest.approx(expected, rel=1e-5)
+
+
+def test_names():
+    assert [metric.name for metric in region_metrics()] == list(REGION_MAE)
+
+
+def test_sample_weights():
+    weight = np.array([2.0, 1.0, 0.0], "float32")
+    result = update(default_metrics(), [slice(0, 2), slice(2, 3)], weight)
+    assert result["mae"] == pytest.approx((2 * 1.0 + 2.6) / 12, rel=1e-5)
+    assert result["mae_sources"] == pytest.approx((2 * 0.1 + 0.5) / 3, rel=1e-5)
+    assert result["mae_r1"] == pytest.approx((2 * 0.2 + 0.6) / 3, rel=1e-5)
+    ratios = np.sqrt((ERRORS**2).sum((1, 2, 3)) / (FIELD**2).sum((1, 2, 3)))
+    assert result["relative_l2"] == pytest.approx((2 * ratios[0] + ratios[1]) / 3, rel=1e-5)
+    assert result["max_error"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_transform_is_inverted_before_the_thresholds(transform):
+    forward = TRANSFORMS[transform].forward
+    # Off the borders of the regions, which rounding may cross.
+    field = FIELD * np.float32(1.01)
+    target = np.concatenate([forward(field), SOURCE_IMAGE], axis=-1)
+    metrics = region_metrics(transform)
+    for metric in metrics:
+        metric.update_state(target, forward(field + np.abs(ERRORS)))
+    result = {metric.name: float(metric.result()) for metric in metrics}
+    assert result == pytest.approx(REGION_MAE, rel=1e-4)
+
+
+def test_reset():
+    metrics = default_metrics()
+    update(metrics, [slice(0, 3)])
+    for metric in metrics:
+        metric.reset_state()
+    first = update(metrics, [slice(0, 1)])
+    assert first["mae"] == pytest.approx(0.25)
+    assert first["max_error"] == pytest.approx(0.4)
+
+
+def test_region_that_no_example_has_is_nan():
+    metric = RegionMeanAbsoluteError("r1")
+    assert np.isnan(float(metric.result()))
+    metric.update_state(0.0 * TARGET, PREDICTION)
+    assert np.isnan(float(metric.result()))
+
+
+def test_zero_target_is_left_out_of_the_relative_error():
+    metric = RelativeL2Error()
+    target = TARGET * np.array([1.0, 0.0, 1.0], "float32").reshape(3, 1, 1, 1)
+    metric.update_state(target, PREDICTION)
+    ratios = np.sqrt((ERRORS**2).sum((1, 2, 3)) / (FIELD**2).sum((1, 2, 3)))
+    assert float(metric.result()) == pytest.approx((ratios[0] + ratios[2]) / 2, rel=1e-5)
+
+
+def test_one_channel_does_for_the_lattice():
+    for metric, expected in (
+        (RegionMeanAbsoluteError("lattice"), 7.8 / 12),
+        (MaximumError(), 1.2),
+    ):
+        metric.update_state(FIELD, PREDICTION)
+        assert float(metric.result()) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"'sources' is defined by .*stack_target"):
+        RegionMeanAbsoluteError("sources").update_state(FIELD, PREDICTION)
+
+
+def test_half_precision_prediction():
+    metric = MaximumError()
+    metric.update_state(TARGET, keras.ops.cast(PREDICTION, "bfloat16"))
+    assert float(metric.result()) == pytest.approx(1.2, rel=1e-2)
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match=r"region must be one of lattice, sources.*got 'rim'"):
+        RegionMeanAbsoluteError("rim")
+    with pytest.raises(ValueError, match="no transform is named 'cube'"):
+        default_metrics("cube")

@@ -1,0 +1,125 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn import CrossReplicaBatchNormalization, check_lattice, encoder_decoder, get_model
+
+
+@pytest.fixture(scope="module")
+def small():
+    return encoder_decoder(width=4, depth=2)
+
+
+def test_parameter_count_of_the_paper():
+    model = encoder_decoder(width=64, depth=5, kernel_initializer="zeros")
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == 50_307_969
+
+
+def test_layer_names(small):
+    names = [layer.name for layer in small.layers]
+    assert names == [
+        "source_image",
+        "encoder_conv_0",
+        "encoder_norm_0",
+        "encoder_activation_0",
+        "encoder_pool_0",
+        "encoder_conv_1",
+        "encoder_activation_1",
+        "encoder_pool_1",
+        "encoder_conv_2",
+        "encoder_activation_2",
+        "decoder_conv_0",
+        "decoder_activation_0",
+        "decoder_conv_1",
+        "decoder_activation_1",
+        "decoder_upsample_1",
+        "decoder_conv_2",
+        "decoder_activation_2",
+        "decoder_upsample_2",
+        "field_conv",
+        "field",
+    ]
+    assert small.name == "encoder_decoder"
+
+
+def test_channels():
+    model = encoder_decoder(width=2, depth=5)
+    filters = [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert filters == [2, 4, 8, 16, 32, 64, 32, 16, 8, 4, 2, 1, 1]
+
+
+@pytest.mark.parametrize("lattice", [(32, 64), (16, 16), (4, 8)])
+def test_output_has_the_lattice_of_the_input(small, lattice):
+    field = small(np.ones((2, *lattice, 1), "float32"))
+    assert tuple(field.shape) == (2, *lattice, 1)
+
+
+def test_without_batch_norm():
+    model = encoder_decoder(width=4, depth=1, batch_norm=False)
+    assert not any(isinstance(layer, CrossReplicaBatchNormalization) for layer in model.layers)
+
+
+def test_mixed_precision_field_is_float32():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = encoder_decoder(width=2, depth=1)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("field_conv").compute_dtype == "bfloat16"
+    field = model(np.ones((1, 4, 4, 1), "float32"))
+    assert keras.backend.standardize_dtype(field.dtype) == "float32"
+
+
+def test_batch_norm_is_synchronized_where_keras_can(small):
+    layer = small.get_layer("encoder_norm_0")
+    assert layer.synchronized == (keras.backend.backend() == "tensorflow")
+    assert "synchronized" not in layer.get_config()
+
+
+def test_a_step_lowers_the_loss():
+    keras.utils.set_random_seed(0)
+    model = encoder_decoder(width=4, depth=1)
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    image = np.random.default_rng(0).random((4, 16, 16, 1)).astype("float32")
+    losses = model.fit(image, image, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "width must be an integer of at least 2, got 0"),
+        ({"width": 3}, "width must be even, got 3"),
+        ({"width": 4.0}, "width must be an integer of at least 2, got 4.0"),
+        ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
+        ({"depth": True}, "depth must be an integer of at least 1, got True"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        encoder_decoder(**options)
+
+
+def test_check_lattice():
+    check_lattice((512, 96), 5)
+    with pytest.raises(
+        ValueError, match=r"width of the lattice is 100, .* 2\*\*5 = 32; .*96 and 128"
+    ):
+        check_lattice((512, 100), 5)
+    with pytest.raises(ValueError, match=r"height of the lattice is 16, .*nearest that works: 32"):
+        check_lattice((16, 32), 5)
+    with pytest.raises(ValueError, match="height of the lattice must be an integer"):
+        check_lattice((-32, 32), 5)
+
+
+def test_get_model():
+    model = get_model({"architecture": "encoder_decoder", "width": 2, "depth": 1, "name": "tiny"})
+    assert model.name == "tiny"
+    assert model.get_layer("encoder_conv_1").filters == 4
+    with pytest.raises(ValueError, match="no architecture is named 'u_net'; choose one of enc"):
+        get_model("u_net")
+    with pytest.raises(ValueError, match="has no parameter 'levels'; it takes width, depth"):
+        get_model({"architecture": "encoder_decoder", "levels": 3})
+    with pytest.raises(ValueError, match=r"a model must be .* got 3"):
+        get_model(3)
