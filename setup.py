@@ -1,21 +1,9 @@
 """Metadata lives in pyproject.toml; only the mapping of the configuration folder needs code."""
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 setup(
-    packages=[
-        "diffkeras",
-        "diffkeras.cli",
-        "diffkeras.configs",
-        "diffkeras.data",
-        "diffkeras.nn",
-        "diffkeras.nn.losses",
-        "diffkeras.nn.metrics",
-        "diffkeras.physics",
-        "diffkeras.workflows",
-        "tfds_builders",
-        "tfds_builders.diffusion_fields",
-    ],
+    packages=find_packages(include=["diffkeras*", "tfds_builders*"]) + ["diffkeras.configs"],
     # configs/ stands at the top level, where people look for it, and is installed inside the
     # package, so that `--config quickstart` also works away from the checkout.
     package_dir={"diffkeras.configs": "configs"},

@@ -1,0 +1,150 @@
+"""Options that every command shares, and the configuration they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from diffkeras.config import Config
+
+Command = Callable[..., Any]
+
+# flag → the keys of the configuration that it sets
+OVERRIDES: dict[str, tuple[str, ...]] = {
+    "sources": ("data.sources",),
+    "train_examples": ("data.train_examples",),
+    "validation_examples": ("data.validation_examples",),
+    "test_examples": ("data.test_examples",),
+    "epochs": ("training.epochs",),
+    "seed": ("data.seed", "training.seed"),
+}
+
+
+def config_option(default: str | None, help: str) -> Callable[[Command], Command]:
+    """`--config`."""
+    return click.option(
+        "--config", "config_file", metavar="FILE", default=default, show_default=True, help=help
+    )
+
+
+def override_options(command: Command) -> Command:
+    """The flags that win over the configuration file."""
+    options = [
+        click.option("--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'),
+        click.option(
+            "--train-examples", metavar="N", type=int, help="Training examples per source count."
+        ),
+        click.option(
+            "--validation-examples",
+            metavar="N",
+            type=int,
+            help="Validation examples per source count.",
+        ),
+        click.option(
+            "--test-examples", metavar="N", type=int, help="Test examples per source count."
+        ),
+        click.option("--epochs", metavar="N", type=int, help="Passes over the training examples."),
+        click.option(
+            "--seed",
+            metavar="N",
+            type=int,
+            help="Seed of the datasets and of training; for one alone --set data.seed=N or "
+            "training.seed=N.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Any other value, e.g. --set training.learning_rate=3e-4. Repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+data_dir_option = click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Where the datasets lie.",
+)
+
+run_dir_option = click.option(
+    "--run-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the run.  [default: saved_models/NAME]",
+)
+
+workers_option = click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes (generate) or threads (reading data) to use.  [default: all cores]",
+)
+
+
+def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """Dotted keys and values of the flags and `--set`s that were given; flags come last and win.
+
+    Raises:
+        click.BadParameter: a `--set` that isn't KEY=VALUE.
+    """
+    import yaml
+
+    overrides: dict[str, Any] = {}
+    for setting in flags.get("settings", ()):
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise click.BadParameter(
+                f"the value in {setting!r} is no valid YAML", param_hint="--set"
+            ) from None
+        overrides[key.strip()] = _number(value)
+    for flag, keys in OVERRIDES.items():
+        if flags.get(flag) is not None:
+            overrides |= dict.fromkeys(keys, flags[flag])
+    return overrides
+
+
+def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
+    """The configuration of a file and the flags that win over it."""
+    from diffkeras.config import load_config
+
+    return load_config(config_file, collect_overrides(flags))
+
+
+def default_run_dir(config: "Config") -> Path:
+    """Where a run goes if nothing else is said."""
+    return Path("saved_models") / config.name
+
+
+def start_tensorflow() -> None:
+    """Load TensorFlow, which takes seconds and which help must not pay for."""
+    from diffkeras.workflows.backend import load_tensorflow
+
+    load_tensorflow()
+
+
+def say(line: str) -> None:
+    """Tell the user, on standard error: standard output holds results alone."""
+    click.echo(line, err=True)
+
+
+def _number(value: Any) -> Any:
+    # YAML 1.1 takes 1e-3 for text, since its numbers need a dot
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,381 @@
+"""The validated configuration: five sections, unknown keys refused, every value checked.
+
+A configuration comes from a YAML file; explicit command-line flags and `--set section.key=value`
+win over it. It says what is computed and with what; where data and runs lie on the disk is for the
+command line (`--data-dir`, `--run-dir`) alone, so that a configuration means the same anywhere.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics import Medium, check_radius
+from diffkeras.physics.boundaries import BoundaryName
+from diffkeras.transforms import TRANSFORMS, Transform, get_transform
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def parse_counts(text: Any) -> Any:
+    """Source counts from "1-20", "1,5,20", "1-3,7", a number, or a list of those.
+
+    Returns:
+        An ascending tuple without repeats; anything else comes back as it is, to be refused.
+    """
+    if isinstance(text, bool):
+        return text
+    if isinstance(text, int):
+        return (text,)
+    if isinstance(text, str):
+        counts: set[int] = set()
+        for part in text.split(","):
+            first, dash, last = part.strip().partition("-")
+            if not first.strip().isdigit() or (dash and not last.strip().isdigit()):
+                raise ValueError(
+                    f'{text!r} is no list of source counts; write e.g. "1-20" or "1,5"'
+                )
+            counts.update(range(int(first), int(last if dash else first) + 1))
+        if not counts:
+            raise ValueError(f'{text!r} names no source count; write e.g. "1-20" or "1,5"')
+        return tuple(sorted(counts))
+    if isinstance(text, list | tuple) and any(isinstance(part, str) for part in text):
+        return parse_counts(",".join(str(part) for part in text))
+    if isinstance(text, list | tuple) and all(type(part) is int for part in text):
+        return tuple(sorted(set(text)))
+    return text
+
+
+def format_counts(counts: Iterable[int]) -> str:
+    """The shortest text that `parse_counts` reads back, e.g. "1-20" or "1,5-7"."""
+    ranges: list[list[int]] = []
+    for count in sorted(set(counts)):
+        if ranges and count == ranges[-1][1] + 1:
+            ranges[-1][1] = count
+        else:
+            ranges.append([count, count])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)
+
+
+def _square(value: Any) -> Any:
+    return (value, value) if type(value) is int else value
+
+
+Lattice = Annotated[
+    tuple[PositiveInt, PositiveInt],
+    BeforeValidator(_square),
+    PlainSerializer(lambda v: v[0] if v[0] == v[1] else list(v)),
+]
+SourceCounts = Annotated[
+    tuple[PositiveInt, ...],
+    BeforeValidator(parse_counts),
+    PlainSerializer(format_counts, return_type=str),
+]
+
+
+class Section(BaseModel):
+    """Base of the sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class PhysicsConfig(Section):
+    """The problem that is solved: D∇²u − γu = 0 outside the sources."""
+
+    lattice: Lattice = Field((512, 512), description="Nodes a side, or [rows, columns].")
+    step: Positive = Field(1.0, description="Lattice step h [length].")
+    diffusivity: Positive = Field(1.0, description="D [length²/time].")
+    decay: float = Field(1 / 400, ge=0, allow_inf_nan=False, description="γ [1/time].")
+    boundary: BoundaryName = Field("absorbing", description="What surrounds the lattice.")
+
+    @property
+    def medium(self) -> Medium:
+        """The medium as the solver takes it."""
+        return Medium(self.diffusivity, self.decay, self.step, self.boundary)
+
+
+class DataConfig(Section):
+    """The datasets: one per source count, each with three splits; and how they are read."""
+
+    sources: SourceCounts = Field(
+        tuple(range(1, 21)), description='Source counts, e.g. "1-20", "1,5,20" or a list.'
+    )
+    radius: float | tuple[float, float] = Field(
+        5.0, description="Radius of the discs [lattice steps], or a range [smallest, largest]."
+    )
+    train_examples: PositiveInt = Field(16_000, description="Training examples per source count.")
+    validation_examples: PositiveInt = Field(
+        800, description="Validation examples per source count; they choose the best model."
+    )
+    test_examples: PositiveInt = Field(4_000, description="Test examples per source count.")
+    seed: int = Field(0, ge=0, description="Seed of the datasets.")
+    train_fraction: float = Field(
+        1.0, gt=0, le=1, description="Share of the training examples used, alike per source count."
+    )
+    cache: bool = Field(False, description="Keep the examples in memory after the first epoch.")
+    shuffle_buffer: PositiveInt = Field(
+        1_024, description="Examples from which the next one is drawn at random."
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _some_sources(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("name at least one source count")
+        return value
+
+    @field_validator("radius")
+    @classmethod
+    def _radius_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
+        check_radius(value)
+        return value
+
+    def examples(self, split: Split) -> int:
+        """Examples per source count of a split."""
+        return int(getattr(self, f"{split}_examples"))
+
+    @property
+    def train_examples_used(self) -> int:
+        """Training examples per source count after `train_fraction`, at least one."""
+        return max(1, round(self.train_examples * self.train_fraction))
+
+
+class ModelConfig(Section):
+    """The network, and the scale on which it sees source images and fields."""
+
+    architecture: Literal["encoder_decoder"] = Field("encoder_decoder", description="Kind.")
+    width: int = Field(64, ge=2, multiple_of=2, description="Channels of the first convolution.")
+    depth: int = Field(5, ge=1, le=10, description="Number of poolings and of upsamplings.")
+    pad: bool = Field(
+        False,
+        description="Pad sides that 2**depth doesn't divide with zeros, and crop the prediction.",
+    )
+    transform: str = Field("linear", description=f"One of {', '.join(TRANSFORMS)}.")
+
+    @field_validator("transform")
+    @classmethod
+    def _known_transform(cls, value: str) -> str:
+        return get_transform(value).name
+
+    def get_transform(self) -> Transform:
+        """The transform of source images and fields."""
+        return get_transform(self.transform)
+
+
+class TrainingConfig(Section):
+    """How the network is fitted."""
+
+    loss: str | dict[str, Any] = Field(
+        "absolute",
+        description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
+    )
+    learning_rate: Positive = Field(1e-4, description="Adam's learning rate.")
+    batch_size: PositiveInt = Field(32, description="Global batch, over all replicas.")
+    epochs: PositiveInt = Field(100, description="Passes over the training examples.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and the minibatch order.")
+
+
+class EvaluationConfig(Section):
+    """How a trained surrogate is judged."""
+
+    batch_size: PositiveInt = Field(32, description="Examples predicted at once.")
+    cases: PositiveInt = Field(3, description="Worst and median cases shown in the report.")
+
+
+class Config(Section):
+    """A whole configuration.
+
+    Raises:
+        ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
+    """
+
+    name: str = Field(
+        "diffkeras",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Names the run directory.",
+    )
+    physics: PhysicsConfig = PhysicsConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _network_fits_lattice(self) -> Self:
+        factor = 2**self.model.depth
+        for side in self.physics.lattice:
+            if side % factor and not self.model.pad:
+                below, above = side // factor * factor, math.ceil(side / factor) * factor
+                nearest = " or ".join(str(s) for s in (below, above) if s)
+                raise ValueError(
+                    f"physics.lattice: a network of depth {self.model.depth} halves the lattice "
+                    f"{self.model.depth} times, so each side must be a multiple of {factor}, not "
+                    f"{side}: choose {nearest}, a smaller model.depth, or model.pad: true"
+                )
+        return self
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML that `load_config` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "Config":
+        """A copy with values replaced, given by dotted keys such as "training.learning_rate".
+
+        Raises:
+            ConfigurationError: an unknown key, or a value that can't be used.
+        """
+        raw = self.model_dump(mode="json")
+        for key, value in overrides.items():
+            set_key(raw, key, value)
+        return parse_config(raw)
+
+
+def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set `raw["a"]["b"]` for the dotted key "a.b"; deeper keys merge into mappings.
+
+    Raises:
+        ConfigurationError: the key leads through something that is no mapping.
+    """
+    *path, last = dotted.split(".")
+    node = raw
+    for part in path:
+        child = node.setdefault(part, {})
+        if isinstance(child, str) and path == ["training", "loss"]:
+            child = node[part] = {"error": child}  # `loss: absolute` is short for this
+        if not isinstance(child, dict):
+            raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
+        node = child
+    node[last] = value
+
+
+def parse_config(raw: Any, origin: str = "") -> Config:
+    """A configuration from plain data.
+
+    Args:
+        raw: what YAML gives.
+        origin: the file's name, for messages.
+
+    Raises:
+        ConfigurationError: unknown keys, wrong types or impossible values, each by its key.
+    """
+    if raw is None:
+        raw = {}
+    prefix = f"{origin}: " if origin else ""
+    if not isinstance(raw, Mapping):
+        raise ConfigurationError(f"{prefix}a configuration is a mapping, not {type(raw).__name__}")
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(prefix + explain(error, Config)) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Pydantic's findings in one line, each with its key, its value and what would do."""
+    findings: dict[str, str] = {}
+    for finding in error.errors(include_url=False):
+        parts = [str(part) for part in finding["loc"]]
+        key = ".".join(
+            part for part in parts if not part.startswith(("tuple[", "float", "str", "dict["))
+        )
+        message = finding["msg"].removeprefix("Value error, ")
+        if finding["type"] == "extra_forbidden":
+            known = ", ".join(_known_keys(model, finding["loc"][:-1]))
+            message = f"unknown key; known here: {known}"
+        elif finding["type"] not in ("value_error", "missing"):
+            message = f"{message[0].lower()}{message[1:]}, not {finding['input']!r}"
+        findings.setdefault(key, message)
+    return "; ".join(f"{key}: {text}" if key else text for key, text in findings.items())
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        annotation = (
+            model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        )
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def find_config(name: str | Path) -> Path:
+    """The file of a configuration: a path, or the name of one that diffkeras ships.
+
+    Raises:
+        ConfigurationError: there is no such file; the message lists what is shipped.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = Path(str(resources.files("diffkeras") / "configs"))
+    if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
+        shipped = Path(__file__).resolve().parent.parent / "configs"
+    candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
+    if not path.is_absolute() and candidate.is_file():
+        return candidate
+    names = sorted(
+        p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
+    )
+    raise ConfigurationError(
+        f"there is no configuration file {name}; give a path, or a shipped one: {', '.join(names)}"
+    )
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data of a YAML file.
+
+    Raises:
+        ConfigurationError: unreadable, or no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}") from None
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigurationError(f"{path} is no valid YAML: {where}") from None
+
+
+def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration in a YAML file (or a shipped one, by name), with values replaced.
+
+    Args:
+        name: a path, or e.g. "quickstart".
+        overrides: values by dotted key, e.g. {"training.epochs": 3}; they win over the file.
+
+    Raises:
+        ConfigurationError: no such file, no YAML, unknown keys, wrong types, impossible values.
+    """
+    path = find_config(name)
+    raw = read_yaml(path)
+    if overrides:
+        raw = {} if raw is None else raw
+        if isinstance(raw, dict):
+            for key, value in overrides.items():
+                set_key(raw, key, value)
+    return parse_config(raw, origin=str(path))
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that tell mappings of plain data apart."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]

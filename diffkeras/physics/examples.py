@@ -1,0 +1,126 @@
+"""Examples: random sources and their field, each a function of a few numbers alone.
+
+Example k of a split is drawn from a generator seeded by (seed, split, source count, k) and nothing
+else, so any worker, restart or subset makes the same one.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import threadpoolctl
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.solve import solve_in
+from diffkeras.physics.sources import Radius, Sources, sample_sources
+
+SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2}
+CHUNK = 8  # examples a worker makes at a time: long against the hand-over, short against a shard
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example.
+
+    Attributes:
+        sources: its n discs.
+        source_image: (rows, columns) float32.
+        field: (rows, columns) float32, the steady state solved in float64 and rounded once.
+    """
+
+    sources: Sources
+    source_image: NDArray[np.float32]
+    field: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ExampleRecipe:
+    """All that an example depends on besides its split and number.
+
+    Attributes:
+        count: number n of discs.
+        lattice: (rows, columns).
+        medium: the uniform medium.
+        radius: radius or range of radii [lattice steps].
+        seed: the dataset's seed.
+    """
+
+    count: int
+    lattice: tuple[int, int] = (512, 512)
+    medium: Medium = field(default_factory=Medium)
+    radius: Radius = 5.0
+    seed: int = 0
+
+    def rng(self, split: str, k: int) -> np.random.Generator:
+        """The generator of example k of a split."""
+        if split not in SPLIT_KEYS:
+            raise PhysicsError(f"there is no split {split!r}; choose one of {list(SPLIT_KEYS)}")
+        key = (SPLIT_KEYS[split], self.count, k)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def sources(self, split: str, k: int) -> Sources:
+        """The sources of example k of a split.
+
+        Raises:
+            PackingError: so many or so large discs don't fit.
+        """
+        return sample_sources(self.count, self.lattice, radius=self.radius, rng=self.rng(split, k))
+
+    def example(self, split: str, k: int) -> Example:
+        """Example k of a split, solved."""
+        sources = self.sources(split, k)
+        image = sources.image(self.lattice)
+        solution = solve_in(self.medium, image)
+        return Example(sources, image, solution.field.astype(np.float32))
+
+    def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:
+        """The examples of these numbers, in their order, made by `workers` processes.
+
+        With more than one worker the calling program must be importable, as for any use of
+        `multiprocessing` with the spawn method.
+        """
+        if workers <= 1:
+            for k in numbers:
+                yield self.example(split, k)
+            return
+        yield from _parallel(self, split, list(numbers), workers)
+
+
+def _parallel(
+    recipe: ExampleRecipe, split: str, numbers: list[int], workers: int
+) -> Iterator[Example]:
+    # forking a process that runs TensorFlow's threads deadlocks, so workers are spawned
+    context = multiprocessing.get_context("spawn")
+    chunks = deque(numbers[i : i + CHUNK] for i in range(0, len(numbers), CHUNK))
+    pending: deque[Future[list[Example]]] = deque()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker)
+    try:
+        while chunks or pending:
+            # no more than a few chunks ahead, so that a slow writer doesn't fill the memory
+            while chunks and len(pending) < 3 * workers:
+                pending.append(pool.submit(_make, recipe, split, chunks.popleft()))
+            yield from pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _become_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpoolctl.threadpool_limits(1)
+
+
+def _make(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
+    return [recipe.example(split, k) for k in numbers]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

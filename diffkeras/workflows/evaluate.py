@@ -1,0 +1,265 @@
+"""Evaluate a trained surrogate on the test split, beside two baselines."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, PhysicsConfig, format_counts
+from diffkeras.data import open_dataset, raw_dataset, reading
+from diffkeras.errors import DataError
+from diffkeras.physics import Sources, superpose
+from diffkeras.regions import REGIONS
+from diffkeras.workflows import figures
+from diffkeras.workflows.files import replace_directory, write_csv, write_json
+from diffkeras.workflows.profiles import JointHistogram, RadialProfile
+from diffkeras.workflows.progress import progress_bar
+from diffkeras.workflows.report import Table, mark_best, number, write_report
+from diffkeras.workflows.runs import Run
+from diffkeras.workflows.scores import QUANTILES, Scores
+from diffkeras.workflows.surrogate import Surrogate, load_surrogate
+
+METHODS = ("surrogate", "superposition", "zero field")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        path: its directory, with `metrics.json`, `examples.csv`, `figures/` and `report.html`.
+        metrics: the content of `metrics.json`: method → "all" or source count → figures.
+        table: errors over all test images, for printing.
+    """
+
+    path: Path
+    metrics: dict[str, Any]
+    table: Table
+
+
+@dataclass(frozen=True)
+class _Batch:
+    images: NDArray[np.float32]
+    fields: NDArray[np.float32]
+    sources: list[Sources]
+
+
+def evaluate(
+    run_dir: Path,
+    data_dir: Path,
+    *,
+    config: Config | None = None,
+    workers: int | None = None,
+    output: Path | None = None,
+    show_progress: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Evaluation:
+    """Measure a surrogate's errors on the test split, per source count and over all.
+
+    Args:
+        run_dir: a finished run.
+        data_dir: where the datasets lie.
+        config: source counts, test examples and evaluation settings; by default the run's own. Its
+            physics must be the run's.
+        workers: threads that read data; by default as many as tf.data finds best.
+        output: where the results go; by default `evaluation/` in the run directory.
+        show_progress: whether to draw a progress bar.
+        report: is told what happens, line by line.
+
+    Raises:
+        RunError: the run directory is missing, unfinished, foreign or damaged.
+        DataError: datasets are missing, damaged, or of other physics than the run's.
+    """
+    run = Run.open(run_dir)
+    config = config or run.config()
+    if config.physics != run.config().physics:
+        raise DataError(
+            f"the run in {run_dir} learned other physics than it is to be evaluated on: "
+            + _differences(run.config().physics, config.physics)
+        )
+    for count in config.data.sources:
+        open_dataset(config, count, data_dir)
+    surrogate = load_surrogate(run_dir)
+    scores: dict[str, dict[int, Scores]] = {method: {} for method in METHODS}
+    profile, histogram = RadialProfile(), JointHistogram()
+    total = config.data.test_examples * len(config.data.sources)
+    with (
+        reading(config, data_dir),
+        progress_bar(total, "Evaluating", "examples", shown=show_progress) as bar,
+    ):
+        for count in config.data.sources:
+            parts: dict[str, list[Scores]] = {method: [] for method in METHODS}
+            for batch in _batches(config, count, data_dir, workers):
+                predictions = _predict(surrogate, batch, config)
+                for method in METHODS:
+                    parts[method].append(Scores.of(predictions[method], batch.fields, batch.images))
+                histogram.add(batch.fields, predictions["surrogate"])
+                for case in zip(batch.images, batch.fields, predictions["surrogate"], strict=True):
+                    profile.add(*case)
+                bar.update(len(batch.images))
+            for method in METHODS:
+                scores[method][count] = Scores.join(parts[method])
+    metrics = {
+        method: {
+            "all": Scores.join(by_count.values()).summary(),
+            **{str(count): s.summary() for count, s in by_count.items()},
+        }
+        for method, by_count in scores.items()
+    }
+    pictures = {
+        "error_per_count": figures.error_per_count_figure(
+            config.data.sources,
+            {m: [metrics[m][str(n)]["mae"] for n in config.data.sources] for m in METHODS},
+        ),
+        "distribution": figures.distribution_figure(
+            {m: Scores.join(scores[m].values()).mae() for m in METHODS}
+        ),
+        "predicted_against_true": figures.predicted_against_true_figure(histogram),
+        "radial_profile": figures.radial_profile_figure(profile),
+    }
+    for name, chosen in _choose_cases(scores["surrogate"], config.evaluation.cases).items():
+        pictures[name] = figures.case_figure(
+            [_case(surrogate, config, data_dir, count, k, mae) for count, k, mae in chosen]
+        )
+    pngs = {name: figures.to_png(figure) for name, figure in pictures.items()}
+    overall = _overall_table(metrics)
+
+    def write(path: Path) -> None:
+        write_json(path / "metrics.json", {"test_examples": total, "methods": metrics})
+        write_csv(
+            path / "examples.csv",
+            ["method", "sources", "example", *Scores.columns()],
+            (
+                [method, count, k, *row]
+                for method, by_count in scores.items()
+                for count, s in by_count.items()
+                for k, row in enumerate(s.rows())
+            ),
+        )
+        (path / "figures").mkdir()
+        for name, png in pngs.items():
+            (path / "figures" / f"{name}.png").write_bytes(png)
+        rows, columns = config.physics.lattice
+        write_report(
+            path / "report.html",
+            "evaluation.html.j2",
+            title=f"Surrogate {config.name}",
+            lead=f"Evaluated on {total} test images of {rows}×{columns} nodes with "
+            f"{_counts(config)} sources, none of which it was trained on or chosen by.",
+            pictures=pngs,
+            configuration=run.config().to_yaml(),
+            overall=overall,
+            per_count=_per_count_table(metrics, config),
+            quantiles=_quantile_table(metrics),
+        )
+
+    path = output or run.evaluation
+    replace_directory(path, write)
+    report(f"evaluated {total} test images")
+    return Evaluation(path, metrics, overall)
+
+
+def _differences(learned: PhysicsConfig, wanted: PhysicsConfig) -> str:
+    old, new = learned.model_dump(mode="json"), wanted.model_dump(mode="json")
+    return ", ".join(f"{key} {old[key]} against {new[key]}" for key in old if old[key] != new[key])
+
+
+def _batches(config: Config, count: int, data_dir: Path, workers: int | None) -> Iterator[_Batch]:
+    dataset = raw_dataset(config, count, "test", data_dir, workers=workers).batch(
+        config.evaluation.batch_size
+    )
+    for batch in dataset.as_numpy_iterator():
+        listed = batch["sources"]
+        names = ("rows", "columns", "radii", "values")
+        yield _Batch(
+            batch["source_image"][..., 0],
+            batch["field"][..., 0],
+            [
+                Sources(*(listed[name][i] for name in names))
+                for i in range(len(batch["source_image"]))
+            ],
+        )
+
+
+def _predict(surrogate: Surrogate, batch: _Batch, config: Config) -> dict[str, NDArray]:
+    physics = config.physics
+    return {
+        "surrogate": surrogate.predict(batch.images),
+        "superposition": np.stack(
+            [superpose(sources, physics.lattice, physics.medium) for sources in batch.sources]
+        ),
+        "zero field": np.zeros_like(batch.fields),
+    }
+
+
+def _choose_cases(scores: dict[int, Scores], cases: int) -> dict[str, list[tuple[int, int, float]]]:
+    """Source count, number and error of the worst images and of those around the median."""
+    ordered = sorted(
+        (float(mae), count, k) for count, s in scores.items() for k, mae in enumerate(s.mae())
+    )
+    middle = max(0, (len(ordered) - cases) // 2)
+    chosen = {
+        "worst_cases": ordered[::-1][:cases],
+        "median_cases": ordered[middle : middle + cases],
+    }
+    return {name: [(n, k, mae) for mae, n, k in case] for name, case in chosen.items()}
+
+
+def _case(
+    surrogate: Surrogate, config: Config, data_dir: Path, count: int, k: int, mae: float
+) -> figures.Case:
+    dataset = raw_dataset(config, count, "test", data_dir).skip(k).take(1)
+    example = next(dataset.as_numpy_iterator())
+    image, truth = example["source_image"][..., 0], example["field"][..., 0]
+    title = f"n = {count}, example {k}\nMAE {mae:.2g}"
+    return title, image, truth, surrogate.predict(image)
+
+
+def _overall_table(metrics: dict[str, Any]) -> Table:
+    names = Scores.columns()
+    labels = ["method", *(REGIONS_SHORT[r] for r in REGIONS), "relative L2", "maximum error"]
+    rows = [(method, [metrics[method]["all"][name] for name in names]) for method in METHODS]
+    return Table(labels, mark_best(rows))
+
+
+REGIONS_SHORT = {
+    "lattice": "lattice MAE",
+    "sources": "sources",
+    "field": "field",
+    "r1": "R1",
+    "r2": "R2",
+    "r3": "R3",
+}
+
+
+def _per_count_table(metrics: dict[str, Any], config: Config) -> Table:
+    rows: list[list[Any]] = []
+    for count in config.data.sources:
+        of_count = [
+            (f"{count}: {m}", [metrics[m][str(count)][name] for name in Scores.columns()])
+            for m in METHODS
+        ]
+        rows += mark_best(of_count)
+    labels = ["sources: method", *REGIONS_SHORT.values(), "relative L2", "maximum error"]
+    return Table(labels, rows)
+
+
+def _quantile_table(metrics: dict[str, Any]) -> Table:
+    names = {"mae": "lattice MAE", "relative_l2": "relative L2", "max_error": "maximum error"}
+    levels = [f"{q * 100:g}%" for q in QUANTILES]
+    rows = [
+        [
+            f"{method}: {label}",
+            *(number(metrics[method]["all"]["quantiles"][name][level]) for level in levels),
+        ]
+        for method in METHODS
+        for name, label in names.items()
+    ]
+    return Table(["quantile over the images", *levels], rows)
+
+
+def _counts(config: Config) -> str:
+    return format_counts(config.data.sources).replace("-", " to ").replace(",", ", ")

@@ -1,0 +1,165 @@
+"""Figures of fields and of their errors. Each function returns a matplotlib figure.
+
+Made without pyplot, so that drawing keeps no global state and needs no display.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from diffkeras.workflows.profiles import JointHistogram, RadialProfile
+
+Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
+
+ROUNDING = 1e-7  # errors below it are those of single precision and are not drawn
+COLORS = {"surrogate": "#0b6e99", "superposition": "#d1792a", "zero field": "#8a8a8a"}
+MARKERS = {"surrogate": "o", "superposition": "s", "zero field": "^"}
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure [inches] in the project's style."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_png(figure: Figure, dpi: int = 120) -> bytes:
+    """The figure as a PNG image."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
+    return buffer.getvalue()
+
+
+def case_figure(cases: Sequence[Case]) -> Figure:
+    """Sources, true field, prediction and error of examples, one a row, each with a colour bar."""
+    figure = new_figure(13, 3.1 * len(cases))
+    axes = figure.subplots(len(cases), 4, squeeze=False)
+    for row, (title, image, truth, prediction) in zip(axes, cases, strict=True):
+        error = prediction - truth
+        span = float(np.abs(error).max()) or 1e-12
+        panels = (
+            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0),
+            (truth, "true field", "viridis", 0.0, 1.0),
+            (prediction, "prediction", "viridis", 0.0, 1.0),
+            (error, "prediction − truth", "RdBu_r", -span, span),
+        )
+        for axis, (values, name, colors, low, high) in zip(row, panels, strict=True):
+            picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+            axis.set_title(name)
+            axis.set_facecolor("#f2f2f2")
+            axis.tick_params(labelsize=7)
+            figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
+        row[0].set_ylabel(title)
+    return figure
+
+
+def error_per_count_figure(
+    counts: Sequence[int], errors: dict[str, Sequence[float]], label: str = "lattice MAE"
+) -> Figure:
+    """Error of each method against the number of sources, on a logarithmic scale.
+
+    An error of exactly 0 up to rounding (the superposition of one disc) can't be drawn on it and
+    is cut at the bottom.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    drawn = [v for values in errors.values() for v in values if v > ROUNDING]
+    floor = min(drawn, default=ROUNDING) / 3
+    for name, values in errors.items():
+        axis.plot(
+            counts,
+            np.maximum(values, floor),
+            marker=MARKERS.get(name, "o"),
+            color=COLORS.get(name),
+            label=name,
+        )
+        for count, value in zip(counts, values, strict=True):
+            if value < floor:
+                axis.annotate(
+                    f"{value:.0e}",
+                    (count, floor),
+                    xytext=(6, 4),
+                    textcoords="offset points",
+                    size=8,
+                )
+    axis.set(yscale="log", xlabel="number of sources", ylabel=label)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") -> Figure:
+    """Share of the images whose error is larger than x, for each method (log-log).
+
+    The tail on the right is what an average hides.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    for name, values in errors.items():
+        ordered = np.sort(values)
+        share = 1 - np.arange(ordered.size) / ordered.size
+        drawn = ordered > ROUNDING
+        axis.step(ordered[drawn], share[drawn], where="post", color=COLORS.get(name), label=name)
+    axis.set(
+        xscale="log", yscale="log", xlabel=f"{label} of an image, x", ylabel="images with error ≥ x"
+    )
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower left")
+    return figure
+
+
+def predicted_against_true_figure(histogram: JointHistogram) -> Figure:
+    """How many nodes have which true and which predicted value (logarithmic colours)."""
+    figure = new_figure(5.6, 4.6)
+    axis = figure.subplots()
+    shown = np.where(histogram.counts > 0, histogram.counts, np.nan).T
+    edges = histogram.edges
+    mesh = axis.pcolormesh(edges, edges, shown, norm="log", cmap="viridis")
+    axis.plot([0, 1], [0, 1], color="#d1792a", linewidth=1, linestyle="--", label="exact")
+    axis.set(xlabel="true value", ylabel="predicted value", aspect="equal")
+    axis.legend(loc="upper left")
+    figure.colorbar(mesh, ax=axis, label="nodes")
+    return figure
+
+
+def radial_profile_figure(profile: RadialProfile) -> Figure:
+    """Mean field, and mean absolute error, against the distance from the nearest source."""
+    figure = new_figure(9.5, 4)
+    left, right = figure.subplots(1, 2)
+    distance = np.arange(profile.nodes.size)
+    left.plot(distance, profile.mean("truth"), color="black", label="true")
+    left.plot(
+        distance,
+        profile.mean("predicted"),
+        color=COLORS["surrogate"],
+        linestyle="--",
+        label="surrogate",
+    )
+    left.set(xlabel="distance from the nearest source [lattice steps]", ylabel="mean field")
+    left.legend()
+    right.plot(distance, profile.mean("error"), color=COLORS["surrogate"])
+    right.set(
+        xlabel="distance from the nearest source [lattice steps]",
+        ylabel="mean absolute error",
+        yscale="log",
+    )
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    return figure

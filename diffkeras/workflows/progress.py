@@ -1,0 +1,21 @@
+"""Progress bars with the time left, on terminals and in log files."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(total: int, description: str, unit: str, *, shown: bool = True) -> Any:
+    """A bar on standard error. In a log file it writes a line every half minute instead."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=f" {unit}",
+        disable=not shown,
+        dynamic_ncols=terminal,
+        ncols=None if terminal else 110,
+        mininterval=0.2 if terminal else 30,
+        smoothing=0.1,
+    )

@@ -1,0 +1,159 @@
+"""Run directories: where a training leaves all that is needed to use, judge and repeat it."""
+
+import importlib.metadata
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffkeras._version import __version__
+from diffkeras.config import Config, load_config
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.workflows.files import read_json, write_json, write_text
+
+MARK = "run.json"
+PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory.
+
+    Attributes:
+        path: the directory. It holds `run.json` (state, seed, versions, summary), `config.yaml`,
+            `history.csv`, `model.keras`, `saved_model/`, `logs/` for TensorBoard, and
+            `evaluation/` once it has been evaluated.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: Config, *, overwrite: bool = False) -> "Run":
+        """A new run directory; an unfinished run that lies there gives way.
+
+        Args:
+            path: where.
+            config: the full configuration.
+            overwrite: move a finished run out of the way, to `<path>.previous`.
+
+        Raises:
+            RunError: a finished run or something else lies there, or it can't be written.
+        """
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; choose another --run-dir")
+        mark = path / MARK
+        try:
+            if path.exists() and any(path.iterdir()):
+                if not mark.is_file():
+                    raise RunError(
+                        f"{path} holds files but no diffkeras run; choose another --run-dir"
+                    )
+                finished = read_json(mark).get("state") == "finished"
+                if finished and not overwrite:
+                    raise RunError(
+                        f"{path} holds a finished run; choose another --run-dir, or give "
+                        "--overwrite to start anew (the old run is kept as "
+                        f"{path.name}.previous)"
+                    )
+                if finished:
+                    shutil.rmtree(previous := path.with_name(f"{path.name}.previous"), True)
+                    path.rename(previous)
+                else:
+                    shutil.rmtree(path)
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"the run directory {path} can't be written: {error}") from None
+        run = cls(path)
+        write_text(path / "config.yaml", config.to_yaml())
+        run.write_state("running", seed=config.training.seed)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """A finished run.
+
+        Raises:
+            RunError: missing, empty, foreign or unfinished.
+        """
+        if not path.is_dir():
+            raise RunError(f"there is no run directory {path}; `diffkeras train` makes one")
+        mark = path / MARK
+        if not mark.is_file():
+            what = "holds no diffkeras run" if any(path.iterdir()) else "is empty"
+            raise RunError(f"the run directory {path} {what}: {MARK} is missing")
+        run = cls(path)
+        if run.state().get("state") != "finished":
+            raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
+        if not run.model_file.is_file():
+            raise RunError(f"the run directory {path} is damaged: {run.model_file} is missing")
+        return run
+
+    @property
+    def model_file(self) -> Path:
+        """The best model, as Keras saves it."""
+        return self.path / "model.keras"
+
+    @property
+    def saved_model(self) -> Path:
+        """The best model for TensorFlow programs without diffkeras."""
+        return self.path / "saved_model"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard's directory."""
+        return self.path / "logs"
+
+    @property
+    def evaluation(self) -> Path:
+        """Where `evaluate` writes by default."""
+        return self.path / "evaluation"
+
+    def config(self) -> Config:
+        """The configuration of the run.
+
+        Raises:
+            RunError: missing or damaged.
+        """
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
+        try:
+            return load_config(file)
+        except ConfigurationError as error:
+            raise RunError(f"the run directory {self.path} is damaged: {error}") from None
+
+    def state(self) -> dict[str, Any]:
+        """The content of `run.json`.
+
+        Raises:
+            RunError: missing or damaged.
+        """
+        content = read_json(self.path / MARK)
+        if not isinstance(content, dict):
+            raise RunError(f"{self.path / MARK} is damaged")
+        return content
+
+    def write_state(self, state: str, **details: Any) -> None:
+        """Write `run.json`: the state, what is given, and the versions of all that matters."""
+        write_json(
+            self.path / MARK,
+            {"state": state, **details, "versions": versions(), "machine": machine()},
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of diffkeras, Python and the packages that results depend on."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"diffkeras": __version__, "python": platform.python_version(), **packages}
+
+
+def machine() -> str:
+    """Processor and operating system, in words."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        if names:
+            processor = f"{names[0].partition(':')[2].strip()}, {len(names)} cores"
+    return f"{processor}, {platform.system()} {platform.machine()}"

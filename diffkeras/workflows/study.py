@@ -1,0 +1,266 @@
+"""Studies: every combination of some factors, trained, evaluated and compared."""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from pydantic import Field, ValidationError, field_validator
+
+from diffkeras.config import (
+    Config,
+    Section,
+    SourceCounts,
+    explain,
+    find_config,
+    fingerprint,
+    load_config,
+    read_yaml,
+)
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.workflows.evaluate import evaluate
+from diffkeras.workflows.files import read_json
+from diffkeras.workflows.generate import generate
+from diffkeras.workflows.runs import Run
+from diffkeras.workflows.study_report import Result, write_study
+from diffkeras.workflows.train import make_loss, train
+from diffkeras.workflows.wording import duration, value_text
+
+
+class StudyConfig(Section):
+    """A study file.
+
+    Example:
+
+    ```yaml
+    name: losses
+    base: quickstart
+    settings: {training.epochs: 10}
+    factors:
+      training.loss: [absolute, squared]
+      training.seed: [0, 1, 2]
+    ```
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names its directory.")
+    title: str = Field("", description="Heading of the report.")
+    base: str = Field(description="Configuration file, or the name of a shipped one.")
+    settings: dict[str, Any] = Field({}, description="Values that replace the base's, by key.")
+    factors: dict[str, list[Any]] = Field(description="Key → the values to cross.")
+    test_sources: SourceCounts | None = Field(
+        None, description="Source counts that every run is tested on; by default the base's."
+    )
+
+    @field_validator("factors")
+    @classmethod
+    def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        if not value:
+            raise ValueError("name at least one factor")
+        for key, values in value.items():
+            if not values:
+                raise ValueError(f"factor {key} has no values")
+            if any(values.index(v) != i for i, v in enumerate(values)):
+                raise ValueError(f"factor {key} names a value twice")
+            if key.startswith("physics."):
+                raise ValueError(f"{key} can't be a factor: a study compares on one test set")
+        return value
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study, ready to run.
+
+    Attributes:
+        name: names its directory.
+        title: heading of the report.
+        base: configuration that all runs share, but for the factors.
+        factors: key → values.
+        test: configuration whose source counts and test examples every run is tested on.
+    """
+
+    name: str
+    title: str
+    base: Config
+    factors: dict[str, list[Any]]
+    test: Config
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of a study's factors.
+
+    Attributes:
+        title: the factors' values, for people.
+        values: factor → value.
+        config: the whole configuration.
+        run_dir: where its run goes.
+        done: whether it has been trained and evaluated.
+    """
+
+    title: str
+    values: dict[str, Any]
+    config: Config
+    run_dir: Path
+    done: bool
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps, a measure of the work."""
+        data, training = self.config.data, self.config.training
+        examples = data.train_examples_used * len(data.sources)
+        return training.epochs * -(-examples // training.batch_size)
+
+
+def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+    """The study in a YAML file (or a shipped one, by name).
+
+    Args:
+        name: a path, or e.g. "studies/losses_reduced".
+        overrides: values by dotted key that replace the base's and the study's settings.
+
+    Raises:
+        ConfigurationError: no such file, unknown keys, or a factor's value that can't be used.
+    """
+    path = find_config(name)
+    raw = read_yaml(path)
+    if not isinstance(raw, Mapping) or "factors" not in raw:
+        raise ConfigurationError(f"{path} is no study: it has no `factors`")
+    try:
+        section = StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {explain(error, StudyConfig)}") from None
+    base_file = path.parent / section.base
+    base = load_config(
+        base_file if base_file.is_file() else section.base,
+        {**section.settings, **(overrides or {})},
+    )
+    test = base
+    if section.test_sources:
+        test = base.with_overrides({"data.sources": list(section.test_sources)})
+    study = Study(section.name, section.title or section.name, base, dict(section.factors), test)
+    for cell in plan(study, Path()):
+        make_loss(cell.config)
+    return study
+
+
+def plan(study: Study, directory: Path) -> list[Cell]:
+    """All runs of a study, the first factor varying slowest.
+
+    Raises:
+        ConfigurationError: a factor's value that can't be used.
+    """
+    cells = []
+    for combination in itertools.product(*study.factors.values()):
+        values = dict(zip(study.factors, combination, strict=True))
+        config = study.base.with_overrides(values)
+        slug = "_".join(_slug(f"{key.split('.')[-1]}-{value_text(v)}") for key, v in values.items())
+        name = f"{slug[:80]}-{fingerprint(config.model_dump(mode='json'))}"
+        config = config.with_overrides({"name": name})
+        run_dir = directory / "runs" / name
+        title = ", ".join(f"{key.split('.')[-1]} {value_text(v)}" for key, v in values.items())
+        cells.append(Cell(title, values, config, run_dir, _is_done(run_dir, study)))
+    return cells
+
+
+def run_study(
+    study: Study,
+    data_dir: Path,
+    directory: Path,
+    *,
+    workers: int = 1,
+    show_progress: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Run what is missing, then write the table, the figures and the report.
+
+    Args:
+        study: what to run.
+        data_dir: where the datasets lie; missing ones are made.
+        directory: where the runs and the results go.
+        workers: processes that solve, and threads that read.
+        show_progress: whether to draw progress bars.
+        report: is told what happens, line by line.
+
+    Returns:
+        `directory`, with `runs.csv`, `figures/`, `report.html`, and `runs/` with the runs.
+
+    Raises:
+        DataError, RunError: see `generate`, `train` and `evaluate`.
+    """
+    cells = plan(study, directory)
+    todo = [cell for cell in cells if not cell.done]
+    report(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
+    for config in _data_needed(study, todo):
+        generate(config, data_dir, workers=workers, show_progress=show_progress)
+    started, steps_done = time.monotonic(), 0
+    steps_all = sum(cell.steps for cell in todo)
+    for number, cell in enumerate(todo, 1):
+        left = ""
+        if steps_done:
+            seconds = (time.monotonic() - started) / steps_done * (steps_all - steps_done)
+            left = f", about {duration(seconds)} left"
+        report(f"run {number} of {len(todo)}: {cell.title}{left}")
+        _run_cell(cell, study, data_dir, workers, show_progress)
+        steps_done += cell.steps
+    results = [
+        Result(
+            cell.values,
+            read_json(_evaluation(cell.run_dir) / "metrics.json")["methods"],
+            Run.open(cell.run_dir).state(),
+            cell.config,
+            cell.run_dir.relative_to(directory),
+        )
+        for cell in cells
+    ]
+    write_study(directory, study.title, study.base, study.factors, study.test, results)
+    return directory
+
+
+def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progress: bool) -> None:
+    try:
+        Run.open(cell.run_dir)
+    except RunError:
+        train(cell.config, data_dir, cell.run_dir, workers=workers, show_progress=show_progress)
+    test = cell.config.with_overrides({"data.sources": list(study.test.data.sources)})
+    evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=_evaluation(cell.run_dir))
+    # graphs and weights of past runs would otherwise pile up
+    keras.utils.clear_session()
+
+
+def _evaluation(run_dir: Path) -> Path:
+    return run_dir / "evaluation"
+
+
+def _is_done(run_dir: Path, study: Study) -> bool:
+    try:
+        metrics = read_json(_evaluation(run_dir) / "metrics.json")
+        Run.open(run_dir)
+    except RunError:
+        return False
+    wanted = {str(count) for count in study.test.data.sources}
+    tested = metrics["methods"]["surrogate"]
+    return wanted <= set(tested) and all(
+        tested[count]["images"] == study.test.data.test_examples for count in wanted
+    )
+
+
+def _data_needed(study: Study, cells: list[Cell]) -> list[Config]:
+    """One configuration per distinct datasets, with all the source counts it is needed for."""
+    needed: dict[str, Config] = {}
+    for cell in cells:
+        data = cell.config.data
+        counts = set(data.sources) | set(study.test.data.sources)
+        key = fingerprint(data.model_dump(mode="json", exclude={"sources", "train_fraction"}))
+        if key in needed:
+            counts |= set(needed[key].data.sources)
+        needed[key] = cell.config.with_overrides({"data.sources": sorted(counts)})
+    return list(needed.values())
+
+
+def _slug(words: str) -> str:
+    return "".join(c if c.isalnum() or c in ".-" else "-" for c in words.replace(" × ", "-")).strip(
+        "-"
+    )

@@ -1,0 +1,24 @@
+"""Values and times in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def value_text(value: Any) -> str:
+    """A factor's value for people: a loss as its error, parameters and weight."""
+    if isinstance(value, Mapping):
+        rest = {k: v for k, v in value.items() if k not in ("error", "name", "weight")}
+        head = str(value.get("error", value.get("name", "")))
+        inner = ", ".join(f"{k}={value_text(v)}" for k, v in rest.items())
+        weight = f" × {value_text(value['weight'])}" if value.get("weight") else ""
+        return f"{head}({inner}){weight}" if inner else f"{head}{weight}"
+    if isinstance(value, list | tuple):
+        return ",".join(value_text(v) for v in value)
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

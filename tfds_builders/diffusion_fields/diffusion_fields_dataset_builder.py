@@ -1,0 +1,160 @@
+"""`diffusion_fields`: random disc sources and the steady-state diffusion field around them."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from diffkeras.config import SPLITS, Config, DataConfig, PhysicsConfig, fingerprint
+from diffkeras.physics import ExampleRecipe
+
+PAPER_PHYSICS = PhysicsConfig()
+PAPER_DATA = DataConfig()
+
+
+@dataclasses.dataclass(kw_only=True)
+class DiffusionFieldsConfig(tfds.core.BuilderConfig):
+    """One source count in one physics.
+
+    The physics of the paper gives the names `sources_01` … `sources_20`. Any other adds the lattice
+    and a fingerprint of everything an example depends on, so that datasets of different physics
+    never share a directory.
+
+    Attributes:
+        count: number n of discs an example.
+        physics: lattice, medium and boundary.
+        radius: radius or range of radii [lattice steps].
+        seed: the dataset's seed.
+    """
+
+    count: int = 1
+    physics: PhysicsConfig = PAPER_PHYSICS
+    radius: float | tuple[float, float] = PAPER_DATA.radius
+    seed: int = PAPER_DATA.seed
+
+    @classmethod
+    def of(
+        cls, count: int, physics: PhysicsConfig = PAPER_PHYSICS, data: DataConfig = PAPER_DATA
+    ) -> "DiffusionFieldsConfig":
+        """The dataset of `count` sources in a configuration's sections."""
+        config = cls(
+            name="unnamed", count=count, physics=physics, radius=data.radius, seed=data.seed
+        )
+        paper = cls(name="paper", count=count)
+        rows, columns = physics.lattice
+        config.name = f"sources_{count:02d}"
+        if config.identity() != paper.identity():
+            common = {k: v for k, v in config.identity().items() if k != "sources"}
+            config.name += f"-{rows}x{columns}-{fingerprint(common)}"
+        discs = "disc" if count == 1 else "discs"
+        config.description = f"{count} {discs} on a lattice of {rows}×{columns} nodes."
+        return config
+
+    @classmethod
+    def of_config(cls, count: int, config: Config) -> "DiffusionFieldsConfig":
+        """The dataset of `count` sources in a whole configuration."""
+        return cls.of(count, config.physics, config.data)
+
+    def identity(self) -> dict[str, Any]:
+        """All that an example depends on besides its split and number, as plain data."""
+        radius = list(self.radius) if isinstance(self.radius, tuple) else self.radius
+        return {
+            "sources": self.count,
+            **self.physics.model_dump(mode="json"),
+            "radius": radius,
+            "seed": self.seed,
+        }
+
+    def recipe(self) -> ExampleRecipe:
+        """What makes the examples."""
+        return ExampleRecipe(
+            self.count, self.physics.lattice, self.physics.medium, self.radius, self.seed
+        )
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Builder of `diffusion_fields`.
+
+    Args:
+        examples: examples by split, e.g. {"train": 100, "validation": 10, "test": 10}; by default
+            those of the paper. Not part of the dataset's name: example k is the same in a small
+            dataset and in a large one.
+        workers: processes that solve; the records are the same however many.
+        on_example: called after each example, e.g. to move a progress bar.
+        **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS: ClassVar = [DiffusionFieldsConfig.of(count) for count in PAPER_DATA.sources]
+
+    def __init__(
+        self,
+        *,
+        examples: Mapping[str, int] | None = None,
+        workers: int = 1,
+        on_example: Callable[[], None] = lambda: None,
+        **kwargs: Any,
+    ) -> None:
+        self._examples = {split: PAPER_DATA.examples(split) for split in SPLITS} | dict(
+            examples or {}
+        )
+        self._workers = workers
+        self._on_example = on_example
+        super().__init__(**kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config: DiffusionFieldsConfig = self.builder_config
+        image = (*config.physics.lattice, 1)
+        per_source = (config.count,)
+        encoding = tfds.features.Encoding
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    # mostly zeros: a few kB compressed, where the field fills its megabyte
+                    "source_image": tfds.features.Tensor(
+                        shape=image, dtype=np.float32, encoding=encoding.ZLIB
+                    ),
+                    "field": tfds.features.Tensor(
+                        shape=image, dtype=np.float32, encoding=encoding.BYTES
+                    ),
+                    "sources": {
+                        "rows": tfds.features.Tensor(shape=per_source, dtype=np.int32),
+                        "columns": tfds.features.Tensor(shape=per_source, dtype=np.int32),
+                        "radii": tfds.features.Tensor(shape=per_source, dtype=np.float32),
+                        "values": tfds.features.Tensor(shape=per_source, dtype=np.float32),
+                    },
+                }
+            ),
+            supervised_keys=("source_image", "field"),
+            homepage="https://arxiv.org/abs/2302.03786",
+            # record k is example k, which makes subsets nested and examples checkable
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(config.identity()),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        del dl_manager  # nothing is downloaded
+        return {split: self._generate_examples(split) for split in SPLITS}
+
+    def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        recipe = self.builder_config.recipe()
+        numbers = range(self._examples[split])
+        for k, example in enumerate(recipe.examples(split, numbers, self._workers)):
+            sources = example.sources
+            yield (
+                k,
+                {
+                    "source_image": example.source_image[..., None],
+                    "field": example.field[..., None],
+                    "sources": {
+                        "rows": sources.rows,
+                        "columns": sources.columns,
+                        "radii": sources.radii,
+                        "values": sources.values,
+                    },
+                },
+            )
+            self._on_example()
