@@ -3,10 +3,10 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras import nn
@@ -91,25 +91,24 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
 def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     """Write a SavedModel: source images in, fields out, both on the linear scale.
 
-    Its `serve` endpoint takes float32 (batch, height, width, 1) and returns the same shape; it
-    needs TensorFlow and nothing else. `diffkeras.json` beside it says for which physics it holds.
+    Its `serve` function, which is the default signature too, takes float32 (batch, height, width,
+    1) and returns the same shape; it needs TensorFlow and nothing else. `diffkeras.json` beside it
+    says for which physics it holds.
     """
     model, transform = surrogate.model, surrogate.transform
 
-    def serve(source_images: Any) -> Any:
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")]
+    )
+    def serve(source_images: tf.Tensor) -> tf.Tensor:
         on_network_scale = transform.forward(source_images, keras.ops)
         return transform.inverse(model(on_network_scale, training=False), keras.ops)
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        serve,
-        input_signature=[
-            keras.InputSpec(shape=(None, None, None, 1), dtype="float32", name="source_images")
-        ],
-    )
-    archive.write_out(str(path), verbose=False)
+    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
+    servable = tf.Module()
+    servable.weights = [variable.value for variable in model.variables]
+    servable.serve = serve
+    tf.saved_model.save(servable, str(path), signatures=serve.get_concrete_function())
     config = surrogate.config
     write_json(
         path / "diffkeras.json",

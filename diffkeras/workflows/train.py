@@ -82,8 +82,9 @@ def train(
             loss=make_loss(config),
             metrics=nn.default_metrics(config.model.transform),
         )
+    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     report(
-        f"{model.count_params():,} parameters, {len(training)} steps an epoch, "
+        f"{parameters:,} trainable parameters, {len(training)} steps an epoch, "
         f"{replicas} replica(s); follow with "
         f"`tensorboard --logdir {run.logs}`"
     )
@@ -111,12 +112,14 @@ def train(
     best_model = keras.saving.load_model(best, compile=False)
     surrogate = Surrogate(best_model, config)
     replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
+    # the checkpoint holds the optimizer as well, which is twice the size of the network
+    keras.saving.save_model(best_model, best)
     best.rename(run.model_file)
     best.parent.rmdir()
     best_epoch = int(np.nanargmin(history[MONITOR]))
     summary = {
         "seed": config.training.seed,
-        "parameters": model.count_params(),
+        "trainable_parameters": parameters,
         "replicas": replicas,
         "seconds": round(time.time() - started, 1),
         "best_epoch": best_epoch + 1,

@@ -103,6 +103,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         self._workers = workers
         self._on_example = on_example
+        config = kwargs.get("config")
+        if isinstance(config, DiffusionFieldsConfig):
+            # TFDS knows the paper's configurations by name and refuses an equal object
+            kwargs["config"] = self.builder_configs.get(config.name, config)
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
