@@ -163,3 +163,17 @@ def radial_profile_figure(profile: RadialProfile) -> Figure:
     for axis in (left, right):
         axis.grid(alpha=0.3)
     return figure
+
+
+def field_figure(sources: NDArray, field: NDArray) -> Figure:
+    """Sources (NaN where there are none) and field side by side."""
+    figure = new_figure(10, 4.4)
+    low, high = float(min(field.min(), 0)), float(field.max()) or 1.0
+    for axis, values, title in zip(
+        figure.subplots(1, 2), (sources, field), ("sources", "steady-state field"), strict=True
+    ):
+        picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+        axis.set(title=title, xlabel="column", ylabel="row")
+        axis.set_facecolor("#f2f2f2")
+        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+    return figure

@@ -1,0 +1,69 @@
+"""Solve a source image that lies in a file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Solution, solve
+from diffkeras.physics.boundaries import BoundaryName
+from diffkeras.physics.solve import Method
+from diffkeras.workflows.figures import field_figure, to_png
+from diffkeras.workflows.images import check_output, read_source_image, write_field
+
+
+def solve_files(
+    source_file: Path,
+    output: Path,
+    *,
+    lattice: tuple[int, int] | None = None,
+    diffusivity: float = 1.0,
+    decay: float = 1 / 400,
+    step: float = 1.0,
+    boundary: tuple[BoundaryName, BoundaryName] = ("absorbing", "absorbing"),
+    fixed: Path | None = None,
+    method: Method = "auto",
+    tolerance: float = 1e-10,
+    workers: int | None = None,
+    plot: Path | None = None,
+) -> Solution:
+    """Read, solve, write; see `solve` for the physics and `images` for the files.
+
+    Args:
+        source_file: source image, a batch of them, or a list of discs.
+        output: where the field goes.
+        lattice: (rows, columns), for a list of discs.
+        diffusivity, decay, step, boundary, method, tolerance, workers: as for `solve`.
+        fixed: image of the fixed nodes, those that are not 0; values there may be 0 (sinks).
+        plot: PNG of source image and field, of the first of a batch.
+
+    Raises:
+        PhysicsError, ConvergenceError: see `solve`, `read_source_image` and `write_field`.
+    """
+    check_output(output)
+    if plot and plot.suffix.lower() != ".png":
+        raise PhysicsError(f"a plot is a .png, not {plot.suffix or plot}")
+    image = read_source_image(source_file, lattice)
+    mask = read_source_image(fixed, lattice) != 0 if fixed else None
+    solution = solve(
+        image,
+        diffusivity=diffusivity,
+        decay=decay,
+        step=step,
+        boundary=boundary,
+        fixed=mask,
+        method=method,
+        tolerance=tolerance,
+        workers=workers,
+    )
+    write_field(output, solution.field)
+    if plot:
+        sources = np.where(image != 0 if mask is None else mask, image, np.nan)
+        first = (sources, solution.field) if image.ndim == 2 else (sources[0], solution.field[0])
+        figure = field_figure(*first)
+        try:
+            plot.parent.mkdir(parents=True, exist_ok=True)
+            plot.write_bytes(to_png(figure))
+        except OSError as error:
+            raise PhysicsError(f"{plot} can't be written: {error}") from None
+    return solution
