@@ -22,6 +22,7 @@ from pydantic import (
     PlainSerializer,
     PositiveInt,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,9 +32,14 @@ from diffkeras.physics import Medium, check_radius
 from diffkeras.physics.boundaries import BoundaryName
 from diffkeras.transforms import TRANSFORMS, Transform, get_transform
 
+# far beyond any unit, and far from where squares overflow
+Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+LARGEST_COUNT = 100_000  # of sources: a slip of the keyboard shouldn't fill the memory
 
 
 def parse_counts(text: Any) -> Any:
@@ -49,14 +55,17 @@ def parse_counts(text: Any) -> Any:
     if isinstance(text, str):
         counts: set[int] = set()
         for part in text.split(","):
-            first, dash, last = part.strip().partition("-")
-            if not first.strip().isdigit() or (dash and not last.strip().isdigit()):
+            first, dash, last = (word.strip() for word in part.partition("-"))
+            if not first.isdecimal() or (dash and not last.isdecimal()):
                 raise ValueError(
                     f'{text!r} is no list of source counts; write e.g. "1-20" or "1,5"'
                 )
-            counts.update(range(int(first), int(last if dash else first) + 1))
-        if not counts:
-            raise ValueError(f'{text!r} names no source count; write e.g. "1-20" or "1,5"')
+            low, high = int(first), int(last or first)
+            if low > high:
+                raise ValueError(f"{part.strip()!r} runs backwards; write {high}-{low}")
+            if high > LARGEST_COUNT:
+                raise ValueError(f"{high} is more than {LARGEST_COUNT} sources")
+            counts.update(range(low, high + 1))
         return tuple(sorted(counts))
     if isinstance(text, list | tuple) and any(isinstance(part, str) for part in text):
         return parse_counts(",".join(str(part) for part in text))
@@ -97,14 +106,23 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML reads yes, no, on and off as truth values, and Pydantic those as 1 and 0
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is a truth value, which has no place here")
+        return value
+
 
 class PhysicsConfig(Section):
     """The problem that is solved: D∇²u − γu = 0 outside the sources."""
 
     lattice: Lattice = Field((512, 512), description="Nodes a side, or [rows, columns].")
-    step: Positive = Field(1.0, description="Lattice step h [length].")
-    diffusivity: Positive = Field(1.0, description="D [length²/time].")
-    decay: float = Field(1 / 400, ge=0, allow_inf_nan=False, description="γ [1/time].")
+    step: Quantity = Field(1.0, description="Lattice step h [length].")
+    diffusivity: Quantity = Field(1.0, description="D [length²/time].")
+    decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False, description="γ [1/time].")
     boundary: BoundaryName = Field("absorbing", description="What surrounds the lattice.")
 
     @property
@@ -189,15 +207,18 @@ class TrainingConfig(Section):
         description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
     )
     learning_rate: Positive = Field(1e-4, description="Adam's learning rate.")
-    batch_size: PositiveInt = Field(32, description="Global batch, over all replicas.")
+    batch_size: BatchSize = Field(32, description="Global batch, over all replicas.")
     epochs: PositiveInt = Field(100, description="Passes over the training examples.")
-    seed: int = Field(0, ge=0, description="Seed of the initial weights and the minibatch order.")
+    seed: Seed = Field(0, description="Seed of the initial weights and the minibatch order.")
 
 
 class EvaluationConfig(Section):
     """How a trained surrogate is judged."""
 
-    batch_size: PositiveInt = Field(32, description="Examples predicted at once.")
+    batch_size: BatchSize = Field(32, description="Examples predicted at once.")
+    bounds: int = Field(
+        10, ge=0, description="Images per source count whose errors are bounded by proof."
+    )
     cases: PositiveInt = Field(3, description="Worst and median cases shown in the report.")
 
 
@@ -218,6 +239,11 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("physics", "data", "model", "training", "evaluation", mode="before")
+    @classmethod
+    def _empty_section(cls, value: Any) -> Any:
+        return {} if value is None else value  # `data:` with every key below it commented out
 
     @model_validator(mode="after")
     def _network_fits_lattice(self) -> Self:
@@ -259,6 +285,8 @@ def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
     node = raw
     for part in path:
         child = node.setdefault(part, {})
+        if child is None:
+            child = node[part] = {}
         if isinstance(child, str) and path == ["training", "loss"]:
             child = node[part] = {"error": child}  # `loss: absolute` is short for this
         if not isinstance(child, dict):
@@ -326,6 +354,8 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    if str(name) and path.is_dir():
+        raise ConfigurationError(f"{path} is a directory, no configuration file")
     shipped = Path(str(resources.files("diffkeras") / "configs"))
     if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
         shipped = Path(__file__).resolve().parent.parent / "configs"
@@ -336,8 +366,22 @@ def find_config(name: str | Path) -> Path:
         p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
     )
     raise ConfigurationError(
-        f"there is no configuration file {name}; give a path, or a shipped one: {', '.join(names)}"
+        f"there is no configuration file {str(name)!r}; give a path, or a shipped one: "
+        f"{', '.join(names)}"
     )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which would let the last of two equal keys win, refusing them."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for index, name in enumerate(names):
+            if name in names[:index] and name != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> Any:
@@ -347,10 +391,10 @@ def read_yaml(path: Path) -> Any:
         ConfigurationError: unreadable, or no YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} can't be read: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         where = " ".join(str(error).split())
         raise ConfigurationError(f"{path} is no valid YAML: {where}") from None
 

@@ -14,7 +14,8 @@ from diffkeras.errors import DataError
 from diffkeras.physics import Sources, superpose
 from diffkeras.regions import REGIONS
 from diffkeras.workflows import figures
-from diffkeras.workflows.files import replace_directory, write_csv, write_json
+from diffkeras.workflows.bounds import TOLERANCES, Bounds
+from diffkeras.workflows.files import check_replaceable, replace_directory, write_csv, write_json
 from diffkeras.workflows.profiles import JointHistogram, RadialProfile
 from diffkeras.workflows.progress import progress_bar
 from diffkeras.workflows.report import Table, mark_best, number, write_report
@@ -81,10 +82,13 @@ def evaluate(
             + _differences(run.config().physics, config.physics)
         )
     for count in config.data.sources:
-        open_dataset(config, count, data_dir)
+        open_dataset(config, count, data_dir, ("test",))
+    path = output or run.evaluation
+    check_replaceable(path, "metrics.json")
     surrogate = load_surrogate(run_dir)
     scores: dict[str, dict[int, Scores]] = {method: {} for method in METHODS}
     profile, histogram = RadialProfile(), JointHistogram()
+    bounds = {count: Bounds() for count in config.data.sources}
     total = config.data.test_examples * len(config.data.sources)
     with (
         reading(config, data_dir),
@@ -99,6 +103,9 @@ def evaluate(
                 histogram.add(batch.fields, predictions["surrogate"])
                 for case in zip(batch.images, batch.fields, predictions["surrogate"], strict=True):
                     profile.add(*case)
+                    if len(bounds[count].predicted) < config.evaluation.bounds:
+                        image, field, prediction = case
+                        bounds[count].add(config.physics.medium, prediction, field, image)
                 bar.update(len(batch.images))
             for method in METHODS:
                 scores[method][count] = Scores.join(parts[method])
@@ -120,6 +127,12 @@ def evaluate(
         "predicted_against_true": figures.predicted_against_true_figure(histogram),
         "radial_profile": figures.radial_profile_figure(profile),
     }
+    proven = {}
+    if config.evaluation.bounds:
+        together = Bounds.join(bounds.values())
+        proven = {"all": together.summary()}
+        proven |= {str(count): found.summary() for count, found in bounds.items()}
+        pictures["rounds"] = figures.rounds_figure(together.histories, TOLERANCES)
     for name, chosen in _choose_cases(scores["surrogate"], config.evaluation.cases).items():
         pictures[name] = figures.case_figure(
             [_case(surrogate, config, data_dir, count, k, mae) for count, k, mae in chosen]
@@ -128,7 +141,9 @@ def evaluate(
     overall = _overall_table(metrics)
 
     def write(path: Path) -> None:
-        write_json(path / "metrics.json", {"test_examples": total, "methods": metrics})
+        write_json(
+            path / "metrics.json", {"test_examples": total, "methods": metrics, "bounds": proven}
+        )
         write_csv(
             path / "examples.csv",
             ["method", "sources", "example", *Scores.columns()],
@@ -154,9 +169,10 @@ def evaluate(
             overall=overall,
             per_count=_per_count_table(metrics, config),
             quantiles=_quantile_table(metrics),
+            bounds=_bounds_table(proven),
+            bounds_images=config.evaluation.bounds,
         )
 
-    path = output or run.evaluation
     replace_directory(path, write)
     report(f"evaluated {total} test images")
     return Evaluation(path, metrics, overall)
@@ -245,6 +261,25 @@ def _per_count_table(metrics: dict[str, Any], config: Config) -> Table:
         rows += mark_best(of_count)
     labels = ["sources: method", *REGIONS_SHORT.values(), "relative L2", "maximum error"]
     return Table(labels, rows)
+
+
+def _bounds_table(proven: dict[str, Any]) -> Table:
+    names = {
+        "prediction_bound": "prediction: bound",
+        "prediction_max_error": "true",
+        "corrected_bound": "corrected: bound",
+        "corrected_max_error": "true",
+    }
+    levels = [f"{tolerance:.0e}" for tolerance in TOLERANCES]
+    rows = [
+        [
+            "all" if count == "all" else f"{count} sources" if count != "1" else "1 source",
+            *(number(found[name]["max"]) for name in names),
+            *(f"{found['rounds'][x]['mean']:.1f} ({found['rounds'][x]['max']})" for x in levels),
+        ]
+        for count, found in proven.items()
+    ]
+    return Table(["largest error", *names.values(), *(f"rounds to {x}" for x in levels)], rows)
 
 
 def _quantile_table(metrics: dict[str, Any]) -> Table:

@@ -165,6 +165,28 @@ def radial_profile_figure(profile: RadialProfile) -> Figure:
     return figure
 
 
+def rounds_figure(histories: Sequence[Sequence[float]], tolerances: Sequence[float]) -> Figure:
+    """Proven bound of the largest error against the rounds after the correction."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    length = max(len(history) for history in histories)
+    padded = np.full((len(histories), length), np.nan)
+    for row, history in zip(padded, histories, strict=True):
+        row[: len(history)] = history
+    for row in padded:
+        axis.plot(range(length), row, color=COLORS["surrogate"], alpha=0.12, linewidth=0.8)
+    worst = np.nanmax(padded, axis=0)
+    axis.plot(range(length), worst, "o-", color=COLORS["superposition"], label="worst image")
+    axis.set(
+        yscale="log", xlabel="rounds (one transform pair each)", ylabel="proven bound of the error"
+    )
+    for tolerance in tolerances:
+        axis.axhline(tolerance, color="#8a8a8a", linewidth=0.6, linestyle=":")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend()
+    return figure
+
+
 def field_figure(sources: NDArray, field: NDArray) -> Figure:
     """Sources (NaN where there are none) and field side by side."""
     figure = new_figure(10, 4.4)

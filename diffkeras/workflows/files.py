@@ -3,7 +3,9 @@
 import csv
 import json
 import math
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,15 +54,21 @@ def read_json(path: Path) -> Any:
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A CSV file with a header; None and NaN become empty cells."""
     beside = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow(
-                ["" if v is None or (isinstance(v, float) and math.isnan(v)) else v for v in row]
-            )
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow(
+                    [
+                        "" if v is None or (isinstance(v, float) and math.isnan(v)) else v
+                        for v in row
+                    ]
+                )
+        beside.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} can't be written: {error}") from None
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -69,8 +77,31 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def check_replaceable(path: Path, mark: str) -> None:
+    """Check, before hours of work, that `replace_directory` can write there and destroys nothing.
+
+    Args:
+        path: the directory to be written.
+        mark: name of a file that shows that the directory is an earlier result.
+
+    Raises:
+        RunError: it can't be written, or holds something else.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; choose another directory")
+        if path.is_dir() and any(path.iterdir()) and not (path / mark).is_file():
+            raise RunError(f"{path} holds other files, which would be lost; choose another one")
+        beside = Path(os.path.abspath(path)).parent
+        beside.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=beside).close()
+    except OSError as error:
+        raise RunError(f"{path} can't be written: {error.strerror}") from None
+
+
 def replace_directory(path: Path, make: Callable[[Path], None]) -> None:
     """Have `make` fill a directory beside `path`, then put it in `path`'s place."""
+    path = Path(os.path.abspath(path))  # "." has no name
     beside = path.with_name(f".{path.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     try:

@@ -66,7 +66,7 @@ def check_writable(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been faster
     except OSError as error:
         raise DataError(
             f"the data directory {directory} can't be written: {error.strerror}; choose another "

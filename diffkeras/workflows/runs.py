@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
-from diffkeras.config import Config, load_config
+from diffkeras.config import Config, load_config, read_yaml
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.workflows.files import read_json, write_json, write_text
 
@@ -49,7 +49,10 @@ class Run:
                     raise RunError(
                         f"{path} holds files but no diffkeras run; choose another --run-dir"
                     )
-                finished = read_json(mark).get("state") == "finished"
+                try:
+                    finished = cls(path).state().get("state") == "finished"
+                except RunError as error:
+                    raise RunError(f"{error}; choose another --run-dir, or delete {path}") from None
                 if finished and not overwrite:
                     raise RunError(
                         f"{path} holds a finished run; choose another --run-dir, or give "
@@ -119,6 +122,8 @@ class Run:
         if not file.is_file():
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
         try:
+            if read_yaml(file) is None:
+                raise ConfigurationError(f"{file} is empty")
             return load_config(file)
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None

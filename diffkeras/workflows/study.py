@@ -223,8 +223,15 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
     try:
         Run.open(cell.run_dir)
     except RunError:
-        train(cell.config, data_dir, cell.run_dir, workers=workers, show_progress=show_progress)
-    test = cell.config.with_overrides({"data.sources": list(study.test.data.sources)})
+        train(
+            cell.config,
+            data_dir,
+            cell.run_dir,
+            workers=workers,
+            overwrite=True,  # a finished run that doesn't open is damaged
+            show_progress=show_progress,
+        )
+    test = study.test.with_overrides({"name": cell.config.name})
     evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=_evaluation(cell.run_dir))
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()
@@ -241,22 +248,25 @@ def _is_done(run_dir: Path, study: Study) -> bool:
     except RunError:
         return False
     wanted = {str(count) for count in study.test.data.sources}
-    tested = metrics["methods"]["surrogate"]
-    return wanted <= set(tested) and all(
-        tested[count]["images"] == study.test.data.test_examples for count in wanted
-    )
+    try:
+        tested = metrics["methods"]["surrogate"]
+        return wanted <= set(tested) and all(
+            tested[count]["images"] == study.test.data.test_examples for count in wanted
+        )
+    except (KeyError, TypeError):
+        return False
 
 
 def _data_needed(study: Study, cells: list[Cell]) -> list[Config]:
     """One configuration per distinct datasets, with all the source counts it is needed for."""
     needed: dict[str, Config] = {}
-    for cell in cells:
-        data = cell.config.data
-        counts = set(data.sources) | set(study.test.data.sources)
+    for config in [cell.config for cell in cells] + [study.test] * bool(cells):
+        data = config.data
+        counts = set(data.sources)
         key = fingerprint(data.model_dump(mode="json", exclude={"sources", "train_fraction"}))
         if key in needed:
             counts |= set(needed[key].data.sources)
-        needed[key] = cell.config.with_overrides({"data.sources": sorted(counts)})
+        needed[key] = config.with_overrides({"data.sources": sorted(counts)})
     return list(needed.values())
 
 

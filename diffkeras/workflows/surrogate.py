@@ -1,6 +1,7 @@
 """A surrogate: a trained Keras model, the transform it works on, and the physics it stands for."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +82,19 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
     """
     run = Run.open(Path(run_dir))
     config = run.config()
+    if not zipfile.is_zipfile(run.model_file):
+        raise RunError(f"{run.model_file} is damaged: it is cut off, or no Keras model")
     try:
         model = keras.saving.load_model(run.model_file, compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise RunError(f"{run.model_file} is damaged: {error}") from None
     return Surrogate(model, config)
 

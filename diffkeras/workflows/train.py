@@ -12,7 +12,7 @@ import tensorflow as tf
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset, reading
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, ConvergenceError
 from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
 from diffkeras.workflows.callbacks import Pictures, TrainingProgress
 from diffkeras.workflows.files import replace_directory
@@ -54,6 +54,7 @@ def train(
         ConfigurationError: an unknown loss.
         DataError: missing, damaged or foreign datasets.
         RunError: the run directory can't be used.
+        ConvergenceError: training diverged from the first epoch on.
     """
     loss = make_loss(config)
     keras.utils.set_random_seed(config.training.seed)
@@ -96,11 +97,11 @@ def train(
         keras.callbacks.ModelCheckpoint(best, monitor=MONITOR, mode="min", save_best_only=True),
         keras.callbacks.CSVLogger(run.path / "history.csv"),
         keras.callbacks.TensorBoard(run.logs, write_graph=False),
-        _pictures(config, data_dir, Surrogate(model, config), run),
     ]
     if isinstance(getattr(loss, "weight", None), AlternatingWeight):
         callbacks.append(AlternateWeights())
     with reading(config, data_dir):
+        callbacks.append(_pictures(config, data_dir, Surrogate(model, config), run))
         history = model.fit(
             training,
             validation_data=validation,
@@ -109,6 +110,11 @@ def train(
             verbose=0,
             callbacks=callbacks,
         ).history
+    if not np.isfinite(history[MONITOR]).any():
+        raise ConvergenceError(
+            f"training diverged: the validation MAE was finite in none of {epochs} epochs; choose "
+            f"a smaller training.learning_rate than {config.training.learning_rate:g}"
+        )
     best_model = keras.saving.load_model(best, compile=False)
     surrogate = Surrogate(best_model, config)
     replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
