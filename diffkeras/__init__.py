@@ -11,10 +11,15 @@ from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
 
 _HOMES = {
+    "Certificate": "diffkeras.physics",
     "Medium": "diffkeras.physics",
+    "Refinement": "diffkeras.physics",
     "Solution": "diffkeras.physics",
     "Sources": "diffkeras.physics",
+    "certify": "diffkeras.physics",
     "load_config": "diffkeras.config",
+    "load_surrogate": "diffkeras.workflows.surrogate",
+    "refine": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",
     "solve": "diffkeras.physics",
 }

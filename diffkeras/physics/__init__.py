@@ -1,19 +1,35 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
+from diffkeras.physics.certificate import Certificate, certify, certify_in
+from diffkeras.physics.examples import Example, ExampleRecipe, available_cores
+from diffkeras.physics.heterogeneous import solve_heterogeneous
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.reference import solve_reference
-from diffkeras.physics.solve import Solution, SolveStatistics, solve, solve_in
+from diffkeras.physics.refine import Refinement, refine, refine_in
+from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+from diffkeras.physics.solve import solve, solve_in
 from diffkeras.physics.sources import Sources, check_radius, sample_sources
 from diffkeras.physics.superposition import superpose
 
 __all__ = [
+    "BatchSolution",
+    "Certificate",
+    "Example",
+    "ExampleRecipe",
     "Medium",
+    "Refinement",
     "Solution",
     "SolveStatistics",
     "Sources",
+    "available_cores",
+    "certify",
+    "certify_in",
     "check_radius",
+    "refine",
+    "refine_in",
     "sample_sources",
     "solve",
+    "solve_heterogeneous",
     "solve_in",
     "solve_reference",
     "superpose",

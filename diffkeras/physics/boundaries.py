@@ -14,13 +14,16 @@ signed sum of the periodic one over the images of k.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.factored import FactoredSine
+from diffkeras.physics.products import FoldedBasis, Kind, product_basis, product_is_faster
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
@@ -59,6 +62,11 @@ class Axis:
             "periodic": self.nodes,
         }[self.boundary]
 
+    @cached_property
+    def by_product(self) -> bool:
+        """Whether the transforms are matrix products, as fast ones are slow at this length."""
+        return self.boundary != "periodic" and product_is_faster(self._kind, self.nodes)
+
     def eigenvalues(self, full: bool = False) -> NDArray[np.float64]:
         """Eigenvalues 2 − 2cos θ of −δ², in the order in which `forward` gives coefficients."""
         modes = np.arange(self.nodes)
@@ -70,6 +78,8 @@ class Axis:
             case "periodic":
                 count = self.nodes if full else self.nodes // 2 + 1
                 half_angle = np.arange(count) * np.pi / self.period
+        if self.by_product:
+            half_angle = half_angle[self._basis(np.dtype(np.float64)).order]
         # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
         return 4.0 * np.sin(half_angle) ** 2
 
@@ -78,34 +88,60 @@ class Axis:
         return 4.0 * np.sin(np.arange(self.period // 2 + 1) * np.pi / self.period) ** 2
 
     def forward(
-        self, values: NDArray, axis: int, full: bool = False, workers: int | None = None
+        self,
+        values: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+        overwrite: bool = False,
     ) -> NDArray:
         """Coefficients in this axis' eigenbasis, along array axis `axis`.
 
         A periodic axis gives complex coefficients: of real values only the half spectrum, of
-        complex values (`full`) all of it.
+        complex values (`full`) all of it. `overwrite` lets the values be destroyed.
         """
+        if self.by_product:
+            basis = self._basis(values.dtype)
+            return np.moveaxis(basis.forward(np.moveaxis(values, axis, -1)), -1, axis)
+        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
         match self.boundary:
             case "absorbing":
-                return scipy.fft.dst(values, type=1, axis=axis, workers=workers)
+                return scipy.fft.dst(values, type=1, **options)
             case "reflecting":
-                return scipy.fft.dct(values, type=2, axis=axis, workers=workers)
+                return scipy.fft.dct(values, type=2, **options)
             case "periodic":
-                transform = scipy.fft.fft if full else scipy.fft.rfft
-                return transform(values, axis=axis, workers=workers)
+                if full:
+                    return scipy.fft.fft(values, **options)
+                return scipy.fft.rfft(values, **options)
 
     def inverse(
-        self, coefficients: NDArray, axis: int, full: bool = False, workers: int | None = None
+        self,
+        coefficients: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+        overwrite: bool = False,
     ) -> NDArray:
         """The values that have these coefficients."""
+        if self.by_product:
+            basis = self._basis(coefficients.dtype)
+            return np.moveaxis(basis.inverse(np.moveaxis(coefficients, axis, -1)), -1, axis)
+        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
         match self.boundary:
             case "absorbing":
-                return scipy.fft.idst(coefficients, type=1, axis=axis, workers=workers)
+                return scipy.fft.idst(coefficients, type=1, **options)
             case "reflecting":
-                return scipy.fft.idct(coefficients, type=2, axis=axis, workers=workers)
+                return scipy.fft.idct(coefficients, type=2, **options)
             case "periodic":
                 transform = scipy.fft.ifft if full else scipy.fft.irfft
-                return transform(coefficients, n=self.nodes, axis=axis, workers=workers)
+                return transform(coefficients, n=self.nodes, **options)
+
+    @property
+    def _kind(self) -> Kind:
+        return "sine" if self.boundary == "absorbing" else "cosine"
+
+    def _basis(self, dtype: np.dtype) -> FoldedBasis | FactoredSine:
+        return product_basis(self._kind, self.nodes, dtype)
 
     def images(self, i: NDArray, k: NDArray) -> list[tuple[float, NDArray]]:
         """Signs and offsets, in 0 … period // 2, of node(s) `k`'s images as seen from node(s) `i`.

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.boundaries import BOUNDARIES, BoundaryName
@@ -43,7 +42,7 @@ class Medium:
         for name in self.boundaries:
             if name not in BOUNDARIES:
                 raise PhysicsError(
-                    f"boundary {name!r} is unknown; choose one of {', '.join(get_args(BoundaryName))}"
+                    f"boundary {name!r} is unknown; choose one of {', '.join(BOUNDARIES)}"
                 )
 
     @cached_property

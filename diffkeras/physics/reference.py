@@ -59,7 +59,7 @@ def free_system(
     source_image: NDArray, fixed: NDArray[np.bool_], medium: Medium
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order."""
-    matrix = sparse_operator(fixed.shape, medium)  # type: ignore[arg-type]
+    matrix = sparse_operator(fixed.shape, medium)
     free = np.flatnonzero(~fixed)
     held = np.flatnonzero(fixed)
     rows = matrix[free]

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.boundaries import Axis
 from diffkeras.physics.spectral import SpectralOperator
+
+BLOCK = 32  # rows of G built at a time
 
 
 @dataclass(frozen=True)
@@ -36,57 +39,108 @@ class Ring:
         """Number m of ring nodes."""
         return self.rows.size
 
+    @property
+    def nodes(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(rows, columns), to index an array of the lattice."""
+        return self.rows, self.columns
+
 
 def find_ring(fixed: NDArray[np.bool_], axes: tuple[Axis, Axis]) -> Ring:
     """The ring of the fixed nodes of a mask (rows, columns), in row-major order."""
-    free = ~fixed
-    touched = np.zeros_like(fixed)
-    touched[1:] |= free[:-1]
-    touched[:-1] |= free[1:]
-    touched[:, 1:] |= free[:, :-1]
-    touched[:, :-1] |= free[:, 1:]
-    if axes[0].boundary == "periodic":
-        touched[0] |= free[-1]
-        touched[-1] |= free[0]
-    if axes[1].boundary == "periodic":
-        touched[:, 0] |= free[:, -1]
-        touched[:, -1] |= free[:, 0]
-    rows, columns = np.nonzero(fixed & touched)
-    return Ring(rows.astype(np.int32), columns.astype(np.int32))
+    width = fixed.shape[1]
+    # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks
+    nodes = np.flatnonzero(fixed)
+    rows, columns = np.divmod(nodes.astype(np.int32), np.int32(width))
+    flat = fixed.ravel()
+    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])]
+    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])]
+    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)]
+    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)]
+    return Ring(rows[~enclosed], columns[~enclosed])
+
+
+def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.int32]:
+    """The next node; at a wall that is not periodic the node itself, as no free node is beyond."""
+    if axis.boundary == "periodic":
+        return (nodes + np.int32(step)) % np.int32(axis.nodes)
+    return (nodes + np.int32(step)).clip(0, axis.nodes - 1)
 
 
 def green_matrix(operator: SpectralOperator, to: Ring, of: Ring) -> NDArray[np.float64]:
     """G between two sets of nodes, (to.size, of.size), by the method of images."""
-    table = operator.green_table
-    row_images = operator.axes[0].images(to.rows[:, None], of.rows)
-    column_images = operator.axes[1].images(to.columns[:, None], of.columns)
-    width = np.int32(table.shape[1])
-    matrix = np.zeros((to.size, of.size))
-    for row_sign, row_offsets in row_images:
-        starts = row_offsets * width
-        for column_sign, column_offsets in column_images:
-            term = table.take(starts + column_offsets)
-            if row_sign * column_sign > 0:
-                matrix += term
-            else:
-                matrix -= term
+    matrix = np.empty((to.size, of.size))
+    for start in range(0, to.size, BLOCK):
+        _fill_green(operator, operator.green_table, to, of, slice(start, start + BLOCK), matrix)
     return matrix
 
 
+def ring_matrix(
+    operator: SpectralOperator, ring: Ring, dtype: DTypeLike = np.float64
+) -> NDArray[np.floating]:
+    """G of a ring, (m, m): only its lower triangle holds numbers, as G is symmetric."""
+    table = operator.green_table_as(np.dtype(dtype))
+    matrix = np.empty((ring.size, ring.size), table.dtype)
+    for start in range(0, ring.size, BLOCK):
+        stop = min(start + BLOCK, ring.size)
+        before = Ring(ring.rows[:stop], ring.columns[:stop])
+        _fill_green(operator, table, ring, before, slice(start, stop), matrix)
+    return matrix
+
+
+def _fill_green(
+    operator: SpectralOperator, table: NDArray, to: Ring, of: Ring, part: slice, matrix: NDArray
+) -> None:
+    """Fill the rows `part` of G between two sets of nodes, in the first `of.size` columns.
+
+    A few rows at a time, so that the index arrays stay in the cache.
+    """
+    i, j = (nodes[part, None].astype(np.intp) for nodes in (to.rows, to.columns))
+    k, n = (nodes.astype(np.intp) for nodes in (of.rows, of.columns))
+    flat = table.ravel()
+    row_images = [
+        (sign, offsets * table.shape[1]) for sign, offsets in operator.axes[0].images(i, k)
+    ]
+    total: NDArray | None = None
+    for column_sign, column_offsets in operator.axes[1].images(j, n):
+        for row_sign, starts in row_images:
+            # "clip" spares a pass over the indices, which are in range by construction
+            term = flat.take(starts + column_offsets, mode="clip")
+            if total is None:
+                total = term
+            elif row_sign * column_sign > 0:
+                total += term
+            else:
+                total -= term
+    matrix[part, : of.size] = total
+
+
 def solve_ring(
-    operator: SpectralOperator, ring: Ring, values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
+    operator: SpectralOperator, ring: Ring, values: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], float]:
     """Densities (m,) that give the ring its values (m,), and the constant to add to their field.
 
     The constant is 0 unless the operator is singular. Then the densities must sum to 0, and the
-    pair solves the bordered system G q + μ1 = c, 1ᵀq = 0.
+    pair solves the bordered system G q + μ1 = c, 1ᵀq = 0. The values' precision is that of the
+    whole computation.
     """
-    factor = scipy.linalg.cho_factor(
-        green_matrix(operator, ring, ring), lower=True, overwrite_a=True, check_finite=False
-    )
+    single = values.dtype == np.float32
+    posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
+    right_hand_side = values[:, None]
+    if operator.singular:
+        right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
+    # LAPACK reads columns first, to which the lower triangle is the upper one
+    matrix = ring_matrix(operator, ring, values.dtype).T
+    _, solved, info = posv(matrix, right_hand_side, lower=0, overwrite_a=True)
+    if info > 0 and single:
+        # the caller sees by the residual that this precision doesn't do
+        return np.full_like(values, np.nan), 0.0
+    if info > 0:
+        raise PhysicsError(
+            f"the ring system of {ring.size} nodes is not positive definite to rounding, with "
+            f"decay {operator.medium.decay}: give decay 0 or a larger one"
+        )
     if not operator.singular:
-        return scipy.linalg.cho_solve(factor, values, check_finite=False), 0.0
-    both = np.stack((values, np.ones_like(values)), axis=1)
-    of_values, of_ones = scipy.linalg.cho_solve(factor, both, check_finite=False).T
+        return solved[:, 0], 0.0
+    of_values, of_ones = solved.T
     constant = of_values.sum() / of_ones.sum()
     return of_values - constant * of_ones, float(constant)

@@ -12,7 +12,8 @@ from diffkeras.errors import PackingError, PhysicsError
 Radius = float | tuple[float, float]
 
 QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
-RESTARTS = 100  # placements from scratch before sources count as not fitting
+RESTARTS = 100  # placements from scratch before sources count as not fitting, at the most …
+PLACEMENTS = 10_000  # … and discs placed in all of them: jammed counts of many discs hardly vary
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,10 @@ def sample_sources(
     """Random sources as in arXiv 2302.03786: inside the lattice, apart, one of them of value 1.
 
     Centres are placed one after another, each uniformly over the nodes that keep its disc inside
-    the lattice and off the discs that are there (random sequential adsorption). Radii are uniform
-    over the range, larger discs are placed first. The other values are uniform on (0, 1].
+    the lattice and off the discs that are there (random sequential adsorption). "Inside" means that
+    the whole disc lies between the outermost nodes, and discs that touch in a point count as
+    overlapping. Radii are uniform over the range, larger discs are placed first. The other values
+    are uniform on (0, 1].
 
     Args:
         count: number n ≥ 0 of discs.
@@ -141,15 +144,18 @@ def sample_sources(
     radii = np.full(count, smallest, dtype=np.float32)
     if largest > smallest:
         radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
-    side = 2 * math.ceil(float(radii[0])) + 1
+    # by the range, not by the draw, so that a range is refused always or never
+    side = 2 * math.ceil(float(np.float32(largest))) + 1
     if side > min(lattice):
         raise PackingError(
-            f"a disc of radius {radii[0]:g} needs {side}×{side} nodes and doesn't fit on "
+            f"a disc of radius {largest:g} needs {side}×{side} nodes and doesn't fit on "
             f"{lattice[0]}×{lattice[1]}: 0 fit; choose a smaller radius or a larger lattice"
         )
-    _refuse_hopeless(count, lattice, smallest)
+    # in float32, like the discs: the rounded radius may need a smaller margin
+    _refuse_hopeless(count, lattice, float(np.float32(smallest)))
     most = 0
-    for _ in range(RESTARTS):
+    restarts = min(RESTARTS, 2 + PLACEMENTS // count)
+    for _ in range(restarts):
         centres = _place(radii, lattice, rng)
         if len(centres) == count:
             break
@@ -160,7 +166,7 @@ def sample_sources(
         )
         raise PackingError(
             f"{count} discs of {size} don't fit on {lattice[0]}×{lattice[1]} without overlap: at "
-            f"most {most} fit in {RESTARTS} random placements; choose fewer sources, a smaller "
+            f"most {most} fit in {restarts} random placements; choose fewer sources, a smaller "
             "radius or a larger lattice"
         )
     rows, columns = np.array(centres, dtype=np.int32).T
@@ -184,23 +190,19 @@ def check_radius(radius: Radius) -> tuple[float, float]:
 
 
 def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> None:
-    """Refuse at once what no packing of equal discs could hold.
+    """Refuse at once what no arrangement of discs of at least this radius could hold.
 
-    Discs of radius R whose centres lie in a rectangle cover, in the densest packing of the plane,
-    2√3 R² each of the rectangle grown by R on every side (Groemer 1960 bounds the count from above).
+    Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
+    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960). The region is the rectangle of permitted centres. They
+    are nodes more than 2R apart, so d² is an integer: the smallest one above 4R².
     """
-    if radius == 0:
-        limit = lattice[0] * lattice[1]
-    else:
-        height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
-        # Groemer: n ≤ 2A/(√3 d²) + P/(2d) + 1 for centres at distance ≥ d in a convex region of
-        # area A and perimeter P; here d = 2R
-        distance = 2 * radius
-        limit = math.floor(
-            2 * height * width / (math.sqrt(3) * distance**2)
-            + 2 * (height + width) / (2 * distance)
-            + 1
-        )
+    height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
+    squared = math.floor(4 * radius**2) + 1
+    bound = (
+        2 * height * width / (math.sqrt(3) * squared) + (height + width) / math.sqrt(squared) + 1
+    )
+    # the bound is met exactly by discs in a row, so it must not lose a disc to rounding
+    limit = min(math.floor(bound * (1 + 1e-12)), (height + 1) * (width + 1))
     if count > limit:
         raise PackingError(
             f"{count} discs of radius {radius:g} don't fit on {lattice[0]}×{lattice[1]} without "
@@ -212,35 +214,36 @@ def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> Non
 def _place(
     radii: NDArray[np.float32], lattice: tuple[int, int], rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Centres of as many discs as fit one after another."""
+    """Centres of as many discs, in order of falling radius, as fit one after another."""
     centres: list[tuple[int, int]] = []
-    placed = np.empty((radii.size, 2))
-    for index, radius in enumerate(radii):
-        margin = math.ceil(float(radius))
+    # distance from each node to the nearest rim, right wherever it's below the largest radius
+    gap = np.full(lattice, np.inf)
+    largest = float(radii[0])
+    for radius in map(float, radii):
+        margin = math.ceil(radius)
         low, high = margin, (lattice[0] - margin, lattice[1] - margin)
-        clearance = (radii[:index].astype(np.float64) + float(radius)) ** 2
         for _ in range(QUICK_TRIES):
             centre = (int(rng.integers(low, high[0])), int(rng.integers(low, high[1])))
-            if (((placed[:index] - centre) ** 2).sum(axis=1) > clearance).all():
+            if gap[centre] > radius:
                 break
         else:
-            permitted = _permitted(placed[:index], clearance, low, high)
+            permitted = np.flatnonzero(gap[low : high[0], low : high[1]] > radius)
             if permitted.size == 0:
                 break
             row, column = divmod(int(rng.choice(permitted)), high[1] - low)
             centre = (row + low, column + low)
-        placed[index] = centre
         centres.append(centre)
+        _lower_gap(gap, centre, radius, reach=math.floor(radius + largest) + 1)
     return centres
 
 
-def _permitted(
-    placed: NDArray[np.float64], clearance: NDArray[np.float64], low: int, high: tuple[int, int]
-) -> NDArray[np.intp]:
-    """Flat numbers, within the admissible rectangle, of the centres that keep clear of all discs."""
-    rows = np.arange(low, high[0])[:, None]
-    columns = np.arange(low, high[1])
-    free = np.ones((high[0] - low, high[1] - low), dtype=bool)
-    for centre, distance in zip(placed, clearance, strict=True):
-        free &= (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 > distance
-    return np.flatnonzero(free)
+def _lower_gap(
+    gap: NDArray[np.float64], centre: tuple[int, int], radius: float, reach: int
+) -> None:
+    """Take a new disc's rim into account in the distances to the nearest rim."""
+    starts = [max(c - reach, 0) for c in centre]
+    stops = [min(c + reach + 1, side) for c, side in zip(centre, gap.shape, strict=True)]
+    rows = np.arange(starts[0], stops[0])[:, None] - centre[0]
+    columns = np.arange(starts[1], stops[1]) - centre[1]
+    patch = gap[starts[0] : stops[0], starts[1] : stops[1]]
+    np.minimum(patch, np.sqrt(rows**2 + columns**2) - radius, out=patch)

@@ -2,7 +2,8 @@
 
 On the full rectangular lattice A is diagonal in the product of the two axes' eigenbases (sines,
 cosines or Fourier modes; `boundaries`), so A⁻¹ is a forward transform, a division and an inverse
-transform. This is the classical fast solver of Hockney (1965) and of Buzbee, Golub & Nielson (1970).
+transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
+only and solves the tridiagonal systems which that leaves along axis 0 (`lines`).
 
 Where no axis absorbs and the decay is 0, constants are in A's null space. `inverse` then gives the
 constant mode the smallest other eigenvalue, which keeps G symmetric positive definite; whoever uses
@@ -16,7 +17,10 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from diffkeras.physics.boundaries import Axis
+from diffkeras.physics.lines import LineSolver
 from diffkeras.physics.medium import Medium
+
+Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 
 class SpectralOperator:
@@ -38,6 +42,7 @@ class SpectralOperator:
         )
         self.singular = medium.decay == 0 and all(axis.singular for axis in self.axes)
         self._reciprocals: dict[np.dtype, NDArray] = {}
+        self._tables: dict[np.dtype, NDArray] = {}
 
     @property
     def couplings(self) -> tuple[float, float]:
@@ -61,18 +66,94 @@ class SpectralOperator:
         return result
 
     def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
-        """A⁻¹q, of densities (…, rows, columns), in q's own precision: one transform pair."""
+        """A⁻¹q, of densities (…, rows, columns), in q's own precision."""
+        if self._lines is None or density.ndim != 2:
+            return self._inverse_by_transforms(density, workers)
+        rows = np.arange(self.lattice[0])
+        return self._inverse_by_lines(rows, density, slice(None), workers)
+
+    def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""
+        rows, sources = self._occupied_rows(nodes, density)
+        if self._lines is None:
+            full = np.zeros(self.lattice, density.dtype)
+            full[rows] = sources
+            return self._inverse_by_transforms(full, workers)
+        return self._inverse_by_lines(rows, sources, slice(None), workers)
+
+    def product(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """G q, (m,): the field of densities (m,) at their own nodes."""
+        if self._lines is None:
+            return self.spread(nodes, density, workers=workers)[nodes]
+        rows, sources = self._occupied_rows(nodes, density)
+        if rows.size == self.lattice[0]:
+            return self._inverse_by_lines(rows, sources, slice(None), workers)[nodes]
+        field = self._inverse_by_lines(rows, sources, rows, workers)
+        return field[np.searchsorted(rows, nodes[0]), nodes[1]]
+
+    def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
+        """The array rows that hold ring nodes, and the densities on them, (r, columns)."""
+        place = np.zeros(self.lattice[0], dtype=np.intp)
+        place[nodes[0]] = 1
+        rows = np.flatnonzero(place)
+        place[rows] = np.arange(rows.size)
+        sources = np.zeros((rows.size, self.lattice[1]), density.dtype)
+        sources[place[nodes[0]], nodes[1]] = density
+        return rows, sources
+
+    def _inverse_by_transforms(self, density: NDArray, workers: int | None) -> NDArray:
         coefficients = density
         for position, full in self._order:
             coefficients = self.axes[position].forward(
-                coefficients, axis=position - 2, full=full, workers=workers
+                coefficients,
+                axis=position - 2,
+                full=full,
+                workers=workers,
+                overwrite=coefficients is not density,
             )
         coefficients *= self._reciprocal(density.dtype)
         for position, full in reversed(self._order):
             coefficients = self.axes[position].inverse(
-                coefficients, axis=position - 2, full=full, workers=workers
+                coefficients, axis=position - 2, full=full, workers=workers, overwrite=True
             )
-        return coefficients
+        return np.ascontiguousarray(coefficients)
+
+    def _inverse_by_lines(
+        self,
+        rows: NDArray[np.intp],
+        sources: NDArray,
+        wanted: NDArray[np.intp] | slice,
+        workers: int | None,
+    ) -> NDArray:
+        """The `wanted` rows of A⁻¹q, of densities (r, columns) on r rows.
+
+        The lines are solved in float64 whatever the densities' precision: in float32 the rounding
+        of their pivots adds up to √(D/γ)/h times its size, and little time would be saved.
+        """
+        assert self._lines is not None
+        coefficients = self.axes[1].forward(sources, axis=-1, workers=workers)
+        precision = coefficients.dtype
+        working = np.complex128 if precision.kind == "c" else np.float64
+        coefficients = coefficients.astype(working, copy=False)
+        if self.couplings[0] != 1:
+            coefficients /= self.couplings[0]
+        modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
+        # complex modes are pairs of real ones to the lines
+        self._lines.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
+        modes = modes[wanted].astype(precision, copy=False)
+        return self.axes[1].inverse(modes, axis=-1, workers=workers, overwrite=True)
+
+    @cached_property
+    def _lines(self) -> LineSolver | None:
+        """The tridiagonal solver along axis 0, unless that is periodic or A is singular."""
+        if self.axes[0].boundary == "periodic" or self.singular:
+            return None
+        shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.medium.decay) / (
+            self.couplings[0]
+        )
+        if self.axes[1].boundary == "periodic":
+            shifts = np.repeat(shifts, 2)
+        return LineSolver(self.axes[0], shifts)
 
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
@@ -93,6 +174,14 @@ class SpectralOperator:
                 table = scipy.fft.irfft(table, n=axis.period, axis=position)
                 table = table.take(np.arange(axis.period // 2 + 1), axis=position)
         return np.ascontiguousarray(table)
+
+    def green_table_as(self, dtype: np.dtype) -> NDArray:
+        """`green_table` in another precision, kept."""
+        if dtype == np.float64:
+            return self.green_table
+        if dtype not in self._tables:
+            self._tables[dtype] = self.green_table.astype(dtype)
+        return self._tables[dtype]
 
     @property
     def _order(self) -> tuple[tuple[int, bool], tuple[int, bool]]:

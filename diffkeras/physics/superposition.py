@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.ring import find_ring, green_matrix
 from diffkeras.physics.sources import Sources
@@ -26,8 +27,17 @@ def superpose(sources: Sources, lattice: tuple[int, int], medium: Medium) -> NDA
 
     Returns:
         (rows, columns), float64.
+
+    Raises:
+        PhysicsError: decay 0 without an absorbing boundary: each disc alone would fill the lattice
+            with its value.
     """
     operator = spectral_operator(lattice, medium)
+    if operator.singular:
+        raise PhysicsError(
+            f"decay 0 with boundaries {medium.boundaries}: the fields of single sources don't "
+            "decay, so their sum means nothing; give a positive decay or an absorbing boundary"
+        )
     labels = sources.labels(lattice)
     image = sources.image(lattice, np.float64)
     density = np.zeros(lattice)

@@ -1,0 +1,69 @@
+"""What the solvers return: a field, and how it was solved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SolveStatistics:
+    """How a field was solved.
+
+    Attributes:
+        method: what solved it.
+        ring_nodes: size of the ring system.
+        iterations: products with the ring matrix; 0 where it was factorised.
+        residual: largest difference from the fixed nodes' values before they were put in, relative
+            to the largest of them. By the discrete maximum principle no node's error exceeds it,
+            but for the transforms' own rounding.
+        precision: "float32" or "float64", in which it was computed.
+    """
+
+    method: str
+    ring_nodes: int
+    iterations: int = 0
+    residual: float = 0.0
+    precision: str = "float64"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solved field with its statistics.
+
+    Attributes:
+        field: (rows, columns), float64, or float32 where the tolerance allows it; equal to the
+            source image on the fixed nodes.
+        stats: how it was solved.
+    """
+
+    field: NDArray[np.floating]
+    stats: SolveStatistics
+
+
+@dataclass(frozen=True)
+class BatchSolution(Solution):
+    """The fields of a batch of source images.
+
+    Attributes:
+        field: (batch, rows, columns).
+        stats: of the batch: the largest ring and residual, the sum of iterations; the method and
+            the precision of the first image.
+        image_stats: of each image.
+    """
+
+    image_stats: tuple[SolveStatistics, ...]
+
+    @classmethod
+    def join(cls, solutions: Sequence[Solution]) -> "BatchSolution":
+        """The batch of one or more solutions on the same lattice."""
+        each = tuple(solution.stats for solution in solutions)
+        stats = SolveStatistics(
+            each[0].method,
+            max(image.ring_nodes for image in each),
+            sum(image.iterations for image in each),
+            max(image.residual for image in each),
+            each[0].precision,
+        )
+        return cls(np.stack([solution.field for solution in solutions]), stats, each)

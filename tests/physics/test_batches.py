@@ -1,0 +1,90 @@
+"""Batches of source images, and workers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve, solve_in
+from diffkeras.physics.batches import map_threads
+from diffkeras.physics.solution import BatchSolution
+
+LATTICE = (64, 57)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.stack(
+        [
+            sample_sources(count, LATTICE, radius=4, rng=rng).image(LATTICE, np.float64)
+            for count in (1, 4, 2, 7, 3)
+        ]
+    )
+
+
+@pytest.mark.parametrize("workers", [None, 1, 2, 8])
+def test_a_batch_equals_its_images_one_by_one(images: np.ndarray, workers: int | None) -> None:
+    batch = solve(images, workers=workers)
+    assert isinstance(batch, BatchSolution)
+    singles = [solve(image) for image in images]
+    # BLAS rounds differently with another number of threads
+    assert np.abs(batch.field - np.stack([single.field for single in singles])).max() < 1e-14
+    for stats, single in zip(batch.image_stats, singles, strict=True):
+        assert replace(stats, residual=0.0) == replace(single.stats, residual=0.0)
+    assert batch.stats.ring_nodes == max(single.stats.ring_nodes for single in singles)
+
+
+def test_workers_serve_a_single_image(images: np.ndarray) -> None:
+    for method in ("ring", "ring-cg"):
+        alone = solve(images[3], method=method).field  # type: ignore[arg-type]
+        helped = solve(images[3], method=method, workers=2).field  # type: ignore[arg-type]
+        assert np.abs(alone - helped).max() < 1e-14
+
+
+def test_one_mask_or_one_for_each_image(images: np.ndarray) -> None:
+    masks = np.zeros(images.shape, dtype=bool)
+    masks[:, 20:30, 10:50] = True
+    masks[1:, 40, :] = True
+    each = solve(images, fixed=masks).field
+    for image, mask, field in zip(images, masks, each, strict=True):
+        assert np.array_equal(field, solve(image, fixed=mask).field)
+    shared = solve(images, fixed=masks[0]).field
+    assert np.array_equal(shared[2], solve(images[2], fixed=masks[0]).field)
+
+
+def test_a_batch_in_single_precision(images: np.ndarray) -> None:
+    batch = solve_in(Medium(), images, tolerance=1e-5, workers=2)
+    assert batch.field.dtype == np.float32
+    assert np.abs(batch.field - solve(images).field).max() < 3e-6
+
+
+def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
+    broken = images.copy()
+    broken[3, 5, 6] = np.nan
+    with pytest.raises(PhysicsError, match=r"nan at node \(5, 6\)"):
+        solve(broken, workers=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mask_shape", "match"),
+    [
+        ((0, 8, 8), None, "at least one source image"),
+        ((3, 8, 8), (2, 8, 8), r"mask has shape \(2, 8, 8\)"),
+        ((3, 8, 8), (8, 9), r"mask has shape \(8, 9\)"),
+        ((2, 3, 8, 8), None, "a source image has shape"),
+    ],
+)
+def test_other_shapes_are_refused(
+    shape: tuple[int, ...], mask_shape: tuple[int, ...] | None, match: str
+) -> None:
+    mask = None if mask_shape is None else np.ones(mask_shape, dtype=bool)
+    with pytest.raises(PhysicsError, match=match):
+        solve(np.ones(shape), fixed=mask)
+
+
+def test_threads_keep_the_order_and_refuse_none() -> None:
+    assert map_threads(lambda number: number**2, 20, 4) == [number**2 for number in range(20)]
+    with pytest.raises(PhysicsError, match="workers must be 1 or more, not 0"):
+        map_threads(abs, 3, 0)

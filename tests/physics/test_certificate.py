@@ -1,0 +1,209 @@
+"""Certificates: the proven bounds hold for any prediction, and they are sharp."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve_in, solve_reference
+from diffkeras.physics.certificate import certify, certify_in
+from diffkeras.physics.reference import free_system
+from diffkeras.physics.ring import find_ring
+from diffkeras.physics.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.spectral import SpectralOperator
+
+KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
+
+
+def predict(kind: str, field: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A prediction of the field, wrong in some way."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices(field.shape)
+    match kind:
+        case "noise":
+            return field + 1e-3 * rng.standard_normal(field.shape)
+        case "smooth":
+            phase = rng.uniform(0, 6, 2)
+            return field + 1e-3 * np.sin(rows / 9 + phase[0]) * np.cos(columns / 7 + phase[1])
+        case "relative":
+            return 1.001 * field
+        case "zeros":
+            return np.zeros_like(field)
+        case "float32":
+            return field.astype(np.float32)
+        case "garbage":
+            return rng.standard_normal(field.shape) * 10.0 ** rng.integers(-3, 9)
+        case _:
+            return field + 0.1 * (-1.0) ** (rows + columns)
+
+
+def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):
+    """Every bound holds for the exact field, up to the rounding of that field itself."""
+    error = abs(certificate.field - exact)
+    assert error.max() <= certificate.error_bound + solver_rounding
+    assert (error <= certificate.field_bound + solver_rounding).all()
+    assert (abs(prediction - exact) <= certificate.node_bound + solver_rounding).all()
+    assert certificate.error_bound <= certificate.mismatch * (1 + 1e-14) + certificate.allowance * (
+        1 + 1e-14
+    )
+    assert not error[fixed].any()
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "garbage"])
+def test_bounds_hold_over_the_table_of_problems(problem, kind):
+    exact = problem.reference
+    prediction = predict(kind, exact)
+    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
+    assert_bounds_hold(certificate, prediction, exact, problem.fixed, 1e-12)
+
+
+def test_corrected_field_satisfies_the_equation_on_every_free_node(problem):
+    prediction = predict("noise", problem.reference)
+    operator = SpectralOperator(problem.image.shape, problem.medium)
+    field = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed).field
+    # free nodes beside the ring see the values that were set there afterwards
+    beside = np.zeros_like(problem.fixed)
+    for axis, boundary in enumerate(problem.medium.boundaries):
+        for shift in (1, -1):
+            neighbour = np.roll(problem.fixed, shift, axis)
+            if boundary != "periodic":
+                neighbour[(slice(None),) * axis + (0 if shift == 1 else -1,)] = False
+            beside |= neighbour
+    residual = operator.apply(field)[~problem.fixed & ~beside]
+    assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
+
+
+def test_an_exact_prediction_is_certified_down_to_the_rounding_allowance(problem):
+    exact = problem.solution.field
+    certificate = certify_in(problem.medium, exact, problem.image, fixed=problem.fixed)
+    assert certificate.error_bound <= 1e-9
+    np.testing.assert_allclose(certificate.field, exact, rtol=0, atol=1e-10)
+
+
+@st.composite
+def problems(draw):
+    """A random medium, source image with its mask, and prediction."""
+    lattice = draw(st.tuples(st.integers(1, 18), st.integers(1, 18)))
+    boundary = draw(st.tuples(*2 * [st.sampled_from(["absorbing", "reflecting", "periodic"])]))
+    medium = Medium(
+        draw(st.sampled_from([1.0, (0.25, 3.0)])),
+        draw(st.sampled_from([0.0, 1e-9, 1e-4, 1 / 400, 0.3, 8.0])),
+        draw(st.sampled_from([1.0, 0.2, 5.0])),
+        boundary,
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    fixed = rng.random(lattice) < draw(st.sampled_from([0.02, 0.2, 0.7]))
+    block = rng.integers(0, lattice)
+    fixed[block[0] : block[0] + 4, block[1] : block[1] + 5] = True
+    image = np.where(fixed, rng.uniform(-0.3, 1, lattice), 0.0)
+    exact = solve_reference(image, medium, fixed=fixed)
+    prediction = predict(draw(st.sampled_from(KINDS)), exact, draw(st.integers(0, 2**32)))
+    return medium, image, fixed, exact, prediction
+
+
+@given(problems())
+@settings(max_examples=300, deadline=None)
+def test_bounds_hold_for_random_problems_and_predictions(random_problem):
+    medium, image, fixed, exact, prediction = random_problem
+    certificate = certify_in(medium, prediction, image, fixed=fixed)
+    operator = SpectralOperator(image.shape, medium)
+    # the reference rounds as well; its own residual bounds by how much
+    norm = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
+    own = rounding_allowance(operator, fixed, norm, exact)
+    assert_bounds_hold(certificate, prediction, exact, fixed, own)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
+@pytest.mark.parametrize("decay", [0.0, 1 / 400, 0.5])
+@pytest.mark.parametrize("radius", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros", "float32"])
+def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, radius, kind):
+    medium = Medium(decay=decay, boundary=boundary)
+    rng = np.random.default_rng(1)
+    image = sample_sources(5, (96, 110), radius=radius, rng=rng).image((96, 110), np.float64)
+    exact = solve_in(medium, image).field
+    certificate = certify_in(medium, predict(kind, exact), image)
+    true = abs(certificate.field - exact).max()
+    assert true <= certificate.error_bound <= 1.5 * true + 2 * certificate.allowance
+
+
+def test_on_the_ring_the_mismatch_is_the_exact_error(problem):
+    # so that before the fixed nodes are set, the bound equals the largest error
+    if problem.fixed.all():
+        return
+    prediction = predict("smooth", problem.reference)
+    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
+    again = certify_in(
+        problem.medium, 2 * prediction - problem.reference, problem.image, fixed=problem.fixed
+    )
+    # doubling the prediction's error doubles the mismatch: it is made of that error alone
+    assert again.mismatch == pytest.approx(2 * certificate.mismatch, rel=1e-6)
+
+
+def test_a_constant_prediction_beside_a_slow_decay_keeps_a_small_bound():
+    # without keeping the prediction's mean, the constant mode would blow the error up 1e4 times
+    image = np.zeros((64, 64))
+    image[20:25, 30:35], image[50, 9] = 1.0, 0.3
+    medium = Medium(decay=1e-8, boundary="reflecting")
+    exact = solve_in(medium, image).field
+    certificate = certify_in(medium, predict("smooth", exact), image)
+    assert certificate.error_bound < 0.02
+
+
+def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_length():
+    image = np.zeros((40, 200))
+    image[18:22, 18:22], image[18:22, 178:182] = 1.0, 0.5
+    exact = solve_in(Medium(decay=1 / 25), image).field
+    prediction = exact.copy()
+    prediction[:, :40] *= 1.01
+    certificate = certify(prediction, image, decay=1 / 25)
+    assert certificate.field_bound[20, 23] > 5e-3
+    # 80 steps are 16 diffusion lengths
+    assert certificate.field_bound[20, 100] < 1e-6
+
+
+def test_nothing_to_solve_is_certified_exactly():
+    image = np.full((6, 7), 0.3)
+    certificate = certify(np.zeros((6, 7)), image)
+    assert certificate.error_bound == 0
+    np.testing.assert_array_equal(certificate.field, image)
+    np.testing.assert_allclose(certificate.node_bound, 0.3, rtol=1e-14)
+    without_sources = certify(np.ones((6, 7)), np.zeros((6, 7)))
+    assert without_sources.error_bound == 0
+    assert not without_sources.field.any()
+
+
+def test_inverse_norm_is_bounded_by_every_barrier(medium):
+    # against the true norm, the largest row sum of the inverse on the free nodes
+    lattice = (12, 15)
+    operator = SpectralOperator(lattice, medium)
+    fixed = np.zeros(lattice, dtype=bool)
+    fixed[3:6, 4:9] = True
+    fixed[10, 13] = True
+    matrix, _ = free_system(np.zeros(lattice), fixed, medium)
+    true = np.linalg.inv(matrix.toarray()).sum(axis=1).max()
+    bound = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
+    assert true <= bound * (1 + 1e-12)
+    assert bound <= 60 * true
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (np.zeros((5, 8)), r"\(5, 8\), the source image \(6, 8\)"),
+        (np.zeros((6, 8, 1)), r"\(6, 8, 1\), the source image \(6, 8\)"),
+        (np.full((6, 8), math.nan), r"holds nan at node \(0, 0\)"),
+        (np.full((6, 8), math.inf), r"holds inf at node \(0, 0\)"),
+    ],
+)
+def test_predictions_that_are_none_are_refused(prediction, message):
+    with pytest.raises(PhysicsError, match=message):
+        certify(prediction, np.eye(6, 8))
+
+
+def test_problems_without_a_unique_solution_are_refused():
+    with pytest.raises(PhysicsError, match="no node is fixed"):
+        certify(np.zeros((6, 8)), np.zeros((6, 8)), decay=0.0, boundary="periodic")

@@ -1,0 +1,80 @@
+"""Input that is no physical problem: what is refused, and that the message holds the value."""
+
+import math
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
+from diffkeras.physics import Medium, solve
+from diffkeras.physics.boundaries import Axis
+
+
+def image_with(value: float) -> np.ndarray:
+    image = np.zeros((6, 8))
+    image[2, 3] = value
+    return image
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_named_with_their_node(value):
+    with pytest.raises(PhysicsError, match=rf"{value} at node \(2, 3\)"):
+        solve(image_with(value))
+
+
+@pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (4, 0), ()])
+def test_images_that_are_no_lattice_are_refused_by_shape(shape):
+    with pytest.raises(PhysicsError) as failure:
+        solve(np.ones(shape))
+    assert str(shape) in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"diffusivity": -1.0}, "diffusivity must be positive and finite, not -1.0"),
+        ({"diffusivity": 0.0}, "diffusivity must be positive and finite, not 0.0"),
+        ({"diffusivity": (1.0, -2.0)}, "diffusivity must be positive and finite, not -2.0"),
+        ({"diffusivity": (1.0, 2.0, 3.0)}, r"one value or a pair .* \(1.0, 2.0, 3.0\)"),
+        ({"diffusivity": math.nan}, "not nan"),
+        ({"decay": -0.25}, "decay must be zero or positive and finite, not -0.25"),
+        ({"decay": math.inf}, "not inf"),
+        ({"step": 0.0}, "step must be positive and finite, not 0.0"),
+        ({"step": math.nan}, "not nan"),
+        ({"boundary": "open"}, "'open' is unknown; choose one of absorbing, reflecting, periodic"),
+        ({"boundary": ("periodic", "open")}, "'open' is unknown"),
+        ({"boundary": ("periodic",)}, "pair"),
+        ({"fixed": np.ones((8, 6), dtype=bool)}, r"\(8, 6\).*\(6, 8\)"),
+        ({"fixed": np.ones(8, dtype=bool)}, r"\(8,\).*\(6, 8\)"),
+    ],
+)
+def test_bad_options_are_refused_by_value(options, message):
+    with pytest.raises(PhysicsError, match=message):
+        solve(image_with(1.0), **options)
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", ("periodic", "reflecting")])
+def test_problems_without_a_unique_solution_are_refused_with_the_way_out(boundary):
+    with pytest.raises(PhysicsError, match=r"no node is fixed.*decay 0.*fix a node"):
+        solve(np.zeros((6, 8)), decay=0.0, boundary=boundary)
+    # the same without sources has the solution 0 as soon as something decays or leaves
+    assert not solve(np.zeros((6, 8)), decay=0.1, boundary=boundary).field.any()
+    assert not solve(np.zeros((6, 8)), decay=0.0).field.any()
+
+
+def test_an_axis_without_nodes_is_refused():
+    with pytest.raises(PhysicsError, match="not 0"):
+        Axis(0, "absorbing")
+
+
+def test_every_error_is_the_packages_own_and_a_python_kind():
+    assert issubclass(PackingError, PhysicsError)
+    assert issubclass(PhysicsError, ValueError)
+    assert issubclass(ConvergenceError, ArithmeticError)
+    assert issubclass(PhysicsError, DiffkerasError)
+
+
+def test_the_diffusion_length_comes_with_the_medium():
+    assert Medium().diffusion_length == 20
+    assert Medium(diffusivity=(1.0, 4.0), decay=0.25).diffusion_length == 4
+    assert Medium(decay=0.0).diffusion_length == math.inf

@@ -1,0 +1,88 @@
+"""Single precision, and what a tolerance promises."""
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve
+
+LATTICE = (128, 100)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return sample_sources(9, LATTICE, radius=5, rng=rng).image(LATTICE, np.float64)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+@pytest.mark.parametrize("method", ["ring", "ring-cg"])
+def test_single_precision_throughout(image: np.ndarray, boundary: str, method: str) -> None:
+    options = {"boundary": boundary, "method": method}
+    single = solve(image, tolerance=1e-5, **options)  # type: ignore[arg-type]
+    double = solve(image, **options)  # type: ignore[arg-type]
+    assert (single.field.dtype, single.stats.precision) == (np.float32, "float32")
+    assert (double.field.dtype, double.stats.precision) == (np.float64, "float64")
+    assert np.abs(single.field - double.field).max() < 3e-6
+    assert np.array_equal(single.field[image != 0], image[image != 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("scale", [1e-35, 1e-3, 1e30, 1e300])
+def test_no_size_of_value_is_beyond_single_precision_inside(
+    image: np.ndarray, scale: float
+) -> None:
+    double = solve(image * scale).field
+    assert np.abs(double / scale - solve(image).field).max() < 1e-13
+    if scale < 1e38:
+        single = solve(image * scale, tolerance=1e-5).field
+        assert np.abs(single / scale - solve(image).field).max() < 5e-6
+
+
+def test_values_beyond_float32_are_refused(image: np.ndarray) -> None:
+    with pytest.raises(PhysicsError, match=r"1e\+300.*smaller tolerance"):
+        solve(np.where(image != 0, 1e300, 0.0), tolerance=1e-5)
+
+
+def test_double_precision_steps_in_where_single_does_not_do(image: np.ndarray) -> None:
+    # nearly nothing decays or leaves: the field's constant part drowns the rest in float32
+    medium = {"decay": 1e-9, "boundary": "reflecting"}
+    solution = solve(image, tolerance=1e-5, **medium)  # type: ignore[arg-type]
+    assert solution.stats.precision == "float64"
+    assert solution.stats.residual <= 1e-5
+    assert np.abs(solution.field - solve(image, **medium).field).max() < 1e-6  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10, 1e-13])
+def test_a_tolerance_is_met(image: np.ndarray, tolerance: float) -> None:
+    assert solve(image, tolerance=tolerance).stats.residual <= tolerance
+
+
+@pytest.mark.parametrize("tolerance", [1e-17, 0.0, -1e-3, 1.0, float("nan"), float("inf")])
+def test_a_tolerance_that_no_computation_meets_is_refused(
+    image: np.ndarray, tolerance: float
+) -> None:
+    with pytest.raises(PhysicsError, match="tolerance must lie between 1e-13"):
+        solve(image, tolerance=tolerance)
+
+
+def test_an_unknown_method_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(
+        PhysicsError, match=r"'magic' is unknown; choose one of auto, ring, ring-cg"
+    ):
+        solve(image, method="magic")  # type: ignore[arg-type]
+
+
+def test_zero_values_are_solved_without_a_division() -> None:
+    fixed = np.zeros(LATTICE, dtype=bool)
+    fixed[3:9, 5] = True
+    solution = solve(np.zeros(LATTICE), fixed=fixed)
+    assert not solution.field.any()
+    assert solution.stats.residual == 0.0
+
+
+def test_the_medium_of_a_float32_image_is_not_rounded() -> None:
+    image = np.zeros(LATTICE, dtype=np.float32)
+    image[60, 50] = 1.0
+    expected = solve(image.astype(np.float64), decay=1 / 300).field
+    assert np.array_equal(solve(image, decay=1 / 300).field, expected)
+    assert Medium().decay == 1 / 400
