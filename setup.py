@@ -3,7 +3,7 @@
 from setuptools import find_packages, setup
 
 setup(
-    packages=find_packages(include=["diffkeras*", "tfds_builders*"]) + ["diffkeras.configs"],
+    packages=[*find_packages(include=["diffkeras*", "tfds_builders*"]), "diffkeras.configs"],
     # configs/ stands at the top level, where people look for it, and is installed inside the
     # package, so that `--config quickstart` also works away from the checkout.
     package_dir={"diffkeras.configs": "configs"},

@@ -180,7 +180,9 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The network, and the scale on which it sees source images and fields."""
 
-    architecture: Literal["encoder_decoder"] = Field("encoder_decoder", description="Kind.")
+    architecture: Literal["encoder_decoder"] = Field(
+        "encoder_decoder", description="The network: the paper's encoder-decoder."
+    )
     width: int = Field(64, ge=2, multiple_of=2, description="Channels of the first convolution.")
     depth: int = Field(5, ge=1, le=10, description="Number of poolings and of upsamplings.")
     pad: bool = Field(
@@ -275,6 +277,9 @@ class Config(Section):
         return parse_config(raw)
 
 
+SHORTHANDS = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
+
+
 def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
     """Set `raw["a"]["b"]` for the dotted key "a.b"; deeper keys merge into mappings.
 
@@ -287,8 +292,9 @@ def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
         child = node.setdefault(part, {})
         if child is None:
             child = node[part] = {}
-        if isinstance(child, str) and path == ["training", "loss"]:
-            child = node[part] = {"error": child}  # `loss: absolute` is short for this
+        # `loss: absolute` is short for `loss: {error: absolute}`, and `weight: tanh` likewise
+        if isinstance(child, str) and path[:2] == ["training", "loss"] and part in SHORTHANDS:
+            child = node[part] = {SHORTHANDS[part]: child}
         if not isinstance(child, dict):
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child
@@ -354,14 +360,14 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    if str(name) and path.is_dir():
-        raise ConfigurationError(f"{path} is a directory, no configuration file")
     shipped = Path(str(resources.files("diffkeras") / "configs"))
     if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
         shipped = Path(__file__).resolve().parent.parent / "configs"
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and candidate.is_file():
         return candidate
+    if str(name) and path.is_dir():
+        raise ConfigurationError(f"{path} is a directory, no configuration file")
     names = sorted(
         p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
     )

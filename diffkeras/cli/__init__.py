@@ -25,6 +25,8 @@ class DiffkerasGroup(click.Group):
             return super().invoke(ctx)
         except DiffkerasError as error:
             raise click.ClickException(" ".join(str(error).split())) from None
+        except MemoryError as error:
+            raise click.ClickException(f"out of memory: {error}") from None
 
 
 @click.group(

@@ -112,7 +112,7 @@ class BoundaryType(click.ParamType):
     type=float,
     default=1e-10,
     show_default=True,
-    help="Largest error; from 1e-6 on in single precision.",
+    help="Largest error, relative to the largest |value|; from 1e-6 on in single precision.",
 )
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Threads.  [default: 1]")
 def solve(sources: Path, output: Path, **options: Any) -> None:

@@ -44,7 +44,7 @@ def study(
     """Train and evaluate every combination of a study's factors, and compare them.
 
     What is done already is skipped, so an interrupted study goes on where it stopped. Writes
-    runs.csv (one row per run, source count and method), figures/ and report.html.
+    runs.csv (one row per run and source count), figures/ and report.html.
 
     \b
     Example:

@@ -45,8 +45,8 @@ def train(
     \b
     Examples:
       diffkeras train --config quickstart
-      diffkeras train --config quickstart --epochs 20 --set training.loss.weight=step \\
-          --run-dir saved_models/step
+      diffkeras train --config quickstart --epochs 20 --set training.loss.weight=tanh \\
+          --run-dir saved_models/tanh
     """
     config = read_config(config_file, flags)
     start_tensorflow()

@@ -52,7 +52,8 @@ class Bounds:
     def rounds(self, tolerance: float) -> list[int]:
         """Rounds that each image needed until its bound met the tolerance."""
         return [
-            next(i for i, bound in enumerate(history) if bound <= tolerance)
+            # the last bound met the smallest tolerance, if only by a margin of rounding
+            next((i for i, bound in enumerate(history) if bound <= tolerance), len(history) - 1)
             for history in self.histories
         ]
 

@@ -1,0 +1,63 @@
+"""Docstrings are Markdown with Google sections; autodoc reads reStructuredText.
+
+The few constructs that the package's docstrings use are translated here, before napoleon sees them:
+fenced code, single backticks, and signs such as |e| that would mean something in reStructuredText.
+"""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+_FENCE = re.compile(r"^(\s*)```\s*(\w*)\s*$")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Translate ahead of napoleon, whose priority is 500."""
+    app.connect("autodoc-process-docstring", _process, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = translate(lines)
+
+
+def translate(lines: list[str]) -> list[str]:
+    """The docstring's lines as reStructuredText."""
+    translated: list[str] = []
+    in_fence = in_doctest = False
+    for line in lines:
+        fence = _FENCE.match(line)
+        if fence:
+            in_fence = not in_fence
+            if in_fence:
+                indent, language = fence.groups()
+                translated += ["", f"{indent}.. code-block:: {language or 'text'}", ""]
+            else:
+                translated.append("")
+            continue
+        in_doctest = line.lstrip().startswith(">>>") or (in_doctest and bool(line.strip()))
+        if in_fence:
+            translated.append(f"    {line}")
+        elif in_doctest:
+            translated.append(line)
+        else:
+            translated.append(_prose(line))
+    return translated
+
+
+def _prose(line: str) -> str:
+    if "``" in line:
+        return line
+    parts = line.split("`")
+    if len(parts) % 2 == 0:  # a span that goes on in the next line: leave it to the default role
+        return line.replace("|", r"\|")
+    outside = [part.replace("|", r"\|") for part in parts[::2]]
+    inside = [f"``{part}``" for part in parts[1::2]]
+    result = outside[0]
+    for code, text in zip(inside, outside[1:], strict=True):
+        # inline markup must stand between spaces or punctuation; an escaped space shows nothing
+        before = r"\ " if result and (result[-1].isalnum() or result[-1] in "^·") else ""
+        after = r"\ " if text and (text[0].isalnum() or text[0] in "^·") else ""
+        result += before + code + after + text
+    return result

@@ -1,0 +1,247 @@
+"""Directives that read the configuration, the commands and the network from the code itself.
+
+`config-reference` lists every key of a configuration, `cli-reference` each command's help,
+`layer-table` the network's layers. So these pages can't drift from what the program does.
+`measured` shows a table that a benchmark wrote, and nothing where it hasn't run yet.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+import yaml
+from docutils import nodes
+from docutils.parsers.rst import directives
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+# Short forms that a validator accepts and a JSON schema doesn't show
+ACCEPTED = {
+    "physics.lattice": "integer > 0, or [integer, integer]",
+    "data.sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
+    "test_sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
+}
+
+HELP_WIDTH = 80  # characters that fit on the page
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives."""
+    app.add_directive("config-reference", ConfigReference)
+    app.add_directive("cli-reference", CommandReference)
+    app.add_directive("layer-table", LayerTable)
+    app.add_directive("measured", Measured)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+class ConfigReference(SphinxDirective):
+    """Every key of a configuration, or of a study file (`:model: study`)."""
+
+    option_spec: ClassVar = {"model": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """A section and a table for each section of the configuration."""
+        self.env.note_reread()
+        if self.options.get("model") == "study":
+            from diffkeras.workflows.study import StudyConfig
+
+            return [_key_table(StudyConfig, "")]
+        from diffkeras.config import Config
+
+        sections = {
+            name: field.annotation
+            for name, field in Config.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        }
+        top = {k: f for k, f in Config.model_fields.items() if k not in sections}
+        found: list[nodes.Node] = [
+            _section("Top level", "top-level", _key_table(Config, "", list(top)))
+        ]
+        for name, model in sections.items():
+            summary = nodes.paragraph("", (model.__doc__ or "").strip().splitlines()[0])
+            found.append(_section(name, f"section-{name}", summary, _key_table(model, f"{name}.")))
+        return found
+
+
+class CommandReference(SphinxDirective):
+    """The help of every command."""
+
+    def run(self) -> list[nodes.Node]:
+        """A section for each command, the main one first."""
+        from diffkeras.cli import main
+
+        self.env.note_reread()  # the page is made of code, which Sphinx doesn't watch
+        found: list[nodes.Node] = []
+        context = click.Context(main, info_name="diffkeras", **_context_settings(main))
+        for command in (main, *main.commands.values()):
+            name, own = "diffkeras", context
+            if command is not main:
+                name = f"diffkeras {command.name}"
+                settings = _context_settings(command)
+                own = click.Context(command, parent=context, info_name=command.name, **settings)
+            text = command.get_help(own)
+            block = nodes.literal_block(text, text, language="text")
+            found.append(_section(name, name.replace(" ", "-"), block))
+        return found
+
+
+def _context_settings(command: click.Command) -> dict[str, Any]:
+    return {**command.context_settings, "terminal_width": HELP_WIDTH}
+
+
+class LayerTable(SphinxDirective):
+    """The layers of the encoder-decoder, with channels, sides and parameters."""
+
+    option_spec: ClassVar = {
+        "width": directives.positive_int,
+        "depth": directives.positive_int,
+        "side": directives.positive_int,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """One row a layer with parameters or a change of side; activations are left out."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from diffkeras import nn
+
+        self.env.note_reread()
+        width, depth = self.options.get("width", 64), self.options.get("depth", 5)
+        side = self.options.get("side", 512)
+        model = nn.encoder_decoder(width=width, depth=depth, kernel_initializer="zeros")
+        rows, trainable = [], 0
+        for layer in model.layers:
+            kind = type(layer).__name__
+            if kind in ("InputLayer", "LeakyReLU"):
+                continue
+            if kind == "AveragePooling2D":
+                side //= 2
+            elif kind == "UpSampling2D":
+                side *= 2
+            own = sum(int(v.shape.num_elements()) for v in layer.trainable_variables)
+            trainable += own
+            shape = f"{side} × {side} × {layer.output.shape[-1]}"
+            rows.append([layer.name, KINDS.get(kind, kind), shape, f"{own:,}" if own else ""])
+        rows.append(["in all", "", "", f"{trainable:,}"])
+        table = _table(["layer", "kind", "output", "trainable parameters"], rows, code={0})
+        table["classes"].append("layers")
+        return [table]
+
+
+class Measured(SphinxDirective):
+    """A section with a benchmark's Markdown table, given by its path from the documentation.
+
+    `:title:` heads the section, the content goes before the table.
+    """
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {"title": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """The section, or nothing."""
+        path = Path(self.env.srcdir) / self.arguments[0]
+        self.env.note_reread()
+        if not path.is_file():
+            return []
+        text = "\n".join([*self.content, "", path.read_text(encoding="utf-8")])
+        title = self.options["title"]
+        section = _section(title, nodes.make_id(title), *self.parse_text_to_nodes(text))
+        section["classes"].append("measured")
+        return [section]
+
+
+KINDS = {
+    "Conv2D": "3×3 convolution",
+    "CrossReplicaBatchNormalization": "batch normalisation",
+    "AveragePooling2D": "2×2 average pooling",
+    "UpSampling2D": "nearest ×2 upsampling",
+}
+
+
+def _key_table(model: type[BaseModel], prefix: str, names: Sequence[str] = ()) -> nodes.table:
+    schema = model.model_json_schema()
+    rows = []
+    for name, field in model.model_fields.items():
+        if names and name not in names:
+            continue
+        key = prefix + name
+        kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
+        rows.append([key, kind, _default(model, name, field), field.description or ""])
+    return _table(["key", "type", "default", "description"], rows, code={0, 2})
+
+
+def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """A JSON schema in words."""
+    if "$ref" in schema:
+        return _kind(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    if "anyOf" in schema:
+        return ", or ".join(dict.fromkeys(_kind(part, definitions) for part in schema["anyOf"]))
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if "prefixItems" in schema:
+        return "[" + ", ".join(_kind(part, definitions) for part in schema["prefixItems"]) + "]"
+    kind = schema.get("type", "any")
+    if kind == "array":
+        return f"list of {_kind(schema.get('items', {}), definitions)}"
+    if kind == "object":
+        return "mapping"
+    if kind == "string":
+        return "text"
+    return " ".join(["true or false" if kind == "boolean" else kind, *_limits(schema)])
+
+
+def _limits(schema: dict[str, Any]) -> Iterator[str]:
+    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+    limits = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    if limits:
+        yield ", ".join(limits)
+    if "multipleOf" in schema:
+        yield f"(multiple of {schema['multipleOf']:g})"
+
+
+def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    instance = model.model_construct(**{name: default})
+    value = instance.model_dump(mode="json", include={name})[name]
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
+    return text.removesuffix("...").strip()
+
+
+def _section(title: str, identifier: str, *children: nodes.Node) -> nodes.section:
+    section = nodes.section(ids=[identifier], names=[title.lower()])
+    section += nodes.title("", title)
+    section += list(children)
+    return section
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], code: set[int]) -> nodes.table:
+    table = nodes.table(classes=["colwidths-auto"])
+    group = nodes.tgroup(cols=len(head))
+    table += group
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    header, body = nodes.thead(), nodes.tbody()
+    header += _row(head, set())
+    body += [_row(row, code) for row in rows]
+    group += [header, body]
+    return table
+
+
+def _row(cells: Sequence[str], code: set[int]) -> nodes.row:
+    row = nodes.row()
+    for number, text in enumerate(cells):
+        content: nodes.Node = nodes.Text(text)
+        if number in code and text not in ("", "required", "in all"):
+            content = nodes.literal(text, text)
+        paragraph = nodes.paragraph()
+        paragraph += content
+        entry = nodes.entry()
+        entry += paragraph
+        row += entry
+    return row

@@ -1,0 +1,49 @@
+"""Sphinx configuration. What code can say of itself is read from the code at build time."""
+
+import os
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from diffkeras import __version__  # noqa: E402
+
+project = "diffkeras"
+author = "The diffkeras authors"
+project_copyright = "the diffkeras authors"
+release = version = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "markdown_docstrings",
+    "mathml",
+    "tables_from_code",
+]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build", "results/*"]
+default_role = "code"
+
+myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings give shapes and units, which types don't
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_attr_annotations = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Call", "params_style"), ("Update", "params_style")]
+
+html_theme = "furo"
+html_title = f"diffkeras {release}"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["diffkeras.css"]
+html_copy_source = False
+html_show_sourcelink = False
