@@ -30,6 +30,7 @@ from diffkeras.physics.ring import Ring, ring_matrix
 from diffkeras.physics.spectral import SpectralOperator, spectral_operator
 
 BLOCK_NODES = 32
+WHOLE_NODES = 96  # sources whose ring is not larger stay in one block
 NEAR_BLOCKS = 9
 WINDOW = 511  # nodes a side; its transforms have the length 2·512
 
@@ -156,7 +157,7 @@ def _blocks(ring: Ring, lattice: tuple[int, int]) -> list[NDArray[np.intp]]:
     part = labels[ring.nodes]
     sizes = np.bincount(part, minlength=count + 1)
     points = np.stack(ring.nodes).astype(np.float64)
-    small = sizes[part] <= BLOCK_NODES
+    small = sizes[part] <= WHOLE_NODES
     for coordinates in points:
         centres = np.bincount(part, coordinates, minlength=count + 1) / np.maximum(sizes, 1)
         coordinates[small] = centres[part[small]]
@@ -172,6 +173,9 @@ def _blocks(ring: Ring, lattice: tuple[int, int]) -> list[NDArray[np.intp]]:
         along = points[np.ptp(points[:, nodes], axis=1).argmax(), nodes]
         nodes = nodes[np.lexsort((part[nodes], along))]
         cuts = np.flatnonzero(np.diff(part[nodes])) + 1
+        if cuts.size == 0:
+            blocks.append(nodes)
+            continue
         cut = cuts[np.abs(cuts - nodes.size // 2).argmin()]
         waiting += [nodes[:cut], nodes[cut:]]
     # depth first, the blocks lie along a curve; reversed bits of their numbers go along it from

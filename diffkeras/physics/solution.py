@@ -56,14 +56,15 @@ class BatchSolution(Solution):
     image_stats: tuple[SolveStatistics, ...]
 
     @classmethod
-    def join(cls, solutions: Sequence[Solution]) -> "BatchSolution":
-        """The batch of one or more solutions on the same lattice."""
-        each = tuple(solution.stats for solution in solutions)
+    def of(
+        cls, field: NDArray[np.floating], image_stats: Sequence[SolveStatistics]
+    ) -> "BatchSolution":
+        """The batch of one or more solved images."""
         stats = SolveStatistics(
-            each[0].method,
-            max(image.ring_nodes for image in each),
-            sum(image.iterations for image in each),
-            max(image.residual for image in each),
-            each[0].precision,
+            image_stats[0].method,
+            max(image.ring_nodes for image in image_stats),
+            sum(image.iterations for image in image_stats),
+            max(image.residual for image in image_stats),
+            image_stats[0].precision,
         )
-        return cls(np.stack([solution.field for solution in solutions]), stats, each)
+        return cls(field, stats, tuple(image_stats))

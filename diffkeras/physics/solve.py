@@ -1,17 +1,17 @@
 """The exact solver: one call from a source image to the steady-state field."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import iteration as ring_iteration
-from diffkeras.physics.batches import map_threads
+from diffkeras.physics.batches import solve_batch
 from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.problem import Method, check_method, check_problem
 from diffkeras.physics.ring import Ring, find_ring, solve_ring
-from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.spectral import SpectralOperator, spectral_operator
 
 SINGLE_PRECISION = 1e-6  # tolerance from which on float32 will do
@@ -51,8 +51,8 @@ def solve(
             one for a medium that varies), or "auto", the fastest that will do.
         tolerance: largest error of the field, relative to the largest |value|. From 1e-6 on the
             computation is in single precision and the field float32, but for "multigrid".
-        workers: threads, over the images of a batch, or within the transforms of a single image;
-            by default one.
+        workers: processes for the images of a batch, or threads within the transforms of a single
+            image; by default one.
 
     Raises:
         PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
@@ -82,20 +82,17 @@ def solve(
             '"multigrid" or "auto"'
         )
 
-    def solve_one(image: NDArray, mask: NDArray[np.bool_] | None) -> Solution:
-        return solve_heterogeneous(
-            image,
-            diffusivity=diffusivity,
-            decay=decay,
-            step=step,
-            boundary=boundary,
-            fixed=mask,
-            tolerance=tolerance,
-        )
-
+    task = partial(
+        solve_heterogeneous,
+        diffusivity=diffusivity,
+        decay=decay,
+        step=step,
+        boundary=boundary,
+        tolerance=tolerance,
+    )
     if np.ndim(source_image) == 3:
-        return _solve_batch(solve_one, source_image, fixed, workers)
-    return solve_one(source_image, fixed)
+        return solve_batch(task, source_image, fixed, np.dtype(np.float64), workers)
+    return task(source_image, fixed=fixed)
 
 
 def solve_in(
@@ -122,11 +119,8 @@ def solve_in(
         )
     check_method(method, tolerance)
     if np.ndim(source_image) == 3:
-
-        def solve_one(image: NDArray, mask: NDArray[np.bool_] | None) -> Solution:
-            return solve_in(medium, image, fixed=mask, method=method, tolerance=tolerance)
-
-        return _solve_batch(solve_one, source_image, fixed, workers)
+        task = partial(solve_in, medium, method=method, tolerance=tolerance)
+        return solve_batch(task, source_image, fixed, _precision(tolerance), workers)
     values, fixed = check_problem(source_image, fixed)
     operator = spectral_operator(values.shape, medium)
     if operator.singular and not fixed.any():
@@ -139,14 +133,14 @@ def solve_in(
         method = "ring" if dense_is_faster(ring.size, operator) else "ring-cg"
     targets = values[ring.nodes]
     scale = float(np.abs(targets).max(initial=0.0))
-    single = tolerance >= SINGLE_PRECISION
+    dtype = _precision(tolerance)
+    single = dtype == np.float32
     largest = np.finfo(np.float32).max
     if single and np.abs(values).max() > largest:
         raise PhysicsError(
             f"the source image holds values up to {np.abs(values).max():.0e}, beyond float32's "
             f"{largest:.0e}: ask for a smaller tolerance than {SINGLE_PRECISION:.0e}"
         )
-    dtype = np.dtype(np.float32 if single else np.float64)
     if scale == 0.0:
         # every fixed node beside a free one is 0, and so are the free ones
         field = np.where(fixed, values, 0.0).astype(dtype)
@@ -168,26 +162,8 @@ def solve_in(
     return Solution(field, SolveStatistics(method, ring.size, iterations, residual, name))
 
 
-def _solve_batch(
-    solve_one: Callable[[NDArray, NDArray[np.bool_] | None], Solution],
-    source_images: NDArray,
-    fixed: NDArray[np.bool_] | None,
-    workers: int | None,
-) -> BatchSolution:
-    images = np.asarray(source_images)
-    if len(images) == 0:
-        raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
-    masks = None if fixed is None else np.asarray(fixed, dtype=bool)
-    if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
-        raise PhysicsError(
-            f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"
-        )
-
-    def solve_number(number: int) -> Solution:
-        mask = masks if masks is None or masks.ndim == 2 else masks[number]
-        return solve_one(images[number], mask)
-
-    return BatchSolution.join(map_threads(solve_number, len(images), workers))
+def _precision(tolerance: float) -> np.dtype:
+    return np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
 
 
 def _solve_scaled(

@@ -7,7 +7,6 @@ import pytest
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve, solve_in
-from diffkeras.physics.batches import map_threads
 from diffkeras.physics.solution import BatchSolution
 
 LATTICE = (64, 57)
@@ -70,6 +69,7 @@ def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("shape", "mask_shape", "match"),
     [
+        ((3, 0, 8), None, "with at least one node"),
         ((0, 8, 8), None, "at least one source image"),
         ((3, 8, 8), (2, 8, 8), r"mask has shape \(2, 8, 8\)"),
         ((3, 8, 8), (8, 9), r"mask has shape \(8, 9\)"),
@@ -81,10 +81,15 @@ def test_other_shapes_are_refused(
 ) -> None:
     mask = None if mask_shape is None else np.ones(mask_shape, dtype=bool)
     with pytest.raises(PhysicsError, match=match):
-        solve(np.ones(shape), fixed=mask)
+        solve(np.ones(shape), fixed=mask, workers=2)
 
 
-def test_threads_keep_the_order_and_refuse_none() -> None:
-    assert map_threads(lambda number: number**2, 20, 4) == [number**2 for number in range(20)]
+def test_no_workers_are_refused(images: np.ndarray) -> None:
     with pytest.raises(PhysicsError, match="workers must be 1 or more, not 0"):
-        map_threads(abs, 3, 0)
+        solve(images, workers=0)
+
+
+def test_a_batch_in_a_medium_that_varies(images: np.ndarray) -> None:
+    diffusivity = np.linspace(1, 2, images[0].size).reshape(LATTICE)
+    batch = solve(images, diffusivity=diffusivity, workers=2)
+    assert np.array_equal(batch.field[4], solve(images[4], diffusivity=diffusivity).field)

@@ -125,5 +125,6 @@ def test_a_thousand_discs_on_2048_nodes_a_side() -> None:
     assert solution.stats.method == "ring-cg"
     assert solution.stats.iterations < 15
     defect = spectral_operator(lattice, Medium()).apply(solution.field)
-    assert np.abs(defect[image == 0]).max() < 1e-12
+    # what the fixed nodes were off by before they were put in, times the four couplings
+    assert np.abs(defect[image == 0]).max() < 4e-10
     assert solution.stats.residual < 1e-10

@@ -1,0 +1,107 @@
+"""Examples a second of `diffkeras generate` against the bare solver's: one command, one table.
+
+    python -m benchmarks.generation                       # 512², 20 sources, 1 process to all cores
+    python -m benchmarks.generation --workers 1,2 --examples 64
+
+The bare solver draws sources and solves, and throws the field away. `generate` also serialises,
+checksums, writes and flushes. Each process does both in turn, shard by shard, beside the others
+that do the same, so what else the machine does meets both alike; a rate is the median over the
+shards times the processes. "Share" is generate's rate over the bare one: of one process times the
+processes, and of as many processes at once, which share memory and clock alike. "Start" is the time
+until the first shard is begun, the loading of TensorFlow in each process.
+"""
+
+import csv
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+
+from diffkeras.config import load_config
+from diffkeras.data.forecast import measure
+from diffkeras.data.shards import plan_shards
+from diffkeras.data.writing import ShardTask, write_shard
+from diffkeras.physics import available_cores
+from diffkeras.processes import run_tasks
+from tfds_builders import DiffusionFieldsConfig
+
+COLUMNS = ["processes", "bare [1/s]", "generate [1/s]", "share of n × bare"]
+COLUMNS += ["share of bare in n", "MB/s", "start [s]"]
+
+
+def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, float, float]:
+    """The time it begins at, and the seconds an example takes, bare and whole."""
+    begin = time.time()
+    recipe = task.dataset.recipe()
+    if task.shard.first == 0:
+        recipe.example(task.shard.split, 0)
+    begun = time.perf_counter()
+    for k in task.shard.numbers:
+        recipe.example(task.shard.split, k)
+    solved = time.perf_counter()
+    write_shard(task)
+    written = time.perf_counter()
+    task.path.unlink()
+    number = task.shard.examples
+    return begin, (solved - begun) / number, (written - solved) / number
+
+
+def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[float, float, float]:
+    """Examples a second, bare and whole, and seconds until the first shard was begun."""
+    with tempfile.TemporaryDirectory() as directory:
+        shards = plan_shards({"train": workers * each}, max(1, each // 10))
+        tasks = [ShardTask(dataset, shard, Path(directory)) for shard in shards]
+        start = time.time()
+        results = [result for _, result in run_tasks(time_shard, tasks, workers)]
+        begins, bare, whole = zip(*results, strict=True)
+        return workers / median(bare), workers / median(whole), min(begins) - start
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", default=512, help="Nodes a side.")
+@click.option("--sources", default=20, help="Discs.")
+@click.option("--workers", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]")
+@click.option("--examples", default=200, help="Examples a process.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/generation"),
+    help="Where the table goes, as .md and .csv.",
+)
+def main(side: int, sources: int, workers: str | None, examples: int, output: Path) -> None:
+    cores = available_cores()
+    powers = {2**i for i in range(cores.bit_length()) if 2**i <= cores}
+    chosen = [int(n) for n in workers.split(",")] if workers else sorted(powers | {cores})
+    config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
+    dataset = DiffusionFieldsConfig.of_config(sources, config)
+    megabytes = measure(dataset).record_bytes / 1e6
+    rows: list[list[str]] = []
+    single = 0.0
+    for n in chosen:
+        bare, made, start = rates(dataset, n, examples)
+        single = single or bare / n
+        cells = [made / (n * single), made / bare, made * megabytes, start]
+        rows.append([str(n), f"{bare:.1f}", f"{made:.1f}", *(f"{cell:.2f}" for cell in cells)])
+        click.echo(dict(zip(COLUMNS, rows[-1], strict=True)))
+        write(rows, output, f"{side}², {sources} sources, {examples} examples a process, {cores} "
+              f"cores of {platform.processor() or platform.machine()}")  # fmt: skip
+
+
+def write(rows: list[list[str]], output: Path, caption: str) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    lines = [COLUMNS, ["---:"] * len(COLUMNS), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
+    with output.with_suffix(".csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+
+
+if __name__ == "__main__":
+    main()

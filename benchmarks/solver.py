@@ -1,0 +1,190 @@
+r"""The exact solver against the other ways to the same field: one command, one table.
+
+    python -m benchmarks.solver                      # everything, some twenty minutes
+    python -m benchmarks.solver --quick              # 128² with 1 and 20 discs
+    python -m benchmarks.solver --sides 2048 --counts 1000 \
+        --methods "diffkeras float64,diffkeras float32,PyAMG" \
+        --output benchmarks/results/solver_large
+
+Each method runs on each problem in a process of its own, on one core. The time is processor time,
+which one thread on a quiet machine takes on the clock too. It is the fastest of the repeats that
+fit in two seconds, so that tables which depend on the lattice and the medium only are at hand; the
+first call's time is listed beside it, with nothing at hand. The peak memory is the whole process',
+Python and its libraries included. The differences are to spsolve's field.
+"""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks.solver_methods import METHODS, measure, why_not
+
+ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+EQUAL_ACCURACY = 1e-8  # methods whose field differs less are ranked with each other
+COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
+COLUMNS += ["peak memory [MB]", "largest difference", "note"]
+REFERENCE, FLOOR = "spsolve", "transform pair"
+
+
+def _numbers(_context: object, _parameter: object, value: str) -> list[int]:
+    try:
+        return [int(number) for number in value.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--sides", default="128,512,1024", callback=_numbers, help="Nodes a side.")
+@click.option("--counts", default="1,20,200", callback=_numbers, help="Numbers of discs.")
+@click.option("--methods", default=",".join(METHODS), help="Methods, by name.")
+@click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
+@click.option("--limit", default=600.0, help="Seconds after which a method is given up.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/solver"),
+    help="Where the table goes, as .md and .csv.",
+)
+@click.option("--case", hidden=True, help="Measure one case and print it: what the command starts.")
+def main(
+    sides: list[int],
+    counts: list[int],
+    methods: str,
+    quick: bool,
+    limit: float,
+    output: Path,
+    case: str | None,
+) -> None:
+    if case:
+        print(json.dumps(measure(**json.loads(case))))
+        return
+    chosen = [name.strip() for name in methods.split(",")]
+    for name in chosen:
+        if name not in METHODS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(METHODS)}")
+    if quick:
+        sides, counts = [128], [1, 20]
+    rows = []
+    for side in sides:
+        for count in counts:
+            # 200 discs of radius 5 don't fit on 128²
+            if count * 300 > side**2:
+                continue
+            rows += _problem(side, count, chosen, limit)
+            _write(rows, output)
+    print(f"{output}.md and {output}.csv written")
+
+
+def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
+    """The table's rows of one problem, ranked."""
+    measured, notes = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for method in [FLOOR, REFERENCE, *methods]:
+            if method in measured or method in notes:
+                continue
+            note = why_not(method, side) or _run(
+                measured, method, side, count, f"{folder}/{method}.npy", limit
+            )
+            if note:
+                notes[method] = note
+            print(
+                f"{side}² {count:4d} discs  {method:18s} {measured.get(method, note)}", flush=True
+            )
+        reference = f"{folder}/{REFERENCE}.npy"
+        for method, result in measured.items():
+            if method != FLOOR and Path(reference).exists():
+                field = np.load(f"{folder}/{method}.npy")
+                result["difference"] = float(np.abs(field - np.load(reference)).max())
+    exact = [name for name in measured if name != FLOOR and _exact(measured[name])]
+    exact.sort(key=lambda name: measured[name]["fastest"])
+    others = sorted(
+        (name for name in measured if name not in exact and name != FLOOR),
+        key=lambda name: measured[name]["fastest"],
+    )
+    ranks = {name: str(place) for place, name in enumerate(exact, 1)}
+    order = [*([FLOOR] if FLOOR in measured else []), *exact, *others, *notes]
+    return [
+        _row(side, count, name, ranks.get(name, ""), measured, notes.get(name, ""))
+        for name in order
+    ]
+
+
+def _exact(result: dict[str, float]) -> bool:
+    return result.get("difference", 0.0) <= EQUAL_ACCURACY
+
+
+def _run(measured: dict, method: str, side: int, count: int, keep: str, limit: float) -> str:
+    """Measure one case in a process of its own; the reason if it came to nothing."""
+    case = json.dumps({"method": method, "side": side, "count": count, "keep": keep})
+    command = [sys.executable, "-m", "benchmarks.solver", "--case", case]
+    environment = {**os.environ, **ONE_CORE}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=True
+        )
+    except subprocess.TimeoutExpired:
+        return f"given up after {limit:.0f} s"
+    except subprocess.CalledProcessError as error:
+        return "failed: " + (error.stderr.strip().splitlines() or ["no message"])[-1]
+    measured[method] = json.loads(done.stdout.splitlines()[-1])
+    return ""
+
+
+def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str) -> dict[str, str]:
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"side": str(side), "discs": str(count), "rank": rank, "method": name, "note": note}
+    if name in measured:
+        result = measured[name]
+        row["time [ms]"] = f"{1e3 * result['fastest']:.3g}"
+        row["first call [ms]"] = f"{1e3 * result['first']:.3g}"
+        row["peak memory [MB]"] = f"{result['memory']:.0f}"
+        if FLOOR in measured:
+            row["pairs"] = f"{result['fastest'] / measured[FLOOR]['fastest']:.3g}"
+        if "difference" in result and name != REFERENCE:
+            row["largest difference"] = f"{result['difference']:.1e}"
+        if name == FLOOR:
+            row["note"] = "the floor; solves nothing"
+        elif not _exact(result):
+            row["note"] = "less accurate, not ranked"
+    return row
+
+
+def _write(rows: list[dict[str, str]], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{output}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    lines = [machine(), "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    Path(f"{output}.md").write_text("\n".join(lines) + "\n")
+
+
+def machine() -> str:
+    """One line on the processor and the versions."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as info:
+            model = next(line.split(":")[1].strip() for line in info if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    versions = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "scipy", "pyamg", "fipy"):
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return f"{model}, one of {os.cpu_count()} cores; {', '.join(versions)}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The ways to the steady state that `benchmarks/solver.py` compares, and how one run is measured.
+
+Every method gets the same source image. Those that need a matrix get it assembled in the form they
+like best: only their own work is timed. All run on one core.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable
+
+import numpy as np
+import scipy.fft
+import scipy.sparse as sp
+import scipy.sparse.linalg as spl
+from numpy.typing import NDArray
+
+import diffkeras.physics as physics
+from diffkeras.physics.reference import free_system
+
+MEDIUM = physics.Medium()
+ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
+STEPPING_TOLERANCE = 1e-6  # error that the time-stepper stops at
+TIMED_FOR = 2.0  # seconds to spend on repeats
+
+Run = Callable[[], NDArray]
+Method = Callable[[NDArray], Run]
+
+
+def source_image(side: int, count: int) -> NDArray[np.float64]:
+    """`count` discs of radius 5 on (side, side) nodes, the same ones in every process."""
+    rng = np.random.default_rng([side, count])
+    sources = physics.sample_sources(count, (side, side), radius=5, rng=rng)
+    return sources.image((side, side), np.float64)
+
+
+def transform_pair(image: NDArray) -> Run:
+    """The floor: a bare pair of type-I sine transforms. It solves nothing."""
+    return lambda: scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
+
+
+def diffkeras_double(image: NDArray) -> Run:
+    return lambda: physics.solve_in(MEDIUM, image).field
+
+
+def diffkeras_single(image: NDArray) -> Run:
+    return lambda: physics.solve_in(MEDIUM, image, tolerance=1e-6).field
+
+
+def spsolve(image: NDArray) -> Run:
+    matrix, right_hand_side, fill = _free_problem(image)
+    columns_first = matrix.tocsc()
+    return lambda: fill(spl.spsolve(columns_first, right_hand_side))
+
+
+def superlu(image: NDArray) -> Run:
+    """SuperLU in symmetric mode, minimum degree on Aᵀ + A: its best ordering here."""
+    matrix, right_hand_side, fill = _free_problem(image)
+    columns_first = matrix.tocsc()
+
+    def run() -> NDArray:
+        factors = spl.splu(
+            columns_first,
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+        return fill(factors.solve(right_hand_side))
+
+    return run
+
+
+def pyamg_ruge_stuben(image: NDArray) -> Run:
+    import pyamg
+
+    matrix, right_hand_side, fill = _free_problem(image)
+    matrix = sp.csr_matrix(matrix)
+
+    def run() -> NDArray:
+        levels = pyamg.ruge_stuben_solver(matrix)
+        return fill(levels.solve(right_hand_side, tol=ITERATION_TOLERANCE, accel="cg"))
+
+    return run
+
+
+def plain_cg(image: NDArray) -> Run:
+    matrix, right_hand_side, fill = _free_problem(image)
+    return lambda: fill(spl.cg(matrix, right_hand_side, rtol=ITERATION_TOLERANCE)[0])
+
+
+def explicit_stepping(image: NDArray) -> Run:
+    """Forward Euler at 0.9 of the stability limit, until what remains decays to the tolerance."""
+    decay, held = MEDIUM.decay, image != 0
+    step = 0.9 * 2 / (8 + decay)
+
+    def run() -> NDArray:
+        field = np.zeros((image.shape[0] + 2, image.shape[1] + 2))
+        inner = field[1:-1, 1:-1]
+        inner[...] = image
+        change = np.empty_like(inner)
+        for number in range(1, 1_000_000):
+            np.add(field[:-2, 1:-1], field[2:, 1:-1], out=change)
+            change += field[1:-1, :-2]
+            change += field[1:-1, 2:]
+            change -= (4 + decay) * inner
+            change[held] = 0.0
+            # the slowest mode decays at γ or faster: the error is at most the rate of change / γ
+            if number % 100 == 0 and np.abs(change).max() <= STEPPING_TOLERANCE * decay:
+                break
+            change *= step
+            inner += change
+        return inner
+
+    return run
+
+
+def fipy_implicit(image: NDArray) -> Run:
+    """FiPy's finite volumes; the sources are held by a stiff reaction, as its manual advises.
+
+    The cells of an extra rim hold 0, which is where the absorbing boundary's ghost nodes are.
+    """
+    import fipy
+
+    padded = np.pad(image, 1)
+    held = padded != 0
+    held[[0, -1]] = held[:, [0, -1]] = True
+
+    def run() -> NDArray:
+        mesh = fipy.Grid2D(nx=padded.shape[1], ny=padded.shape[0])
+        field = fipy.CellVariable(mesh=mesh)
+        stiff = fipy.CellVariable(mesh=mesh, value=1e12 * held.ravel())
+        values = fipy.CellVariable(mesh=mesh, value=padded.ravel())
+        equation = (
+            fipy.DiffusionTerm(coeff=1.0)
+            - fipy.ImplicitSourceTerm(coeff=stiff + MEDIUM.decay)
+            + stiff * values
+        )
+        equation.solve(var=field, solver=fipy.LinearLUSolver())
+        return np.asarray(field.value).reshape(padded.shape)[1:-1, 1:-1]
+
+    return run
+
+
+METHODS: dict[str, Method] = {
+    "transform pair": transform_pair,
+    "diffkeras float64": diffkeras_double,
+    "diffkeras float32": diffkeras_single,
+    "spsolve": spsolve,
+    "SuperLU symmetric": superlu,
+    "PyAMG": pyamg_ruge_stuben,
+    "plain CG": plain_cg,
+    "explicit stepping": explicit_stepping,
+    "FiPy": fipy_implicit,
+}
+OPTIONAL = {"PyAMG": "pyamg", "FiPy": "fipy"}
+
+
+def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, float]:
+    """One method on one problem, in a process of its own.
+
+    Args:
+        method: a key of `METHODS`.
+        side, count: the problem.
+        keep: path of a .npy file to write the field to.
+
+    Returns:
+        Seconds of the first call and of the fastest, and the process' peak memory in MB.
+    """
+    run = METHODS[method](source_image(side, count))
+    times: list[float] = []
+    while not times or (sum(times) < TIMED_FOR and len(times) < 50):
+        # processor time: with one thread it is a quiet machine's wall time, on a busy one too
+        start = time.process_time()
+        field = run()
+        times.append(time.process_time() - start)
+    memory = peak_memory()
+    if keep:
+        np.save(keep, field)
+    return {"first": times[0], "fastest": min(times), "memory": memory}
+
+
+def why_not(method: str, side: int) -> str:
+    """The reason to skip a method at this size, or an empty string."""
+    module = OPTIONAL.get(method)
+    if module and importlib.util.find_spec(module) is None:
+        return f"{module} is not installed"
+    if method == "explicit stepping" and side > 512:
+        return "takes many minutes"
+    bytes_a_node = {"spsolve": 4000, "SuperLU symmetric": 2500, "FiPy": 6000}.get(method, 0)
+    if bytes_a_node * side**2 > 0.8 * available_memory():
+        return "takes more memory than there is"
+    return ""
+
+
+def peak_memory() -> float:
+    """Peak resident memory of this process so far, MB, with Python and its libraries."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if "VmHWM" in line) / 1024
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def available_memory() -> float:
+    """Bytes that can still be had; infinite where the system doesn't tell."""
+    try:
+        with open("/proc/meminfo") as info:
+            return 1024.0 * next(int(line.split()[1]) for line in info if "MemAvailable" in line)
+    except OSError:
+        return float("inf")
+
+
+def _free_problem(image: NDArray) -> tuple[sp.csr_array, NDArray, Callable[[NDArray], NDArray]]:
+    free = image == 0
+    matrix, right_hand_side = free_system(image, ~free, MEDIUM)
+
+    def fill(values: NDArray) -> NDArray:
+        field = image.copy()
+        field[free] = values
+        return field
+
+    return matrix, right_hand_side, fill

@@ -1,0 +1,150 @@
+"""How the exact solver's cost grows with the number of discs and with the lattice.
+
+    python -m benchmarks.solver_scaling              # some minutes
+    python -m benchmarks.solver_scaling --quick      # up to 512² and 100 discs
+
+Three series, each solved with `method="auto"` in a process of its own on one core: n discs on the
+largest lattice, 20 discs on N² nodes, and discs in proportion to the nodes. The exponents are least
+squares fits of log time to log n or log N over the upper half of each series.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks.solver import ONE_CORE, machine
+
+COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
+SIDES = [128, 256, 512, 1024, 2048, 4096]
+NODES_A_DISC = 4096  # 1,024 discs on 2048²
+COLUMNS = ["series", "side", "discs", "method", "iterations", "time [s]", "first call [s]"]
+COLUMNS += ["peak memory [MB]"]
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--quick", is_flag=True, help="Only up to 512² and 100 discs.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/solver_scaling"),
+    help="Where the table and the plot go, as .md, .csv and .png.",
+)
+@click.option("--case", hidden=True, help="Measure one case and print it: what the command starts.")
+def main(quick: bool, output: Path, case: str | None) -> None:
+    if case:
+        print(json.dumps(_measure(*json.loads(case))))
+        return
+    sides = SIDES[:3] if quick else SIDES
+    counts = [count for count in COUNTS if not quick or count <= 100]
+    cases = {
+        f"n discs on {sides[-1]}²": [(sides[-1], count) for count in counts],
+        "20 discs on N²": [(side, 20) for side in sides],
+        f"N²/{NODES_A_DISC} discs on N²": [(side, side**2 // NODES_A_DISC) for side in sides],
+    }
+    done: dict[tuple[int, int], dict] = {}
+    rows = []
+    for series, points in cases.items():
+        for point in points:
+            if point not in done:
+                done[point] = _start(point)
+                print(series, point, done[point], flush=True)
+            result = done[point]
+            values = [series, *point, result["method"], result["iterations"]]
+            values += [f"{result[key]:.3g}" for key in ("fastest", "first")]
+            rows.append(dict(zip(COLUMNS, [*values, f"{result['memory']:.0f}"], strict=True)))
+    exponents = {series: _exponent(points, done) for series, points in cases.items()}
+    _write(rows, exponents, output)
+    _plot(cases, done, exponents, output)
+    print(f"{output}.md, {output}.csv and {output}.png written")
+
+
+def _measure(side: int, count: int) -> dict[str, float | str]:
+    """Seconds of the first and the fastest of some calls, and what they took."""
+    import time
+
+    from benchmarks.solver_methods import MEDIUM, peak_memory, source_image
+    from diffkeras.physics import solve_in
+
+    image = source_image(side, count)
+    times: list[float] = []
+    while len(times) < 2 or (sum(times) < 2 and len(times) < 50):
+        start = time.process_time()
+        stats = solve_in(MEDIUM, image).stats
+        times.append(time.process_time() - start)
+    return {
+        "method": stats.method,
+        "iterations": stats.iterations,
+        "first": times[0],
+        "fastest": min(times),
+        "memory": peak_memory(),
+    }
+
+
+def _start(point: tuple[int, int]) -> dict:
+    command = [sys.executable, "-m", "benchmarks.solver_scaling", "--case", json.dumps(point)]
+    done = subprocess.run(
+        command, env={**os.environ, **ONE_CORE}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _exponent(points: list[tuple[int, int]], done: dict[tuple[int, int], dict]) -> float:
+    """d log time / d log n, or / d log N, over the upper half of a series."""
+    upper = points[len(points) // 2 :]
+    varies = 0 if upper[0][0] != upper[-1][0] else 1
+    sizes = np.log([point[varies] for point in upper])
+    return float(np.polyfit(sizes, np.log([done[point]["fastest"] for point in upper]), 1)[0])
+
+
+def _write(rows: list[dict], exponents: dict[str, float], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{output}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    lines = [machine(), ""]
+    lines += [f"- {series}: exponent {value:.2f}" for series, value in exponents.items()]
+    lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
+    Path(f"{output}.md").write_text("\n".join(lines) + "\n")
+
+
+def _plot(
+    cases: dict[str, list[tuple[int, int]]],
+    done: dict[tuple[int, int], dict],
+    exponents: dict[str, float],
+    output: Path,
+) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+    for series, points in cases.items():
+        varies = 0 if points[0][0] != points[-1][0] else 1
+        panels[1 - varies].loglog(
+            [point[varies] for point in points],
+            [done[point]["fastest"] for point in points],
+            "o-",
+            label=f"{series}: exponent {exponents[series]:.2f}",
+        )
+    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one core")
+    panels[1].set(xlabel="nodes a side N")
+    sides = sorted({side for points in cases.values() for side, _ in points})
+    panels[1].set_xticks(sides, [str(side) for side in sides])
+    panels[1].minorticks_off()
+    for panel in panels:
+        panel.legend(fontsize=8)
+        panel.grid(alpha=0.3)
+    figure.savefig(f"{output}.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()
