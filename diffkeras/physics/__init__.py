@@ -4,6 +4,7 @@ from diffkeras.physics.certificate import Certificate, certify, certify_in
 from diffkeras.physics.examples import Example, ExampleRecipe, available_cores
 from diffkeras.physics.heterogeneous import solve_heterogeneous
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.placement import Placement
 from diffkeras.physics.reference import solve_reference
 from diffkeras.physics.refine import Refinement, refine, refine_in
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
@@ -17,6 +18,7 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Medium",
+    "Placement",
     "Refinement",
     "Solution",
     "SolveStatistics",

@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.placement import Placement
 from diffkeras.physics.solve import solve_in
-from diffkeras.physics.sources import Radius, Sources, sample_sources
+from diffkeras.physics.sources import (
+    UNIFORM,
+    Radius,
+    Sources,
+    ValueDistribution,
+    sample_sources,
+)
 
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2}
 CHUNK = 8  # examples a worker makes at a time: long against the hand-over, short against a shard
@@ -49,6 +56,8 @@ class ExampleRecipe:
         lattice: (rows, columns).
         medium: the uniform medium.
         radius: radius or range of radii [lattice steps].
+        placement: how centres are distributed.
+        values: how the discs' values are distributed.
         seed: the dataset's seed.
     """
 
@@ -56,6 +65,8 @@ class ExampleRecipe:
     lattice: tuple[int, int] = (512, 512)
     medium: Medium = field(default_factory=Medium)
     radius: Radius = 5.0
+    placement: Placement = UNIFORM
+    values: ValueDistribution = "uniform"
     seed: int = 0
 
     def rng(self, split: str, k: int) -> np.random.Generator:
@@ -71,7 +82,14 @@ class ExampleRecipe:
         Raises:
             PackingError: so many or so large discs don't fit.
         """
-        return sample_sources(self.count, self.lattice, radius=self.radius, rng=self.rng(split, k))
+        return sample_sources(
+            self.count,
+            self.lattice,
+            radius=self.radius,
+            placement=self.placement,
+            values=self.values,
+            rng=self.rng(split, k),
+        )
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""

@@ -3,17 +3,20 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.physics.placement import Placement, place
 
 Radius = float | tuple[float, float]
+ValueDistribution = Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float]
 
-QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
 RESTARTS = 100  # placements from scratch before sources count as not fitting, at the most …
 PLACEMENTS = 10_000  # … and discs placed in all of them: jammed counts of many discs hardly vary
+UNIFORM = Placement()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def sample_sources(
     lattice: tuple[int, int],
     *,
     radius: Radius = 5.0,
+    placement: Placement = UNIFORM,
+    values: ValueDistribution = "uniform",
     rng: np.random.Generator,
 ) -> Sources:
     """Random sources as in arXiv 2302.03786: inside the lattice, apart, one of them of value 1.
@@ -124,6 +129,8 @@ def sample_sources(
         count: number n ≥ 0 of discs.
         lattice: (rows, columns).
         radius: one radius [lattice steps], or a range (smallest, largest).
+        placement: how centres are distributed: uniformly, in clusters, or near the edge.
+        values: "uniform" on (0, 1], "constant" (all 1), or ("log_uniform", smallest).
         rng: the only source of randomness; the same state gives the same sources.
 
     Raises:
@@ -137,6 +144,7 @@ def sample_sources(
         (3, 1.0)
     """
     smallest, largest = check_radius(radius)
+    check_values(values)
     if count < 0:
         raise PhysicsError(f"the source count must not be negative, not {count}")
     if count == 0:
@@ -156,7 +164,7 @@ def sample_sources(
     most = 0
     restarts = min(RESTARTS, 2 + PLACEMENTS // count)
     for _ in range(restarts):
-        centres = _place(radii, lattice, rng)
+        centres = place(radii, lattice, rng, placement)
         if len(centres) == count:
             break
         most = max(most, len(centres))
@@ -170,9 +178,7 @@ def sample_sources(
             "radius or a larger lattice"
         )
     rows, columns = np.array(centres, dtype=np.int32).T
-    values = (1.0 - rng.random(count)).astype(np.float32)
-    values[rng.integers(count)] = 1.0
-    return Sources(rows.copy(), columns.copy(), radii, values)
+    return Sources(rows.copy(), columns.copy(), radii, _draw_values(values, count, rng))
 
 
 def check_radius(radius: Radius) -> tuple[float, float]:
@@ -187,6 +193,23 @@ def check_radius(radius: Radius) -> tuple[float, float]:
             f"the radius must be a number ≥ 0 or a range (smallest, largest), not {radius}"
         )
     return float(pair[0]), float(pair[1])
+
+
+def check_values(values: ValueDistribution) -> None:
+    """Refuse a distribution of values that there isn't.
+
+    Raises:
+        PhysicsError: an unknown name, or a smallest value out of (0, 1].
+    """
+    if isinstance(values, tuple | list):
+        if len(values) == 2 and values[0] == "log_uniform" and 0 < values[1] <= 1:
+            return
+    elif values in ("uniform", "constant"):
+        return
+    raise PhysicsError(
+        f"values must be uniform, constant, or (log_uniform, smallest) with a smallest value in "
+        f"(0, 1], not {values}"
+    )
 
 
 def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> None:
@@ -211,39 +234,16 @@ def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> Non
         )
 
 
-def _place(
-    radii: NDArray[np.float32], lattice: tuple[int, int], rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Centres of as many discs, in order of falling radius, as fit one after another."""
-    centres: list[tuple[int, int]] = []
-    # distance from each node to the nearest rim, right wherever it's below the largest radius
-    gap = np.full(lattice, np.inf)
-    largest = float(radii[0])
-    for radius in map(float, radii):
-        margin = math.ceil(radius)
-        low, high = margin, (lattice[0] - margin, lattice[1] - margin)
-        for _ in range(QUICK_TRIES):
-            centre = (int(rng.integers(low, high[0])), int(rng.integers(low, high[1])))
-            if gap[centre] > radius:
-                break
-        else:
-            permitted = np.flatnonzero(gap[low : high[0], low : high[1]] > radius)
-            if permitted.size == 0:
-                break
-            row, column = divmod(int(rng.choice(permitted)), high[1] - low)
-            centre = (row + low, column + low)
-        centres.append(centre)
-        _lower_gap(gap, centre, radius, reach=math.floor(radius + largest) + 1)
-    return centres
-
-
-def _lower_gap(
-    gap: NDArray[np.float64], centre: tuple[int, int], radius: float, reach: int
-) -> None:
-    """Take a new disc's rim into account in the distances to the nearest rim."""
-    starts = [max(c - reach, 0) for c in centre]
-    stops = [min(c + reach + 1, side) for c, side in zip(centre, gap.shape, strict=True)]
-    rows = np.arange(starts[0], stops[0])[:, None] - centre[0]
-    columns = np.arange(starts[1], stops[1]) - centre[1]
-    patch = gap[starts[0] : stops[0], starts[1] : stops[1]]
-    np.minimum(patch, np.sqrt(rows**2 + columns**2) - radius, out=patch)
+def _draw_values(
+    values: ValueDistribution, count: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Values of `count` discs, in (0, 1], one of them 1."""
+    if isinstance(values, tuple | list):
+        low = float(np.float32(values[1]))
+        drawn = (low ** rng.random(count)).astype(np.float32)
+    elif values == "constant":
+        return np.ones(count, dtype=np.float32)
+    else:
+        drawn = (1.0 - rng.random(count)).astype(np.float32)
+    drawn[rng.integers(count)] = 1.0
+    return drawn
