@@ -56,18 +56,18 @@ class ExampleRecipe:
         lattice: (rows, columns).
         medium: the uniform medium.
         radius: radius or range of radii [lattice steps].
+        seed: the dataset's seed.
         placement: how centres are distributed.
         values: how the discs' values are distributed.
-        seed: the dataset's seed.
     """
 
     count: int
     lattice: tuple[int, int] = (512, 512)
     medium: Medium = field(default_factory=Medium)
     radius: Radius = 5.0
+    seed: int = 0
     placement: Placement = UNIFORM
     values: ValueDistribution = "uniform"
-    seed: int = 0
 
     def rng(self, split: str, k: int) -> np.random.Generator:
         """The generator of example k of a split."""

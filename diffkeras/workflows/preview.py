@@ -1,0 +1,136 @@
+"""A look at the data of a configuration: examples, field values, distances between sources."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, format_counts
+from diffkeras.physics import Example
+from diffkeras.regions import REGIONS, region_mask
+from diffkeras.workflows.figures import new_figure, to_png
+from diffkeras.workflows.report import Table, number, write_report
+from tfds_builders import DiffusionFieldsConfig
+
+SHOWN = 5  # source counts of which examples are shown
+EXAMPLES = 3  # examples shown of each
+SAMPLE = 20  # examples per source count that the statistics are from
+
+
+def preview(
+    config: Config, path: Path, *, report: Callable[[str], None] = lambda line: None
+) -> Path:
+    """Solve a few examples of each source count and write an HTML report about them.
+
+    They are the first of the training split, but nothing is read from or written to a dataset.
+
+    Args:
+        config: physics, source counts, radii and seed.
+        path: the report.
+        report: is told what happens, line by line.
+
+    Raises:
+        PackingError: so many or so large discs don't fit.
+        RunError: the report can't be written.
+    """
+    counts = config.data.sources
+    report(f"solving {SAMPLE} examples for each of {len(counts)} source counts")
+    samples = {
+        count: list(
+            DiffusionFieldsConfig.of_config(count, config).recipe().examples("train", range(SAMPLE))
+        )
+        for count in counts
+    }
+    chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN).astype(int)})
+    pictures = {
+        "examples": examples_figure({count: samples[count][:EXAMPLES] for count in chosen}),
+        "values": values_figure({count: samples[count] for count in chosen}),
+        "distances": distances_figure({n: samples[n] for n in counts if n > 1}, config),
+    }
+    rows, columns = config.physics.lattice
+    write_report(
+        path,
+        "preview.html.j2",
+        title=f"The data of {config.name}",
+        lead=f"{SAMPLE} examples for each of {format_counts(counts)} sources on a lattice of "
+        f"{rows}×{columns} nodes; the diffusion length is "
+        f"{config.physics.medium.diffusion_length / config.physics.step:.3g} lattice steps.",
+        pictures={name: to_png(figure) for name, figure in pictures.items()},
+        configuration=config.to_yaml(),
+        shares=shares_table(samples),
+    )
+    return path
+
+
+def examples_figure(examples: dict[int, list[Example]]) -> Figure:
+    """Fields of some examples, one source count a row, with the sources' outlines."""
+    columns = max(len(row) for row in examples.values())
+    figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
+    grid = figure.subplots(len(examples), columns, squeeze=False)
+    for axes, (count, row) in zip(grid, examples.items(), strict=True):
+        for axis, example in zip(axes, row, strict=True):
+            picture = axis.imshow(example.field, cmap="viridis", vmin=0, vmax=1)
+            axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axes[0].set_ylabel(f"n = {count}")
+    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
+    return figure
+
+
+def values_figure(samples: dict[int, list[Example]]) -> Figure:
+    """Share of the nodes whose field is at least u, for some source counts."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    for count, examples in samples.items():
+        values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
+        levels = np.geomspace(1e-4, 1, 200)
+        share = 1 - np.searchsorted(values, levels) / values.size
+        axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
+    axis.set(
+        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
+    )
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
+    """Distance from each source to its nearest neighbour, against the number of sources."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    for count, examples in samples.items():
+        found = np.concatenate([_nearest(example) for example in examples])
+        axis.plot(np.full(found.size, count), found, ".", color="#0b6e99", alpha=0.15)
+        axis.plot(count, np.median(found), "_", color="#d1792a", markersize=18, markeredgewidth=2)
+    length = config.physics.medium.diffusion_length / config.physics.step
+    if np.isfinite(length):
+        axis.axhline(length, color="#8a8a8a", linestyle=":", label="diffusion length")
+        axis.legend()
+    axis.set(xlabel="number of sources", ylabel="distance to the nearest [lattice steps]")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def shares_table(samples: dict[int, list[Example]]) -> Table:
+    """How rare each region is: its share of the nodes, per source count."""
+    names = [name for name in REGIONS if name != "lattice"]
+    rows = []
+    for count, examples in samples.items():
+        fields = np.stack([e.field for e in examples])
+        images = np.stack([e.source_image for e in examples])
+        shares = [100 * region_mask(name, fields, images).mean() for name in names]
+        rows.append([str(count), *(f"{number(float(share))} %" for share in shares)])
+    return Table(["sources", *(REGIONS[name] for name in names)], rows)
+
+
+def _nearest(example: Example) -> NDArray[np.float64]:
+    rows = example.sources.rows.astype(np.float64)
+    columns = example.sources.columns.astype(np.float64)
+    distance = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+    np.fill_diagonal(distance, np.inf)
+    return distance.min(axis=1)
