@@ -7,8 +7,9 @@ The bare solver draws sources and solves, and throws the field away. `generate` 
 checksums, writes and flushes. Each process does both in turn, shard by shard, beside the others
 that do the same, so what else the machine does meets both alike; a rate is the median over the
 shards times the processes. "Share" is generate's rate over the bare one: of one process times the
-processes, and of as many processes at once, which share memory and clock alike. "Start" is the time
-until the first shard is begun, the loading of TensorFlow in each process.
+processes, and of as many processes at once, which share memory and clock alike. The share by CPU
+time is of the latter kind, without what other programs take and without waiting for the disk.
+"Start" is the time until the first shard is begun: the loading of TensorFlow in each process.
 """
 
 import csv
@@ -18,11 +19,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
+import numpy as np
 
 from diffkeras.config import load_config
 from diffkeras.data.forecast import measure
@@ -33,35 +34,35 @@ from diffkeras.processes import run_tasks
 from tfds_builders import DiffusionFieldsConfig
 
 COLUMNS = ["processes", "bare [1/s]", "generate [1/s]", "share of n × bare"]
-COLUMNS += ["share of bare in n", "MB/s", "start [s]"]
+COLUMNS += ["share of bare in n", "share by CPU time", "MB/s", "start [s]"]
 
 
-def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, float, float]:
-    """The time it begins at, and the seconds an example takes, bare and whole."""
+def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
+    """The time it begins at, then seconds and CPU seconds an example takes, bare and whole."""
     begin = time.time()
     recipe = task.dataset.recipe()
     if task.shard.first == 0:
         recipe.example(task.shard.split, 0)
-    begun = time.perf_counter()
+    begun = np.array([time.perf_counter(), time.process_time()])
     for k in task.shard.numbers:
         recipe.example(task.shard.split, k)
-    solved = time.perf_counter()
+    solved = np.array([time.perf_counter(), time.process_time()])
     write_shard(task)
-    written = time.perf_counter()
+    written = np.array([time.perf_counter(), time.process_time()])
     task.path.unlink()
     number = task.shard.examples
-    return begin, (solved - begun) / number, (written - solved) / number
+    return begin, *((solved - begun) / number), *((written - solved) / number)
 
 
-def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[float, float, float]:
-    """Examples a second, bare and whole, and seconds until the first shard was begun."""
+def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[float, ...]:
+    """Examples a second, bare and whole, the share by CPU time, and seconds until the start."""
     with tempfile.TemporaryDirectory() as directory:
         shards = plan_shards({"train": workers * each}, max(1, each // 10))
         tasks = [ShardTask(dataset, shard, Path(directory)) for shard in shards]
         start = time.time()
-        results = [result for _, result in run_tasks(time_shard, tasks, workers)]
-        begins, bare, whole = zip(*results, strict=True)
-        return workers / median(bare), workers / median(whole), min(begins) - start
+        results = np.array([result for _, result in run_tasks(time_shard, tasks, workers)])
+        bare, bare_cpu, whole, whole_cpu = np.median(results[:, 1:], axis=0)
+        return workers / bare, workers / whole, bare_cpu / whole_cpu, results[:, 0].min() - start
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -85,9 +86,9 @@ def main(side: int, sources: int, workers: str | None, examples: int, output: Pa
     rows: list[list[str]] = []
     single = 0.0
     for n in chosen:
-        bare, made, start = rates(dataset, n, examples)
+        bare, made, cpu, start = rates(dataset, n, examples)
         single = single or bare / n
-        cells = [made / (n * single), made / bare, made * megabytes, start]
+        cells = [made / (n * single), made / bare, cpu, made * megabytes, start]
         rows.append([str(n), f"{bare:.1f}", f"{made:.1f}", *(f"{cell:.2f}" for cell in cells)])
         click.echo(dict(zip(COLUMNS, rows[-1], strict=True)))
         write(rows, output, f"{side}², {sources} sources, {examples} examples a process, {cores} "

@@ -149,6 +149,16 @@ class DataConfig(Section):
     train_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of the training examples used, alike per source count."
     )
+    storage: Literal["dense", "compact"] = Field(
+        "dense",
+        description="Fields as they are, or as ring densities, from which they are restored as "
+        "they are read: a few kB an example.",
+    )
+    stream: bool = Field(
+        False,
+        description="Train on examples that are solved as they are needed, each only once; "
+        "train_examples is then the length of an epoch.",
+    )
     cache: bool = Field(False, description="Keep the examples in memory after the first epoch.")
     shuffle_buffer: PositiveInt = Field(
         1_024, description="Examples from which the next one is drawn at random."
@@ -167,13 +177,27 @@ class DataConfig(Section):
         check_radius(value)
         return value
 
+    @model_validator(mode="after")
+    def _stream_alone(self) -> Self:
+        if self.stream and self.train_fraction < 1:
+            raise ValueError(
+                f"train_fraction: a stream has no end of which {self.train_fraction:g} could be a "
+                "share; shorten its epochs by train_examples, or choose stream: false"
+            )
+        if self.stream and self.cache:
+            raise ValueError(
+                "cache: a stream has each example only once, so there is nothing to keep; choose "
+                "cache: false or stream: false"
+            )
+        return self
+
     def examples(self, split: Split) -> int:
-        """Examples per source count of a split."""
-        return int(getattr(self, f"{split}_examples"))
+        """Examples per source count of a split on the disk, where a stream needs no training."""
+        return 0 if self.stream and split == "train" else int(getattr(self, f"{split}_examples"))
 
     @property
     def train_examples_used(self) -> int:
-        """Training examples per source count after `train_fraction`, at least one."""
+        """Training examples per source count and epoch, after `train_fraction`; at least one."""
         return max(1, round(self.train_examples * self.train_fraction))
 
 
@@ -208,10 +232,65 @@ class TrainingConfig(Section):
         "absolute",
         description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
     )
-    learning_rate: Positive = Field(1e-4, description="Adam's learning rate.")
+    optimizer: Literal["adam", "adamw", "muon"] = Field("adam", description="Kind.")
+    learning_rate: Positive = Field(
+        1e-4, description="Of the optimizer; with a schedule, the largest."
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay of adamw and muon."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="Course of the learning rate over all steps."
+    )
+    warmup: float = Field(
+        0.0, ge=0, lt=1, description="Share of all steps over which the rate rises linearly."
+    )
+    final_factor: float = Field(
+        0.0, ge=0, le=1, description="Share of the learning rate on which cosine ends."
+    )
+    scale_learning_rate: Literal["none", "linear", "sqrt"] = Field(
+        "none", description="How the learning rate grows with batch_size / base_batch_size."
+    )
+    base_batch_size: BatchSize = Field(
+        32, description="Batch for which `learning_rate` is stated, where it is scaled."
+    )
+    clip_norm: Positive | None = Field(
+        None, description="Largest norm of the gradient of all weights together; null for none."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Momentum of the moving average of the weights, which is then what is "
+        "validated and kept; null for none.",
+    )
     batch_size: BatchSize = Field(32, description="Global batch, over all replicas.")
     epochs: PositiveInt = Field(100, description="Passes over the training examples.")
+    early_stopping: PositiveInt | None = Field(
+        None, description="Epochs without a better validation MAE that end it; null for never."
+    )
+    rollback_factor: Positive | None = Field(
+        10.0,
+        description="An epoch whose loss jumps by more than this times its mean change is undone; "
+        "null for never.",
+    )
+    rollback_window: PositiveInt = Field(20, description="Epochs whose changes are averaged.")
+    zero_field_epochs: PositiveInt = Field(
+        3, description="Epochs after which it should be better than a field of zeros."
+    )
+    checkpoint_minutes: Positive = Field(
+        10.0, description="Longest time between checkpoints; each epoch ends with one as well."
+    )
+    deterministic: bool = Field(
+        False, description="Operations whose sums don't depend on thread timing; slower."
+    )
     seed: Seed = Field(0, description="Seed of the initial weights and the minibatch order.")
+
+    @model_validator(mode="after")
+    def _used_settings(self) -> Self:
+        if self.weight_decay and self.optimizer == "adam":
+            raise ValueError("weight_decay: adam has none; choose the optimizer adamw or muon")
+        return self
 
 
 class EvaluationConfig(Section):
@@ -277,6 +356,7 @@ class Config(Section):
         return parse_config(raw)
 
 
+LOSS = ["training", "loss"]
 SHORTHANDS = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
 
 
@@ -289,11 +369,12 @@ def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
     *path, last = dotted.split(".")
     node = raw
     for part in path:
-        child = node.setdefault(part, {})
-        if child is None:
-            child = node[part] = {}
+        if node.get(part) is None:
+            default = TrainingConfig.model_fields["loss"].default
+            node[part] = default if path[:2] == LOSS and part == "loss" else {}
+        child = node[part]
         # `loss: absolute` is short for `loss: {error: absolute}`, and `weight: tanh` likewise
-        if isinstance(child, str) and path[:2] == ["training", "loss"] and part in SHORTHANDS:
+        if isinstance(child, str) and path[:2] == LOSS and part in SHORTHANDS:
             child = node[part] = {SHORTHANDS[part]: child}
         if not isinstance(child, dict):
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")

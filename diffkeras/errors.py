@@ -31,3 +31,19 @@ class DataError(DiffkerasError):
 
 class RunError(DiffkerasError):
     """A run directory that is missing, foreign, incomplete or in use."""
+
+
+class OutOfMemoryError(DiffkerasError):
+    """A batch that doesn't fit into the memory of the device."""
+
+
+class Interrupted(DiffkerasError):
+    """A run that a signal ended; what was done is kept, and the same command goes on.
+
+    Attributes:
+        exit_code: what the shell expects after such a signal.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

@@ -24,7 +24,10 @@ class DiffkerasGroup(click.Group):
         try:
             return super().invoke(ctx)
         except DiffkerasError as error:
-            raise click.ClickException(" ".join(str(error).split())) from None
+            failure = click.ClickException(" ".join(str(error).split()))
+            # a signal's number, which scripts look for
+            vars(failure)["exit_code"] = getattr(error, "exit_code", failure.exit_code)
+            raise failure from None
         except MemoryError as error:
             raise click.ClickException(f"out of memory: {error}") from None
 

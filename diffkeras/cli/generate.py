@@ -32,6 +32,12 @@ from diffkeras.cli.options import (
     help="Make nothing: read every record that is there, and solve a random share of the examples "
     "again, at least three of each split.  [default share: 0.01]",
 )
+@click.option(
+    "--preview",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Make nothing: solve a few examples and write an HTML page about them.",
+)
 @click.option("--beam", is_flag=True, help="Have an Apache Beam pipeline make the data.")
 @click.option(
     "--beam-options",
@@ -43,6 +49,7 @@ def generate(
     data_dir: Path,
     workers: int | None,
     share: float | None,
+    preview: Path | None,
     beam: bool,
     beam_options: str | None,
     **flags: Any,
@@ -55,6 +62,7 @@ def generate(
     \b
     Examples:
       diffkeras generate --config quickstart
+      diffkeras generate --config quickstart --preview data.html
       diffkeras generate --config paper --sources 1,20 --train-examples 100
       diffkeras generate --config paper --verify 0.05
       diffkeras generate --config paper --beam --beam-options \\
@@ -71,6 +79,11 @@ def generate(
         )
     config = read_config(config_file, flags)
     start_tensorflow()
+    if preview is not None:
+        from diffkeras.workflows.preview import preview as look
+
+        click.echo(look(config, preview, report=say))
+        return
     from diffkeras.physics import available_cores
 
     workers = workers or available_cores()

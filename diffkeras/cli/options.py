@@ -19,6 +19,7 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
     "test_examples": ("data.test_examples",),
     "epochs": ("training.epochs",),
     "seed": ("data.seed", "training.seed"),
+    "stream": ("data.stream",),
 }
 
 
@@ -44,6 +45,12 @@ def override_options(command: Command) -> Command:
         ),
         click.option(
             "--test-examples", metavar="N", type=int, help="Test examples per source count."
+        ),
+        click.option(
+            "--stream",
+            is_flag=True,
+            default=None,
+            help="Train on examples that are solved as they are needed; none are generated.",
         ),
         click.option("--epochs", metavar="N", type=int, help="Passes over the training examples."),
         click.option(

@@ -29,18 +29,25 @@ from diffkeras.cli.options import (
     is_flag=True,
     help="Start anew where a finished run lies; that one is kept as DIR.previous.",
 )
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Start anew where an unfinished run lies, which is lost, instead of going on with it.",
+)
 def train(
     config_file: str,
     data_dir: Path,
     run_dir: Path | None,
     workers: int | None,
     overwrite: bool,
+    restart: bool,
     **flags: Any,
 ) -> None:
     """Train a surrogate on the datasets that `diffkeras generate` made.
 
     Uses every visible GPU, or the CPU. The best model by the validation split is kept, as
-    model.keras and as a SavedModel that loads without diffkeras.
+    model.keras and as a SavedModel that loads without diffkeras. The same command goes on with a
+    run that was interrupted, from its last checkpoint.
 
     \b
     Examples:
@@ -58,6 +65,7 @@ def train(
         run_dir or default_run_dir(config),
         workers=workers,
         overwrite=overwrite,
+        restart=restart,
         show_progress=True,
         report=say,
     )

@@ -1,21 +1,20 @@
-"""Datasets on the disk: is it there, is it whole, is it the right one; and making it."""
+"""Datasets on the disk: is it there, is it whole, is it the right one."""
 
-import contextlib
-import io
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import SPLITS, Config, Split
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard, count_records
 from diffkeras.errors import DataError
 from tfds_builders import Builder, DiffusionFieldsConfig
 
-RECORD_OVERHEAD = 16  # bytes a TFRecord adds to each record: length, its CRC, the data's CRC
+REMEDY = "delete its directory and run `diffkeras generate` again"
+FILE_REMEDY = "delete that file and run `diffkeras generate` again, which makes it alone anew"
 
 
 @dataclass(frozen=True)
@@ -26,37 +25,56 @@ class DatasetStatus:
         count: the source count.
         path: the dataset's directory.
         examples: examples by split; empty if there is no dataset.
+        missing: files that should be there.
     """
 
     count: int
     path: Path
     examples: Mapping[str, int]
+    missing: tuple[Path, ...] = ()
 
-    def holds(self, config: Config) -> bool:
-        """Whether every split has at least as many examples as the configuration asks for."""
-        return all(self.examples.get(split, 0) >= config.data.examples(split) for split in SPLITS)
+    def holds(self, config: Config, splits: Sequence[Split] = SPLITS) -> bool:
+        """Whether each of the splits has as many examples as the configuration asks for."""
+        return not self.missing and all(
+            self.examples.get(split, 0) >= config.data.examples(split) for split in splits
+        )
 
 
-def dataset_status(config: Config, count: int, data_dir: Path) -> DatasetStatus:
+def dataset_status(
+    config: Config, count: int, data_dir: Path, *, mend: bool = False
+) -> DatasetStatus:
     """What lies on the disk for `count` sources.
+
+    Args:
+        config: says which physics.
+        count: number of sources.
+        data_dir: where datasets lie.
+        mend: whether files may be missing, since they are to be made anew.
 
     Raises:
         DataError: a dataset lies there but is damaged; the message names the file.
     """
-    path = _dataset_path(config, count, data_dir)
+    path = dataset_path(config, count, data_dir)
     if not path.exists():
         return DatasetStatus(count, path, {})
-    info = _read_json(path / "dataset_info.json")
-    try:
-        splits = {
-            split["name"]: [int(n) for n in split["shardLengths"]] for split in info["splits"]
-        }
-        sizes = {split["name"]: int(split["numBytes"]) for split in info["splits"]}
-        names = {split["name"]: split["filepathTemplate"] for split in info["splits"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path / 'dataset_info.json'} is damaged ({error!r}); {_REMEDY}") from None
-    for split, lengths in splits.items():
-        _check_files(path, split, names[split], lengths, sizes[split])
+    splits = stored_splits(path)
+    missing = tuple(file for split in splits for file in split.files.values() if not file.is_file())
+    if missing and not mend:
+        raise DataError(f"{missing[0]} is missing; `diffkeras generate` makes it anew")
+    for split in splits:
+        if not any(file in missing for file in split.files.values()):
+            _check_sizes(split)
+    check_identity(config, count, path)
+    examples = {split.name: sum(shard.examples for shard in split.files) for split in splits}
+    return DatasetStatus(count, path, examples, missing)
+
+
+def check_identity(config: Config, count: int, path: Path) -> None:
+    """Check that the dataset in a directory is of the configuration's physics.
+
+    Raises:
+        DataError: it isn't, or its metadata are damaged.
+    """
     identity = DiffusionFieldsConfig.of_config(count, config).identity()
     found = _read_json(path / "metadata.json")
     if found != identity:
@@ -66,11 +84,18 @@ def dataset_status(config: Config, count: int, data_dir: Path) -> DatasetStatus:
             + ", ".join(f"{key} {found.get(key)} instead of {identity[key]}" for key in different)
             + "; use another --data-dir"
         )
-    return DatasetStatus(count, path, {split: sum(n) for split, n in splits.items()})
 
 
-def open_dataset(config: Config, count: int, data_dir: Path) -> Builder:
+def open_dataset(
+    config: Config, count: int, data_dir: Path, splits: Sequence[Split] = SPLITS
+) -> Builder:
     """A builder over the dataset of `count` sources, checked to be whole and large enough.
+
+    Args:
+        config: says which physics, and how many examples.
+        count: number of sources.
+        data_dir: where datasets lie.
+        splits: those that are to be read; the others may be smaller.
 
     Raises:
         DataError: missing, damaged, too small, or of other physics; the message says what to do.
@@ -82,117 +107,122 @@ def open_dataset(config: Config, count: int, data_dir: Path) -> Builder:
             f"{status.path}){_others(config, count, data_dir)}; run `diffkeras generate` with the "
             "same configuration and --data-dir"
         )
-    if not status.holds(config):
-        wanted: dict[str, int] = {split: config.data.examples(split) for split in SPLITS}
+    if not status.holds(config, splits):
+        wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
+        held: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
         raise DataError(
-            f"{status.path} holds {_list(status.examples)} examples, fewer than the "
+            f"{status.path} holds {_list(held)} examples, fewer than the "
             f"{_list(wanted)} asked for; run `diffkeras generate` with the same configuration"
         )
     return Builder(config=DiffusionFieldsConfig.of_config(count, config), data_dir=str(data_dir))
 
 
-def generate_dataset(
-    config: Config,
-    count: int,
-    data_dir: Path,
-    *,
-    workers: int = 1,
-    on_example: Callable[[], None] = lambda: None,
-) -> Path:
-    """Make the dataset of `count` sources; one of fewer examples that lies there is replaced.
-
-    It is made in a directory beside its place and renamed when whole, so that neither an
-    interruption nor an error leaves a part of it, or loses what was there.
-
-    Raises:
-        DataError: the directory can't be written.
-        PackingError: so many or so large discs don't fit.
-    """
-    place = _dataset_path(config, count, data_dir)
-    workshop = data_dir / f".making-{place.parent.name}"
-    examples: dict[str, int] = {split: config.data.examples(split) for split in SPLITS}
-    existing = dataset_status(config, count, data_dir).examples
-    examples = {split: max(n, existing.get(split, 0)) for split, n in examples.items()}
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(workshop, ignore_errors=True)
-        workshop.mkdir()
-        builder = Builder(
-            config=DiffusionFieldsConfig.of_config(count, config),
-            data_dir=str(workshop),
-            examples=examples,
-            workers=workers,
-            on_example=on_example,
-        )
-        _prepare_silently(builder)
-        if place.exists():
-            replaced = workshop / "replaced"
-            place.rename(replaced)
-        Path(builder.data_path).rename(place)
-    except OSError as error:
-        raise DataError(f"the dataset can't be written to {data_dir}: {error}") from None
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-    return place
-
-
-_REMEDY = "delete its directory and run `diffkeras generate` again"
-
-
-def _dataset_path(config: Config, count: int, data_dir: Path) -> Path:
+def dataset_path(config: Config, count: int, data_dir: Path) -> Path:
+    """The directory of the dataset of `count` sources, whether it is there or not."""
     name = DiffusionFieldsConfig.of_config(count, config).name
     return data_dir / Builder.name / name / str(Builder.VERSION)
+
+
+@dataclass(frozen=True)
+class StoredSplit:
+    """What a dataset's metadata say of one split.
+
+    Attributes:
+        name: train, validation or test.
+        files: where each of its shards should lie, in order.
+        bytes: what they hold together, with TFRecord's overhead.
+    """
+
+    name: str
+    files: Mapping[Shard, Path]
+    bytes: int
+
+
+def stored_splits(path: Path) -> list[StoredSplit]:
+    """The splits of the dataset in a directory, by its metadata.
+
+    Raises:
+        DataError: the metadata are missing or damaged.
+    """
+    file = path / "dataset_info.json"
+    info = _read_json(file)
+    try:
+        return [_stored_split(path, split) for split in info["splits"]]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
+
+
+def _stored_split(path: Path, split: Mapping) -> StoredSplit:
+    lengths = [int(length) for length in split["shardLengths"]]
+    files = {}
+    for index, (length, last) in enumerate(zip(lengths, accumulate(lengths), strict=True)):
+        name = split["filepathTemplate"].format(
+            DATASET=Builder.name,
+            SPLIT=split["name"],
+            FILEFORMAT="tfrecord",
+            SHARD_X_OF_Y=f"{index:05d}-of-{len(lengths):05d}",
+        )
+        files[Shard(split["name"], last - length, length)] = path / name
+    size = int(split["numBytes"]) + RECORD_OVERHEAD * sum(lengths)
+    return StoredSplit(split["name"], files, size)
 
 
 def find_damage(config: Config, count: int, data_dir: Path) -> None:
     """Read every record of a dataset for its checksums alone.
 
     Raises:
-        DataError: a shard is damaged; the message names the file and the record.
+        DataError: a shard is damaged; the message names the file and the example.
     """
-    status = dataset_status(config, count, data_dir)
-    for shard in sorted(status.path.glob("*.tfrecord*")):
-        whole = 0
-        try:
-            for _ in tf.data.TFRecordDataset(str(shard)):
-                whole += 1
-        except tf.errors.DataLossError:
-            raise DataError(f"{shard} is damaged at record {whole}; {_REMEDY}") from None
+    for split in stored_splits(dataset_status(config, count, data_dir).path):
+        for shard, path in split.files.items():
+            for _ in records(shard, path):
+                pass
 
 
-def _prepare_silently(builder: Builder) -> None:
-    """Let TFDS work without its own bars and lines: diffkeras shows one bar over all datasets."""
-    tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(io.StringIO()):
-        builder.download_and_prepare()
+def records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
+    """The records of a shard with their examples' numbers, each checked by its checksums.
+
+    Raises:
+        DataError: one is damaged or missing; the message names the file and the example.
+    """
+    k = shard.first
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            if k == shard.numbers.stop:
+                raise DataError(
+                    f"{path} holds more than its {shard.examples} examples; {FILE_REMEDY}"
+                )
+            yield k, record
+            k += 1
+    except (tf.errors.OpError, OSError) as error:
+        if not path.is_file():
+            raise DataError(f"{path} is missing; `diffkeras generate` makes it anew") from None
+        wrong = "truncated" if "truncated" in str(error) else "damaged"
+        raise DataError(
+            f"{path} is {wrong} at example {k} of the {shard.split} split; {FILE_REMEDY}"
+        ) from None
+    if k < shard.numbers.stop:
+        raise DataError(
+            f"{path} is truncated: it ends before example {k} of the {shard.split} split; "
+            f"{FILE_REMEDY}"
+        )
 
 
-def _check_files(path: Path, split: str, template: str, lengths: list[int], size: int) -> None:
-    """Find missing and truncated shards by name and length, without reading them.
+def _check_sizes(split: StoredSplit) -> None:
+    """Find truncated shards by their length, without reading them.
 
     Flipped bits show when a record is read: each carries a checksum.
     """
-    shards = [
-        path
-        / template.format(
-            DATASET=Builder.name,
-            SPLIT=split,
-            FILEFORMAT="tfrecord",
-            SHARD_X_OF_Y=f"{i:05d}-of-{len(lengths):05d}",
-        )
-        for i in range(len(lengths))
-    ]
-    missing = [shard for shard in shards if not shard.is_file()]
-    if missing:
-        raise DataError(f"{missing[0]} is missing; {_REMEDY}")
-    expected = size + RECORD_OVERHEAD * sum(lengths)
-    found = {shard: shard.stat().st_size for shard in shards}
-    if sum(found.values()) != expected:
+    found = {shard: path.stat().st_size for shard, path in split.files.items()}
+    if sum(found.values()) != split.bytes:
         # every example of a dataset has about the same size, so the damaged shard stands out
-        damaged = min(shards, key=lambda s: found[s] / max(lengths[shards.index(s)], 1))
+        damaged = min(found, key=lambda shard: found[shard] / max(shard.examples, 1))
+        for shard, path in split.files.items():
+            if count_records(path) != shard.examples:
+                damaged = shard
         raise DataError(
-            f"{damaged} is truncated or damaged: the shards of the {split} split hold "
-            f"{sum(found.values())} bytes instead of {expected}; {_REMEDY}"
+            f"{split.files[damaged]} is truncated or damaged: the shards of the {split.name} split "
+            f"hold {sum(found.values())} bytes instead of {split.bytes}; {FILE_REMEDY}"
         )
 
 
@@ -200,9 +230,9 @@ def _read_json(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is missing or damaged ({error}); {_REMEDY}") from None
+        raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None
     if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged; {_REMEDY}")
+        raise DataError(f"{path} is damaged; {REMEDY}")
     return content
 
 

@@ -1,6 +1,6 @@
 """tf.data pipelines: the chosen source counts mixed, shuffled, batched, on the network's scale."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,32 +9,56 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from diffkeras.config import Config, Split
-from diffkeras.data.datasets import find_damage, open_dataset
+from diffkeras.data.compact import restored
+from diffkeras.data.datasets import dataset_path, find_damage, open_dataset
+from diffkeras.data.streams import solved_split, stream_examples
+from diffkeras.errors import ConfigurationError
+
+MOST_EPOCHS = 1_000_000  # keeps the seeds of the epochs of different runs apart
 
 
 def raw_dataset(
     config: Config, count: int, split: Split, data_dir: Path, *, workers: int | None = None
 ) -> tf.data.Dataset:
-    """The examples of one source count as they were stored, in order.
+    """The examples of one source count, in order; fields of compact storage are restored.
+
+    A configuration with a stream needs no dataset for validation: where there is none, its
+    examples are solved, the same ones.
 
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale: the first N of the split, where N is the configuration's number of examples.
 
     Raises:
+        ConfigurationError: training examples of a stream, which are stored nowhere.
         DataError: see `open_dataset`.
     """
+    if config.data.stream and split == "train":
+        raise ConfigurationError(
+            "data.stream: a stream's training examples are stored nowhere; choose stream: false"
+        )
+    if solved_as_needed(config, count, split, data_dir):
+        return _with_workers(solved_split(config, count, split), workers)
     examples = config.data.examples(split)
     if split == "train":
         examples = config.data.train_examples_used
-    builder = open_dataset(config, count, data_dir)
+    builder = open_dataset(config, count, data_dir, (split,))
     dataset = builder.as_dataset(
         split=f"{split}[:{examples}]",
         shuffle_files=False,
         # one shard after another keeps record k example k, so that subsets are nested
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )
+    if config.data.storage == "compact":
+        dataset = restored(dataset, config)
     return _with_workers(dataset, workers)
+
+
+def solved_as_needed(config: Config, count: int, split: Split, data_dir: Path) -> bool:
+    """Whether a split of one source count is solved instead of read."""
+    if not config.data.stream or split == "test":
+        return False
+    return split == "train" or not dataset_path(config, count, data_dir).exists()
 
 
 def mixed_dataset(
@@ -49,7 +73,8 @@ def mixed_dataset(
 ) -> tf.data.Dataset:
     """Batches for `keras.Model.fit` and `evaluate`, the same number from each source count.
 
-    The training split is shuffled anew each epoch by the training seed; the others keep order.
+    The training split is shuffled anew each epoch by the training seed; the others keep order. Of
+    a configuration with a stream, the training split is that stream, without end.
 
     Args:
         config: says which source counts, how many examples, which transform and which seed.
@@ -68,18 +93,119 @@ def mixed_dataset(
     Raises:
         DataError: see `open_dataset`.
     """
+    if config.data.stream and split == "train":
+        return stream_batches(config, batch_size=batch_size, sources=sources, workers=workers)
+    examples, size = _mixed_examples(config, split, data_dir, sources)
+    if split == "train":
+        examples = examples.shuffle(
+            min(config.data.shuffle_buffer, size),
+            seed=config.training.seed,
+            reshuffle_each_iteration=True,
+        )
+    batches = examples.batch(
+        batch_size or config.training.batch_size, drop_remainder=drop_remainder
+    ).prefetch(tf.data.AUTOTUNE)
+    return _with_workers(batches, workers)
+
+
+def stream_batches(
+    config: Config,
+    *,
+    start: int = 0,
+    batch_size: int | None = None,
+    sources: Sequence[int] | None = None,
+    workers: int | None = None,
+) -> tf.data.Dataset:
+    """Batches of the samples `start`, `start` + 1, … of a stream, without end and all full.
+
+    Sample k is a function of (`config.data.seed`, k) alone, so a stream goes on anywhere.
+
+    Args:
+        config: as for `mixed_dataset`.
+        start: number of the first sample.
+        batch_size: examples a batch over all replicas; by default that of training.
+        sources: source counts that take turns; by default the configuration's.
+        workers: threads that draw and solve.
+
+    Returns:
+        (x, y) as from `mixed_dataset`.
+
+    Raises:
+        ConfigurationError: more sources than the solver for streams takes.
+        PackingError: so many or so large discs don't fit.
+    """
+    chunks = stream_examples(config, start=start, sources=sources)
+    examples = chunks.map(_to_network(config), num_parallel_calls=tf.data.AUTOTUNE)
+    size = batch_size or config.training.batch_size
+    batches = examples.rebatch(size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return _with_workers(batches, workers)
+
+
+def steps_per_epoch(config: Config, *, drop_remainder: bool = False) -> int:
+    """Batches of one pass over the training examples; 0 if they don't fill one."""
+    examples = len(config.data.sources) * config.data.train_examples_used
+    batch = config.training.batch_size
+    return examples // batch if drop_remainder else -(-examples // batch)
+
+
+def training_batches(
+    config: Config,
+    data_dir: Path,
+    *,
+    epoch: int = 0,
+    step: int = 0,
+    drop_remainder: bool = False,
+    workers: int | None = None,
+) -> tf.data.Dataset:
+    """Batches of all epochs from one on, one epoch after the other without end.
+
+    The order within an epoch is a function of the training seed and the epoch's number, so that
+    training can go on at any position. For `fit(..., steps_per_epoch=steps_per_epoch(config))`.
+    A stream has new examples in every epoch, and no smaller last batches.
+
+    Args:
+        config: as for `mixed_dataset`.
+        data_dir: where the datasets lie.
+        epoch: the first epoch, from 0.
+        step: batches left out of the first epoch.
+        drop_remainder: leave an epoch's last batch out if it is smaller than the others.
+        workers: threads that read and convert.
+
+    Returns:
+        (x, y) as from `mixed_dataset`.
+
+    Raises:
+        DataError: see `open_dataset`.
+    """
+    if config.data.stream:
+        steps = steps_per_epoch(config, drop_remainder=drop_remainder)
+        start = (epoch * steps + step) * config.training.batch_size
+        return stream_batches(config, start=start, workers=workers)
+    examples, size = _mixed_examples(config, "train", data_dir)
+    buffer = min(config.data.shuffle_buffer, size)
+    first_seed = config.training.seed * MOST_EPOCHS
+
+    def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
+        # of this function's graph alone: whatever the global seed is, the order is the same
+        tf.random.set_seed(1)
+        shuffled = examples.shuffle(
+            buffer, seed=first_seed + number, reshuffle_each_iteration=False
+        )
+        batches = shuffled.batch(config.training.batch_size, drop_remainder=drop_remainder)
+        return batches.skip(tf.where(number == epoch, tf.constant(step, tf.int64), 0))
+
+    # the examples stand outside of what is repeated, so that all epochs share one cache
+    batches = tf.data.Dataset.range(epoch, MOST_EPOCHS).flat_map(epoch_batches)
+    return _with_workers(batches.prefetch(tf.data.AUTOTUNE), workers)
+
+
+def _mixed_examples(
+    config: Config, split: Split, data_dir: Path, sources: Sequence[int] | None = None
+) -> tuple[tf.data.Dataset, int]:
     counts = tuple(sources or config.data.sources)
-    transform = config.model.get_transform()
-
-    def to_network(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        image, field = example["source_image"], example["field"]
-        xp = tf.experimental.numpy
-        target = tf.concat([transform.forward(field, xp), image], axis=-1)
-        return transform.forward(image, xp), target
-
     datasets = [
         raw_dataset(config, count, split, data_dir).map(
-            to_network, num_parallel_calls=tf.data.AUTOTUNE
+            _to_network(config), num_parallel_calls=tf.data.AUTOTUNE
         )
         for count in counts
     ]
@@ -91,18 +217,19 @@ def mixed_dataset(
         config.data.train_examples_used if split == "train" else config.data.examples(split)
     )
     mixed = mixed.take(size).apply(tf.data.experimental.assert_cardinality(size))
-    if config.data.cache:
-        mixed = mixed.cache()
-    if split == "train":
-        mixed = mixed.shuffle(
-            min(config.data.shuffle_buffer, size),
-            seed=config.training.seed,
-            reshuffle_each_iteration=True,
-        )
-    batches = mixed.batch(
-        batch_size or config.training.batch_size, drop_remainder=drop_remainder
-    ).prefetch(tf.data.AUTOTUNE)
-    return _with_workers(batches, workers)
+    return (mixed.cache() if config.data.cache else mixed), size
+
+
+def _to_network(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
+    transform = config.model.get_transform()
+
+    def to_network(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        image, field = example["source_image"], example["field"]
+        xp = tf.experimental.numpy
+        target = tf.concat([transform.forward(field, xp), image], axis=-1)
+        return transform.forward(image, xp), target
+
+    return to_network
 
 
 def _with_workers(dataset: tf.data.Dataset, workers: int | None) -> tf.data.Dataset:
@@ -124,5 +251,6 @@ def reading(config: Config, data_dir: Path) -> Iterator[None]:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
         for count in config.data.sources:
-            find_damage(config, count, data_dir)
+            if dataset_path(config, count, data_dir).exists():
+                find_damage(config, count, data_dir)
         raise

@@ -5,6 +5,7 @@ from diffkeras.nn.encoder_decoder import check_lattice, encoder_decoder
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
 from diffkeras.nn.models import MODELS, get_model
+from diffkeras.nn.muon import ConvolutionalMuon
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
 from diffkeras.nn.target import split_target, stack_target
@@ -12,6 +13,7 @@ from diffkeras.nn.target import split_target, stack_target
 __all__ = [
     "MODELS",
     "AlternateWeights",
+    "ConvolutionalMuon",
     "CropTo",
     "CrossReplicaBatchNormalization",
     "PadToMultiple",

@@ -1,7 +1,8 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
 from diffkeras.physics.certificate import Certificate, certify, certify_in
-from diffkeras.physics.examples import Example, ExampleRecipe, available_cores
+from diffkeras.physics.densities import ring_densities
+from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe, available_cores
 from diffkeras.physics.heterogeneous import solve_heterogeneous
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.placement import Placement
@@ -15,6 +16,7 @@ from diffkeras.physics.superposition import superpose
 __all__ = [
     "BatchSolution",
     "Certificate",
+    "CompactExample",
     "Example",
     "ExampleRecipe",
     "Medium",
@@ -29,6 +31,7 @@ __all__ = [
     "check_radius",
     "refine",
     "refine_in",
+    "ring_densities",
     "sample_sources",
     "solve",
     "solve_heterogeneous",

@@ -17,6 +17,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.placement import Placement
 from diffkeras.physics.solve import solve_in
@@ -28,7 +29,8 @@ from diffkeras.physics.sources import (
     sample_sources,
 )
 
-SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2}
+# a stream's examples are those of no split
+SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 CHUNK = 8  # examples a worker makes at a time: long against the hand-over, short against a shard
 
 
@@ -45,6 +47,19 @@ class Example:
     sources: Sources
     source_image: NDArray[np.float32]
     field: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CompactExample:
+    """One example without what can be restored from it by one pair of transforms.
+
+    Attributes:
+        sources: its n discs.
+        densities: (m,) float32, on the ring of the source image (`ring_densities`).
+    """
+
+    sources: Sources
+    densities: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ class ExampleRecipe:
     values: ValueDistribution = "uniform"
 
     def rng(self, split: str, k: int) -> np.random.Generator:
-        """The generator of example k of a split."""
+        """The generator of example k of a split, or of the stream, which has no end."""
         if split not in SPLIT_KEYS:
             raise PhysicsError(f"there is no split {split!r}; choose one of {list(SPLIT_KEYS)}")
         key = (SPLIT_KEYS[split], self.count, k)
@@ -97,6 +112,12 @@ class ExampleRecipe:
         image = sources.image(self.lattice)
         solution = solve_in(self.medium, image)
         return Example(sources, image, solution.field.astype(np.float32))
+
+    def compact_example(self, split: str, k: int) -> CompactExample:
+        """Example k of a split, solved for its densities alone."""
+        sources = self.sources(split, k)
+        densities = ring_densities(self.medium, sources.image(self.lattice))
+        return CompactExample(sources, densities.astype(np.float32))
 
     def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:
         """The examples of these numbers, in their order, made by `workers` processes.

@@ -4,7 +4,7 @@ Made without pyplot, so that drawing keeps no global state and needs no display.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
@@ -50,23 +50,37 @@ def case_figure(cases: Sequence[Case]) -> Figure:
     """Sources, true field, prediction and error of examples, one a row, each with a colour bar."""
     figure = new_figure(13, 3.1 * len(cases))
     axes = figure.subplots(len(cases), 4, squeeze=False)
-    for row, (title, image, truth, prediction) in zip(axes, cases, strict=True):
-        error = prediction - truth
-        span = float(np.abs(error).max()) or 1e-12
-        panels = (
-            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0),
-            (truth, "true field", "viridis", 0.0, 1.0),
-            (prediction, "prediction", "viridis", 0.0, 1.0),
-            (error, "prediction − truth", "RdBu_r", -span, span),
-        )
-        for axis, (values, name, colors, low, high) in zip(row, panels, strict=True):
-            picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
-            axis.set_title(name)
-            axis.set_facecolor("#f2f2f2")
-            axis.tick_params(labelsize=7)
-            figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
-        row[0].set_ylabel(title)
+    for row, case in zip(axes, cases, strict=True):
+        _draw_case(row, case)
+        row[0].set_ylabel(case[0])
     return figure
+
+
+def square_case_figure(case: Case) -> Figure:
+    """The same four pictures of one example, two by two."""
+    figure = new_figure(6, 5.6)
+    _draw_case(figure.subplots(2, 2).ravel(), case)
+    figure.suptitle(case[0])
+    return figure
+
+
+def _draw_case(axes: Iterable[Any], case: Case) -> None:
+    _, image, truth, prediction = case
+    error = prediction - truth
+    span = float(np.abs(error).max()) or 1e-12
+    panels = (
+        (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0),
+        (truth, "true field", "viridis", 0.0, 1.0),
+        (prediction, "prediction", "viridis", 0.0, 1.0),
+        (error, "prediction − truth", "RdBu_r", -span, span),
+    )
+    for axis, (values, name, colors, low, high) in zip(axes, panels, strict=True):
+        picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+        axis.set_title(name)
+        axis.set_facecolor("#f2f2f2")
+        axis.tick_params(labelsize=7)
+        bar = axis.figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+        bar.ax.tick_params(labelsize=7)
 
 
 def error_per_count_figure(

@@ -1,10 +1,12 @@
 """Generate the datasets of a configuration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from diffkeras.config import SPLITS, Config
-from diffkeras.data import dataset_status, generate_dataset
+from diffkeras.config import Config
+from diffkeras.data import Making, dataset_status, making
+from diffkeras.data.forecast import format_bytes, format_seconds
+from diffkeras.data.making import tidy_up
 from diffkeras.errors import DataError
 from diffkeras.workflows.progress import progress_bar
 
@@ -14,6 +16,7 @@ def generate(
     data_dir: Path,
     *,
     workers: int = 1,
+    beam_options: Sequence[str] | None = None,
     show_progress: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
@@ -22,38 +25,69 @@ def generate(
     Args:
         config: physics, source counts, sizes and seed.
         data_dir: where datasets lie, each in a directory of its own.
-        workers: processes that solve; the records are the same however many.
+        workers: processes that solve and write; the records are the same however many.
+        beam_options: options of an Apache Beam pipeline that does it instead.
         show_progress: whether to draw a progress bar.
-        report: is told a line per dataset.
+        report: is told what will be made, and a line per dataset.
 
     Returns:
         The directories of the datasets, in the order of the source counts.
 
     Raises:
-        DataError: the directory can't be written, or holds a damaged dataset.
+        ConfigurationError: Beam isn't installed.
+        DataError: the directory can't be written or is too small, holds a damaged dataset, or
+            another process makes one of these.
         PackingError: so many or so large discs don't fit.
     """
+    if beam_options is not None:
+        from diffkeras.data.beam import parse_options
+
+        parse_options(beam_options)
     check_writable(data_dir)
-    statuses = [dataset_status(config, count, data_dir) for count in config.data.sources]
-    for status in statuses:
+    counts = config.data.sources
+    for count in counts:
         # fail on the last source count before an hour is spent on the first
-        if not status.holds(config):
-            _try_recipe(config, status.count)
-    per_dataset = sum(config.data.examples(split) for split in SPLITS)
-    missing = [status for status in statuses if not status.holds(config)]
-    with progress_bar(
-        per_dataset * len(missing), "Solving", "examples", shown=show_progress and bool(missing)
-    ) as bar:
-        for status in statuses:
-            if status.holds(config):
-                report(f"{_plural(status.count)}: already at {status.path}, skipped")
-                continue
-            path = generate_dataset(
-                config, status.count, data_dir, workers=workers, on_example=bar.update
-            )
-            bar.refresh()
-            report(f"{_plural(status.count)}: {path}")
-    return [status.path for status in statuses]
+        _try_recipe(config, count)
+    statuses = {count: dataset_status(config, count, data_dir, mend=True) for count in counts}
+    for count, status in statuses.items():
+        if status.holds(config):
+            report(f"{_plural(count)}: already at {status.path}, skipped")
+            tidy_up(config, count, data_dir)
+
+    def finished(count: int) -> None:
+        bar.clear()
+        report(f"{_plural(count)}: {statuses[count].path}")
+        bar.refresh()
+
+    missing = [count for count, status in statuses.items() if not status.holds(config)]
+    with making(config, missing, data_dir) as job:
+        if job.workshops:
+            _announce(job, workers if beam_options is None else None, data_dir, report)
+            job.forecast.check_space(data_dir)
+        shown = show_progress and bool(job.workshops) and beam_options is None
+        with progress_bar(job.forecast.examples, "Solving", "examples", shown=shown) as bar:
+            if beam_options is None:
+                job.run(workers, on_examples=bar.update, on_dataset=finished)
+            else:
+                job.run_on_beam(beam_options, on_dataset=finished)
+    return [status.path for status in statuses.values()]
+
+
+def _announce(
+    job: Making, workers: int | None, data_dir: Path, report: Callable[[str], None]
+) -> None:
+    forecast = job.forecast
+    kept = f" ({job.kept} more are there already)" if job.kept else ""
+    if workers is None:
+        time = f"{format_seconds(forecast.core_seconds)} on one core"
+    else:
+        processes = forecast.useful_workers(workers)
+        time = f"about {format_seconds(forecast.seconds(workers))} with "
+        time += f"{processes} process" + ("es" if processes > 1 else "")
+    report(
+        f"to make in {data_dir}: {forecast.examples} examples{kept}, "
+        f"{format_bytes(forecast.bytes)}, {time}"
+    )
 
 
 def check_writable(directory: Path) -> None:

@@ -55,7 +55,13 @@ def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[A
         for column in zip(*(values for _, values in rows), strict=True)
     ]
     return [
-        [label, *(Cell(number(v), v == low) for v, low in zip(values, smallest, strict=True))]
+        [
+            label,
+            *(
+                Cell(number(v), v is not None and v == low)
+                for v, low in zip(values, smallest, strict=True)
+            ),
+        ]
         for label, values in rows
     ]
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,48 +30,58 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, config: Config, *, overwrite: bool = False) -> "Run":
-        """A new run directory; an unfinished run that lies there gives way.
+    def begin(
+        cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
+    ) -> "Run":
+        """A new run directory, or that of an unfinished run that is to go on.
 
         Args:
             path: where.
             config: the full configuration.
             overwrite: move a finished run out of the way, to `<path>.previous`.
+            restart: delete an unfinished run instead of going on with it.
 
         Raises:
-            RunError: a finished run or something else lies there, or it can't be written.
+            RunError: a finished run, an unfinished one of another configuration, or something else
+                lies there, or it can't be written.
         """
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another --run-dir")
-        mark = path / MARK
+        run = cls(path)
         try:
             if path.exists() and any(path.iterdir()):
-                if not mark.is_file():
-                    raise RunError(
-                        f"{path} holds files but no diffkeras run; choose another --run-dir"
-                    )
-                try:
-                    finished = cls(path).state().get("state") == "finished"
-                except RunError as error:
-                    raise RunError(f"{error}; choose another --run-dir, or delete {path}") from None
-                if finished and not overwrite:
-                    raise RunError(
-                        f"{path} holds a finished run; choose another --run-dir, or give "
-                        "--overwrite to start anew (the old run is kept as "
-                        f"{path.name}.previous)"
-                    )
-                if finished:
-                    shutil.rmtree(previous := path.with_name(f"{path.name}.previous"), True)
-                    path.rename(previous)
-                else:
-                    shutil.rmtree(path)
+                run._make_way(config, overwrite, restart)
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"the run directory {path} can't be written: {error}") from None
-        run = cls(path)
         write_text(path / "config.yaml", config.to_yaml())
         run.write_state("running", seed=config.training.seed)
         return run
+
+    def _make_way(self, config: Config, overwrite: bool, restart: bool) -> None:
+        path = self.path
+        if not (path / MARK).is_file():
+            raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
+        try:
+            finished = self.state().get("state") == "finished"
+        except RunError as error:
+            raise RunError(f"{error}; choose another --run-dir, or delete {path}") from None
+        if finished:
+            if not overwrite:
+                raise RunError(
+                    f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
+                    f"to start anew (the old run is kept as {path.name}.previous)"
+                )
+            shutil.rmtree(previous := path.with_name(f"{path.name}.previous"), True)
+            path.rename(previous)
+        elif restart or not any(self.checkpoints.glob("[0-9]*")):
+            shutil.rmtree(path)
+        elif differing := differences(self.config(), config):
+            raise RunError(
+                f"{path} holds an unfinished run of another configuration: "
+                f"{'; '.join(differing)}. Give its configuration to go on, --restart to lose it "
+                "and start anew, or another --run-dir"
+            )
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -106,6 +117,11 @@ class Run:
     def logs(self) -> Path:
         """TensorBoard's directory."""
         return self.path / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where training keeps what it needs to go on; gone once it is finished."""
+        return self.path / "checkpoints"
 
     @property
     def evaluation(self) -> Path:
@@ -145,6 +161,45 @@ class Run:
             self.path / MARK,
             {"state": state, **details, "versions": versions(), "machine": machine()},
         )
+
+
+# keys that training may go on under other values of: they don't change what it computes
+FREE_KEYS = (
+    "name",
+    "evaluation.",
+    "data.cache",
+    "data.test_examples",
+    "training.checkpoint_minutes",
+    "training.early_stopping",
+    "training.zero_field_epochs",
+)
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """The keys that keep a run of one configuration from going on under another, with values.
+
+    More or fewer epochs don't, as long as the learning rate's course doesn't depend on them.
+    """
+    before, after = (flatten(config.model_dump(mode="json")) for config in (old, new))
+    free: tuple[str, ...] = FREE_KEYS
+    if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
+        free += ("training.epochs",)
+    return [
+        f"{key} {before.get(key, 'not given')} there, {after.get(key, 'not given')} here"
+        for key in dict.fromkeys([*before, *after])
+        if before.get(key) != after.get(key) and not key.startswith(free)
+    ]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings by their dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
 
 
 def versions() -> dict[str, str]:

@@ -21,12 +21,13 @@ from diffkeras.config import (
     read_yaml,
 )
 from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.workflows.compiling import make_loss
 from diffkeras.workflows.evaluate import evaluate
 from diffkeras.workflows.files import read_json
 from diffkeras.workflows.generate import generate
 from diffkeras.workflows.runs import Run
 from diffkeras.workflows.study_report import Result, write_study
-from diffkeras.workflows.train import make_loss, train
+from diffkeras.workflows.train import train
 from diffkeras.workflows.wording import duration, value_text
 
 

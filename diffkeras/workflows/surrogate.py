@@ -3,7 +3,9 @@
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -61,8 +63,13 @@ class Surrogate:
                 raise PhysicsError(str(error)) from None
         x = self.transform.forward(images.reshape(-1, *images.shape[-2:], 1))
         size = batch_size or self.config.evaluation.batch_size
-        fields = [self.model.predict_on_batch(x[i : i + size]) for i in range(0, len(x), size)]
-        return self.transform.inverse(np.concatenate(fields)).reshape(images.shape)
+        fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
+        return self.transform.inverse(np.concatenate(fields or [x])).reshape(images.shape)
+
+    @cached_property
+    def _forward(self) -> Any:
+        # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
+        return tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
 
 
 def build_model(config: Config) -> keras.Model:

@@ -1,27 +1,29 @@
 """Train a surrogate on the datasets of a configuration."""
 
-import time
-from collections.abc import Callable
-from functools import lru_cache
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.data import mixed_dataset, raw_dataset, reading
-from diffkeras.errors import ConfigurationError, ConvergenceError
-from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
-from diffkeras.workflows.callbacks import Pictures, TrainingProgress
-from diffkeras.workflows.files import replace_directory
+from diffkeras.data import mixed_dataset, reading, steps_per_epoch, training_batches
+from diffkeras.data.locks import locked
+from diffkeras.data.waiting import WaitingTime
+from diffkeras.errors import ConfigurationError, ConvergenceError, DataError, RunError
+from diffkeras.workflows.callbacks import make_callbacks
+from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
+from diffkeras.workflows.compiling import compile_model, make_loss, make_strategy
+from diffkeras.workflows.finishing import finish, with_best_kept
+from diffkeras.workflows.fitting import fit_from, resume, within_memory
+from diffkeras.workflows.keeping import Interruption
 from diffkeras.workflows.runs import Run
-from diffkeras.workflows.surrogate import Surrogate, build_model, export_saved_model
+from diffkeras.workflows.training_progress import TrainingProgress
 
-MONITOR = "val_mae"  # on the linear scale, over the whole lattice, whatever the loss
-PICTURES = 4  # examples shown in TensorBoard
-PICTURE_SETS = 20  # times they are shown over a run
+Report = Callable[[str], None]
 
 
 def train(
@@ -31,12 +33,14 @@ def train(
     *,
     workers: int | None = None,
     overwrite: bool = False,
+    restart: bool = False,
     show_progress: bool = False,
-    report: Callable[[str], None] = lambda line: None,
+    report: Report = lambda line: None,
 ) -> Run:
     """Fit the configuration's network; keep the best model by the validation split.
 
-    Runs under MirroredStrategy over every visible GPU, and on one device without.
+    Runs under MirroredStrategy over every visible GPU, and on one device without. An unfinished
+    run of the same configuration in the directory goes on from its last checkpoint.
 
     Args:
         config: data, network, loss and optimizer.
@@ -44,6 +48,7 @@ def train(
         run_dir: where the run goes.
         workers: threads that read data; by default as many as tf.data finds best.
         overwrite: set a finished run that lies there aside.
+        restart: lose an unfinished run that lies there.
         show_progress: whether to draw a progress bar.
         report: is told what happens, line by line.
 
@@ -51,135 +56,113 @@ def train(
         The finished run.
 
     Raises:
-        ConfigurationError: an unknown loss.
+        ConfigurationError: an unknown loss, or a batch that the replicas or the data don't fit.
         DataError: missing, damaged or foreign datasets.
-        RunError: the run directory can't be used.
-        ConvergenceError: training diverged from the first epoch on.
+        RunError: the run directory can't be used, or another process uses it.
+        ConvergenceError: training diverged; the best model before it is kept.
+        OutOfMemoryError: a batch doesn't fit.
+        Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
     """
-    loss = make_loss(config)
+    make_loss(config)
     keras.utils.set_random_seed(config.training.seed)
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
-    if config.training.batch_size % replicas:
-        raise ConfigurationError(
-            f"training.batch_size: {config.training.batch_size} examples can't be shared evenly by "
-            f"{replicas} replicas; choose a multiple of {replicas}"
+    steps = _count_steps(config, replicas)
+    waiting = WaitingTime() if replicas == 1 else None
+
+    def batches_from(epoch: int, step: int) -> tf.data.Dataset:
+        batches = training_batches(
+            config,
+            data_dir,
+            epoch=epoch,
+            step=step,
+            # Keras averages the replicas' means: the batch's mean for equal shares alone
+            drop_remainder=replicas > 1,
+            workers=workers,
         )
-    # Keras averages the replicas' means, which is the batch's mean for equal shares alone
-    training = mixed_dataset(
-        config, "train", data_dir, workers=workers, drop_remainder=replicas > 1
-    )
-    if not len(training):
-        raise ConfigurationError(
-            f"training.batch_size: {config.training.batch_size} is more than all training examples"
-        )
+        return waiting.measure(batches) if waiting else batches
+
+    batches_from(0, 0)  # before a run directory is made, complains about datasets
     validation = mixed_dataset(config, "validation", data_dir, workers=workers)
-    run = Run.create(run_dir, config, overwrite=overwrite)
-    started = time.time()
-    with strategy.scope():
-        model = build_model(config)
-        model.compile(
-            optimizer=keras.optimizers.Adam(config.training.learning_rate),
-            loss=make_loss(config),
-            metrics=nn.default_metrics(config.model.transform),
+    with _alone_in(run_dir), Interruption() as interruption:
+        run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+        compiled = compile_model(config, strategy, config.training.epochs * steps)
+        report(
+            f"{compiled.parameters:,} trainable parameters, {steps} steps an epoch, {replicas} "
+            f"replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
-    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+        checkpoints = Checkpoints(run.checkpoints, steps)
+        state = resume(checkpoints, compiled.model, report)
+        state = state or TrainingState(seed=config.training.seed)
+        progress = TrainingProgress(state, config.training.epochs, steps, shown=show_progress)
+        with closing(progress), reading(config, data_dir), within_memory(config):
+            callbacks = make_callbacks(
+                config,
+                compiled,
+                state,
+                run,
+                data_dir,
+                checkpoints=checkpoints,
+                interruption=interruption,
+                waiting=waiting,
+                progress=progress,
+                report=report,
+            )
+            try:
+                fit_from(
+                    state,
+                    compiled.model,
+                    checkpoints,
+                    batches_from,
+                    validation,
+                    epochs=config.training.epochs,
+                    callbacks=callbacks,
+                )
+            except ConvergenceError as error:
+                raise with_best_kept(error, run, compiled, state, checkpoints) from None
+        summary = finish(config, run, compiled, state, checkpoints)
+        run.write_state("finished", replicas=replicas, **summary)
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+    undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
     report(
-        f"{parameters:,} trainable parameters, {len(training)} steps an epoch, "
-        f"{replicas} replica(s); follow with "
-        f"`tensorboard --logdir {run.logs}`"
-    )
-    best = run.path / "checkpoints" / "best.keras"
-    best.parent.mkdir(exist_ok=True)
-    epochs = config.training.epochs
-    callbacks = [
-        TrainingProgress(epochs, len(training), shown=show_progress),
-        keras.callbacks.ModelCheckpoint(best, monitor=MONITOR, mode="min", save_best_only=True),
-        keras.callbacks.CSVLogger(run.path / "history.csv"),
-        keras.callbacks.TensorBoard(run.logs, write_graph=False),
-    ]
-    if isinstance(getattr(loss, "weight", None), AlternatingWeight):
-        callbacks.append(AlternateWeights())
-    with reading(config, data_dir):
-        callbacks.append(_pictures(config, data_dir, Surrogate(model, config), run))
-        history = model.fit(
-            training,
-            validation_data=validation,
-            epochs=epochs,
-            shuffle=False,  # the pipeline shuffles
-            verbose=0,
-            callbacks=callbacks,
-        ).history
-    if not np.isfinite(history[MONITOR]).any():
-        raise ConvergenceError(
-            f"training diverged: the validation MAE was finite in none of {epochs} epochs; choose "
-            f"a smaller training.learning_rate than {config.training.learning_rate:g}"
-        )
-    best_model = keras.saving.load_model(best, compile=False)
-    surrogate = Surrogate(best_model, config)
-    replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
-    # the checkpoint holds the optimizer as well, which is twice the size of the network
-    keras.saving.save_model(best_model, best)
-    best.rename(run.model_file)
-    best.parent.rmdir()
-    best_epoch = int(np.nanargmin(history[MONITOR]))
-    summary = {
-        "seed": config.training.seed,
-        "trainable_parameters": parameters,
-        "replicas": replicas,
-        "seconds": round(time.time() - started, 1),
-        "best_epoch": best_epoch + 1,
-        "validation": {k[4:]: v[best_epoch] for k, v in history.items() if k.startswith("val_")},
-    }
-    run.write_state("finished", **summary)
-    report(
-        f"best epoch {best_epoch + 1} of {epochs}: validation MAE "
-        f"{history[MONITOR][best_epoch]:.3g}; {summary['seconds']:.0f} s; {run.path}"
+        f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
+        f"{undone}{state.seconds:.0f} s; {run.path}"
     )
     return run
 
 
-@lru_cache(maxsize=1)
-def make_strategy() -> tf.distribute.Strategy:
-    """MirroredStrategy over all visible GPUs (or logical CPUs), or the default one.
-
-    One object a process: a second MirroredStrategy on the same devices fails in its first
-    collective (TensorFlow issue 62790), which a study of several runs would meet.
-    """
-    for kind in ("GPU", "CPU"):
-        devices = tf.config.list_logical_devices(kind)
-        if len(devices) > 1:
-            return tf.distribute.MirroredStrategy([device.name for device in devices])
-        if devices:
-            break
-    return tf.distribute.get_strategy()
+def _count_steps(config: Config, replicas: int) -> int:
+    batch = config.training.batch_size
+    if batch % replicas:
+        raise ConfigurationError(
+            f"training.batch_size: {batch} examples can't be shared evenly by {replicas} replicas; "
+            f"choose a multiple of {replicas}"
+        )
+    steps = steps_per_epoch(config, drop_remainder=replicas > 1)
+    if not steps:
+        raise ConfigurationError(f"training.batch_size: {batch} is more than all training examples")
+    return steps
 
 
-def make_loss(config: Config) -> keras.losses.Loss:
-    """The configuration's loss.
+@contextmanager
+def _alone_in(run_dir: Path) -> Iterator[None]:
+    """Keep other processes out of a run directory.
 
     Raises:
-        ConfigurationError: an unknown error or weight, or a parameter out of its range.
+        RunError: another process trains there, or the directory can't be made.
     """
-    try:
-        return nn.get_loss(config.training.loss)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"training.loss: {error}") from None
-
-
-def _pictures(config: Config, data_dir: Path, surrogate: Surrogate, run: Run) -> Pictures:
-    counts = config.data.sources
-    chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, PICTURES).astype(int)})
-    examples = [
-        next(raw_dataset(config, count, "validation", data_dir).take(1).as_numpy_iterator())
-        for count in chosen
-    ]
-    return Pictures(
-        surrogate,
-        np.stack([example["source_image"][..., 0] for example in examples]),
-        np.stack([example["field"][..., 0] for example in examples]),
-        [f"{count} source" + "s" * (count > 1) for count in chosen],
-        run.logs,
-        every=max(1, config.training.epochs // PICTURE_SETS),
-        epochs=config.training.epochs,
-    )
+    place = Path(os.path.abspath(run_dir))
+    with ExitStack() as stack:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # beside the directory, which an earlier run's may be moved away from under the lock
+            stack.enter_context(
+                locked(place.with_name(f".{place.name}.lock"), f"the run {run_dir}")
+            )
+        except DataError as error:
+            raise RunError(f"{error}, or choose another --run-dir") from None
+        except OSError as error:
+            raise RunError(f"the run directory {run_dir} can't be written: {error}") from None
+        yield

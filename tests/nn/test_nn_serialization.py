@@ -38,13 +38,16 @@ METRICS = [
     metrics.RegionMeanAbsoluteError("r2", "sqrt", name="rim"),
     metrics.RelativeL2Error("log"),
     metrics.MaximumError("power", dtype="float64"),
+    metrics.SourceCountError([1, 5], "sqrt"),
+    metrics.UnweightedError(losses.SquaredError(weight="tanh")),
 ]
 LAYERS = [
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),
     nn.PadToMultiple(8),
     nn.CropTo(),
 ]
-OBJECTS = [*filter(None, WEIGHTS), *LOSSES, *METRICS, *LAYERS]
+OPTIMIZERS = [nn.ConvolutionalMuon(0.01, exclude_layers=["field_conv"])]
+OBJECTS = [*filter(None, WEIGHTS), *LOSSES, *METRICS, *LAYERS, *OPTIMIZERS]
 
 
 @pytest.mark.parametrize("instance", OBJECTS, ids=lambda o: type(o).__name__)

@@ -76,18 +76,23 @@ class WeightedError(keras.losses.Loss):
         """
         raise NotImplementedError
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Weighted error of each node, (batch, height, width)."""
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Error and weight of each node, each (batch, height, width); the weight may be None."""
         target, source_image = split_target(y_true)
         prediction = single_channel(y_pred)
         values = self.error(prediction - target, target)
         if self.weight is None:
-            return values
+            return values, None
         field = target if self.weight_from == "target" else keras.ops.maximum(prediction, 0.0)
         weights = self.weight(field, source_image)
         if self.normalize_weight:
             weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
-        return keras.ops.stop_gradient(weights) * values
+        return values, keras.ops.stop_gradient(weights)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Weighted error of each node, (batch, height, width)."""
+        values, weights = self.terms(y_true, y_pred)
+        return values if weights is None else weights * values
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Reduced loss: see the class."""

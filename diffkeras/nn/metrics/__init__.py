@@ -1,17 +1,23 @@
 """Streaming metrics on the linear scale."""
 
 from diffkeras.nn.metrics.linear_scale import LinearScaleMean, LinearScaleMetric
+from diffkeras.nn.metrics.loss_terms import TERMS, UnweightedError
 from diffkeras.nn.metrics.maximum_error import MaximumError
 from diffkeras.nn.metrics.region_mae import RegionMeanAbsoluteError
 from diffkeras.nn.metrics.relative_l2 import RelativeL2Error
 from diffkeras.nn.metrics.sets import default_metrics, region_metrics
+from diffkeras.nn.metrics.source_counts import SourceCountError, count_sources
 
 __all__ = [
+    "TERMS",
     "LinearScaleMean",
     "LinearScaleMetric",
     "MaximumError",
     "RegionMeanAbsoluteError",
     "RelativeL2Error",
+    "SourceCountError",
+    "UnweightedError",
+    "count_sources",
     "default_metrics",
     "region_metrics",
 ]

@@ -1,0 +1,133 @@
+"""Streams: examples that are solved as they are needed, without end and without a disk.
+
+Sample k of a stream is a function of (data seed, k) alone. Its source count is the k-th of the
+configuration's counts, which take turns; its sources are those of example k of the split "stream"
+of that count's recipe. NumPy draws them ahead of time in tf.data's threads, and the field is solved
+in the graph.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, Split
+from diffkeras.data.tensor_solver import TensorSolver
+from diffkeras.data.tensor_sources import draw_sources
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics import Sources, check_radius
+from diffkeras.physics.boundaries import Axis
+from diffkeras.physics.ring import find_ring
+from tfds_builders import DiffusionFieldsConfig
+
+CHUNK = 4  # examples solved at once; counts that take turns are about equal in so few
+MOST_RING_NODES = 3000  # whose dense systems take a GB a chunk; only NumPy iterates on larger ones
+ENDLESS = 1 << 62
+
+NAMES = ("rows", "columns", "radii", "values")
+
+
+def stream_examples(
+    config: Config, *, start: int = 0, sources: Sequence[int] | None = None
+) -> tf.data.Dataset:
+    """The samples of a stream from one on, without end, a few at a time.
+
+    Chunks are cut at the same samples wherever it starts, so that rounding is the same too.
+
+    Args:
+        config: physics, radii and seed.
+        start: number of the first one.
+        sources: source counts that take turns, by default the configuration's.
+
+    Returns:
+        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ 4.
+
+    Raises:
+        ConfigurationError: more sources than the solver for streams takes.
+        PackingError: so many or so large discs don't fit.
+    """
+    counts = tuple(sources or config.data.sources)
+    recipes = [DiffusionFieldsConfig.of_config(count, config).recipe() for count in counts]
+    for count, recipe in zip(counts, recipes, strict=True):
+        _check_size(config, count)
+        recipe.sources("stream", 0)  # discs that don't fit are refused here, in one line
+
+    def sample(k: int) -> Sources:
+        return recipes[k % len(counts)].sources("stream", k)
+
+    before = start % CHUNK
+    chunks = _solved(config, sample, max(counts), start - before, ENDLESS)
+    chunks = chunks.map(lambda e: {name: e[name] for name in ("source_image", "field")})
+    return chunks.unbatch().skip(before).batch(CHUNK) if before else chunks
+
+
+def solved_split(config: Config, count: int, split: Split) -> tf.data.Dataset:
+    """The examples of a split as `raw_dataset` gives them, solved instead of read.
+
+    Source lists and images are those of the stored ones, fields within 2e-6.
+
+    Raises:
+        ConfigurationError: more sources than the solver for streams takes.
+        PackingError: so many or so large discs don't fit.
+    """
+    _check_size(config, count)
+    recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
+    recipe.sources(split, 0)
+    examples = int(getattr(config.data, f"{split}_examples"))
+    solved = _solved(config, lambda k: recipe.sources(split, k), count, 0, examples)
+    return solved.unbatch().apply(tf.data.experimental.assert_cardinality(examples))
+
+
+def _solved(
+    config: Config, sample: Callable[[int], Sources], most: int, start: int, stop: int
+) -> tf.data.Dataset:
+    """Chunks of examples: sources (…, most), padded with discs of radius −1, image and field."""
+    physics, radius = config.physics, config.data.radius
+    solver = TensorSolver(physics.lattice, physics.medium, "float32")
+
+    def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
+        drawn = [sample(int(k)) for k in numbers]
+        arrays = [np.zeros((len(drawn), most), np.int32) for _ in range(2)]
+        arrays += [np.full((len(drawn), most), fill, np.float32) for fill in (-1.0, 0.0)]
+        for row, sources in enumerate(drawn):
+            for name, array in zip(NAMES, arrays, strict=True):
+                array[row, : sources.count] = getattr(sources, name)
+        return arrays
+
+    def sources_of(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+        types = (tf.int32, tf.int32, tf.float32, tf.float32)
+        # without state: so the calls of several chunks run at once and are pruned like any other
+        arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
+        return {
+            name: tf.ensure_shape(array, (None, most))
+            for name, array in zip(NAMES, arrays, strict=True)
+        }
+
+    def solve(sources: dict[str, tf.Tensor]) -> dict[str, Any]:
+        images = draw_sources(sources, physics.lattice, radius)
+        fields = solver.solve(images)
+        return {
+            "source_image": images[..., None],
+            "field": fields[..., None],
+            "sources": sources,
+        }
+
+    numbers = tf.data.Dataset.range(start, stop).batch(CHUNK)
+    drawn = numbers.map(sources_of, num_parallel_calls=tf.data.AUTOTUNE)
+    return drawn.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _check_size(config: Config, count: int) -> None:
+    largest = check_radius(config.data.radius)[1]
+    side = 2 * int(largest) + 3
+    disc = Sources.from_lists([side // 2], [side // 2], [largest], [1.0]).image((side, side))
+    axis = Axis(side, "absorbing")
+    ring_nodes = count * find_ring(disc != 0, (axis, axis)).size
+    if ring_nodes > MOST_RING_NODES:
+        raise ConfigurationError(
+            f"data.stream: {count} sources have up to {ring_nodes} nodes on their rims, more than "
+            f"the {MOST_RING_NODES} that the solver for streams takes; choose fewer or smaller "
+            "sources, or stream: false and `diffkeras generate`"
+        )

@@ -1,0 +1,68 @@
+"""The terms that a loss is made of: their mean, and whether they are finite."""
+
+from typing import Any
+
+import keras
+
+from diffkeras.nn.losses import WeightedError
+
+TERMS = ("target", "prediction", "error", "weight")  # each is made of those before it
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class UnweightedError(keras.metrics.Metric):
+    """Mean of a loss's error without its weight, on the network's scale.
+
+    It also notes which term of the loss was not finite, so that a run that breaks can say where.
+
+    Args:
+        loss: the loss.
+        name: of the metric.
+
+    Update:
+        y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
+
+    Example:
+
+    ```python
+    loss = get_loss({"error": "squared", "weight": "tanh"})
+    model.compile("adam", loss, metrics=[UnweightedError(loss)])
+    ```
+    """
+
+    def __init__(self, loss: WeightedError, name: str = "error") -> None:
+        super().__init__(name=name)
+        self.loss = loss
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+        self.broken = self.add_variable((len(TERMS),), "zeros", name="broken")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        ops = keras.ops
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        error, weight = self.loss.terms(y_true, y_pred)
+        self.total.assign_add(ops.sum(ops.mean(error, axis=(1, 2))))
+        self.count.assign_add(ops.cast(ops.shape(error)[0], self.dtype))
+        terms = (y_true, y_pred, error, ops.ones(()) if weight is None else weight)
+        infinite = [ops.logical_not(ops.all(ops.isfinite(term))) for term in terms]
+        self.broken.assign_add(ops.cast(ops.stack(infinite), self.dtype))
+
+    def result(self) -> Any:
+        """Mean over nodes and examples; NaN before the first."""
+        return keras.ops.divide(self.total, self.count)
+
+    def broken_terms(self) -> list[str]:
+        """Names of the terms that were not finite since the last reset, causes first."""
+        counts = keras.ops.convert_to_numpy(self.broken)
+        return [name for name, count in zip(TERMS, counts, strict=True) if count > 0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {"name": self.name, "loss": keras.saving.serialize_keras_object(self.loss)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "UnweightedError":
+        """The metric of a configuration."""
+        return cls(keras.saving.deserialize_keras_object(config["loss"]), name=config["name"])

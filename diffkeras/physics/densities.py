@@ -1,0 +1,61 @@
+"""Ring densities: all of a field that its source image doesn't tell, in a few kB.
+
+A field outside its sources is that of point sources on their rims (`ring`), so whoever has the
+source image and these densities gets the field by one pair of transforms, without a solve.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.iteration import RingIteration
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.problem import check_problem
+from diffkeras.physics.ring import find_ring, solve_ring
+from diffkeras.physics.solve import CORRECTIONS, dense_is_faster
+from diffkeras.physics.spectral import spectral_operator
+
+
+def ring_densities(
+    medium: Medium, source_image: NDArray, *, tolerance: float = 1e-10
+) -> NDArray[np.float64]:
+    """The densities on the ring of a source image, without its field.
+
+    Args:
+        medium: the uniform medium.
+        source_image: (rows, columns); a node is fixed if its value is not 0.
+        tolerance: largest error of the field that they give, relative to the largest |value|.
+
+    Returns:
+        (m,) in the order of `find_ring`: row by row [concentration/time]. Where no axis absorbs,
+        they give the field up to a constant, which the values on the ring tell.
+
+    Raises:
+        PhysicsError: not a two-dimensional finite image.
+        ConvergenceError: the tolerance was not met.
+    """
+    values, fixed = check_problem(source_image, None)
+    operator = spectral_operator(values.shape, medium)
+    ring = find_ring(fixed, operator.axes)
+    densities = np.zeros(ring.size)
+    targets = values[ring.nodes]
+    scale = float(np.abs(targets).max(initial=0.0))
+    if scale == 0.0:
+        return densities
+    dense = dense_is_faster(ring.size, operator)
+    iteration = None if dense else RingIteration(operator, ring, None)
+    mismatch = targets / scale
+    for _ in range(1 + CORRECTIONS):
+        if iteration is None:
+            correction, constant = solve_ring(operator, ring, mismatch)
+        else:
+            correction, constant = iteration.solve(mismatch, tolerance / 4)
+        densities += correction
+        # by the maximum principle the field is nowhere further off than on the ring
+        mismatch = mismatch - operator.product(ring.nodes, correction) - constant
+        if np.abs(mismatch).max() <= tolerance:
+            return scale * densities
+    raise ConvergenceError(
+        f"the densities of {ring.size} ring nodes reached a residual of "
+        f"{np.abs(mismatch).max():.1e} instead of {tolerance:.1e}: choose dense storage"
+    )

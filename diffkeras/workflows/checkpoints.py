@@ -1,0 +1,214 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import h5py
+import keras
+
+from diffkeras.errors import RunError
+
+WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
+STATE = "state.json"
+KEPT = 2  # checkpoints, so that a damaged one has another before it
+
+Accumulators = Mapping[str, keras.metrics.Metric]
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands, apart from the weights.
+
+    Attributes:
+        epoch: epochs completed.
+        step: steps done of the epoch after them.
+        seed: of the training.
+        history: losses and metrics of each completed epoch.
+        best_epoch: the one with the lowest validation error, from 1; 0 before the first.
+        best_error: that error.
+        losses: training losses of the epochs that were not undone.
+        rollbacks: the epochs that were undone, from 1.
+        metrics: accumulators of the metrics over the steps of the epoch.
+        seconds: spent so far, over all interruptions.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seed: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_error: float = float("inf")
+    losses: list[float] = field(default_factory=list)
+    rollbacks: list[int] = field(default_factory=list)
+    metrics: dict[str, list] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of a run, each a directory named after the steps done.
+
+    Attributes:
+        path: where they lie.
+        steps: of an epoch.
+    """
+
+    path: Path
+    steps: int
+
+    def best_file(self, epoch: int) -> Path:
+        """Weights of the model that was best up to an epoch."""
+        return self.path / f"best-{epoch:06d}.weights.h5"
+
+    def save(self, model: keras.Model, state: TrainingState) -> None:
+        """Write a checkpoint beside its place, rename it, and remove those no longer needed.
+
+        Raises:
+            RunError: it can't be written.
+        """
+        place = self.path / f"{state.epoch * self.steps + state.step:010d}"
+        beside = self.path / ".partial"
+        try:
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(parents=True)
+            weights = beside / WEIGHTS
+            model.save_weights(weights)
+            content = {**asdict(state), "sha256": _digest(weights)}
+            # Python's JSON writes each float so that it comes back to the last bit, and NaN too
+            (beside / STATE).write_text(json.dumps(content), encoding="utf-8")
+            for file in (weights, beside / STATE):
+                _to_disk(file)
+            shutil.rmtree(place, ignore_errors=True)
+            beside.rename(place)
+            _to_disk(self.path)
+        except OSError as error:
+            raise RunError(f"the checkpoint {place} can't be written: {error}") from None
+        self._prune()
+
+    def save_best(self, model: keras.Model, epoch: int) -> None:
+        """Write the weights of a model without its optimizer."""
+        beside = self.path / ".best.weights.h5"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            keras.Model(model.inputs, model.outputs).save_weights(beside)
+            _to_disk(beside)
+            beside.replace(self.best_file(epoch))
+        except OSError as error:
+            raise RunError(f"{self.best_file(epoch)} can't be written: {error}") from None
+
+    def latest(self, warn: Callable[[str], None] = lambda line: None) -> Path | None:
+        """The newest checkpoint that is whole; None if there is none.
+
+        Args:
+            warn: is told of each damaged one.
+        """
+        for place in reversed(self.places()):
+            if damage := self._damage(place):
+                warn(
+                    f"warning: the checkpoint {place} is damaged ({damage}); trying the one before"
+                )
+            else:
+                return place
+        return None
+
+    def discard_after(self, place: Path) -> None:
+        """Remove checkpoints that are newer than one from which training goes on."""
+        for newer in self.places():
+            if newer.name > place.name:
+                shutil.rmtree(newer, ignore_errors=True)
+
+    def backup(self) -> Path | None:
+        """The newest checkpoint from the end of an epoch."""
+        ends = [place for place in self.places() if int(place.name) % self.steps == 0]
+        return ends[-1] if ends else None
+
+    def places(self) -> list[Path]:
+        """All checkpoints, damaged ones too, the oldest first."""
+        return sorted(p for p in self.path.glob("[0-9]*") if p.is_dir() and p.name.isdecimal())
+
+    def _damage(self, place: Path) -> str:
+        try:
+            content = json.loads((place / STATE).read_text(encoding="utf-8"))
+            if content.pop("sha256") != _digest(place / WEIGHTS):
+                return f"{WEIGHTS} has another checksum"
+            best = TrainingState(**content).best_epoch
+            if best:
+                h5py.File(self.best_file(best)).close()  # refuses one that is cut off
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        return ""
+
+    def _prune(self) -> None:
+        kept = set(self.places()[-KEPT:])
+        kept |= {place for place in [self.backup()] if place}
+        for place in self.places():
+            if place not in kept:
+                shutil.rmtree(place, ignore_errors=True)
+        needed = set()
+        for place in kept:
+            try:
+                needed.add(self.best_file(read_state(place).best_epoch))
+            except RunError:
+                return  # a damaged one says nothing: remove nothing
+        for file in self.path.glob("best-*.weights.h5"):
+            if file not in needed:
+                file.unlink(missing_ok=True)
+
+
+def read_state(place: Path) -> TrainingState:
+    """The state in a checkpoint.
+
+    Raises:
+        RunError: damaged.
+    """
+    try:
+        content = json.loads((place / STATE).read_text(encoding="utf-8"))
+        content.pop("sha256", None)
+        return TrainingState(**content)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"the checkpoint {place} is damaged: {error}") from None
+
+
+def read_weights(place: Path, model: keras.Model) -> None:
+    """Set the weights of a model and of its built optimizer to those of a checkpoint.
+
+    Raises:
+        RunError: of another network.
+    """
+    try:
+        model.load_weights(place / WEIGHTS)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"the checkpoint {place} doesn't fit the network: {error}") from None
+
+
+def read_accumulators(metrics: Accumulators) -> dict[str, list]:
+    """What metrics have gathered so far."""
+    return {
+        name: [keras.ops.convert_to_numpy(v).tolist() for v in metric.variables]
+        for name, metric in metrics.items()
+    }
+
+
+def write_accumulators(metrics: Accumulators, values: Mapping[str, list]) -> None:
+    """Give metrics back what they had gathered."""
+    for name, metric in metrics.items():
+        for variable, value in zip(metric.variables, values.get(name, []), strict=False):
+            variable.assign(value)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,78 @@
+"""What a training leaves when it ends: the best model, and a summary."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from diffkeras.config import Config
+from diffkeras.errors import ConvergenceError
+from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
+from diffkeras.workflows.compiling import CompiledModel
+from diffkeras.workflows.files import replace_directory
+from diffkeras.workflows.runs import Run
+from diffkeras.workflows.surrogate import Surrogate, export_saved_model
+
+
+def finish(
+    config: Config,
+    run: Run,
+    compiled: CompiledModel,
+    state: TrainingState,
+    checkpoints: Checkpoints,
+) -> dict[str, Any]:
+    """Write the best model of a training, in both forms.
+
+    Returns:
+        What is to be known of the run.
+
+    Raises:
+        ConvergenceError: there is no best model.
+    """
+    if not state.best_epoch:
+        raise ConvergenceError(
+            f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
+            f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
+        )
+    surrogate = Surrogate(save_best(run, compiled, state, checkpoints), config)
+    replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
+    best = state.history[state.best_epoch - 1]
+    zero_field = compiled.counts.zero_field().values()
+    return {
+        "seed": config.training.seed,
+        "trainable_parameters": compiled.parameters,
+        "seconds": round(state.seconds, 1),
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "rolled_back_epochs": state.rollbacks,
+        "zero_field_mae": float(np.mean(list(zero_field))) if zero_field else None,
+        "validation": {k[4:]: v for k, v in best.items() if k.startswith("val_")},
+    }
+
+
+def save_best(
+    run: Run, compiled: CompiledModel, state: TrainingState, checkpoints: Checkpoints
+) -> keras.Model:
+    """Write model.keras, without the optimizer, which is twice the size of the network."""
+    model = compiled.model
+    best = keras.Model(model.inputs, model.outputs, name=model.name)
+    best.load_weights(checkpoints.best_file(state.best_epoch))
+    beside = run.model_file.with_name(f".{run.model_file.name}")
+    keras.saving.save_model(best, beside)
+    beside.replace(run.model_file)
+    return best
+
+
+def with_best_kept(
+    error: ConvergenceError,
+    run: Run,
+    compiled: CompiledModel,
+    state: TrainingState,
+    checkpoints: Checkpoints,
+) -> ConvergenceError:
+    """Write the best model of a training that diverged; the error that says where."""
+    kept = ""
+    if state.best_epoch:
+        save_best(run, compiled, state, checkpoints)
+        kept = f". The best model before, of epoch {state.best_epoch}, is kept in {run.model_file}"
+    return ConvergenceError(f"{error}{kept}")

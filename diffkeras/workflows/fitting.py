@@ -1,0 +1,102 @@
+"""Fitting from any position: `model.fit`, from an epoch and a step within it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.errors import OutOfMemoryError, RunError
+from diffkeras.workflows.checkpoints import (
+    Checkpoints,
+    TrainingState,
+    read_state,
+    read_weights,
+)
+
+
+def fit_from(
+    state: TrainingState,
+    model: keras.Model,
+    checkpoints: Checkpoints,
+    batches: Callable[[int, int], tf.data.Dataset],
+    validation: tf.data.Dataset,
+    *,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Train from where the state stands to the last epoch.
+
+    Keras begins with an epoch's first step alone, so what is left of an epoch is a `fit` of its
+    own, and from the checkpoint at its end the next one goes on.
+
+    Args:
+        state: position to begin with; callbacks keep it up to date.
+        model: compiled, with the weights of that position.
+        checkpoints: written by a callback at the end of each epoch.
+        batches: the training batches from an epoch and a step on, without end.
+        validation: batches of the validation split.
+        epochs: number of the last one.
+        callbacks: of training.
+    """
+    model.stop_training = False
+    while state.epoch < epochs and not model.stop_training:
+        rest = checkpoints.steps - state.step
+        model.fit(
+            batches(state.epoch, state.step),
+            validation_data=validation,
+            initial_epoch=state.epoch,
+            epochs=state.epoch + 1 if state.step else epochs,
+            steps_per_epoch=rest,
+            shuffle=False,  # the pipeline shuffles
+            verbose=0,
+            callbacks=list(callbacks),
+        )
+        if state.epoch < epochs and (place := checkpoints.backup()):
+            # the end of a fit puts the moving average in the place of the weights
+            read_weights(place, model)
+
+
+def resume(
+    checkpoints: Checkpoints, model: keras.Model, report: Callable[[str], None]
+) -> TrainingState | None:
+    """Set a model to the newest whole checkpoint.
+
+    Returns:
+        The state there; None if there is no checkpoint.
+
+    Raises:
+        RunError: there are checkpoints, but all are damaged.
+    """
+    place = checkpoints.latest(report)
+    if place is None:
+        if checkpoints.places():
+            raise RunError(
+                f"all checkpoints in {checkpoints.path} are damaged; give --restart to start anew"
+            )
+        return None
+    checkpoints.discard_after(place)
+    read_weights(place, model)
+    state = read_state(place)
+    report(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
+    return state
+
+
+@contextmanager
+def within_memory(config: Config) -> Iterator[None]:
+    """Turn the failure to allocate into one line that names what was too large.
+
+    Raises:
+        OutOfMemoryError: a batch doesn't fit.
+    """
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        batch = config.training.batch_size
+        rows, columns = config.physics.lattice
+        advice = f", e.g. {batch // 2}" if batch > 1 else " or model.width"
+        raise OutOfMemoryError(
+            f"out of memory: training on batches of {batch} examples of {rows}×{columns} nodes "
+            f"doesn't fit; choose a smaller training.batch_size{advice}"
+        ) from None

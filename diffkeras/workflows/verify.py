@@ -1,0 +1,55 @@
+"""Verify the datasets of a configuration."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from diffkeras.config import Config
+from diffkeras.data.verify import plan_checks, run_checks
+from diffkeras.errors import DataError
+from diffkeras.workflows.progress import progress_bar
+
+
+def verify(
+    config: Config,
+    data_dir: Path,
+    *,
+    share: float = 0.01,
+    workers: int = 1,
+    show_progress: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[str]:
+    """Read every record of the datasets, and solve a random share of the examples again.
+
+    Args:
+        config: physics, source counts and seed.
+        data_dir: where datasets lie.
+        share: share of the examples that are solved again, at least three of each split.
+        workers: processes that read and solve.
+        show_progress: whether to draw a progress bar.
+        report: is told each finding, and a last line.
+
+    Returns:
+        A line for each thing that is wrong, naming the file and the example.
+    """
+    findings, checks = [], []
+    rng = np.random.default_rng()  # another share each time
+    for count in config.data.sources:
+        try:
+            checks += plan_checks(config, count, data_dir, share, rng)
+        except DataError as error:
+            findings.append(str(error))
+            report(str(error))
+    again = sum(len(check.again) for check in checks)
+    with progress_bar(again, "Solving again", "examples", shown=show_progress) as bar:
+        for finding in run_checks(checks, workers, on_examples=bar.update):
+            findings.append(finding)
+            bar.clear()
+            report(finding)
+    examples = sum(check.shard.examples for check in checks)
+    report(
+        f"read {examples} examples in {len(checks)} files, solved {again} again: "
+        + (f"{len(findings)} things are wrong" if findings else "all as it should be")
+    )
+    return findings

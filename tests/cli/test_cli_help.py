@@ -1,0 +1,56 @@
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import Result
+
+import diffkeras as package
+from diffkeras.cli import main
+
+COMMANDS = main.commands.items()
+every_command = pytest.mark.parametrize(
+    "command", [command for _, command in COMMANDS], ids=[name for name, _ in COMMANDS]
+)
+SHARED = ("--config", "--sources", "--train-examples", "--validation-examples", "--test-examples")
+
+
+def test_the_commands_are_listed(diffkeras: Callable[..., Result]) -> None:
+    for words in ([], ["--help"], ["-h"]):
+        output = diffkeras(*words).output
+        assert all(name in output for name, _ in COMMANDS)
+    assert {"generate", "train", "evaluate", "study"} <= set(main.commands)
+
+
+def test_the_version(diffkeras: Callable[..., Result]) -> None:
+    assert diffkeras("--version").output.strip() == f"diffkeras, version {package.__version__}"
+
+
+@every_command
+def test_each_command_has_help_with_examples(
+    command: click.Command, diffkeras: Callable[..., Result]
+) -> None:
+    result = diffkeras(command.name, "--help")
+    assert result.exit_code == 0
+    assert f"diffkeras {command.name} " in result.output.partition("Example")[2]
+    assert max(len(line) for line in result.output.splitlines()) <= 100
+
+
+@every_command
+def test_every_option_has_help(command: click.Command) -> None:
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+            assert option.help.rstrip("] ")[-1] not in ";,:", option.name
+
+
+@pytest.mark.parametrize("name", ["generate", "train", "evaluate", "study"])
+def test_the_same_options_everywhere(name: str) -> None:
+    options = {word for option in main.commands[name].params for word in option.opts}
+    assert options >= {*SHARED, "--data-dir", "--epochs", "--workers", "--seed", "--set"}
+    if name != "generate":
+        assert "--run-dir" in options
+
+
+def test_unknown_commands_and_options_are_refused(refused: Callable[..., str]) -> None:
+    assert "No such command 'trian'" in refused("trian")
+    assert "--epoch" in refused("train", "--epoch", "3")

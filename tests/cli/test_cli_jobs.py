@@ -1,0 +1,124 @@
+"""The commands' own work: what they take, what they print, and what they pass on."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from diffkeras.cli.options import collect_overrides, read_config
+from diffkeras.config import Config, load_config
+from diffkeras.workflows.runs import Run
+
+
+def test_flags_win_over_settings_and_settings_over_the_file(tiny_file: Path) -> None:
+    config = read_config(
+        str(tiny_file),
+        {"epochs": 5, "sources": "3", "settings": ["training.epochs=4", "data.seed=8"]},
+    )
+    assert (config.training.epochs, config.data.sources, config.data.seed) == (5, (3,), 8)
+    assert config.training.learning_rate == 0.01
+
+
+def test_a_seed_is_that_of_data_and_training(tiny_file: Path) -> None:
+    config = read_config(str(tiny_file), {"seed": 7, "settings": ["training.seed=2"]})
+    assert (config.data.seed, config.training.seed) == (7, 7)
+    config = read_config(str(tiny_file), {"settings": ["training.seed=2"]})
+    assert (config.data.seed, config.training.seed) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("a.b=3", 3),
+        ("a.b = 3", 3),
+        ("a.b=1e-3", 0.001),  # text to YAML 1.1
+        ("a.b=[1, 2]", [1, 2]),
+        ("a.b={error: huber, delta: 0.1}", {"error": "huber", "delta": 0.1}),
+        ("a.b=1-3", "1-3"),
+        ("a.b=x=y", "x=y"),
+        ("a.b=true", True),
+        ("a.b=", None),
+    ],
+)
+def test_settings_are_yaml(setting: str, value: Any) -> None:
+    assert collect_overrides({"settings": [setting]}) == {"a.b": value}
+
+
+@pytest.mark.parametrize("setting", ["a", "=3", "a=[1", " =1"])
+def test_settings_that_arent_are_refused(refused: Callable[..., str], setting: str) -> None:
+    assert "--set" in refused("generate", "--set", setting)
+
+
+def test_generate_prints_where_the_datasets_are(
+    diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path
+) -> None:
+    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--workers", 1]
+    first = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
+    assert first.exit_code == 0, first.output
+    paths = first.stdout.split()
+    assert len(paths) == 2
+    assert all((Path(path) / "dataset_info.json").is_file() for path in paths)
+    assert {Path(path).parent.name[:10] for path in paths} == {"sources_01", "sources_03"}
+    again = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
+    assert again.stdout.split() == paths
+    assert again.stderr.count("skipped") == 2
+
+
+def test_train_and_evaluate_print_where_things_are(
+    diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    words = ["--config", tiny_file, "--data-dir", data_dir, "--run-dir", tmp_path / "run"]
+    trained = diffkeras("train", *words, "--epochs", 1, "--set", "training.loss.weight=tanh")
+    assert trained.exit_code == 0, trained.output
+    assert trained.stdout.strip() == str(tmp_path / "run")
+    config = Run.open(tmp_path / "run").config()
+    assert config.training.epochs == 1
+    assert config.training.loss == {"error": "absolute", "weight": "tanh"}
+    words = ["--data-dir", data_dir, "--run-dir", tmp_path / "run", "--sources", 2]
+    evaluated = diffkeras("evaluate", *words)
+    assert evaluated.exit_code == 0, evaluated.output
+    lines = evaluated.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:5]] == [
+        "surrogate",
+        "superposition",
+        "zero field",
+    ]
+    report = tmp_path / "run" / "evaluation" / "report.html"
+    assert lines[-1] == f"report: {report}"
+    assert report.is_file()
+
+
+def test_a_study_can_be_listed_without_being_run(
+    diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path
+) -> None:
+    study = tmp_path / "s.yaml"
+    study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
+    result = diffkeras(
+        "study", "--config", study, "--run-dir", tmp_path / "s", "--dry-run", "--epochs", 3
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == ["to do  seed 0", "to do  seed 1"]
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_defaults_stand_beside_the_checkout(
+    diffkeras: Callable[..., Result],
+    tiny_file: Path,
+    run_dir: Path,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data_dir, "data")
+    shutil.copytree(run_dir, "saved_models/tiny")
+    result = diffkeras("evaluate", "--config", tiny_file)
+    assert result.exit_code == 0, result.output
+    assert Path("saved_models/tiny/evaluation/report.html").is_file()
+
+
+def test_the_shipped_quickstart_is_the_default(tiny: Config) -> None:
+    assert read_config("quickstart", {}) == load_config("quickstart")

@@ -1,0 +1,254 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffkeras.config import (
+    Config,
+    find_config,
+    fingerprint,
+    format_counts,
+    load_config,
+    parse_config,
+    parse_counts,
+)
+from diffkeras.errors import ConfigurationError
+
+SHIPPED = ("paper", "prior_work", "quickstart")
+
+
+@pytest.mark.parametrize(
+    ("given", "counts", "text"),
+    [
+        ("1-20", tuple(range(1, 21)), "1-20"),
+        ("1,5,20", (1, 5, 20), "1,5,20"),
+        ("1-3,7", (1, 2, 3, 7), "1-3,7"),
+        (" 3 - 4 , 1 ", (1, 3, 4), "1,3-4"),
+        ("7,1-3,2", (1, 2, 3, 7), "1-3,7"),
+        ("5", (5,), "5"),
+        (5, (5,), "5"),
+        ([20, 1, 1], (1, 20), "1,20"),
+        (["1-2", 4], (1, 2, 4), "1-2,4"),
+    ],
+)
+def test_counts_are_read_and_written(given: Any, counts: tuple[int, ...], text: str) -> None:
+    assert parse_counts(given) == counts
+    assert format_counts(counts) == text
+    assert parse_counts(text) == counts
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "-1", "1,,2", "1.5", "²", "1-2-3", "5-1", "5-1,2", "1-100001"]
+)
+def test_text_that_is_no_list_of_counts_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"source count|backwards|more than"):
+        parse_counts(text)
+
+
+REFUSED = [
+    ("physics.dcay", 0.1, "physics.dcay: unknown key; known here: lattice, step"),
+    ("phisics.decay", 0.1, "phisics: unknown key; known here: name, physics"),
+    ("physics.decay", -0.1, "physics.decay: "),
+    ("physics.decay", "often", "physics.decay: "),
+    ("physics.decay", math.nan, "physics.decay: "),
+    ("physics.decay", True, "physics.decay: true is a truth value"),
+    ("physics.diffusivity", 0, "physics.diffusivity: "),
+    ("physics.diffusivity", math.inf, "physics.diffusivity: "),
+    ("physics.step", 1e300, "physics.step: "),
+    ("physics.step", 1e-300, "physics.step: "),
+    ("physics.lattice", 0, "physics.lattice"),
+    ("physics.lattice", [16], "physics.lattice"),
+    ("physics.lattice", [16, 16, 16], "physics.lattice"),
+    ("physics.boundary", "leaky", "physics.boundary: "),
+    ("physics", 3, "physics: "),
+    ("data.sources", [], "data.sources: name at least one source count"),
+    ("data.sources", 0, "data.sources"),
+    ("data.sources", "many", "data.sources: 'many' is no list of source counts"),
+    ("data.sources", [1.5], "data.sources"),
+    ("data.radius", -1, "data.radius: "),
+    ("data.radius", [5, 3], "data.radius: "),
+    ("data.radius", math.nan, "data.radius: "),
+    ("data.radius", "big", "data.radius: "),
+    ("data.train_examples", 0, "data.train_examples: "),
+    ("data.test_examples", 1.5, "data.test_examples: "),
+    ("data.train_fraction", 0, "data.train_fraction: "),
+    ("data.train_fraction", 1.1, "data.train_fraction: "),
+    ("data.seed", -1, "data.seed: "),
+    ("model.width", 3, "model.width: "),
+    ("model.depth", 0, "model.depth: "),
+    ("model.transform", "cube", "model.transform: no transform is named 'cube'"),
+    ("model.pad", "perhaps", "model.pad: "),
+    ("training.epochs", 0, "training.epochs: "),
+    ("training.epochs", True, "training.epochs: true is a truth value"),
+    ("training.learning_rate", 0, "training.learning_rate: "),
+    ("training.batch_size", 10**20, "training.batch_size: "),
+    ("training.seed", 2**32, "training.seed: "),
+    ("training.loss", 3, "training.loss: "),
+    ("evaluation.cases", 0, "evaluation.cases: "),
+    ("name", "../elsewhere", "name: "),
+    ("name", "", "name: "),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), REFUSED)
+def test_refusals_name_the_key(tiny: Config, key: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        tiny.with_overrides({key: value})
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(tiny: Config) -> None:
+    with pytest.raises(ConfigurationError, match=r"physics\.decay: .*; training\.epochs: "):
+        tiny.with_overrides({"physics.decay": -1, "training.epochs": 0})
+
+
+def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Config) -> None:
+    wrong = {"physics.lattice": [16, 100], "model.depth": 3}
+    with pytest.raises(
+        ConfigurationError, match=r"physics\.lattice: .* 8, not 100.*96 or 104.*pad"
+    ):
+        tiny.with_overrides(wrong)
+    assert tiny.with_overrides({**wrong, "model.pad": True}).physics.lattice == (16, 100)
+
+
+def test_a_smaller_depth_also_helps(tiny: Config) -> None:
+    assert tiny.with_overrides({"physics.lattice": 100, "model.depth": 2}).model.depth == 2
+
+
+def test_overrides_win_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("training: {epochs: 7, seed: 4}\n")
+    config = load_config(file, {"training.epochs": 9})
+    assert (config.training.epochs, config.training.seed) == (9, 4)
+
+
+def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:
+    config = tiny.with_overrides({"training.loss.weight": "step"})
+    assert config.training.loss == {"error": "absolute", "weight": "step"}
+
+
+def test_a_key_below_a_value_is_refused(tiny: Config) -> None:
+    with pytest.raises(ConfigurationError, match=r"physics\.decay\.x: decay is a value"):
+        tiny.with_overrides({"physics.decay.x": 1})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path: Path) -> None:
+    config = load_config(name)
+    assert config.name == name
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(config.to_yaml(), encoding="utf-8")
+    assert load_config(copy) == config
+
+
+def test_every_value_comes_back_from_yaml(tiny: Config, tmp_path: Path) -> None:
+    config = tiny.with_overrides(
+        {
+            "physics.lattice": [16, 32],
+            "data.radius": [1, 2.5],
+            "data.sources": "1-3,9",
+            "training.loss": {"error": "huber", "delta": 1e-05, "weight": {"name": "step"}},
+        }
+    )
+    file = tmp_path / "a.yaml"
+    file.write_text(config.to_yaml(), encoding="utf-8")
+    assert load_config(file) == config
+
+
+def test_the_paper_is_at_full_scale() -> None:
+    paper = load_config("paper")
+    assert paper.physics.lattice == (512, 512)
+    assert paper.data.sources == tuple(range(1, 21))
+    assert (paper.data.train_examples, paper.data.test_examples) == (16_000, 4_000)
+    assert (paper.model.width, paper.model.depth, paper.training.learning_rate) == (64, 5, 1e-4)
+    assert paper.physics == Config().physics
+
+
+def test_a_missing_file_lists_what_is_shipped() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"'nosuch'.*paper, prior_work, quickstart, studies"
+    ):
+        find_config("nosuch")
+
+
+def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is a directory"):
+        find_config(tmp_path)
+
+
+def test_shipped_files_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_config("quickstart").name == "quickstart.yaml"
+    assert find_config("studies/losses_reduced").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1,\n b: }", "is no valid YAML"),
+        ("- 1\n- 2", "a configuration is a mapping, not list"),
+        ("5", "a configuration is a mapping, not int"),
+        ("name: a\nname: b", "'name' is given twice"),
+        ("physics: {decay: 0.1, decay: 0.2}", "'decay' is given twice"),
+        ("a: !!python/object/apply:os.system [ls]", "is no valid YAML"),
+        ("[" * 3000, "is no valid YAML"),
+        ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
+        ("physics: {decay: yes}", r"physics\.decay: true is a truth value"),
+    ],
+)
+def test_files_that_are_no_configuration_are_refused(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        load_config(file)
+    assert "bad.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        load_config(file)
+
+
+@pytest.mark.parametrize("content", ["", "physics:\ndata:\n", "# nothing\n"])
+def test_empty_files_and_sections_mean_the_defaults(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text(content)
+    assert load_config(file) == Config()
+    assert load_config(file, {"data.seed": 5}).data.seed == 5
+
+
+def test_numbers_like_1e_3_are_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("training: {learning_rate: 1e-3}\n")  # text to YAML 1.1
+    assert load_config(file).training.learning_rate == 1e-3
+
+
+def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:
+    used = [
+        tiny.with_overrides({"data.train_fraction": fraction}).data.train_examples_used
+        for fraction in (1, 0.5, 0.25, 0.0001)
+    ]
+    assert used == [12, 6, 3, 1]
+
+
+def test_configurations_are_immutable(tiny: Config) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        tiny.training.epochs = 3  # type: ignore[misc]
+
+
+def test_fingerprints_tell_values_apart_and_ignore_their_order() -> None:
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert len({fingerprint({"a": value}) for value in (1, 1.5, "1", [1], None)}) == 5
+
+
+def test_parse_config_takes_plain_data() -> None:
+    assert parse_config({"data": {"sources": 3}}).data.sources == (3,)

@@ -1,0 +1,69 @@
+"""What may be imported by what, and when: rules of pyproject.toml, and of start-up time."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = "{'tensorflow', 'keras', 'tensorflow_datasets', 'torch', 'jax'}"
+CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, loaded"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import diffkeras; diffkeras.DiffkerasError; dir(diffkeras)",
+        "import diffkeras, numpy\n"
+        "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
+        "assert diffkeras.solve(image).field.shape == (16, 16)",
+        "import diffkeras; diffkeras.load_config('quickstart')",
+        "from click.testing import CliRunner; from diffkeras.cli import main\n"
+        "for words in ['--help'], ['--version'], ['train', '--help'], ['study', '--help']:\n"
+        "    assert CliRunner().invoke(main, words).exit_code == 0",
+    ],
+    ids=["diffkeras", "solve", "load_config", "help"],
+)
+def test_tensorflow_stays_out(python: Callable[..., object], code: str) -> None:
+    python(f"{code}\n{CHECK}")
+
+
+def test_help_loads_no_scientific_library_either(python: Callable[..., object]) -> None:
+    python(
+        "from click.testing import CliRunner; from diffkeras.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "import sys; loaded = {'numpy', 'scipy', 'matplotlib', 'pydantic'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+
+
+def test_the_check_itself_can_fail() -> None:
+    done = subprocess.run([sys.executable, "-c", f"import keras\n{CHECK}"], check=False)
+    assert done.returncode == 1
+
+
+def test_unknown_names_are_no_attributes() -> None:
+    import diffkeras
+
+    with pytest.raises(AttributeError, match="no attribute 'solv'"):
+        _ = diffkeras.solv
+
+
+def test_every_public_name_loads() -> None:
+    import diffkeras
+
+    for name in diffkeras.__all__:
+        assert getattr(diffkeras, name) is not None
+
+
+def test_the_import_rules_hold() -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    if not command.exists():
+        pytest.skip("needs the extra `lint`")
+    done = subprocess.run(
+        [command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout

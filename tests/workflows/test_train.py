@@ -1,0 +1,203 @@
+import importlib.metadata
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.config import Config, load_config
+from diffkeras.data import raw_dataset
+from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunError
+from diffkeras.workflows.files import read_csv
+from diffkeras.workflows.runs import Run
+from diffkeras.workflows.surrogate import load_surrogate
+from diffkeras.workflows.train import train
+from tfds_builders import Builder
+
+
+def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
+    surrogate = load_surrogate(run_dir)
+    errors = [
+        np.abs(surrogate.predict(example["source_image"][..., 0]) - example["field"][..., 0]).mean()
+        for count in config.data.sources
+        for example in raw_dataset(config, count, "validation", data_dir).as_numpy_iterator()
+    ]
+    return float(np.mean(errors))
+
+
+def test_the_run_directory_is_complete(run_dir: Path, tiny: Config) -> None:
+    names = {file.name for file in run_dir.iterdir()}
+    assert names >= {
+        "config.yaml",
+        "run.json",
+        "history.csv",
+        "model.keras",
+        "saved_model",
+        "logs",
+    }
+    assert load_config(run_dir / "config.yaml") == tiny
+    assert (run_dir / "saved_model" / "saved_model.pb").is_file()
+
+
+def test_the_run_says_how_it_was_made(run_dir: Path, tiny: Config) -> None:
+    state = json.loads((run_dir / "run.json").read_text())
+    assert state["state"] == "finished"
+    assert state["seed"] == tiny.training.seed
+    for package in ("tensorflow", "keras", "numpy", "scipy"):
+        assert state["versions"][package] == importlib.metadata.version(package)
+    assert {"diffkeras", "python"} <= set(state["versions"])
+    assert state["machine"]
+    assert state["trainable_parameters"] == sum(
+        int(np.prod(v.shape)) for v in load_surrogate(run_dir).model.trainable_variables
+    )
+
+
+def test_the_history_has_a_row_an_epoch(run_dir: Path) -> None:
+    rows = read_csv(run_dir / "history.csv")
+    assert len(rows) == 2
+    assert int(rows[1]["epoch"]) == int(rows[0]["epoch"]) + 1
+    for name in ("loss", "val_loss", "val_mae", "val_mae_sources", "val_mae_r1", "val_max_error"):
+        assert all(np.isfinite(float(row[name])) for row in rows)
+
+
+def test_tensorboard_has_losses_metrics_and_pictures(run_dir: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tags: dict[str, set[str]] = {"scalars": set(), "tensors": set(), "images": set()}
+    for folder in {file.parent for file in (run_dir / "logs").rglob("events.*")}:
+        events = EventAccumulator(str(folder)).Reload().Tags()
+        for kind in tags:
+            tags[kind] |= set(events[kind])
+    written = set().union(*tags.values())
+    for name in ("loss", "mae", "r1", "learning rate", "source"):
+        assert any(name in tag.lower().replace("_", " ") for tag in written), (name, written)
+
+
+def test_the_kept_model_is_the_best_on_the_validation_split(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    # such a learning rate makes the error go up and down
+    config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 4})
+    run = train(config, data_dir, tmp_path / "run")
+    errors = [float(row["val_mae"]) for row in read_csv(run.path / "history.csv")]
+    assert validation_mae(run.path, config, data_dir) == pytest.approx(min(errors), rel=1e-4)
+    assert run.state()["best_epoch"] == int(np.argmin(errors)) + 1
+
+
+def test_training_is_repeatable_and_never_reads_the_test_split(
+    tiny: Config,
+    data_dir: Path,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    splits: set[str] = set()
+    read = Builder.as_dataset
+
+    def watched(self: Builder, split: str, *args: Any, **kwargs: Any) -> Any:
+        splits.add(str(split).partition("[")[0])
+        return read(self, split, *args, **kwargs)
+
+    monkeypatch.setattr(Builder, "as_dataset", watched)
+    run = train(tiny, data_dir, tmp_path / "run")
+    assert splits == {"train", "validation"}
+    for one, other in zip(
+        read_csv(run.path / "history.csv"), read_csv(run_dir / "history.csv"), strict=True
+    ):
+        for name in ("loss", "val_loss", "val_mae"):
+            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-5)
+
+
+def test_a_finished_run_is_kept(tiny: Config, data_dir: Path, own_run: Path) -> None:
+    before = (own_run / "model.keras").read_bytes()
+    with pytest.raises(RunError, match="holds a finished run"):
+        train(tiny, data_dir, own_run)
+    assert (own_run / "model.keras").read_bytes() == before
+
+
+def test_overwriting_sets_the_finished_run_aside(
+    tiny: Config, data_dir: Path, own_run: Path
+) -> None:
+    before = (own_run / "model.keras").read_bytes()
+    train(tiny.with_overrides({"training.epochs": 1}), data_dir, own_run, overwrite=True)
+    assert (own_run.with_name("run.previous") / "model.keras").read_bytes() == before
+    assert Run.open(own_run).config().training.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"training.loss": "cubic"}, ConfigurationError, r"training\.loss: .*'cubic'"),
+        (
+            {"training.loss": {"error": "huber", "delta": -1}},
+            ConfigurationError,
+            r"training\.loss: delta",
+        ),
+        (
+            {"training.loss": {"error": "absolute", "weight": "none such"}},
+            ConfigurationError,
+            r"training\.loss: .*none such",
+        ),
+        ({"training.loss": {}}, ConfigurationError, r"training\.loss: "),
+        ({"data.train_examples": 13}, DataError, "fewer than"),
+        ({"physics.decay": 0.3}, DataError, "it holds"),
+    ],
+)
+def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
+    tiny: Config, data_dir: Path, tmp_path: Path, change: dict, error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        train(tiny.with_overrides(change), data_dir, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_that_diverges_says_so(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
+    config = tiny.with_overrides({"training.learning_rate": 1e30, "training.epochs": 1})
+    with pytest.raises(DiffkerasError, match=r"diverge|finite|NaN|nan|learning_rate"):
+        train(config, data_dir, tmp_path / "run")
+    with pytest.raises(RunError, match="not finished"):
+        Run.open(tmp_path / "run")
+
+
+def test_an_interrupted_run_is_not_taken_for_a_finished_one(
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.Model, "fit", interrupt)
+        with pytest.raises((KeyboardInterrupt, DiffkerasError)):
+            train(tiny, data_dir, tmp_path / "run")
+    with pytest.raises(RunError, match="not finished"):
+        Run.open(tmp_path / "run")
+    one_epoch = tiny.with_overrides({"training.epochs": 1})
+    assert train(one_epoch, data_dir, tmp_path / "other").state()["state"] == "finished"
+
+
+def test_two_replicas_train_through_the_workflow(
+    tiny_file: Path, data_dir: Path, tmp_path: Path, python: Callable[..., Any]
+) -> None:
+    python(f"""
+import tensorflow as tf
+
+tf.config.set_visible_devices([], "GPU")
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from pathlib import Path
+from diffkeras.config import load_config
+from diffkeras.workflows.train import train
+
+config, data, run = {str(tiny_file)!r}, {str(data_dir)!r}, {str(tmp_path / "run")!r}
+run = train(load_config(config), Path(data), Path(run))
+assert run.state()["replicas"] == 2, run.state()
+""")
+    run = Run.open(tmp_path / "run")
+    rows = read_csv(run.path / "history.csv")
+    assert len(rows) == 2
+    best = min(float(row["val_mae"]) for row in rows)
+    assert validation_mae(run.path, run.config(), data_dir) == pytest.approx(best, rel=1e-4)
