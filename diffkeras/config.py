@@ -28,8 +28,10 @@ from pydantic import (
 )
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Medium, check_radius
+from diffkeras.physics import Medium, Placement, check_radius
 from diffkeras.physics.boundaries import BoundaryName
+from diffkeras.physics.placement import PlacementKind
+from diffkeras.physics.sources import ValueDistribution, check_values
 from diffkeras.transforms import TRANSFORMS, Transform, get_transform
 
 # far beyond any unit, and far from where squares overflow
@@ -123,12 +125,38 @@ class PhysicsConfig(Section):
     step: Quantity = Field(1.0, description="Lattice step h [length].")
     diffusivity: Quantity = Field(1.0, description="D [length²/time].")
     decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False, description="γ [1/time].")
-    boundary: BoundaryName = Field("absorbing", description="What surrounds the lattice.")
+    boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = Field(
+        "absorbing",
+        description="absorbing, reflecting or periodic; a list of two where the axes differ.",
+    )
 
     @property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""
         return Medium(self.diffusivity, self.decay, self.step, self.boundary)
+
+
+class PlacementConfig(Section):
+    """How centres of discs are distributed."""
+
+    kind: PlacementKind = Field(
+        "uniform", description="uniform (the paper), clustered, or edge (near the lattice's edge)."
+    )
+    clusters: PositiveInt = Field(1, description="Points that clustered discs gather around.")
+    spread: Positive = Field(
+        20.0, description="Standard deviation of a cluster along each axis [lattice steps]."
+    )
+    margin: float = Field(
+        10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Largest distance of an edge disc's rim from the edge [lattice steps].",
+    )
+
+    @property
+    def placement(self) -> Placement:
+        """The placement as the sampler takes it."""
+        return Placement(self.kind, self.clusters, self.spread, self.margin)
 
 
 class DataConfig(Section):
@@ -139,6 +167,12 @@ class DataConfig(Section):
     )
     radius: float | tuple[float, float] = Field(
         5.0, description="Radius of the discs [lattice steps], or a range [smallest, largest]."
+    )
+    placement: PlacementConfig = PlacementConfig()
+    values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = Field(
+        "uniform",
+        description="Values of the discs, one of which is always 1: uniform on (0, 1] (the paper), "
+        "constant (all 1), or [log_uniform, smallest].",
     )
     train_examples: PositiveInt = Field(16_000, description="Training examples per source count.")
     validation_examples: PositiveInt = Field(
@@ -175,6 +209,12 @@ class DataConfig(Section):
     @classmethod
     def _radius_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
         check_radius(value)
+        return value
+
+    @field_validator("values")
+    @classmethod
+    def _known_values(cls, value: ValueDistribution) -> ValueDistribution:
+        check_values(value)
         return value
 
     @model_validator(mode="after")

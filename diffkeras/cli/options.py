@@ -1,5 +1,6 @@
 """Options that every command shares, and the configuration they make."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,10 @@ def start_tensorflow() -> None:
 
 def say(line: str) -> None:
     """Tell the user, on standard error: standard output holds results alone."""
-    click.echo(line, err=True)
+    from tqdm import tqdm
+
+    # it lifts a progress bar that is being drawn out of the line's way
+    tqdm.write(line, file=sys.stderr)
 
 
 def _number(value: Any) -> Any:

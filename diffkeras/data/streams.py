@@ -22,7 +22,8 @@ from diffkeras.physics.boundaries import Axis
 from diffkeras.physics.ring import find_ring
 from tfds_builders import DiffusionFieldsConfig
 
-CHUNK = 4  # examples solved at once; counts that take turns are about equal in so few
+CHUNK = 4  # examples solved at once on small lattices, where starting operations takes the time
+LARGE = 1 << 16  # nodes from which on they are solved one by one, none padded to another's size
 MOST_RING_NODES = 3000  # whose dense systems take a GB a chunk; only NumPy iterates on larger ones
 ENDLESS = 1 << 62
 
@@ -42,7 +43,7 @@ def stream_examples(
         sources: source counts that take turns, by default the configuration's.
 
     Returns:
-        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ 4.
+        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ `CHUNK`.
 
     Raises:
         ConfigurationError: more sources than the solver for streams takes.
@@ -57,10 +58,11 @@ def stream_examples(
     def sample(k: int) -> Sources:
         return recipes[k % len(counts)].sources("stream", k)
 
-    before = start % CHUNK
+    chunk = _chunk(config)
+    before = start % chunk
     chunks = _solved(config, sample, max(counts), start - before, ENDLESS)
     chunks = chunks.map(lambda e: {name: e[name] for name in ("source_image", "field")})
-    return chunks.unbatch().skip(before).batch(CHUNK) if before else chunks
+    return chunks.unbatch().skip(before).batch(chunk) if before else chunks
 
 
 def solved_split(config: Config, count: int, split: Split) -> tf.data.Dataset:
@@ -114,9 +116,14 @@ def _solved(
             "sources": sources,
         }
 
-    numbers = tf.data.Dataset.range(start, stop).batch(CHUNK)
+    numbers = tf.data.Dataset.range(start, stop).batch(_chunk(config))
     drawn = numbers.map(sources_of, num_parallel_calls=tf.data.AUTOTUNE)
     return drawn.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _chunk(config: Config) -> int:
+    rows, columns = config.physics.lattice
+    return 1 if rows * columns >= LARGE else CHUNK
 
 
 def _check_size(config: Config, count: int) -> None:

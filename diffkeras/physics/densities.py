@@ -37,22 +37,24 @@ def ring_densities(
     values, fixed = check_problem(source_image, None)
     operator = spectral_operator(values.shape, medium)
     ring = find_ring(fixed, operator.axes)
-    densities = np.zeros(ring.size)
+    densities, constant = np.zeros(ring.size), 0.0
     targets = values[ring.nodes]
     scale = float(np.abs(targets).max(initial=0.0))
     if scale == 0.0:
         return densities
+    targets /= scale
     dense = dense_is_faster(ring.size, operator)
     iteration = None if dense else RingIteration(operator, ring, None)
-    mismatch = targets / scale
+    mismatch = targets
     for _ in range(1 + CORRECTIONS):
         if iteration is None:
-            correction, constant = solve_ring(operator, ring, mismatch)
+            correction, shift = solve_ring(operator, ring, mismatch)
         else:
-            correction, constant = iteration.solve(mismatch, tolerance / 4)
+            correction, shift = iteration.solve(mismatch, tolerance / 4)
         densities += correction
+        constant += shift
         # by the maximum principle the field is nowhere further off than on the ring
-        mismatch = mismatch - operator.product(ring.nodes, correction) - constant
+        mismatch = targets - operator.product(ring.nodes, densities) - constant
         if np.abs(mismatch).max() <= tolerance:
             return scale * densities
     raise ConvergenceError(

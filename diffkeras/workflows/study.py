@@ -65,7 +65,7 @@ class StudyConfig(Section):
                 raise ValueError(f"factor {key} has no values")
             if any(values.index(v) != i for i, v in enumerate(values)):
                 raise ValueError(f"factor {key} names a value twice")
-            if key.startswith("physics."):
+            if key.startswith("physics.") or key == "data.test_examples":
                 raise ValueError(f"{key} can't be a factor: a study compares on one test set")
         return value
 

@@ -60,7 +60,7 @@ class TensorBoard(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.config, self.state, self.steps, self.counts = config, state, steps, counts
-        self.waiting = waiting
+        self.waiting, self.name = waiting, logs.absolute().parent.name
         self.every = max(1, steps // POINTS)
         # the root holds the session that HParams compares, "validation" its metrics
         self.root = tf.summary.create_file_writer(str(logs))
@@ -79,7 +79,7 @@ class TensorBoard(keras.callbacks.Callback):
             )
             values = settings(self.config)
             hparams.hparams_config([hparams.HParam(name) for name in values], [error, worst])
-            hparams.hparams(values, trial_id=self.config.name)
+            hparams.hparams(values, trial_id=self.name)
         self.root.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -124,7 +124,16 @@ class TensorBoard(keras.callbacks.Callback):
 
 def settings(config: Config) -> dict[str, Any]:
     """The configuration's settings that runs may differ in, as HParams takes them."""
-    sections = config.model_dump(mode="json", include={"physics", "data", "model", "training"})
+    sections = config.model_dump(
+        mode="json",
+        include={
+            "physics": True,
+            "data": {"sources", "radius", "train_examples", "train_fraction", "stream"},
+            "model": True,
+            "training": True,
+        },
+        exclude={"training": {"checkpoint_minutes", "zero_field_epochs", "deterministic"}},
+    )
     return {
         f"{section}.{key}": value
         if isinstance(value, bool | int | float | str)

@@ -1,7 +1,5 @@
 """Streams: each sample a function of its number, each epoch new, and a run that goes on."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -60,11 +58,12 @@ def test_another_seed_is_another_stream(stream):
 
 
 def test_no_sample_is_one_of_a_split(stream, tiny, data_dir):
-    x, _ = samples(stream_batches(stream), 24)
+    # of two sources: a single disc, whose value is 1, has not many places on 16² nodes
+    x, _ = samples(stream_batches(stream, sources=[2]), 24)
     seen = {image.tobytes() for image in x}
     assert len(seen) == 24
-    for count, split in itertools.product((1, 2), ("train", "validation", "test")):
-        for example in raw_dataset(tiny, count, split, data_dir).as_numpy_iterator():
+    for split in ("train", "validation", "test"):
+        for example in raw_dataset(tiny, 2, split, data_dir).as_numpy_iterator():
             assert example["source_image"].tobytes() not in seen
 
 
@@ -78,7 +77,7 @@ def test_training_begins_at_any_epoch_and_step(stream, tmp_path):
 
 
 def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
-    x, _ = samples(mixed_dataset(stream, "train", tmp_path), 48)
+    x, _ = samples(mixed_dataset(stream, "train", tmp_path, sources=[2]), 48)
     assert len({image.tobytes() for image in x}) == 48
     run = train(stream, tmp_path / "none", tmp_path / "run")
     assert run.saved_model.exists()
@@ -138,7 +137,7 @@ def test_contradictions_are_refused(stream, changes, key):
 
 def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
     many = stream.with_overrides({"physics.lattice": 512, "data.sources": 400})
-    with pytest.raises(ConfigurationError, match="400 sources have up to .* nodes on their rims"):
+    with pytest.raises(ConfigurationError, match=r"400 sources have up to .* nodes on their rims"):
         stream_batches(many)
     crowded = stream.with_overrides({"data.sources": 20})
     with pytest.raises(PackingError):
@@ -147,7 +146,7 @@ def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
         raw_dataset(stream, 1, "train", tmp_path)
 
 
-def test_the_flag_makes_a_stream(diffkeras, refused, tiny_file, tmp_path):
-    words = ["train", "--config", tiny_file, "--data-dir", tmp_path, "--stream", "--epochs", 1]
-    assert diffkeras(*words, "--run-dir", tmp_path / "run").exit_code == 0
-    assert "cache: a stream has" in refused(*words, "--set", "data.cache=true")
+def test_the_flag_makes_a_stream(refused, tiny_file, tmp_path):
+    words = ["train", "--config", tiny_file, "--data-dir", tmp_path, "--set", "data.cache=true"]
+    assert "cache: a stream has" in refused(*words, "--stream")
+    assert "holds no dataset" in refused(*words)

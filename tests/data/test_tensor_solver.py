@@ -167,8 +167,10 @@ def test_source_images_are_drawn_to_the_bit():
     drawn = [sample_sources(4, lattice, radius=radius, rng=rng) for _ in range(20)]
     # radii whose squares are those of distances, or nearly, and discs cut off by the lattice
     edges = np.sqrt(np.array([5, 8, 10, 13], np.float32)), [0, 0, 39, 20], [0, 36, 18, 20]
-    for radii in (edges[0], np.nextafter(edges[0], np.float32(0)), [5.0, 4.0, 3.0, -0.0]):
-        drawn.append(Sources.from_lists(edges[1], edges[2], radii, [0.5, 1.0, 0.25, 1e-30]))
+    drawn += [
+        Sources.from_lists(edges[1], edges[2], radii, [0.5, 1.0, 0.25, 1e-30])
+        for radii in (edges[0], np.nextafter(edges[0], np.float32(0)), [5.0, 4.0, 3.0, 0.0])
+    ]
     lists = {
         name: tf.stack([getattr(sources, name) for sources in drawn])
         for name in ("rows", "columns", "radii", "values")

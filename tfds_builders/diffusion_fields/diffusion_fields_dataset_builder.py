@@ -7,8 +7,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import tensorflow_datasets as tfds
 
-from diffkeras.config import SPLITS, Config, DataConfig, PhysicsConfig, fingerprint
+from diffkeras.config import (
+    SPLITS,
+    Config,
+    DataConfig,
+    PhysicsConfig,
+    PlacementConfig,
+    fingerprint,
+)
 from diffkeras.physics import CompactExample, Example, ExampleRecipe
+from diffkeras.physics.sources import ValueDistribution
 from tfds_builders.diffusion_fields.records import CanonicalWriter, serialize
 from tfds_builders.diffusion_fields.sparse import SparseImage
 
@@ -29,6 +37,8 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
         physics: lattice, medium and boundary.
         radius: radius or range of radii [lattice steps].
         seed: the dataset's seed.
+        placement: how centres of discs are distributed.
+        values: how their values are distributed.
         storage: "dense", with source image and field, or "compact", with ring densities instead.
     """
 
@@ -36,6 +46,8 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
     physics: PhysicsConfig = PAPER_PHYSICS
     radius: float | tuple[float, float] = PAPER_DATA.radius
     seed: int = PAPER_DATA.seed
+    placement: PlacementConfig = PAPER_DATA.placement
+    values: ValueDistribution = PAPER_DATA.values
     storage: Literal["dense", "compact"] = "dense"
 
     @classmethod
@@ -49,6 +61,8 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
             physics=physics,
             radius=data.radius,
             seed=data.seed,
+            placement=data.placement,
+            values=data.values,
         )
         paper = cls(name="paper", count=count)
         rows, columns = physics.lattice
@@ -72,19 +86,31 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
     def identity(self) -> dict[str, Any]:
         """All that an example depends on besides its split and number, as plain data."""
         radius = list(self.radius) if isinstance(self.radius, tuple) else self.radius
-        identity = {
+        identity: dict[str, Any] = {
             "sources": self.count,
             **self.physics.model_dump(mode="json"),
             "radius": radius,
             "seed": self.seed,
         }
-        # what says nothing is dense, as all datasets were once
-        return identity if self.storage == "dense" else identity | {"storage": self.storage}
+        # what is as in the paper goes without saying, so that new options rename no dataset
+        if self.placement != PAPER_DATA.placement:
+            identity["placement"] = self.placement.model_dump(mode="json")
+        if self.values != PAPER_DATA.values:
+            identity["values"] = self.values if isinstance(self.values, str) else list(self.values)
+        if self.storage != "dense":
+            identity["storage"] = self.storage
+        return identity
 
     def recipe(self) -> ExampleRecipe:
         """What makes the examples."""
         return ExampleRecipe(
-            self.count, self.physics.lattice, self.physics.medium, self.radius, seed=self.seed
+            self.count,
+            self.physics.lattice,
+            self.physics.medium,
+            self.radius,
+            seed=self.seed,
+            placement=self.placement.placement,
+            values=self.values,
         )
 
 

@@ -1,0 +1,176 @@
+"""Bytes an example and examples a second read, for each way to store a field: one table.
+
+    python -m benchmarks.storage                      # 512², 20 sources
+    python -m benchmarks.storage --examples 64 --rounds 3
+
+Each storage holds the same examples, written through TFDS's features. All are read in turns, in
+the same process and batches, parsed and restored to the same float32 source images and fields. The
+fastest round counts. The files were written just before, so they come from the page cache: a rate
+is what the processor allows, and the disk sets another limit of its bytes a second over the bytes
+an example.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config, load_config
+from diffkeras.data.compact import restored
+from diffkeras.data.writing import get_builder
+from diffkeras.physics import solve_in
+from tfds_builders import DiffusionFieldsConfig
+from tfds_builders.diffusion_fields.diffusion_fields_dataset_builder import features_of
+from tfds_builders.diffusion_fields.records import serialize
+
+BATCH = 16
+PAPER_EXAMPLES = 400_000
+LEVELS = 2**16 - 1
+COLUMNS = ["storage", "bytes an example", "400,000 examples [GB]", "examples read [1/s]"]
+COLUMNS += ["largest error", "serialised in [ms]"]
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One way to store an example: its features, and the ways to them and back."""
+
+    name: str
+    features: tfds.features.FeaturesDict
+    store: Callable[[Values], Values]
+    restore: Callable[[tf.data.Dataset], tf.data.Dataset]
+
+
+def storages(config: Config, count: int) -> list[Storage]:
+    dense, compact = (
+        get_builder(DiffusionFieldsConfig.of_config(count, config.with_overrides(changes)))
+        for changes in ({"data.storage": "dense"}, {"data.storage": "compact"})
+    )
+    image = (*config.physics.lattice, 1)
+    rest = {name: dense.info.features[name] for name in ("source_image", "sources")}
+    zlib = tfds.features.Tensor(shape=image, dtype=np.float32, encoding=tfds.features.Encoding.ZLIB)
+    png = tfds.features.Image(shape=image, dtype=np.uint16, encoding_format="png")
+
+    def same(values: Any) -> Any:
+        return values
+
+    def quantised(values: Values) -> Values:
+        return values | {"field": np.rint(values["field"] * LEVELS).astype(np.uint16)}
+
+    def rescaled(example: Values) -> Values:
+        return example | {"field": tf.cast(example["field"], tf.float32) / LEVELS}
+
+    def map_rescaled(dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return dataset.map(rescaled, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return [
+        Storage("dense: float32 as it is (BYTES)", dense.info.features, same, same),
+        Storage(
+            "dense: float32, ZLIB", tfds.features.FeaturesDict({**rest, "field": zlib}), same, same
+        ),
+        Storage(
+            "dense: 16-bit PNG",
+            tfds.features.FeaturesDict({**rest, "field": png}),
+            quantised,
+            map_rescaled,
+        ),
+        Storage(
+            "compact: ring densities",
+            compact.info.features,
+            same,
+            lambda dataset: restored(dataset, config),
+        ),
+    ]
+
+
+def write_records(path: Path, records: Iterable[bytes]) -> int:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+    return path.stat().st_size
+
+
+def read(storage: Storage, path: Path) -> tf.data.Dataset:
+    parsed = tf.data.TFRecordDataset(str(path)).map(
+        storage.features.deserialize_example, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return storage.restore(parsed).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def rate(dataset: tf.data.Dataset, examples: int) -> float:
+    start = time.perf_counter()
+    for _ in dataset:
+        pass
+    return examples / (time.perf_counter() - start)
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", default=512, help="Nodes a side.")
+@click.option("--sources", default=20, help="Discs.")
+@click.option("--examples", default=96, help="Examples of each storage.")
+@click.option("--rounds", default=5, help="Times that each is read.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/storage"),
+    help="Where the table goes, as .md and .csv.",
+)
+def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> None:
+    config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
+    recipe = DiffusionFieldsConfig.of_config(sources, config).recipe()
+    values: dict[bool, list[Values]] = {False: [], True: []}
+    truth = []
+    for k in range(examples):
+        example = recipe.example("test", k)
+        truth.append(solve_in(recipe.medium, example.source_image).field)
+        values[False].append(features_of(example))
+        values[True].append(features_of(recipe.compact_example("test", k)))
+    rows: dict[str, Mapping[str, Any]] = {}
+    chosen = storages(config, sources)
+    with tempfile.TemporaryDirectory() as directory:
+        datasets = {}
+        for number, storage in enumerate(chosen):
+            kept = values["densities" in storage.features]
+            start = time.perf_counter()
+            records = [serialize(storage.features, storage.store(v)) for v in kept]
+            seconds = (time.perf_counter() - start) / examples
+            path = Path(directory) / f"{number}.tfrecord"
+            size = write_records(path, records) / examples
+            datasets[storage.name] = read(storage, path)
+            fields = np.concatenate([batch["field"] for batch in datasets[storage.name]])
+            rows[storage.name] = {
+                "storage": storage.name,
+                "bytes an example": f"{size:,.0f}",
+                "400,000 examples [GB]": f"{size * PAPER_EXAMPLES / 1e9:,.1f}",
+                "largest error": f"{np.abs(fields[..., 0] - np.stack(truth)).max():.1e}",
+                "serialised in [ms]": f"{1e3 * seconds:.2f}",
+            }
+        rates: dict[str, list[float]] = {name: [] for name in datasets}
+        for _ in range(rounds):
+            for name, dataset in datasets.items():
+                rates[name].append(rate(dataset, examples))
+    table = [
+        [{**row, "examples read [1/s]": f"{max(rates[name]):,.0f}"}[column] for column in COLUMNS]
+        for name, row in rows.items()
+    ]
+    caption = (
+        f"{side}² nodes, {sources} sources, {examples} examples in batches of {BATCH}, from the "
+        f"page cache, fastest of {rounds} rounds. {describe_machine()}"
+    )
+    write_table(table, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()

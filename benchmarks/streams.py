@@ -1,0 +1,89 @@
+"""Examples a second of a stream against reading the same number from the disk: one table.
+
+    python -m benchmarks.streams                      # 64², 128² and 512²
+    python -m benchmarks.streams --sides 64 --seconds 2
+
+All three give the batches that training gets (`training_batches`: mixed source counts, shuffled,
+on the network's scale), in turns, in the same process and batches. The files come from the page
+cache. The fastest round counts.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import tensorflow as tf
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import load_config
+from diffkeras.data import generate_dataset, training_batches
+
+BATCH = 32
+SOURCES = {64: "1-5", 128: "1-20", 512: "1-20"}
+WARM_UP = 3  # batches: the graph's tables, and what was prefetched
+COLUMNS = ["nodes", "sources", "examples from", "examples [1/s]", "share of dense"]
+
+
+def rate(batches: tf.data.Dataset, seconds: float) -> float:
+    iterator = iter(batches)
+    for _ in range(WARM_UP):
+        next(iterator)
+    start, number = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        next(iterator)
+        number += BATCH
+    return number / (time.perf_counter() - start)
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--sides", default="64,128,512", help="Nodes a side, e.g. 64,512.")
+@click.option("--seconds", default=4.0, help="Length of a round.")
+@click.option("--rounds", default=3, help="Rounds of each.")
+@click.option("--examples", default=16, help="Stored training examples per source count.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/streams"),
+    help="Where the table goes, as .md and .csv.",
+)
+def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
+    rows = []
+    for side in map(int, sides.split(",")):
+        sources = SOURCES.get(side, "1-5")
+        config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
+        size = {"train": examples, "validation": 1, "test": 1}
+        config = config.with_overrides(
+            {f"data.{split}_examples": number for split, number in size.items()}
+            | {"training.batch_size": BATCH}
+        )
+        configs = {
+            "dense dataset": config,
+            "compact dataset": config.with_overrides({"data.storage": "compact"}),
+            "stream": config.with_overrides({"data.stream": True}),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in configs}
+        with tempfile.TemporaryDirectory() as directory:
+            for name in ("dense dataset", "compact dataset"):
+                for count in config.data.sources:
+                    generate_dataset(configs[name], count, Path(directory))
+            for _ in range(rounds):
+                for name, chosen in configs.items():
+                    rates[name].append(rate(training_batches(chosen, Path(directory)), seconds))
+        dense = max(rates["dense dataset"])
+        for name, found in rates.items():
+            best = max(found)
+            rows.append([f"{side}²", sources, name, f"{best:,.0f}", f"{best / dense:.2f}"])
+            click.echo(rows[-1])
+        caption = (
+            f"Batches of {BATCH}, files from the page cache, fastest of {rounds} rounds of "
+            f"{seconds:g} s. {describe_machine()}"
+        )
+        write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()

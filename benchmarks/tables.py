@@ -1,0 +1,34 @@
+"""Tables of results, and which machine they were measured on."""
+
+import csv
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+
+def describe_machine() -> str:
+    """Processor, cores and versions, in one line."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as info:
+            model = next(line.split(":")[1].strip() for line in info if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    versions = [f"{name} {metadata.version(name)}" for name in ("numpy", "scipy", "tensorflow")]
+    python = platform.python_version()
+    return f"{model}, {cores} cores, no GPU used; Python {python}, {', '.join(versions)}"
+
+
+def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
+    """Write and print a table: OUTPUT.md and OUTPUT.csv."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
+    with output.with_suffix(".csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*columns, "measured on"], *([*r, caption] for r in rows)])
+    click.echo(f"{caption}.\n\n{table}")
