@@ -449,7 +449,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     for finding in error.errors(include_url=False):
         parts = [str(part) for part in finding["loc"]]
         key = ".".join(
-            part for part in parts if not part.startswith(("tuple[", "float", "str", "dict["))
+            part
+            for part in parts
+            if not part.startswith(("tuple[", "float", "str", "dict[", "literal["))
         )
         message = finding["msg"].removeprefix("Value error, ")
         if finding["type"] == "extra_forbidden":

@@ -1,5 +1,6 @@
 """The TensorFlow solver against the exact one, over all boundaries; its gradients; its export."""
 
+import doctest
 import itertools
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.data import TensorSolver
+from diffkeras.data import TensorSolver, tensor_solver
 from diffkeras.data.tensor_sources import draw_sources
 from diffkeras.physics import Medium, Sources, ring_densities, sample_sources, solve_in
 from diffkeras.physics.boundaries import BOUNDARIES
@@ -190,3 +191,7 @@ def test_padding_of_source_lists_draws_nothing():
     }
     image = draw_sources(lists, (8, 8), 2.0).numpy()
     assert image.sum() == image[0, 3, 3] == 1.0
+
+
+def test_the_examples_in_the_docstrings():
+    assert doctest.testmod(tensor_solver).failed == 0
