@@ -152,7 +152,7 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
         if "difference" in result and name != REFERENCE:
             row["largest difference"] = f"{result['difference']:.1e}"
         if name == FLOOR:
-            row["note"] = "the floor; solves nothing"
+            row["note"] = "for comparison; solves nothing"
         elif not _exact(result):
             row["note"] = "less accurate, not ranked"
     return row
