@@ -1,0 +1,93 @@
+"""Configuration files: finding, reading and telling them apart."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diffkeras.config.whole import Config, parse_config, set_key
+from diffkeras.errors import ConfigurationError
+
+
+def find_config(name: str | Path) -> Path:
+    """The file of a configuration: a path, or the name of one that diffkeras ships.
+
+    Raises:
+        ConfigurationError: there is no such file; the message lists what is shipped.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = Path(str(resources.files("diffkeras") / "configs"))
+    if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
+        shipped = Path(__file__).resolve().parents[2] / "configs"
+    candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
+    if not path.is_absolute() and candidate.is_file():
+        return candidate
+    if str(name) and path.is_dir():
+        raise ConfigurationError(f"{path} is a directory, no configuration file")
+    names = sorted(
+        p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
+    )
+    raise ConfigurationError(
+        f"there is no configuration file {str(name)!r}; give a path, or a shipped one: "
+        f"{', '.join(names)}"
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which would let the last of two equal keys win, refusing them."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for index, name in enumerate(names):
+            if name in names[:index] and name != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data of a YAML file.
+
+    Raises:
+        ConfigurationError: unreadable, or no YAML.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        where = " ".join(str(error).split())
+        raise ConfigurationError(f"{path} is no valid YAML: {where}") from None
+
+
+def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration in a YAML file (or a shipped one, by name), with values replaced.
+
+    Args:
+        name: a path, or e.g. "quickstart".
+        overrides: values by dotted key, e.g. {"training.epochs": 3}; they win over the file.
+
+    Raises:
+        ConfigurationError: no such file, no YAML, unknown keys, wrong types, impossible values.
+    """
+    path = find_config(name)
+    raw = read_yaml(path)
+    if overrides:
+        raw = {} if raw is None else raw
+        if isinstance(raw, dict):
+            for key, value in overrides.items():
+                set_key(raw, key, value)
+    return parse_config(raw, origin=str(path))
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that tell mappings of plain data apart."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]

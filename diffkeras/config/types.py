@@ -1,0 +1,97 @@
+"""Types of configuration values: source counts, lattices, positive numbers."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
+
+Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+LARGEST_COUNT = 100_000  # of sources: a slip of the keyboard shouldn't fill the memory
+
+
+def parse_counts(text: Any) -> Any:
+    """Source counts from "1-20", "1,5,20", "1-3,7", a number, or a list of those.
+
+    Returns:
+        An ascending tuple without repeats; anything else comes back as it is, to be refused.
+    """
+    if isinstance(text, bool):
+        return text
+    if isinstance(text, int):
+        return (text,)
+    if isinstance(text, str):
+        counts: set[int] = set()
+        for part in text.split(","):
+            first, dash, last = (word.strip() for word in part.partition("-"))
+            if not first.isdecimal() or (dash and not last.isdecimal()):
+                raise ValueError(
+                    f'{text!r} is no list of source counts; write e.g. "1-20" or "1,5"'
+                )
+            low, high = int(first), int(last or first)
+            if low > high:
+                raise ValueError(f"{part.strip()!r} runs backwards; write {high}-{low}")
+            if high > LARGEST_COUNT:
+                raise ValueError(f"{high} is more than {LARGEST_COUNT} sources")
+            counts.update(range(low, high + 1))
+        return tuple(sorted(counts))
+    if isinstance(text, list | tuple) and any(isinstance(part, str) for part in text):
+        return parse_counts(",".join(str(part) for part in text))
+    if isinstance(text, list | tuple) and all(type(part) is int for part in text):
+        return tuple(sorted(set(text)))
+    return text
+
+
+def format_counts(counts: Iterable[int]) -> str:
+    """The shortest text that `parse_counts` reads back, e.g. "1-20" or "1,5-7"."""
+    ranges: list[list[int]] = []
+    for count in sorted(set(counts)):
+        if ranges and count == ranges[-1][1] + 1:
+            ranges[-1][1] = count
+        else:
+            ranges.append([count, count])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)
+
+
+def _square(value: Any) -> Any:
+    return (value, value) if type(value) is int else value
+
+
+Lattice = Annotated[
+    tuple[PositiveInt, PositiveInt],
+    BeforeValidator(_square),
+    PlainSerializer(lambda v: v[0] if v[0] == v[1] else list(v)),
+]
+SourceCounts = Annotated[
+    tuple[PositiveInt, ...],
+    BeforeValidator(parse_counts),
+    PlainSerializer(format_counts, return_type=str),
+]
+
+
+class Section(BaseModel):
+    """Base of the sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML reads yes, no, on and off as truth values, and Pydantic those as 1 and 0
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is a truth value, which has no place here")
+        return value
