@@ -114,7 +114,12 @@ class BoundaryType(click.ParamType):
     show_default=True,
     help="Largest error, relative to the largest |value|; from 1e-6 on in single precision.",
 )
-@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Threads.  [default: 1]")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes for a batch, threads for one image.  [default: 1]",
+)
 def solve(sources: Path, output: Path, **options: Any) -> None:
     """Solve the steady state around the sources in a file, exactly.
 

@@ -1,6 +1,7 @@
 """The medium: diffusivity, decay, lattice step and boundaries, uniform over the lattice."""
 
 import math
+import numbers
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +31,17 @@ class Medium:
     boundary: BoundarySpec = "absorbing"
 
     def __post_init__(self) -> None:
+        for name, value in (
+            ("diffusivity", self.diffusivities[0]),
+            ("diffusivity", self.diffusivities[1]),
+            ("step", self.step),
+            ("decay", self.decay),
+        ):
+            if not isinstance(value, numbers.Real):
+                raise PhysicsError(
+                    f"{name} must be a number where the medium is uniform, not "
+                    f"{type(value).__name__}; only `solve` takes media that vary over the lattice"
+                )
         for name, value in (
             ("diffusivity", self.diffusivities[0]),
             ("diffusivity", self.diffusivities[1]),

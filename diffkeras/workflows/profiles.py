@@ -46,7 +46,7 @@ class RadialProfile:
 class JointHistogram:
     """Nodes by true and predicted value, on 0 … 1."""
 
-    edges: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-0.05, 1.1, BINS + 1))
+    edges: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-0.1, 1.3, BINS + 1))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((BINS, BINS)))
 
     def add(self, truth: NDArray, prediction: NDArray) -> None:
