@@ -18,7 +18,7 @@ class LatticeType(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
         """Parse."""
         parts = str(value).lower().replace("×", "x").split("x")
-        if len(parts) > 2 or not all(p.strip().isdigit() and int(p) > 0 for p in parts):
+        if len(parts) > 2 or not all(p.strip().isdecimal() and int(p) > 0 for p in parts):
             self.fail(f"{value!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
         return int(parts[0]), int(parts[-1])
 

@@ -33,7 +33,17 @@ def check_problem(
     Raises:
         PhysicsError: see `solve`.
     """
-    values = np.asarray(source_image, dtype=np.float64)
+    if np.ma.isMaskedArray(source_image):
+        raise PhysicsError(
+            "a masked source image has no meaning here; fill it, or give a fixed mask"
+        )
+    try:
+        image = np.asarray(source_image)
+    except ValueError as error:
+        raise PhysicsError(f"the source image is no array: {error}") from None
+    if image.dtype.kind not in "biuf":
+        raise PhysicsError(f"the source image holds {image.dtype} values, not real numbers")
+    values = image.astype(np.float64, copy=False)
     if values.ndim != 2 or values.size == 0:
         raise PhysicsError(
             f"a source image has shape (rows, columns) with at least one node, not {values.shape}"

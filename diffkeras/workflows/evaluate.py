@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, PhysicsConfig, format_counts
 from diffkeras.data import open_dataset, raw_dataset, reading
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Sources, superpose
 from diffkeras.regions import REGIONS
 from diffkeras.workflows import figures
@@ -202,8 +202,14 @@ def _batches(config: Config, count: int, data_dir: Path, workers: int | None) ->
 
 def _predict(surrogate: Surrogate, batch: _Batch, config: Config) -> dict[str, NDArray]:
     physics = config.physics
+    predictions = surrogate.predict(batch.images)
+    if not np.isfinite(predictions).all():
+        raise RunError(
+            "the surrogate predicts values that are not finite: its model is damaged, or its "
+            "training diverged; train it again"
+        )
     return {
-        "surrogate": surrogate.predict(batch.images),
+        "surrogate": predictions,
         "superposition": np.stack(
             [superpose(sources, physics.lattice, physics.medium) for sources in batch.sources]
         ),

@@ -100,15 +100,22 @@ def check_replaceable(path: Path, mark: str) -> None:
 
 
 def replace_directory(path: Path, make: Callable[[Path], None]) -> None:
-    """Have `make` fill a directory beside `path`, then put it in `path`'s place."""
+    """Have `make` fill a directory beside `path`, then move its files into `path` one by one.
+
+    What else lies there stays: nobody's notes are lost to a result that is written again. The file
+    that says that all is there, `metrics.json`, comes last.
+    """
     path = Path(os.path.abspath(path))  # "." has no name
     beside = path.with_name(f".{path.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir(parents=True)
         make(beside)
-        shutil.rmtree(path, ignore_errors=True)
-        beside.rename(path)
+        files = [file for file in beside.rglob("*") if file.is_file()]
+        for file in sorted(files, key=lambda file: (file.name == "metrics.json", file)):
+            place = path / file.relative_to(beside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
     except OSError as error:
         raise RunError(f"{path} can't be written: {error}") from None
     finally:

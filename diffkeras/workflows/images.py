@@ -1,5 +1,6 @@
 """Source images and fields in files: NumPy arrays, pictures, lists of discs."""
 
+import contextlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def write_field(path: Path, field: NDArray) -> None:
             f"a PNG holds values of 0 to 1, and the field goes from {field.min():.3g} to "
             f"{field.max():.3g}; write to .tif, .npy or .npz"
         )
-    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    beside = path.with_name(f".{path.stem}.partial{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if suffix == ".npy":
@@ -81,7 +82,8 @@ def write_field(path: Path, field: NDArray) -> None:
     except OSError as error:
         raise PhysicsError(f"{path} can't be written: {error}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def check_output(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Run directories: where a training leaves all that is needed to use, judge and repeat it."""
 
 import importlib.metadata
+import itertools
 import platform
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,16 @@ from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.workflows.files import read_json, write_json, write_text
 
 MARK = "run.json"
+OWN = (
+    MARK,
+    "config.yaml",
+    "history.csv",
+    "model.keras",
+    "saved_model",
+    "logs",
+    "checkpoints",
+    "evaluation",
+)
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy")
 
 
@@ -62,26 +73,39 @@ class Run:
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
+        # other programs write a file of that name, too
+        foreign = RunError(f"{path / MARK} is not diffkeras'; choose another --run-dir")
         try:
-            finished = self.state().get("state") == "finished"
+            state = self.state()
         except RunError as error:
             raise RunError(f"{error}; choose another --run-dir, or delete {path}") from None
+        if "state" not in state or "diffkeras" not in (state.get("versions") or {}):
+            raise foreign
+        finished = state["state"] == "finished"
         if finished:
             if not overwrite:
                 raise RunError(
                     f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
-                    f"to start anew (the old run is kept as {path.name}.previous)"
+                    f"to start anew (the old run is kept as {_free_name(path).name})"
                 )
-            shutil.rmtree(previous := path.with_name(f"{path.name}.previous"), True)
-            path.rename(previous)
+            path.rename(_free_name(path))
         elif restart or not any(self.checkpoints.glob("[0-9]*")):
-            shutil.rmtree(path)
+            self._remove_own()
         elif differing := differences(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
                 f"{'; '.join(differing)}. Give its configuration to go on, --restart to lose it "
                 "and start anew, or another --run-dir"
             )
+
+    def _remove_own(self) -> None:
+        """Delete what a training writes, and nothing else that somebody put there."""
+        for name in OWN:
+            entry = self.path / name
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -200,6 +224,15 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
+
+
+def _free_name(path: Path) -> Path:
+    """Where a finished run can be set aside without replacing anything."""
+    for number in itertools.count(1):
+        place = path.with_name(f"{path.name}.previous" + (f"-{number}" if number > 1 else ""))
+        if not place.exists():
+            return place
+    raise AssertionError("itertools.count doesn't end")
 
 
 def versions() -> dict[str, str]:

@@ -41,6 +41,12 @@ def solve_files(
         PhysicsError, ConvergenceError: see `solve`, `read_source_image` and `write_field`.
     """
     check_output(output)
+    files = {"SOURCES": source_file, "--output": output, "--fixed": fixed, "--plot": plot}
+    places: dict[Path, str] = {}
+    for name, file in files.items():
+        other = places.setdefault(file.resolve(), name) if file else name
+        if other != name and {name, other} != {"SOURCES", "--fixed"}:
+            raise PhysicsError(f"{name} and {other} are the same file, {file}; give each its own")
     if plot and plot.suffix.lower() != ".png":
         raise PhysicsError(f"a plot is a .png, not {plot.suffix or plot}")
     image = read_source_image(source_file, lattice)
