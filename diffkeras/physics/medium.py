@@ -49,6 +49,10 @@ class Medium:
         ):
             if not (math.isfinite(value) and value > 0):
                 raise PhysicsError(f"{name} must be positive and finite, not {value}")
+            if not 1e-30 <= value <= 1e30:
+                raise PhysicsError(
+                    f"{name} must lie between 1e-30 and 1e30, not {value}; choose other units"
+                )
         if not (math.isfinite(self.decay) and self.decay >= 0):
             raise PhysicsError(f"decay must be zero or positive and finite, not {self.decay}")
         for name in self.boundaries:
