@@ -20,6 +20,7 @@ def encoder_decoder(
     width: int = 64,
     depth: int = 5,
     *,
+    channels: int = 1,
     batch_norm: bool = True,
     kernel_initializer: Any = "he_normal",
     name: str = "encoder_decoder",
@@ -39,18 +40,21 @@ def encoder_decoder(
     Args:
         width: channels of the first convolution, even and at least 2.
         depth: number of poolings, at least 1.
+        channels: of the input. The first is the source image; more say what else differs from
+            example to example, such as the medium.
         batch_norm: whether to normalise after the first convolution, over the global batch.
         kernel_initializer: of all convolutions: a name or a `keras.initializers.Initializer`. The
             default keeps the variance of the features through LeakyReLU (arXiv 1502.01852).
         name: of the model.
 
     Returns:
-        A functional model, source image (batch, height, width, 1) → field, the same shape, both on
-        the network's scale. It runs on any lattice whose sides are multiples of 2^`depth` (see
-        `check_lattice`). Under a mixed-precision policy the field is float32 all the same.
+        A functional model, source image (batch, height, width, `channels`) → field (batch, height,
+        width, 1), both on the network's scale. It runs on any lattice whose sides are multiples of
+        2^`depth` (see `check_lattice`). Under a mixed-precision policy the field is float32 all the
+        same.
 
     Raises:
-        ValueError: `width` or `depth` is out of range.
+        ValueError: `width`, `depth` or `channels` is out of range.
 
     Example:
 
@@ -62,15 +66,16 @@ def encoder_decoder(
     Source: arXiv 2302.03786.
     """
     width, depth = integer("width", width, 2), integer("depth", depth, 1)
+    channels = integer("channels", channels, 1)
     if width % 2:
         raise ValueError(f"width must be even, got {width}: the decoder ends on width/2 channels")
 
-    def convolution(features: Any, channels: int, layer_name: str) -> Any:
+    def convolution(features: Any, filters: int, layer_name: str) -> Any:
         # Conv2D in the decoder too: the whole network trains at least as fast as with
         # Conv2DTranspose there (64² × 8 on two CPU cores: 385 to 518 ms a step, 433 to 524 ms),
         # and an initializer takes a transposed kernel's output channels for its fan-in.
         return layers.Conv2D(
-            channels, 3, padding="same", kernel_initializer=kernel_initializer, name=layer_name
+            filters, 3, padding="same", kernel_initializer=kernel_initializer, name=layer_name
         )(features)
 
     def activation(features: Any, layer_name: str, dtype: str | None = None) -> Any:
@@ -78,7 +83,7 @@ def encoder_decoder(
             features
         )
 
-    source_image = keras.Input((None, None, 1), name="source_image")
+    source_image = keras.Input((None, None, channels), name="source_image")
 
     # --- Encoder ---
     features = source_image
@@ -93,9 +98,9 @@ def encoder_decoder(
             features = layers.AveragePooling2D(2, name=f"encoder_pool_{k}")(features)
 
     # --- Decoder ---
-    channels = [*(width * 2**k for k in reversed(range(depth))), width // 2]
-    for k, count in enumerate(channels):
-        features = convolution(features, count, f"decoder_conv_{k}")
+    decoder_filters = [*(width * 2**k for k in reversed(range(depth))), width // 2]
+    for k, filters in enumerate(decoder_filters):
+        features = convolution(features, filters, f"decoder_conv_{k}")
         features = activation(features, f"decoder_activation_{k}")
         if k > 0:
             features = layers.UpSampling2D(

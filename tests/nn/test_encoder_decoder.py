@@ -54,6 +54,12 @@ def test_output_has_the_lattice_of_the_input(small, lattice):
     assert tuple(field.shape) == (2, *lattice, 1)
 
 
+def test_more_input_channels():
+    model = encoder_decoder(width=2, depth=1, channels=4)
+    assert model.input_shape == (None, None, None, 4)
+    assert tuple(model(np.ones((2, 4, 6, 4), "float32")).shape) == (2, 4, 6, 1)
+
+
 def test_without_batch_norm():
     model = encoder_decoder(width=4, depth=1, batch_norm=False)
     assert not any(isinstance(layer, CrossReplicaBatchNormalization) for layer in model.layers)
@@ -94,6 +100,7 @@ def test_a_step_lowers_the_loss():
         ({"width": 4.0}, "width must be an integer of at least 2, got 4.0"),
         ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
         ({"depth": True}, "depth must be an integer of at least 1, got True"),
+        ({"channels": 0}, "channels must be an integer of at least 1, got 0"),
     ],
 )
 def test_bad_arguments(options, message):
