@@ -7,10 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from diffkeras.errors import RunError
+
+WRITTEN = ".files.json"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -91,7 +93,7 @@ def check_replaceable(path: Path, mark: str) -> None:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another directory")
         if path.is_dir() and any(path.iterdir()) and not (path / mark).is_file():
-            raise RunError(f"{path} holds other files, which would be lost; choose another one")
+            raise RunError(f"{path} holds other files and no earlier result; choose another one")
         beside = Path(os.path.abspath(path)).parent
         beside.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=beside).close()
@@ -102,8 +104,13 @@ def check_replaceable(path: Path, mark: str) -> None:
 def replace_directory(path: Path, make: Callable[[Path], None]) -> None:
     """Have `make` fill a directory beside `path`, then move its files into `path` one by one.
 
-    What else lies there stays: nobody's notes are lost to a result that is written again. The file
-    that says that all is there, `metrics.json`, comes last.
+    A hidden list of what was written, `.files.json`, stays there: the files of an earlier result
+    that the new one doesn't have are removed by it. What else lies there stays, so nobody's notes
+    are lost to a result that is written again. The file that says that all is there,
+    `metrics.json`, comes last.
+
+    Raises:
+        RunError: the directory can't be written.
     """
     path = Path(os.path.abspath(path))  # "." has no name
     beside = path.with_name(f".{path.name}.partial")
@@ -111,12 +118,43 @@ def replace_directory(path: Path, make: Callable[[Path], None]) -> None:
     try:
         beside.mkdir(parents=True)
         make(beside)
-        files = [file for file in beside.rglob("*") if file.is_file()]
-        for file in sorted(files, key=lambda file: (file.name == "metrics.json", file)):
-            place = path / file.relative_to(beside)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+        names = {
+            file.relative_to(beside).as_posix() for file in beside.rglob("*") if file.is_file()
+        }
+        former = _written(path)
+        write_json(path / WRITTEN, sorted(former | names))  # true of an interrupted move as well
+        for name in sorted(names, key=lambda name: (name == "metrics.json", name)):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (beside / name).replace(path / name)
+        for name in former - names:
+            _remove(path, name)
+        write_json(path / WRITTEN, sorted(names))
     except OSError as error:
         raise RunError(f"{path} can't be written: {error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _written(path: Path) -> set[str]:
+    """What an earlier result wrote into a directory; nothing where there is no list of it."""
+    try:
+        names = json.loads((path / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(names, list):
+        return set()
+    # a list that was tampered with must not lead out of the directory
+    inside = (PurePosixPath(name) for name in names if isinstance(name, str))
+    return {str(name) for name in inside if not name.is_absolute() and ".." not in name.parts}
+
+
+def _remove(path: Path, name: str) -> None:
+    """Remove a file of a directory, and the directories in between that it leaves empty."""
+    if (path / name).is_dir():
+        return
+    (path / name).unlink(missing_ok=True)
+    for parent in list(PurePosixPath(name).parents)[:-1]:
+        try:
+            (path / parent).rmdir()
+        except OSError:
+            return

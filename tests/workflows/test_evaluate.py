@@ -70,7 +70,7 @@ def test_superposition_is_exact_for_one_source_and_not_for_two(evaluation: Any) 
 
 def test_the_files_are_complete(evaluation: Any) -> None:
     names = {file.name for file in evaluation.path.iterdir()}
-    assert names == {"metrics.json", "examples.csv", "figures", "report.html"}
+    assert names == {".files.json", "metrics.json", "examples.csv", "figures", "report.html"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
     assert stored["test_examples"] == 10
     assert set(stored["methods"]) == set(METHODS)

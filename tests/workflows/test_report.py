@@ -94,10 +94,61 @@ def test_a_directory_is_replaced_by_a_whole_one_only(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         replace_directory(place, half)
-    assert [(p.name, p.read_text()) for p in place.iterdir()] == [("a", "1")]
+    assert visible(place) == {"a": "1"}
     replace_directory(place, lambda path: write_text(path / "b", "3"))
-    assert [p.name for p in place.iterdir()] == ["b"]
+    assert visible(place) == {"b": "3"}
     assert [p.name for p in tmp_path.iterdir()] == ["results"]
+
+
+def test_stale_pictures_go_and_notes_beside_them_stay(tmp_path: Path) -> None:
+    place = tmp_path / "results"
+    replace_directory(
+        place, lambda path: [write_text(path / d / "old.png", "1") for d in ("figures", "maps")]
+    )
+    write_text(place / "figures" / "notes.txt", "precious")
+    replace_directory(place, lambda path: write_text(path / "new.png", "2"))
+    assert visible(place) == {"figures/notes.txt": "precious", "new.png": "2"}
+    assert not (place / "maps").exists()
+
+
+def test_stale_files_of_an_interrupted_move_go_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "results"
+
+    def no_more(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    replace_directory(place, lambda path: write_text(path / "a", "1"))
+    with monkeypatch.context() as patch:
+        patch.setattr("diffkeras.workflows.files._remove", no_more)
+        with pytest.raises(KeyboardInterrupt):
+            replace_directory(place, lambda path: write_text(path / "b", "2"))
+    assert visible(place) == {"a": "1", "b": "2"}
+    replace_directory(place, lambda path: write_text(path / "c", "3"))
+    assert visible(place) == {"c": "3"}
+
+
+@pytest.mark.parametrize("listed", ['["../mine", "/mine", 3, "."]', '{"a": 1}', "[", ""])
+def test_a_damaged_list_of_files_removes_nothing(tmp_path: Path, listed: str) -> None:
+    write_text(tmp_path / "mine", "precious")
+    write_text(tmp_path / "results" / "notes", "precious")
+    write_text(tmp_path / "results" / ".files.json", listed)
+    replace_directory(tmp_path / "results", lambda path: write_text(path / "a", "1"))
+    assert visible(tmp_path) == {
+        "mine": "precious",
+        "results/notes": "precious",
+        "results/a": "1",
+    }
+
+
+def visible(place: Path) -> dict[str, str]:
+    """The text of the files below a directory, but for diffkeras' own list of them."""
+    return {
+        file.relative_to(place).as_posix(): file.read_text()
+        for file in place.rglob("*")
+        if file.is_file() and file.name != ".files.json"
+    }
 
 
 def test_the_working_directory_can_be_filled(
