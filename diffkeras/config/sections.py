@@ -32,7 +32,14 @@ class PhysicsConfig(Section):
     lattice: Lattice = Field((512, 512), description="Nodes a side, or [rows, columns].")
     step: Quantity = Field(1.0, description="Lattice step h [length].")
     diffusivity: Quantity = Field(1.0, description="D [length²/time].")
-    decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False, description="γ [1/time].")
+    decay: float = Field(
+        1 / 400,
+        ge=0,
+        le=1e30,
+        allow_inf_nan=False,
+        description="γ [1/time]; of no effect where data.diffusion_length gives each example its "
+        "own.",
+    )
     boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = Field(
         "absorbing",
         description="absorbing, reflecting or periodic; a list of two where the axes differ.",
@@ -82,6 +89,12 @@ class DataConfig(Section):
         description="Values of the discs, one of which is always 1: uniform on (0, 1] (the paper), "
         "constant (all 1), or [log_uniform, smallest].",
     )
+    diffusion_length: tuple[Quantity, Quantity] | None = Field(
+        None,
+        description="Range [shortest, longest] from which each example draws its diffusion length "
+        "ℓ = √(D/γ) [length], log-uniformly; the network then gets it as a second input channel. "
+        "null for one medium, that of physics.",
+    )
     train_examples: PositiveInt = Field(16_000, description="Training examples per source count.")
     validation_examples: PositiveInt = Field(
         800, description="Validation examples per source count; they choose the best model."
@@ -123,6 +136,16 @@ class DataConfig(Section):
     @classmethod
     def _known_values(cls, value: ValueDistribution) -> ValueDistribution:
         check_values(value)
+        return value
+
+    @field_validator("diffusion_length")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError(
+                f"a range [shortest, longest] has to ascend, not {list(value)}; for one diffusion "
+                "length set physics.decay to D/ℓ²"
+            )
         return value
 
     @model_validator(mode="after")

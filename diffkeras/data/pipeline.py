@@ -13,6 +13,7 @@ from diffkeras.data.compact import restored
 from diffkeras.data.datasets import dataset_path, find_damage, open_dataset
 from diffkeras.data.streams import solved_split, stream_examples
 from diffkeras.errors import ConfigurationError
+from diffkeras.inputs import network_input
 
 MOST_EPOCHS = 1_000_000  # keeps the seeds of the epochs of different runs apart
 
@@ -28,6 +29,7 @@ def raw_dataset(
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale: the first N of the split, where N is the configuration's number of examples.
+        Where the diffusion length varies, it is there as well: "diffusion_length" () [length].
 
     Raises:
         ConfigurationError: training examples of a stream, which are stored nowhere.
@@ -86,7 +88,8 @@ def mixed_dataset(
         workers: threads that read and convert; by default as many as tf.data finds best.
 
     Returns:
-        A dataset of (x, y): x (batch, H, W, 1) the source image on the network's scale, and y
+        A dataset of (x, y): x (batch, H, W, 1) the source image on the network's scale, with the
+        diffusion length as a second channel where it varies (`network_input`), and y
         (batch, H, W, 2) the field on the network's scale and the source image on the linear one,
         which losses and metrics need to find the sources.
 
@@ -221,13 +224,14 @@ def _mixed_examples(
 
 
 def _to_network(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
-    transform = config.model.get_transform()
+    transform, limits = config.model.get_transform(), config.data.diffusion_length
 
     def to_network(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         image, field = example["source_image"], example["field"]
         xp = tf.experimental.numpy
         target = tf.concat([transform.forward(field, xp), image], axis=-1)
-        return transform.forward(image, xp), target
+        length = example.get("diffusion_length")
+        return network_input(image, transform, length, limits, xp), target
 
     return to_network
 

@@ -3,10 +3,12 @@
 Sample k of a stream is a function of (data seed, k) alone. Its source count is the k-th of the
 configuration's counts, which take turns; its sources are those of example k of the split "stream"
 of that count's recipe. NumPy draws them ahead of time in tf.data's threads, and the field is solved
-in the graph.
+in the graph. Where the medium varies, each example needs a table of Green's function of its own.
+TensorFlow lacks the fast transforms that make it, so that the physics package solves, in the same
+threads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from diffkeras.config import Config, Split
 from diffkeras.data.tensor_solver import TensorSolver
 from diffkeras.data.tensor_sources import draw_sources
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Sources, check_radius
+from diffkeras.physics import ExampleRecipe, Sources, check_radius
 from diffkeras.physics.boundaries import Axis
 from diffkeras.physics.ring import find_ring
 from tfds_builders import DiffusionFieldsConfig
@@ -44,6 +46,7 @@ def stream_examples(
 
     Returns:
         A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ `CHUNK`.
+        Where the diffusion length varies, "diffusion_length" (k,) as well.
 
     Raises:
         ConfigurationError: more sources than the solver for streams takes.
@@ -55,13 +58,10 @@ def stream_examples(
         _check_size(config, count)
         recipe.sources("stream", 0)  # discs that don't fit are refused here, in one line
 
-    def sample(k: int) -> Sources:
-        return recipes[k % len(counts)].sources("stream", k)
-
     chunk = _chunk(config)
     before = start % chunk
-    chunks = _solved(config, sample, max(counts), start - before, ENDLESS)
-    chunks = chunks.map(lambda e: {name: e[name] for name in ("source_image", "field")})
+    chunks = _solved(config, recipes, "stream", start - before, ENDLESS)
+    chunks = chunks.map(lambda e: {name: e[name] for name in e if name != "sources"})
     return chunks.unbatch().skip(before).batch(chunk) if before else chunks
 
 
@@ -78,46 +78,58 @@ def solved_split(config: Config, count: int, split: Split) -> tf.data.Dataset:
     recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
     recipe.sources(split, 0)
     examples = int(getattr(config.data, f"{split}_examples"))
-    solved = _solved(config, lambda k: recipe.sources(split, k), count, 0, examples)
+    solved = _solved(config, [recipe], split, 0, examples)
     return solved.unbatch().apply(tf.data.experimental.assert_cardinality(examples))
 
 
 def _solved(
-    config: Config, sample: Callable[[int], Sources], most: int, start: int, stop: int
+    config: Config, recipes: Sequence[ExampleRecipe], split: str, start: int, stop: int
 ) -> tf.data.Dataset:
-    """Chunks of examples: sources (…, most), padded with discs of radius −1, image and field."""
+    """Chunks of examples of recipes that take turns, with all that `raw_dataset` gives.
+
+    Lists of sources are as long as the longest, padded with discs of radius −1.
+    """
     physics, radius = config.physics, config.data.radius
-    solver = TensorSolver(physics.lattice, physics.medium, "float32")
+    most = max(recipe.count for recipe in recipes)
+    varies = config.data.diffusion_length is not None
+    solver = None if varies else TensorSolver(physics.lattice, physics.medium, "float32")
 
     def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
-        drawn = [sample(int(k)) for k in numbers]
+        chosen = [(recipes[k % len(recipes)], k) for k in numbers.tolist()]
+        solved = [recipe.example(split, k) for recipe, k in chosen] if varies else []
+        drawn = [e.sources for e in solved] or [recipe.sources(split, k) for recipe, k in chosen]
         arrays = [np.zeros((len(drawn), most), np.int32) for _ in range(2)]
         arrays += [np.full((len(drawn), most), fill, np.float32) for fill in (-1.0, 0.0)]
         for row, sources in enumerate(drawn):
             for name, array in zip(NAMES, arrays, strict=True):
                 array[row, : sources.count] = getattr(sources, name)
+        if varies:
+            arrays.append(np.stack([example.field for example in solved]))
+            arrays.append(np.array([example.diffusion_length for example in solved], np.float32))
         return arrays
 
-    def sources_of(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
-        types = (tf.int32, tf.int32, tf.float32, tf.float32)
+    def drawn_of(numbers: tf.Tensor) -> dict[str, Any]:
+        types = [tf.int32, tf.int32, tf.float32, tf.float32, *[tf.float32] * (2 * varies)]
         # without state: so the calls of several chunks run at once and are pruned like any other
         arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
-        return {
-            name: tf.ensure_shape(array, (None, most))
-            for name, array in zip(NAMES, arrays, strict=True)
+        drawn: dict[str, Any] = {
+            "sources": {
+                name: tf.ensure_shape(array, (None, most))
+                for name, array in zip(NAMES, arrays[:4], strict=True)
+            }
         }
+        if varies:
+            drawn["field"] = tf.ensure_shape(arrays[4], (None, *physics.lattice))[..., None]
+            drawn["diffusion_length"] = tf.ensure_shape(arrays[5], (None,))
+        return drawn
 
-    def solve(sources: dict[str, tf.Tensor]) -> dict[str, Any]:
-        images = draw_sources(sources, physics.lattice, radius)
-        fields = solver.solve(images)
-        return {
-            "source_image": images[..., None],
-            "field": fields[..., None],
-            "sources": sources,
-        }
+    def solve(drawn: dict[str, Any]) -> dict[str, Any]:
+        images = draw_sources(drawn["sources"], physics.lattice, radius)
+        fields = {} if solver is None else {"field": solver.solve(images)[..., None]}
+        return {**drawn, "source_image": images[..., None], **fields}
 
     numbers = tf.data.Dataset.range(start, stop).batch(_chunk(config))
-    drawn = numbers.map(sources_of, num_parallel_calls=tf.data.AUTOTUNE)
+    drawn = numbers.map(drawn_of, num_parallel_calls=tf.data.AUTOTUNE)
     return drawn.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -127,6 +139,8 @@ def _chunk(config: Config) -> int:
 
 
 def _check_size(config: Config, count: int) -> None:
+    if config.data.diffusion_length is not None:
+        return  # NumPy takes any number
     largest = check_radius(config.data.radius)[1]
     side = 2 * int(largest) + 3
     disc = Sources.from_lists([side // 2], [side // 2], [largest], [1.0]).image((side, side))

@@ -7,7 +7,7 @@ middle of its axis, so the lattice is folded into its four quadrants, which halv
 GFLOP for 512² nodes. Point sources are put onto the folded lattice at once.
 """
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -65,14 +65,21 @@ class TensorOperator:
             nodes = lattice[0] * lattice[1]
             self.inverse_factor = nodes * medium.decay * smallest / (smallest - medium.decay)
         self._reciprocal = (1.0 / eigenvalues).astype(precision)  # 0 where there is no mode
-        # a larger table of unfolded offsets would spare operations, but not fit into the cache
-        self._table = self._green_table(medium, couplings).astype(precision)
+        self._curvature = curvature.astype(precision)
+        self._smallest = smallest
+        self._medium, self._couplings = medium, couplings
 
-    def _green_table(self, medium: Medium, couplings: list[float]) -> NDArray[np.float64]:
+    @cached_property
+    def _table(self) -> NDArray[np.floating]:
+        # a larger table of unfolded offsets would spare operations, but not fit into the cache
+        return self._green_table().astype(self.dtype.as_numpy_dtype)
+
+    def _green_table(self) -> NDArray[np.float64]:
         """The table with a constant mode that is no larger than the others.
 
         Where an axis absorbs, the images' signs make any constant vanish, but not its rounding.
         """
+        medium, couplings = self._medium, self._couplings
         periods = [axis.period for axis in self.axes]
         curvatures = [
             coupling * 4 * np.sin(np.pi / period) ** 2
@@ -88,13 +95,21 @@ class TensorOperator:
         table = SpectralOperator(self.lattice, medium).green_table
         return table + (1 / smallest - 1 / medium.decay) / np.prod(periods)
 
-    def spread(self, nodes: tf.Tensor, densities: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    def spread(
+        self,
+        nodes: tf.Tensor,
+        densities: tf.Tensor,
+        batch: tf.Tensor,
+        decays: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The deflated field of point sources.
 
         Args:
             nodes: (k, 3) integers, each source's image, row and column.
             densities: (k,) their strengths, of this operator's precision.
             batch: number of images.
+            decays: (batch,), each image's γ where it is larger than the medium's. The deflated
+                constant mode has the larger one of γ and λ'.
 
         Returns:
             (batch, rows, columns).
@@ -113,18 +128,29 @@ class TensorOperator:
             for sign in signs
         ]
         folded = tf.reshape(tf.stack(quadrants, axis=1), tf.stack([batch, 2, 2, *half]))
-        return self._unfold(self._invert(folded))
+        return self._unfold(self._invert(folded, self._factors(decays)))
+
+    def _factors(self, decays: tf.Tensor | None) -> tf.Tensor:
+        """1/λ of the folded modes, (2, 2, h, h), or of those of each image, (batch, 2, 2, h, h)."""
+        if decays is None:
+            return tf.constant(self._reciprocal)
+        decays = tf.cast(decays, self.dtype)[:, None, None, None, None]
+        eigenvalues = tf.constant(self._curvature) + decays
+        if self.deflated:
+            # the constant mode alone has a smaller eigenvalue
+            eigenvalues = tf.maximum(eigenvalues, tf.cast(self._smallest, self.dtype))
+        return 1 / eigenvalues
 
     def _fold(self, node: tf.Tensor, nodes: int) -> tuple[tf.Tensor, tf.Tensor]:
         mirrored = nodes - 1 - node
         sign = tf.where(node <= mirrored, tf.ones([], self.dtype), -tf.ones([], self.dtype))
         return tf.minimum(node, mirrored), sign
 
-    def _invert(self, folded: tf.Tensor) -> tf.Tensor:
+    def _invert(self, folded: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
         rows = tf.constant(self._bases[0][:, None])
         columns = tf.constant(self._bases[1])
         coefficients = tf.matmul(rows, tf.matmul(folded, columns), transpose_a=True)
-        coefficients *= tf.constant(self._reciprocal)
+        coefficients *= factors
         return tf.matmul(rows, tf.matmul(coefficients, columns, transpose_b=True))
 
     def _unfold(self, folded: tf.Tensor) -> tf.Tensor:

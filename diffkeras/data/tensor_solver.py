@@ -79,13 +79,16 @@ class TensorSolver:
         field = self._operator.spread(ring, tf.gather_nd(padded, place), batch)
         return self._finish(field + constants, images, fixed, source_images.dtype)
 
-    def restore(self, source_images: tf.Tensor, densities: tf.Tensor) -> tf.Tensor:
+    def restore(
+        self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The fields that belong to ring densities, without solving for these.
 
         Args:
             source_images: (batch, rows, columns), real; a node is fixed if its value is not 0.
             densities: (batch, m) float32, in the order of `diffkeras.physics.ring.find_ring`, that
                 is, row by row; what comes after an image's own ring nodes doesn't matter.
+            decays: (batch,), γ of each image [1/time] where it is larger than the medium's.
 
         Returns:
             (batch, rows, columns), of the source images' type.
@@ -98,7 +101,7 @@ class TensorSolver:
         counts = tf.math.bincount(image, minlength=batch)
         place = tf.stack([image, _positions(counts)], axis=1)
         stored = tf.cast(tf.gather_nd(densities, place), self._operator.dtype)
-        field = self._operator.spread(ring, stored, batch)
+        field = self._operator.spread(ring, stored, batch, decays)
         if self._operator.deflated:
             # the densities' sum has no digits left to say which constant is missing; the ring has
             missing = tf.gather_nd(images - field, ring)

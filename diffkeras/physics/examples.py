@@ -31,6 +31,7 @@ from diffkeras.physics.sources import (
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
+LENGTH_KEY = 1  # after an example's own key, for the generator of its diffusion length
 CHUNK = 8  # examples a worker makes at a time: long against the hand-over, short against a shard
 
 
@@ -42,11 +43,14 @@ class Example:
         sources: its n discs.
         source_image: (rows, columns) float32.
         field: (rows, columns) float32, the steady state solved in float64 and rounded once.
+        diffusion_length: ℓ of its medium [length], a float32's value; None where all examples
+            share one medium.
     """
 
     sources: Sources
     source_image: NDArray[np.float32]
     field: NDArray[np.float32]
+    diffusion_length: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,12 @@ class CompactExample:
     Attributes:
         sources: its n discs.
         densities: (m,) float32, on the ring of the source image (`ring_densities`).
+        diffusion_length: as of `Example`.
     """
 
     sources: Sources
     densities: NDArray[np.float32]
+    diffusion_length: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,13 @@ class ExampleRecipe:
     Attributes:
         count: number n of discs.
         lattice: (rows, columns).
-        medium: the uniform medium.
+        medium: the uniform medium; its decay is that of no example if there is a range of diffusion
+            lengths.
         radius: radius or range of radii [lattice steps].
         seed: the dataset's seed.
         placement: how centres are distributed.
         values: how the discs' values are distributed.
+        diffusion_length: range [shortest, longest] of which each example draws its own [length].
     """
 
     count: int
@@ -83,12 +91,16 @@ class ExampleRecipe:
     seed: int = 0
     placement: Placement = UNIFORM
     values: ValueDistribution = "uniform"
+    diffusion_length: tuple[float, float] | None = None
 
     def rng(self, split: str, k: int) -> np.random.Generator:
         """The generator of example k of a split, or of the stream, which has no end."""
+        return self._rng(split, k)
+
+    def _rng(self, split: str, *numbers: int) -> np.random.Generator:
         if split not in SPLIT_KEYS:
             raise PhysicsError(f"there is no split {split!r}; choose one of {list(SPLIT_KEYS)}")
-        key = (SPLIT_KEYS[split], self.count, k)
+        key = (SPLIT_KEYS[split], self.count, *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def sources(self, split: str, k: int) -> Sources:
@@ -106,18 +118,41 @@ class ExampleRecipe:
             rng=self.rng(split, k),
         )
 
+    def length_of(self, split: str, k: int) -> float | None:
+        """ℓ of example k of a split [length], None where all examples share one medium.
+
+        It is log-uniform, from a generator of its own, so that sources don't depend on it; and
+        rounded to float32 before anything is solved, so that what is stored is what was solved.
+        """
+        if self.diffusion_length is None:
+            return None
+        shortest, longest = self.diffusion_length
+        share = self._rng(split, k, LENGTH_KEY).random()
+        # rounding may lift the power beyond the end
+        return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
+
+    def medium_of(self, split: str, k: int) -> Medium:
+        """The medium of example k of a split."""
+        return self.medium_with(self.length_of(split, k))
+
+    def medium_with(self, diffusion_length: float | None) -> Medium:
+        """The medium with the decay γ = D/ℓ², D the larger diffusivity; without ℓ, `medium`."""
+        if diffusion_length is None:
+            return self.medium
+        return self.medium.with_diffusion_length(diffusion_length)
+
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
-        sources = self.sources(split, k)
+        sources, length = self.sources(split, k), self.length_of(split, k)
         image = sources.image(self.lattice)
-        solution = solve_in(self.medium, image)
-        return Example(sources, image, solution.field.astype(np.float32))
+        solution = solve_in(self.medium_with(length), image)
+        return Example(sources, image, solution.field.astype(np.float32), length)
 
     def compact_example(self, split: str, k: int) -> CompactExample:
         """Example k of a split, solved for its densities alone."""
-        sources = self.sources(split, k)
-        densities = ring_densities(self.medium, sources.image(self.lattice))
-        return CompactExample(sources, densities.astype(np.float32))
+        sources, length = self.sources(split, k), self.length_of(split, k)
+        densities = ring_densities(self.medium_with(length), sources.image(self.lattice))
+        return CompactExample(sources, densities.astype(np.float32), length)
 
     def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:
         """The examples of these numbers, in their order, made by `workers` processes.

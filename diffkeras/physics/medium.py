@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from diffkeras.errors import PhysicsError
@@ -75,6 +75,15 @@ class Medium:
     def diffusion_length(self) -> float:
         """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay."""
         return math.sqrt(max(self.diffusivities) / self.decay) if self.decay else math.inf
+
+    def with_diffusion_length(self, length: float) -> "Medium":
+        """This medium with the decay γ = D/ℓ² that gives it the diffusion length ℓ [length].
+
+        Example:
+            >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
+            0.02
+        """
+        return replace(self, decay=max(self.diffusivities) / length**2)
 
 
 def _pair(value, name):  # type: ignore[no-untyped-def]

@@ -20,6 +20,8 @@ from diffkeras.physics.boundaries import Axis
 from diffkeras.physics.lines import LineSolver
 from diffkeras.physics.medium import Medium
 
+LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 
@@ -212,7 +214,13 @@ class SpectralOperator:
         return 1.0 / eigenvalues
 
 
-@lru_cache(maxsize=8)
 def spectral_operator(lattice: tuple[int, int], medium: Medium) -> SpectralOperator:
-    """The operator of that lattice and medium; the last few are kept with their tables."""
-    return SpectralOperator(lattice, medium)
+    """The operator of that lattice and medium; the last few are kept with their tables.
+
+    These take 16 bytes a node and more, which adds up where each image has a medium of its own.
+    """
+    return _few(lattice, medium) if lattice[0] * lattice[1] > LARGE else _several(lattice, medium)
+
+
+_few = lru_cache(maxsize=2)(SpectralOperator)
+_several = lru_cache(maxsize=8)(SpectralOperator)

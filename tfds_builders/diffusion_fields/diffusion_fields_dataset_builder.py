@@ -39,6 +39,8 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
         seed: the dataset's seed.
         placement: how centres of discs are distributed.
         values: how their values are distributed.
+        diffusion_length: range of which each example draws its own [length], or None for the medium
+            of `physics`.
         storage: "dense", with source image and field, or "compact", with ring densities instead.
     """
 
@@ -48,6 +50,7 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
     seed: int = PAPER_DATA.seed
     placement: PlacementConfig = PAPER_DATA.placement
     values: ValueDistribution = PAPER_DATA.values
+    diffusion_length: tuple[float, float] | None = None
     storage: Literal["dense", "compact"] = "dense"
 
     @classmethod
@@ -63,6 +66,7 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
             seed=data.seed,
             placement=data.placement,
             values=data.values,
+            diffusion_length=data.diffusion_length,
         )
         paper = cls(name="paper", count=count)
         rows, columns = physics.lattice
@@ -97,6 +101,9 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
             identity["placement"] = self.placement.model_dump(mode="json")
         if self.values != PAPER_DATA.values:
             identity["values"] = self.values if isinstance(self.values, str) else list(self.values)
+        if self.diffusion_length is not None:
+            del identity["decay"]  # that of no example
+            identity["diffusion_length"] = list(self.diffusion_length)
         if self.storage != "dense":
             identity["storage"] = self.storage
         return identity
@@ -111,6 +118,7 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
             seed=self.seed,
             placement=self.placement.placement,
             values=self.values,
+            diffusion_length=self.diffusion_length,
         )
 
 
@@ -174,6 +182,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             }
         else:
             features = {"densities": tfds.features.Tensor(shape=(None,), dtype=np.float32)}
+        if config.diffusion_length is not None:
+            features["diffusion_length"] = tfds.features.Tensor(shape=(), dtype=np.float32)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict({**features, "sources": sources}),
             supervised_keys=("source_image", "field") if dense else None,
@@ -231,12 +241,14 @@ def features_of(example: Example | CompactExample) -> dict[str, Any]:
     """An example's values by feature."""
     sources = example.sources
     if isinstance(example, CompactExample):
-        values = {"densities": example.densities}
+        values: dict[str, Any] = {"densities": example.densities}
     else:
         values = {
             "source_image": example.source_image[..., None],
             "field": example.field[..., None],
         }
+    if example.diffusion_length is not None:
+        values["diffusion_length"] = np.float32(example.diffusion_length)
     return {
         **values,
         "sources": {
