@@ -12,6 +12,7 @@ from diffkeras.config import (
     load_config,
     parse_config,
     parse_counts,
+    settings,
 )
 from diffkeras.errors import ConfigurationError
 
@@ -129,6 +130,109 @@ def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:
     assert config.training.loss == {"error": "absolute", "weight": "step"}
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training", {"batch_size": 3}),
+        ("data", {"placement": {"kind": "edge"}, "radius": 1}),
+        ("data.placement", {"kind": "edge"}),
+        ("training", {"loss": {"error": "absolute"}}),
+        ("training", {}),
+    ],
+)
+def test_a_mapping_is_merged_into_a_section(
+    tiny: Config, tmp_path: Path, key: str, value: dict[str, Any]
+) -> None:
+    base = tiny.with_overrides(
+        {"data.placement.spread": 3, "training.loss": {"error": "huber", "delta": 0.1}}
+    )
+    one_by_one = base.with_overrides(settings(key, value))
+    assert settings(key, value).keys() <= {
+        "training.batch_size",
+        "training.loss",
+        "data.placement.kind",
+        "data.radius",
+    }
+    assert base.with_overrides({key: value}) == one_by_one
+    assert one_by_one.training.epochs == base.training.epochs
+    assert one_by_one.data.placement.spread == 3
+    file = tmp_path / "a.yaml"
+    file.write_text(base.to_yaml())
+    assert load_config(file, {key: value}) == one_by_one
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [1]])
+def test_a_section_takes_only_a_mapping(tiny: Config, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^training: .* mapping, not .*training\.KEY"):
+        tiny.with_overrides({"training": value})
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ({"error": ["a"]}, "name an error"),
+        ({"error": {"error": "a"}}, "name an error"),
+        ({}, "name an error"),
+        ({"weight": "tanh"}, "name an error"),
+        ({"error": "absolute", "weight": {}}, "weight: name a weight"),
+        ({"error": "absolute", "weight": {"name": ["a"]}}, "weight: name a weight"),
+        ({"error": "absolute", "weight": {"name": "alternating", "first": 3}}, "first: name a w"),
+        ({"error": "absolute", 3: 4}, "3: must be text"),
+        ({"error": "huber", "delta": 10**400}, "beyond what 64 bits hold"),
+    ],
+)
+def test_losses_without_names_are_refused(tiny: Config, loss: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^training\.loss.*{message}"):
+        tiny.with_overrides({"training.loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.epochs", 2.5, "training.epochs: must be a whole number, not 2.5"),
+        ("training.ema", 2, "training.ema: must be less than 1, not 2"),
+        ("physics.step", 0, "physics.step: must be at least 1e-30, not 0"),
+        ("physics.decay", math.nan, "physics.decay: must be a finite number, not nan"),
+        ("physics.lattice", [1, 2, 3], "physics.lattice: must have at most 2 values, not"),
+        ("physics.lattice", "a", "physics.lattice: must be a list, not 'a'"),
+        ("physics.boundary", ["absorbing", "x"], "physics.boundary.1: must be 'absorbing', 'refl"),
+        ("data.values", ["log_uniform"], "data.values: has too few values: ['log_uniform']"),
+        ("data.radius", "a" * 999, f"data.radius: must be a number, not '{'a' * 59}…"),
+        ("data.stream", "maybe", "data.stream: must be true or false, not 'maybe'"),
+        ("training.loss", 3, "training.loss: must be text or a mapping, not 3"),
+        ("model.width", 3, "model.width: must be a multiple of 2, not 3"),
+        ("name", None, "name: must be text, not None"),
+        ("data.seed", 10**400, "data.seed: 1000"),
+        ("data.sources", [10**400], "data.sources: 1000"),
+        ("data.sources", "9" * 5000, "data.sources: '999"),
+        pytest.param(
+            "data.seed", 10**5000, "data.seed: a number of thousands of digits", id="huge"
+        ),
+    ],
+)
+def test_refusals_are_short_and_in_our_own_words(
+    tiny: Config, key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        tiny.with_overrides({key: value})
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value)) < 160
+    assert ";" not in str(caught.value)
+
+
+def test_every_kind_of_field_has_own_words(tiny: Config) -> None:
+    garbage = (None, True, -1, 2.5, math.inf, 10**30, "x", "", [], ["x"], [1, 2, 3], {}, {"a": 1})
+    for section, values in tiny.model_dump().items():
+        for key in values if isinstance(values, dict) else ():
+            for value in garbage:
+                try:
+                    parse_config({section: {key: value}})
+                except ConfigurationError as error:
+                    assert str(error).startswith(f"{section}.{key}")  # noqa: PT017
+                    assert "nput" not in str(error)  # noqa: PT017
+                    assert "can't be " not in str(error)  # noqa: PT017
+
+
 def test_a_key_below_a_value_is_refused(tiny: Config) -> None:
     with pytest.raises(ConfigurationError, match=r"physics\.decay\.x: decay is a value"):
         tiny.with_overrides({"physics.decay.x": 1})
@@ -196,6 +300,13 @@ def test_shipped_files_are_found_from_anywhere(
         ("physics: {decay: 0.1, decay: 0.2}", "'decay' is given twice"),
         ("a: !!python/object/apply:os.system [ls]", "is no valid YAML"),
         ("[" * 3000, "is no valid YAML"),
+        ("data: {seed: " + "9" * 5000 + "}", "is no valid YAML"),
+        ("name: 2020-13-45", "is no valid YAML"),
+        ("training: {epochs: !!int x}", "is no valid YAML"),
+        ("data: &a {cache: *a}", "is no valid YAML"),
+        ("training: &a [*a]", "is no valid YAML"),
+        ("3: 4", "3: must have text for keys"),
+        ("training: 4", "training: must be a mapping, not 4"),
         ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
         ("physics: {decay: yes}", r"physics\.decay: true is a truth value"),
     ],
@@ -230,6 +341,15 @@ def test_numbers_like_1e_3_are_numbers(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("training: {learning_rate: 1e-3}\n")  # text to YAML 1.1
     assert load_config(file).training.learning_rate == 1e-3
+
+
+def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("name: '1e3'\ntraining: {loss: {error: huber, delta: 1e-3}}\n")
+    config = load_config(file)
+    assert config.training.loss == {"error": "huber", "delta": 0.001}
+    file.write_text(config.to_yaml())
+    assert load_config(file) == config
 
 
 def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:

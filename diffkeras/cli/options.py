@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkeras.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from diffkeras.config import Config
 
@@ -104,7 +106,7 @@ def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     Raises:
         click.BadParameter: a `--set` that isn't KEY=VALUE.
     """
-    import yaml
+    from diffkeras.config import from_yaml, settings
 
     overrides: dict[str, Any] = {}
     for setting in flags.get("settings", ()):
@@ -112,12 +114,12 @@ def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise click.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise click.BadParameter(
-                f"the value in {setting!r} is no valid YAML", param_hint="--set"
-            ) from None
-        overrides[key.strip()] = _number(value)
+            value = from_yaml(text)
+        except ConfigurationError as error:
+            raise click.BadParameter(f"{key.strip()} is {error}", param_hint="--set") from None
+        for name, part in settings(key.strip(), value).items():
+            overrides.pop(name, None)  # the last one is to come last
+            overrides[name] = part
     for flag, keys in OVERRIDES.items():
         if flags.get(flag) is not None:
             overrides |= dict.fromkeys(keys, flags[flag])
@@ -149,13 +151,3 @@ def say(line: str) -> None:
 
     # it lifts a progress bar that is being drawn out of the line's way
     tqdm.write(line, file=sys.stderr)
-
-
-def _number(value: Any) -> Any:
-    # YAML 1.1 takes 1e-3 for text, since its numbers need a dot
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value

@@ -5,8 +5,10 @@ win over it. It says what is computed and with what; where data and runs lie on 
 command line (`--data-dir`, `--run-dir`) alone, so that a configuration means the same anywhere.
 """
 
-from diffkeras.config.files import find_config, fingerprint, load_config, read_yaml
-from diffkeras.config.messages import explain
+from diffkeras.config.files import find_config, fingerprint, load_config
+from diffkeras.config.losses import long_form
+from diffkeras.config.messages import explain, short
+from diffkeras.config.plain import from_yaml, read_yaml, to_yaml
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -17,13 +19,14 @@ from diffkeras.config.sections import (
 )
 from diffkeras.config.types import (
     SPLITS,
+    Name,
     Section,
     SourceCounts,
     Split,
     format_counts,
     parse_counts,
 )
-from diffkeras.config.whole import Config, parse_config, set_key
+from diffkeras.config.whole import Config, is_section, parse_config, set_key, settings
 
 __all__ = [
     "SPLITS",
@@ -31,6 +34,7 @@ __all__ = [
     "DataConfig",
     "EvaluationConfig",
     "ModelConfig",
+    "Name",
     "PhysicsConfig",
     "PlacementConfig",
     "Section",
@@ -41,9 +45,15 @@ __all__ = [
     "find_config",
     "fingerprint",
     "format_counts",
+    "from_yaml",
+    "is_section",
     "load_config",
+    "long_form",
     "parse_config",
     "parse_counts",
     "read_yaml",
     "set_key",
+    "settings",
+    "short",
+    "to_yaml",
 ]

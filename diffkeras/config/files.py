@@ -7,8 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from diffkeras.config.plain import read_yaml
 from diffkeras.config.whole import Config, parse_config, set_key
 from diffkeras.errors import ConfigurationError
 
@@ -37,34 +36,6 @@ def find_config(name: str | Path) -> Path:
         f"there is no configuration file {str(name)!r}; give a path, or a shipped one: "
         f"{', '.join(names)}"
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, which would let the last of two equal keys win, refusing them."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for index, name in enumerate(names):
-            if name in names[:index] and name != "<<":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} is given twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> Any:
-    """The plain data of a YAML file.
-
-    Raises:
-        ConfigurationError: unreadable, or no YAML.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} can't be read: {error}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        where = " ".join(str(error).split())
-        raise ConfigurationError(f"{path} is no valid YAML: {where}") from None
 
 
 def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:

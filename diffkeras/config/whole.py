@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-import yaml
 from pydantic import (
     Field,
     ValidationError,
@@ -12,7 +11,9 @@ from pydantic import (
     model_validator,
 )
 
-from diffkeras.config.messages import explain
+from diffkeras.config.losses import KEY, NAMES, check_loss
+from diffkeras.config.messages import explain, short
+from diffkeras.config.plain import to_yaml
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -20,10 +21,12 @@ from diffkeras.config.sections import (
     PhysicsConfig,
     TrainingConfig,
 )
-from diffkeras.config.types import (
-    Section,
-)
+from diffkeras.config.types import Name, Section
 from diffkeras.errors import ConfigurationError
+
+# Lattice steps: below, a field is gone at the next node, and above, rounding begins to decide
+# where nothing absorbs.
+SHORTEST, LONGEST = 0.05, 1e4
 
 
 class Config(Section):
@@ -33,11 +36,7 @@ class Config(Section):
         ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
     """
 
-    name: str = Field(
-        "diffkeras",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Names the run directory.",
-    )
+    name: Name = Field("diffkeras", description="Names the run directory.")
     physics: PhysicsConfig = PhysicsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -63,9 +62,34 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _one_say_in_the_medium(self) -> Self:
+        lengths, physics = self.data.diffusion_length, self.physics
+        if lengths is None:
+            return self
+        if physics.decay != PhysicsConfig.model_fields["decay"].default:
+            raise ValueError(
+                f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
+                f"{physics.decay:g} would have no effect; leave it out, or choose "
+                "diffusion_length: null"
+            )
+        for length in lengths:
+            if not SHORTEST <= length / physics.step <= LONGEST:
+                raise ValueError(
+                    f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice "
+                    f"steps of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
+                    f"{LONGEST:g} steps"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_has_names(self) -> Self:
+        check_loss(self.training.loss)
+        return self
+
     def to_yaml(self) -> str:
         """The configuration as YAML that `load_config` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return to_yaml(self.model_dump(mode="json"))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "Config":
         """A copy with values replaced, given by dotted keys such as "training.learning_rate".
@@ -79,16 +103,51 @@ class Config(Section):
         return parse_config(raw)
 
 
-LOSS = ["training", "loss"]
-SHORTHANDS = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
+LOSS = KEY.split(".")
+
+
+def is_section(dotted: str) -> bool:
+    """Whether a dotted key names a section, such as "training" or "data.placement"."""
+    section: Any = Config
+    for part in dotted.split("."):
+        if part not in section.model_fields:
+            return False
+        section = section.model_fields[part].annotation
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            return False
+    return True
+
+
+def settings(dotted: str, value: Any) -> dict[str, Any]:
+    """A value by its dotted key; a mapping for a section as the values in it, by theirs.
+
+    Raises:
+        ConfigurationError: the key names a section, and the value is no mapping.
+    """
+    if not is_section(dotted):
+        return {dotted: value}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{dotted}: a section must be a mapping, not {short(value)}; set one of its keys, as "
+            f"in {dotted}.KEY"
+        )
+    return {
+        k: v for key, part in value.items() for k, v in settings(f"{dotted}.{key}", part).items()
+    }
 
 
 def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    """Set `raw["a"]["b"]` for the dotted key "a.b"; deeper keys merge into mappings.
+    """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it.
 
     Raises:
-        ConfigurationError: the key leads through something that is no mapping.
+        ConfigurationError: the key leads through something that is no mapping, or names a section
+            and the value is none.
     """
+    for key, part in settings(dotted, value).items():
+        _set_leaf(raw, key, part)
+
+
+def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
     *path, last = dotted.split(".")
     node = raw
     for part in path:
@@ -96,9 +155,8 @@ def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
             default = TrainingConfig.model_fields["loss"].default
             node[part] = default if path[:2] == LOSS and part == "loss" else {}
         child = node[part]
-        # `loss: absolute` is short for `loss: {error: absolute}`, and `weight: tanh` likewise
-        if isinstance(child, str) and path[:2] == LOSS and part in SHORTHANDS:
-            child = node[part] = {SHORTHANDS[part]: child}
+        if isinstance(child, str) and path[:2] == LOSS and part in NAMES:
+            child = node[part] = {NAMES[part]: child}
         if not isinstance(child, dict):
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child
@@ -123,4 +181,4 @@ def parse_config(raw: Any, origin: str = "") -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigurationError(prefix + explain(error, Config)) from None
+        raise ConfigurationError(prefix + explain(error, Config, raw)) from None

@@ -132,7 +132,7 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     try:
         section = StudyConfig.model_validate(raw)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {explain(error, StudyConfig)}") from None
+        raise ConfigurationError(f"{path}: {explain(error, StudyConfig, raw)}") from None
     base_file = path.parent / section.base
     base = load_config(
         base_file if base_file.is_file() else section.base,

@@ -48,8 +48,9 @@ def verify(
             bar.clear()
             report(finding)
     examples = sum(check.shard.examples for check in checks)
+    wrong = "1 thing is wrong" if len(findings) == 1 else f"{len(findings)} things are wrong"
     report(
         f"read {examples} examples in {len(checks)} files, solved {again} again: "
-        + (f"{len(findings)} things are wrong" if findings else "all as it should be")
+        + (wrong if findings else "all as it should be")
     )
     return findings

@@ -230,7 +230,7 @@ def test_evaluating_into_other_things(
 ) -> None:
     before = snapshot(own_run)
     words = ["--run-dir", own_run, "--data-dir", own_data]
-    assert "would be lost" in refused("evaluate", *words, "--output", own_run)
+    assert "holds other files" in refused("evaluate", *words, "--output", own_run)
     assert "is a file" in refused("evaluate", *words, "--output", own_run / "run.json")
     assert "can't be written" in refused("evaluate", *words, "--output", "/proc/nowhere")
     assert snapshot(own_run) == before
@@ -243,7 +243,7 @@ def test_losses(
     refused: Callable[..., str], words: list[Any], tmp_path: Path, setting: str
 ) -> None:
     flags = ["--run-dir", tmp_path / "new", "--set", f"training.loss={setting}"]
-    assert refused("train", *words, *flags).startswith("training.loss: ")
+    assert "training.loss: " in refused("train", *words, *flags)
     assert not (tmp_path / "new").exists()
 
 

@@ -47,7 +47,14 @@ def test_settings_are_yaml(setting: str, value: Any) -> None:
     assert collect_overrides({"settings": [setting]}) == {"a.b": value}
 
 
-@pytest.mark.parametrize("setting", ["a", "=3", "a=[1", " =1"])
+def test_settings_of_a_section_add_up_and_the_last_wins() -> None:
+    given = ["training={epochs: 3, seed: 4}", "training={epochs: 5}", "training.seed=1e0"]
+    found = collect_overrides({"settings": given})
+    assert found == {"training.epochs": 5, "training.seed": 1.0}
+    assert list(found) == ["training.epochs", "training.seed"]
+
+
+@pytest.mark.parametrize("setting", ["a", "=3", "a=[1", " =1", "a=!!int x", "a=" + "9" * 5000])
 def test_settings_that_arent_are_refused(refused: Callable[..., str], setting: str) -> None:
     assert "--set" in refused("generate", "--set", setting)
 
