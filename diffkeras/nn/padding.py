@@ -73,14 +73,14 @@ def padded(model: keras.Model, factor: int) -> keras.Model:
     """The model between padding and cropping, so that it runs on a lattice of any sides.
 
     Args:
-        model: functional, (batch, height, width, 1) → the same shape, for sides that are
-            multiples of `factor`.
+        model: functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
+            that are multiples of `factor`.
         factor: at least 1.
 
     Returns:
         A functional model named as `model` with "_padded".
     """
-    source_image = keras.Input((None, None, 1), name="source_image")
+    source_image = keras.Input((None, None, model.input_shape[-1]), name="source_image")
     larger = PadToMultiple(factor, name="pad")(source_image)
-    field = CropTo(name="crop")([model(larger), source_image])
+    field = CropTo(name="crop", dtype="float32")([model(larger), source_image])
     return keras.Model(source_image, field, name=f"{model.name}_padded")

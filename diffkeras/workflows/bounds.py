@@ -21,6 +21,7 @@ class Bounds:
         predicted_error: its true largest error.
         corrected: proven bound of each corrected field's largest error.
         corrected_error: its true largest error.
+        predicted_mae, corrected_mae: their true mean absolute errors over the lattice.
         histories: for each image, the bound after the correction and after each round.
     """
 
@@ -28,6 +29,8 @@ class Bounds:
     predicted_error: list[float] = field(default_factory=list)
     corrected: list[float] = field(default_factory=list)
     corrected_error: list[float] = field(default_factory=list)
+    predicted_mae: list[float] = field(default_factory=list)
+    corrected_mae: list[float] = field(default_factory=list)
     histories: list[tuple[float, ...]] = field(default_factory=list)
 
     def add(self, medium: Medium, prediction: NDArray, truth: NDArray, image: NDArray) -> None:
@@ -37,6 +40,8 @@ class Bounds:
         self.predicted_error.append(float(np.abs(prediction - truth).max()))
         self.corrected.append(certificate.error_bound)
         self.corrected_error.append(float(np.abs(certificate.field - truth).max()))
+        self.predicted_mae.append(float(np.abs(prediction - truth).mean(dtype=np.float64)))
+        self.corrected_mae.append(float(np.abs(certificate.field - truth).mean()))
         refinement = refine_in(medium, prediction, image, tolerance=TOLERANCES[-1], method="rounds")
         self.histories.append(refinement.history)
 
@@ -58,7 +63,7 @@ class Bounds:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Medians and maxima over the images, as plain data."""
+        """Medians and maxima over the images, and means of the MAEs, as plain data."""
         figures = {
             name: {"median": float(np.median(values)), "max": float(np.max(values))}
             for name, values in (
@@ -76,4 +81,8 @@ class Bounds:
             for tolerance in TOLERANCES
             for needed in [self.rounds(tolerance)]
         }
-        return {"images": len(self.predicted), **figures, "rounds": rounds}
+        maes = {
+            "prediction_mae": float(np.mean(self.predicted_mae)),
+            "corrected_mae": float(np.mean(self.corrected_mae)),
+        }
+        return {"images": len(self.predicted), **figures, **maes, "rounds": rounds}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, PhysicsConfig, format_counts
 from diffkeras.data import open_dataset, raw_dataset, reading
 from diffkeras.errors import DataError, RunError
-from diffkeras.physics import Sources, superpose
+from diffkeras.physics import Medium, Sources, superpose
 from diffkeras.regions import REGIONS
 from diffkeras.workflows import figures
 from diffkeras.workflows.bounds import TOLERANCES, Bounds
@@ -22,8 +22,11 @@ from diffkeras.workflows.report import Table, mark_best, number, write_report
 from diffkeras.workflows.runs import Run
 from diffkeras.workflows.scores import QUANTILES, Scores
 from diffkeras.workflows.surrogate import Surrogate, load_surrogate
+from tfds_builders import DiffusionFieldsConfig
 
-METHODS = ("surrogate", "superposition", "zero field")
+SOURCES_SET = "surrogate, sources set"  # its source nodes overwritten by their known values
+DRAWN = ("surrogate", "superposition", "zero field")
+METHODS = ("surrogate", SOURCES_SET, "superposition", "zero field")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class _Batch:
     images: NDArray[np.float32]
     fields: NDArray[np.float32]
     sources: list[Sources]
+    lengths: NDArray[np.float32] | None  # of diffusion, where they vary
+    media: list[Medium]
 
 
 def evaluate(
@@ -64,7 +69,7 @@ def evaluate(
         run_dir: a finished run.
         data_dir: where the datasets lie.
         config: source counts, test examples and evaluation settings; by default the run's own. Its
-            physics must be the run's.
+            physics must be the run's; a range of diffusion lengths must lie within the run's.
         workers: threads that read data; by default as many as tf.data finds best.
         output: where the results go; by default `evaluation/` in the run directory.
         show_progress: whether to draw a progress bar.
@@ -76,11 +81,7 @@ def evaluate(
     """
     run = Run.open(run_dir)
     config = config or run.config()
-    if config.physics != run.config().physics:
-        raise DataError(
-            f"the run in {run_dir} learned other physics than it is to be evaluated on: "
-            + _differences(run.config().physics, config.physics)
-        )
+    _check_physics(run.config(), config, run_dir)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
     path = output or run.evaluation
@@ -89,6 +90,7 @@ def evaluate(
     scores: dict[str, dict[int, Scores]] = {method: {} for method in METHODS}
     profile, histogram = RadialProfile(), JointHistogram()
     bounds = {count: Bounds() for count in config.data.sources}
+    lengths: dict[int, list[float]] = {count: [] for count in config.data.sources}
     total = config.data.test_examples * len(config.data.sources)
     with (
         reading(config, data_dir),
@@ -101,11 +103,14 @@ def evaluate(
                 for method in METHODS:
                     parts[method].append(Scores.of(predictions[method], batch.fields, batch.images))
                 histogram.add(batch.fields, predictions["surrogate"])
-                for case in zip(batch.images, batch.fields, predictions["surrogate"], strict=True):
+                if batch.lengths is not None:
+                    lengths[count] += batch.lengths.tolist()
+                cases = zip(batch.images, batch.fields, predictions["surrogate"], strict=True)
+                for medium, case in zip(batch.media, cases, strict=True):
                     profile.add(*case)
                     if len(bounds[count].predicted) < config.evaluation.bounds:
                         image, field, prediction = case
-                        bounds[count].add(config.physics.medium, prediction, field, image)
+                        bounds[count].add(medium, prediction, field, image)
                 bar.update(len(batch.images))
             for method in METHODS:
                 scores[method][count] = Scores.join(parts[method])
@@ -119,14 +124,19 @@ def evaluate(
     pictures = {
         "error_per_count": figures.error_per_count_figure(
             config.data.sources,
-            {m: [metrics[m][str(n)]["mae"] for n in config.data.sources] for m in METHODS},
+            {m: [metrics[m][str(n)]["mae"] for n in config.data.sources] for m in DRAWN},
         ),
         "distribution": figures.distribution_figure(
-            {m: Scores.join(scores[m].values()).mae() for m in METHODS}
+            {m: Scores.join(scores[m].values()).mae() for m in DRAWN}
         ),
         "predicted_against_true": figures.predicted_against_true_figure(histogram),
         "radial_profile": figures.radial_profile_figure(profile),
     }
+    if config.data.diffusion_length:
+        pictures["error_per_length"] = figures.error_per_length_figure(
+            np.concatenate(list(lengths.values())) / config.physics.step,
+            {m: Scores.join(scores[m].values()).mae() for m in DRAWN},
+        )
     proven = {}
     if config.evaluation.bounds:
         together = Bounds.join(bounds.values())
@@ -139,6 +149,7 @@ def evaluate(
         )
     pngs = {name: figures.to_png(figure) for name, figure in pictures.items()}
     overall = _overall_table(metrics)
+    length_column = ["diffusion_length"] if config.data.diffusion_length else []
 
     def write(path: Path) -> None:
         write_json(
@@ -146,9 +157,9 @@ def evaluate(
         )
         write_csv(
             path / "examples.csv",
-            ["method", "sources", "example", *Scores.columns()],
+            ["method", "sources", "example", *length_column, *Scores.columns()],
             (
-                [method, count, k, *row]
+                [method, count, k, *lengths[count][k : k + 1], *row]
                 for method, by_count in scores.items()
                 for count, s in by_count.items()
                 for k, row in enumerate(s.rows())
@@ -158,12 +169,17 @@ def evaluate(
         for name, png in pngs.items():
             (path / "figures" / f"{name}.png").write_bytes(png)
         rows, columns = config.physics.lattice
+        media = (
+            ""
+            if not config.data.diffusion_length
+            else (" and diffusion lengths of {:g} to {:g}".format(*config.data.diffusion_length))
+        )
         write_report(
             path / "report.html",
             "evaluation.html.j2",
             title=f"Surrogate {config.name}",
             lead=f"Evaluated on {total} test images of {rows}×{columns} nodes with "
-            f"{_counts(config)} sources, none of which it was trained on or chosen by.",
+            f"{_counts(config)} sources{media}, none of which it was trained on or chosen by.",
             pictures=pngs,
             configuration=run.config().to_yaml(),
             overall=overall,
@@ -178,6 +194,21 @@ def evaluate(
     return Evaluation(path, metrics, overall)
 
 
+def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
+    if wanted.physics != learned.physics:
+        raise DataError(
+            f"the run in {run_dir} learned other physics than it is to be evaluated on: "
+            + _differences(learned.physics, wanted.physics)
+        )
+    own, other = learned.data.diffusion_length, wanted.data.diffusion_length
+    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
+        raise DataError(
+            f"the run in {run_dir} learned other physics than it is to be evaluated on: "
+            f"data.diffusion_length {list(own) if own else 'null'} against "
+            f"{list(other) if other else 'null'}; a surrogate of a range takes a part of it"
+        )
+
+
 def _differences(learned: PhysicsConfig, wanted: PhysicsConfig) -> str:
     old, new = learned.model_dump(mode="json"), wanted.model_dump(mode="json")
     return ", ".join(f"{key} {old[key]} against {new[key]}" for key in old if old[key] != new[key])
@@ -187,22 +218,24 @@ def _batches(config: Config, count: int, data_dir: Path, workers: int | None) ->
     dataset = raw_dataset(config, count, "test", data_dir, workers=workers).batch(
         config.evaluation.batch_size
     )
+    recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
     for batch in dataset.as_numpy_iterator():
         listed = batch["sources"]
         names = ("rows", "columns", "radii", "values")
+        lengths = batch.get("diffusion_length")
+        own = [None] * len(batch["source_image"]) if lengths is None else lengths.tolist()
         yield _Batch(
             batch["source_image"][..., 0],
             batch["field"][..., 0],
-            [
-                Sources(*(listed[name][i] for name in names))
-                for i in range(len(batch["source_image"]))
-            ],
+            [Sources(*(listed[name][i] for name in names)) for i in range(len(own))],
+            lengths,
+            [recipe.medium_with(length) for length in own],
         )
 
 
 def _predict(surrogate: Surrogate, batch: _Batch, config: Config) -> dict[str, NDArray]:
-    physics = config.physics
-    predictions = surrogate.predict(batch.images)
+    lattice = config.physics.lattice
+    predictions = surrogate.predict(batch.images, batch.lengths)
     if not np.isfinite(predictions).all():
         raise RunError(
             "the surrogate predicts values that are not finite: its model is damaged, or its "
@@ -210,8 +243,12 @@ def _predict(surrogate: Surrogate, batch: _Batch, config: Config) -> dict[str, N
         )
     return {
         "surrogate": predictions,
+        SOURCES_SET: np.where(batch.images != 0, batch.images, predictions),
         "superposition": np.stack(
-            [superpose(sources, physics.lattice, physics.medium) for sources in batch.sources]
+            [
+                superpose(sources, lattice, medium)
+                for sources, medium in zip(batch.sources, batch.media, strict=True)
+            ]
         ),
         "zero field": np.zeros_like(batch.fields),
     }
@@ -236,8 +273,10 @@ def _case(
     dataset = raw_dataset(config, count, "test", data_dir).skip(k).take(1)
     example = next(dataset.as_numpy_iterator())
     image, truth = example["source_image"][..., 0], example["field"][..., 0]
-    title = f"n = {count}, example {k}\nMAE {mae:.2g}"
-    return title, image, truth, surrogate.predict(image)
+    length = example.get("diffusion_length")
+    medium = "" if length is None else f"\nℓ = {length:.3g}"
+    title = f"n = {count}, example {k}{medium}\nMAE {mae:.2g}"
+    return title, image, truth, surrogate.predict(image, length)
 
 
 def _overall_table(metrics: dict[str, Any]) -> Table:
@@ -273,14 +312,16 @@ def _bounds_table(proven: dict[str, Any]) -> Table:
     names = {
         "prediction_bound": "prediction: bound",
         "prediction_max_error": "true",
+        "prediction_mae": "MAE",
         "corrected_bound": "corrected: bound",
         "corrected_max_error": "true",
+        "corrected_mae": "MAE",
     }
     levels = [f"{tolerance:.0e}" for tolerance in TOLERANCES]
     rows = [
         [
             "all" if count == "all" else f"{count} sources" if count != "1" else "1 source",
-            *(number(found[name]["max"]) for name in names),
+            *(number(found[n] if n.endswith("mae") else found[n]["max"]) for n in names),
             *(f"{found['rounds'][x]['mean']:.1f} ({found['rounds'][x]['max']})" for x in levels),
         ]
         for count, found in proven.items()

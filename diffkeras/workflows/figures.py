@@ -9,9 +9,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.workflows.profiles import JointHistogram, RadialProfile
@@ -19,6 +20,7 @@ from diffkeras.workflows.profiles import JointHistogram, RadialProfile
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # errors below it are those of single precision and are not drawn
+LENGTH_BINS = 10
 COLORS = {"surrogate": "#0b6e99", "superposition": "#d1792a", "zero field": "#8a8a8a"}
 MARKERS = {"surrogate": "o", "superposition": "s", "zero field": "^"}
 STYLE: Any = {
@@ -117,6 +119,40 @@ def error_per_count_figure(
     axis.grid(axis="y", alpha=0.3)
     axis.legend()
     return figure
+
+
+def error_per_length_figure(
+    lengths: NDArray, errors: dict[str, NDArray], label: str = "lattice MAE"
+) -> Figure:
+    """Error of each image against its diffusion length, with the means of ten bins (log-log).
+
+    Errors of exactly 0 up to rounding can't be drawn.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    edges = np.geomspace(lengths.min(), lengths.max(), LENGTH_BINS + 1)
+    bins = np.searchsorted(edges[1:-1], lengths, side="right")
+    nodes = np.bincount(bins, minlength=LENGTH_BINS)
+    middles = np.sqrt(edges[1:] * edges[:-1])
+    for name, values in errors.items():
+        color = COLORS.get(name)
+        drawn = values > ROUNDING
+        axis.plot(lengths[drawn], values[drawn], ".", color=color, alpha=0.15, markersize=3)
+        sums = np.bincount(bins, values, LENGTH_BINS)
+        means = np.divide(sums, nodes, out=np.full(LENGTH_BINS, np.nan), where=nodes > 0)
+        means[means <= ROUNDING] = np.nan
+        axis.plot(middles, means, marker=MARKERS.get(name, "o"), color=color, label=name)
+    axis.set(xscale="log", yscale="log", xlabel="diffusion length [lattice steps]", ylabel=label)
+    write_out_numbers(axis)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def write_out_numbers(axis: Axes) -> None:
+    """Have 5 and 20 on a logarithmic x axis in place of 5×10⁰ and 2×10¹."""
+    axis.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
+    axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
 
 
 def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") -> Figure:

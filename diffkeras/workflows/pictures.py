@@ -24,6 +24,7 @@ class Pictures(keras.callbacks.Callback):
     Args:
         surrogate: wraps the model in training.
         source_images, fields: (examples, rows, columns), linear scale.
+        lengths: diffusion length of each example, where they vary; else None.
         titles: one per example.
         logs: TensorBoard's directory.
         every: epochs from one set of pictures to the next; the last epoch always has one.
@@ -35,6 +36,7 @@ class Pictures(keras.callbacks.Callback):
         surrogate: Surrogate,
         source_images: NDArray[np.float32],
         fields: NDArray[np.float32],
+        lengths: NDArray[np.float32] | None,
         titles: list[str],
         logs: Path,
         *,
@@ -44,6 +46,7 @@ class Pictures(keras.callbacks.Callback):
         super().__init__()
         self.surrogate = surrogate
         self.source_images, self.fields, self.titles = source_images, fields, titles
+        self.lengths = lengths
         self.every, self.epochs = every, epochs
         self.writer = tf.summary.create_file_writer(str(logs / "pictures"))
 
@@ -52,7 +55,7 @@ class Pictures(keras.callbacks.Callback):
         if epoch % self.every and epoch != self.epochs - 1:
             return
         with averaged_weights(self.model):
-            predictions = self.surrogate.predict(self.source_images)
+            predictions = self.surrogate.predict(self.source_images, self.lengths)
         with self.writer.as_default():
             for title, image, field, prediction in zip(
                 self.titles, self.source_images, self.fields, predictions, strict=True
@@ -71,12 +74,15 @@ def make_pictures(config: Config, data_dir: Path, model: keras.Model, logs: Path
         next(raw_dataset(config, count, "validation", data_dir).take(1).as_numpy_iterator())
         for count in chosen
     ]
+    varies = config.data.diffusion_length is not None
+    lengths = np.array([example["diffusion_length"] for example in examples]) if varies else None
     # apart from the strategy, under which each replica would predict all of them
     view = keras.Model(model.inputs, model.outputs)
     return Pictures(
         Surrogate(view, config),
         np.stack([example["source_image"][..., 0] for example in examples]),
         np.stack([example["field"][..., 0] for example in examples]),
+        lengths,
         [f"{count} source" + "s" * (count > 1) for count in chosen],
         logs,
         every=max(1, config.training.epochs // SETS),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, format_counts
 from diffkeras.physics import Example
 from diffkeras.regions import REGIONS, region_mask
-from diffkeras.workflows.figures import new_figure, to_png
+from diffkeras.workflows.figures import new_figure, to_png, write_out_numbers
 from diffkeras.workflows.report import Table, number, write_report
 from tfds_builders import DiffusionFieldsConfig
 
@@ -50,14 +50,15 @@ def preview(
         "values": values_figure({count: samples[count] for count in chosen}),
         "distances": distances_figure({n: samples[n] for n in counts if n > 1}, config),
     }
+    if config.data.diffusion_length:
+        pictures["lengths"] = lengths_figure(samples, config)
     rows, columns = config.physics.lattice
     write_report(
         path,
         "preview.html.j2",
         title=f"The data of {config.name}",
         lead=f"{SAMPLE} examples for each of {format_counts(counts)} sources on a lattice of "
-        f"{rows}×{columns} nodes; the diffusion length is "
-        f"{config.physics.medium.diffusion_length / config.physics.step:.3g} lattice steps.",
+        f"{rows}×{columns} nodes; {_lengths_in_words(config)} lattice steps.",
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),
         shares=shares_table(samples),
@@ -106,14 +107,43 @@ def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figur
         found = np.concatenate([_nearest(example) for example in examples])
         axis.plot(np.full(found.size, count), found, ".", color="#0b6e99", alpha=0.15)
         axis.plot(count, np.median(found), "_", color="#d1792a", markersize=18, markeredgewidth=2)
-    length = config.physics.medium.diffusion_length / config.physics.step
-    if np.isfinite(length):
-        axis.axhline(length, color="#8a8a8a", linestyle=":", label="diffusion length")
+    lengths = [length for length in diffusion_lengths(config) if np.isfinite(length)]
+    for index, length in enumerate(lengths):
+        label = None if index else "diffusion length" if len(lengths) == 1 else "its range"
+        axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
+    if lengths:
         axis.legend()
     axis.set(xlabel="number of sources", ylabel="distance to the nearest [lattice steps]")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
     return figure
+
+
+def diffusion_lengths(config: Config) -> tuple[float, ...]:
+    """The diffusion length, or the shortest and the longest one [lattice steps]."""
+    lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
+    return tuple(length / config.physics.step for length in lengths)
+
+
+def lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
+    """How many examples have which diffusion length, over the range that they are drawn from."""
+    figure = new_figure(6.5, 3)
+    axis = figure.subplots()
+    found = [example.diffusion_length for examples in samples.values() for example in examples]
+    shortest, longest = diffusion_lengths(config)
+    lengths = np.array(found) / config.physics.step
+    axis.hist(lengths, np.geomspace(shortest, longest, 17).tolist(), color="#0b6e99")
+    axis.set(xscale="log", xlabel="diffusion length [lattice steps]", ylabel="examples")
+    write_out_numbers(axis)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def _lengths_in_words(config: Config) -> str:
+    lengths = [f"{length:.3g}" for length in diffusion_lengths(config)]
+    return ("the diffusion length is " if len(lengths) == 1 else "diffusion lengths are ") + (
+        " to ".join(lengths)
+    )
 
 
 def shares_table(samples: dict[int, list[Example]]) -> Table:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
+from diffkeras.inputs import Range, network_input
 from diffkeras.transforms import Transform
 from diffkeras.workflows.files import write_json
 from diffkeras.workflows.runs import Run
@@ -37,18 +38,32 @@ class Surrogate:
         """The pointwise transform between the linear and the network's scale."""
         return self.config.model.get_transform()
 
-    def predict(self, source_images: ArrayLike, batch_size: int | None = None) -> NDArray:
+    @property
+    def diffusion_lengths(self) -> Range | None:
+        """The range of diffusion lengths it was trained on [length], None if it was one medium."""
+        return self.config.data.diffusion_length
+
+    def predict(
+        self,
+        source_images: ArrayLike,
+        diffusion_length: ArrayLike | None = None,
+        batch_size: int | None = None,
+    ) -> NDArray:
         """Fields of source images, both on the linear scale.
 
         Args:
             source_images: (batch, rows, columns) or (rows, columns).
+            diffusion_length: ℓ [length] of all images or (batch,) of each, within
+                `diffusion_lengths`; for a surrogate of one medium none.
             batch_size: images at once; by default that of the evaluation.
 
         Returns:
             float32 fields of the same shape.
 
         Raises:
-            PhysicsError: an image of another rank, or with sides that the network doesn't divide.
+            PhysicsError: an image of another rank, or with sides that the network doesn't divide; a
+                diffusion length that is missing, that the surrogate can't take, or outside of what
+                it was trained on.
         """
         images = np.asarray(source_images, dtype=np.float32)
         if images.ndim not in (2, 3):
@@ -61,10 +76,46 @@ class Surrogate:
                 nn.check_lattice(images.shape[-2:], self.config.model.depth)
             except ValueError as error:
                 raise PhysicsError(str(error)) from None
-        x = self.transform.forward(images.reshape(-1, *images.shape[-2:], 1))
+        stack = images.reshape(-1, *images.shape[-2:], 1)
+        lengths = self._check_lengths(diffusion_length, images)
+        x = network_input(stack, self.transform, lengths, self.diffusion_lengths)
         size = batch_size or self.config.evaluation.batch_size
         fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
-        return self.transform.inverse(np.concatenate(fields or [x])).reshape(images.shape)
+        return self.transform.inverse(np.concatenate(fields or [stack])).reshape(images.shape)
+
+    def _check_lengths(self, given: ArrayLike | None, images: NDArray) -> NDArray | None:
+        """(batch,) float32, or None for a surrogate of one medium."""
+        limits = self.diffusion_lengths
+        if limits is None:
+            if given is None:
+                return None
+            length = self.config.physics.medium.diffusion_length
+            raise PhysicsError(
+                f"this surrogate stands for one medium, of diffusion length {length:g}, and takes "
+                f"no diffusion_length, not {given}"
+            )
+        span = f"{limits[0]:g} to {limits[1]:g}"
+        if given is None:
+            raise PhysicsError(
+                f"this surrogate stands for diffusion lengths of {span}: give that of each image "
+                "as diffusion_length"
+            )
+        batch = images.shape[:-2]
+        lengths = np.asarray(given, dtype=np.float32)
+        if lengths.shape not in ((), batch):
+            raise PhysicsError(
+                f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
+                f"image{f', {batch}' if batch else ''}"
+            )
+        # as datasets hold them: float32, whose rounding may lead beyond the ends
+        shortest, longest = np.array(limits, np.float32)
+        outside = ~((lengths >= shortest) & (lengths <= longest))
+        if outside.any():
+            raise PhysicsError(
+                f"this surrogate was trained on diffusion lengths of {span}, and "
+                f"{lengths[outside].ravel()[0]:g} lies outside"
+            )
+        return np.broadcast_to(lengths, batch or (1,))
 
     @cached_property
     def _forward(self) -> Any:
@@ -76,7 +127,12 @@ def build_model(config: Config) -> keras.Model:
     """The network of a configuration, with new weights."""
     section = config.model
     model = nn.get_model(
-        {"architecture": section.architecture, "width": section.width, "depth": section.depth}
+        {
+            "architecture": section.architecture,
+            "width": section.width,
+            "depth": section.depth,
+            "channels": 1 if config.data.diffusion_length is None else 2,
+        }
     )
     return nn.padded(model, 2**section.depth) if section.pad else model
 
@@ -110,31 +166,57 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     """Write a SavedModel: source images in, fields out, both on the linear scale.
 
     Its `serve` function, which is the default signature too, takes float32 (batch, height, width,
-    1) and returns the same shape; it needs TensorFlow and nothing else. `diffkeras.json` beside it
-    says for which physics it holds.
+    1) and returns the same shape; it needs TensorFlow and nothing else. A surrogate of a range of
+    diffusion lengths takes them as well, float32 (batch,), and refuses what lies outside.
+    `diffkeras.json` beside it says for which physics it holds.
     """
-    model, transform = surrogate.model, surrogate.transform
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")]
-    )
-    def serve(source_images: tf.Tensor) -> tf.Tensor:
-        on_network_scale = transform.forward(source_images, keras.ops)
-        return transform.inverse(model(on_network_scale, training=False), keras.ops)
-
+    model = surrogate.model
+    serve = _serve(surrogate)
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in model.variables]
     servable.serve = serve
     tf.saved_model.save(servable, str(path), signatures=serve.get_concrete_function())
-    config = surrogate.config
+    config, limits = surrogate.config, surrogate.diffusion_lengths
+    physics, second_input = config.physics.model_dump(mode="json"), ""
+    if limits is not None:
+        del physics["decay"]  # each image has its own, D/ℓ²
+        physics["diffusion_length"] = list(limits)
+        second_input = (
+            "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
+        )
+    images = "float32 (batch, height, width, 1), linear scale"
     write_json(
         path / "diffkeras.json",
         {
-            "physics": config.physics.model_dump(mode="json"),
+            "physics": physics,
             "model": config.model.model_dump(mode="json"),
             "sources": list(config.data.sources),
-            "input": "source images, float32 (batch, height, width, 1), linear scale",
-            "output": "fields, float32 (batch, height, width, 1), linear scale",
+            "input": f"source images, {images}{second_input}",
+            "output": f"fields, {images}",
         },
     )
+
+
+def _serve(surrogate: Surrogate) -> Any:
+    transform, limits = surrogate.transform, surrogate.diffusion_lengths
+    images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
+
+    def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
+        x = network_input(source_images, transform, diffusion_length, limits, keras.ops)
+        return transform.inverse(surrogate.model(x, training=False), keras.ops)
+
+    if limits is None:
+        return tf.function(lambda source_images: fields(source_images, None), [images])
+    shortest, longest = np.array(limits, np.float32)
+
+    @tf.function(
+        input_signature=[images, tf.TensorSpec((None,), tf.float32, name="diffusion_length")]
+    )
+    def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
+        inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
+        message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
+        tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
+        return fields(source_images, diffusion_length)
+
+    return serve
