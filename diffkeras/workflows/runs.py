@@ -4,15 +4,17 @@ import importlib.metadata
 import itertools
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
-from diffkeras.config import Config, load_config, read_yaml
-from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.config import Config, load_config, long_form, read_yaml
+from diffkeras.errors import ConfigurationError, Interrupted, RunError
 from diffkeras.workflows.files import read_json, write_json, write_text
+from diffkeras.workflows.wording import value_text
 
 MARK = "run.json"
 OWN = (
@@ -25,6 +27,8 @@ OWN = (
     "checkpoints",
     "evaluation",
 )
+# the last line of config.yaml, by which one that is cut off is known
+END = "# end of the configuration"
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy")
 
 
@@ -65,7 +69,7 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"the run directory {path} can't be written: {error}") from None
-        write_text(path / "config.yaml", config.to_yaml())
+        write_text(path / "config.yaml", f"{config.to_yaml()}{END}\n")
         run.write_state("running", seed=config.training.seed)
         return run
 
@@ -164,7 +168,12 @@ class Run:
         try:
             if read_yaml(file) is None:
                 raise ConfigurationError(f"{file} is empty")
-            return load_config(file)
+            config = load_config(file)
+            # keys that this version has and the run's didn't take their defaults: those alone
+            end = self.state().get("config_end")
+            if end and not file.read_text(encoding="utf-8").rstrip().endswith(end):
+                raise ConfigurationError(f"{file} is cut off: its last line, {end!r}, is missing")
+            return config
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None
 
@@ -183,8 +192,26 @@ class Run:
         """Write `run.json`: the state, what is given, and the versions of all that matters."""
         write_json(
             self.path / MARK,
-            {"state": state, **details, "versions": versions(), "machine": machine()},
+            {
+                "state": state,
+                **details,
+                "config_end": END,
+                "versions": versions(),
+                "machine": machine(),
+            },
         )
+
+    @contextmanager
+    def noting_how_it_ends(self) -> Iterator[None]:
+        """Have `run.json` say "interrupted" or "failed" in place of "running" where work stops."""
+        try:
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+            before = self.state()
+            details = {"seed": before["seed"]} if "seed" in before else {}
+            self.write_state("interrupted" if stopped else "failed", **details)
+            raise
 
 
 # keys that training may go on under other values of: they don't change what it computes
@@ -204,15 +231,22 @@ def differences(old: Config, new: Config) -> list[str]:
 
     More or fewer epochs don't, as long as the learning rate's course doesn't depend on them.
     """
-    before, after = (flatten(config.model_dump(mode="json")) for config in (old, new))
+    before, after = (_by_key(config) for config in (old, new))
     free: tuple[str, ...] = FREE_KEYS
     if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
         free += ("training.epochs",)
     return [
-        f"{key} {before.get(key, 'not given')} there, {after.get(key, 'not given')} here"
-        for key in dict.fromkeys([*before, *after])
-        if before.get(key) != after.get(key) and not key.startswith(free)
+        f"{key} {value_text(before[key])} there, {value_text(after[key])} here"
+        for key in before
+        if before[key] != after[key] and not key.startswith(free)
     ]
+
+
+def _by_key(config: Config) -> dict[str, Any]:
+    """The values of a configuration by dotted key, the loss, however it is spelt, as one."""
+    sections = config.model_dump(mode="json")
+    loss = sections["training"].pop("loss")
+    return {**flatten(sections), "training.loss": long_form(loss)}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
