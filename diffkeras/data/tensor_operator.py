@@ -7,6 +7,7 @@ middle of its axis, so the lattice is folded into its four quadrants, which halv
 GFLOP for 512² nodes. Point sources are put onto the folded lattice at once.
 """
 
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -72,14 +73,19 @@ class TensorOperator:
     @cached_property
     def _table(self) -> NDArray[np.floating]:
         # a larger table of unfolded offsets would spare operations, but not fit into the cache
-        return self._green_table().astype(self.dtype.as_numpy_dtype)
+        return self._green_table(self._medium).astype(self.dtype.as_numpy_dtype)
 
-    def _green_table(self) -> NDArray[np.float64]:
+    def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The tables of Green's function in media of other decays (batch,), (batch, …)."""
+        media = [replace(self._medium, decay=float(decay)) for decay in decays]
+        return np.stack([self._green_table(m).astype(self.dtype.as_numpy_dtype) for m in media])
+
+    def _green_table(self, medium: Medium) -> NDArray[np.float64]:
         """The table with a constant mode that is no larger than the others.
 
         Where an axis absorbs, the images' signs make any constant vanish, but not its rounding.
         """
-        medium, couplings = self._medium, self._couplings
+        couplings = self._couplings
         periods = [axis.period for axis in self.axes]
         curvatures = [
             coupling * 4 * np.sin(np.pi / period) ** 2
@@ -162,25 +168,40 @@ class TensorOperator:
             folded = tf.concat([even + odd, mirrored], axis=axis)
         return folded
 
-    def green_matrix(self, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    def inverse_factors(self, decays: tf.Tensor) -> tf.Tensor:
+        """`inverse_factor` of media of other decays, (batch,); infinite where none is deflated."""
+        decays = tf.cast(decays, self.dtype)
+        nodes = self.lattice[0] * self.lattice[1]
+        apart = tf.nn.relu(self._smallest - decays)
+        return nodes * decays * self._smallest / apart
+
+    def green_matrix(
+        self, rows: tf.Tensor, columns: tf.Tensor, tables: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The deflated operator's G between nodes, by the method of images.
 
         Args:
             rows, columns: (batch, m) int32 coordinates.
+            tables: of each image (`tables`), where media differ.
 
         Returns:
             (batch, m, m).
         """
-        table = tf.constant(self._table.ravel())
+        height, stride = (axis.period // 2 + 1 for axis in self.axes)
         # the passes over m² numbers are what takes time, so rows count in whole rows of the table
-        stride = self._table.shape[1]
+        start: Any = 0
+        if tables is None:
+            table = tf.constant(self._table.ravel())
+        else:
+            table = tf.reshape(tables, [-1])
+            start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * stride)
         row_images = self._images(0, rows * stride, stride)
         column_images = self._images(1, columns, 1)
         total = None
         for row_sign, row in row_images:
             for column_sign, column in column_images:
                 # which is faster than `gather` on CPUs
-                term = tf.gather_nd(table, (row + column)[..., None])
+                term = tf.gather_nd(table, (row + start + column)[..., None])
                 if total is None:
                     total = term
                 elif row_sign * column_sign > 0:

@@ -5,12 +5,26 @@ dense symmetric system for the densities on them, spread the densities over the 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.data.tensor_operator import Precision, tensor_operator
 from diffkeras.physics import Medium
+
+
+class OwnMedia(NamedTuple):
+    """Media that differ between images in their decays, none smaller than the solver's medium's.
+
+    Attributes:
+        decays: (batch,), γ [1/time].
+        tables: those of Green's function (`TensorSolver.tables`).
+    """
+
+    decays: tf.Tensor
+    tables: tf.Tensor
 
 
 class TensorSolver:
@@ -49,7 +63,12 @@ class TensorSolver:
         self.medium = medium
         self._operator = tensor_operator(lattice, medium, precision)
 
-    def solve(self, source_images: tf.Tensor, fixed: tf.Tensor | None = None) -> tf.Tensor:
+    def solve(
+        self,
+        source_images: tf.Tensor,
+        fixed: tf.Tensor | None = None,
+        media: OwnMedia | None = None,
+    ) -> tf.Tensor:
         """The steady states around the fixed nodes of a batch of source images.
 
         An image takes about 40m² + O(rows · columns) bytes in float32, where m is the largest
@@ -58,6 +77,7 @@ class TensorSolver:
         Args:
             source_images: (batch, rows, columns), real.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
+            media: of each image, where they differ from the solver's.
 
         Returns:
             (batch, rows, columns), of the source images' type.
@@ -75,8 +95,9 @@ class TensorSolver:
         batch = tf.shape(images)[0]
         counts = tf.math.bincount(tf.cast(ring[:, 0], tf.int32), minlength=batch)
         place = tf.stack([tf.cast(ring[:, 0], tf.int32), _positions(counts)], axis=1)
-        padded, constants = self._solve_rings(ring, place, targets, counts)
-        field = self._operator.spread(ring, tf.gather_nd(padded, place), batch)
+        padded, constants = self._solve_rings(ring, place, targets, counts, media)
+        decays = None if media is None else media.decays
+        field = self._operator.spread(ring, tf.gather_nd(padded, place), batch, decays)
         return self._finish(field + constants, images, fixed, source_images.dtype)
 
     def restore(
@@ -108,6 +129,14 @@ class TensorSolver:
             constants = tf.math.unsorted_segment_mean(missing, image, batch)
             field += constants[:, None, None]
         return self._finish(field, images, fixed, source_images.dtype)
+
+    def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Tables for `OwnMedia`, in NumPy.
+
+        Args:
+            decays: (batch,), γ of each image [1/time], none smaller than the medium's.
+        """
+        return self._operator.tables(decays)
 
     def as_function(self) -> Any:
         """`solve` as a `tf.function` of float32 source images (batch, rows, columns).
@@ -147,27 +176,35 @@ class TensorSolver:
         return tf.where(fixed & ~enclosed)
 
     def _solve_rings(
-        self, ring: tf.Tensor, place: tf.Tensor, targets: tf.Tensor, counts: tf.Tensor
+        self,
+        ring: tf.Tensor,
+        place: tf.Tensor,
+        targets: tf.Tensor,
+        counts: tf.Tensor,
+        media: OwnMedia | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Densities, (batch, m) padded with zeros, and constants, (batch, 1, 1)."""
         operator = self._operator
         size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
         rows, columns = (tf.scatter_nd(place, tf.cast(ring[:, i], tf.int32), size) for i in (1, 2))
         real = tf.sequence_mask(counts, size[1])
-        matrix = operator.green_matrix(rows, columns)
+        matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
         # rings differ in size: the rows beyond an image's own are the identity's
         identity = tf.eye(size[1], dtype=operator.dtype)
         matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
         right = [tf.scatter_nd(place, targets, size)]
         if operator.deflated:
             right.append(tf.cast(real, operator.dtype))
-        factor = tf.linalg.cholesky(matrix)
-        solved = tf.linalg.cholesky_solve(factor, tf.stack(right, axis=-1))
+        lower = tf.linalg.cholesky(matrix)
+        solved = tf.linalg.cholesky_solve(lower, tf.stack(right, axis=-1))
         if not operator.deflated:
             return solved[..., 0], tf.zeros([], operator.dtype)
         # G q + μ1 = c and 1ᵀq = μ · inverse_factor
         of_values, of_ones = solved[..., 0], solved[..., 1]
-        total = tf.reduce_sum(of_ones, axis=1) + operator.inverse_factor
+        factor = (
+            operator.inverse_factor if media is None else operator.inverse_factors(media.decays)
+        )
+        total = tf.reduce_sum(of_ones, axis=1) + factor
         # an image that is fixed everywhere has no ring
         constants = tf.math.divide_no_nan(tf.reduce_sum(of_values, axis=1), total)
         return of_values - constants[:, None] * of_ones, constants[:, None, None]

@@ -1,0 +1,105 @@
+"""What a medium of its own costs each example: solving, storing, reading and streaming it.
+
+    python -m benchmarks.varying_media                      # 64² and 512²
+    python -m benchmarks.varying_media --sides 64 --seconds 2
+
+Both configurations have the same sources. One has the paper's medium, the other diffusion lengths
+of 4 to 40 lattice steps. Records are made by one core, as `generate` makes them; batches are those
+that training gets (`training_batches`), in turns, in the same process. The fastest round counts.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import threadpoolctl
+
+from benchmarks.streams import BATCH, SOURCES, rate
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config, load_config
+from diffkeras.data import generate_dataset, training_batches
+from diffkeras.data.writing import get_builder
+from tfds_builders import DiffusionFieldsConfig
+
+LENGTHS = [4, 40]
+RECORDS = 30  # that are timed, of each source count
+COLUMNS = ["nodes", "medium", "dense record made in [ms]", "compact record made in [ms]"]
+COLUMNS += ["compact read [1/s]", "stream [1/s]"]
+
+
+def milliseconds(config: Config) -> float:
+    """Time to make a record, on one core."""
+    builders = [
+        get_builder(DiffusionFieldsConfig.of_config(count, config)) for count in config.data.sources
+    ]
+    with threadpoolctl.threadpool_limits(1):
+        for builder in builders:
+            builder.record("train", 0)
+        start = time.perf_counter()
+        for builder in builders:
+            for k in range(RECORDS):
+                builder.record("train", k)
+    return 1e3 * (time.perf_counter() - start) / (RECORDS * len(builders))
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--sides", default="64,512", help="Nodes a side, e.g. 64,512.")
+@click.option("--seconds", default=3.0, help="Length of a round.")
+@click.option("--rounds", default=3, help="Rounds of each.")
+@click.option("--examples", default=16, help="Stored training examples per source count.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/varying_media"),
+    help="Where the table goes, as .md and .csv.",
+)
+def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
+    rows = []
+    for side in map(int, sides.split(",")):
+        changes = {
+            "physics.lattice": side,
+            "data.sources": SOURCES.get(side, "1-5"),
+            "training.batch_size": BATCH,
+            "data.train_examples": examples,
+            "data.validation_examples": 1,
+            "data.test_examples": 1,
+        }
+        one = load_config("paper", changes)
+        media = {
+            "one": one,
+            "own": one.with_overrides({"data.diffusion_length": LENGTHS}),
+        }
+        times: dict[tuple[str, str], list[float]] = {}
+        rates: dict[tuple[str, str], list[float]] = {}
+        with tempfile.TemporaryDirectory() as directory:
+            for config in media.values():
+                for count in config.data.sources:
+                    compact = config.with_overrides({"data.storage": "compact"})
+                    generate_dataset(compact, count, Path(directory))
+            for _ in range(rounds):
+                for name, config in media.items():
+                    compact = config.with_overrides({"data.storage": "compact"})
+                    stream = config.with_overrides({"data.stream": True})
+                    for kind, chosen in (("dense", config), ("compact", compact)):
+                        times.setdefault((name, kind), []).append(milliseconds(chosen))
+                    for kind, chosen in (("compact", compact), ("stream", stream)):
+                        batches = training_batches(chosen, Path(directory))
+                        rates.setdefault((name, kind), []).append(rate(batches, seconds))
+        for name in media:
+            made = [f"{min(times[name, kind]):.2f}" for kind in ("dense", "compact")]
+            read = [f"{max(rates[name, kind]):,.0f}" for kind in ("compact", "stream")]
+            rows.append([f"{side}²", name, *made, *read])
+            click.echo(rows[-1])
+    caption = (
+        f"Sources {' and '.join(SOURCES[int(side)] for side in sides.split(','))}, batches of "
+        f"{BATCH}, fastest of {rounds} rounds. {describe_machine()}"
+    )
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Examples with media of their own: what is drawn, solved, stored, restored, streamed and read."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import diffkeras as dk
+from diffkeras.config import Config
+from diffkeras.data import (
+    dataset_status,
+    generate_dataset,
+    mixed_dataset,
+    raw_dataset,
+    stream_batches,
+    training_batches,
+)
+from diffkeras.data.verify import plan_checks, run_checks
+from diffkeras.inputs import network_input, on_channel_scale
+from diffkeras.physics import Medium, spectral
+from diffkeras.transforms import get_transform
+from tfds_builders import Builder, DiffusionFieldsConfig
+
+RANGE = (0.5, 20.0)
+CHANGES = {
+    "physics.decay": 1 / 400,
+    "physics.step": 0.5,
+    "physics.diffusivity": 3.0,
+    "data.diffusion_length": list(RANGE),
+}
+
+
+@pytest.fixture(scope="module")
+def varying(tiny: Config) -> Config:
+    return tiny.with_overrides(CHANGES)
+
+
+@pytest.fixture(scope="module")
+def varying_dir(varying: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("varying")
+    for count in varying.data.sources:
+        generate_dataset(varying, count, path)
+    return path
+
+
+def recipe_of(config: Config, count: int = 2):
+    return DiffusionFieldsConfig.of_config(count, config).recipe()
+
+
+def examples_of(*arguments) -> list[dict]:
+    return list(raw_dataset(*arguments).as_numpy_iterator())
+
+
+def test_each_example_solves_its_own_medium(varying, varying_dir):
+    lengths = set()
+    for example in examples_of(varying, 2, "test", varying_dir):
+        length = example["diffusion_length"]
+        assert length.shape == ()
+        assert length.dtype == np.float32
+        assert RANGE[0] <= length <= RANGE[1]
+        lengths.add(float(length))
+        # the stored float32 is what was solved
+        decay = 3.0 / float(length) ** 2
+        image = example["source_image"][..., 0]
+        field = dk.solve(image, diffusivity=3.0, decay=decay, step=0.5).field
+        assert np.array_equal(example["field"][..., 0], field.astype(np.float32))
+    assert len(lengths) == 5
+
+
+def test_lengths_are_log_uniform_and_sources_those_without_a_range(varying, tiny):
+    recipe, plain = recipe_of(varying), recipe_of(tiny)
+    for k in range(5):
+        with_range, without = recipe.sources("train", k), plain.sources("train", k)
+        assert np.array_equal(with_range.rows, without.rows)
+        assert np.array_equal(with_range.values, without.values)
+    drawn = np.array([recipe.length_of("train", k) for k in range(4000)])
+    assert np.array_equal(drawn, drawn.astype(np.float32))
+    share = np.log(drawn / RANGE[0]) / np.log(RANGE[1] / RANGE[0])
+    expected = (np.arange(4000) + 0.5) / 4000
+    # Kolmogorov and Smirnov's distance, exceeded by one seed in 10,000
+    assert np.abs(np.sort(share) - expected).max() < 2.2 / np.sqrt(4000)
+    assert share.min() >= 0
+    assert share.max() <= 1 + 1e-7
+    assert plain.length_of("train", 0) is None
+    assert plain.medium_of("train", 0) == tiny.physics.medium
+
+
+def test_a_length_depends_on_seed_split_count_and_number_alone(varying):
+    other_seed = varying.with_overrides({"data.seed": 9})
+    recipes = [recipe_of(varying, 1), recipe_of(varying, 2), recipe_of(other_seed, 1)]
+    found = {r.length_of(s, k) for r in recipes for s in ("train", "test") for k in (0, 1)}
+    assert len(found) == 12
+    # of the same share of another range
+    wider = varying.with_overrides({"data.diffusion_length": [1, 100]})
+    share = np.log(recipe_of(varying).length_of("train", 3) / 0.5) / np.log(40)
+    assert recipe_of(wider).length_of("train", 3) == pytest.approx(100**share, rel=1e-6)
+
+
+def test_a_medium_of_a_diffusion_length():
+    medium = Medium(diffusivity=(2.0, 8.0), boundary="periodic").with_diffusion_length(4.0)
+    assert medium.decay == 0.5
+    assert medium.diffusion_length == 4.0
+    assert medium.boundary == "periodic"
+
+
+def test_the_range_is_part_of_the_identity_only_if_there_is_one(varying, tiny):
+    plain, ranged = (DiffusionFieldsConfig.of_config(2, c) for c in (tiny, varying))
+    assert "diffusion_length" not in plain.identity()
+    assert ranged.identity()["diffusion_length"] == list(RANGE)
+    # what no example has doesn't tell datasets apart
+    assert "decay" not in ranged.identity()
+    wider = varying.with_overrides({"data.diffusion_length": [0.5, 21]})
+    names = {DiffusionFieldsConfig.of_config(2, c).name for c in (tiny, varying, wider)}
+    assert len(names) == 3
+
+
+def test_records_are_the_same_whoever_makes_them(varying, varying_dir, tmp_path):
+    sizes = {"train": 3, "validation": 1, "test": 5}
+    config = DiffusionFieldsConfig.of_config(2, varying)
+    builder = Builder(config=config, data_dir=str(tmp_path / "tfds"), examples=sizes, workers=2)
+    builder.download_and_prepare()
+    generate_dataset(varying, 2, tmp_path / "two", workers=2)
+
+    def records(directory: Path, number: int) -> list[str]:
+        files = sorted(map(str, directory.rglob("*sources_02*/*/*-test.tfrecord*")))
+        stored = tf.data.TFRecordDataset(files).as_numpy_iterator()
+        return [hashlib.sha256(record).hexdigest() for record in stored][:number]
+
+    expected = records(varying_dir, 5)
+    assert len(set(expected)) == 5
+    assert records(tmp_path / "tfds", 5) == expected
+    assert records(tmp_path / "two", 5) == expected
+
+
+@pytest.mark.parametrize(
+    "boundary", ["absorbing", "reflecting", "periodic", ["periodic", "absorbing"]]
+)
+@pytest.mark.parametrize("lengths", [RANGE, (0.05, 4000.0)])
+def test_compact_storage_and_streams_give_the_same_fields(varying, tmp_path, boundary, lengths):
+    dense = varying.with_overrides(
+        {
+            "physics.boundary": boundary,
+            "data.diffusion_length": list(lengths),
+            "data.train_examples": 1,
+            "data.validation_examples": 8,
+            "data.test_examples": 1,
+        }
+    )
+    compact = dense.with_overrides({"data.storage": "compact"})
+    stream = dense.with_overrides({"data.stream": True})
+    for config in (dense, compact):
+        generate_dataset(config, 2, tmp_path)
+    expected = examples_of(dense, 2, "validation", tmp_path)
+    specification = raw_dataset(dense, 2, "validation", tmp_path).element_spec
+    for config, place in ((compact, tmp_path), (stream, tmp_path / "none")):
+        assert raw_dataset(config, 2, "validation", place).element_spec == specification
+        found = examples_of(config, 2, "validation", place)
+        for a, b in zip(expected, found, strict=True):
+            assert a["diffusion_length"] == b["diffusion_length"]
+            assert np.array_equal(a["source_image"], b["source_image"])
+            assert np.abs(a["field"] - b["field"]).max() < 2e-6
+
+
+def test_a_stream_is_that_of_the_recipe_and_goes_on_anywhere(varying, tmp_path):
+    stream = varying.with_overrides({"data.stream": True, "model.transform": "linear"})
+    whole = list(stream_batches(stream).take(3).as_numpy_iterator())
+    x, y = (np.concatenate(parts) for parts in zip(*whole, strict=True))
+    for k in range(12):
+        example = recipe_of(stream, (1, 2)[k % 2]).example("stream", k)
+        assert np.array_equal(x[k, ..., 0], example.source_image)
+        scale = on_channel_scale(example.diffusion_length, RANGE)
+        assert np.abs(x[k, ..., 1] - scale).max() < 1e-6
+        assert np.abs(y[k, ..., 0] - example.field).max() < 2e-6
+    later = next(training_batches(stream, tmp_path, step=2).as_numpy_iterator())
+    assert np.array_equal(later[0], x[8:])
+    assert np.array_equal(later[1], y[8:])
+
+
+@pytest.mark.parametrize("storage", ["dense", "compact"])
+def test_verifying_finds_a_wrong_length(varying, tmp_path, storage, monkeypatch):
+    config = varying.with_overrides({"data.storage": storage})
+    generate_dataset(config, 2, tmp_path)
+    checks = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
+    assert list(run_checks(checks, 1)) == []
+    monkeypatch.setattr("diffkeras.physics.examples.LENGTH_KEY", 2)
+    findings = list(run_checks(checks, 1))
+    assert len(findings) == 21
+    assert all("diffusion_length differs by up to" in finding for finding in findings)
+
+
+def test_the_network_sees_the_length_as_a_constant_channel(varying, varying_dir):
+    x, y = next(mixed_dataset(varying, "test", varying_dir, batch_size=10).as_numpy_iterator())
+    assert x.shape == y.shape == (10, 16, 16, 2)
+    assert x.dtype == np.float32
+    stored = examples_of(varying, 1, "test", varying_dir)
+    root = get_transform("sqrt").forward
+    for k, example in enumerate(stored):
+        np.testing.assert_allclose(x[2 * k, ..., :1], root(example["source_image"]), rtol=1e-6)
+        logarithm = 2 * np.log(example["diffusion_length"] / 0.5) / np.log(40) - 1
+        np.testing.assert_allclose(x[2 * k, ..., 1], logarithm, atol=1e-6)
+        np.testing.assert_array_equal(y[2 * k, ..., 1:], example["source_image"])
+    assert np.ptp(x[:, 0, 0, 1]) > 0.1
+
+
+def test_the_channel_goes_from_minus_one_to_one():
+    images = np.zeros((3, 4, 5, 1), np.float32)
+    x = network_input(images, get_transform("linear"), np.array([2.0, 4.0, 8.0]), (2.0, 8.0))
+    assert x.shape == (3, 4, 5, 2)
+    np.testing.assert_allclose(x[:, 0, 0, 1], [-1, 0, 1], atol=1e-12)
+    assert network_input(images, get_transform("linear")).shape == (3, 4, 5, 1)
+
+
+def test_other_ranges_are_other_datasets(varying, varying_dir):
+    wider = varying.with_overrides({"data.diffusion_length": [0.5, 21]})
+    assert dataset_status(wider, 2, varying_dir).examples == {}
+    with pytest.raises(dk.DiffkerasError, match=r"it holds sources_02-.* with diffusion_length"):
+        raw_dataset(wider, 2, "test", varying_dir)
+
+
+def test_tables_of_many_media_dont_fill_the_memory(monkeypatch):
+    for nodes, cache, kept in ((1, spectral._few, 2), (64, spectral._several, 8)):
+        monkeypatch.setattr(spectral, "LARGE", nodes)
+        cache.cache_clear()
+        for k in range(20):
+            spectral.spectral_operator((8, 8), Medium(decay=0.1 + k))
+        assert cache.cache_info().currsize == kept
+        cache.cache_clear()
