@@ -53,13 +53,15 @@ def study(
     overrides = collect_overrides(flags)
     start_tensorflow()
     from diffkeras.physics import available_cores
-    from diffkeras.workflows.study import load_study, plan, run_study
+    from diffkeras.workflows.study import load_study, plan, run_study, time_left
 
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
-        for cell in plan(loaded, directory):
+        cells = plan(loaded, directory)
+        for cell in cells:
             click.echo(f"{'done' if cell.done else 'to do':5}  {cell.title}")
+        say(_outlook(time_left(cells), all(cell.done for cell in cells)))
         return
     result = run_study(
         loaded,
@@ -70,3 +72,13 @@ def study(
         report=say,
     )
     click.echo(f"report: {result / 'report.html'}")
+
+
+def _outlook(seconds: float | None, all_done: bool) -> str:
+    from diffkeras.workflows.wording import duration
+
+    if all_done:
+        return "nothing is left to train"
+    if seconds is None:
+        return "no run is done yet whose speed would tell how long this takes"
+    return f"at most {duration(seconds)} of training left, at the speed of the runs that are done"

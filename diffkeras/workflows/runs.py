@@ -231,7 +231,7 @@ def differences(old: Config, new: Config) -> list[str]:
 
     More or fewer epochs don't, as long as the learning rate's course doesn't depend on them.
     """
-    before, after = (_by_key(config) for config in (old, new))
+    before, after = (by_key(config) for config in (old, new))
     free: tuple[str, ...] = FREE_KEYS
     if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
         free += ("training.epochs",)
@@ -242,7 +242,7 @@ def differences(old: Config, new: Config) -> list[str]:
     ]
 
 
-def _by_key(config: Config) -> dict[str, Any]:
+def by_key(config: Config) -> dict[str, Any]:
     """The values of a configuration by dotted key, the loss, however it is spelt, as one."""
     sections = config.model_dump(mode="json")
     loss = sections["training"].pop("loss")

@@ -2,18 +2,16 @@
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from diffkeras.config import (
     Config,
-    Section,
-    SourceCounts,
     explain,
     find_config,
     fingerprint,
@@ -23,51 +21,13 @@ from diffkeras.config import (
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.workflows.compiling import make_loss
 from diffkeras.workflows.evaluate import evaluate
-from diffkeras.workflows.files import read_json
 from diffkeras.workflows.generate import generate
-from diffkeras.workflows.runs import Run
+from diffkeras.workflows.runs import Run, by_key
+from diffkeras.workflows.study_config import StudyConfig
 from diffkeras.workflows.study_report import Result, write_study
+from diffkeras.workflows.study_results import metrics_file, read_methods, read_state
 from diffkeras.workflows.train import train
 from diffkeras.workflows.wording import duration, value_text
-
-
-class StudyConfig(Section):
-    """A study file.
-
-    Example:
-
-    ```yaml
-    name: losses
-    base: quickstart
-    settings: {training.epochs: 10}
-    factors:
-      training.loss: [absolute, squared]
-      training.seed: [0, 1, 2]
-    ```
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names its directory.")
-    title: str = Field("", description="Heading of the report.")
-    base: str = Field(description="Configuration file, or the name of a shipped one.")
-    settings: dict[str, Any] = Field({}, description="Values that replace the base's, by key.")
-    factors: dict[str, list[Any]] = Field(description="Key → the values to cross.")
-    test_sources: SourceCounts | None = Field(
-        None, description="Source counts that every run is tested on; by default the base's."
-    )
-
-    @field_validator("factors")
-    @classmethod
-    def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        if not value:
-            raise ValueError("name at least one factor")
-        for key, values in value.items():
-            if not values:
-                raise ValueError(f"factor {key} has no values")
-            if any(values.index(v) != i for i, v in enumerate(values)):
-                raise ValueError(f"factor {key} names a value twice")
-            if key.startswith("physics.") or key == "data.test_examples":
-                raise ValueError(f"{key} can't be a factor: a study compares on one test set")
-        return value
 
 
 @dataclass(frozen=True)
@@ -142,8 +102,17 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     if section.test_sources:
         test = base.with_overrides({"data.sources": list(section.test_sources)})
     study = Study(section.name, section.title or section.name, base, dict(section.factors), test)
+    known: dict[str, Cell] = {}
     for cell in plan(study, Path()):
-        make_loss(cell.config)
+        loss = make_loss(cell.config).get_config()
+        same = known.setdefault(
+            fingerprint({**by_key(cell.config), "name": "", "training.loss": loss}), cell
+        )
+        if same is not cell:
+            raise ConfigurationError(
+                f"{path}: factors: {same.title!r} and {cell.title!r} are the same run; name each "
+                "value once"
+            )
     return study
 
 
@@ -194,6 +163,12 @@ def run_study(
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
     report(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
+    for cell in todo:
+        if metrics_file(cell.run_dir).exists():
+            try:
+                _methods(cell.run_dir, study)
+            except RunError as error:
+                report(f"{error}: evaluated anew")
     for config in _data_needed(study, todo):
         generate(config, data_dir, workers=workers, show_progress=show_progress)
     started, steps_done = time.monotonic(), 0
@@ -209,8 +184,8 @@ def run_study(
     results = [
         Result(
             cell.values,
-            read_json(_evaluation(cell.run_dir) / "metrics.json")["methods"],
-            Run.open(cell.run_dir).state(),
+            _methods(cell.run_dir, study),
+            read_state(cell.run_dir),
             cell.config,
             cell.run_dir.relative_to(directory),
         )
@@ -233,29 +208,41 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
             show_progress=show_progress,
         )
     test = study.test.with_overrides({"name": cell.config.name})
-    evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=_evaluation(cell.run_dir))
+    output = metrics_file(cell.run_dir).parent
+    evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=output)
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()
 
 
-def _evaluation(run_dir: Path) -> Path:
-    return run_dir / "evaluation"
+def time_left(cells: Sequence[Cell]) -> float | None:
+    """Seconds that the training of what is to do takes at most, at the speed of what is done.
+
+    Returns:
+        None where nothing is done, or nothing is left to do.
+    """
+    done = [(cell, read_state(cell.run_dir)) for cell in cells if cell.done]
+    epochs = [
+        (cell.steps / cell.config.training.epochs, state["epochs"], state["seconds"])
+        for cell, state in done
+        if state.get("epochs") and state.get("seconds")
+    ]
+    steps = sum(steps_an_epoch * count for steps_an_epoch, count, _ in epochs)
+    left = sum(cell.steps for cell in cells if not cell.done)
+    return sum(seconds for *_, seconds in epochs) / steps * left if steps and left else None
+
+
+def _methods(run_dir: Path, study: Study) -> dict[str, Any]:
+    test = study.test.data
+    return read_methods(run_dir, test.sources, test.test_examples)
 
 
 def _is_done(run_dir: Path, study: Study) -> bool:
     try:
-        metrics = read_json(_evaluation(run_dir) / "metrics.json")
-        Run.open(run_dir)
+        read_state(run_dir)
+        _methods(run_dir, study)
     except RunError:
         return False
-    wanted = {str(count) for count in study.test.data.sources}
-    try:
-        tested = metrics["methods"]["surrogate"]
-        return wanted <= set(tested) and all(
-            tested[count]["images"] == study.test.data.test_examples for count in wanted
-        )
-    except (KeyError, TypeError):
-        return False
+    return True
 
 
 def _data_needed(study: Study, cells: list[Cell]) -> list[Config]:

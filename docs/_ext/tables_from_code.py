@@ -47,7 +47,7 @@ class ConfigReference(SphinxDirective):
         """A section and a table for each section of the configuration."""
         self.env.note_reread()
         if self.options.get("model") == "study":
-            from diffkeras.workflows.study import StudyConfig
+            from diffkeras.workflows.study_config import StudyConfig
 
             return [_key_table(StudyConfig, "")]
         from diffkeras.config import Config
@@ -118,7 +118,7 @@ class LayerTable(SphinxDirective):
                 continue
             if kind == "AveragePooling2D":
                 side //= 2
-            elif kind == "UpSampling2D":
+            elif kind == "UpsampledConv3x3":
                 side *= 2
             own = sum(int(v.shape.num_elements()) for v in layer.trainable_variables)
             trainable += own
@@ -154,10 +154,10 @@ class Measured(SphinxDirective):
 
 
 KINDS = {
-    "Conv2D": "3×3 convolution",
+    "Conv3x3": "3×3 convolution",
     "CrossReplicaBatchNormalization": "batch normalisation",
     "AveragePooling2D": "2×2 average pooling",
-    "UpSampling2D": "nearest ×2 upsampling",
+    "UpsampledConv3x3": "nearest ×2 upsampling, 3×3 convolution",
 }
 
 

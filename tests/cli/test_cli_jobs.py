@@ -108,6 +108,7 @@ def test_a_study_can_be_listed_without_being_run(
     )
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == ["to do  seed 0", "to do  seed 1"]
+    assert "no run is done yet" in result.stderr
     assert not (tmp_path / "s").exists()
 
 

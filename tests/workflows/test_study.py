@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.workflows import study as module
 from diffkeras.workflows import study_figures
 from diffkeras.workflows.figures import to_png
 from diffkeras.workflows.files import read_csv
-from diffkeras.workflows.study import load_study, plan, run_study
+from diffkeras.workflows.study import load_study, plan, run_study, time_left
 from diffkeras.workflows.study_report import Result, group_results
 
 STUDY = """
@@ -138,6 +138,65 @@ def test_damaged_runs_are_made_anew(
     assert all(cell.done for cell in plan(study, copy))
 
 
+@pytest.mark.parametrize("value", ["0.1", None, {"mean": 0.1}, True, "deleted"])
+def test_damaged_figures_are_evaluated_anew_and_named(
+    study_file: Path, finished: tuple[Path, Path, list[str]], tmp_path: Path, value: Any
+) -> None:
+    data, directory, _ = finished
+    copy = Path(shutil.copytree(directory, tmp_path / "small"))
+    study = load_study(str(study_file))
+    file = plan(study, copy)[2].run_dir / "evaluation" / "metrics.json"
+    content = json.loads(file.read_text())
+    before = content["methods"]["zero field"]["1"]["mae"]
+    content["methods"]["zero field"]["1"]["mae"] = value
+    if value == "deleted":
+        del content["methods"]["zero field"]["1"]["mae"]
+    file.write_text(json.dumps(content))
+    lines: list[str] = []
+    run_study(study, data, copy, report=lines.append)
+    assert str(file) in lines[1]
+    assert "mae of zero field for 1 sources is" in lines[1]
+    assert json.loads(file.read_text())["methods"]["zero field"]["1"]["mae"] == before
+
+
+def test_figures_that_stay_damaged_are_refused_by_name(
+    study_file: Path,
+    finished: tuple[Path, Path, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, directory, _ = finished
+    copy = Path(shutil.copytree(directory, tmp_path / "small"))
+    study = load_study(str(study_file))
+    run_dir = plan(study, copy)[0].run_dir
+    file = run_dir / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": "long"}))
+    monkeypatch.setattr(module, "evaluate", lambda *args, **kwargs: None)
+    with pytest.raises(RunError, match=r"run\.json is damaged: seconds is 'long'; delete .*"):
+        run_study(study, data, copy)
+    assert time_left(plan(study, copy)) is not None
+    (run_dir / "evaluation" / "metrics.json").write_text('{"methods": {"surrogate": 3}}')
+    with pytest.raises(RunError, match=r"metrics\.json holds no figures of surrogate"):
+        run_study(study, data, copy)
+
+
+def test_the_time_left_is_that_of_finished_runs(
+    study_file: Path, finished: tuple[Path, Path, list[str]], tmp_path: Path
+) -> None:
+    _, directory, _ = finished
+    copy = Path(shutil.copytree(directory, tmp_path / "small"))
+    study = load_study(str(study_file))
+    assert time_left(plan(study, tmp_path / "none")) is None
+    assert time_left(plan(study, copy)) is None
+    cells = plan(study, copy)
+    for cell, seconds in zip(cells, (2, 2, 6, 6), strict=True):
+        file = cell.run_dir / "run.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": seconds}))
+    assert [cell.steps for cell in cells] == [3, 3, 6, 6]
+    shutil.rmtree(cells[3].run_dir)
+    assert time_left(plan(study, copy)) == pytest.approx(10 / 12 * 6)
+
+
 def test_a_change_of_the_base_is_another_study(study_file: Path, finished: Any) -> None:
     _, directory, _ = finished
     other = load_study(str(study_file), {"training.learning_rate": 0.02})
@@ -177,6 +236,22 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
         ("name: a\nbase: tiny.yaml\nfactors: {training.epochs: [-1]}", r"training\.epochs: "),
         ("name: a\nbase: tiny.yaml\nfactors: {training.loss: [cubic]}", r"training\.loss: "),
         ("name: a\nbase: tiny.yaml\nfactors: {physics.decay: [0.1]}", "can't be a factor"),
+        *(
+            (f"name: a\nbase: tiny.yaml\nfactors: {factors}", message)
+            for factors, message in (
+                ("{physics: [{decay: 0.1}]}", r"physics is a section; name dotted keys"),
+                ("{data: [{test_examples: 3}]}", "data is a section; name dotted keys"),
+                ("{data.placement: [{kind: edge}]}", r"data\.placement is a section"),
+                ("{name: [a, b]}", "name can't be a factor"),
+                ("{evaluation.bounds: [1, 2]}", "can't be a factor"),
+                ("{training.learning_rate: [1e-3, 0.001]}", "names a value twice"),
+                ("{training.learning_rate: ['1e-3', 0.001]}", "are the same run"),
+                ("{training.loss: [absolute, {error: absolute}]}", "are the same run"),
+                ("{training.loss: [mae, absolute]}", "are the same run"),
+                ("{data.sources: [1-2, '1,2']}", "are the same run"),
+                ("{training.seed: [0, 1], training: [{epochs: 3}]}", "training is a section"),
+            )
+        ),
         ("name: a\nbase: nosuch\nfactors: {training.seed: [1]}", "no configuration file 'nosuch'"),
         ("base: tiny.yaml\nfactors: {training.seed: [1]}", "name: "),
         ("name: ../a\nbase: tiny.yaml\nfactors: {training.seed: [1]}", "name: "),

@@ -1,0 +1,50 @@
+"""The file of a study."""
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from diffkeras.config import Name, Section, SourceCounts, is_section
+
+
+class StudyConfig(Section):
+    """A study file.
+
+    Example:
+
+    ```yaml
+    name: losses
+    base: quickstart
+    settings: {training.epochs: 10}
+    factors:
+      training.loss: [absolute, squared]
+      training.seed: [0, 1, 2]
+    ```
+    """
+
+    name: Name = Field(description="Names its directory.")
+    title: str = Field("", description="Heading of the report.")
+    base: str = Field(description="Configuration file, or the name of a shipped one.")
+    settings: dict[str, Any] = Field({}, description="Values that replace the base's, by key.")
+    factors: dict[str, list[Any]] = Field(description="Key → the values to cross.")
+    test_sources: SourceCounts | None = Field(
+        None, description="Source counts that every run is tested on; by default the base's."
+    )
+
+    @field_validator("factors")
+    @classmethod
+    def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        if not value:
+            raise ValueError("name at least one factor")
+        for key, values in value.items():
+            if not values:
+                raise ValueError(f"factor {key} has no values")
+            if is_section(key):
+                raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
+            if any(values.index(v) != i for i, v in enumerate(values)):
+                raise ValueError(f"factor {key} names a value twice")
+            if key == "name":
+                raise ValueError("name can't be a factor: a study names its runs itself")
+            if key.startswith(("physics.", "evaluation.")) or key == "data.test_examples":
+                raise ValueError(f"{key} can't be a factor: a study compares on one test set")
+        return value
