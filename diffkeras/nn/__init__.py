@@ -1,6 +1,7 @@
 """Models, layers, losses and metrics, on Keras alone: they run on every Keras backend."""
 
 from diffkeras.nn import losses, metrics
+from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
 from diffkeras.nn.encoder_decoder import check_lattice, encoder_decoder
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
@@ -13,10 +14,12 @@ from diffkeras.nn.target import split_target, stack_target
 __all__ = [
     "MODELS",
     "AlternateWeights",
+    "Conv3x3",
     "ConvolutionalMuon",
     "CropTo",
     "CrossReplicaBatchNormalization",
     "PadToMultiple",
+    "UpsampledConv3x3",
     "check_lattice",
     "default_metrics",
     "encoder_decoder",

@@ -32,10 +32,8 @@ def test_layer_names(small):
         "decoder_activation_0",
         "decoder_conv_1",
         "decoder_activation_1",
-        "decoder_upsample_1",
         "decoder_conv_2",
         "decoder_activation_2",
-        "decoder_upsample_2",
         "field_conv",
         "field",
     ]

@@ -45,6 +45,8 @@ LAYERS = [
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),
     nn.PadToMultiple(8),
     nn.CropTo(),
+    nn.Conv3x3(4, kernel_initializer="zeros"),
+    nn.UpsampledConv3x3(4, activation="relu", use_bias=False),
 ]
 OPTIMIZERS = [nn.ConvolutionalMuon(0.01, exclude_layers=["field_conv"])]
 OBJECTS = [*filter(None, WEIGHTS), *LOSSES, *METRICS, *LAYERS, *OPTIMIZERS]

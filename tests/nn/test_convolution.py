@@ -1,0 +1,89 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn import Conv3x3, UpsampledConv3x3, convolution
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(params=["as a convolution", "by a product"])
+def formulation(request, monkeypatch):
+    limit = 1 if request.param == "by a product" else 2**62
+    monkeypatch.setattr(convolution, "LARGE_KERNEL", limit)
+    monkeypatch.setattr(convolution, "LARGE_KERNEL_IN_TRAINING", limit)
+    return request.param
+
+
+def pair(kind, filters=3, channels=4, **options):
+    """A layer, and what it stands for in layers of Keras, with the same weights."""
+    options = {"bias_initializer": "normal", **options}
+    layer = kind(filters, **options)
+    plain = keras.layers.Conv2D(filters, 3, padding="same", **options)
+    for part in (layer, plain):
+        part.build((None, None, None, channels))
+    plain.set_weights(layer.get_weights())
+    if kind is Conv3x3:
+        return layer, plain, plain.weights
+    upsampling = keras.layers.UpSampling2D(2, interpolation="nearest", dtype=options.get("dtype"))
+    return layer, lambda x: plain(upsampling(x)), plain.weights
+
+
+def gradients(function, weights, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+        loss = tf.reduce_sum(tf.sin(3 * y))
+    return [y, *tape.gradient(loss, [x, *weights])]
+
+
+@pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
+@pytest.mark.parametrize("lattice", [(1, 1), (2, 2), (5, 3), (4, 8)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
+def test_values_and_gradients_up_to_the_rim(kind, lattice, dtype, tolerance, formulation):
+    layer, plain, weights = pair(kind, dtype=dtype)
+    x = tf.constant(np.random.default_rng(0).standard_normal((2, *lattice, 4)), dtype)
+    found = gradients(layer, layer.weights, x)
+    for a, b in zip(found, gradients(plain, weights, x), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+@pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
+def test_options_of_keras(kind, formulation):
+    options = {"use_bias": False, "activation": "relu", "bias_initializer": "zeros"}
+    layer, plain, _ = pair(kind, **options)
+    x = np.random.default_rng(0).standard_normal((2, 4, 6, 4)).astype("float32")
+    np.testing.assert_allclose(layer(x), plain(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(kind, policy, formulation):
+    layer, plain, weights = pair(kind, dtype=policy)
+    assert layer.kernel.dtype == "float32"
+    x = tf.constant(np.random.default_rng(0).standard_normal((2, 4, 6, 4)), "float32")
+    found = gradients(lambda x: tf.cast(layer(x), "float32"), layer.weights, x)
+    reference = gradients(lambda x: tf.cast(plain(x), "float32"), weights, x)
+    assert layer(x).dtype == layer.compute_dtype
+    for a, b in zip(found, reference, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=0.05 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
+def test_sides_that_are_unknown(kind, formulation):
+    layer, plain, _ = pair(kind)
+    model = keras.Sequential([keras.Input((None, None, 4)), layer])
+    assert model.output_shape == (None, None, None, 3)
+    for lattice in ((4, 6), (2, 2)):
+        x = np.random.default_rng(0).standard_normal((2, *lattice, 4)).astype("float32")
+        np.testing.assert_allclose(model.predict(x, verbose=0), plain(x), atol=1e-5)
+    factor = 1 if kind is Conv3x3 else 2
+    assert layer.compute_output_shape((1, 4, None, 4)) == (1, 4 * factor, None, 3)
+
+
+def test_training_starts_with_larger_kernels():
+    kernel = np.broadcast_to(np.float32(0), (3, 3, 512, 512))
+    assert convolution.by_product(kernel, training=False)
+    assert not convolution.by_product(kernel, training=True)
+    assert not convolution.by_product(kernel[..., :32], training=False)
