@@ -38,7 +38,11 @@ def train_in_process(
     config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Train:
     """`train_in_process(run_dir, signal, point, step)` in a process of its own."""
-    file = tmp_path_factory.mktemp("config") / "config.yaml"
+    return trainer(config, data_dir, tmp_path_factory.mktemp("config"))
+
+
+def trainer(config: Config, data_dir: Path, place: Path) -> Train:
+    file = place / "config.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
 
     def run(run_dir: Path, *interruption: object) -> "subprocess.CompletedProcess[str]":
@@ -96,6 +100,25 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert not (run_dir / "checkpoints").exists()
     assert_equal_runs(run_dir, uninterrupted)
+
+
+def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_path: Path) -> None:
+    stream = config.with_overrides(
+        {
+            "data.stream": True,
+            "data.cache": False,
+            "data.diffusion_length": [1, 20],
+            "physics.decay": 1 / 400,
+        }
+    )
+    run = trainer(stream, tmp_path / "no data", tmp_path)
+    whole = run(tmp_path / "whole")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert run(tmp_path / "killed", "SIGKILL", "step", 9).returncode == -9
+    finished = run(tmp_path / "killed")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "resuming at epoch 2, step 2 of 6" in finished.stdout
+    assert_equal_runs(tmp_path / "killed", tmp_path / "whole")
 
 
 @pytest.mark.slow
