@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from diffkeras.errors import DiffkerasError, PhysicsError
+from diffkeras.physics.arguments import check_workers, real_array
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 
 Task = Callable[..., Solution]
@@ -53,9 +54,8 @@ def solve_batch(
     images = np.asarray(source_images)
     if len(images) == 0:
         raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
-    if workers is not None and workers < 1:
-        raise PhysicsError(f"workers must be 1 or more, not {workers}")
-    masks = None if fixed is None else np.asarray(fixed, dtype=bool)
+    check_workers(workers)
+    masks = None if fixed is None else real_array("the fixed mask", fixed) != 0
     if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
         raise PhysicsError(
             f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"

@@ -30,15 +30,17 @@ They are about the lattice's solution; how far that is from the continuum's is a
 (`analytic`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import is_batch
 from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.preconditioner import RingPreconditioner
-from diffkeras.physics.prediction import PredictedProblem
+from diffkeras.physics.prediction import PredictedProblem, each_of_batch
 from diffkeras.physics.rounding import inverse_norm_bound, operator_diagonal, rounding_allowance
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
@@ -65,6 +67,37 @@ class Certificate:
     mismatch: float
     allowance: float
 
+    @property
+    def prediction_bound(self) -> float:
+        """At least max |prediction − u|, the largest of `node_bound`."""
+        return float(self.node_bound.max())
+
+
+@dataclass(frozen=True)
+class BatchCertificate(Certificate):
+    """The certificates of a batch of predictions.
+
+    Attributes:
+        field, field_bound, node_bound: (batch, rows, columns).
+        error_bound, mismatch, allowance: the largest of all images.
+        images: the certificate of each.
+    """
+
+    images: tuple[Certificate, ...]
+
+    @classmethod
+    def of(cls, images: Sequence[Certificate]) -> "BatchCertificate":
+        """The batch of one or more certificates."""
+        return cls(
+            np.stack([image.field for image in images]),
+            max(image.error_bound for image in images),
+            np.stack([image.field_bound for image in images]),
+            np.stack([image.node_bound for image in images]),
+            max(image.mismatch for image in images),
+            max(image.allowance for image in images),
+            tuple(images),
+        )
+
 
 def certify(
     prediction: NDArray,
@@ -79,8 +112,9 @@ def certify(
     """Correct a predicted field and bound the errors of both, by the discrete maximum principle.
 
     Args:
-        prediction: (rows, columns), any finite numbers of any precision, however wrong.
-        source_image: (rows, columns), the values of the fixed nodes.
+        prediction: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
+            (batch, rows, columns), for which a `BatchCertificate` is returned.
+        source_image: of the same shape, the values of the fixed nodes.
         diffusivity, decay, step, boundary, fixed: as for `solve`.
 
     Raises:
@@ -108,6 +142,11 @@ def certify_in(
     fixed: NDArray[np.bool_] | None = None,
 ) -> Certificate:
     """`certify` for a medium that is at hand."""
+    if is_batch(source_image):
+        parts = each_of_batch(prediction, source_image, fixed)
+        return BatchCertificate.of(
+            [certify_in(medium, one, image, fixed=mask) for one, image, mask in parts]
+        )
     problem = PredictedProblem.check(medium, prediction, source_image, fixed)
     operator, ring, held = problem.operator, problem.ring, problem.fixed
     field = operator.inverse(problem.densities())

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.medium import BoundarySpec, Medium
 
 
@@ -37,7 +38,8 @@ def finite_volume_system(
         PhysicsError: see `solve_heterogeneous`.
     """
     lattice = values.shape
-    boundaries = Medium(step=step, boundary=boundary).boundaries
+    medium = Medium(step=step, boundary=boundary)
+    step, boundaries = medium.step, medium.boundaries
     is_pair = isinstance(diffusivity, tuple | list)
     pair: Sequence[ArrayLike] = diffusivity if is_pair else (diffusivity, diffusivity)  # type: ignore[assignment]
     if len(pair) != 2:
@@ -90,7 +92,9 @@ def _spread(
     name: str, values: ArrayLike, lattice: tuple[int, ...], positive: bool
 ) -> NDArray[np.float64]:
     """A property of the medium on every node."""
-    array = np.asarray(values, dtype=np.float64)
+    if not isinstance(values, tuple | list) and np.ndim(values) == 0:
+        values = check_number(name, values)
+    array = real_array(name, values)
     if array.ndim and array.shape != lattice:
         raise PhysicsError(f"{name} has shape {array.shape}, the source image {lattice}")
     bad = ~np.isfinite(array) | (array <= 0 if positive else array < 0)

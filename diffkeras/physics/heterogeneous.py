@@ -13,6 +13,7 @@ import scipy.sparse.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics.arguments import check_number
 from diffkeras.physics.finite_volumes import finite_volume_system
 from diffkeras.physics.medium import BoundarySpec
 from diffkeras.physics.solution import Solution, SolveStatistics
@@ -29,7 +30,7 @@ def is_heterogeneous(diffusivity: object, decay: object) -> bool:
     (False, True)
     """
     parts = diffusivity if isinstance(diffusivity, tuple | list) else (diffusivity,)
-    return any(np.ndim(part) > 0 for part in (*parts, decay))
+    return any(isinstance(part, tuple | list) or np.ndim(part) > 0 for part in (*parts, decay))
 
 
 def solve_heterogeneous(
@@ -61,6 +62,7 @@ def solve_heterogeneous(
             tolerance that is not positive or below what rounding allows, or what `solve` refuses.
         ConvergenceError: the tolerance was not met.
     """
+    tolerance = check_number("tolerance", tolerance)
     if not tolerance >= SMALLEST_TOLERANCE:
         raise PhysicsError(
             f"a tolerance of {tolerance:g} can't be met by multigrid; "

@@ -1,11 +1,15 @@
 """The medium: diffusivity, decay, lattice step and boundaries, uniform over the lattice."""
 
 import math
-import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number
 from diffkeras.physics.boundaries import BOUNDARIES, BoundaryName
 
 BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
@@ -31,17 +35,10 @@ class Medium:
     boundary: BoundarySpec = "absorbing"
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("diffusivity", self.diffusivities[0]),
-            ("diffusivity", self.diffusivities[1]),
-            ("step", self.step),
-            ("decay", self.decay),
-        ):
-            if not isinstance(value, numbers.Real):
-                raise PhysicsError(
-                    f"{name} must be a number where the medium is uniform, not "
-                    f"{type(value).__name__}; only `solve` takes media that vary over the lattice"
-                )
+        object.__setattr__(self, "diffusivity", _checked(self.diffusivity, "diffusivity", _number))
+        object.__setattr__(self, "decay", _number("decay", self.decay))
+        object.__setattr__(self, "step", _number("step", self.step))
+        object.__setattr__(self, "boundary", _checked(self.boundary, "boundary", _boundary))
         for name, value in (
             ("diffusivity", self.diffusivities[0]),
             ("diffusivity", self.diffusivities[1]),
@@ -55,21 +52,16 @@ class Medium:
                 )
         if not (math.isfinite(self.decay) and self.decay >= 0):
             raise PhysicsError(f"decay must be zero or positive and finite, not {self.decay}")
-        for name in self.boundaries:
-            if name not in BOUNDARIES:
-                raise PhysicsError(
-                    f"boundary {name!r} is unknown; choose one of {', '.join(BOUNDARIES)}"
-                )
 
     @cached_property
     def diffusivities(self) -> tuple[float, float]:
         """Diffusivity along axis 0 and along axis 1."""
-        return _pair(self.diffusivity, "diffusivity")
+        return _pair(self.diffusivity)
 
     @cached_property
     def boundaries(self) -> tuple[BoundaryName, BoundaryName]:
         """Boundary of axis 0 and of axis 1."""
-        return _pair(self.boundary, "boundary")
+        return _pair(self.boundary)
 
     @property
     def diffusion_length(self) -> float:
@@ -86,9 +78,31 @@ class Medium:
         return replace(self, decay=max(self.diffusivities) / length**2)
 
 
-def _pair(value, name):  # type: ignore[no-untyped-def]
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {value}")
-        return tuple(value)
-    return (value, value)
+def _checked(value: Any, name: str, check: Callable[[str, Any], Any]) -> Any:
+    """One value, or a pair as a tuple, so that media can be told apart and kept by their values."""
+    if name == "boundary" and isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, tuple | list):
+        return check(name, value)
+    if len(value) != 2:
+        raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {value}")
+    return tuple(check(name, part) for part in value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, tuple | list) or np.ndim(value):
+        raise PhysicsError(
+            f"{name} must be a number where the medium is uniform, not {type(value).__name__}; "
+            "only `solve` takes media that vary over the lattice"
+        )
+    return check_number(name, value)
+
+
+def _boundary(name: str, value: Any) -> Any:
+    if not isinstance(value, str) or value not in BOUNDARIES:
+        raise PhysicsError(f"{name} {value!r} is unknown; choose one of {', '.join(BOUNDARIES)}")
+    return value
+
+
+def _pair(value: Any) -> Any:
+    return value if isinstance(value, tuple) else (value, value)

@@ -1,16 +1,48 @@
 """A predicted field beside the problem that it claims to solve."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.preconditioner import constant_mode_rules
 from diffkeras.physics.ring import Ring, find_ring
 from diffkeras.physics.solve import check_problem
 from diffkeras.physics.spectral import SpectralOperator, spectral_operator
+
+
+def each_of_batch(
+    prediction: NDArray, source_image: NDArray, fixed: NDArray[np.bool_] | None
+) -> Iterator[tuple[NDArray, NDArray, NDArray[np.bool_] | None]]:
+    """Prediction, source image and mask of each image of a batch.
+
+    Args:
+        prediction: (batch, rows, columns).
+        source_image: (batch, rows, columns).
+        fixed: None, (rows, columns), or (batch, rows, columns).
+
+    Raises:
+        PhysicsError: an empty batch, or shapes that don't fit.
+    """
+    images = real_array("the source image", source_image)
+    predicted = real_array("the prediction", prediction)
+    if len(images) == 0:
+        raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
+    if predicted.shape != images.shape:
+        raise PhysicsError(
+            f"the prediction has shape {predicted.shape}, the batch of source images {images.shape}"
+        )
+    masks = None if fixed is None else real_array("the fixed mask", fixed) != 0
+    if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
+        raise PhysicsError(
+            f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"
+        )
+    for number, (one, image) in enumerate(zip(predicted, images, strict=True)):
+        yield one, image, masks if masks is None or masks.ndim == 2 else masks[number]
 
 
 @dataclass(frozen=True)
@@ -46,7 +78,7 @@ class PredictedProblem:
                 or a problem that `solve` would refuse.
         """
         values, fixed = check_problem(source_image, fixed)
-        predicted = np.asarray(prediction, dtype=np.float64)
+        predicted = real_array("the prediction", prediction)
         if predicted.shape != values.shape:
             raise PhysicsError(
                 f"the prediction has shape {predicted.shape}, the source image {values.shape}"

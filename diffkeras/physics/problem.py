@@ -6,23 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number, real_array
 
 Method = Literal["auto", "ring", "ring-cg", "multigrid"]
 
 SMALLEST_TOLERANCE = 1e-13
 
 
-def check_method(method: str, tolerance: float) -> None:
-    """Refuse a method that there isn't, and a tolerance that can't be met."""
+def check_method(method: str, tolerance: float) -> float:
+    """The tolerance; refuses a method that there isn't, and a tolerance that can't be met."""
     if method not in get_args(Method):
         raise PhysicsError(
             f"method {method!r} is unknown; choose one of {', '.join(get_args(Method))}"
         )
+    tolerance = check_number("tolerance", tolerance)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
             f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
             f"not {tolerance}"
         )
+    return tolerance
 
 
 def check_problem(
@@ -37,13 +40,7 @@ def check_problem(
         raise PhysicsError(
             "a masked source image has no meaning here; fill it, or give a fixed mask"
         )
-    try:
-        image = np.asarray(source_image)
-    except ValueError as error:
-        raise PhysicsError(f"the source image is no array: {error}") from None
-    if image.dtype.kind not in "biuf":
-        raise PhysicsError(f"the source image holds {image.dtype} values, not real numbers")
-    values = image.astype(np.float64, copy=False)
+    values = real_array("the source image", source_image)
     if values.ndim != 2 or values.size == 0:
         raise PhysicsError(
             f"a source image has shape (rows, columns) with at least one node, not {values.shape}"
@@ -53,7 +50,7 @@ def check_problem(
         raise PhysicsError(f"the source image holds {values[bad]} at node {bad}")
     if fixed is None:
         return values, values != 0
-    fixed = np.asarray(fixed, dtype=bool)
+    fixed = real_array("the fixed mask", fixed) != 0
     if fixed.shape != values.shape:
         raise PhysicsError(
             f"the fixed mask has shape {fixed.shape}, the source image {values.shape}"

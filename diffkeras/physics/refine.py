@@ -9,6 +9,7 @@ with a bound that is read off its ring.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics.arguments import check_number, is_batch
 from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.preconditioner import RingPreconditioner
-from diffkeras.physics.prediction import PredictedProblem
+from diffkeras.physics.prediction import PredictedProblem, each_of_batch
 from diffkeras.physics.ring import solve_ring
 from diffkeras.physics.rounding import inverse_norm_bound, rounding_allowance, stencil_rounding
 
@@ -51,6 +53,38 @@ class Refinement:
     allowance: float
 
 
+@dataclass(frozen=True)
+class BatchRefinement(Refinement):
+    """The refinements of a batch of predictions.
+
+    Attributes:
+        field: (batch, rows, columns).
+        error_bound, rounds, allowance: the largest of all images.
+        history: the largest bound of all images after the first correction and after each round.
+        method: "rounds", "direct", or "direct, rounds" where images differ.
+        images: the refinement of each.
+    """
+
+    images: tuple[Refinement, ...]
+
+    @classmethod
+    def of(cls, images: Sequence[Refinement]) -> "BatchRefinement":
+        """The batch of one or more refinements."""
+        rounds = max(image.rounds for image in images)
+        return cls(
+            np.stack([image.field for image in images]),
+            max(image.error_bound for image in images),
+            rounds,
+            tuple(
+                max(image.history[min(i, image.rounds)] for image in images)
+                for i in range(rounds + 1)
+            ),
+            ", ".join(sorted({image.method for image in images})),
+            max(image.allowance for image in images),
+            tuple(images),
+        )
+
+
 def refine(
     prediction: NDArray,
     source_image: NDArray,
@@ -66,8 +100,9 @@ def refine(
     """Correct a predicted field until its proven error bound is at most `tolerance`.
 
     Args:
-        prediction: (rows, columns), any finite numbers.
-        source_image: (rows, columns), the values of the fixed nodes.
+        prediction: (rows, columns), any finite numbers; or a batch, (batch, rows, columns), for
+            which a `BatchRefinement` is returned.
+        source_image: of the same shape, the values of the fixed nodes.
         tolerance: the largest error to be allowed anywhere [concentration].
         diffusivity, decay, step, boundary, fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
@@ -101,12 +136,19 @@ def refine_in(
     method: RefineMethod = "auto",
 ) -> Refinement:
     """`refine` for a medium that is at hand."""
+    tolerance = check_number("the tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise PhysicsError(f"the tolerance must be positive and finite, not {tolerance}")
     if method not in get_args(RefineMethod):
         raise PhysicsError(
             f"method {method!r} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
+    if is_batch(source_image):
+        refined = [
+            refine_in(medium, one, image, tolerance=tolerance, fixed=mask, method=method)
+            for one, image, mask in each_of_batch(prediction, source_image, fixed)
+        ]
+        return BatchRefinement.of(refined)
     problem = PredictedProblem.check(medium, prediction, source_image, fixed)
     run = _Run(problem, tolerance)
     run.refuse_unreachable()

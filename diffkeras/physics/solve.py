@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import iteration as ring_iteration
+from diffkeras.physics.arguments import check_workers, is_batch
 from diffkeras.physics.batches import solve_batch
 from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.problem import Method, check_method, check_problem
@@ -56,7 +57,8 @@ def solve(
 
     Raises:
         PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
-            without a unique solution, or a tolerance that rounding doesn't allow.
+            without a unique solution, a tolerance that rounding doesn't allow, or an argument of a
+            wrong type.
         ConvergenceError: the tolerance was not met.
 
     Example:
@@ -70,7 +72,8 @@ def solve(
     # imported here, as it returns what this module defines
     from diffkeras.physics.heterogeneous import is_heterogeneous, solve_heterogeneous
 
-    check_method(method, tolerance)
+    tolerance = check_method(method, tolerance)
+    check_workers(workers)
     if method != "multigrid" and not is_heterogeneous(diffusivity, decay):
         medium = Medium(diffusivity, decay, step, boundary)  # type: ignore[arg-type]
         return solve_in(
@@ -90,7 +93,7 @@ def solve(
         boundary=boundary,
         tolerance=tolerance,
     )
-    if np.ndim(source_image) == 3:
+    if is_batch(source_image):
         return solve_batch(task, source_image, fixed, np.dtype(np.float64), workers)
     return task(source_image, fixed=fixed)
 
@@ -117,8 +120,9 @@ def solve_in(
             tolerance=tolerance,
             workers=workers,
         )
-    check_method(method, tolerance)
-    if np.ndim(source_image) == 3:
+    tolerance = check_method(method, tolerance)
+    check_workers(workers)
+    if is_batch(source_image):
         task = partial(solve_in, medium, method=method, tolerance=tolerance)
         return solve_batch(task, source_image, fixed, _precision(tolerance), workers)
     values, fixed = check_problem(source_image, fixed)

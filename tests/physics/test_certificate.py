@@ -207,3 +207,65 @@ def test_predictions_that_are_none_are_refused(prediction, message):
 def test_problems_without_a_unique_solution_are_refused():
     with pytest.raises(PhysicsError, match="no node is fixed"):
         certify(np.zeros((6, 8)), np.zeros((6, 8)), decay=0.0, boundary="periodic")
+
+
+def test_a_batch_is_certified_as_its_images_are():
+    rng = np.random.default_rng(3)
+    images = np.stack(
+        [sample_sources(n, (24, 20), radius=2, rng=rng).image((24, 20)) for n in (1, 3)]
+    )
+    medium = Medium(decay=0.05, boundary=("reflecting", "periodic"))
+    predictions = np.stack([predict("noise", solve_in(medium, image).field) for image in images])
+    masks = images != 0
+    masks[0, 0, 0] = True  # a sink in one of them
+    batch = certify_in(medium, predictions, images, fixed=masks)
+    alone = [
+        certify_in(medium, p, image, fixed=mask)
+        for p, image, mask in zip(predictions, images, masks, strict=True)
+    ]
+    for name in ("field", "field_bound", "node_bound"):
+        assert np.array_equal(getattr(batch, name), [getattr(one, name) for one in alone])
+    for name in ("error_bound", "mismatch", "allowance", "prediction_bound"):
+        values = [getattr(one, name) for one in alone]
+        assert getattr(batch, name) == max(values)
+        assert [getattr(one, name) for one in batch.images] == values
+    shared = certify_in(medium, predictions, images, fixed=masks[0])
+    assert np.array_equal(
+        shared.images[1].field,
+        certify_in(medium, *(a[1] for a in (predictions, images)), fixed=masks[0]).field,
+    )
+
+
+def test_the_bound_of_the_prediction_holds():
+    image = np.zeros((20, 20))
+    image[5:8, 5:8] = 1.0
+    exact = solve_in(Medium(), image).field
+    certificate = certify(predict("noise", exact), image)
+    error = abs(predict("noise", exact) - exact).max()
+    assert error <= certificate.prediction_bound == certificate.node_bound.max()
+
+
+@pytest.mark.parametrize(
+    ("prediction", "image", "fixed", "message"),
+    [
+        ((2, 8, 8), (3, 8, 8), None, r"\(2, 8, 8\).*batch.*\(3, 8, 8\)"),
+        ((8, 8), (3, 8, 8), None, r"\(8, 8\).*batch.*\(3, 8, 8\)"),
+        ((3, 8, 8), (8, 8), None, r"\(3, 8, 8\).*\(8, 8\)"),
+        ((0, 8, 8), (0, 8, 8), None, "at least one source image"),
+        ((3, 8, 8), (3, 8, 8), (2, 8, 8), "fixed mask has shape"),
+    ],
+)
+def test_batches_that_dont_fit_are_refused(prediction, image, fixed, message):
+    from diffkeras.physics import refine
+
+    mask = None if fixed is None else np.ones(fixed, dtype=bool)
+    with pytest.raises(PhysicsError, match=message):
+        certify(np.zeros(prediction), np.ones(image), fixed=mask)
+    with pytest.raises(PhysicsError, match=message):
+        refine(np.zeros(prediction), np.ones(image), fixed=mask, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("prediction", ["x", np.full((8, 8), 1j), [[1], [1, 2]]])
+def test_predictions_that_are_no_numbers_are_refused(prediction):
+    with pytest.raises(PhysicsError, match="the prediction"):
+        certify(prediction, np.ones((8, 8)))

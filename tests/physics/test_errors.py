@@ -53,6 +53,69 @@ def test_bad_options_are_refused_by_value(options, message):
         solve(image_with(1.0), **options)
 
 
+NO_NUMBERS = ("1", None, 1j, [1.0, 2.0, 3.0], True, np.array([0.5, 0.5, 0.5]), 10**400)
+
+
+@pytest.mark.parametrize("method", ["auto", "multigrid"])
+@pytest.mark.parametrize("name", ["diffusivity", "decay", "step", "tolerance"])
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:20])
+def test_what_is_no_number_is_refused_by_name(method, name, value):
+    with pytest.raises(PhysicsError, match=name) as refusal:
+        solve(image_with(1.0), method=method, **{name: value})
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("method", ["auto", "ring-cg", "multigrid"])
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, 10**20])
+@pytest.mark.parametrize("batch", [False, True])
+def test_workers_that_are_none_are_refused(method, workers, batch):
+    image = image_with(1.0)
+    with pytest.raises(PhysicsError, match="workers must be 1 to 4096, not"):
+        solve(np.stack([image, image]) if batch else image, method=method, workers=workers)
+
+
+@pytest.mark.parametrize("method", ["auto", "multigrid"])
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"boundary": ["absorbing", "periodic"]}, {"boundary": ("absorbing", "periodic")}),
+        (
+            {"boundary": np.array(["absorbing", "periodic"])},
+            {"boundary": ("absorbing", "periodic")},
+        ),
+        ({"diffusivity": [1.0, 2.0]}, {"diffusivity": (1.0, 2.0)}),
+        (
+            {"diffusivity": np.array(2.0), "decay": np.float32(0.5)},
+            {"diffusivity": 2, "decay": 0.5},
+        ),
+    ],
+)
+def test_lists_and_arrays_stand_for_pairs_and_numbers(method, given, meant):
+    one, other = (solve(image_with(1.0), method=method, **o).field for o in (given, meant))
+    assert np.array_equal(one, other)
+    assert Medium(**given) == Medium(**meant)
+    assert hash(Medium(**given)) == hash(Medium(**meant))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fixed": np.full((6, 8), "x")},
+        {"fixed": [[1], [1, 2]]},
+        {"diffusivity": [[1.0], [1.0, 2.0]]},
+        {"decay": [[1.0], [1.0, 2.0]]},
+        {"decay": np.full((6, 8), "x")},
+        {"boundary": (["absorbing"], "periodic")},
+        {"boundary": ("absorbing", np.zeros(3))},
+        {"boundary": None},
+    ],
+)
+def test_arrays_of_something_else_are_refused(options):
+    for image in (image_with(1.0), image_with(1.0)[None]):
+        with pytest.raises(PhysicsError):
+            solve(image, **options)
+
+
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic", ("periodic", "reflecting")])
 def test_problems_without_a_unique_solution_are_refused_with_the_way_out(boundary):
     with pytest.raises(PhysicsError, match=r"no node is fixed.*decay 0.*fix a node"):

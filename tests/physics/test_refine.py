@@ -134,3 +134,28 @@ def test_unknown_methods_are_refused():
         PhysicsError, match="'magic' is unknown; choose one of auto, rounds, direct"
     ):
         refine(np.zeros((6, 8)), np.eye(6, 8), tolerance=1e-3, method="magic")
+
+
+@pytest.mark.parametrize("method", ["auto", "rounds", "direct"])
+def test_a_batch_is_refined_as_its_images_are(method):
+    rng = np.random.default_rng(3)
+    images = np.stack(
+        [sample_sources(n, (32, 32), radius=2, rng=rng).image((32, 32)) for n in (1, 6)]
+    )
+    predictions = np.stack([predict("garbage", image) for image in images])
+    batch = refine(predictions, images, tolerance=1e-6, method=method)
+    alone = [
+        refine(p, image, tolerance=1e-6, method=method)
+        for p, image in zip(predictions, images, strict=True)
+    ]
+    assert np.array_equal(batch.field, [one.field for one in alone])
+    assert batch.error_bound == max(one.error_bound for one in alone) <= 1e-6
+    assert batch.rounds == max(one.rounds for one in alone) == len(batch.history) - 1
+    assert batch.history[0] == max(one.history[0] for one in alone)
+    assert [one.history for one in batch.images] == [one.history for one in alone]
+
+
+@pytest.mark.parametrize("tolerance", ["1", None, 1j, [1e-3], True])
+def test_tolerances_that_are_no_numbers_are_refused(tolerance):
+    with pytest.raises(PhysicsError, match="the tolerance must be a number, not"):
+        refine(np.zeros((8, 8)), np.ones((8, 8)), tolerance=tolerance)
