@@ -33,6 +33,14 @@ class RunError(DiffkerasError):
     """A run directory that is missing, foreign, incomplete or in use."""
 
 
+class WorkerError(DiffkerasError):
+    """A worker of a distributed training that doesn't answer."""
+
+
+class WorkerLostError(WorkerError):
+    """A worker that ended, or can't be reached any more, in the middle of a training."""
+
+
 class OutOfMemoryError(DiffkerasError):
     """A batch that doesn't fit into the memory of the device."""
 

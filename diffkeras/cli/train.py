@@ -1,7 +1,9 @@
 """`diffkeras train`."""
 
+import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +18,7 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
+from diffkeras.errors import WorkerLostError
 
 
 @click.command()
@@ -34,6 +37,14 @@ from diffkeras.cli.options import (
     is_flag=True,
     help="Start anew where an unfinished run lies, which is lost, instead of going on with it.",
 )
+@click.option(
+    "--worker-timeout",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    show_default=True,
+    help="Seconds to wait for the other processes of a distributed training, at its start and "
+    "after one of them was lost.",
+)
 def train(
     config_file: str,
     data_dir: Path,
@@ -41,6 +52,7 @@ def train(
     workers: int | None,
     overwrite: bool,
     restart: bool,
+    worker_timeout: float,
     **flags: Any,
 ) -> None:
     """Train a surrogate on the datasets that `diffkeras generate` made.
@@ -49,24 +61,41 @@ def train(
     model.keras and as a SavedModel that loads without diffkeras. The same command goes on with a
     run that was interrupted, from its last checkpoint.
 
+    On several machines, start the same command on each, with TF_CONFIG set or by Slurm's srun: they
+    train one network together, and the first of them writes the run. When one is lost, the others
+    wait for it to be started again.
+
     \b
     Examples:
       diffkeras train --config quickstart
       diffkeras train --config quickstart --epochs 20 --set training.loss.weight=tanh \\
           --run-dir saved_models/tanh
+      srun --nodes 4 --ntasks-per-node 1 diffkeras train --config paper
     """
     config = read_config(config_file, flags)
     start_tensorflow()
     from diffkeras.workflows.train import train as run
 
-    finished = run(
-        config,
-        data_dir,
-        run_dir or default_run_dir(config),
-        workers=workers,
-        overwrite=overwrite,
-        restart=restart,
-        show_progress=True,
-        report=say,
-    )
+    try:
+        finished = run(
+            config,
+            data_dir,
+            run_dir or default_run_dir(config),
+            workers=workers,
+            overwrite=overwrite,
+            restart=restart,
+            worker_timeout=worker_timeout,
+            show_progress=True,
+            report=say,
+        )
+    except WorkerLostError as error:
+        say(f"{error}. Waiting for it here")
+        _begin_again()
     click.echo(finished.path)
+
+
+def _begin_again() -> NoReturn:
+    """Run the same command in this process's place: TensorFlow connects workers only once."""
+    dropped = ("--overwrite", "--restart")  # they were meant for what lay there at first
+    sys.stdout.flush()
+    os.execv(sys.executable, [word for word in sys.orig_argv if word not in dropped])

@@ -1,6 +1,6 @@
 """The sections of a configuration: physics, data, model, training, evaluation."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -117,6 +117,12 @@ class DataConfig(Section):
     cache: bool = Field(False, description="Keep the examples in memory after the first epoch.")
     shuffle_buffer: PositiveInt = Field(
         1_024, description="Examples from which the next one is drawn at random."
+    )
+    shares: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
+        None,
+        description="Equal shares that the examples are read in, each shuffled by itself and in "
+        "every batch alike; null for one a replica. A fixed number gives the same batches on any "
+        "number of replicas that divides it.",
     )
 
     @field_validator("sources")
@@ -251,6 +257,21 @@ class TrainingConfig(Section):
     )
     checkpoint_minutes: Positive = Field(
         10.0, description="Longest time between checkpoints; each epoch ends with one as well."
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32",
+        description="Of the network's layers in training; weights, field and loss are float32. The "
+        "kept model computes in float32.",
+    )
+    jit: bool | Literal["auto"] = Field(
+        "auto",
+        description="Compile the training step by XLA: auto on a single GPU, not on CPUs, where "
+        "it is slower.",
+    )
+    steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = Field(
+        1,
+        description="Steps done at once, between which nothing is logged or saved; a divisor of "
+        "the steps an epoch.",
     )
     deterministic: bool = Field(
         False, description="Operations whose sums don't depend on thread timing; slower."

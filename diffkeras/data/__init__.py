@@ -2,6 +2,7 @@
 
 from diffkeras.data.datasets import DatasetStatus, dataset_status, open_dataset
 from diffkeras.data.making import Making, generate_dataset, making
+from diffkeras.data.parts import Part
 from diffkeras.data.pipeline import (
     mixed_dataset,
     raw_dataset,
@@ -15,6 +16,7 @@ from diffkeras.data.tensor_solver import TensorSolver
 __all__ = [
     "DatasetStatus",
     "Making",
+    "Part",
     "TensorSolver",
     "dataset_status",
     "generate_dataset",

@@ -3,12 +3,11 @@
 Sample k of a stream is a function of (data seed, k) alone. Its source count is the k-th of the
 configuration's counts, which take turns; its sources are those of example k of the split "stream"
 of that count's recipe. NumPy draws them ahead of time in tf.data's threads, and the field is solved
-in the graph. Where the medium varies, each example needs a table of Green's function of its own.
-TensorFlow lacks the fast transforms that make it, so that the physics package solves, in the same
-threads.
+in the graph. Where the medium varies, each example needs a table of Green's function of its own,
+which NumPy makes as well: TensorFlow lacks the fast transforms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.config import Config, Split
-from diffkeras.data.tensor_solver import TensorSolver
+from diffkeras.data.parts import WHOLE, Part
+from diffkeras.data.tensor_solver import OwnMedia, TensorSolver
 from diffkeras.data.tensor_sources import draw_sources
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import ExampleRecipe, Sources, check_radius
@@ -30,10 +30,15 @@ MOST_RING_NODES = 3000  # whose dense systems take a GB a chunk; only NumPy iter
 ENDLESS = 1 << 62
 
 NAMES = ("rows", "columns", "radii", "values")
+TYPES = (tf.int32, tf.int32, tf.float32, tf.float32)
 
 
 def stream_examples(
-    config: Config, *, start: int = 0, sources: Sequence[int] | None = None
+    config: Config,
+    *,
+    start: int = 0,
+    sources: Sequence[int] | None = None,
+    number: Callable[[tf.Tensor], tf.Tensor] = lambda j: j,
 ) -> tf.data.Dataset:
     """The samples of a stream from one on, without end, a few at a time.
 
@@ -41,8 +46,9 @@ def stream_examples(
 
     Args:
         config: physics, radii and seed.
-        start: number of the first one.
+        start: the first one taken.
         sources: source counts that take turns, by default the configuration's.
+        number: of the j-th sample taken, an ascending function; by default all are.
 
     Returns:
         A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ `CHUNK`.
@@ -60,13 +66,14 @@ def stream_examples(
 
     chunk = _chunk(config)
     before = start % chunk
-    chunks = _solved(config, recipes, "stream", start - before, ENDLESS)
+    numbers = tf.data.Dataset.range(start - before, ENDLESS).map(number)
+    chunks = _solved(config, recipes, "stream", numbers)
     chunks = chunks.map(lambda e: {name: e[name] for name in e if name != "sources"})
     return chunks.unbatch().skip(before).batch(chunk) if before else chunks
 
 
-def solved_split(config: Config, count: int, split: Split) -> tf.data.Dataset:
-    """The examples of a split as `raw_dataset` gives them, solved instead of read.
+def solved_split(config: Config, count: int, split: Split, part: Part = WHOLE) -> tf.data.Dataset:
+    """A part of a split's examples as `raw_dataset` gives them, solved instead of read.
 
     Source lists and images are those of the stored ones, fields within 2e-6.
 
@@ -77,13 +84,14 @@ def solved_split(config: Config, count: int, split: Split) -> tf.data.Dataset:
     _check_size(config, count)
     recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
     recipe.sources(split, 0)
-    examples = int(getattr(config.data, f"{split}_examples"))
-    solved = _solved(config, [recipe], split, 0, examples)
-    return solved.unbatch().apply(tf.data.experimental.assert_cardinality(examples))
+    own = part.of(int(getattr(config.data, f"{split}_examples")))
+    numbers = tf.data.Dataset.range(own.start, own.stop)
+    solved = _solved(config, [recipe], split, numbers)
+    return solved.unbatch().apply(tf.data.experimental.assert_cardinality(len(own)))
 
 
 def _solved(
-    config: Config, recipes: Sequence[ExampleRecipe], split: str, start: int, stop: int
+    config: Config, recipes: Sequence[ExampleRecipe], split: str, numbers: tf.data.Dataset
 ) -> tf.data.Dataset:
     """Chunks of examples of recipes that take turns, with all that `raw_dataset` gives.
 
@@ -91,25 +99,27 @@ def _solved(
     """
     physics, radius = config.physics, config.data.radius
     most = max(recipe.count for recipe in recipes)
-    varies = config.data.diffusion_length is not None
-    solver = None if varies else TensorSolver(physics.lattice, physics.medium, "float32")
+    lengths, medium, types = config.data.diffusion_length, physics.medium, [*TYPES]
+    if lengths is not None:
+        medium = medium.with_diffusion_length(lengths[1])
+        types += [tf.float32] * 3
+    solver = TensorSolver(physics.lattice, medium, "float32")
 
     def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
         chosen = [(recipes[k % len(recipes)], k) for k in numbers.tolist()]
-        solved = [recipe.example(split, k) for recipe, k in chosen] if varies else []
-        drawn = [e.sources for e in solved] or [recipe.sources(split, k) for recipe, k in chosen]
-        arrays = [np.zeros((len(drawn), most), np.int32) for _ in range(2)]
+        drawn = [recipe.sources(split, k) for recipe, k in chosen]
+        arrays: list[NDArray] = [np.zeros((len(drawn), most), np.int32) for _ in range(2)]
         arrays += [np.full((len(drawn), most), fill, np.float32) for fill in (-1.0, 0.0)]
         for row, sources in enumerate(drawn):
             for name, array in zip(NAMES, arrays, strict=True):
                 array[row, : sources.count] = getattr(sources, name)
-        if varies:
-            arrays.append(np.stack([example.field for example in solved]))
-            arrays.append(np.array([example.diffusion_length for example in solved], np.float32))
+        if lengths is not None:
+            own = np.array([recipe.length_of(split, k) for recipe, k in chosen])
+            decays = np.array([medium.with_diffusion_length(length).decay for length in own])
+            arrays += [own.astype(np.float32), decays.astype(np.float32), solver.tables(decays)]
         return arrays
 
     def drawn_of(numbers: tf.Tensor) -> dict[str, Any]:
-        types = [tf.int32, tf.int32, tf.float32, tf.float32, *[tf.float32] * (2 * varies)]
         # without state: so the calls of several chunks run at once and are pruned like any other
         arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
         drawn: dict[str, Any] = {
@@ -118,18 +128,21 @@ def _solved(
                 for name, array in zip(NAMES, arrays[:4], strict=True)
             }
         }
-        if varies:
-            drawn["field"] = tf.ensure_shape(arrays[4], (None, *physics.lattice))[..., None]
-            drawn["diffusion_length"] = tf.ensure_shape(arrays[5], (None,))
+        if lengths is not None:
+            drawn["diffusion_length"] = tf.ensure_shape(arrays[4], (None,))
+            decays, tables = arrays[5:]
+            drawn["media"] = OwnMedia(
+                tf.ensure_shape(decays, (None,)), tf.ensure_shape(tables, (None, None, None))
+            )
         return drawn
 
     def solve(drawn: dict[str, Any]) -> dict[str, Any]:
         images = draw_sources(drawn["sources"], physics.lattice, radius)
-        fields = {} if solver is None else {"field": solver.solve(images)[..., None]}
-        return {**drawn, "source_image": images[..., None], **fields}
+        fields = solver.solve(images, media=drawn.pop("media", None))
+        return {**drawn, "source_image": images[..., None], "field": fields[..., None]}
 
-    numbers = tf.data.Dataset.range(start, stop).batch(_chunk(config))
-    drawn = numbers.map(drawn_of, num_parallel_calls=tf.data.AUTOTUNE)
+    chunks = numbers.batch(_chunk(config))
+    drawn = chunks.map(drawn_of, num_parallel_calls=tf.data.AUTOTUNE)
     return drawn.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -139,8 +152,6 @@ def _chunk(config: Config) -> int:
 
 
 def _check_size(config: Config, count: int) -> None:
-    if config.data.diffusion_length is not None:
-        return  # NumPy takes any number
     largest = check_radius(config.data.radius)[1]
     side = 2 * int(largest) + 3
     disc = Sources.from_lists([side // 2], [side // 2], [largest], [1.0]).image((side, side))

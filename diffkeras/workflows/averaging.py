@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from diffkeras.workflows.optimizers import innermost
+
 
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
@@ -14,7 +16,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     The values are exchanged and not, as by `keras.callbacks.SwapEMAWeights`, added and
     subtracted, which would change the weights in their last digits.
     """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = innermost(model.optimizer)
     if not optimizer.use_ema:
         yield
         return

@@ -11,6 +11,7 @@ from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
 from diffkeras.workflows.averaging import AverageInValidation
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import CompiledModel
+from diffkeras.workflows.count_errors import CountErrors
 from diffkeras.workflows.guards import (
     CompareWithZeroField,
     Rollback,
@@ -21,6 +22,7 @@ from diffkeras.workflows.keeping import CountSteps, Interruption, KeepHistory, S
 from diffkeras.workflows.pictures import make_pictures
 from diffkeras.workflows.runs import Run
 from diffkeras.workflows.tensorboard import TensorBoard
+from diffkeras.workflows.workers import Workers
 
 
 def make_callbacks(
@@ -30,6 +32,8 @@ def make_callbacks(
     run: Run,
     data_dir: Path,
     *,
+    workers: Workers,
+    counts: CountErrors,
     checkpoints: Checkpoints,
     interruption: Interruption,
     waiting: WaitingTime | None,
@@ -44,6 +48,8 @@ def make_callbacks(
         state: of the training.
         run: where history and logs go.
         data_dir: where the examples for pictures lie.
+        workers: who trains; the chief alone writes for TensorBoard.
+        counts: reads errors per source count.
         checkpoints: where checkpoints go.
         interruption: says when to end.
         waiting: measures the wait for data.
@@ -69,28 +75,28 @@ def make_callbacks(
             )
         )
     callbacks += [
-        CompareWithZeroField(compiled.counts, epochs=section.zero_field_epochs, report=report),
+        counts,
+        CompareWithZeroField(counts, epochs=section.zero_field_epochs, report=report),
         KeepHistory(state, checkpoints, run),
     ]
     if section.early_stopping is not None:
         callbacks.append(StopEarly(state, patience=section.early_stopping, report=report))
+    if workers.is_chief:
+        callbacks += [
+            TensorBoard(
+                run.logs, config, state, steps=checkpoints.steps, counts=counts, waiting=waiting
+            ),
+            make_pictures(config, data_dir, compiled.model, run.logs),
+        ]
     return [
         *callbacks,
-        TensorBoard(
-            run.logs,
-            config,
-            state,
-            steps=checkpoints.steps,
-            counts=compiled.counts,
-            waiting=waiting,
-        ),
-        make_pictures(config, data_dir, compiled.model, run.logs),
         progress,
         # the last, so that all others have done their part of what it calls done
         SaveCheckpoints(
             state,
             checkpoints,
             compiled.accumulators,
+            workers,
             minutes=section.checkpoint_minutes,
             interruption=interruption,
         ),

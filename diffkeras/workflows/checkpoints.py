@@ -12,6 +12,7 @@ import h5py
 import keras
 
 from diffkeras.errors import RunError
+from diffkeras.nn.metrics import MaximumError
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
@@ -56,10 +57,16 @@ class Checkpoints:
     Attributes:
         path: where they lie.
         steps: of an epoch.
+        writes: whether this process writes them; if not, another one does.
     """
 
     path: Path
     steps: int
+    writes: bool = True
+
+    def place(self, steps: int) -> Path:
+        """The checkpoint after a number of steps in all."""
+        return self.path / f"{steps:010d}"
 
     def best_file(self, epoch: int) -> Path:
         """Weights of the model that was best up to an epoch."""
@@ -71,7 +78,9 @@ class Checkpoints:
         Raises:
             RunError: it can't be written.
         """
-        place = self.path / f"{state.epoch * self.steps + state.step:010d}"
+        if not self.writes:
+            return
+        place = self.place(state.epoch * self.steps + state.step)
         beside = self.path / ".partial"
         try:
             shutil.rmtree(beside, ignore_errors=True)
@@ -92,6 +101,8 @@ class Checkpoints:
 
     def save_best(self, model: keras.Model, epoch: int) -> None:
         """Write the weights of a model without its optimizer."""
+        if not self.writes:
+            return
         beside = self.path / ".best.weights.h5"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -119,7 +130,7 @@ class Checkpoints:
     def discard_after(self, place: Path) -> None:
         """Remove checkpoints that are newer than one from which training goes on."""
         for newer in self.places():
-            if newer.name > place.name:
+            if self.writes and newer.name > place.name:
                 shutil.rmtree(newer, ignore_errors=True)
 
     def backup(self) -> Path | None:
@@ -187,18 +198,22 @@ def read_weights(place: Path, model: keras.Model) -> None:
 
 
 def read_accumulators(metrics: Accumulators) -> dict[str, list]:
-    """What metrics have gathered so far."""
+    """What metrics have gathered so far, over all replicas."""
     return {
-        name: [keras.ops.convert_to_numpy(v).tolist() for v in metric.variables]
+        name: [float(metric.result())]
+        if isinstance(metric, MaximumError)
+        else [keras.ops.convert_to_numpy(v).tolist() for v in metric.variables]
         for name, metric in metrics.items()
     }
 
 
-def write_accumulators(metrics: Accumulators, values: Mapping[str, list]) -> None:
-    """Give metrics back what they had gathered."""
+def write_accumulators(metrics: Accumulators, values: Mapping[str, list], replicas: int) -> None:
+    """Give metrics back what they had gathered; replicas share sums, and all know a maximum."""
     for name, metric in metrics.items():
+        # TensorFlow gives each replica an equal part of what is assigned
+        factor = replicas if isinstance(metric, MaximumError) else 1
         for variable, value in zip(metric.variables, values.get(name, []), strict=False):
-            variable.assign(value)
+            variable.assign(keras.ops.multiply(value, factor))
 
 
 def _digest(file: Path) -> str:

@@ -1,19 +1,21 @@
-"""The network of a configuration, compiled: strategy, loss, metrics and optimizer."""
+"""The network of a configuration, compiled: loss, metrics, optimizer and precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import WeightedError
-from diffkeras.nn.metrics import SourceCountError, UnweightedError
+from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.workflows.optimizers import make_optimizer
+from diffkeras.workflows.replicated import MaximumOverWorkers, ReplicatedModel
 from diffkeras.workflows.surrogate import build_model
+from diffkeras.workflows.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -40,34 +42,44 @@ class CompiledModel:
         return sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
 
 
-def compile_model(config: Config, strategy: tf.distribute.Strategy, steps: int) -> CompiledModel:
+def compile_model(config: Config, workers: Workers, steps: int) -> CompiledModel:
     """The network of a configuration with new weights, compiled for a number of steps in all."""
-    with strategy.scope():
+    section = config.training
+    transform = config.model.transform
+    with workers.strategy.scope():
         loss = make_loss(config)
         terms = UnweightedError(loss)
-        counts = SourceCountError(config.data.sources, config.model.transform)
-        metrics = [terms, *nn.default_metrics(config.model.transform), counts]
-        model = build_model(config)
-        model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics)
+        counts = SourceCountError(config.data.sources, transform)
+        metrics = [terms, *nn.default_metrics(transform), counts]
+        with layers_in(section.precision):
+            model = build_model(config)
+        if workers.count > 1:
+            model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
+            metrics = [
+                MaximumOverWorkers(transform) if isinstance(metric, MaximumError) else metric
+                for metric in metrics
+            ]
+        model.compile(
+            optimizer=make_optimizer(config, steps),
+            loss=loss,
+            metrics=metrics,
+            jit_compile=section.jit,
+            steps_per_execution=section.steps_per_execution,
+        )
         model.optimizer.build(model.trainable_variables)
     accumulators = {metric.name: metric for metric in [model.metrics[0], *metrics]}
     return CompiledModel(model, loss, terms, counts, accumulators)
 
 
-@lru_cache(maxsize=1)
-def make_strategy() -> tf.distribute.Strategy:
-    """MirroredStrategy over all visible GPUs (or logical CPUs), or the default one.
-
-    One object a process: a second MirroredStrategy on the same devices fails in its first
-    collective (TensorFlow issue 62790), which a study of several runs would meet.
-    """
-    for kind in ("GPU", "CPU"):
-        devices = tf.config.list_logical_devices(kind)
-        if len(devices) > 1:
-            return tf.distribute.MirroredStrategy([device.name for device in devices])
-        if devices:
-            break
-    return tf.distribute.get_strategy()
+@contextmanager
+def layers_in(precision: str) -> Iterator[None]:
+    """Have layers that are made within it compute in a precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def make_loss(config: Config) -> WeightedError:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError
@@ -11,7 +10,7 @@ from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import CompiledModel
 from diffkeras.workflows.files import replace_directory
 from diffkeras.workflows.runs import Run
-from diffkeras.workflows.surrogate import Surrogate, export_saved_model
+from diffkeras.workflows.surrogate import Surrogate, build_model, export_saved_model
 
 
 def finish(
@@ -20,8 +19,17 @@ def finish(
     compiled: CompiledModel,
     state: TrainingState,
     checkpoints: Checkpoints,
+    zero_field_mae: float | None,
 ) -> dict[str, Any]:
     """Write the best model of a training, in both forms.
+
+    Args:
+        config: of the training.
+        run: where the model goes.
+        compiled: the network that was trained.
+        state: says which epoch was best.
+        checkpoints: hold its weights.
+        zero_field_mae: validation MAE of a field of zeros.
 
     Returns:
         What is to be known of the run.
@@ -34,10 +42,9 @@ def finish(
             f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
             f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
         )
-    surrogate = Surrogate(save_best(run, compiled, state, checkpoints), config)
+    surrogate = Surrogate(save_best(config, run, state, checkpoints), config)
     replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
     best = state.history[state.best_epoch - 1]
-    zero_field = compiled.counts.zero_field().values()
     return {
         "seed": config.training.seed,
         "trainable_parameters": compiled.parameters,
@@ -45,17 +52,16 @@ def finish(
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
         "rolled_back_epochs": state.rollbacks,
-        "zero_field_mae": float(np.mean(list(zero_field))) if zero_field else None,
+        "zero_field_mae": zero_field_mae,
         "validation": {k[4:]: v for k, v in best.items() if k.startswith("val_")},
     }
 
 
 def save_best(
-    run: Run, compiled: CompiledModel, state: TrainingState, checkpoints: Checkpoints
+    config: Config, run: Run, state: TrainingState, checkpoints: Checkpoints
 ) -> keras.Model:
-    """Write model.keras, without the optimizer, which is twice the size of the network."""
-    model = compiled.model
-    best = keras.Model(model.inputs, model.outputs, name=model.name)
+    """Write model.keras: without the optimizer, twice the size of the network, and in float32."""
+    best = build_model(config)
     best.load_weights(checkpoints.best_file(state.best_epoch))
     beside = run.model_file.with_name(f".{run.model_file.name}")
     keras.saving.save_model(best, beside)
@@ -65,14 +71,14 @@ def save_best(
 
 def with_best_kept(
     error: ConvergenceError,
+    config: Config,
     run: Run,
-    compiled: CompiledModel,
     state: TrainingState,
     checkpoints: Checkpoints,
 ) -> ConvergenceError:
     """Write the best model of a training that diverged; the error that says where."""
     kept = ""
     if state.best_epoch:
-        save_best(run, compiled, state, checkpoints)
+        save_best(config, run, state, checkpoints)
         kept = f". The best model before, of epoch {state.best_epoch}, is kept in {run.model_file}"
     return ConvergenceError(f"{error}{kept}")

@@ -14,14 +14,15 @@ from diffkeras.workflows.checkpoints import (
     read_state,
     read_weights,
 )
+from diffkeras.workflows.feed import Feed
+from diffkeras.workflows.workers import Workers
 
 
 def fit_from(
     state: TrainingState,
     model: keras.Model,
     checkpoints: Checkpoints,
-    batches: Callable[[int, int], tf.data.Dataset],
-    validation: tf.data.Dataset,
+    feed: Feed,
     *,
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
@@ -35,17 +36,18 @@ def fit_from(
         state: position to begin with; callbacks keep it up to date.
         model: compiled, with the weights of that position.
         checkpoints: written by a callback at the end of each epoch.
-        batches: the training batches from an epoch and a step on, without end.
-        validation: batches of the validation split.
+        feed: the batches.
         epochs: number of the last one.
         callbacks: of training.
     """
+    validation = feed.validation()
     model.stop_training = False
     while state.epoch < epochs and not model.stop_training:
         rest = checkpoints.steps - state.step
         model.fit(
-            batches(state.epoch, state.step),
+            feed.training(state.epoch, state.step),
             validation_data=validation,
+            validation_steps=feed.validation_steps,
             initial_epoch=state.epoch,
             epochs=state.epoch + 1 if state.step else epochs,
             steps_per_epoch=rest,
@@ -59,24 +61,32 @@ def fit_from(
 
 
 def resume(
-    checkpoints: Checkpoints, model: keras.Model, report: Callable[[str], None]
+    checkpoints: Checkpoints, model: keras.Model, workers: Workers, report: Callable[[str], None]
 ) -> TrainingState | None:
-    """Set a model to the newest whole checkpoint.
+    """Set a model to the newest whole checkpoint, which the chief chooses for all workers.
 
     Returns:
         The state there; None if there is no checkpoint.
 
     Raises:
-        RunError: there are checkpoints, but all are damaged.
+        RunError: there are checkpoints, but all are damaged; or a worker doesn't see the one.
     """
-    place = checkpoints.latest(report)
-    if place is None:
-        if checkpoints.places():
-            raise RunError(
-                f"all checkpoints in {checkpoints.path} are damaged; give --restart to start anew"
-            )
+    place = checkpoints.latest(report) if workers.is_chief else None
+    if place is not None:
+        checkpoints.discard_after(place)
+    elif checkpoints.places() and workers.is_chief:
+        raise RunError(
+            f"all checkpoints in {checkpoints.path} are damaged; give --restart to start anew"
+        )
+    steps = workers.agree(-1 if place is None else int(place.name))
+    if steps < 0:
         return None
-    checkpoints.discard_after(place)
+    place = checkpoints.place(steps)
+    if not place.is_dir():
+        raise RunError(
+            f"the checkpoint {place}, with which the first worker goes on, isn't there on this "
+            "one; choose a --run-dir that all workers share"
+        )
     read_weights(place, model)
     state = read_state(place)
     report(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")

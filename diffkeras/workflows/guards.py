@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.nn.metrics import SourceCountError, UnweightedError
+from diffkeras.nn.metrics import UnweightedError
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState, read_weights
-from diffkeras.workflows.optimizers import learning_rate
+from diffkeras.workflows.count_errors import CountErrors
+from diffkeras.workflows.optimizers import innermost, learning_rate
 
 FEWEST_CHANGES = 3  # of the loss, before a jump can be told from its usual course
 MOST_ROLLBACKS = 5  # in a row, after which more of them won't help
@@ -38,7 +39,7 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
         """Check the loss, and remember the gradient for the next step."""
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
-            self._norm = float(self.model.optimizer.gradient_norm.numpy())
+            self._norm = float(innermost(self.model.optimizer).gradient_norm.numpy())
             return
         broken = self.terms.broken_terms()
         what = f"its {broken[0]} term" if broken else "the product of its terms"
@@ -126,26 +127,23 @@ class CompareWithZeroField(keras.callbacks.Callback):
     """Warn once if the surrogate is no better than a field of zeros by then.
 
     Args:
-        counts: the compiled metric, after validation.
+        counts: read after validation.
         epochs: number of the epoch that is judged.
         report: is told.
     """
 
-    def __init__(self, counts: SourceCountError, *, epochs: int, report: Report) -> None:
+    def __init__(self, counts: CountErrors, *, epochs: int, report: Report) -> None:
         super().__init__()
         self.counts, self.epochs, self.report = counts, epochs, report
-        self.zero_field = math.nan
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare."""
-        means = list(self.counts.zero_field().values())
-        # as many validation examples of each count
-        self.zero_field = float(np.mean(means)) if means else math.nan
+        zero_field = self.counts.zero_field_mae() or math.nan
         error = (logs or {}).get("val_mae", math.nan)
-        if epoch + 1 == self.epochs and not error < self.zero_field:
+        if epoch + 1 == self.epochs and not error < zero_field:
             self.report(
                 f"warning: after {self.epochs} epoch(s) the validation MAE {error:.3g} is not "
-                f"below that of a field of zeros, {self.zero_field:.3g}; check training.loss "
+                f"below that of a field of zeros, {zero_field:.3g}; check training.loss "
                 "and training.learning_rate"
             )
 

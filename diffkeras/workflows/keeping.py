@@ -20,6 +20,7 @@ from diffkeras.workflows.checkpoints import (
 from diffkeras.workflows.files import write_csv
 from diffkeras.workflows.optimizers import learning_rate
 from diffkeras.workflows.runs import Run
+from diffkeras.workflows.workers import Workers
 
 MONITOR = "val_mae"  # on the linear scale, over the whole lattice, whatever the loss
 
@@ -103,6 +104,8 @@ class KeepHistory(keras.callbacks.Callback):
             with averaged_weights(self.model):
                 self.checkpoints.save_best(self.model, epoch + 1)
             state.best_epoch, state.best_error = epoch + 1, error
+        if not self.checkpoints.writes:
+            return
         # from all epochs each time, so that a resumed run repeats none
         write_csv(
             self.run.path / "history.csv",
@@ -118,6 +121,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         state: of the training.
         checkpoints: where they go.
         metrics: whose accumulators belong to the position within an epoch.
+        workers: end together, and save at the same step.
         minutes: longest time between two.
         interruption: says when to end.
 
@@ -130,25 +134,27 @@ class SaveCheckpoints(keras.callbacks.Callback):
         state: TrainingState,
         checkpoints: Checkpoints,
         metrics: Accumulators,
+        workers: Workers,
         *,
         minutes: float,
         interruption: Interruption,
     ) -> None:
         super().__init__()
         self.state, self.checkpoints, self.metrics = state, checkpoints, metrics
-        self.seconds, self.interruption = 60 * minutes, interruption
+        self.workers, self.seconds, self.interruption = workers, 60 * minutes, interruption
         self._saved = self._counted = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Give the metrics back what they had gathered, where training resumes within an epoch."""
         if self.state.step:
-            write_accumulators(self.metrics, self.state.metrics)
+            write_accumulators(self.metrics, self.state.metrics, self.workers.replicas)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save if it is time."""
         if self.state.step >= self.checkpoints.steps:
             return  # validation comes next, and the epoch's checkpoint after it
-        if self.interruption.number or time.monotonic() - self._saved > self.seconds:
+        due = time.monotonic() - self._saved > self.seconds and self.workers.is_chief
+        if self.workers.largest(int(due or self.interruption.number > 0)):
             self.state.metrics = read_accumulators(self.metrics)
             self._save()
 
@@ -161,7 +167,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.state.seconds += now - self._counted
         self.checkpoints.save(self.model, self.state)
         self._saved = self._counted = now
-        if number := self.interruption.number:
+        # a signal to one worker ends all; and none reads before the chief has written
+        number = self.workers.largest(self.interruption.number)
+        if number:
             self.interruption.number = 0
             raise Interrupted(
                 f"stopped by {signal.Signals(number).name} at epoch {self.state.epoch + 1}, step "

@@ -58,6 +58,8 @@ class MeasuredMuon(Measured, ConvolutionalMuon):
 def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     """The configuration's optimizer, with the attribute `gradient_norm` of the last step.
 
+    Under float16 `compile` wraps it into one that scales the loss: see `innermost`.
+
     Args:
         config: its section `training` says which.
         steps: of the whole training.
@@ -113,6 +115,11 @@ def largest_learning_rate(config: Config) -> float:
     growth = section.batch_size / section.base_batch_size
     factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}
     return section.learning_rate * factor[section.scale_learning_rate]
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer itself, without what scales the loss for it under float16."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def learning_rate(model: keras.Model) -> float:

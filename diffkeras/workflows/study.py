@@ -27,6 +27,7 @@ from diffkeras.workflows.study_config import StudyConfig
 from diffkeras.workflows.study_report import Result, write_study
 from diffkeras.workflows.study_results import metrics_file, read_methods, read_state
 from diffkeras.workflows.train import train
+from diffkeras.workflows.workers import refuse_cluster
 from diffkeras.workflows.wording import duration, value_text
 
 
@@ -159,7 +160,9 @@ def run_study(
 
     Raises:
         DataError, RunError: see `generate`, `train` and `evaluate`.
+        ConfigurationError: the environment tells of a cluster.
     """
+    refuse_cluster("a study")
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
     report(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")

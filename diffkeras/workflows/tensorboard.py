@@ -12,10 +12,10 @@ from tensorboard.plugins.hparams import api as hparams
 
 from diffkeras.config import Config
 from diffkeras.data.waiting import WaitingTime
-from diffkeras.nn.metrics import SourceCountError
 from diffkeras.regions import REGIONS
 from diffkeras.workflows.checkpoints import TrainingState
-from diffkeras.workflows.optimizers import learning_rate
+from diffkeras.workflows.count_errors import CountErrors
+from diffkeras.workflows.optimizers import innermost, learning_rate
 
 POINTS = 20  # an epoch, for what is drawn against steps
 
@@ -44,7 +44,7 @@ class TensorBoard(keras.callbacks.Callback):
         config: shown as text, and as HParams to compare runs by.
         state: of the training.
         steps: of an epoch.
-        counts: the compiled metric that tells source counts apart.
+        counts: errors per source count, read after validation.
         waiting: measures the wait for data; None where it can't be measured.
     """
 
@@ -55,7 +55,7 @@ class TensorBoard(keras.callbacks.Callback):
         state: TrainingState,
         *,
         steps: int,
-        counts: SourceCountError,
+        counts: CountErrors,
         waiting: WaitingTime | None,
     ) -> None:
         super().__init__()
@@ -86,6 +86,7 @@ class TensorBoard(keras.callbacks.Callback):
         """Start the clock."""
         self._began, self._first_step = time.monotonic(), self.state.step
         self._seconds = 0.0
+        self._written = epoch * self.steps + self._first_step
         if self.waiting:
             self.waiting.take()
 
@@ -93,11 +94,14 @@ class TensorBoard(keras.callbacks.Callback):
         """Write what belongs to steps."""
         step = self.state.epoch * self.steps + self.state.step
         self._seconds = time.monotonic() - self._began
-        if step % self.every:
+        if step // self.every == self._written // self.every:  # several steps may be done at once
             return
+        self._written = step
         with self.training.as_default(step):
-            norm = self.model.optimizer.gradient_norm
-            tf.summary.scalar("optimizer/gradient norm", norm)
+            optimizer = self.model.optimizer
+            tf.summary.scalar("optimizer/gradient norm", innermost(optimizer).gradient_norm)
+            if optimizer is not innermost(optimizer):
+                tf.summary.scalar("optimizer/loss scale", optimizer.dynamic_scale.value)
             tf.summary.scalar("optimizer/learning rate", learning_rate(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -115,9 +119,9 @@ class TensorBoard(keras.callbacks.Callback):
             _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
             _write_counts(self.counts.per_count())
         with self.zero_field.as_default(number):
-            zeros = self.counts.zero_field()
-            _write_counts(zeros)
-            _write_scalars({"mae": sum(zeros.values()) / len(zeros)} if zeros else {})
+            _write_counts(self.counts.zero_field())
+            mean = self.counts.zero_field_mae()
+            _write_scalars({} if mean is None else {"mae": mean})
         for writer in (self.training, self.validation, self.zero_field):
             writer.flush()
 

@@ -9,19 +9,22 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data import mixed_dataset, reading, steps_per_epoch, training_batches
+from diffkeras.data import reading
 from diffkeras.data.locks import locked
-from diffkeras.data.waiting import WaitingTime
-from diffkeras.errors import ConfigurationError, ConvergenceError, DataError, RunError
+from diffkeras.errors import ConvergenceError, DataError, RunError
 from diffkeras.workflows.callbacks import make_callbacks
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
-from diffkeras.workflows.compiling import compile_model, make_loss, make_strategy
+from diffkeras.workflows.compiling import compile_model, make_loss
+from diffkeras.workflows.count_errors import CountErrors
+from diffkeras.workflows.feed import Feed
 from diffkeras.workflows.finishing import finish, with_best_kept
 from diffkeras.workflows.fitting import fit_from, resume, within_memory
 from diffkeras.workflows.keeping import Interruption
-from diffkeras.workflows.runs import Run
+from diffkeras.workflows.runs import Run, flatten
 from diffkeras.workflows.training_progress import TrainingProgress
+from diffkeras.workflows.workers import WORKER_TIMEOUT, gather_workers
 
 Report = Callable[[str], None]
 
@@ -34,13 +37,16 @@ def train(
     workers: int | None = None,
     overwrite: bool = False,
     restart: bool = False,
+    worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
     report: Report = lambda line: None,
 ) -> Run:
     """Fit the configuration's network; keep the best model by the validation split.
 
-    Runs under MirroredStrategy over every visible GPU, and on one device without. An unfinished
-    run of the same configuration in the directory goes on from its last checkpoint.
+    Runs under MirroredStrategy over every visible GPU, on one device without, and under
+    MultiWorkerMirroredStrategy where TF_CONFIG or Slurm tells of several processes; the first of
+    them then writes the run. An unfinished run of the same configuration in the directory goes on
+    from its last checkpoint.
 
     Args:
         config: data, network, loss and optimizer.
@@ -49,6 +55,7 @@ def train(
         workers: threads that read data; by default as many as tf.data finds best.
         overwrite: set a finished run that lies there aside.
         restart: lose an unfinished run that lies there.
+        worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
         report: is told what happens, line by line.
 
@@ -61,42 +68,38 @@ def train(
         RunError: the run directory can't be used, or another process uses it.
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: a batch doesn't fit.
+        WorkerError: another process didn't come; WorkerLostError: it ended meanwhile.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
     """
     make_loss(config)
     keras.utils.set_random_seed(config.training.seed)
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = make_strategy()
-    replicas = strategy.num_replicas_in_sync
-    steps = _count_steps(config, replicas)
-    waiting = WaitingTime() if replicas == 1 else None
-
-    def batches_from(epoch: int, step: int) -> tf.data.Dataset:
-        batches = training_batches(
-            config,
-            data_dir,
-            epoch=epoch,
-            step=step,
-            # Keras averages the replicas' means: the batch's mean for equal shares alone
-            drop_remainder=replicas > 1,
-            workers=workers,
+    settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
+    together = gather_workers(settings, timeout=worker_timeout, report=report)
+    quiet = report if together.is_chief else lambda line: None
+    feed = Feed(config, data_dir, together, threads=workers)
+    feed.training(0, 0)  # before a run directory is made, complains about datasets
+    run = Run(run_dir)
+    with ExitStack() as stack:
+        stack.enter_context(together.connected())
+        if together.is_chief:
+            stack.enter_context(_alone_in(run_dir))
+            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+        interruption = stack.enter_context(Interruption())
+        together.wait()  # until the run directory is there
+        compiled = compile_model(config, together, config.training.epochs * feed.steps)
+        quiet(
+            f"{compiled.parameters:,} trainable parameters, {feed.steps} steps an epoch, "
+            f"{together.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
-        return waiting.measure(batches) if waiting else batches
-
-    batches_from(0, 0)  # before a run directory is made, complains about datasets
-    validation = mixed_dataset(config, "validation", data_dir, workers=workers)
-    with _alone_in(run_dir), Interruption() as interruption:
-        run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-        compiled = compile_model(config, strategy, config.training.epochs * steps)
-        report(
-            f"{compiled.parameters:,} trainable parameters, {steps} steps an epoch, {replicas} "
-            f"replica(s); follow with `tensorboard --logdir {run.logs}`"
-        )
-        checkpoints = Checkpoints(run.checkpoints, steps)
-        state = resume(checkpoints, compiled.model, report)
+        checkpoints = Checkpoints(run.checkpoints, feed.steps, writes=together.is_chief)
+        state = resume(checkpoints, compiled.model, together, quiet)
         state = state or TrainingState(seed=config.training.seed)
-        progress = TrainingProgress(state, config.training.epochs, steps, shown=show_progress)
+        progress = TrainingProgress(
+            state, config.training.epochs, feed.steps, shown=show_progress and together.is_chief
+        )
+        counts = CountErrors(compiled.counts)
         with closing(progress), reading(config, data_dir), within_memory(config):
             callbacks = make_callbacks(
                 config,
@@ -104,46 +107,39 @@ def train(
                 state,
                 run,
                 data_dir,
+                workers=together,
+                counts=counts,
                 checkpoints=checkpoints,
                 interruption=interruption,
-                waiting=waiting,
+                waiting=feed.waiting,
                 progress=progress,
-                report=report,
+                report=quiet,
             )
             try:
                 fit_from(
                     state,
                     compiled.model,
                     checkpoints,
-                    batches_from,
-                    validation,
+                    feed,
                     epochs=config.training.epochs,
                     callbacks=callbacks,
                 )
             except ConvergenceError as error:
-                raise with_best_kept(error, run, compiled, state, checkpoints) from None
-        summary = finish(config, run, compiled, state, checkpoints)
-        run.write_state("finished", replicas=replicas, **summary)
-        shutil.rmtree(run.checkpoints, ignore_errors=True)
+                if not together.is_chief:
+                    raise
+                raise with_best_kept(error, config, run, state, checkpoints) from None
+        if together.is_chief:
+            zero_field = counts.zero_field_mae()
+            summary = finish(config, run, compiled, state, checkpoints, zero_field)
+            run.write_state("finished", replicas=together.replicas, **summary)
+            shutil.rmtree(run.checkpoints, ignore_errors=True)
+        together.wait()  # until the run is finished
     undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
-    report(
+    quiet(
         f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
         f"{undone}{state.seconds:.0f} s; {run.path}"
     )
     return run
-
-
-def _count_steps(config: Config, replicas: int) -> int:
-    batch = config.training.batch_size
-    if batch % replicas:
-        raise ConfigurationError(
-            f"training.batch_size: {batch} examples can't be shared evenly by {replicas} replicas; "
-            f"choose a multiple of {replicas}"
-        )
-    steps = steps_per_epoch(config, drop_remainder=replicas > 1)
-    if not steps:
-        raise ConfigurationError(f"training.batch_size: {batch} is more than all training examples")
-    return steps
 
 
 @contextmanager

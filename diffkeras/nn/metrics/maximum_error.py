@@ -58,4 +58,5 @@ class MaximumError(LinearScaleMetric):
         replicas = getattr(self.maximum.value, "values", None)
         if isinstance(replicas, tuple):
             return keras.ops.max(keras.ops.stack([keras.ops.copy(v) for v in replicas]))
-        return keras.ops.convert_to_tensor(self.maximum)
+        # a copy: Keras reads the logs of training after validation has reset the variable
+        return keras.ops.copy(self.maximum)

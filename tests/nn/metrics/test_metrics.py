@@ -122,3 +122,12 @@ def test_bad_arguments():
         RegionMeanAbsoluteError("rim")
     with pytest.raises(ValueError, match="no transform is named 'cube'"):
         default_metrics("cube")
+
+
+def test_a_result_stays_what_it_was_when_read():
+    for metric in default_metrics():
+        metric.update_state(TARGET, PREDICTION)
+        result = metric.result()
+        before = float(result)
+        metric.reset_state()
+        assert float(result) == before, metric.name

@@ -1,0 +1,52 @@
+"""Train a configuration as one of several workers, and print a digest of the weights at the end.
+
+Usage: worker_training.py INDEX PORTS CONFIG DATA_DIR RUN_DIR [TIMEOUT]
+"""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from diffkeras.config import load_config
+from diffkeras.errors import DiffkerasError
+from diffkeras.workflows.backend import load_tensorflow
+
+
+def main() -> None:
+    index, ports, config_file, data_dir, run_dir, *timeout = sys.argv[1:]
+    os.environ["TF_CONFIG"] = json.dumps(
+        {
+            "cluster": {"worker": [f"127.0.0.1:{port}" for port in ports.split(",")]},
+            "task": {"type": "worker", "index": int(index)},
+        }
+    )
+    load_tensorflow()
+    from diffkeras.workflows import train as module
+
+    original = module.fit_from
+
+    def fit_and_tell(state: Any, model: Any, *args: Any, **options: Any) -> None:
+        original(state, model, *args, **options)
+        digest = hashlib.sha256()
+        for weight in model.get_weights():
+            digest.update(weight.tobytes())
+        print("weights", digest.hexdigest(), flush=True)
+
+    module.fit_from = fit_and_tell
+    try:
+        module.train(
+            load_config(config_file),
+            Path(data_dir),
+            Path(run_dir),
+            worker_timeout=float(timeout[0]) if timeout else 120.0,
+            report=lambda line: print(line, flush=True),
+        )
+    except DiffkerasError as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+main()
