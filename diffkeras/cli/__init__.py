@@ -10,6 +10,7 @@ import click
 from diffkeras._version import __version__
 from diffkeras.cli.evaluate import evaluate
 from diffkeras.cli.generate import generate
+from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
 from diffkeras.cli.study import study
 from diffkeras.cli.train import train
@@ -48,5 +49,5 @@ def main() -> None:
     """
 
 
-for command in (generate, train, evaluate, study, solve):
+for command in (generate, train, evaluate, study, predict, solve):
     main.add_command(command)

@@ -79,6 +79,21 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def check_file(path: Path) -> None:
+    """Check, before the work, that a file can be written there.
+
+    Raises:
+        RunError: a directory lies there, or its place can't be written.
+    """
+    try:
+        if path.is_dir():
+            raise RunError(f"{path} is a directory; name a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise RunError(f"{path} can't be written: {error.strerror}") from None
+
+
 def check_replaceable(path: Path, mark: str) -> None:
     """Check, before hours of work, that `replace_directory` can write there and destroys nothing.
 

@@ -1,7 +1,9 @@
 """Source images and fields in files: NumPy arrays, pictures, lists of discs."""
 
 import contextlib
+import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from diffkeras.config import read_yaml
+from diffkeras.config import read_yaml, short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
+from diffkeras.workflows.files import check_file
 
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
 LISTS = (".yaml", ".yml")
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
+SMALLEST, LARGEST = (
+    float(limit) for limit in (np.finfo(np.float32).tiny, np.finfo(np.float32).max)
+)
+BYTES_A_NODE = 35  # of memory that a solution takes, measured at 1024² to 4096² nodes
 FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
 
 
@@ -40,7 +55,7 @@ def read_source_image(path: Path, lattice: tuple[int, int] | None = None) -> NDA
         raise PhysicsError(f"{path} is of an unknown kind; source images are read from {known}")
     try:
         array = _read_array(path) if suffix in ARRAYS else _read_picture(path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, UnidentifiedImageError) as error:
+    except UNREADABLE as error:
         raise PhysicsError(f"{path} can't be read: {error}") from None
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
         raise PhysicsError(f"{path} holds {array.dtype} values, not real numbers")
@@ -56,7 +71,7 @@ def write_field(path: Path, field: NDArray) -> None:
         field: (rows, columns), or a batch of them for the arrays.
 
     Raises:
-        PhysicsError: an unknown kind, values that a PNG can't hold, or an unwritable place.
+        PhysicsError: an unknown kind, values that a PNG or TIFF can't hold, or an unwritable place.
     """
     suffix = path.suffix.lower()
     check_output(path)
@@ -66,6 +81,12 @@ def write_field(path: Path, field: NDArray) -> None:
         raise PhysicsError(
             f"a PNG holds values of 0 to 1, and the field goes from {field.min():.3g} to "
             f"{field.max():.3g}; write to .tif, .npy or .npz"
+        )
+    largest = float(abs(field).max())
+    if suffix in (".tif", ".tiff") and largest and not SMALLEST <= largest <= LARGEST:
+        raise PhysicsError(
+            f"a TIFF holds 32-bit floats, and the field's largest value is {largest:.3g}; write to "
+            ".npy or .npz, or choose another unit of concentration"
         )
     beside = path.with_name(f".{path.stem}.partial{suffix}")
     try:
@@ -87,7 +108,7 @@ def write_field(path: Path, field: NDArray) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a file whose kind can't be written, before any work is done.
+    """Refuse a file whose kind can't be written.
 
     Raises:
         PhysicsError: an unknown kind.
@@ -95,6 +116,46 @@ def check_output(path: Path) -> None:
     if path.suffix.lower() not in ARRAYS + PICTURES:
         known = ", ".join(ARRAYS + PICTURES)
         raise PhysicsError(f"{path} is of an unknown kind; fields are written to {known}")
+
+
+def check_places(
+    inputs: Mapping[str, Path | None],
+    fields: Mapping[str, Path | None],
+    plots: Mapping[str, Path | None],
+) -> None:
+    """Check files, by the options that name them, before any work is done.
+
+    Raises:
+        PhysicsError: a kind that can't be written, or one file for two purposes.
+        RunError: a place that can't be written.
+    """
+    places: dict[Path, str] = {}
+    for name, file in {**inputs, **fields, **plots}.items():
+        other = places.setdefault(file.resolve(), name) if file else name
+        if other != name and not {name, other} <= set(inputs):
+            raise PhysicsError(f"{name} and {other} are the same file, {file}; give each its own")
+    for field in filter(None, fields.values()):
+        check_output(field)
+    for plot in filter(None, plots.values()):
+        if plot.suffix.lower() != ".png":
+            raise PhysicsError(f"a plot is a .png, not {plot.suffix or plot}")
+    for file in filter(None, (*fields.values(), *plots.values())):
+        check_file(file)
+
+
+def check_memory(lattice: tuple[int, int]) -> None:
+    """Refuse a lattice that this machine can't hold, before anything is allocated.
+
+    Raises:
+        PhysicsError: with the memory that it takes and what there is.
+    """
+    needed = lattice[0] * lattice[1] * BYTES_A_NODE
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise PhysicsError(
+            f"a lattice of {lattice[0]}×{lattice[1]} nodes takes about {needed / 1e9:.3g} GB of "
+            f"memory, and this machine has {there / 1e9:.3g} GB; choose a coarser lattice"
+        )
 
 
 def _read_array(path: Path) -> NDArray:
@@ -113,6 +174,9 @@ def _read_array(path: Path) -> NDArray:
 
 def _read_picture(path: Path) -> NDArray:
     with Image.open(path) as picture:
+        pages = getattr(picture, "n_frames", 1)
+        if pages > 1:
+            raise ValueError(f"it has {pages} pages; a source image has one")
         if picture.mode not in FULL_SCALE:
             raise ValueError(
                 f"its pixels are of kind {picture.mode}; a source image is grey, of 8 or 16 bits"
@@ -126,6 +190,11 @@ def _read_discs(path: Path, lattice: tuple[int, int] | None) -> NDArray[np.float
     if isinstance(content, dict):
         discs = content.get("sources")
         own = content.get("lattice")
+        if unknown := [key for key in content if key not in ("lattice", "sources")]:
+            raise PhysicsError(
+                f"{path}: unknown key {unknown[0]!r}; only lattice and sources stand there, and "
+                "the medium is given by options"
+            )
         if lattice is None and own is not None:
             lattice = _lattice(own, path)
     if not isinstance(discs, list) or not discs:
@@ -141,13 +210,16 @@ def _read_discs(path: Path, lattice: tuple[int, int] | None) -> NDArray[np.float
         for key in keys:
             if isinstance(disc[key], bool) or not isinstance(disc[key], int | float):
                 raise PhysicsError(f"{path}: disc {number}: {key} is {disc[key]!r}, not a number")
-    sources = Sources.from_lists(*([disc[key] for disc in discs] for key in keys))
-    for number, (row, column) in enumerate(zip(sources.rows, sources.columns, strict=True), 1):
+            if abs(disc[key]) > LARGEST:
+                raise PhysicsError(f"{path}: disc {number}: {key} is {short(disc[key])}, too large")
+        row, column = disc["row"], disc["column"]
         if not (0 <= row < lattice[0] and 0 <= column < lattice[1]):
             raise PhysicsError(
                 f"{path}: disc {number} has its centre at ({row}, {column}), off the lattice of "
                 f"{lattice[0]}×{lattice[1]} nodes"
             )
+    check_memory(lattice)
+    sources = Sources.from_lists(*([disc[key] for disc in discs] for key in keys))
     return sources.image(lattice, np.float64)
 
 

@@ -12,6 +12,7 @@ from diffkeras.config import Config, format_counts
 from diffkeras.physics import Example
 from diffkeras.regions import REGIONS, region_mask
 from diffkeras.workflows.figures import new_figure, to_png, write_out_numbers
+from diffkeras.workflows.files import check_file
 from diffkeras.workflows.report import Table, number, write_report
 from tfds_builders import DiffusionFieldsConfig
 
@@ -36,6 +37,7 @@ def preview(
         PackingError: so many or so large discs don't fit.
         RunError: the report can't be written.
     """
+    check_file(path)
     counts = config.data.sources
     report(f"solving {SAMPLE} examples for each of {len(counts)} source counts")
     samples = {

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Solution, solve
 from diffkeras.physics.boundaries import BoundaryName
 from diffkeras.physics.solve import Method
 from diffkeras.workflows.figures import field_figure, to_png
-from diffkeras.workflows.images import check_output, read_source_image, write_field
+from diffkeras.workflows.images import check_places, read_source_image, write_field
 
 
 def solve_files(
@@ -40,15 +41,7 @@ def solve_files(
     Raises:
         PhysicsError, ConvergenceError: see `solve`, `read_source_image` and `write_field`.
     """
-    check_output(output)
-    files = {"SOURCES": source_file, "--output": output, "--fixed": fixed, "--plot": plot}
-    places: dict[Path, str] = {}
-    for name, file in files.items():
-        other = places.setdefault(file.resolve(), name) if file else name
-        if other != name and {name, other} != {"SOURCES", "--fixed"}:
-            raise PhysicsError(f"{name} and {other} are the same file, {file}; give each its own")
-    if plot and plot.suffix.lower() != ".png":
-        raise PhysicsError(f"a plot is a .png, not {plot.suffix or plot}")
+    check_places({"SOURCES": source_file, "--fixed": fixed}, {"--output": output}, {"--plot": plot})
     image = read_source_image(source_file, lattice)
     mask = read_source_image(fixed, lattice) != 0 if fixed else None
     solution = solve(
@@ -64,12 +57,22 @@ def solve_files(
     )
     write_field(output, solution.field)
     if plot:
-        sources = np.where(image != 0 if mask is None else mask, image, np.nan)
-        first = (sources, solution.field) if image.ndim == 2 else (sources[0], solution.field[0])
-        figure = field_figure(*first)
-        try:
-            plot.parent.mkdir(parents=True, exist_ok=True)
-            plot.write_bytes(to_png(figure))
-        except OSError as error:
-            raise PhysicsError(f"{plot} can't be written: {error}") from None
+        write_plot(plot, image, solution.field, mask)
     return solution
+
+
+def write_plot(
+    path: Path, image: NDArray, field: NDArray, fixed: NDArray[np.bool_] | None = None
+) -> None:
+    """A picture of source image and field, of the first of a batch.
+
+    Raises:
+        PhysicsError: it can't be written.
+    """
+    sources = np.where(image != 0 if fixed is None else fixed, image, np.nan)
+    figure = field_figure(*((sources, field) if image.ndim == 2 else (sources[0], field[0])))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_png(figure))
+    except OSError as error:
+        raise PhysicsError(f"{path} can't be written: {error}") from None

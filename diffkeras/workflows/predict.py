@@ -1,0 +1,94 @@
+"""Predict the field of a source image that lies in a file, and prove how wrong it is at most."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Certificate, Refinement, certify_in, refine_in
+from diffkeras.workflows.images import check_places, read_source_image, write_field
+from diffkeras.workflows.solve_files import write_plot
+from diffkeras.workflows.surrogate import load_surrogate
+
+
+@dataclass(frozen=True)
+class PredictedField:
+    """A field with what is proven of it.
+
+    Attributes:
+        field: (rows, columns), or a batch of them, as it was written.
+        trained_lattice: (rows, columns) that the surrogate was trained on.
+        certificate: of the prediction, where it was asked for.
+        refinement: that the field comes from, where a tolerance was given.
+    """
+
+    field: NDArray
+    trained_lattice: tuple[int, int]
+    certificate: Certificate | None = None
+    refinement: Refinement | None = None
+
+
+def predict_files(
+    run_dir: Path,
+    source_file: Path,
+    output: Path,
+    *,
+    lattice: tuple[int, int] | None = None,
+    diffusion_length: float | None = None,
+    certify: bool = False,
+    tolerance: float | None = None,
+    bound: Path | None = None,
+    corrected: Path | None = None,
+    plot: Path | None = None,
+) -> PredictedField:
+    """Read, predict, certify or refine, write; see `images` for the files.
+
+    Args:
+        run_dir: a finished run.
+        source_file: source image of values from 0 to 1, a batch of them, or a list of discs.
+        output: where the surrogate's field goes, or with a tolerance the refined one.
+        lattice: (rows, columns), for a list of discs.
+        diffusion_length: ℓ [length], for a surrogate of a range of them.
+        certify: whether to prove bounds.
+        tolerance: largest error of the written field anywhere [concentration].
+        bound: where the bound of the prediction's error goes, node by node.
+        corrected: where the corrected field goes.
+        plot: PNG of source image and field, of the first of a batch.
+
+    Raises:
+        PhysicsError, ConvergenceError, RunError: see `read_source_image`, `Surrogate.predict`,
+            `certify`, `refine` and `write_field`.
+    """
+    fields = {"--output": output, "--bound": bound, "--corrected": corrected}
+    if tolerance is not None and (certify or bound or corrected):
+        raise PhysicsError(
+            "--tolerance writes a refined field with its own bound; leave out --certify, --bound "
+            "and --corrected, or --tolerance"
+        )
+    check_places({"SOURCES": source_file}, fields, {"--plot": plot})
+    image = read_source_image(source_file, lattice)
+    if image.size and not (image.min() >= 0 and image.max() <= 1):
+        raise PhysicsError(
+            f"a surrogate is trained on values from 0 to 1, and the source image goes from "
+            f"{image.min():.3g} to {image.max():.3g}; scale it, as the field is linear in them"
+        )
+    surrogate = load_surrogate(run_dir)
+    field = surrogate.predict(image, diffusion_length)
+    medium = surrogate.config.physics.medium
+    if diffusion_length is not None:
+        medium = medium.with_diffusion_length(diffusion_length)
+    certificate = refinement = None
+    if tolerance is not None:
+        refinement = refine_in(medium, field, image, tolerance=tolerance)
+        field = refinement.field
+    elif certify or bound or corrected:
+        certificate = certify_in(medium, field, image)
+        if bound:
+            write_field(bound, certificate.node_bound)
+        if corrected:
+            write_field(corrected, certificate.field)
+    write_field(output, field)
+    if plot:
+        write_plot(plot, image, field)
+    return PredictedField(field, surrogate.config.physics.lattice, certificate, refinement)

@@ -1,0 +1,142 @@
+"""`diffkeras predict`: a surrogate's field in a file, with what is proven of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+import diffkeras as dk
+from diffkeras.config import Config
+from diffkeras.workflows.surrogate import Surrogate, build_model, load_surrogate
+
+
+@pytest.fixture
+def source_file(tmp_path: Path) -> Path:
+    file = tmp_path / "sources.npy"
+    image = np.zeros((16, 16))
+    image[4:8, 5:9] = 1.0
+    image[11, 3] = 0.5
+    np.save(file, image)
+    return file
+
+
+def test_a_prediction_is_certified(
+    diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path, tiny: Config
+) -> None:
+    files = {name: tmp_path / f"{name}.npy" for name in ("output", "bound", "corrected")}
+    files["plot"] = tmp_path / "plot.png"
+    flags = [word for name, file in files.items() for word in (f"--{name}", file)]
+    result = diffkeras("predict", run_dir, source_file, *flags)
+    assert result.exit_code == 0, result.output
+    *proofs, output, bound, corrected, plot = result.stdout.splitlines()
+    assert [output, bound, corrected, plot] == [str(file) for file in files.values()]
+    image = np.load(source_file)
+    field, node_bound, better = (np.load(files[n]) for n in ("output", "bound", "corrected"))
+    np.testing.assert_array_equal(field, load_surrogate(run_dir).predict(image))
+    exact = dk.solve(image, decay=tiny.physics.decay).field
+    assert (abs(field - exact) <= node_bound + 1e-12).all()
+    stated = [float(line.split()[-1]) for line in proofs]
+    assert stated[0] == pytest.approx(node_bound.max(), rel=1e-2)
+    assert abs(better - exact).max() <= stated[1] * 1.01
+    assert files["plot"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_proof_the_path_alone_is_printed(
+    diffkeras: Callable[..., Result], run_dir: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.eye(32)[None].repeat(2, 0))
+    result = diffkeras("predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy")
+    assert result.stdout.splitlines() == [str(tmp_path / "b.npy")]
+    assert "trained on 16×16 nodes, and this is a lattice of 32×32" in result.stderr
+    assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
+
+
+def test_a_tolerance_is_met(
+    diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path, tiny: Config
+) -> None:
+    output = tmp_path / "field.npy"
+    result = diffkeras("predict", run_dir, source_file, "-o", output, "--tolerance", "1e-5")
+    assert result.exit_code == 0, result.output
+    assert float(result.stdout.split()[-2]) <= 1e-5
+    exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
+    assert abs(np.load(output) - exact).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--tolerance", "0"], "the tolerance must be positive"),
+        (["--tolerance", "nan"], "the tolerance must be positive"),
+        (["--tolerance", "1e-30"], "can't be proven"),
+        (["--tolerance", "1e-3", "--certify"], "leave out --certify"),
+        (["--bound", "sources.npy"], "--bound and SOURCES are the same file"),
+        (["--bound", "b.xyz"], "unknown kind"),
+        (["--corrected", "field.npy"], "are the same file"),
+        (["--diffusion-length", "5"], "takes no diffusion_length"),
+        (["--plot", "a.jpg"], "a plot is a .png"),
+    ],
+)
+def test_options_that_cant_be_are_refused(
+    refused: Callable[..., str],
+    run_dir: Path,
+    source_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(source_file.parent)
+    before = source_file.read_bytes()
+    assert message in refused("predict", run_dir, "sources.npy", "-o", "field.npy", *flags)
+    assert not Path("field.npy").exists()
+    assert source_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((16, 16), 5.0), "goes from 5 to 5; scale it"),
+        (np.full((16, 16), -1.0), "goes from -1 to -1; scale it"),
+        (np.full((16, 16), np.nan), "goes from nan to nan"),
+        (np.zeros((15, 16)), "15"),
+        (np.zeros(16), "(batch, rows, columns)"),
+    ],
+)
+def test_images_that_a_surrogate_cant_take_are_refused(
+    refused: Callable[..., str], run_dir: Path, tmp_path: Path, image: Any, message: str
+) -> None:
+    np.save(tmp_path / "a.npy", image)
+    words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "field.npy", "--certify"]
+    assert message in refused(*words)
+    assert not (tmp_path / "field.npy").exists()
+
+
+def test_what_is_no_run_is_refused(
+    refused: Callable[..., str], source_file: Path, tmp_path: Path
+) -> None:
+    words = [source_file, "-o", tmp_path / "field.npy"]
+    assert "no run directory" in refused("predict", tmp_path / "none", *words)
+    assert "holds no diffkeras run" in refused("predict", tmp_path, *words)
+
+
+def test_a_diffusion_length_is_that_of_the_proof(
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+    source_file: Path,
+    tmp_path: Path,
+    tiny: Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = tiny.with_overrides({"data.diffusion_length": [1, 20], "physics.diffusivity": 2})
+    untrained = Surrogate(build_model(config), config)
+    monkeypatch.setattr("diffkeras.workflows.predict.load_surrogate", lambda path: untrained)
+    words = ["predict", tmp_path, source_file, "-o", tmp_path / "field.npy"]
+    result = diffkeras(*words, "--diffusion-length", 4, "--tolerance", 1e-6)
+    assert result.exit_code == 0, result.output
+    exact = dk.solve(np.load(source_file), diffusivity=2, decay=2 / 4**2).field
+    assert abs(np.load(tmp_path / "field.npy") - exact).max() <= 1e-6
+    assert "diffusion lengths of 1 to 20" in refused(*words)
+    for length in ("0.5", "nan", "21"):
+        assert "lies outside" in refused(*words, "--diffusion-length", length)

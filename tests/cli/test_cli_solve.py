@@ -1,0 +1,127 @@
+"""`diffkeras solve`: files in, files out, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image
+
+import diffkeras as dk
+from diffkeras.workflows.images import check_memory, read_source_image, write_field
+
+DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 1.0}\n"
+
+
+@pytest.fixture
+def discs(tmp_path: Path) -> Path:
+    file = tmp_path / "discs.yaml"
+    file.write_text(DISCS)
+    return file
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".png"])
+def test_a_list_of_discs_is_solved(
+    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path, suffix: str
+) -> None:
+    output, plot = tmp_path / "deep" / f"field{suffix}", tmp_path / "deep" / "plot.png"
+    result = diffkeras("solve", discs, "-o", output, "--plot", plot, "--boundary", "periodic")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(output)
+    exact = dk.solve(read_source_image(discs), boundary="periodic").field
+    if suffix in (".npy", ".npz"):
+        loaded = np.load(output)
+        field = loaded if suffix == ".npy" else loaded["field"]
+    else:
+        field = np.asarray(Image.open(output), float) / (65535 if suffix == ".png" else 1)
+    np.testing.assert_allclose(field, exact, atol=1e-5)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DISCS + "decay: 0.1\n", "unknown key 'decay'"),
+        (DISCS + "source: []\n", "unknown key 'source'"),
+        ("[]", "no list of discs"),
+        ("- {row: 1, column: 1, radius: 1, value: 1}", "names no lattice"),
+        (DISCS.replace("[24, 32]", "[24]"), "lattice is [24]"),
+        (DISCS.replace("row: 8", "row: 80"), "centre at (80, 9), off the lattice"),
+        (DISCS.replace("row: 8", "row: 1e20"), "centre at (1e+20, 9), off the lattice"),
+        (DISCS.replace("row: 8", "row: 8.5"), "must be integers"),
+        (DISCS.replace("row: 8", "row: .nan"), "off the lattice"),
+        (DISCS.replace("value: 1.0", "value: .inf"), "value is inf, too large"),
+        (DISCS.replace("value: 1.0", f"value: {10**400}"), "too large"),
+        (DISCS.replace("radius: 3", "radius: x"), "radius is 'x', not a number"),
+        (DISCS.replace("[24, 32]", "[3000000, 3000000]"), "of memory, and this machine has"),
+    ],
+)
+def test_lists_that_are_none_are_refused(
+    refused: Callable[..., str], tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    assert message in refused("solve", file, "-o", tmp_path / "field.npy")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_a_lattice_that_memory_cant_hold_is_refused_before_it_is_made(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "discs.yaml"
+    file.write_text("- {row: 1, column: 1, radius: 1, value: 1}")
+    message = refused("solve", file, "-o", tmp_path / "f.npy", "--lattice", 10**7)
+    assert "10000000×10000000 nodes takes about 3.5e+06 GB of memory" in message
+    check_memory((1000, 1000))
+
+
+@pytest.mark.parametrize("option", ["--plot", "-o"])
+@pytest.mark.parametrize("place", ["file/deep/f.png", "folder.png", "/proc/nowhere/f.png"])
+def test_places_are_checked_before_the_work(
+    refused: Callable[..., str],
+    discs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    place: str,
+) -> None:
+    def never(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("solved before the places were checked")
+
+    monkeypatch.setattr("diffkeras.workflows.solve_files.solve", never)
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "folder.png").mkdir()
+    files = {"-o": tmp_path / "field.npy", option: tmp_path / place}
+    message = refused("solve", discs, *(word for pair in files.items() for word in pair))
+    assert "can't be written" in message or "is a directory" in message
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_preview_is_refused_before_the_work(
+    refused: Callable[..., str], tiny_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "file" / "a.html")
+    assert "can't be written" in message
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+@pytest.mark.parametrize("largest", [1e40, 1e-40])
+def test_what_a_picture_cant_hold_is_refused(tmp_path: Path, suffix: str, largest: float) -> None:
+    if suffix == ".png" and largest < 1:
+        pytest.skip("a PNG rounds to 16 bits")
+    with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
+        write_field(tmp_path / f"field{suffix}", np.full((4, 4), largest))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_pictures_of_several_pages_are_refused(tmp_path: Path, suffix: str) -> None:
+    pages = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (1, 2, 3)]
+    pages[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pages[1:])
+    with pytest.raises(dk.DiffkerasError, match="it has 3 pages; a source image has one"):
+        read_source_image(tmp_path / f"a{suffix}")
+    pages[0].save(tmp_path / f"b{suffix}")
+    assert read_source_image(tmp_path / f"b{suffix}").shape == (8, 8)
