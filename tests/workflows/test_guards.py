@@ -13,6 +13,7 @@ from diffkeras.nn.losses import get_loss
 from diffkeras.nn.metrics import SourceCountError, UnweightedError, count_sources
 from diffkeras.physics import sample_sources
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
+from diffkeras.workflows.count_errors import CountErrors
 from diffkeras.workflows.guards import CompareWithZeroField, Rollback, StopEarly
 from diffkeras.workflows.keeping import SaveCheckpoints
 from diffkeras.workflows.train import train
@@ -178,13 +179,16 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor: float, warned: 
     field = np.full((2, 8, 8, 1), 0.2, np.float32)
     image = np.zeros_like(field)
     image[:, 3, 3] = 0.2
-    counts = SourceCountError([1])
-    counts.update_state(stack_target(field, image), factor * field)
+    metric = SourceCountError([1])
+    metric.update_state(stack_target(field, image), factor * field)
+    counts = CountErrors(metric)
+    assert counts.zero_field_mae() is None
     lines: list[str] = []
     guard = CompareWithZeroField(counts, epochs=3, report=lines.append)
     for epoch in range(4):
-        guard.on_epoch_end(epoch, {"val_mae": float(counts.result())})
-    assert guard.zero_field == pytest.approx(0.2)
+        counts.on_epoch_end(epoch)
+        guard.on_epoch_end(epoch, {"val_mae": float(metric.result())})
+    assert counts.zero_field_mae() == pytest.approx(0.2)
     assert [line[:24] for line in lines] == ["warning: after 3 epoch(s"] * warned
 
 
