@@ -1,5 +1,6 @@
 """`diffkeras generate`."""
 
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ from diffkeras.cli.options import (
 )
 
 
+class Share(click.FloatRange):
+    """A number of a range; NaN, which compares with nothing, is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number, or a refusal."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number from {self.min} to {self.max}.", param, ctx)
+        return number
+
+
 @click.command()
 @config_option("quickstart", "Configuration file, or the name of a shipped one.")
 @override_options
@@ -26,7 +38,7 @@ from diffkeras.cli.options import (
     "--verify",
     "share",
     metavar="[SHARE]",
-    type=click.FloatRange(0, 1),
+    type=Share(0, 1),
     is_flag=False,
     flag_value=0.01,
     help="Make nothing: read every record that is there, and solve a random share of the examples "

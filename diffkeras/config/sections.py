@@ -10,7 +10,9 @@ from pydantic import (
 )
 
 from diffkeras.config.types import (
+    LARGEST_COUNT,
     BatchSize,
+    Examples,
     Lattice,
     Positive,
     Quantity,
@@ -24,6 +26,8 @@ from diffkeras.physics.boundaries import BoundaryName
 from diffkeras.physics.placement import PlacementKind
 from diffkeras.physics.sources import ValueDistribution, check_values
 from diffkeras.transforms import TRANSFORMS, Transform, get_transform
+
+LARGEST_RADIUS = 1e6  # lattice steps
 
 
 class PhysicsConfig(Section):
@@ -57,8 +61,10 @@ class PlacementConfig(Section):
     kind: PlacementKind = Field(
         "uniform", description="uniform (the paper), clustered, or edge (near the lattice's edge)."
     )
-    clusters: PositiveInt = Field(1, description="Points that clustered discs gather around.")
-    spread: Positive = Field(
+    clusters: int = Field(
+        1, ge=1, le=LARGEST_COUNT, description="Points that clustered discs gather around."
+    )
+    spread: Quantity = Field(
         20.0, description="Standard deviation of a cluster along each axis [lattice steps]."
     )
     margin: float = Field(
@@ -95,11 +101,11 @@ class DataConfig(Section):
         "ℓ = √(D/γ) [length], log-uniformly; the network then gets it as a second input channel. "
         "null for one medium, that of physics.",
     )
-    train_examples: PositiveInt = Field(16_000, description="Training examples per source count.")
-    validation_examples: PositiveInt = Field(
+    train_examples: Examples = Field(16_000, description="Training examples per source count.")
+    validation_examples: Examples = Field(
         800, description="Validation examples per source count; they choose the best model."
     )
-    test_examples: PositiveInt = Field(4_000, description="Test examples per source count.")
+    test_examples: Examples = Field(4_000, description="Test examples per source count.")
     seed: int = Field(0, ge=0, description="Seed of the datasets.")
     train_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of the training examples used, alike per source count."
@@ -135,7 +141,11 @@ class DataConfig(Section):
     @field_validator("radius")
     @classmethod
     def _radius_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
-        check_radius(value)
+        if check_radius(value)[1] > LARGEST_RADIUS:
+            raise ValueError(
+                f"a radius is at most {LARGEST_RADIUS:g} lattice steps, more than any lattice has, "
+                f"not {value}"
+            )
         return value
 
     @field_validator("values")

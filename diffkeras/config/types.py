@@ -21,6 +21,8 @@ from diffkeras.config.messages import short
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
+# per source count: the files of more would take longer to list than anyone waits
+Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from diffkeras.config import SPLITS, Config, Split
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, count_records
@@ -165,6 +166,22 @@ def _stored_split(path: Path, split: Mapping) -> StoredSplit:
         files[Shard(split["name"], last - length, length)] = path / name
     size = int(split["numBytes"]) + RECORD_OVERHEAD * sum(lengths)
     return StoredSplit(split["name"], files, size)
+
+
+def stored_features(path: Path) -> tfds.features.FeatureConnector | None:
+    """The features of the dataset in a directory, by its metadata; None if these aren't there.
+
+    Raises:
+        DataError: they are damaged.
+    """
+    file = path / "features.json"
+    if not file.is_file():
+        return None
+    try:
+        return tfds.features.FeatureConnector.from_config(str(path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{file} is damaged ({reason[:80]}); {REMEDY}") from None
 
 
 def find_damage(config: Config, count: int, data_dir: Path) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow_datasets as tfds
-
 from diffkeras.config import SPLITS, Config
-from diffkeras.data.datasets import dataset_path, dataset_status, stored_splits
+from diffkeras.data.datasets import (
+    dataset_path,
+    dataset_status,
+    stored_features,
+    stored_splits,
+)
 from diffkeras.data.forecast import Forecast, Sample, measure
 from diffkeras.data.locks import locked
 from diffkeras.data.shards import Shard
@@ -201,9 +204,7 @@ def _alone(name: str, data_dir: Path) -> contextlib.AbstractContextManager[None]
 
 def _shards_of(dataset: DiffusionFieldsConfig, path: Path) -> dict[Shard, Path]:
     """The shards of a dataset with the features that would be written today, with their files."""
-    if not (path / "features.json").is_file():
-        return {}
-    stored = tfds.features.FeatureConnector.from_config(str(path))
-    if stored.to_json() != get_builder(dataset).info.features.to_json():
+    stored = stored_features(path)
+    if stored is None or stored.to_json() != get_builder(dataset).info.features.to_json():
         return {}
     return {shard: file for split in stored_splits(path) for shard, file in split.files.items()}

@@ -1,6 +1,7 @@
 """`generate --verify`: what is wrong is named by file and example."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from generation_tools import SHARD, tiny_config
 
 from diffkeras.cli import main
 from diffkeras.data import generate_dataset
-from diffkeras.data.verify import compare
+from diffkeras.data.verify import compare, plan_checks, run_checks
+from diffkeras.errors import DataError
 from diffkeras.workflows.verify import verify
 
 
@@ -85,6 +87,34 @@ def test_examples_in_the_wrong_order(data_dir):
     assert f"{file}: example 30 of the train split isn't what its seed gives: " in findings[0]
 
 
+def test_files_that_were_swapped(data_dir):
+    """They are found whichever examples are chosen, as each file's first one is looked at."""
+    one, other = shard(data_dir, 1), shard(data_dir, 2)
+    beside = one.with_name("beside")
+    one.rename(beside)
+    other.rename(one)
+    beside.rename(other)
+    config = tiny_config()
+    checks = plan_checks(config, 2, data_dir, 0.0, np.random.default_rng(0))
+    checks = [replace(check, again=frozenset()) for check in checks]
+    findings = list(run_checks(checks, 1))
+    assert len(findings) == 2
+    for file, k, finding in zip((one, other), (8, 16), findings, strict=True):
+        assert f"{file}: example {k} of the train split isn't what its seed gives" in finding
+        assert "sources/" in finding
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pythonClassName": "os.system"}'])
+def test_damaged_features(data_dir, content):
+    (file,) = data_dir.rglob("features.json")
+    file.write_text(content)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is damaged" in finding
+    assert "\n" not in finding
+    with pytest.raises(DataError, match=r"features\.json is damaged .*; delete its directory"):
+        generate_dataset(tiny_config(train=50), 2, data_dir)
+
+
 def test_compare_allows_the_rounding_of_another_machine():
     fresh = {"field": np.float32([1.0, 1e-12, 0.5]), "sources": {"rows": np.int32([3])}}
     near = {"field": np.float32([1.0 + 2**-23, 3e-12, 0.5]), "sources": {"rows": np.int32([3])}}
@@ -109,5 +139,10 @@ def test_command(data_dir, tmp_path):
     done = CliRunner().invoke(main, [*options, "--verify", "0.5"])
     assert done.exit_code == 1
     assert "-00004-of-00005 is missing" in done.output
-    for wrong in (["--verify", "2"], ["--verify", "--beam"], ["--beam-options", "-x"]):
+    for wrong in (
+        ["--verify", "2"],
+        ["--verify", "nan"],
+        ["--verify", "--beam"],
+        ["--beam-options", "-x"],
+    ):
         assert CliRunner().invoke(main, [*options, *wrong]).exit_code == 2
