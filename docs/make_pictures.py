@@ -44,6 +44,7 @@ def main(run_dir: Path) -> None:
     """Write all pictures and tables."""
     for name in REPORT_FIGURES:
         save(name, (run_dir / "evaluation" / "figures" / f"{name}.png").read_bytes())
+    write_cells()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=80))
     surrogate = dk.load_surrogate(run_dir)
     physics = surrogate.config.physics
@@ -70,6 +71,13 @@ def save(name: str, png: bytes) -> None:
     """Write a PNG without transparency, a third smaller."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.save(DOCS / "images" / f"{name}.png", optimize=True)
+
+
+def write_cells() -> None:
+    """A grey image of discs, 0 to 255, to try `diffkeras solve` on."""
+    sources = dk.sample_sources(12, (128, 128), radius=(2, 6), rng=np.random.default_rng(2))
+    grey = np.rint(sources.image((128, 128)) * 255).astype(np.uint8)
+    Image.fromarray(grey).save(DOCS / "images" / "cells.png", optimize=True)
 
 
 def boundaries_figure():

@@ -71,8 +71,9 @@ def predict(run: Path, sources: Path, output: Path, **options: Any) -> None:
         click.echo(f"the prediction is off by at most {proof.prediction_bound:.3g}")
         click.echo(f"the corrected field is off by at most {proof.error_bound:.3g}")
     if refined := predicted.refinement:
+        rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
         click.echo(
-            f"after {refined.rounds} rounds ({refined.method}) the field is off by at most "
+            f"after {rounds} ({refined.method}) the field is off by at most "
             f"{refined.error_bound:.3g}"
         )
     for file in (output, options["bound"], options["corrected"], options["plot"]):

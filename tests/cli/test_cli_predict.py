@@ -129,7 +129,9 @@ def test_a_diffusion_length_is_that_of_the_proof(
     tiny: Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = tiny.with_overrides({"data.diffusion_length": [1, 20], "physics.diffusivity": 2})
+    config = tiny.with_overrides(
+        {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
+    )
     untrained = Surrogate(build_model(config), config)
     monkeypatch.setattr("diffkeras.workflows.predict.load_surrogate", lambda path: untrained)
     words = ["predict", tmp_path, source_file, "-o", tmp_path / "field.npy"]
