@@ -45,16 +45,26 @@ def compress(image: NDArray[Any]) -> bytes:
         What `zlib.decompress` turns into `image.tobytes()`.
     """
     rows = image.reshape(len(image), -1)
-    raw, width = rows.tobytes(), rows.shape[1] * rows.itemsize
+    width = rows.shape[1] * rows.itemsize
     filled = np.concatenate(([False], rows.any(axis=1), [False]))
     # starts and ends, in turn, of the runs of rows with values
-    edges = (np.flatnonzero(filled[1:] != filled[:-1]) * width).tolist()
-    parts, position = [HEADER], 0
+    edges = np.flatnonzero(filled[1:] != filled[:-1]).tolist()
+    parts, position, checksum = [HEADER], 0, 1
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        parts += [_zeros(start - position), _block(raw[start:end])]
+        raw = rows[start:end].tobytes()
+        gap = (start - position) * width
+        parts += [_zeros(gap), _block(raw)]
+        checksum = zlib.adler32(raw, _after_zeros(checksum, gap))
         position = end
-    parts += [_zeros(len(raw) - position), END, zlib.adler32(raw).to_bytes(4, "big")]
-    return b"".join(parts)
+    gap = (len(rows) - position) * width
+    checksum = _after_zeros(checksum, gap)
+    return b"".join([*parts, _zeros(gap), END, checksum.to_bytes(4, "big")])
+
+
+def _after_zeros(checksum: int, length: int) -> int:
+    """Adler-32 of what a checksum is of, and zero bytes after it (RFC 1950, section 8.2)."""
+    total = checksum & 0xFFFF
+    return ((checksum >> 16) + length * total) % 65_521 << 16 | total
 
 
 @functools.lru_cache(4096)
