@@ -27,8 +27,8 @@ from diffkeras.workflows.study_config import StudyConfig
 from diffkeras.workflows.study_report import Result, write_study
 from diffkeras.workflows.study_results import metrics_file, read_methods, read_state
 from diffkeras.workflows.train import train
-from diffkeras.workflows.workers import refuse_cluster
 from diffkeras.workflows.wording import duration, value_text
+from diffkeras.workflows.workers import refuse_cluster
 
 
 @dataclass(frozen=True)

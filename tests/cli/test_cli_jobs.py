@@ -88,8 +88,9 @@ def test_train_and_evaluate_print_where_things_are(
     evaluated = diffkeras("evaluate", *words)
     assert evaluated.exit_code == 0, evaluated.output
     lines = evaluated.stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines[2:5]] == [
+    assert [line.split("  ")[0] for line in lines[2:6]] == [
         "surrogate",
+        "surrogate, sources set",
         "superposition",
         "zero field",
     ]
