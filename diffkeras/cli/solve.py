@@ -18,9 +18,10 @@ class LatticeType(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
         """Parse."""
         parts = str(value).lower().replace("×", "x").split("x")
-        if len(parts) > 2 or not all(p.strip().isdecimal() and int(p) > 0 for p in parts):
-            self.fail(f"{value!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
-        return int(parts[0]), int(parts[-1])
+        sides = [part.strip() for part in parts]
+        if len(sides) > 2 or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
+            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
+        return int(sides[0]), int(sides[-1])
 
 
 class BoundaryType(click.ParamType):

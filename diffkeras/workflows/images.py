@@ -143,6 +143,18 @@ def check_places(
         check_file(file)
 
 
+def check_lattice_option(source_file: Path, lattice: tuple[int, int] | None) -> None:
+    """Refuse a lattice for a file that has its own.
+
+    Raises:
+        PhysicsError: it is no list of discs.
+    """
+    if lattice is not None and source_file.suffix.lower() not in LISTS:
+        raise PhysicsError(
+            f"--lattice is for lists of discs; {source_file} is an image, whose nodes are its own"
+        )
+
+
 def check_memory(lattice: tuple[int, int]) -> None:
     """Refuse a lattice that this machine can't hold, before anything is allocated.
 

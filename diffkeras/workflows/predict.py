@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Certificate, Refinement, certify_in, refine_in
-from diffkeras.workflows.images import check_places, read_source_image, write_field
+from diffkeras.workflows.images import (
+    check_lattice_option,
+    check_places,
+    read_source_image,
+    write_field,
+)
 from diffkeras.workflows.solve_files import write_plot
 from diffkeras.workflows.surrogate import load_surrogate
 
@@ -67,6 +72,7 @@ def predict_files(
             "and --corrected, or --tolerance"
         )
     check_places({"SOURCES": source_file}, fields, {"--plot": plot})
+    check_lattice_option(source_file, lattice)
     image = read_source_image(source_file, lattice)
     if image.size and not (image.min() >= 0 and image.max() <= 1):
         raise PhysicsError(

@@ -10,7 +10,12 @@ from diffkeras.physics import Solution, solve
 from diffkeras.physics.boundaries import BoundaryName
 from diffkeras.physics.solve import Method
 from diffkeras.workflows.figures import field_figure, to_png
-from diffkeras.workflows.images import check_places, read_source_image, write_field
+from diffkeras.workflows.images import (
+    check_lattice_option,
+    check_places,
+    read_source_image,
+    write_field,
+)
 
 
 def solve_files(
@@ -42,6 +47,7 @@ def solve_files(
         PhysicsError, ConvergenceError: see `solve`, `read_source_image` and `write_field`.
     """
     check_places({"SOURCES": source_file, "--fixed": fixed}, {"--output": output}, {"--plot": plot})
+    check_lattice_option(source_file, lattice)
     image = read_source_image(source_file, lattice)
     mask = read_source_image(fixed, lattice) != 0 if fixed else None
     solution = solve(

@@ -77,6 +77,19 @@ def test_a_lattice_that_memory_cant_hold_is_refused_before_it_is_made(
     check_memory((1000, 1000))
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "3x", "1x2x3", "9" * 5000, "1.5", "all"])
+def test_lattices_that_are_none_are_refused(
+    refused: Callable[..., str], discs: Path, tmp_path: Path, text: str
+) -> None:
+    assert "is no lattice" in refused("solve", discs, "-o", tmp_path / "f.npy", "--lattice", text)
+
+
+def test_an_image_takes_no_lattice(refused: Callable[..., str], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.eye(8))
+    message = refused("solve", tmp_path / "a.npy", "-o", tmp_path / "f.npy", "--lattice", 16)
+    assert "--lattice is for lists of discs" in message
+
+
 @pytest.mark.parametrize("option", ["--plot", "-o"])
 @pytest.mark.parametrize("place", ["file/deep/f.png", "folder.png", "/proc/nowhere/f.png"])
 def test_places_are_checked_before_the_work(
