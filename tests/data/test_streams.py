@@ -131,7 +131,7 @@ def test_generate_keeps_training_examples_that_are_there(stream, tiny, own_data)
     [({"data.train_fraction": 0.5}, "train_fraction"), ({"data.cache": True}, "cache")],
 )
 def test_contradictions_are_refused(stream, changes, key):
-    with pytest.raises(ConfigurationError, match=f"data: {key}: a stream has"):
+    with pytest.raises(ConfigurationError, match=rf"data\.{key}: a stream has"):
         stream.with_overrides(changes)
 
 
