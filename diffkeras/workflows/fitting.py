@@ -1,13 +1,10 @@
 """Fitting from any position: `model.fit`, from an epoch and a step within it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import keras
-import tensorflow as tf
 
-from diffkeras.config import Config
-from diffkeras.errors import OutOfMemoryError, RunError
+from diffkeras.errors import RunError
 from diffkeras.workflows.checkpoints import (
     Checkpoints,
     TrainingState,
@@ -91,22 +88,3 @@ def resume(
     state = read_state(place)
     report(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
     return state
-
-
-@contextmanager
-def within_memory(config: Config) -> Iterator[None]:
-    """Turn the failure to allocate into one line that names what was too large.
-
-    Raises:
-        OutOfMemoryError: a batch doesn't fit.
-    """
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, MemoryError):
-        batch = config.training.batch_size
-        rows, columns = config.physics.lattice
-        advice = f", e.g. {batch // 2}" if batch > 1 else " or model.width"
-        raise OutOfMemoryError(
-            f"out of memory: training on batches of {batch} examples of {rows}×{columns} nodes "
-            f"doesn't fit; choose a smaller training.batch_size{advice}"
-        ) from None

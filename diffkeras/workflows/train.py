@@ -20,8 +20,9 @@ from diffkeras.workflows.compiling import compile_model, make_loss
 from diffkeras.workflows.count_errors import CountErrors
 from diffkeras.workflows.feed import Feed
 from diffkeras.workflows.finishing import finish, with_best_kept
-from diffkeras.workflows.fitting import fit_from, resume, within_memory
+from diffkeras.workflows.fitting import fit_from, resume
 from diffkeras.workflows.keeping import Interruption
+from diffkeras.workflows.memory import check_memory, within_memory
 from diffkeras.workflows.runs import Run, flatten
 from diffkeras.workflows.training_progress import TrainingProgress
 from diffkeras.workflows.workers import WORKER_TIMEOUT, gather_workers
@@ -93,6 +94,7 @@ def train(
             f"{compiled.parameters:,} trainable parameters, {feed.steps} steps an epoch, "
             f"{together.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
+        check_memory(config, compiled.model, together.count)
         checkpoints = Checkpoints(run.checkpoints, feed.steps, writes=together.is_chief)
         state = resume(checkpoints, compiled.model, together, quiet)
         state = state or TrainingState(seed=config.training.seed)
