@@ -16,17 +16,16 @@ Python and its libraries included. The differences are to spsolve's field.
 import csv
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 
 import click
 import numpy as np
 
 from benchmarks.solver_methods import METHODS, measure, why_not
+from benchmarks.tables import describe_machine
 
 ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 EQUAL_ACCURACY = 1e-8  # methods whose field differs less are ranked with each other
@@ -171,19 +170,8 @@ def _write(rows: list[dict[str, str]], output: Path) -> None:
 
 def machine() -> str:
     """One line on the processor and the versions."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as info:
-            model = next(line.split(":")[1].strip() for line in info if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    versions = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "scipy", "pyamg", "fipy"):
-        try:
-            versions.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return f"{model}, one of {os.cpu_count()} cores; {', '.join(versions)}."
+    packages = ("numpy", "scipy", "pyamg", "fipy")
+    return f"{describe_machine(packages, used=f'one of {os.cpu_count()} cores')}."
 
 
 if __name__ == "__main__":

@@ -3,14 +3,26 @@
 import csv
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import click
 
 
-def describe_machine() -> str:
-    """Processor, cores and versions, in one line."""
+def describe_machine(
+    packages: Sequence[str] = ("numpy", "scipy", "tensorflow"),
+    *,
+    used: str | None = None,
+    gpus: Sequence[str] | None = None,
+) -> str:
+    """Processor, cores, GPUs and versions, in one line.
+
+    Args:
+        packages: those whose versions matter; what isn't installed is left out.
+        used: of the cores; by default how many there are.
+        gpus: names of those that were used.
+    """
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo") as info:
@@ -18,9 +30,14 @@ def describe_machine() -> str:
     except (OSError, StopIteration):
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = [f"{name} {metadata.version(name)}" for name in ("numpy", "scipy", "tensorflow")]
-    python = platform.python_version()
-    return f"{model}, {cores} cores, no GPU used; Python {python}, {', '.join(versions)}"
+    versions = [f"Python {platform.python_version()}"]
+    for name in packages:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    accelerator = ", ".join(gpus) if gpus else "no GPU used"
+    return f"{model}, {used or f'{cores} cores'}, {accelerator}; {', '.join(versions)}"
 
 
 def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:

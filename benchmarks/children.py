@@ -1,0 +1,73 @@
+"""Programs that measure in processes of their own, and wait in between: they take turns."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+MARK = "@answer "  # before the lines that are for the parent
+
+
+class Child:
+    """A module of this folder in a process of its own, for the length of a `with` block.
+
+    Args:
+        module: its name; it calls `answer`.
+        case: what it is given, as JSON.
+        threads: of its libraries.
+    """
+
+    def __init__(self, module: str, case: dict[str, Any], threads: int) -> None:
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by __exit__
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.{module}", json.dumps(case)],
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """What the child's function of that name returns.
+
+        Raises:
+            RuntimeError: it failed, with the last line that it wrote.
+        """
+        questions, answers = self._process.stdin, self._process.stdout
+        with suppress(BrokenPipeError):  # it has ended already; the log says why
+            questions.write(json.dumps([command, arguments]) + "\n")
+            questions.flush()
+        for line in answers:
+            if line.startswith(MARK):
+                return json.loads(line.removeprefix(MARK))
+        self._log.seek(0)
+        raise RuntimeError((self._log.read().strip().splitlines() or ["it said nothing"])[-1])
+
+
+def answer(functions: dict[str, Callable[..., Any]]) -> None:
+    """In a child: call what the parent asks for, until it asks no more."""
+    for line in sys.stdin:
+        command, arguments = json.loads(line)
+        print(MARK + json.dumps(functions[command](**arguments)), flush=True)
+
+
+def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
+    """Seconds and processor seconds a call takes, on the average of so many."""
+    begun, used = time.perf_counter(), time.process_time()
+    for _ in range(number):
+        step()
+    return (time.perf_counter() - begun) / number, (time.process_time() - used) / number

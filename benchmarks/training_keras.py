@@ -1,0 +1,134 @@
+"""How fast this package trains and predicts: a child of `benchmarks.training`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.children import answer, timed
+from diffkeras.config import load_config
+from diffkeras.data import generate_dataset
+from diffkeras.workflows.compiling import compile_model
+from diffkeras.workflows.feed import Feed
+from diffkeras.workflows.surrogate import Surrogate, export_saved_model
+from diffkeras.workflows.workers import gather_workers
+
+WARM_UP = 3  # steps: the graph is made in the first, and the memory is laid out
+
+
+class Clock(keras.callbacks.Callback):
+    """Measures all steps of a fit but the first, and how long they waited for data."""
+
+    def __init__(self, waiting) -> None:
+        super().__init__()
+        self.waiting, self.result = waiting, {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 0:
+            if self.waiting:
+                self.waiting.take()
+            self.begun, self.used = time.perf_counter(), time.process_time()
+            return
+        wall = time.perf_counter() - self.begun
+        self.result = {
+            "seconds": wall / batch,
+            "processor": (time.process_time() - self.used) / batch,
+        }
+        self.last = wall
+
+    def on_train_end(self, logs=None):
+        if self.waiting:
+            self.result["waiting"] = self.waiting.take() / self.last
+
+
+class Rates:
+    """The configuration `paper` on another lattice and batch, on its own tf.data pipeline."""
+
+    def __init__(self, case: dict) -> None:
+        use_devices(case["threads"], case["replicas"])
+        directory = Path(case["directory"])
+        self.config = load_config(
+            "paper",
+            {
+                "physics.lattice": case["side"],
+                "data.sources": case["sources"],
+                "data.train_examples": case["examples"],
+                "data.validation_examples": case["replicas"],
+                "data.test_examples": 1,
+                "training.batch_size": case["batch"],
+                "model.width": case["width"],
+                "model.depth": case["depth"],
+            },
+        )
+        for count in self.config.data.sources:
+            generate_dataset(self.config, count, directory)
+        workers = gather_workers({}, timeout=60)
+        self.feed = Feed(self.config, directory, workers)
+        self.compiled = compile_model(self.config, workers, 1000)
+        self.fit(WARM_UP)
+        if case["replicas"] == 1:
+            self.prepare(directory)
+
+    def prepare(self, directory: Path) -> None:
+        """Export the trained network, and write what PyTorch needs for the same steps."""
+        self.surrogate = Surrogate(self.compiled.model, self.config)
+        export_saved_model(self.surrogate, directory / "saved_model")
+        self.loaded = tf.saved_model.load(str(directory / "saved_model"))
+        x, y = next(iter(self.feed.training(0, 0)))
+        self.images = x
+        weights = [array for layer in self.compiled.model.layers for array in layer.get_weights()]
+        np.savez(
+            directory / "shared.npz",
+            image=x,
+            field=y[..., :1],
+            prediction=self.loaded.serve(x),
+            weights=len(weights),
+            **{f"weight_{k}": array for k, array in enumerate(weights)},
+        )
+
+    def fit(self, steps: int) -> dict:
+        clock = Clock(self.feed.waiting)
+        self.compiled.model.fit(
+            self.feed.training(0, 0), steps_per_epoch=steps + 1, verbose=0, callbacks=[clock]
+        )
+        return clock.result
+
+    def measure(self, what: str, seconds: float) -> dict:
+        if what == "training":
+            number = max(2, round(seconds / self.fit(1)["seconds"]))
+            return self.fit(number)
+        step = {
+            "SavedModel": lambda: self.loaded.serve(self.images).numpy(),
+            "Surrogate.predict": lambda: self.surrogate.predict(self.images[..., 0]),
+        }[what]
+        step()
+        number = max(2, round(seconds / timed(step, 1)[0]))
+        wall, processor = timed(step, number)
+        return {"seconds": wall, "processor": processor}
+
+    def about(self) -> dict:
+        gpus = tf.config.list_physical_devices("GPU")
+        names = {tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus}
+        return {"gpus": sorted(map(str, names)), "parameters": self.compiled.parameters}
+
+
+def use_devices(threads: int, replicas: int) -> None:
+    """The first GPUs, or where there is none, logical processors."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        tf.config.set_visible_devices(gpus[:replicas], "GPU")
+    elif replicas > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        logical = [tf.config.LogicalDeviceConfiguration()] * replicas
+        tf.config.set_logical_device_configuration(cpu, logical)
+
+
+if __name__ == "__main__":
+    rates = Rates(json.loads(sys.argv[1]))
+    answer({"about": rates.about, "measure": rates.measure})
