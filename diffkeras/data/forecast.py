@@ -41,7 +41,8 @@ def measure(dataset: DiffusionFieldsConfig) -> Sample:
     with threadpoolctl.threadpool_limits(1):
         record = builder.record("train", 0)
         start = time.perf_counter()
-        for k in range(TIMED):
+        # none twice: a medium of its own has its tables at hand the second time
+        for k in range(1, 1 + TIMED):
             builder.record("train", k)
     return Sample(len(record) + RECORD_OVERHEAD, (time.perf_counter() - start) / TIMED)
 
