@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import h5py
 import keras
 
 from diffkeras.errors import RunError
@@ -32,6 +31,7 @@ class TrainingState:
         history: losses and metrics of each completed epoch.
         best_epoch: the one with the lowest validation error, from 1; 0 before the first.
         best_error: that error.
+        best_digest: checksum of the file with its weights.
         losses: training losses of the epochs that were not undone.
         rollbacks: the epochs that were undone, from 1.
         metrics: accumulators of the metrics over the steps of the epoch.
@@ -44,6 +44,7 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_error: float = float("inf")
+    best_digest: str = ""
     losses: list[float] = field(default_factory=list)
     rollbacks: list[int] = field(default_factory=list)
     metrics: dict[str, list] = field(default_factory=dict)
@@ -87,8 +88,9 @@ class Checkpoints:
             beside.mkdir(parents=True)
             weights = beside / WEIGHTS
             model.save_weights(weights)
-            content = {**asdict(state), "sha256": _digest(weights)}
             # Python's JSON writes each float so that it comes back to the last bit, and NaN too
+            text = json.dumps({**asdict(state), "weights_digest": digest(weights)})
+            content = {"state": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
             (beside / STATE).write_text(json.dumps(content), encoding="utf-8")
             for file in (weights, beside / STATE):
                 _to_disk(file)
@@ -99,16 +101,18 @@ class Checkpoints:
             raise RunError(f"the checkpoint {place} can't be written: {error}") from None
         self._prune()
 
-    def save_best(self, model: keras.Model, epoch: int) -> None:
-        """Write the weights of a model without its optimizer."""
+    def save_best(self, model: keras.Model, epoch: int) -> str:
+        """Write the weights of a model without its optimizer; their file's checksum."""
         if not self.writes:
-            return
+            return ""
         beside = self.path / ".best.weights.h5"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             keras.Model(model.inputs, model.outputs).save_weights(beside)
             _to_disk(beside)
+            checksum = digest(beside)
             beside.replace(self.best_file(epoch))
+            return checksum
         except OSError as error:
             raise RunError(f"{self.best_file(epoch)} can't be written: {error}") from None
 
@@ -144,15 +148,22 @@ class Checkpoints:
 
     def _damage(self, place: Path) -> str:
         try:
-            content = json.loads((place / STATE).read_text(encoding="utf-8"))
-            if content.pop("sha256") != _digest(place / WEIGHTS):
+            state, weights_digest = _read(place)
+            if weights_digest != digest(place / WEIGHTS):
                 return f"{WEIGHTS} has another checksum"
-            best = TrainingState(**content).best_epoch
-            if best:
-                h5py.File(self.best_file(best)).close()  # refuses one that is cut off
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return " ".join(str(error).split()) or type(error).__name__
+            if state.best_epoch and self.best_is_damaged(state):
+                return f"{self.best_file(state.best_epoch).name} has another checksum"
+        except (OSError, RunError) as error:
+            return " ".join(str(error).split())
         return ""
+
+    def best_is_damaged(self, state: TrainingState) -> bool:
+        """Whether the best model isn't what was written.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        return digest(self.best_file(state.best_epoch)) != state.best_digest
 
     def _prune(self) -> None:
         kept = set(self.places()[-KEPT:])
@@ -177,12 +188,22 @@ def read_state(place: Path) -> TrainingState:
     Raises:
         RunError: damaged.
     """
+    return _read(place)[0]
+
+
+def _read(place: Path) -> tuple[TrainingState, str]:
+    """The state in a checkpoint, and the checksum of its weights."""
     try:
         content = json.loads((place / STATE).read_text(encoding="utf-8"))
-        content.pop("sha256", None)
-        return TrainingState(**content)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise RunError(f"the checkpoint {place} is damaged: {error}") from None
+        text = content["state"]
+        if hashlib.sha256(text.encode()).hexdigest() != content["digest"]:
+            raise ValueError(f"{STATE} has another checksum")
+        values = json.loads(text)
+        weights_digest = values.pop("weights_digest")
+        return TrainingState(**values), weights_digest
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunError(f"the checkpoint {place} is damaged: {reason}") from None
 
 
 def read_weights(place: Path, model: keras.Model) -> None:
@@ -216,7 +237,8 @@ def write_accumulators(metrics: Accumulators, values: Mapping[str, list], replic
             variable.assign(keras.ops.multiply(value, factor))
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """A file's checksum."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

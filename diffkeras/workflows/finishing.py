@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from diffkeras.config import Config
-from diffkeras.errors import ConvergenceError
+from diffkeras.errors import ConvergenceError, RunError
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import CompiledModel
 from diffkeras.workflows.files import replace_directory
@@ -60,7 +60,20 @@ def finish(
 def save_best(
     config: Config, run: Run, state: TrainingState, checkpoints: Checkpoints
 ) -> keras.Model:
-    """Write model.keras: without the optimizer, twice the size of the network, and in float32."""
+    """Write model.keras: without the optimizer, twice the size of the network, and in float32.
+
+    Raises:
+        RunError: the file with the best weights is damaged.
+    """
+    try:
+        damaged = checkpoints.best_is_damaged(state)
+    except OSError:
+        damaged = True
+    if damaged:
+        raise RunError(
+            f"{checkpoints.best_file(state.best_epoch)} is damaged; the same command goes on from "
+            "a checkpoint before it or, with --restart, starts anew"
+        )
     best = build_model(config)
     best.load_weights(checkpoints.best_file(state.best_epoch))
     beside = run.model_file.with_name(f".{run.model_file.name}")

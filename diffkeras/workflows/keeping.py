@@ -102,7 +102,7 @@ class KeepHistory(keras.callbacks.Callback):
         error = logs.get(MONITOR, float("nan"))
         if error < state.best_error and not logs.get("rolled_back"):
             with averaged_weights(self.model):
-                self.checkpoints.save_best(self.model, epoch + 1)
+                state.best_digest = self.checkpoints.save_best(self.model, epoch + 1)
             state.best_epoch, state.best_error = epoch + 1, error
         if not self.checkpoints.writes:
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 from diffkeras._version import __version__
 from diffkeras.config import Config, load_config, long_form, read_yaml
-from diffkeras.errors import ConfigurationError, Interrupted, RunError
+from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.workflows.files import read_json, write_json, write_text
 from diffkeras.workflows.wording import value_text
 
@@ -203,14 +203,15 @@ class Run:
 
     @contextmanager
     def noting_how_it_ends(self) -> Iterator[None]:
-        """Have `run.json` say "interrupted" or "failed" in place of "running" where work stops."""
+        """Have `run.json` say "interrupted" or "failed", and why, where work stops."""
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+            stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
             before = self.state()
             details = {"seed": before["seed"]} if "seed" in before else {}
-            self.write_state("interrupted" if stopped else "failed", **details)
+            reason = str(error) or type(error).__name__
+            self.write_state("interrupted" if stopped else "failed", **details, reason=reason)
             raise
 
 

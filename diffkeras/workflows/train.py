@@ -13,7 +13,12 @@ from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data import reading
 from diffkeras.data.locks import locked
-from diffkeras.errors import ConvergenceError, DataError, RunError
+from diffkeras.errors import (
+    ConfigurationError,
+    ConvergenceError,
+    DataError,
+    RunError,
+)
 from diffkeras.workflows.callbacks import make_callbacks
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import compile_model, make_loss
@@ -83,10 +88,13 @@ def train(
     feed.training(0, 0)  # before a run directory is made, complains about datasets
     run = Run(run_dir)
     with ExitStack() as stack:
-        stack.enter_context(together.connected())
         if together.is_chief:
             stack.enter_context(_alone_in(run_dir))
+            if not restart:
+                _check_epochs(config, Checkpoints(run.checkpoints, feed.steps))
             run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+            stack.enter_context(run.noting_how_it_ends())
+        stack.enter_context(together.connected())
         interruption = stack.enter_context(Interruption())
         together.wait()  # until the run directory is there
         compiled = compile_model(config, together, config.training.epochs * feed.steps)
@@ -142,6 +150,16 @@ def train(
         f"{undone}{state.seconds:.0f} s; {run.path}"
     )
     return run
+
+
+def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
+    places = checkpoints.places()
+    done = int(places[-1].name) // checkpoints.steps if places else 0
+    if done > config.training.epochs:
+        raise ConfigurationError(
+            f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
+            f"at least {done} to go on, or --restart to lose them"
+        )
 
 
 @contextmanager

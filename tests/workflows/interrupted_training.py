@@ -22,7 +22,7 @@ def hit_at(point: str, step: int, number: int) -> None:
         "step": (keeping.CountSteps, "on_train_batch_end"),
         "validation": (keeping.KeepHistory, "on_test_batch_end"),  # step: 0, within validation
         "best": (keeping.KeepHistory, "on_epoch_end"),  # best model written, no checkpoint yet
-        "checkpoint": (checkpoints, "_digest"),  # weights written, not yet renamed
+        "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed
     }[point]
     original = getattr(owner, name)
     seen = {"steps": 0}

@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import steps_per_epoch, training_batches
-from diffkeras.errors import RunError
+from diffkeras.errors import ConfigurationError, RunError
 
 SCRIPT = Path(__file__).with_name("interrupted_training.py")
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -131,7 +131,7 @@ def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_pa
         ("SIGKILL", "validation", 1, "epoch 1, step 5"),
         ("SIGTERM", "validation", 1, "epoch 2, step 0"),
         ("SIGKILL", "best", 2, "epoch 2, step 5"),
-        ("SIGKILL", "checkpoint", 9, "epoch 2, step 2"),
+        ("SIGKILL", "checkpoint", 10, "epoch 2, step 2"),
         ("SIGINT", "step", 18, "epoch 4, step 0"),  # all epochs done, not yet written
     ],
 )
@@ -200,23 +200,62 @@ def stop_at(step: int, train: Callable[[], object]) -> None:
             train()
 
 
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["weights.weights.h5", "state.json"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    config: Config, data_dir: Path, unfinished: Path
+    name: str, config: Config, data_dir: Path, unfinished: Path
 ) -> None:
     from diffkeras.workflows.train import train
 
     newest = max((unfinished / "checkpoints").glob("0*"))
     assert int(newest.name) == 7
-    weights = newest / "weights.weights.h5"
-    content = bytearray(weights.read_bytes())
-    content[len(content) // 2] ^= 1
-    weights.write_bytes(content)
+    flip_a_bit(newest / name)
     lines: list[str] = []
     run = train(config, data_dir, unfinished, report=lines.append)
-    assert any("warning" in x and str(newest) in x and "checksum" in x for x in lines)
+    assert any("warning" in x and str(newest) in x and "damaged" in x for x in lines)
     assert "resuming at epoch 2, step 0 of 6" in lines
     epochs = [line.partition(",")[0] for line in (run.path / "history.csv").read_text().split()]
     assert epochs == ["epoch", "1", "2", "3"]
+
+
+def test_a_damaged_best_model_is_not_kept(config: Config, data_dir: Path, unfinished: Path) -> None:
+    from diffkeras.workflows.train import train
+
+    [best] = (unfinished / "checkpoints").glob("best-*")
+    flip_a_bit(best)
+    lines: list[str] = []
+    with pytest.raises(RunError, match="all checkpoints"):
+        train(config, data_dir, unfinished, report=lines.append)
+    assert all(f"{best.name} has another checksum" in line for line in lines if "warning" in line)
+    assert not (unfinished / "model.keras").exists()
+
+
+def test_fewer_epochs_than_are_done_are_refused(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    run = tmp_path / "run"
+    stop_at(15, lambda: train(tiny.with_overrides({"training.epochs": 3}), data_dir, run))
+    before = (run / "config.yaml").read_text()
+    with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
+        train(tiny.with_overrides({"training.epochs": 1}), data_dir, run)
+    assert (run / "config.yaml").read_text() == before
+
+
+def test_the_record_says_how_a_run_ended(
+    config: Config, data_dir: Path, tmp_path: Path, train_in_process: Train
+) -> None:
+    run = tmp_path / "run"
+    assert train_in_process(run, "SIGTERM", "step", 3).returncode == 143
+    state = json.loads((run / "run.json").read_text())
+    assert state["state"] == "interrupted"
+    assert state["reason"].startswith("stopped by SIGTERM at epoch 1, step 3")
 
 
 def test_when_all_checkpoints_are_damaged_it_says_so(
