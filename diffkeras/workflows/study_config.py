@@ -7,6 +7,10 @@ from pydantic import Field, field_validator
 from diffkeras.config import Name, Section, SourceCounts, is_section
 
 
+# of the one test set that a study compares on, and of what a network must be told to be tested
+OF_THE_TEST_SET = ("physics.", "evaluation.", "data.diffusion_length", "data.test_examples")
+
+
 class StudyConfig(Section):
     """A study file.
 
@@ -45,6 +49,6 @@ class StudyConfig(Section):
                 raise ValueError(f"factor {key} names a value twice")
             if key == "name":
                 raise ValueError("name can't be a factor: a study names its runs itself")
-            if key.startswith(("physics.", "evaluation.")) or key == "data.test_examples":
+            if key.startswith(OF_THE_TEST_SET):
                 raise ValueError(f"{key} can't be a factor: a study compares on one test set")
         return value

@@ -132,11 +132,27 @@ def settings(config: Config) -> dict[str, Any]:
         mode="json",
         include={
             "physics": True,
-            "data": {"sources", "radius", "train_examples", "train_fraction", "stream"},
+            "data": {
+                "sources",
+                "radius",
+                "diffusion_length",
+                "train_examples",
+                "train_fraction",
+                "stream",
+                "shares",
+            },
             "model": True,
             "training": True,
         },
-        exclude={"training": {"checkpoint_minutes", "zero_field_epochs", "deterministic"}},
+        exclude={
+            "training": {
+                "checkpoint_minutes",
+                "zero_field_epochs",
+                "deterministic",
+                "jit",
+                "steps_per_execution",
+            }
+        },
     )
     return {
         f"{section}.{key}": value
