@@ -8,6 +8,7 @@ from diffkeras.nn.metrics import default_metrics, region_metrics
 from diffkeras.nn.models import MODELS, get_model
 from diffkeras.nn.muon import ConvolutionalMuon
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
+from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
 from diffkeras.nn.target import split_target, stack_target
 
@@ -18,6 +19,7 @@ __all__ = [
     "ConvolutionalMuon",
     "CropTo",
     "CrossReplicaBatchNormalization",
+    "NormalizedConv3x3",
     "PadToMultiple",
     "UpsampledConv3x3",
     "check_lattice",

@@ -117,7 +117,18 @@ def convolve(inputs: Any, kernel: Any, bias: Any, training: bool | None) -> Any:
         outputs = ops.conv(inputs, kernel, padding="valid", data_format="channels_last")
         return outputs if bias is None else ops.add(outputs, bias)
     rows, columns, channels, filters = kernel.shape
-    windows = ops.concatenate(
+    windows = windows_of(inputs, rows, columns)
+    height, width = ops.shape(windows)[1:3]
+    length = rows * columns * channels
+    outputs = ops.matmul(ops.reshape(windows, (-1, length)), ops.reshape(kernel, (length, filters)))
+    if bias is not None:
+        outputs = ops.add(outputs, bias)
+    return ops.reshape(outputs, (-1, height, width, filters))
+
+
+def windows_of(inputs: Any, rows: int, columns: int) -> Any:
+    """Each window's values: (batch, …, …, rows · columns · channels), in the order of a kernel."""
+    return ops.concatenate(
         [
             inputs[:, i : i - rows + 1 or None, j : j - columns + 1 or None]
             for i in range(rows)
@@ -125,12 +136,6 @@ def convolve(inputs: Any, kernel: Any, bias: Any, training: bool | None) -> Any:
         ],
         axis=-1,
     )
-    height, width = ops.shape(windows)[1:3]
-    length = rows * columns * channels
-    outputs = ops.matmul(ops.reshape(windows, (-1, length)), ops.reshape(kernel, (length, filters)))
-    if bias is not None:
-        outputs = ops.add(outputs, bias)
-    return ops.reshape(outputs, (-1, height, width, filters))
 
 
 def by_product(kernel: Any, training: bool | None) -> bool:

@@ -7,7 +7,7 @@ from keras import layers
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.normalization import CrossReplicaBatchNormalization
+from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 
 NEGATIVE_SLOPE = 0.02
 # Source images are 0 on more than 99 % of the nodes, so that the variance of the first features
@@ -33,7 +33,8 @@ def encoder_decoder(
     channels, k = `depth` − 1 … 0, one with `width`/2 and one with a single channel, and nearest ×2
     upsampling between them except after the first. LeakyReLU with slope 0.02 follows each
     convolution, the last included; batch normalisation precedes the first LeakyReLU. Upsampling and
-    the convolution after it are one layer (`UpsampledConv3x3`), the same function for less work.
+    the convolution after it are one layer (`UpsampledConv3x3`), as are the first convolution and
+    its normalisation (`NormalizedConv3x3`): the same functions for less work.
 
     With the defaults it is the network of arXiv 2302.03786: 50,307,969 trainable parameters. There
     the decoder's convolutions are transposed. With stride 1 and "same" padding, a transposed
@@ -75,9 +76,15 @@ def encoder_decoder(
     # not transposed in the decoder: an initializer takes a transposed kernel's output channels for
     # its fan-in
     def convolution(
-        features: Any, filters: int, layer_name: str, kind: type[layers.Conv2D] = Conv3x3
+        features: Any,
+        filters: int,
+        layer_name: str,
+        kind: type[Conv3x3 | UpsampledConv3x3] = Conv3x3,
+        **options: float,
     ) -> Any:
-        return kind(filters, kernel_initializer=kernel_initializer, name=layer_name)(features)
+        return kind(filters, kernel_initializer=kernel_initializer, name=layer_name, **options)(
+            features
+        )
 
     def activation(features: Any, layer_name: str, dtype: str | None = None) -> Any:
         return layers.LeakyReLU(negative_slope=NEGATIVE_SLOPE, name=layer_name, dtype=dtype)(
@@ -88,12 +95,10 @@ def encoder_decoder(
 
     # --- Encoder ---
     features = source_image
+    first = (NormalizedConv3x3, {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON})
     for k in range(depth + 1):
-        features = convolution(features, width * 2**k, f"encoder_conv_{k}")
-        if k == 0 and batch_norm:
-            features = CrossReplicaBatchNormalization(
-                momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name="encoder_norm_0"
-            )(features)
+        kind, options = first if k == 0 and batch_norm else (Conv3x3, {})
+        features = convolution(features, width * 2**k, f"encoder_conv_{k}", kind, **options)
         features = activation(features, f"encoder_activation_{k}")
         if k < depth:
             features = layers.AveragePooling2D(2, name=f"encoder_pool_{k}")(features)

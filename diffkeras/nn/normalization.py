@@ -26,7 +26,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
     Example:
 
     ```python
-    layer = CrossReplicaBatchNormalization(name="encoder_norm_0")
+    layer = CrossReplicaBatchNormalization(momentum=0.9)
     ```
     """
 

@@ -155,7 +155,7 @@ class Measured(SphinxDirective):
 
 KINDS = {
     "Conv3x3": "3×3 convolution",
-    "CrossReplicaBatchNormalization": "batch normalisation",
+    "NormalizedConv3x3": "3×3 convolution, batch normalisation",
     "AveragePooling2D": "2×2 average pooling",
     "UpsampledConv3x3": "nearest ×2 upsampling, 3×3 convolution",
 }

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import CrossReplicaBatchNormalization, check_lattice, encoder_decoder, get_model
+from diffkeras.nn import NormalizedConv3x3, check_lattice, encoder_decoder, get_model
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,6 @@ def test_layer_names(small):
     assert names == [
         "source_image",
         "encoder_conv_0",
-        "encoder_norm_0",
         "encoder_activation_0",
         "encoder_pool_0",
         "encoder_conv_1",
@@ -60,7 +59,7 @@ def test_more_input_channels():
 
 def test_without_batch_norm():
     model = encoder_decoder(width=4, depth=1, batch_norm=False)
-    assert not any(isinstance(layer, CrossReplicaBatchNormalization) for layer in model.layers)
+    assert not any(isinstance(layer, NormalizedConv3x3) for layer in model.layers)
 
 
 def test_mixed_precision_field_is_float32():
@@ -76,9 +75,10 @@ def test_mixed_precision_field_is_float32():
 
 
 def test_batch_norm_is_synchronized_where_keras_can(small):
-    layer = small.get_layer("encoder_norm_0")
+    layer = small.get_layer("encoder_conv_0").norm
     assert layer.synchronized == (keras.backend.backend() == "tensorflow")
     assert "synchronized" not in layer.get_config()
+    assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
 def test_a_step_lowers_the_loss():

@@ -46,6 +46,7 @@ LAYERS = [
     nn.PadToMultiple(8),
     nn.CropTo(),
     nn.Conv3x3(4, kernel_initializer="zeros"),
+    nn.NormalizedConv3x3(4, momentum=0.7, epsilon=1e-4),
     nn.UpsampledConv3x3(4, activation="relu", use_bias=False),
 ]
 OPTIMIZERS = [nn.ConvolutionalMuon(0.01, exclude_layers=["field_conv"])]

@@ -1,0 +1,98 @@
+"""A convolution and the normalisation of its output in one pass over the maps."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from diffkeras.nn.convolution import Conv3x3, convolve, surrounded, windows_of
+from diffkeras.nn.normalization import CrossReplicaBatchNormalization
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class NormalizedConv3x3(Conv3x3):
+    """A convolution of 3×3 and batch normalisation over the global batch.
+
+    The same function of the same weights as `Conv3x3` and `CrossReplicaBatchNormalization`, up to
+    rounding, for inputs of few channels. The output y = Wᵀp + b is linear in the window p, so that
+    its statistics over the batch follow from those of the windows,
+
+    mean(y) = Wᵀ mean(p) + b and variance(y) = diag(Wᵀ cov(p) W),
+
+    and normalising y is a convolution with another kernel and bias: y itself isn't needed, nor read
+    four times more, nor its gradient.
+
+    Args:
+        filters: channels of the output.
+        momentum: of the moving statistics.
+        epsilon: added to the variance.
+        **options: those of `Conv3x3`.
+
+    Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
+
+    Example:
+
+    ```python
+    NormalizedConv3x3(8)(np.zeros((1, 32, 64, 1)), training=True).shape  # (1, 32, 64, 8)
+    ```
+
+    Source: arXiv 1502.03167 for the normalisation.
+    """
+
+    def __init__(
+        self, filters: int, *, momentum: float = 0.99, epsilon: float = 1e-3, **options: Any
+    ) -> None:
+        super().__init__(filters, **options)
+        self.norm = CrossReplicaBatchNormalization(
+            momentum=momentum, epsilon=epsilon, dtype=self.dtype_policy, name="norm"
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights of both."""
+        super().build(input_shape)
+        self.norm.build(self.compute_output_shape(input_shape))
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The normalised feature maps."""
+        norm, around = self.norm, surrounded(inputs)
+        # half precision is too coarse for statistics
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        kernel = ops.cast(self.kernel, dtype)
+        bias = 0.0 if self.bias is None else ops.cast(self.bias, dtype)
+        if training and self.trainable:
+            mean, variance = self._statistics(around, kernel)
+            mean += bias
+            for moving, new in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+                moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
+        else:
+            mean, variance = norm.moving_mean, norm.moving_variance
+        factor = ops.cast(norm.gamma, dtype) * ops.rsqrt(variance + norm.epsilon)
+        shift = (bias - mean) * factor + ops.cast(norm.beta, dtype)
+        kernel, shift = (ops.cast(v, self.compute_dtype) for v in (kernel * factor, shift))
+        return self.activation(convolve(around, kernel, shift, training))
+
+    def _statistics(self, around: Any, kernel: Any) -> tuple[Any, Any]:
+        """Mean, but for the bias, and variance of each filter's output over the global batch."""
+        height, width = ops.shape(around)[1:3]
+        length = 9 * kernel.shape[2]
+        matrix = ops.reshape(kernel, (length, self.filters))
+        # each example's windows, (batch, nodes, length)
+        windows = ops.reshape(
+            windows_of(ops.cast(around, kernel.dtype), 3, 3),
+            (-1, (height - 2) * (width - 2), length),
+        )
+        mean = self._over_batch(ops.mean(windows, axis=1))
+        centered = windows - mean
+        nodes = ops.cast((height - 2) * (width - 2), kernel.dtype)
+        products = ops.matmul(ops.transpose(centered, (0, 2, 1)), centered) / nodes
+        covariance = self._over_batch(products)
+        variance = ops.sum(matrix * ops.matmul(covariance, matrix), axis=0)
+        return ops.matmul(mean, matrix), ops.maximum(variance, 0.0)
+
+    def _over_batch(self, values: Any) -> Any:
+        return ops.moments(values, axes=[0], synchronized=self.norm.synchronized)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration with that of the normalisation."""
+        norm = {"momentum": self.norm.momentum, "epsilon": self.norm.epsilon}
+        return {**super().get_config(), **norm}
