@@ -6,7 +6,6 @@ from pydantic import Field, field_validator
 
 from diffkeras.config import Name, Section, SourceCounts, is_section
 
-
 # of the one test set that a study compares on, and of what a network must be told to be tested
 OF_THE_TEST_SET = ("physics.", "evaluation.", "data.diffusion_length", "data.test_examples")
 
