@@ -44,7 +44,32 @@ class Measured:
 
 
 class MeasuredAdam(Measured, keras.optimizers.Adam):
-    """Adam, with the gradient measured and limited."""
+    """Adam, with the gradient measured and limited, and each weight updated by one operation.
+
+    Keras' own update passes over a weight and its moments once for each arithmetic operation.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a weight and its moments."""
+        index, dtype = self._get_variable_index(variable), variable.dtype
+        beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        step = tf.cast(self.iterations + 1, dtype)
+        weight, first, second = (
+            v.value if isinstance(v, keras.Variable) else v
+            for v in (variable, self._momentums[index], self._velocities[index])
+        )
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=tf.pow(beta_1, step),
+            beta2_power=tf.pow(beta_2, step),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
+        )
 
 
 class MeasuredAdamW(Measured, keras.optimizers.AdamW):

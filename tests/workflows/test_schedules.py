@@ -13,7 +13,7 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.nn import ConvolutionalMuon, encoder_decoder
 from diffkeras.workflows.averaging import averaged_weights
 from diffkeras.workflows.files import read_csv
-from diffkeras.workflows.optimizers import make_optimizer, make_schedule
+from diffkeras.workflows.optimizers import MeasuredAdam, make_optimizer, make_schedule
 from diffkeras.workflows.surrogate import load_surrogate
 from diffkeras.workflows.train import train
 
@@ -89,7 +89,7 @@ def test_the_gradient_of_all_weights_is_measured_and_clipped(
 ) -> None:
     seen: list[np.ndarray] = []
     monkeypatch.setattr(
-        keras.optimizers.Adam,
+        MeasuredAdam,
         "update_step",
         lambda self, gradient, variable, rate: seen.append(np.array(gradient)),
     )
@@ -140,6 +140,22 @@ def test_muon_leaves_the_ends_of_the_network_to_adamw(tiny: Config) -> None:
         if velocity is None
     }
     assert by_muon == {"encoder_conv_1", "decoder_conv_0", "decoder_conv_1"}
+
+
+def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 4, 8, 8, 1)).astype(np.float32)
+    config = tiny.with_overrides({"training.learning_rate": 0.02})
+    results = []
+    for optimizer in (make_optimizer(config, 5), keras.optimizers.Adam(0.02)):
+        keras.utils.set_random_seed(0)
+        model = encoder_decoder(width=2, depth=1, batch_norm=False)
+        model.compile(optimizer, "mse")
+        for _ in range(5):
+            model.train_on_batch(x, y)
+        results.append(model.get_weights())
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
