@@ -30,7 +30,14 @@ TINY = {
         "seed": 3,
     },
     "model": {"width": 2, "depth": 1, "transform": "sqrt"},
-    "training": {"batch_size": 4, "epochs": 2, "learning_rate": 0.01},
+    "training": {
+        "batch_size": 4,
+        "epochs": 2,
+        "optimizer": "adam",
+        "learning_rate": 0.01,
+        "schedule": "constant",
+        "warmup": 0,
+    },
     "evaluation": {"batch_size": 4, "cases": 2},
 }
 

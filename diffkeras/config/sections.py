@@ -219,18 +219,18 @@ class TrainingConfig(Section):
         "absolute",
         description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
     )
-    optimizer: Literal["adam", "adamw", "muon"] = Field("adam", description="Kind.")
+    optimizer: Literal["adam", "adamw", "muon"] = Field("muon", description="Kind.")
     learning_rate: Positive = Field(
-        1e-4, description="Of the optimizer; with a schedule, the largest."
+        3e-3, description="Of the optimizer; with a schedule, the largest."
     )
     weight_decay: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay of adamw and muon."
     )
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="Course of the learning rate over all steps."
+        "cosine", description="Course of the learning rate over all steps."
     )
     warmup: float = Field(
-        0.0, ge=0, lt=1, description="Share of all steps over which the rate rises linearly."
+        0.05, ge=0, lt=1, description="Share of all steps over which the rate rises linearly."
     )
     final_factor: float = Field(
         0.0, ge=0, le=1, description="Share of the learning rate on which cosine ends."
