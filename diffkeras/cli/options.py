@@ -123,6 +123,8 @@ def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     for flag, keys in OVERRIDES.items():
         if flags.get(flag) is not None:
             overrides |= dict.fromkeys(keys, flags[flag])
+    if flags.get("stream"):  # a cache that the file wants is for stored examples
+        overrides.setdefault("data.cache", False)
     return overrides
 
 

@@ -194,7 +194,9 @@ class ModelConfig(Section):
     architecture: Literal["encoder_decoder"] = Field(
         "encoder_decoder", description="The network: the paper's encoder-decoder."
     )
-    width: int = Field(64, ge=2, multiple_of=2, description="Channels of the first convolution.")
+    width: int = Field(
+        64, ge=2, le=65_536, multiple_of=2, description="Channels of the first convolution."
+    )
     depth: int = Field(5, ge=1, le=10, description="Number of poolings and of upsamplings.")
     pad: bool = Field(
         False,

@@ -153,7 +153,7 @@ class Checkpoints:
                 return f"{WEIGHTS} has another checksum"
             if state.best_epoch and self.best_is_damaged(state):
                 return f"{self.best_file(state.best_epoch).name} has another checksum"
-        except (OSError, RunError) as error:
+        except (OSError, ValueError) as error:
             return " ".join(str(error).split())
         return ""
 
@@ -188,11 +188,14 @@ def read_state(place: Path) -> TrainingState:
     Raises:
         RunError: damaged.
     """
-    return _read(place)[0]
+    try:
+        return _read(place)[0]
+    except ValueError as error:
+        raise RunError(f"the checkpoint {place} is damaged: {error}") from None
 
 
 def _read(place: Path) -> tuple[TrainingState, str]:
-    """The state in a checkpoint, and the checksum of its weights."""
+    """The state in a checkpoint, and the checksum of its weights; ValueError if damaged."""
     try:
         content = json.loads((place / STATE).read_text(encoding="utf-8"))
         text = content["state"]
@@ -202,8 +205,7 @@ def _read(place: Path) -> tuple[TrainingState, str]:
         weights_digest = values.pop("weights_digest")
         return TrainingState(**values), weights_digest
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RunError(f"the checkpoint {place} is damaged: {reason}") from None
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 def read_weights(place: Path, model: keras.Model) -> None:

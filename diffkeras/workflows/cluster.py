@@ -63,7 +63,7 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
 def _of_tf_config(text: str) -> Cluster:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(f"is no JSON ({error})") from None
     jobs = _mapping(_mapping(content, "it").get("cluster"), "cluster")
     task = _mapping(content.get("task"), "task")
@@ -79,8 +79,9 @@ def _of_tf_config(text: str) -> Cluster:
     addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
     for address in addresses:
         _check_address(address)
-    if twice := [address for address in addresses if addresses.count(address) > 1]:
-        raise _malformed(f"names {twice[0]} twice")
+    if len(set(addresses)) < len(addresses):
+        twice = next(address for address in addresses if addresses.count(address) > 1)
+        raise _malformed(f"names {twice} twice")
     kind, index = task.get("type"), task.get("index")
     if not isinstance(kind, str) or kind not in jobs:
         raise _malformed(f'has task.type {kind!r}, which "cluster" doesn\'t list')
@@ -102,7 +103,7 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 def _check_address(address: Any) -> None:
     host, colon, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
-    if not (host and colon and port.isdecimal() and 0 < int(port[:6]) < 65_536):
+    if not (host and colon and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65_536):
         raise _malformed(f"has the address {address!r}; write host:port")
 
 
@@ -138,9 +139,9 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
         for host, count in zip(hosts, per_host, strict=False)
         for i in range(count)
     ]
-    if len(addresses) != tasks or not 0 <= index < tasks:
+    if len(set(addresses)) != tasks or not 0 <= index < tasks:
         raise ConfigurationError(
             f"Slurm's variables contradict themselves: SLURM_STEP_NUM_TASKS {tasks}, SLURM_PROCID "
-            f"{index}, {len(addresses)} tasks by SLURM_STEP_NODELIST and SLURM_STEP_TASKS_PER_NODE"
+            f"{index}, {len(set(addresses))} tasks by SLURM_STEP_NODELIST and SLURM_STEP_TASKS_PER_NODE"
         )
     return Cluster(tuple(addresses), index)

@@ -40,9 +40,11 @@ class Feed:
 
     def _check(self) -> None:
         section = self._config.training
-        if not self.steps:
+        examples = len(self._config.data.sources) * self._config.data.train_examples_used
+        if not self.steps or section.batch_size > examples:
             raise ConfigurationError(
-                f"training.batch_size: {section.batch_size} is more than all training examples"
+                f"training.batch_size: {section.batch_size} is more than all {examples} training "
+                "examples; choose a smaller one"
             )
         if self.steps % section.steps_per_execution:
             raise ConfigurationError(

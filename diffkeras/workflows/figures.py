@@ -237,15 +237,16 @@ def rounds_figure(histories: Sequence[Sequence[float]], tolerances: Sequence[flo
     return figure
 
 
-def field_figure(sources: NDArray, field: NDArray) -> Figure:
-    """Sources (NaN where there are none) and field side by side."""
+def field_figure(sources: NDArray, field: NDArray, title: str = "steady-state field") -> Figure:
+    """Sources (NaN where there are none) and field side by side, on one scale."""
     figure = new_figure(10, 4.4)
-    low, high = float(min(field.min(), 0)), float(field.max()) or 1.0
-    for axis, values, title in zip(
-        figure.subplots(1, 2), (sources, field), ("sources", "steady-state field"), strict=True
+    shown = np.concatenate([field.ravel(), sources[np.isfinite(sources)]])
+    low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
+    for axis, values, name in zip(
+        figure.subplots(1, 2), (sources, field), ("sources", title), strict=True
     ):
         picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-        axis.set(title=title, xlabel="column", ylabel="row")
+        axis.set(title=name, xlabel="column", ylabel="row")
         axis.set_facecolor("#f2f2f2")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
     return figure

@@ -1,5 +1,6 @@
 """Running out of memory: foreseen where it would end the process, and told in one line."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError
 
 BYTES = 4  # of a float32
+COPIES = 3  # of all weights: themselves, their gradient, and a moment at least
 
 
 def check_memory(config: Config, model: keras.Model, processes: int = 1) -> None:
@@ -37,6 +39,30 @@ def check_memory(config: Config, model: keras.Model, processes: int = 1) -> None
             f"out of memory: {_what(config)} takes at least {needed / 1e9:.3g} GB, and "
             f"{available / 1e9:.3g} GB are there; {_advice(config)}"
         )
+
+
+def check_weights(config: Config) -> None:
+    """Refuse a network whose weights don't fit into the memory of a CPU, before it is made.
+
+    Raises:
+        OutOfMemoryError: weights, gradient and the optimizer's moments don't fit.
+    """
+    needed, available = BYTES * COPIES * count_weights(config), available_memory()
+    if available is not None and needed > available:
+        section = config.model
+        raise OutOfMemoryError(
+            f"out of memory: training a network of width {section.width} and depth "
+            f"{section.depth} takes at least {needed / 1e9:.3g} GB, and {available / 1e9:.3g} GB "
+            "are there; choose a smaller model.width or model.depth"
+        )
+
+
+def count_weights(config: Config) -> int:
+    """Weights of the kernels of an encoder-decoder's convolutions."""
+    width, depth = config.model.width, config.model.depth
+    inner = [width * 2**k for k in (*range(depth + 1), *reversed(range(depth)))]
+    channels = [1, *inner, width // 2, 1]
+    return sum(9 * a * b for a, b in itertools.pairwise(channels))
 
 
 def least_memory(config: Config, model: keras.Model) -> int:

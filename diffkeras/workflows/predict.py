@@ -14,7 +14,7 @@ from diffkeras.workflows.images import (
     write_field,
 )
 from diffkeras.workflows.solve_files import write_plot
-from diffkeras.workflows.surrogate import load_surrogate
+from diffkeras.workflows.surrogate import Surrogate, load_surrogate
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,15 @@ def predict_files(
     check_places({"SOURCES": source_file}, fields, {"--plot": plot})
     check_lattice_option(source_file, lattice)
     image = read_source_image(source_file, lattice)
-    if image.size and not (image.min() >= 0 and image.max() <= 1):
+    if not image.size:
+        raise PhysicsError(f"{source_file} holds no source image")
+    if not (image.min() >= 0 and image.max() <= 1):
         raise PhysicsError(
             f"a surrogate is trained on values from 0 to 1, and the source image goes from "
             f"{image.min():.3g} to {image.max():.3g}; scale it, as the field is linear in them"
         )
     surrogate = load_surrogate(run_dir)
+    _check_length(surrogate, diffusion_length)
     field = surrogate.predict(image, diffusion_length)
     medium = surrogate.config.physics.medium
     if diffusion_length is not None:
@@ -96,5 +99,21 @@ def predict_files(
             write_field(corrected, certificate.field)
     write_field(output, field)
     if plot:
-        write_plot(plot, image, field)
+        title = "prediction" if refinement is None else "refined field"
+        write_plot(plot, image, field, title=title)
     return PredictedField(field, surrogate.config.physics.lattice, certificate, refinement)
+
+
+def _check_length(surrogate: Surrogate, length: float | None) -> None:
+    limits = surrogate.diffusion_lengths
+    if limits is None and length is not None:
+        own = surrogate.config.physics.medium.diffusion_length
+        raise PhysicsError(
+            f"the surrogate was trained for one diffusion length, {own:g}; leave out "
+            "--diffusion-length"
+        )
+    if limits is not None and length is None:
+        raise PhysicsError(
+            f"the surrogate was trained for diffusion lengths of {limits[0]:g} to {limits[1]:g}; "
+            "say by --diffusion-length which one the field is to have"
+        )

@@ -79,6 +79,8 @@ def examples_figure(examples: dict[int, list[Example]]) -> Figure:
             axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
             axis.set_xticks([])
             axis.set_yticks([])
+            if example.diffusion_length is not None:
+                axis.set_xlabel(f"ℓ = {example.diffusion_length:.3g}")
         axes[0].set_ylabel(f"n = {count}")
     figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
     return figure
@@ -111,7 +113,8 @@ def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figur
         axis.plot(count, np.median(found), "_", color="#d1792a", markersize=18, markeredgewidth=2)
     lengths = [length for length in diffusion_lengths(config) if np.isfinite(length)]
     for index, length in enumerate(lengths):
-        label = None if index else "diffusion length" if len(lengths) == 1 else "its range"
+        one = "diffusion length" if len(lengths) == 1 else "range of diffusion lengths"
+        label = None if index else one
         axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
     if lengths:
         axis.legend()

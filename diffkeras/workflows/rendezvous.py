@@ -74,6 +74,9 @@ def meet(
         finally:
             stop.set()
             answering.join()
+    # whoever was heard last has been compared by nobody yet
+    for index, theirs in heard.items():
+        _compare(cluster, index, settings, theirs)
 
 
 @contextlib.contextmanager
@@ -124,7 +127,7 @@ def _reaches(cluster: Cluster, index: int, settings: Mapping[str, Any]) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS) as connection:
             theirs = _exchange(connection, cluster, settings)
-    except OSError:
+    except (OSError, UnicodeError):  # nobody there, or no such name
         return False
     return theirs is not None and theirs["index"] == index
 

@@ -203,12 +203,14 @@ class Run:
 
     @contextmanager
     def noting_how_it_ends(self) -> Iterator[None]:
-        """Have `run.json` say "interrupted" or "failed", and why, where work stops."""
+        """Have `run.json` say "interrupted" or "failed", and why, where work stops unfinished."""
         try:
             yield
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
             before = self.state()
+            if before.get("state") == "finished":
+                raise
             details = {"seed": before["seed"]} if "seed" in before else {}
             reason = str(error) or type(error).__name__
             self.write_state("interrupted" if stopped else "failed", **details, reason=reason)

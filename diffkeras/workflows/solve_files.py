@@ -68,7 +68,11 @@ def solve_files(
 
 
 def write_plot(
-    path: Path, image: NDArray, field: NDArray, fixed: NDArray[np.bool_] | None = None
+    path: Path,
+    image: NDArray,
+    field: NDArray,
+    fixed: NDArray[np.bool_] | None = None,
+    title: str = "steady-state field",
 ) -> None:
     """A picture of source image and field, of the first of a batch.
 
@@ -76,7 +80,8 @@ def write_plot(
         PhysicsError: it can't be written.
     """
     sources = np.where(image != 0 if fixed is None else fixed, image, np.nan)
-    figure = field_figure(*((sources, field) if image.ndim == 2 else (sources[0], field[0])))
+    first = () if image.ndim == 2 else 0
+    figure = field_figure(sources[first], field[first], title)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(to_png(figure))

@@ -65,7 +65,12 @@ class Surrogate:
                 diffusion length that is missing, that the surrogate can't take, or outside of what
                 it was trained on.
         """
-        images = np.asarray(source_images, dtype=np.float32)
+        images = _as_numbers(source_images, "source_images", "biuf")
+        size = self.config.evaluation.batch_size if batch_size is None else batch_size
+        if type(size) is not int or size < 1:
+            raise PhysicsError(f"batch_size must be a number from 1 on, not {batch_size!r}")
+        if not np.isfinite(images).all():
+            raise PhysicsError("source images must be finite")
         if images.ndim not in (2, 3):
             raise PhysicsError(
                 f"source images have shape (batch, rows, columns) or (rows, columns), not "
@@ -79,7 +84,6 @@ class Surrogate:
         stack = images.reshape(-1, *images.shape[-2:], 1)
         lengths = self._check_lengths(diffusion_length, images)
         x = network_input(stack, self.transform, lengths, self.diffusion_lengths)
-        size = batch_size or self.config.evaluation.batch_size
         fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
         return self.transform.inverse(np.concatenate(fields or [stack])).reshape(images.shape)
 
@@ -101,7 +105,7 @@ class Surrogate:
                 "as diffusion_length"
             )
         batch = images.shape[:-2]
-        lengths = np.asarray(given, dtype=np.float32)
+        lengths = _as_numbers(given, "diffusion_length")
         if lengths.shape not in ((), batch):
             raise PhysicsError(
                 f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
@@ -121,6 +125,16 @@ class Surrogate:
     def _forward(self) -> Any:
         # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
         return tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
+
+
+def _as_numbers(values: ArrayLike, name: str, kinds: str = "iuf") -> NDArray[np.float32]:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"it is of type {array.dtype}")
+        return array.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise PhysicsError(f"{name} must be an array of real numbers: {error}") from None
 
 
 def build_model(config: Config) -> keras.Model:

@@ -1,9 +1,11 @@
 """Train a surrogate on the datasets of a configuration."""
 
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import keras
@@ -17,20 +19,25 @@ from diffkeras.errors import (
     ConfigurationError,
     ConvergenceError,
     DataError,
+    DiffkerasError,
     RunError,
+    WorkerLostError,
 )
 from diffkeras.workflows.callbacks import make_callbacks
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import compile_model, make_loss
 from diffkeras.workflows.count_errors import CountErrors
 from diffkeras.workflows.feed import Feed
+from diffkeras.workflows.files import write_text
 from diffkeras.workflows.finishing import finish, with_best_kept
 from diffkeras.workflows.fitting import fit_from, resume
 from diffkeras.workflows.keeping import Interruption
-from diffkeras.workflows.memory import check_memory, within_memory
+from diffkeras.workflows.memory import check_memory, check_weights, within_memory
 from diffkeras.workflows.runs import Run, flatten
 from diffkeras.workflows.training_progress import TrainingProgress
-from diffkeras.workflows.workers import WORKER_TIMEOUT, gather_workers
+from diffkeras.workflows.workers import WORKER_TIMEOUT, Workers, gather_workers
+
+SHARING = 10.0  # seconds until a network's file system shows what another machine has written
 
 Report = Callable[[str], None]
 
@@ -84,20 +91,16 @@ def train(
     settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
     together = gather_workers(settings, timeout=worker_timeout, report=report)
     quiet = report if together.is_chief else lambda line: None
-    feed = Feed(config, data_dir, together, threads=workers)
-    feed.training(0, 0)  # before a run directory is made, complains about datasets
-    run = Run(run_dir)
+    if together.cluster is not None and not together.is_chief:
+        own, chief = (together.cluster.name(i) for i in (together.cluster.index, 0))
+        report(f"{own} of {together.count}: training; {chief} shows the progress")
+    feed = _make_feed(config, data_dir, together, workers)
     with ExitStack() as stack:
-        if together.is_chief:
-            stack.enter_context(_alone_in(run_dir))
-            if not restart:
-                _check_epochs(config, Checkpoints(run.checkpoints, feed.steps))
-            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-            stack.enter_context(run.noting_how_it_ends())
+        run = _begin(config, run_dir, together, feed, stack, overwrite=overwrite, restart=restart)
         stack.enter_context(together.connected())
         interruption = stack.enter_context(Interruption())
-        together.wait()  # until the run directory is there
-        compiled = compile_model(config, together, config.training.epochs * feed.steps)
+        with within_memory(config):
+            compiled = compile_model(config, together, config.training.epochs * feed.steps)
         quiet(
             f"{compiled.parameters:,} trainable parameters, {feed.steps} steps an epoch, "
             f"{together.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
@@ -143,13 +146,84 @@ def train(
             summary = finish(config, run, compiled, state, checkpoints, zero_field)
             run.write_state("finished", replicas=together.replicas, **summary)
             shutil.rmtree(run.checkpoints, ignore_errors=True)
-        together.wait()  # until the run is finished
+        # the others wait until the run is finished; the chief's is, whatever becomes of them
+        with suppress(WorkerLostError) if together.is_chief else nullcontext():
+            _wait(together)
+        interruption.number = 0  # a signal that came too late has nothing to interrupt
     undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
     quiet(
         f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
         f"{undone}{state.seconds:.0f} s; {run.path}"
     )
     return run
+
+
+def _wait(together: Workers) -> None:
+    with together.connected():
+        together.wait()
+
+
+def _make_feed(config: Config, data_dir: Path, together: Workers, threads: int | None) -> Feed:
+    """The batches, once all processes have found their data; before a run directory is made."""
+    problem, feed = None, None
+    try:
+        check_weights(config)
+        feed = Feed(config, data_dir, together, threads=threads)
+        feed.training(0, 0)
+    except DiffkerasError as error:
+        problem = error
+    with together.connected():
+        together.all_or_none(problem)
+    assert feed is not None
+    return feed
+
+
+def _begin(
+    config: Config,
+    run_dir: Path,
+    together: Workers,
+    feed: Feed,
+    stack: ExitStack,
+    *,
+    overwrite: bool,
+    restart: bool,
+) -> Run:
+    """The chief begins the run, which the others must see."""
+    run, problem, token = Run(run_dir), None, secrets.randbelow(2**53)
+    mark = run.path / ".together"
+    if together.is_chief:
+        try:
+            stack.enter_context(_alone_in(run_dir))
+            if not restart:
+                _check_epochs(config, Checkpoints(run.checkpoints, feed.steps))
+            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+            stack.enter_context(run.noting_how_it_ends())
+            if together.count > 1:
+                write_text(mark, str(token))
+        except DiffkerasError as error:
+            problem = error
+    with together.connected():
+        together.all_or_none(problem)
+        token = together.agree(token)
+        if not together.is_chief and not _is_there(mark, str(token)):
+            problem = RunError(
+                f"the first worker's run isn't in {run_dir} of this one; choose a --run-dir on a "
+                "disk that all workers share, the same on each"
+            )
+        together.all_or_none(problem)
+    if together.is_chief:
+        mark.unlink(missing_ok=True)
+    return run
+
+
+def _is_there(mark: Path, content: str) -> bool:
+    end = time.monotonic() + SHARING
+    while time.monotonic() < end:
+        with suppress(OSError):
+            if mark.read_text(encoding="utf-8") == content:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:

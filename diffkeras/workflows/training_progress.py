@@ -21,8 +21,8 @@ class TrainingProgress(keras.callbacks.Callback):
     def __init__(self, state: TrainingState, epochs: int, steps: int, *, shown: bool) -> None:
         super().__init__()
         self.state, self.epochs, self.steps = state, epochs, steps
-        self.bar = progress_bar(epochs * steps, "Training", "steps", shown=shown)
-        self.bar.initial = self.bar.n = state.epoch * steps + state.step
+        done = state.epoch * steps + state.step
+        self.bar = progress_bar(epochs * steps, "Training", "steps", done=done, shown=shown)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move on by what was done since the last call: Keras may run several steps at once."""

@@ -1,6 +1,8 @@
 """What the workers of a distributed training agree on; alone, everything is agreed at once."""
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -8,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from diffkeras.errors import ConfigurationError, WorkerError, WorkerLostError
+from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError, WorkerLostError
 from diffkeras.workflows.cluster import Cluster, find_cluster
 from diffkeras.workflows.rendezvous import meet
 
@@ -66,6 +68,22 @@ class Workers:
         """The largest value of all processes."""
         return max(self.gather(value))
 
+    def all_or_none(self, problem: DiffkerasError | None) -> None:
+        """Have all processes end with what keeps any of them from going on.
+
+        Args:
+            problem: of this one.
+
+        Raises:
+            DiffkerasError: this one's problem.
+            WorkerError: that another one has one.
+        """
+        troubled = [i for i, has in enumerate(self.gather(int(problem is not None))) if has]
+        if problem is not None:
+            raise problem
+        if troubled and self.cluster is not None:
+            raise WorkerError(f"{self.cluster.name(troubled[0])} can't train; it says why")
+
     def wait(self) -> None:
         """Return once all processes are here."""
         self.gather(0)
@@ -116,7 +134,9 @@ def gather_workers(
         return Workers(_strategy_of_this_process())
     if not _strategy_over_workers.cache_info().currsize:
         meet(cluster, settings, timeout=timeout, report=report)
-    return Workers(_strategy_over_workers(cluster), cluster)
+    with _within(timeout, cluster):
+        strategy = _strategy_over_workers(cluster)
+    return Workers(strategy, cluster)
 
 
 def refuse_cluster(what: str) -> None:
@@ -130,6 +150,29 @@ def refuse_cluster(what: str) -> None:
             f"{what} runs in one process, but TF_CONFIG or Slurm tells of "
             f"{len(cluster.addresses)}; start it alone"
         )
+
+
+@contextmanager
+def _within(seconds: float, cluster: Cluster) -> Iterator[None]:
+    """End the process if TensorFlow, which can't be interrupted, waits without end for a worker."""
+
+    def end() -> None:
+        own = cluster.name(cluster.index)
+        print(
+            f"Error: TensorFlow on {own} couldn't connect to the other workers within {seconds:g} "
+            "s, though all were there before; start the same command on every node",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)
+
+    watch = threading.Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 @lru_cache(maxsize=1)

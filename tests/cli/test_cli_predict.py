@@ -75,7 +75,7 @@ def test_a_tolerance_is_met(
         (["--bound", "sources.npy"], "--bound and SOURCES are the same file"),
         (["--bound", "b.xyz"], "unknown kind"),
         (["--corrected", "field.npy"], "are the same file"),
-        (["--diffusion-length", "5"], "takes no diffusion_length"),
+        (["--diffusion-length", "5"], "was trained for one diffusion length"),
         (["--plot", "a.jpg"], "a plot is a .png"),
     ],
 )

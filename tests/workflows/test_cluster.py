@@ -41,6 +41,7 @@ def test_it_is_told_to_tensorflow_as_it_was_read() -> None:
     ("text", "part"),
     [
         ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
         ("[]", "must be a JSON object"),
         ("{}", "must be a JSON object"),
         ('{"cluster": {}}', 'lacks the object "cluster"'),
@@ -61,6 +62,7 @@ def test_a_malformed_text_is_refused_with_an_example(text: str, part: str) -> No
         ({"worker": ["a:x", "b:1"]}, FIRST, "address 'a:x'"),
         ({"worker": ["a:0", "b:1"]}, FIRST, "address 'a:0'"),
         ({"worker": ["a:65536", "b:1"]}, FIRST, "address 'a:65536'"),
+        ({"worker": ["a:000080999999", "b:1"]}, FIRST, "address 'a:000080999999'"),
         ({"worker": [":1", "b:1"]}, FIRST, "address ':1'"),
         ({"worker": [7, "b:1"]}, FIRST, "address 7"),
         ({"worker": ["a:1", "a:1"]}, FIRST, "names a:1 twice"),
@@ -103,6 +105,7 @@ def test_tf_config_wins_over_slurm() -> None:
         ({"SLURM_PROCID": "x"}, "invalid literal"),
         ({"SLURM_STEP_NODELIST": "n[1-"}, "3 tasks"),
         ({"SLURM_PROCID": "3"}, "SLURM_PROCID 3"),
+        ({"SLURM_STEP_NODELIST": "n1,n1"}, "2 tasks by"),
         ({"SLURM_STEP_TASKS_PER_NODE": "1(x2)"}, "2 tasks by"),
         ({"SLURM_STEP_NUM_TASKS": "many"}, "SLURM_STEP_NUM_TASKS is 'many'"),
     ],
@@ -155,6 +158,12 @@ def test_different_settings_are_named_on_each(addresses: tuple[str, ...]) -> Non
     assert all(isinstance(error, ConfigurationError) for error in errors.values())
     assert f"worker 1 ({addresses[1]}) has other settings" in str(errors[0])
     assert "b 3 there, 2 here" in str(errors[0])
+
+
+def test_a_host_that_cannot_be_a_name_does_not_answer(addresses: tuple[str, ...]) -> None:
+    error = meet_all((addresses[0], ".a:1"), {0: {}}, timeout=1.0)[0]
+    assert isinstance(error, WorkerError)
+    assert "worker 1 (.a:1) didn't answer" in str(error)
 
 
 def test_whoever_is_missing_is_named(addresses: tuple[str, ...]) -> None:

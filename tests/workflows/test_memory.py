@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,12 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError
 from diffkeras.workflows import memory
-from diffkeras.workflows.memory import available_memory, check_memory, least_memory
+from diffkeras.workflows.memory import (
+    available_memory,
+    check_memory,
+    count_weights,
+    least_memory,
+)
 from diffkeras.workflows.surrogate import build_model
 from diffkeras.workflows.train import train
 
@@ -38,3 +44,17 @@ def test_a_batch_that_cannot_fit_is_refused_before_it_crashes(
         train(tiny, data_dir, tmp_path / "run")
     monkeypatch.setattr(memory, "available_memory", lambda: None)
     check_memory(tiny, build_model(tiny))
+
+
+def test_weights_that_cannot_fit_are_refused_before_they_are_made(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    wide = tiny.with_overrides({"model.width": 65_536})
+    with pytest.raises(OutOfMemoryError, match=r"width 65536 and depth 1 .*smaller model\.width"):
+        train(wide, data_dir, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_are_counted(tiny: Config) -> None:
+    kernels = [w for w in build_model(tiny).trainable_weights if len(w.shape) == 4]
+    assert count_weights(tiny) == sum(math.prod(w.shape) for w in kernels)

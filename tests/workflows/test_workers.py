@@ -190,6 +190,38 @@ def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(
     assert list((run / "checkpoints").glob("[0-9]*"))
 
 
+def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(
+    config_file: Path,
+    data_dir: Path,
+    tmp_path: Path,
+    ports: str,
+    processes: list["subprocess.Popen[str]"],
+) -> None:
+    run = tmp_path / "run"
+    start(processes, SCRIPT, 0, ports, config_file, data_dir, run)
+    start(processes, SCRIPT, 1, ports, config_file, tmp_path / "nowhere", run)
+    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], outputs
+    assert "DataError" in outputs[1]
+    assert "worker 1" in outputs[0]
+    assert "can't train; it says why" in outputs[0]
+    assert not run.exists()
+
+
+def test_workers_that_do_not_share_the_run_directory_are_refused(
+    config_file: Path,
+    data_dir: Path,
+    tmp_path: Path,
+    ports: str,
+    processes: list["subprocess.Popen[str]"],
+) -> None:
+    start(processes, SCRIPT, 0, ports, config_file, data_dir, tmp_path / "one")
+    start(processes, SCRIPT, 1, ports, config_file, data_dir, tmp_path / "other")
+    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], outputs
+    assert f"run isn't in {tmp_path / 'other'} of this one" in outputs[1]
+
+
 def test_a_worker_that_does_not_come_is_named(
     config_file: Path,
     data_dir: Path,
