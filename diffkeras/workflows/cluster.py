@@ -142,6 +142,7 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
     if len(set(addresses)) != tasks or not 0 <= index < tasks:
         raise ConfigurationError(
             f"Slurm's variables contradict themselves: SLURM_STEP_NUM_TASKS {tasks}, SLURM_PROCID "
-            f"{index}, {len(set(addresses))} tasks by SLURM_STEP_NODELIST and SLURM_STEP_TASKS_PER_NODE"
+            f"{index}, {len(set(addresses))} tasks by SLURM_STEP_NODELIST and "
+            "SLURM_STEP_TASKS_PER_NODE"
         )
     return Cluster(tuple(addresses), index)

@@ -90,7 +90,7 @@ def test_the_state_says_how_work_ended(
 
 def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path: Path, tiny: Config) -> None:
     run = Run.begin(tmp_path / "run", tiny)
+    run.write_state("finished")
     with pytest.raises(KeyboardInterrupt), run.noting_how_it_ends():
-        run.write_state("finished")
         raise KeyboardInterrupt
     assert run.state()["state"] == "finished"
