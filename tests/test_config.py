@@ -48,8 +48,13 @@ def test_text_that_is_no_list_of_counts_is_refused(text: str) -> None:
 
 
 REFUSED = [
-    ("physics.dcay", 0.1, "physics.dcay: unknown key; known here: lattice, step"),
-    ("phisics.decay", 0.1, "phisics: unknown key; known here: name, physics"),
+    ("physics.dcay", 0.1, "physics.dcay: unknown key, do you mean decay? known here: lattice"),
+    ("phisics.decay", 0.1, "phisics: unknown key, do you mean physics? known here: name"),
+    ("physics.colour", 0.1, "physics.colour: unknown key; known here: lattice, step"),
+    ("training.jit", 1, "training.jit: 1 is a number; write true or false"),
+    ("training.jit", None, "training.jit: must be true or false or 'auto', not None"),
+    ("data.diffusion_length", 20, "data.diffusion_length: a range [shortest, longest], not 20"),
+    ("data.diffusion_length", [2, 2.001], "data.diffusion_length: a range [shortest, longest] has"),
     ("physics.decay", -0.1, "physics.decay: "),
     ("physics.decay", "often", "physics.decay: "),
     ("physics.decay", math.nan, "physics.decay: "),
@@ -128,6 +133,19 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
     file.write_text("training: {epochs: 7, seed: 4}\n")
     config = load_config(file, {"training.epochs": 9})
     assert (config.training.epochs, config.training.seed) == (9, 4)
+
+
+def test_a_message_tells_a_wrong_file_from_a_wrong_override(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("training: {epochs: 7}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(file, {"training.epochs": 0})
+    assert str(caught.value).startswith(f"{file} with training.epochs=0: training.epochs: ")
+    file.write_text("training: {epochs: -7}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(file, {"training.seed": -1})
+    assert str(caught.value).startswith(f"{file}: training.epochs: ")
+    assert load_config(file, {"training.epochs": 9}).training.epochs == 9
 
 
 def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from diffkeras.config.messages import short
 from diffkeras.config.plain import read_yaml
 from diffkeras.config.whole import Config, parse_config, set_key
 from diffkeras.errors import ConfigurationError
@@ -50,12 +52,17 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
     """
     path = find_config(name)
     raw = read_yaml(path)
-    if overrides:
-        raw = {} if raw is None else raw
-        if isinstance(raw, dict):
-            for key, value in overrides.items():
-                set_key(raw, key, value)
-    return parse_config(raw, origin=str(path))
+    if not overrides or not isinstance(raw, dict | None):
+        return parse_config(raw, origin=str(path))
+    changed = deepcopy(raw) if raw else {}
+    try:
+        for key, value in overrides.items():
+            set_key(changed, key, value)
+        return parse_config(changed)
+    except ConfigurationError as error:
+        parse_config(raw, origin=str(path))  # where the file alone is wrong, that is said
+        given = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
+        raise ConfigurationError(f"{path} with {given}: {error}") from None
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Pydantic's findings in diffkeras' words."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -72,22 +73,27 @@ def _text(finding: Any, alike: list[Any], model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(finding["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return f"unknown key; known here: {', '.join(_known_keys(model, finding['loc'][:-1]))}"
+        known = _known_keys(model, finding["loc"][:-1])
+        alike_keys = get_close_matches(str(finding["loc"][-1]), known, n=1)
+        meant = f", do you mean {alike_keys[0]}?" if alike_keys else ";"
+        return f"unknown key{meant} known here: {', '.join(known)}"
     value = short(finding["input"])
     if kind == "missing":
         # a key of a mapping, or a place in a list
         return f"has too few values: {value}" if isinstance(finding["loc"][-1], int) else "missing"
-    if kind in WANTED:
-        return f"{WANTED[kind](finding.get('ctx', {}))}, not {value}"
     wanted = dict.fromkeys(
         TYPES[base] for f in alike if (base := f["type"].partition("_")[0]) in TYPES
     )
+    if kind in WANTED and not wanted:
+        return f"{WANTED[kind](finding.get('ctx', {}))}, not {value}"
+    wanted |= {f["ctx"]["expected"]: None for f in alike if f["type"] == "literal_error"}
     return f"must be {' or '.join(wanted)}, not {value}" if wanted else f"can't be {value}"
 
 
 def _closeness(path: tuple[str, ...], finding: Any) -> tuple[int, bool]:
     of_length = finding["type"] in ("missing", "too_long", "too_short")
-    return len(path) + of_length, not finding["type"].endswith("_type")
+    of_type = finding["type"].endswith("_type") or finding["input"] is None
+    return len(path) + of_length, not of_type
 
 
 def _path(raw: Any, finding: Any) -> tuple[str, ...]:

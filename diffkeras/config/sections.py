@@ -9,6 +9,7 @@ from pydantic import (
     model_validator,
 )
 
+from diffkeras.config.messages import short
 from diffkeras.config.types import (
     LARGEST_COUNT,
     BatchSize,
@@ -28,6 +29,7 @@ from diffkeras.physics.sources import ValueDistribution, check_values
 from diffkeras.transforms import TRANSFORMS, Transform, get_transform
 
 LARGEST_RADIUS = 1e6  # lattice steps
+NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
 
 
 class PhysicsConfig(Section):
@@ -154,13 +156,23 @@ class DataConfig(Section):
         check_values(value)
         return value
 
+    @field_validator("diffusion_length", mode="before")
+    @classmethod
+    def _a_range(cls, value: Any) -> Any:
+        if value is not None and not (isinstance(value, list | tuple) and len(value) == 2):
+            raise ValueError(
+                f"a range [shortest, longest], not {short(value)}; for one diffusion length set "
+                "physics.decay to D/ℓ²"
+            )
+        return value
+
     @field_validator("diffusion_length")
     @classmethod
     def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
-        if value is not None and not value[0] < value[1]:
+        if value is not None and not value[0] * NARROWEST <= value[1]:
             raise ValueError(
-                f"a range [shortest, longest] has to ascend, not {list(value)}; for one diffusion "
-                "length set physics.decay to D/ℓ²"
+                f"a range [shortest, longest] has to ascend by at least a thousandth, not "
+                f"{list(value)}; for one diffusion length set physics.decay to D/ℓ²"
             )
         return value
 

@@ -116,8 +116,11 @@ class Section(BaseModel):
     def _plain_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         # YAML reads yes, no, on and off as truth values, and Pydantic those as 1 and 0
         field = cls.model_fields[info.field_name or ""]
-        if isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
+        truth = bool in (field.annotation, *get_args(field.annotation))
+        if isinstance(value, bool) and not truth:
             raise ValueError(f"{str(value).lower()} is a truth value, which has no place here")
+        if isinstance(value, int | float) and not isinstance(value, bool) and truth:
+            raise ValueError(f"{short(value)} is a number; write true or false")
         section = isinstance(field.annotation, type) and issubclass(field.annotation, Section)
         for number in () if section else _whole_numbers(value):
             if abs(number) > LARGEST_NUMBER:

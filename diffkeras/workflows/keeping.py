@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -29,12 +31,16 @@ class Interruption:
     """Notes SIGINT and SIGTERM, so that training can end between two steps.
 
     A second signal acts at once. After the `with` block one that nothing has answered acts.
+
+    Args:
+        report: is told of the first one, since what it ends may go on for a while.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[str], None] = lambda line: None) -> None:
         self.number = 0
+        self._report = report
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
@@ -52,6 +58,11 @@ class Interruption:
             self._restore()
             signal.raise_signal(number)
         self.number = number
+        with suppress(RuntimeError):  # the signal may have come in the middle of another line
+            self._report(
+                f"{signal.Signals(number).name}: stopping after this step with a checkpoint; once "
+                "more stops at once"
+            )
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

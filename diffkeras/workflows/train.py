@@ -98,7 +98,7 @@ def train(
     with ExitStack() as stack:
         run = _begin(config, run_dir, together, feed, stack, overwrite=overwrite, restart=restart)
         stack.enter_context(together.connected())
-        interruption = stack.enter_context(Interruption())
+        interruption = stack.enter_context(Interruption(report))
         with within_memory(config):
             compiled = compile_model(config, together, config.training.epochs * feed.steps)
         quiet(

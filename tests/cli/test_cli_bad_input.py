@@ -25,7 +25,7 @@ def words(tiny_file: Path, own_data: Path) -> list[Any]:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("physics: {dcay: 1}", "physics.dcay: unknown key; known here: lattice"),
+        ("physics: {dcay: 1}", "physics.dcay: unknown key, do you mean decay? known here: lattice"),
         ("physics: {decay: -1}", "physics.decay: "),
         ("physics: {decay: fast}", "physics.decay: "),
         ("physics: {lattice: 100}", "multiple of 32, not 100"),
@@ -252,7 +252,7 @@ def test_losses(
     [
         ("name: s\nbase: tiny", "has no `factors`"),
         ("name: s\nbase: nosuch\nfactors: {training.seed: [0]}", "'nosuch'"),
-        ("name: s\nbase: quickstart\nfactors: {training.sed: [0]}", "sed: unknown key"),
+        ("name: s\nbase: quickstart\nfactors: {training.sed: [0]}", "sed: unknown key, do you mean seed?"),
         ("name: s\nbase: quickstart\nfactors: {training.loss: [foo]}", "training.loss: "),
         ("name: s\nbase: quickstart\nfactors: [1]", "factors: "),
         ("name: s\nbase: quickstart\nfactors: {physics.decay: [0.1]}", "can't be a factor"),

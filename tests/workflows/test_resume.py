@@ -94,6 +94,7 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
     assert preempted.returncode == 143
     interrupted = train_in_process(run_dir, "SIGINT", "step", 17)
     assert "resuming at epoch 2, step 2 of 6" in interrupted.stdout
+    assert "SIGINT: stopping after this step" in interrupted.stdout
     assert "stopped by SIGINT at epoch 3, step 5" in interrupted.stdout
     assert interrupted.returncode == 130
     finished = train_in_process(run_dir)
