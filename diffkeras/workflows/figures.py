@@ -108,9 +108,9 @@ def error_per_count_figure(
         for count, value in zip(counts, values, strict=True):
             if value < floor:
                 axis.annotate(
-                    f"{value:.0e}",
+                    f"↓ {value:.0e}",
                     (count, floor),
-                    xytext=(6, 4),
+                    xytext=(8, -3),
                     textcoords="offset points",
                     size=8,
                 )
