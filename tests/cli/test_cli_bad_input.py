@@ -252,7 +252,7 @@ def test_losses(
     [
         ("name: s\nbase: tiny", "has no `factors`"),
         ("name: s\nbase: nosuch\nfactors: {training.seed: [0]}", "'nosuch'"),
-        ("name: s\nbase: quickstart\nfactors: {training.sed: [0]}", "unknown key, do you mean seed?"),
+        ("name: s\nbase: quickstart\nfactors: {training.sed: [0]}", "sed: unknown key"),
         ("name: s\nbase: quickstart\nfactors: {training.loss: [foo]}", "training.loss: "),
         ("name: s\nbase: quickstart\nfactors: [1]", "factors: "),
         ("name: s\nbase: quickstart\nfactors: {physics.decay: [0.1]}", "can't be a factor"),
