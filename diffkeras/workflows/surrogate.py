@@ -162,6 +162,11 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
     if not zipfile.is_zipfile(run.model_file):
         raise RunError(f"{run.model_file} is damaged: it is cut off, or no Keras model")
     try:
+        # Keras checks no sums: a flipped bit would be a wrong weight
+        with zipfile.ZipFile(run.model_file) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of {damaged} in it is another")
         model = keras.saving.load_model(run.model_file, compile=False)
     except (
         OSError,
@@ -169,6 +174,7 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
         KeyError,
         TypeError,
         EOFError,
+        RuntimeError,  # HDF5's, and of an archive that seems to be encrypted
         zlib.error,
         zipfile.BadZipFile,
     ) as error:
@@ -228,6 +234,11 @@ def _serve(surrogate: Surrogate) -> Any:
         input_signature=[images, tf.TensorSpec((None,), tf.float32, name="diffusion_length")]
     )
     def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
+        images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
+        wanted = ["give one diffusion length, or one for each source image, not"]
+        tf.debugging.Assert(
+            (lengths == images) | (lengths == 1), [*wanted, lengths, "for", images, "images"]
+        )
         inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
         message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
         tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])

@@ -140,7 +140,7 @@ def test_a_model_with_flipped_bits_never_gives_a_foreign_error(own_run: Path) ->
             load_surrogate(own_run)
         except DiffkerasError:
             refused += 1
-    assert refused > 5
+    assert refused > 20  # the rest is what archives hold besides contents, such as times
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,12 @@ for length in (0.5, 21.0, float("nan")):
             assert "diffusion_length must lie within 1 to 20, not" in str(error), error
         else:
             raise AssertionError(length)
+try:
+    loaded.serve(images, np.concatenate([lengths, lengths]))
+except tf.errors.InvalidArgumentError as error:
+    assert "give one diffusion length, or one for each source image" in str(error), error
+else:
+    raise AssertionError("too many lengths")
 assert not [name for name in sys.modules if name.startswith(("diffkeras", "tfds_builders"))]
 """
 
