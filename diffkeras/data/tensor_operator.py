@@ -21,9 +21,6 @@ from diffkeras.physics.spectral import SpectralOperator
 
 Precision = Literal["float32", "float64"]
 
-# Below this share of the other eigenvalues, a decay changes none of them in nine digits
-NEGLIGIBLE = 1e-9
-
 
 class TensorOperator:
     """A⁻¹ in a uniform medium, up to a constant where A is singular or close to it.
@@ -68,7 +65,7 @@ class TensorOperator:
         self._reciprocal = (1.0 / eigenvalues).astype(precision)  # 0 where there is no mode
         self._curvature = curvature.astype(precision)
         self._smallest = smallest
-        self._medium, self._couplings = medium, couplings
+        self._medium = medium
 
     @cached_property
     def _table(self) -> NDArray[np.floating]:
@@ -81,25 +78,11 @@ class TensorOperator:
         return np.stack([self._green_table(m).astype(self.dtype.as_numpy_dtype) for m in media])
 
     def _green_table(self, medium: Medium) -> NDArray[np.float64]:
-        """The table with a constant mode that is no larger than the others.
-
-        Where an axis absorbs, the images' signs make any constant vanish, but not its rounding.
-        """
-        couplings = self._couplings
-        periods = [axis.period for axis in self.axes]
-        curvatures = [
-            coupling * 4 * np.sin(np.pi / period) ** 2
-            for coupling, period in zip(couplings, periods, strict=True)
-            if period > 1
-        ]
-        smallest = float(min(curvatures, default=1.0))
-        if medium.decay >= smallest:
-            return SpectralOperator(self.lattice, medium).green_table
-        if medium.decay <= NEGLIGIBLE * smallest:
-            medium = Medium(medium.diffusivity, 0.0, medium.step, medium.boundary)
-            return SpectralOperator(self.lattice, medium).green_table
-        table = SpectralOperator(self.lattice, medium).green_table
-        return table + (1 / smallest - 1 / medium.decay) / np.prod(periods)
+        """The table with a constant mode that is no larger than the others."""
+        operator = SpectralOperator(self.lattice, medium)
+        closed = all(axis.singular for axis in self.axes)
+        deflated = closed and medium.decay < self._smallest
+        return operator.make_green_table(self._smallest if deflated else None)
 
     def spread(
         self,

@@ -41,7 +41,11 @@ from diffkeras.physics.arguments import is_batch
 from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.preconditioner import RingPreconditioner
 from diffkeras.physics.prediction import PredictedProblem, each_of_batch
-from diffkeras.physics.rounding import inverse_norm_bound, operator_diagonal, rounding_allowance
+from diffkeras.physics.rounding import (
+    inverse_norm_bound,
+    operator_diagonal,
+    rounding_allowance,
+)
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
@@ -164,14 +168,23 @@ def certify_in(
     allowance = rounding_allowance(operator, held, norm, field, answer, barrier=barrier)
     bound += allowance
     # the last roundings are relative: of ratios, products, differences and sums
-    slack = 1 + 8 * float(np.finfo(np.float64).eps)
-    node_bound = (abs(problem.prediction - field - answer) + bound) * slack
-    field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack
+    slack, scale = 1 + 8 * float(np.finfo(np.float64).eps), problem.scale
+    least = problem.underflow
+    with np.errstate(over="ignore"):  # a prediction next to the largest number may be that wrong
+        node_bound = (abs(problem.prediction - field - answer) + bound) * slack * scale + least
+        field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack * scale + least
+        held_bound = abs(problem.prediction * scale - problem.given) * slack + least
     field_bound[held] = 0.0
-    np.copyto(field, problem.values, where=held)
-    np.copyto(node_bound, abs(problem.prediction - problem.values) * slack, where=held)
+    field *= scale
+    np.copyto(field, problem.given, where=held)
+    np.copyto(node_bound, held_bound, where=held)
     return Certificate(
-        field, float(field_bound.max()), field_bound, node_bound, mismatch, allowance
+        field,
+        float(field_bound.max()),
+        field_bound,
+        node_bound,
+        mismatch * scale,
+        allowance * scale + least,
     )
 
 
@@ -185,8 +198,8 @@ def _barrier(
     """
     operator, ring = problem.operator, problem.ring
     constant = np.full(operator.lattice, error.max(initial=0.0))
-    if not error.any() or operator.singular:
-        # constants satisfy a singular operator's equation, and it has no barrier that falls off
+    if not error.any() or operator.deflated:
+        # constants serve for any operator, and a deflated one has no barrier that falls off
         return constant
     labels, count = scipy.ndimage.label(problem.fixed, structure=np.ones((3, 3)))
     source = labels[ring.nodes]

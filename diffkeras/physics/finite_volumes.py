@@ -12,7 +12,9 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 `spectral`.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +25,24 @@ from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.medium import BoundarySpec, Medium
 
 
+@dataclass(frozen=True)
+class FiniteVolumes:
+    """The equations A u = b of the f free nodes, row by row, all divided by `unit`.
+
+    Attributes:
+        matrix: A, (f, f).
+        right_hand_side: b, (f,).
+        drain: (f,), A's row sums, of decay, absorbing walls and fixed neighbours: they are known
+            better than from A, whose diagonal was rounded.
+        unit: a power of 2 [1/time], by which the largest D/h² comes close to 1.
+    """
+
+    matrix: sp.csr_array
+    right_hand_side: NDArray[np.float64]
+    drain: NDArray[np.float64]
+    unit: float
+
+
 def finite_volume_system(
     values: NDArray[np.float64],
     fixed: NDArray[np.bool_],
@@ -31,14 +51,14 @@ def finite_volume_system(
     decay: ArrayLike,
     step: float,
     boundary: BoundarySpec,
-) -> tuple[sp.csr_array, NDArray[np.float64]]:
-    """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order.
+) -> FiniteVolumes:
+    """The equations of the free nodes.
 
     Raises:
         PhysicsError: see `solve_heterogeneous`.
     """
     lattice = values.shape
-    medium = Medium(step=step, boundary=boundary)
+    medium = Medium(step=step, boundary=boundary, decay=0.0)
     step, boundaries = medium.step, medium.boundaries
     is_pair = isinstance(diffusivity, tuple | list)
     pair: Sequence[ArrayLike] = diffusivity if is_pair else (diffusivity, diffusivity)  # type: ignore[assignment]
@@ -52,8 +72,19 @@ def finite_volume_system(
             "the problem: fix a node, or give a positive decay or an absorbing boundary"
         )
 
+    # in units in which neither D/h² nor γ over- or underflows
+    rate = max(float(field.max()) for field in diffusivities)
+    unit = _power_of_two(rate) / _power_of_two(step) ** 2
+    diffusivities = [field / _power_of_two(rate) for field in diffusivities]
+    decays, step = decays / unit, step / _power_of_two(step)
+    if not np.isfinite(decays).all():
+        raise PhysicsError(
+            f"decay {decays.max() * unit:g} and diffusivity {rate:g} differ too much for a lattice "
+            f"step of {step:g}; choose other units"
+        )
+
     numbers = np.arange(values.size).reshape(lattice)
-    diagonal = decays.copy()
+    drain = decays.copy()
     starts, ends, couplings = [], [], []
     for axis, (field, name) in enumerate(zip(diffusivities, boundaries, strict=True)):
         here, after = (numbers.take(range(k, lattice[axis] - 1 + k), axis) for k in (0, 1))
@@ -69,11 +100,11 @@ def finite_volume_system(
         couplings += [coupling.ravel()] * 2
         if name == "absorbing":
             for edge in (0, -1):
-                wall = np.moveaxis(diagonal, axis, 0)
+                wall = np.moveaxis(drain, axis, 0)
                 wall[edge] += np.moveaxis(field, axis, 0)[edge] / step**2
     start, end = np.concatenate(starts), np.concatenate(ends)
     coupling = np.concatenate(couplings)
-    diagonal += np.bincount(start, coupling, values.size).reshape(lattice)
+    diagonal = drain + np.bincount(start, coupling, values.size).reshape(lattice)
 
     free = ~fixed.ravel()
     place = np.cumsum(free) - 1
@@ -85,7 +116,13 @@ def finite_volume_system(
     )
     matrix = (off_diagonal + sp.diags_array(diagonal.ravel()[free])).tocsr()
     inflow = coupling[rim] * values.ravel()[end[rim]]
-    return matrix, np.bincount(place[start[rim]], inflow, count).astype(np.float64)
+    right_hand_side = np.bincount(place[start[rim]], inflow, count).astype(np.float64)
+    drain_of_free = drain.ravel()[free] + np.bincount(place[start[rim]], coupling[rim], count)
+    return FiniteVolumes(matrix, right_hand_side, drain_of_free, unit)
+
+
+def _power_of_two(value: float) -> float:
+    return math.ldexp(1.0, math.frexp(value)[1] - 1)
 
 
 def _spread(

@@ -1,7 +1,7 @@
 """The ring system of a large ring, by preconditioned conjugate gradients.
 
 The product G q is the field of the densities q on their own nodes: the lattice operator's inverse,
-without any matrix. With `screening` as the preconditioner some five to thirty products do.
+without any matrix. With `preconditioner` some five to thirty products do.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.preconditioner import RingPreconditioner
 from diffkeras.physics.ring import Ring
-from diffkeras.physics.screening import Screening
 from diffkeras.physics.spectral import SpectralOperator
 
 MAX_ITERATIONS = 500
@@ -33,7 +33,7 @@ class RingIteration:
     iterations: int = 0
 
     def __post_init__(self) -> None:
-        self._screening = Screening(self.operator, self.ring)
+        self._precondition = RingPreconditioner(self.operator, self.ring, of_whole_system=True)
 
     def solve(
         self, values: NDArray[np.floating], tolerance: float
@@ -48,11 +48,11 @@ class RingIteration:
             The best densities reached: whether they will do, their field shows.
         """
         densities = self._conjugate_gradients(values, tolerance)
-        if not self.operator.singular:
+        if not self.operator.deflated:
             return densities, 0.0
-        # the bordered system G q + μ1 = c, 1ᵀq = 0; `_unit` serves every later call
+        # the bordered system G q + μ1 = c, 1ᵀq = μ/s; `_unit` serves every later call
         unit = self._unit(values.dtype, tolerance / max(float(np.abs(values).max()), 1e-300))
-        constant = densities.sum() / unit.sum()
+        constant = densities.sum() / (unit.sum() + self.operator.inverse_weight)
         return densities - constant * unit, float(constant)
 
     def _unit(self, dtype: np.dtype, tolerance: float) -> NDArray[np.floating]:
@@ -71,13 +71,16 @@ class RingIteration:
             # the residual's maximum norm is the field's error bound: see `solve`
             if np.abs(residual).max() <= tolerance:
                 break
-            corrected = self._screening.apply(residual)
+            corrected = self._precondition(residual)
             energy, last = float(residual @ corrected), energy
             if not energy > 0:
                 break
             direction = corrected + (energy / last) * direction
             product = self.operator.product(self.ring.nodes, direction, workers=self.workers)
-            step = energy / float(direction @ product)
+            curvature = float(direction @ product)
+            if not curvature > 0:  # all of it is rounding
+                break
+            step = energy / curvature
             solution += step * direction
             residual -= step * product
             self.iterations += 1

@@ -12,6 +12,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
 from diffkeras.physics.boundaries import BOUNDARIES, BoundaryName
 
+# of D/h²: beyond, no double-precision number of the solver would hold both
+SLOWEST, FASTEST = 1e-30, 1e30
+MOST_ANISOTROPIC = 1e24
+
 BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
 
 
@@ -50,8 +54,20 @@ class Medium:
                 raise PhysicsError(
                     f"{name} must lie between 1e-30 and 1e30, not {value}; choose other units"
                 )
+        along, across = self.diffusivities
+        if max(along, across) > MOST_ANISOTROPIC * min(along, across):
+            raise PhysicsError(
+                f"the diffusivities along the axes, {along:g} and {across:g}, may differ by a "
+                f"factor of {MOST_ANISOTROPIC:g} at most"
+            )
         if not (math.isfinite(self.decay) and self.decay >= 0):
             raise PhysicsError(f"decay must be zero or positive and finite, not {self.decay}")
+        share = self.decay / max(self.diffusivities) * self.step * self.step
+        if self.decay and not SLOWEST <= share <= FASTEST:
+            raise PhysicsError(
+                f"decay {self.decay:g} is {share:.0e} D/h², the rate of diffusion over one lattice "
+                f"step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
+            )
 
     @cached_property
     def diffusivities(self) -> tuple[float, float]:
@@ -68,13 +84,34 @@ class Medium:
         """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay."""
         return math.sqrt(max(self.diffusivities) / self.decay) if self.decay else math.inf
 
+    def normalised(self) -> "Medium":
+        """This medium in units in which h and the larger D lie in [1, 2), by powers of 2.
+
+        Its operator is this one's times a power of 2, to the bit, so that no unit lets numbers
+        over- or underflow within the solver. The field is the same.
+        """
+        length, rate = _power(self.step), _power(max(self.diffusivities))
+        along, across = (math.ldexp(value, -rate) for value in self.diffusivities)
+        return Medium(
+            (along, across) if isinstance(self.diffusivity, tuple) else along,
+            math.ldexp(self.decay, 2 * length - rate),
+            math.ldexp(self.step, -length),
+            self.boundary,
+        )
+
     def with_diffusion_length(self, length: float) -> "Medium":
         """This medium with the decay γ = D/ℓ² that gives it the diffusion length ℓ [length].
+
+        Raises:
+            PhysicsError: a length that is not positive, or for which no decay is in range.
 
         Example:
             >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
             0.02
         """
+        length = check_number("diffusion length", length)
+        if not 1e-100 < length < 1e100:
+            raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
         return replace(self, decay=max(self.diffusivities) / length**2)
 
 
@@ -96,6 +133,11 @@ def _number(name: str, value: Any) -> float:
             "only `solve` takes media that vary over the lattice"
         )
     return check_number(name, value)
+
+
+def _power(value: float) -> int:
+    """The power of 2 by which a value lies in [1, 2)."""
+    return math.frexp(value)[1] - 1
 
 
 def _boundary(name: str, value: Any) -> Any:

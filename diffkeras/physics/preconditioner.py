@@ -4,11 +4,11 @@
 boundary the mode of constant fields weighs 1/(γ·nodes) in every entry of G, however far apart the
 nodes; where decay is slow, it outweighs all others. There M = G₀ + s·11ᵀ, with G₀ the Green's
 function without decay and without that mode (`spectral`), which screening does approximate, and s
-the mode's weight, inverted by the formula of Sherman & Morrison (1950). For a singular operator s
-is infinite, and M⁻¹ gives densities that sum to 0.
+the mode's weight, inverted by the formula of Sherman & Morrison (1950). Where the operator is
+deflated, G₀ is its own and the constant is found apart: as s → ∞, M⁻¹ gives densities that sum
+to 0.
 """
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -20,33 +20,40 @@ from diffkeras.physics.spectral import SpectralOperator, spectral_operator
 
 
 class RingPreconditioner:
-    """M⁻¹, symmetric positive definite (for a singular operator: semidefinite)."""
+    """M⁻¹, symmetric positive definite.
 
-    def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
+    Args:
+        operator: the lattice operator.
+        ring: the m nodes.
+        of_whole_system: take a deflated operator's G₀ as it is, and not the system in which
+            densities sum to 0 (where M⁻¹ is semidefinite).
+    """
+
+    def __init__(
+        self, operator: SpectralOperator, ring: Ring, *, of_whole_system: bool = False
+    ) -> None:
         self._screening: Screening | None = None
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
             return
-        if not constant_mode_rules(operator):
+        if not constant_mode_rules(operator) or (operator.deflated and of_whole_system):
             self._screening = Screening(operator, ring)
             return
-        decay, (rows, columns) = operator.medium.decay, operator.lattice
-        without_decay = spectral_operator(operator.lattice, replace(operator.medium, decay=0.0))
-        self._screening = Screening(without_decay, ring)
+        inverse_weight, others = 0.0, operator
+        if not operator.deflated:
+            inverse_weight = operator.inverse_weight
+            others = spectral_operator(operator.lattice, replace(operator.medium, decay=0.0))
+        self._screening = Screening(others, ring)
         self._of_ones = self._screening.apply(np.ones(ring.size))
-        # the Green's function without decay counts the mode as if it had the next eigenvalue
-        weight = (
-            (1 / decay - 1 / least_curvature(operator)) / (rows * columns) if decay else math.inf
-        )
-        self._share = 1 / (1 / weight + self._of_ones.sum())
+        self._share = 1 / (inverse_weight + self._of_ones.sum())
 
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Densities (m,) for values (m,) on the ring."""
+    def __call__(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Densities (m,) for values (m,) on the ring, in the values' precision."""
         if self._screening is None:
             return values.copy()
         densities = self._screening.apply(values)
         if self._of_ones is not None:
-            densities -= self._share * densities.sum() * self._of_ones
+            densities -= (self._share * densities.sum() * self._of_ones).astype(densities.dtype)
         return densities
 
 
@@ -54,15 +61,4 @@ def constant_mode_rules(operator: SpectralOperator) -> bool:
     """Whether the mode of constant fields outweighs all others in A⁻¹."""
     if any(axis.boundary == "absorbing" for axis in operator.axes):
         return False
-    return operator.medium.decay < least_curvature(operator)
-
-
-def least_curvature(operator: SpectralOperator) -> float:
-    """The least positive eigenvalue of −D∇²_h [1/time]; infinite on a single node."""
-    eigenvalues = np.concatenate(
-        [
-            coupling * axis.eigenvalues()
-            for axis, coupling in zip(operator.axes, operator.couplings, strict=True)
-        ]
-    )
-    return float(eigenvalues.min(where=eigenvalues > 0, initial=math.inf))
+    return operator.medium.decay < operator.least_curvature

@@ -1,7 +1,9 @@
 """A predicted field beside the problem that it claims to solve."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from diffkeras.physics.preconditioner import constant_mode_rules
 from diffkeras.physics.ring import Ring, find_ring
 from diffkeras.physics.solve import check_problem
 from diffkeras.physics.spectral import SpectralOperator, spectral_operator
+
+SUBNORMAL = float(np.finfo(np.float64).smallest_subnormal)
+LARGEST_POWER = 1000  # of 2, by which values are divided; doubles hold little more
 
 
 def each_of_batch(
@@ -50,18 +55,22 @@ class PredictedProblem:
     """A problem, checked, and a prediction of its field.
 
     Attributes:
-        prediction: û, (rows, columns) float64.
-        values: (rows, columns) float64, whose fixed nodes hold the fixed values c.
+        prediction: û / `scale`, (rows, columns) float64.
+        values: (rows, columns) float64, whose fixed nodes hold the fixed values c / `scale`.
+        given: the values as they were given.
         fixed: (rows, columns), the fixed nodes.
-        operator: A.
+        operator: A of the normalised medium, so that no unit over- or underflows.
         ring: the fixed nodes that have a free neighbour.
+        scale: the power of 2 by which prediction and values were divided, for the same reason.
     """
 
     prediction: NDArray[np.float64]
     values: NDArray[np.float64]
+    given: NDArray[np.float64]
     fixed: NDArray[np.bool_]
     operator: SpectralOperator
     ring: Ring
+    scale: float
 
     @classmethod
     def check(
@@ -86,13 +95,18 @@ class PredictedProblem:
         if not np.isfinite(predicted).all():
             bad = tuple(int(i) for i in np.argwhere(~np.isfinite(predicted))[0])
             raise PhysicsError(f"the prediction holds {predicted[bad]} at node {bad}")
-        operator = spectral_operator(values.shape, medium)
+        operator = spectral_operator(values.shape, medium.normalised())
         if operator.singular and not fixed.any():
             raise PhysicsError(
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        return cls(predicted, values, fixed, operator, find_ring(fixed, operator.axes))
+        ring = find_ring(fixed, operator.axes)
+        _, power = math.frexp(float(np.abs(values[ring.nodes]).max(initial=0.0)))
+        scale = math.ldexp(1.0, min(max(power, -LARGEST_POWER), LARGEST_POWER))
+        with np.errstate(over="ignore"):  # what overflows is as wrong as can be, and clipped
+            scaled, claimed = values / scale, predicted / scale
+        return cls(claimed, scaled, values, fixed, operator, ring, scale)
 
     def densities(self, prediction: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """q̂ = Aû on the fixed nodes and 0 on the free ones, (rows, columns).
@@ -110,9 +124,10 @@ class PredictedProblem:
 
         Without an absorbing boundary, A⁻¹ makes a constant field of the densities' sum, 1/(γ·nodes)
         times as large: without decay the sum has to be 0, with a slow one it decides over all else.
-        There its excess is taken off the ring evenly, which leaves A⁻¹q̂ the mean of û.
+        There its excess is taken off the ring evenly, which leaves A⁻¹q̂ the mean of û (or none,
+        where A is deflated and `mismatch` finds the constant).
         """
-        held = self.values[self.fixed]
+        held = self.values[self.ring.nodes]
         low, high = min(held.min(initial=0.0), 0.0), max(held.max(initial=0.0), 0.0)
         # u lies in [low, high] by the maximum principle: numbers far outside bring rounding alone,
         # while clipping a slight excess would make jumps as described
@@ -121,11 +136,13 @@ class PredictedProblem:
         clipped = prediction.clip(low - span, high + span)
         inside = self.fixed.copy()
         inside[self.ring.nodes] = False
-        np.copyto(clipped, self.values, where=inside)
+        np.copyto(clipped, self.values.clip(low, high), where=inside)
         density = self.operator.apply(clipped)
         density[~self.fixed] = 0.0
         if self.ring.size and constant_mode_rules(self.operator):
-            excess = density.sum() - self.operator.medium.decay * clipped.sum()
+            excess = density.sum()
+            if not self.operator.deflated:
+                excess -= self.operator.medium.decay * clipped.sum()
             density[self.ring.nodes] -= excess / self.ring.size
         return density
 
@@ -134,12 +151,31 @@ class PredictedProblem:
     ) -> NDArray[np.float64]:
         """values − field on the ring, (m,); the values are c unless given as (m,).
 
-        Where A is singular, densities leave a constant free: the field is shifted in place by the
-        one that makes the largest mismatch least.
+        Where A is deflated, densities that sum to 0 leave a multiple of `unit_field` free: so much
+        of it is added to the field in place that positive and negative mismatch are alike.
         """
         values = self.values[self.ring.nodes] if values is None else values
         error = values - field[self.ring.nodes]
-        if self.operator.singular and self.ring.size:
-            field += float(error.max() + error.min()) / 2
+        if self.operator.deflated and self.ring.size:
+            field += self.unit_field * (float(error.max() + error.min()) / 2)
             error = values - field[self.ring.nodes]
         return error
+
+    @property
+    def underflow(self) -> float:
+        """What multiplying by `scale` may add, where values are close to the ends of doubles."""
+        power = abs(math.frexp(self.scale)[1])
+        return 8 * SUBNORMAL * max(self.scale, 1.0) if power > LARGEST_POWER // 2 else 0.0
+
+    @cached_property
+    def unit_field(self) -> NDArray[np.float64] | float:
+        """A field of about 1, on the ring in the mean, that satisfies a deflated A's equation.
+
+        It is proportional to A⁻¹ of equal densities on the ring that sum to 1/s (`spectral`), A₀⁻¹
+        of them plus 1. Where A is singular they are 0, and it is 1.
+        """
+        if self.operator.singular:
+            return 1.0
+        each = np.full(self.ring.size, self.operator.inverse_weight / self.ring.size)
+        field = self.operator.spread(self.ring.nodes, each) + 1.0
+        return field / field[self.ring.nodes].mean()

@@ -22,7 +22,11 @@ from diffkeras.physics.medium import BoundarySpec, Medium
 from diffkeras.physics.preconditioner import RingPreconditioner
 from diffkeras.physics.prediction import PredictedProblem, each_of_batch
 from diffkeras.physics.ring import solve_ring
-from diffkeras.physics.rounding import inverse_norm_bound, rounding_allowance, stencil_rounding
+from diffkeras.physics.rounding import (
+    inverse_norm_bound,
+    rounding_allowance,
+    stencil_rounding,
+)
 
 RefineMethod = Literal["auto", "rounds", "direct"]
 
@@ -150,7 +154,7 @@ def refine_in(
         ]
         return BatchRefinement.of(refined)
     problem = PredictedProblem.check(medium, prediction, source_image, fixed)
-    run = _Run(problem, tolerance)
+    run = _Run(problem, tolerance / problem.scale)
     run.refuse_unreachable()
     run.correct()
     if not run.met():
@@ -160,10 +164,13 @@ def refine_in(
             run.solve_directly()
         else:
             run.iterate()
-    np.copyto(run.field, problem.values, where=problem.fixed)
-    bound = (run.mismatch + run.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
-    rounds = len(run.history) - 1
-    return Refinement(run.field, bound, rounds, tuple(run.history), run.method, run.allowance)
+    scale = problem.scale
+    run.field *= scale
+    np.copyto(run.field, problem.given, where=problem.fixed)
+    history = tuple(bound * scale for bound in run.history)
+    rounds = len(history) - 1
+    bound = run.bound * scale + problem.underflow
+    return Refinement(run.field, bound, rounds, history, run.method, run.allowance * scale)
 
 
 class _Run:
@@ -182,18 +189,25 @@ class _Run:
         """The bound of the present field, without the allowance."""
         return self.history[-1]
 
+    @property
+    def bound(self) -> float:
+        """What is proven of the present field: mismatch and allowance, and their rounding."""
+        return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
+
     def refuse_unreachable(self) -> None:
         """Refuse a tolerance that rounding forbids even for the exact field.
 
         Raises:
             PhysicsError: naming the tolerance that may be asked for.
         """
-        scale = abs(self.problem.values[self.problem.fixed]).max(initial=0.0)
-        least = self._norm * stencil_rounding(self.problem.operator, scale)
+        largest = abs(self.problem.values[self.problem.ring.nodes]).max(initial=0.0)
+        least = self._norm * stencil_rounding(self.problem.operator, largest)
         if self.tolerance <= least:
+            scale = self.problem.scale
             raise PhysicsError(
-                f"a tolerance of {self.tolerance:g} can't be proven: the rounding allowance of "
-                f"this lattice and medium is {least:.1e}; ask for {2 * least:.1e} or more"
+                f"a tolerance of {self.tolerance * scale:g} can't be proven: the rounding "
+                f"allowance of this lattice and medium is {least * scale:.1e}; ask for "
+                f"{2 * least * scale:.1e} or more"
             )
 
     def correct(self) -> None:
@@ -207,7 +221,7 @@ class _Run:
         self.allowance = rounding_allowance(
             self.problem.operator, self.problem.fixed, self._norm, self.field
         )
-        return self.mismatch + self.allowance <= self.tolerance
+        return self.bound <= self.tolerance
 
     def solve_directly(self) -> None:
         """The field of the densities that solve the dense ring system.
@@ -218,6 +232,8 @@ class _Run:
         ring = problem.ring
         self.method = "direct"
         density, _ = solve_ring(problem.operator, ring, problem.values[ring.nodes])
+        if problem.operator.deflated:
+            density -= density.sum() / ring.size  # the constant is found by the mismatch
         self._set(problem.operator.spread(ring.nodes, density))
         if not self.met():
             self.iterate()
@@ -265,11 +281,13 @@ class _Run:
         self.history.append(float(abs(self.error).max(initial=0.0)))
 
     def _fail(self) -> None:
-        rounds = len(self.history) - 1
+        rounds, scale = len(self.history) - 1, self.problem.scale
+        other = ", or for method 'direct'" if self.method == "rounds" else ""
         raise ConvergenceError(
-            f"{rounds} rounds by method {self.method!r} reached a bound of {self.mismatch:.1e} and "
-            f"a rounding allowance of {self.allowance:.1e}, not the tolerance of "
-            f"{self.tolerance:g}; ask for a larger tolerance, or for method 'direct'"
+            f"{rounds} rounds by method {self.method!r} reached a bound of "
+            f"{self.mismatch * scale:.1e} and a rounding allowance of "
+            f"{self.allowance * scale:.1e}, not the tolerance of {self.tolerance * scale:g}; ask "
+            f"for a larger tolerance{other}"
         )
 
 

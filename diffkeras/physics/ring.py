@@ -119,14 +119,17 @@ def solve_ring(
 ) -> tuple[NDArray[np.floating], float]:
     """Densities (m,) that give the ring its values (m,), and the constant to add to their field.
 
-    The constant is 0 unless the operator is singular. Then the densities must sum to 0, and the
-    pair solves the bordered system G q + μ1 = c, 1ᵀq = 0. The values' precision is that of the
-    whole computation.
+    The constant is 0 unless the operator is deflated. Then the pair solves the bordered system
+    G q + μ1 = c, 1ᵀq = μ/s (`spectral`), where a singular operator has 1/s = 0. The values'
+    precision is that of the whole computation.
+
+    Raises:
+        PhysicsError: a system that is not positive definite to rounding.
     """
     single = values.dtype == np.float32
     posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
     right_hand_side = values[:, None]
-    if operator.singular:
+    if operator.deflated:
         right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
     # LAPACK reads columns first, to which the lower triangle is the upper one
     matrix = ring_matrix(operator, ring, values.dtype).T
@@ -135,12 +138,14 @@ def solve_ring(
         # the caller sees by the residual that this precision doesn't do
         return np.full_like(values, np.nan), 0.0
     if info > 0:
+        along, across = operator.medium.diffusivities
         raise PhysicsError(
-            f"the ring system of {ring.size} nodes is not positive definite to rounding, with "
-            f"decay {operator.medium.decay}: give decay 0 or a larger one"
+            f"the ring system of {ring.size} nodes is not positive definite to rounding; where "
+            f"the diffusivities along the axes, {along:g} and {across:g}, differ by many orders, "
+            'method "multigrid" may do'
         )
-    if not operator.singular:
+    if not operator.deflated:
         return solved[:, 0], 0.0
     of_values, of_ones = solved.T
-    constant = of_values.sum() / of_ones.sum()
+    constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
     return of_values - constant * of_ones, float(constant)

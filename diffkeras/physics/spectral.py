@@ -5,9 +5,14 @@ cosines or Fourier modes; `boundaries`), so A⁻¹ is a forward transform, a div
 transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
 only and solves the tridiagonal systems which that leaves along axis 0 (`lines`).
 
-Where no axis absorbs and the decay is 0, constants are in A's null space. `inverse` then gives the
-constant mode the smallest other eigenvalue, which keeps G symmetric positive definite; whoever uses
-it must make the densities sum to 0 and find the constant separately (`ring`).
+Where no axis absorbs, constants have the eigenvalue γ. If that is 0, A is singular, and if it is
+small beside all other eigenvalues, this one mode outweighs all others in A⁻¹ and their digits are
+lost. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode the least other
+eigenvalue κ, which keeps G symmetric positive definite, and
+
+    A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes,
+
+whose last term whoever uses it has to find separately (`ring`, `prediction`).
 """
 
 from functools import cached_property, lru_cache
@@ -20,6 +25,7 @@ from diffkeras.physics.boundaries import Axis
 from diffkeras.physics.lines import LineSolver
 from diffkeras.physics.medium import Medium
 
+DEFLATED = 1e-3  # share of the least other eigenvalue, below which γ costs more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -33,6 +39,7 @@ class SpectralOperator:
         medium: the uniform medium.
         axes: the two axes with their boundaries.
         singular: whether constants are in A's null space.
+        deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium) -> None:
@@ -42,7 +49,10 @@ class SpectralOperator:
             Axis(lattice[0], medium.boundaries[0]),
             Axis(lattice[1], medium.boundaries[1]),
         )
-        self.singular = medium.decay == 0 and all(axis.singular for axis in self.axes)
+        closed = all(axis.singular for axis in self.axes)
+        self.singular = closed and medium.decay == 0
+        least = self.least_curvature
+        self.deflated = self.singular or (closed and medium.decay < DEFLATED * least < np.inf)
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
@@ -51,6 +61,36 @@ class SpectralOperator:
         """D/h² along axis 0 and along axis 1 [1/time]: A's negated off-diagonal entries."""
         step = self.medium.step
         return (self.medium.diffusivities[0] / step**2, self.medium.diffusivities[1] / step**2)
+
+    @property
+    def anisotropy(self) -> float:
+        """Ratio of the larger diffusivity to the smaller one."""
+        return max(self.couplings) / min(self.couplings)
+
+    @cached_property
+    def least_curvature(self) -> float:
+        """The least positive eigenvalue of −D∇²_h [1/time]; infinite on a single node."""
+        eigenvalues = [
+            coupling * axis.eigenvalues()
+            for axis, coupling in zip(self.axes, self.couplings, strict=True)
+        ]
+        # absorbing axes have no mode without curvature, so that all their least ones add up
+        least = sum(float(values.min()) for values in eigenvalues)
+        if least > 0:
+            return least
+        positive = np.concatenate(eigenvalues)
+        return float(positive.min(where=positive > 0, initial=np.inf))
+
+    @property
+    def constant_eigenvalue(self) -> float:
+        """κ [1/time], the constant mode's eigenvalue in a deflated operator's inverse."""
+        return self.least_curvature if np.isfinite(self.least_curvature) else 1.0
+
+    @property
+    def inverse_weight(self) -> float:
+        """1/s of a deflated operator [1/time]: 0 where it is singular."""
+        decay, kappa = self.medium.decay, self.constant_eigenvalue
+        return self.lattice[0] * self.lattice[1] * decay / (1 - decay / kappa)
 
     def apply(self, field: NDArray) -> NDArray:
         """A u by the five-point stencil, of fields (…, rows, columns)."""
@@ -68,7 +108,7 @@ class SpectralOperator:
         return result
 
     def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
-        """A⁻¹q, of densities (…, rows, columns), in q's own precision."""
+        """A⁻¹q (A₀⁻¹q where deflated), of densities (…, rows, columns), in q's own precision."""
         if self._lines is None or density.ndim != 2:
             return self._inverse_by_transforms(density, workers)
         rows = np.arange(self.lattice[0])
@@ -147,8 +187,8 @@ class SpectralOperator:
 
     @cached_property
     def _lines(self) -> LineSolver | None:
-        """The tridiagonal solver along axis 0, unless that is periodic or A is singular."""
-        if self.axes[0].boundary == "periodic" or self.singular:
+        """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
+        if self.axes[0].boundary == "periodic" or self.deflated:
             return None
         shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.medium.decay) / (
             self.couplings[0]
@@ -159,14 +199,24 @@ class SpectralOperator:
 
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
-        """The periodic Green's function at the offsets 0 … period // 2 of each axis.
+        """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
+        return self.make_green_table(self.constant_eigenvalue if self.deflated else None)
+
+    def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
+        """The table, with another eigenvalue of the constant mode where one is given.
 
         It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum makes
         it; an odd period has no such transform and takes a real FFT.
         """
         table = self._invert(
-            self.axes[0].periodic_eigenvalues(), self.axes[1].periodic_eigenvalues()
+            self.axes[0].periodic_eigenvalues(), self.axes[1].periodic_eigenvalues(), constant
         )
+        # The images' signs cancel modes that are constant along an absorbing axis. Left in, with
+        # slow decay they would outweigh all others by far, and their rounding doesn't cancel.
+        if self.axes[0].boundary == "absorbing":
+            table[0] = 0.0
+        if self.axes[1].boundary == "absorbing":
+            table[:, 0] = 0.0
         for position, axis in enumerate(self.axes):
             if axis.period == 1:
                 continue
@@ -200,17 +250,21 @@ class SpectralOperator:
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
             full = dict(self._order)
-            eigenvalues = [axis.eigenvalues(full[i]) for i, axis in enumerate(self.axes)]
-            self._reciprocals[dtype] = self._invert(*eigenvalues).astype(dtype)
+            rows, columns = (axis.eigenvalues(full[i]) for i, axis in enumerate(self.axes))
+            constant = self.constant_eigenvalue if self.deflated else None
+            self._reciprocals[dtype] = self._invert(rows, columns, constant).astype(dtype)
         return self._reciprocals[dtype]
 
-    def _invert(self, rows: NDArray, columns: NDArray) -> NDArray[np.float64]:
+    def _invert(
+        self, rows: NDArray, columns: NDArray, constant: float | None
+    ) -> NDArray[np.float64]:
         eigenvalues = (
             self.couplings[0] * rows[:, None] + self.couplings[1] * columns + self.medium.decay
         )
-        if eigenvalues[0, 0] == 0:
-            others = eigenvalues.ravel()[1:]
-            eigenvalues[0, 0] = others.min() if others.size else 1.0
+        if constant is not None:
+            eigenvalues[0, 0] = constant
+        elif eigenvalues[0, 0] == 0:  # between absorbing walls, whose images cancel it
+            eigenvalues[0, 0] = 1.0
         return 1.0 / eigenvalues
 
 

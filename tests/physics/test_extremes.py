@@ -1,0 +1,191 @@
+"""Media, values and units at the ends of what is allowed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import Medium, Sources, certify, refine, sample_sources, solve, superpose
+
+DISCS = sample_sources(12, (64, 60), radius=3, rng=np.random.default_rng(0)).image(
+    (64, 60), np.float64
+)
+DISCS[40, 8] = -0.5  # and a sink
+UNITS = [(1e-30, 1e30), (1e30, 1e-15), (3e7, 2e-9)]  # diffusivity, step
+SLOW = [1e-6, 1e-9, 1e-12, 1e-16, 1e-20, 1e-28]
+
+
+def plates() -> np.ndarray:
+    """Opposing values side by side, whose large densities nearly cancel."""
+    image = np.zeros((256, 256))
+    image[32:-32, 128], image[32:-32, 129] = 1.0, -1.0
+    return image
+
+
+def bars() -> np.ndarray:
+    image = np.zeros((64, 64))
+    image[20:40, 30], image[20:40, 31] = 1.0, -1.0
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "medium"),
+    [
+        (bars(), {"diffusivity": (1, 100.0), "decay": 1e-6, "boundary": "periodic"}),
+        (bars(), {"diffusivity": (1, 1e5), "decay": 1e-6, "boundary": "reflecting"}),
+        (plates(), {"boundary": "reflecting", "decay": 1e-6}),
+        (plates(), {"boundary": "reflecting"}),
+        (DISCS, {"boundary": "reflecting", "decay": 1e-11, "method": "ring-cg"}),
+        (DISCS, {"boundary": "absorbing", "decay": 1e-11}),
+    ],
+)
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-5])
+def test_single_precision_keeps_the_tolerance_between_the_sources_too(
+    image: np.ndarray, medium: dict[str, Any], tolerance: float
+) -> None:
+    exact = solve(image, tolerance=1e-9, **medium | {"method": "ring"}).field
+    single = solve(image, tolerance=tolerance, **medium)
+    assert single.field.dtype == np.float32
+    assert np.abs(single.field - exact).max() <= tolerance + 1e-9
+
+
+@pytest.mark.parametrize("ratio", [1e2, 1e5, 1e8])
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting"])
+def test_where_rounding_would_decide_multigrid_steps_in(boundary: Any, ratio: float) -> None:
+    medium: dict[str, Any] = {
+        "diffusivity": (1, ratio),
+        "decay": 1e-3,
+        "boundary": boundary,
+        "tolerance": 1e-8,
+    }
+    solution = solve(bars(), **medium)
+    proven = solve(bars(), method="multigrid", **medium)
+    assert np.abs(solution.field - proven.field).max() <= 2e-8
+    if ratio > 1e6 and boundary == "reflecting":
+        assert solution.stats.method == "multigrid"
+        with pytest.raises(ConvergenceError, match="ask for a tolerance of"):
+            solve(bars(), method="ring", **medium)
+    else:
+        assert solution.stats.method == "ring"
+
+
+@pytest.mark.parametrize("decay", SLOW)
+@pytest.mark.parametrize("method", ["ring", "ring-cg"])
+@pytest.mark.parametrize(
+    "boundary", ["absorbing", "reflecting", ("periodic", "reflecting"), ("absorbing", "periodic")]
+)
+def test_slow_decay_goes_over_into_none(boundary: Any, method: Any, decay: float) -> None:
+    # 1/γ is the longest time there is; without absorption, all that is absorbed is in the sources
+    slow = solve(DISCS, decay=decay, boundary=boundary, method=method)
+    none = solve(DISCS, decay=0.0, boundary=boundary, method=method)
+    assert np.abs(slow.field - none.field).max() <= 1e-10 + 1e4 * decay
+    assert slow.stats.iterations <= none.stats.iterations + 2
+
+
+@pytest.mark.parametrize("decay", SLOW)
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary: Any, decay: float) -> None:
+    medium: dict[str, Any] = {"decay": decay, "boundary": boundary}
+    exact = solve(DISCS, tolerance=1e-12, **medium).field
+    prediction = exact + 1e-2 * np.random.default_rng(0).standard_normal(exact.shape)
+    certificate = certify(prediction, DISCS, **medium)
+    true = np.abs(certificate.field - exact).max()
+    assert true <= certificate.error_bound + 1e-12
+    assert certificate.error_bound <= 1.5 * true + certificate.allowance
+    assert (np.abs(prediction - exact) <= certificate.node_bound + 1e-12).all()
+    for method in ("rounds", "direct"):
+        refined = refine(prediction, DISCS, tolerance=1e-6, method=method, **medium)  # type: ignore[arg-type]
+        assert np.abs(refined.field - exact).max() <= refined.error_bound + 1e-12 <= 1e-6 + 1e-12
+
+
+@pytest.mark.parametrize("decay", [1e-9, 1e-14, 1e-18, 1e-25])
+def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay: float) -> None:
+    one = Sources.from_lists([20], [20], [5], [1.0])
+    exact = solve(one.image((64, 64), np.float64), decay=decay, tolerance=1e-12).field
+    assert np.abs(superpose(one, (64, 64), Medium(1.0, decay)) - exact).max() < 1e-12
+
+
+@pytest.mark.parametrize(("diffusivity", "step"), UNITS)
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
+def test_units_make_no_difference(diffusivity: float, step: float, boundary: Any) -> None:
+    usual = {"decay": 0.01, "boundary": boundary}
+    other = {
+        "decay": 0.01 * (diffusivity / step / step),
+        "boundary": boundary,
+        "diffusivity": diffusivity,
+        "step": step,
+    }
+    exact = solve(DISCS, **usual).field  # type: ignore[arg-type]
+    for method in ("ring", "ring-cg", "multigrid"):
+        same = solve(DISCS, method=method, **other).field  # type: ignore[arg-type]
+        np.testing.assert_allclose(same, exact, rtol=0, atol=1e-10)
+    one, two = certify(0 * DISCS, DISCS, **usual), certify(0 * DISCS, DISCS, **other)  # type: ignore[arg-type]
+    assert two.error_bound == pytest.approx(one.error_bound, rel=1e-6)
+    assert refine(0 * DISCS, DISCS, tolerance=1e-6, **other).error_bound <= 1e-6  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1e-306, 1e-232, 1e-200, 1e150, 1e290, 1.7e308])
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
+def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None:
+    exact = solve(DISCS, boundary=boundary).field
+    image = DISCS * scale
+    for method in ("ring", "ring-cg", "multigrid"):
+        same = solve(image, boundary=boundary, method=method).field  # type: ignore[arg-type]
+        np.testing.assert_allclose(same / scale, exact, rtol=0, atol=1e-10)
+    for prediction in (0 * image, exact * scale, np.full_like(image, 1e300)):
+        certificate = certify(prediction, image, boundary=boundary)
+        errors = np.abs(certificate.field / scale - exact)
+        assert errors.max() <= certificate.error_bound / scale + 1e-12
+        assert (errors <= certificate.field_bound / scale + 1e-12).all()
+        for method in ("rounds", "direct"):
+            tolerance = 1e-6 * scale
+            refined = refine(
+                prediction,
+                image,
+                tolerance=tolerance,
+                boundary=boundary,
+                method=method,  # type: ignore[arg-type]
+            )
+            assert np.abs(refined.field / scale - exact).max() <= 1e-6 + 1e-12
+            assert refined.error_bound <= tolerance * (1 + 1e-9)
+
+
+def test_the_bound_is_never_above_the_tolerance_by_its_own_rounding() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        prediction = rng.random(DISCS.shape)
+        first = refine(prediction, DISCS, tolerance=10.0)
+        for tolerance in (first.history[-1] + first.allowance, first.error_bound):
+            assert refine(prediction, DISCS, tolerance=tolerance).error_bound <= tolerance
+
+
+def test_values_inside_sources_play_no_part() -> None:
+    image = np.zeros((64, 64))
+    image[20:30, 20:30] = 1.0
+    plain = certify(np.zeros((64, 64)), image)
+    image[24, 24] = 1e12
+    certificate = certify(np.zeros((64, 64)), image)
+    assert certificate.allowance == plain.allowance
+    assert certificate.error_bound == plain.error_bound
+    assert certificate.field[24, 24] == 1e12
+    assert refine(np.zeros((64, 64)), image, tolerance=1e-6).error_bound <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("medium", "message"),
+    [
+        ({"decay": 1e39}, "decay 1e\\+39 is 1e\\+39 D/h²"),
+        ({"decay": 1e-309}, "it must be 0 or 1e-30 to 1e\\+30 of that"),
+        ({"diffusivity": (1e20, 1e-20)}, "may differ by a factor of"),
+    ],
+)
+def test_what_doubles_dont_hold_is_refused(medium: dict[str, Any], message: str) -> None:
+    with pytest.raises(PhysicsError, match=message):
+        solve(DISCS, **medium)
+
+
+@pytest.mark.parametrize("length", [0, -10, 1e200, float("nan"), float("inf"), "long"])
+def test_a_diffusion_length_is_a_length(length: Any) -> None:
+    with pytest.raises(PhysicsError, match="diffusion length must be"):
+        Medium().with_diffusion_length(length)
