@@ -17,6 +17,8 @@ ValueDistribution = Literal["uniform", "constant"] | tuple[Literal["log_uniform"
 RESTARTS = 100  # placements from scratch before sources count as not fitting, at the most …
 PLACEMENTS = 10_000  # … and discs placed in all of them: jammed counts of many discs hardly vary
 UNIFORM = Placement()
+LARGEST_PLACE = 2.0**30  # lattice steps
+SINGLE = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ class Sources:
             raise PhysicsError("centres of sources lie on nodes: rows and columns must be integers")
         if (arrays[2] < 0).any():
             raise PhysicsError(f"radii of sources must not be negative, not {arrays[2].min()}")
+        for name, given in zip(("row", "column", "radius", "value"), arrays, strict=True):
+            size = np.abs(given)
+            least, largest = SINGLE if name == "value" else (0.0, LARGEST_PLACE)
+            lost = (size > largest) | ((size < least) & (size != 0))
+            if lost.any():
+                raise PhysicsError(
+                    f"a {name} of {given[lost][0]:g} is beyond what sources hold, sizes from "
+                    f"{least:.0e} to {largest:.0e}"
+                )
         return cls(
             arrays[0].astype(np.int32),
             arrays[1].astype(np.int32),
@@ -216,7 +227,7 @@ def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> Non
     """Refuse at once what no arrangement of discs of at least this radius could hold.
 
     Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
-    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960). The region is the rectangle of permitted centres. They
+    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of permitted centres. They
     are nodes more than 2R apart, so d² is an integer: the smallest one above 4R².
     """
     height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)

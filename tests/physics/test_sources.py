@@ -180,6 +180,10 @@ def test_a_negative_count_is_refused():
         (([1.5], [1], [1], [1]), "integers"),
         (([1], [1], [-2], [1]), "not -2"),
         (([1], [1], [1], [math.nan]), "finite"),
+        (([1e10], [1], [1], [1]), "a row of 1e\\+10 is beyond"),
+        (([1], [1], [1e39], [1]), "a radius of 1e\\+39 is beyond"),
+        (([1], [1], [1], [1e39]), "a value of 1e\\+39 is beyond"),
+        (([1], [1], [1], [-1e-50]), "a value of -1e-50 is beyond"),
     ],
 )
 def test_impossible_source_lists_are_refused(lists, message):
