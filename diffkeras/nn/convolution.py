@@ -21,6 +21,12 @@ class _Convolution(layers.Conv2D):
     """Convolution with a window of 3×3, stride 1, zeros around, and channels last."""
 
     def __init__(self, filters: int, **options: Any) -> None:
+        fixed = {"strides", "dilation_rate", "groups"} & options.keys()
+        if fixed:
+            raise ValueError(
+                f"{type(self).__name__} has stride 1, dilation 1 and one group: it takes no "
+                f"{', '.join(sorted(fixed))}; keras.layers.Conv2D does"
+            )
         super().__init__(filters, 3, padding="same", data_format="channels_last", **options)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Convolutional encoder-decoder that maps a source image to a field."""
 
+import itertools
 from typing import Any
 
 import keras
@@ -46,8 +47,9 @@ def encoder_decoder(
         channels: of the input. The first is the source image; more say what else differs from
             example to example, such as the medium.
         batch_norm: whether to normalise after the first convolution, over the global batch.
-        kernel_initializer: of all convolutions: a name or a `keras.initializers.Initializer`. The
-            default keeps the variance of the features through LeakyReLU (arXiv 1502.01852).
+        kernel_initializer: of all convolutions: a name or a `keras.initializers.Initializer`, of
+            which each gets a copy, with the next seed where it has one. The default keeps the
+            variance of the features through LeakyReLU (arXiv 1502.01852).
         name: of the model.
 
     Returns:
@@ -73,6 +75,8 @@ def encoder_decoder(
     if width % 2:
         raise ValueError(f"width must be even, got {width}: the decoder ends on width/2 channels")
 
+    number = itertools.count()
+
     # not transposed in the decoder: an initializer takes a transposed kernel's output channels for
     # its fan-in
     def convolution(
@@ -82,9 +86,8 @@ def encoder_decoder(
         kind: type[Conv3x3 | UpsampledConv3x3] = Conv3x3,
         **options: float,
     ) -> Any:
-        return kind(filters, kernel_initializer=kernel_initializer, name=layer_name, **options)(
-            features
-        )
+        initializer = _own(kernel_initializer, next(number))
+        return kind(filters, kernel_initializer=initializer, name=layer_name, **options)(features)
 
     def activation(features: Any, layer_name: str, dtype: str | None = None) -> Any:
         return layers.LeakyReLU(negative_slope=NEGATIVE_SLOPE, name=layer_name, dtype=dtype)(
@@ -115,6 +118,15 @@ def encoder_decoder(
     field = activation(field, "field", dtype="float32")
 
     return keras.Model(source_image, field, name=name)
+
+
+def _own(initializer: Any, number: int) -> keras.initializers.Initializer:
+    """An initializer for one layer alone: an instance draws the same numbers each time."""
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += number
+    return type(initializer).from_config(config)
 
 
 def check_lattice(lattice: tuple[int, int], depth: int) -> None:

@@ -227,8 +227,9 @@ def _refuse_hopeless(count: int, lattice: tuple[int, int], radius: float) -> Non
     """Refuse at once what no arrangement of discs of at least this radius could hold.
 
     Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
-    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of permitted centres. They
-    are nodes more than 2R apart, so d² is an integer: the smallest one above 4R².
+    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of
+    permitted centres. They are nodes more than 2R apart, so d² is an integer: the smallest one
+    above 4R².
     """
     height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
     squared = math.floor(4 * radius**2) + 1

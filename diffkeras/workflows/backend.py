@@ -1,8 +1,10 @@
-"""Loading TensorFlow: quietly, and only when a workflow needs it."""
+"""Loading TensorFlow: quietly, and only when a workflow needs it; and its switches."""
 
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from diffkeras.processes import silent_stderr
 
@@ -19,3 +21,22 @@ def load_tensorflow() -> None:
 
     absl_logging.set_verbosity(absl_logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def deterministic_operations(wanted: bool) -> Iterator[None]:
+    """Have operations whose results don't depend on thread timing, and as before afterwards.
+
+    A seed has to be set before.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import config  # tf.config can't switch it off again
+
+    change = wanted and not config.is_op_determinism_enabled()
+    if change:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if change:
+            config.disable_op_determinism()

@@ -60,7 +60,9 @@ def make_callbacks(
     alternating = isinstance(compiled.loss.weight, AlternatingWeight)
     callbacks = [CountSteps(state), StopAtNonFiniteLoss(compiled.terms, state)]
     if alternating:
-        callbacks.append(AlternateWeights())
+        callbacks.append(
+            AlternateWeights(first_step=lambda: state.epoch * checkpoints.steps + state.step)
+        )
     callbacks.append(AverageInValidation())
     if section.rollback_factor is not None:
         callbacks.append(

@@ -50,6 +50,10 @@ class TrainingState:
     metrics: dict[str, list] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def out_of_patience(self, patience: int | None) -> bool:
+        """Whether so many epochs brought no better validation error; None for never."""
+        return patience is not None and self.epoch - self.best_epoch >= patience
+
 
 @dataclass(frozen=True)
 class Checkpoints:

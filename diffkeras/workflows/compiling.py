@@ -53,8 +53,9 @@ def compile_model(config: Config, workers: Workers, steps: int) -> CompiledModel
         metrics = [terms, *nn.default_metrics(transform), counts]
         with layers_in(section.precision):
             model = build_model(config)
+            if workers.count > 1:
+                model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
         if workers.count > 1:
-            model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
             metrics = [
                 MaximumOverWorkers(transform) if isinstance(metric, MaximumError) else metric
                 for metric in metrics

@@ -46,6 +46,11 @@ class Feed:
                 f"training.batch_size: {section.batch_size} is more than all {examples} training "
                 "examples; choose a smaller one"
             )
+        if section.steps_per_execution > 1 and self._replicas > 1:
+            raise ConfigurationError(
+                f"training.steps_per_execution: {section.steps_per_execution} steps at once don't "
+                f"work with {self._replicas} replicas (Keras feeds such a step no batch); choose 1"
+            )
         if self.steps % section.steps_per_execution:
             raise ConfigurationError(
                 f"training.steps_per_execution: {section.steps_per_execution} doesn't divide the "

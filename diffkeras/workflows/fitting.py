@@ -22,6 +22,7 @@ def fit_from(
     feed: Feed,
     *,
     epochs: int,
+    patience: int | None,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Train from where the state stands to the last epoch.
@@ -35,11 +36,12 @@ def fit_from(
         checkpoints: written by a callback at the end of each epoch.
         feed: the batches.
         epochs: number of the last one.
+        patience: epochs without improvement that end it, also if an earlier call saw them.
         callbacks: of training.
     """
     validation = feed.validation()
     model.stop_training = False
-    while state.epoch < epochs and not model.stop_training:
+    while state.epoch < epochs and not model.stop_training and not state.out_of_patience(patience):
         rest = checkpoints.steps - state.step
         model.fit(
             feed.training(state.epoch, state.step),

@@ -163,13 +163,9 @@ class StopEarly(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare with the best epoch."""
-        if self.is_over():
+        if self.state.out_of_patience(self.patience):
             self.model.stop_training = True
             self.report(
                 f"stopped after epoch {epoch + 1}: no better validation MAE since epoch "
                 f"{self.state.best_epoch}"
             )
-
-    def is_over(self) -> bool:
-        """Whether patience is at its end; also when training resumes."""
-        return self.state.epoch - self.state.best_epoch >= self.patience

@@ -80,15 +80,36 @@ class MeasuredMuon(Measured, ConvolutionalMuon):
     """Muon for convolutions, with the gradient measured and limited."""
 
 
-def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """The configuration's optimizer, with the attribute `gradient_norm` of the last step.
+class SharedLossScale(keras.optimizers.LossScaleOptimizer):
+    """Loss scaling for float16 in which all replicas skip a step if one of them overflows.
 
-    Under float16 `compile` wraps it into one that scales the loss: see `innermost`.
+    As of Keras 3.15 each replica looks at its own gradients alone, before they are added up. The
+    others would then apply infinite ones, or wait without end for the one that doesn't.
+    """
+
+    def check_finite(self, grads: Any) -> Any:
+        """Whether all gradients of all replicas are finite."""
+        finite = super().check_finite(grads)
+        replica = tf.distribute.get_replica_context()
+        if replica is None or replica.num_replicas_in_sync == 1:
+            return finite
+        overflows = tf.cast(tf.logical_not(finite), tf.float32)
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, overflows) < 0.5
+
+
+def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+    """The configuration's optimizer; the `innermost` has the last step's `gradient_norm`.
 
     Args:
         config: its section `training` says which.
         steps: of the whole training.
     """
+    optimizer = _plain_optimizer(config, steps)
+    half = config.training.precision == "mixed_float16"
+    return SharedLossScale(optimizer) if half else optimizer
+
+
+def _plain_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     section = config.training
     options: dict[str, Any] = {
         "learning_rate": make_schedule(config, steps),

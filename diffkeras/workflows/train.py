@@ -9,7 +9,6 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
@@ -23,6 +22,7 @@ from diffkeras.errors import (
     RunError,
     WorkerLostError,
 )
+from diffkeras.workflows.backend import deterministic_operations
 from diffkeras.workflows.callbacks import make_callbacks
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.compiling import compile_model, make_loss
@@ -84,10 +84,7 @@ def train(
         WorkerError: another process didn't come; WorkerLostError: it ended meanwhile.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
     """
-    make_loss(config)
     keras.utils.set_random_seed(config.training.seed)
-    if config.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
     settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
     together = gather_workers(settings, timeout=worker_timeout, report=report)
     quiet = report if together.is_chief else lambda line: None
@@ -96,6 +93,7 @@ def train(
         report(f"{own} of {together.count}: training; {chief} shows the progress")
     feed = _make_feed(config, data_dir, together, workers)
     with ExitStack() as stack:
+        stack.enter_context(deterministic_operations(config.training.deterministic))
         run = _begin(config, run_dir, together, feed, stack, overwrite=overwrite, restart=restart)
         stack.enter_context(together.connected())
         interruption = stack.enter_context(Interruption(report))
@@ -135,6 +133,7 @@ def train(
                     checkpoints,
                     feed,
                     epochs=config.training.epochs,
+                    patience=config.training.early_stopping,
                     callbacks=callbacks,
                 )
             except ConvergenceError as error:
@@ -167,6 +166,9 @@ def _make_feed(config: Config, data_dir: Path, together: Workers, threads: int |
     """The batches, once all processes have found their data; before a run directory is made."""
     problem, feed = None, None
     try:
+        # not before the processes have met: a loss may hold a variable, and once TensorFlow has
+        # made one it connects no processes
+        make_loss(config)
         check_weights(config)
         feed = Feed(config, data_dir, together, threads=threads)
         feed.training(0, 0)

@@ -74,6 +74,14 @@ def test_what_changes_no_example_changes_no_name() -> None:
     assert DiffusionFieldsConfig.of(5, PHYSICS, DATA).name == SMALL.name.replace("_03", "_05")
 
 
+def test_a_name_of_the_paper_isnt_for_other_data(tmp_path: Path) -> None:
+    own = DiffusionFieldsConfig(name="sources_05", count=5, seed=7)
+    with pytest.raises(ValueError, match="sources_05"):
+        Builder(config=own, data_dir=str(tmp_path))
+    same = DiffusionFieldsConfig.of(5)
+    assert Builder(config=same, data_dir=str(tmp_path)).builder_config.identity() == same.identity()
+
+
 def test_the_splits_have_the_sizes_asked_for(built: Builder) -> None:
     assert {name: split.num_examples for name, split in built.info.splits.items()} == SIZES
 

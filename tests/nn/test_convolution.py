@@ -87,3 +87,10 @@ def test_training_starts_with_larger_kernels():
     assert convolution.by_product(kernel, training=False)
     assert not convolution.by_product(kernel, training=True)
     assert not convolution.by_product(kernel[..., :32], training=False)
+
+
+@pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
+@pytest.mark.parametrize("option", ["strides", "groups", "dilation_rate"])
+def test_what_they_cant_do_is_refused(kind, option):
+    with pytest.raises(ValueError, match=f"takes no {option}"):
+        kind(4, **{option: 2})

@@ -128,3 +128,17 @@ def test_get_model():
         get_model({"architecture": "encoder_decoder", "levels": 3})
     with pytest.raises(ValueError, match=r"a model must be .* got 3"):
         get_model(3)
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_an_initializer_draws_other_numbers_for_each_convolution(seed):
+    initializer = keras.initializers.HeNormal(seed)
+    model = encoder_decoder(width=16, depth=2, kernel_initializer=initializer)
+    kernels = [weight.numpy().ravel()[:72] for weight in model.weights if weight.name == "kernel"]
+    assert len(kernels) == 7
+    for k, kernel in enumerate(kernels):
+        for other in kernels[:k]:
+            assert abs(np.corrcoef(kernel, other)[0, 1]) < 0.5
+    if seed is not None:
+        again = encoder_decoder(width=16, depth=2, kernel_initializer=initializer)
+        np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])

@@ -39,7 +39,7 @@ METRICS = [
     metrics.RelativeL2Error("log"),
     metrics.MaximumError("power", dtype="float64"),
     metrics.SourceCountError([1, 5], "sqrt"),
-    metrics.UnweightedError(losses.SquaredError(weight="tanh")),
+    metrics.UnweightedError(losses.SquaredError(weight="tanh"), dtype="float64"),
 ]
 LAYERS = [
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),

@@ -153,6 +153,28 @@ def test_hit_at_any_point(
     assert_equal_runs(run_dir, uninterrupted)
 
 
+def test_a_run_that_stopped_early_stays_stopped(
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diffkeras.workflows import train as module
+
+    rough = {"training.learning_rate": 0.05, "training.early_stopping": 1, "training.epochs": 30}
+    config = tiny.with_overrides({**rough, "training.deterministic": True})
+    finish = module.finish
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(config, data_dir, tmp_path / "run")
+    monkeypatch.setattr(module, "finish", finish)
+    resumed = module.train(config, data_dir, tmp_path / "run").state()
+    whole = module.train(config, data_dir, tmp_path / "whole").state()
+    assert resumed["epochs"] == whole["epochs"] == whole["best_epoch"] + 1 < 30
+    assert resumed["best_epoch"] == whole["best_epoch"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_batches_go_on_at_any_position(tiny: Config, data_dir: Path, stream: bool) -> None:
     config = tiny.with_overrides({"data.stream": stream, "training.batch_size": 5})

@@ -1,7 +1,9 @@
 """Precision, XLA and several steps at once: the same training, faster where the device allows."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -119,3 +121,72 @@ def test_shares_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=part):
         train(tiny.with_overrides(change), data_dir, tmp_path / "run")
+
+
+TWO_REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_visible_devices([], "GPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from diffkeras.config import load_config
+from diffkeras.workflows.workers import gather_workers
+workers = gather_workers({{}}, timeout=1)
+config = load_config({config!r}, {overrides!r})
+"""
+
+OVERFLOW = """
+from diffkeras.workflows.compiling import compile_model
+from diffkeras.workflows.replicated import distribute
+rng = np.random.default_rng(0)
+for huge in ([], [0], [1], [0, 1]):
+    model = compile_model(config, workers, 10).model
+    def batches(replica):
+        x, y = (rng.random((2, 16, 16, c), np.float32) for c in (1, 2))
+        factor = 1e4 if replica in huge else 1.0  # whose gradients are infinite in float16
+        return tf.data.Dataset.from_tensors((factor * x, factor * y)).repeat()
+    before = model.get_weights()
+    model.fit(distribute(workers.strategy, batches), steps_per_epoch=1, verbose=0)
+    optimizer = model.optimizer
+    assert float(keras.ops.convert_to_numpy(optimizer.dynamic_scale)) == 2**15 / (2 if huge else 1)
+    assert int(optimizer.iterations.numpy()) == (0 if huge else 1), huge
+    for variable in model.trainable_variables:
+        assert all(np.isfinite(copy.numpy()).all() for copy in variable.value.values), huge
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_an_overflow_on_one_replica_makes_all_of_them_skip_the_step(
+    python: Callable[..., Any], tiny_file: Path, optimizer: str
+) -> None:
+    overrides = {"training.precision": "mixed_float16", "training.optimizer": optimizer}
+    python(TWO_REPLICAS.format(config=str(tiny_file), overrides=overrides) + OVERFLOW)
+
+
+REFUSED = """
+from pathlib import Path
+from diffkeras.errors import ConfigurationError
+from diffkeras.workflows.feed import Feed
+try:
+    Feed(config, Path({data!r}), workers)
+except ConfigurationError as error:
+    assert "training.steps_per_execution: 3 steps at once don't work with 2" in str(error), error
+else:
+    raise AssertionError("accepted")
+"""
+
+
+def test_several_steps_at_once_are_refused_with_several_replicas(
+    python: Callable[..., Any], tiny_file: Path, data_dir: Path
+) -> None:
+    overrides = {"training.steps_per_execution": 3}
+    script = TWO_REPLICAS.format(config=str(tiny_file), overrides=overrides)
+    python(script + REFUSED.format(data=str(data_dir)))
+
+
+def test_deterministic_operations_end_with_the_run(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    train(tiny.with_overrides({"training.deterministic": True}), data_dir, tmp_path / "run")
+    assert not is_op_determinism_enabled()

@@ -24,7 +24,16 @@ DEADLINE = 240.0  # seconds, for machines that do other things as well
 def config(tiny: Config) -> Config:
     """Four epochs whose batches are the same on one replica and on two."""
     return tiny.with_overrides(
-        {"training.epochs": 4, "data.shares": 2, "training.checkpoint_minutes": 1e-6}
+        {
+            "training.epochs": 4,
+            "training.checkpoint_minutes": 1e-6,
+            # it holds a variable, which has to wait until the processes are connected
+            "training.loss": {
+                "error": "absolute",
+                "weight": {"name": "alternating", "first": "uniform", "second": "tanh"},
+            },
+            "data.shares": 2,
+        }
     )
 
 
@@ -173,6 +182,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike_on_two_workers(
 
     eventful = config.with_overrides(
         {
+            "training.loss": "absolute",
             "training.ema": 0.9,
             "training.clip_norm": 0.5,
             "training.optimizer": "muon",
@@ -192,6 +202,33 @@ def test_average_weights_clipping_and_a_rollback_go_alike_on_two_workers(
     assert_same_course(alone, run)
     states = [json.loads((path / "run.json").read_text()) for path in (alone, run)]
     assert states[0]["rolled_back_epochs"] == states[1]["rolled_back_epochs"] != []
+
+
+@pytest.mark.slow
+def test_half_precision_goes_alike_on_two_workers(
+    config: Config,
+    data_dir: Path,
+    tmp_path: Path,
+    ports: str,
+    processes: list["subprocess.Popen[str]"],
+) -> None:
+    from diffkeras.workflows.train import train
+
+    # without large weights, lest losses overflow, which they do later on two replicas than on one
+    half = config.with_overrides(
+        {"training.precision": "mixed_float16", "training.loss": "absolute"}
+    )
+    file = tmp_path / "half.yaml"
+    file.write_text(half.to_yaml(), encoding="utf-8")
+    alone = train(half, data_dir, tmp_path / "alone").path
+    run = tmp_path / "run"
+    for index in (0, 1):
+        start(processes, SCRIPT, index, ports, file, data_dir, run)
+    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert "SharedLossScale" in outputs[0]
+    one, two = histories(alone, run)
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=2e-2)
 
 
 @pytest.fixture

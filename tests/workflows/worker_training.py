@@ -34,6 +34,7 @@ def main() -> None:
         for weight in model.get_weights():
             digest.update(weight.tobytes())
         print("weights", digest.hexdigest(), flush=True)
+        print("optimizer", type(model.optimizer).__name__, flush=True)
 
     module.fit_from = fit_and_tell
     try:

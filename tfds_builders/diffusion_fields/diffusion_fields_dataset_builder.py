@@ -158,7 +158,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = kwargs.get("config")
         if isinstance(config, DiffusionFieldsConfig):
             # TFDS knows the paper's configurations by name and refuses an equal object
-            kwargs["config"] = self.builder_configs.get(config.name, config)
+            registered = self.builder_configs.get(config.name, config)
+            if registered.identity() == config.identity():
+                kwargs["config"] = registered
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:

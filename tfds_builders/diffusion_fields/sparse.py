@@ -39,7 +39,8 @@ def compress(image: NDArray[Any]) -> bytes:
     """A zlib stream in which runs of rows without a value are taken from a table.
 
     Args:
-        image: (rows, …), any type.
+        image: (rows, …), with one row at least, of any type. A row of nothing but zeros counts as
+            zero bytes, also if zeros are negative.
 
     Returns:
         What `zlib.decompress` turns into `image.tobytes()`.

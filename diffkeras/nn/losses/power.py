@@ -7,7 +7,7 @@ import keras
 from diffkeras.nn.arguments import positive
 from diffkeras.nn.losses.weighted_error import WeightedError
 
-# Near float32's smallest normal number: errors below it count as exactly 0.
+# Far below any error in float32 that isn't 0: smaller ones count as exactly 0.
 SMALLEST = 1e-30
 
 

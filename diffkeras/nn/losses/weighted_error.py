@@ -29,6 +29,7 @@ class WeightedError(keras.losses.Loss):
             so that losses of different maps have the same magnitude. Off in arXiv 2302.03786.
         reduction: of the values of all nodes, as in `keras.losses.Loss`.
         name: of the loss.
+        dtype: in which it is computed.
 
     Call:
         y_true: target stack, (batch, height, width, 2): the target field on the network's scale,
@@ -61,8 +62,9 @@ class WeightedError(keras.losses.Loss):
         normalize_weight: bool = False,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, reduction=reduction)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.weight: WeightMap | None = get_weight(weight)
         self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
         self.normalize_weight = bool(normalize_weight)

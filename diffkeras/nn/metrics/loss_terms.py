@@ -18,6 +18,7 @@ class UnweightedError(keras.metrics.Metric):
     Args:
         loss: the loss.
         name: of the metric.
+        dtype: of its sums.
 
     Update:
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
@@ -30,8 +31,8 @@ class UnweightedError(keras.metrics.Metric):
     ```
     """
 
-    def __init__(self, loss: WeightedError, name: str = "error") -> None:
-        super().__init__(name=name)
+    def __init__(self, loss: WeightedError, name: str = "error", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
         self.loss = loss
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")
@@ -60,9 +61,10 @@ class UnweightedError(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
-        return {"name": self.name, "loss": keras.saving.serialize_keras_object(self.loss)}
+        return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "UnweightedError":
         """The metric of a configuration."""
-        return cls(keras.saving.deserialize_keras_object(config["loss"]), name=config["name"])
+        config = dict(config)
+        return cls(keras.saving.deserialize_keras_object(config.pop("loss")), **config)

@@ -1,5 +1,7 @@
 """Callback that puts the maps of an alternating weight in force."""
 
+from collections.abc import Callable
+
 import keras
 
 from diffkeras.nn.losses.weights.alternating import AlternatingWeight
@@ -8,12 +10,14 @@ from diffkeras.nn.losses.weights.alternating import AlternatingWeight
 class AlternateWeights(keras.callbacks.Callback):
     """Set, before each batch or epoch, which map of an `AlternatingWeight` is in force.
 
-    The batch's number is counted from the optimizer's iterations at the start of the epoch, and
-    so goes on where a restored checkpoint stopped. With `steps_per_execution` above 1, all the
-    steps of one execution share a map.
+    Batches are counted by their position, epoch · steps an epoch + batch, and not by the
+    optimizer's iterations, which stand still where float16 skips a step. With
+    `steps_per_execution` above 1, all the steps of one execution share a map.
 
     Args:
         weight: the alternating weight. By default the one of the compiled loss.
+        first_step: says, at the start of each epoch, the number of its first batch since the start
+            of training. Needed where `fit` can't know: in an epoch that a checkpoint cut in two.
 
     Raises:
         ValueError: at the start of training, where no weight is given and the loss has none.
@@ -27,10 +31,16 @@ class AlternateWeights(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, weight: AlternatingWeight | None = None) -> None:
+    def __init__(
+        self,
+        weight: AlternatingWeight | None = None,
+        first_step: Callable[[], int] | None = None,
+    ) -> None:
         super().__init__()
         self.weight = weight
-        self._first_step = 0
+        self.first_step = first_step
+        self._batches = 0  # of the epochs so far, where `fit` doesn't know how many there are
+        self._first = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find the alternating weight."""
@@ -53,15 +63,15 @@ class AlternateWeights(keras.callbacks.Callback):
         assert self.weight is not None
         if self.weight.every == "epoch":
             self.weight.select(self.weight.choice(epoch))
+        elif self.first_step is not None:
+            self._first = self.first_step()
         else:
-            # Read once an epoch: reading it each batch would wait for the device.
-            iterations = self.model.optimizer.iterations
-            self._first_step = int(
-                keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(iterations))
-            )
+            steps = (self.params or {}).get("steps")
+            self._first = self._batches if steps is None else epoch * steps
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Choose by the step."""
         assert self.weight is not None
         if self.weight.every == "batch":
-            self.weight.select(self.weight.choice(self._first_step + batch))
+            self.weight.select(self.weight.choice(self._first + batch))
+            self._batches = self._first + batch + 1
