@@ -98,12 +98,12 @@ def alone(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
     return train(config, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
 
 
-def assert_same_course(alone: Path, run: Path) -> None:
+def assert_same_course(alone: Path, run: Path, tolerance: float = 1e-4) -> None:
     one, two = histories(alone, run)
     assert one.dtype.names == two.dtype.names
     assert one["epoch"].tolist() == two["epoch"].tolist() == [1, 2, 3, 4]
     for name in one.dtype.names or ():
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(two[name], one[name], rtol=tolerance, err_msg=name)
 
 
 def test_two_workers_train_as_one_process_does(
@@ -199,7 +199,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike_on_two_workers(
         start(processes, SCRIPT, index, ports, file, data_dir, run)
     outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
-    assert_same_course(alone, run)
+    assert_same_course(alone, run, 5e-3)  # so large a learning rate blows rounding up
     states = [json.loads((path / "run.json").read_text()) for path in (alone, run)]
     assert states[0]["rolled_back_epochs"] == states[1]["rolled_back_epochs"] != []
 
