@@ -295,7 +295,7 @@ class TrainingConfig(Section):
     steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = Field(
         1,
         description="Steps done at once, between which nothing is logged or saved; a divisor of "
-        "the steps an epoch.",
+        "the steps an epoch; 1 with several replicas.",
     )
     deterministic: bool = Field(
         False, description="Operations whose sums don't depend on thread timing; slower."
