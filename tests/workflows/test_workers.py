@@ -81,6 +81,17 @@ def start(
     return process
 
 
+def train_together(
+    processes: list["subprocess.Popen[str]"], ports: str, config: Path, data_dir: Path, run: Path
+) -> list[str]:
+    """Train to the end by two workers; what each says."""
+    for index in (0, 1):
+        start(processes, SCRIPT, index, ports, config, data_dir, run)
+    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    return outputs
+
+
 def tf_config(addresses: Sequence[str], index: int) -> str:
     task = {"type": "worker", "index": index}
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
@@ -115,17 +126,14 @@ def test_two_workers_train_as_one_process_does(
     processes: list["subprocess.Popen[str]"],
 ) -> None:
     run = tmp_path / "run"
-    for index in (1, 0):
-        start(processes, SCRIPT, index, ports, config_file, data_dir, run)
-    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    outputs = train_together(processes, ports, config_file, data_dir, run)
     digests = [
         [line for line in output.splitlines() if line.startswith("weights")] for output in outputs
     ]
     assert digests[0] == digests[1]
     assert len(digests[0]) == 1
-    assert "2 replica(s)" in outputs[1]
-    assert "replica" not in outputs[0], "the chief alone reports"
+    assert "2 replica(s)" in outputs[0]
+    assert "replica" not in outputs[1], "the chief alone reports"
     assert_same_course(alone, run)
     state = json.loads((run / "run.json").read_text())
     assert (state["state"], state["replicas"]) == ("finished", 2)
@@ -195,10 +203,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike_on_two_workers(
     file.write_text(eventful.to_yaml(), encoding="utf-8")
     alone = train(eventful, data_dir, tmp_path / "alone").path
     run = tmp_path / "run"
-    for index in (0, 1):
-        start(processes, SCRIPT, index, ports, file, data_dir, run)
-    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    train_together(processes, ports, file, data_dir, run)
     assert_same_course(alone, run, 5e-3)  # so large a learning rate blows rounding up
     states = [json.loads((path / "run.json").read_text()) for path in (alone, run)]
     assert states[0]["rolled_back_epochs"] == states[1]["rolled_back_epochs"] != []
@@ -222,10 +227,7 @@ def test_half_precision_goes_alike_on_two_workers(
     file.write_text(half.to_yaml(), encoding="utf-8")
     alone = train(half, data_dir, tmp_path / "alone").path
     run = tmp_path / "run"
-    for index in (0, 1):
-        start(processes, SCRIPT, index, ports, file, data_dir, run)
-    outputs = [process.communicate(timeout=DEADLINE)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    outputs = train_together(processes, ports, file, data_dir, run)
     assert "SharedLossScale" in outputs[0]
     one, two = histories(alone, run)
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=2e-2)
