@@ -165,6 +165,7 @@ def refine_in(
         else:
             run.iterate()
     scale = problem.scale
+    run.field[problem.fixed] = 0.0  # inside the sources it is nothing's field, and may overflow
     run.field *= scale
     np.copyto(run.field, problem.given, where=problem.fixed)
     history = tuple(bound * scale for bound in run.history)

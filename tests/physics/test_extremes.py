@@ -125,6 +125,7 @@ def test_units_make_no_difference(diffusivity: float, step: float, boundary: Any
     assert refine(0 * DISCS, DISCS, tolerance=1e-6, **other).error_bound <= 1e-6  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("scale", [1e-306, 1e-232, 1e-200, 1e150, 1e290, 1.7e308])
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
 def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None:

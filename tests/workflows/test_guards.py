@@ -14,7 +14,7 @@ from diffkeras.nn.metrics import SourceCountError, UnweightedError, count_source
 from diffkeras.physics import sample_sources
 from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows.count_errors import CountErrors
-from diffkeras.workflows.guards import CompareWithZeroField, Rollback, StopEarly
+from diffkeras.workflows.guards import CompareWithZeroField, Rollback
 from diffkeras.workflows.keeping import SaveCheckpoints
 from diffkeras.workflows.train import train
 
@@ -198,13 +198,17 @@ def test_early_stopping(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
         {"training.learning_rate": 1e-12, "training.epochs": 9, "training.early_stopping": 2}
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StopEarly, "is_over", lambda self: self.state.epoch == 3)
+        patch.setattr(
+            TrainingState,
+            "out_of_patience",
+            lambda state, patience: state.epoch >= 3 == patience + 1,
+        )
         run = train(config, data_dir, tmp_path / "run", report=lines.append)
     assert run.state()["epochs"] == 3
     assert any(line.startswith("stopped after epoch 3") for line in lines)
-    assert StopEarly(
-        TrainingState(epoch=7, best_epoch=5), patience=2, report=lines.append
-    ).is_over()
+    assert TrainingState(epoch=7, best_epoch=5).out_of_patience(2)
+    assert not TrainingState(epoch=7, best_epoch=5).out_of_patience(3)
+    assert not TrainingState(epoch=7, best_epoch=5).out_of_patience(None)
 
 
 def test_out_of_memory_names_batch_and_lattice(
