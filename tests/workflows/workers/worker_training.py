@@ -1,11 +1,9 @@
-"""Train a configuration as one of several workers, and print a digest of the weights at the end.
+"""Train a configuration as the worker of TF_CONFIG, and print a digest of the weights at the end.
 
-Usage: worker_training.py INDEX PORTS CONFIG DATA_DIR RUN_DIR [TIMEOUT]
+Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT
 """
 
 import hashlib
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,7 @@ from diffkeras.workflows.backend import load_tensorflow
 
 
 def main() -> None:
-    index, ports, config_file, data_dir, run_dir, *timeout = sys.argv[1:]
-    os.environ["TF_CONFIG"] = json.dumps(
-        {
-            "cluster": {"worker": [f"127.0.0.1:{port}" for port in ports.split(",")]},
-            "task": {"type": "worker", "index": int(index)},
-        }
-    )
+    config_file, data_dir, run_dir, timeout = sys.argv[1:]
     load_tensorflow()
     from diffkeras.workflows import train as module
 
@@ -42,7 +34,7 @@ def main() -> None:
             load_config(config_file),
             Path(data_dir),
             Path(run_dir),
-            worker_timeout=float(timeout[0]) if timeout else 120.0,
+            worker_timeout=float(timeout),
             report=lambda line: print(line, flush=True),
         )
     except DiffkerasError as error:

@@ -6,7 +6,6 @@ import pytest
 
 from diffkeras.config import (
     Config,
-    find_config,
     fingerprint,
     format_counts,
     load_config,
@@ -15,8 +14,6 @@ from diffkeras.config import (
     settings,
 )
 from diffkeras.errors import ConfigurationError
-
-SHIPPED = ("paper", "prior_work", "quickstart")
 
 
 @pytest.mark.parametrize(
@@ -126,26 +123,6 @@ def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Co
 
 def test_a_smaller_depth_also_helps(tiny: Config) -> None:
     assert tiny.with_overrides({"physics.lattice": 100, "model.depth": 2}).model.depth == 2
-
-
-def test_overrides_win_over_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("training: {epochs: 7, seed: 4}\n")
-    config = load_config(file, {"training.epochs": 9})
-    assert (config.training.epochs, config.training.seed) == (9, 4)
-
-
-def test_a_message_tells_a_wrong_file_from_a_wrong_override(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("training: {epochs: 7}\n")
-    with pytest.raises(ConfigurationError) as caught:
-        load_config(file, {"training.epochs": 0})
-    assert str(caught.value).startswith(f"{file} with training.epochs=0: training.epochs: ")
-    file.write_text("training: {epochs: -7}\n")
-    with pytest.raises(ConfigurationError) as caught:
-        load_config(file, {"training.seed": -1})
-    assert str(caught.value).startswith(f"{file}: training.epochs: ")
-    assert load_config(file, {"training.epochs": 9}).training.epochs == 9
 
 
 def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:
@@ -259,120 +236,6 @@ def test_every_kind_of_field_has_own_words(tiny: Config) -> None:
 def test_a_key_below_a_value_is_refused(tiny: Config) -> None:
     with pytest.raises(ConfigurationError, match=r"physics\.decay\.x: decay is a value"):
         tiny.with_overrides({"physics.decay.x": 1})
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path: Path) -> None:
-    config = load_config(name)
-    assert config.name == name
-    copy = tmp_path / "copy.yaml"
-    copy.write_text(config.to_yaml(), encoding="utf-8")
-    assert load_config(copy) == config
-
-
-def test_every_value_comes_back_from_yaml(tiny: Config, tmp_path: Path) -> None:
-    config = tiny.with_overrides(
-        {
-            "physics.lattice": [16, 32],
-            "data.radius": [1, 2.5],
-            "data.sources": "1-3,9",
-            "training.loss": {"error": "huber", "delta": 1e-05, "weight": {"name": "step"}},
-        }
-    )
-    file = tmp_path / "a.yaml"
-    file.write_text(config.to_yaml(), encoding="utf-8")
-    assert load_config(file) == config
-
-
-def test_the_paper_is_at_full_scale() -> None:
-    paper = load_config("paper")
-    assert paper.physics.lattice == (512, 512)
-    assert paper.data.sources == tuple(range(1, 21))
-    assert (paper.data.train_examples, paper.data.test_examples) == (16_000, 4_000)
-    assert (paper.model.width, paper.model.depth, paper.training.learning_rate) == (64, 5, 1e-4)
-    assert paper.physics == Config().physics
-
-
-def test_a_missing_file_lists_what_is_shipped() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"'nosuch'.*paper, prior_work, quickstart, studies"
-    ):
-        find_config("nosuch")
-
-
-def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is a directory"):
-        find_config(tmp_path)
-
-
-def test_shipped_files_are_found_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert find_config("quickstart").name == "quickstart.yaml"
-    assert find_config("studies/losses_reduced").is_file()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a: [1,\n b: }", "is no valid YAML"),
-        ("- 1\n- 2", "a configuration is a mapping, not list"),
-        ("5", "a configuration is a mapping, not int"),
-        ("name: a\nname: b", "'name' is given twice"),
-        ("physics: {decay: 0.1, decay: 0.2}", "'decay' is given twice"),
-        ("a: !!python/object/apply:os.system [ls]", "is no valid YAML"),
-        ("[" * 3000, "is no valid YAML"),
-        ("data: {seed: " + "9" * 5000 + "}", "is no valid YAML"),
-        ("name: 2020-13-45", "is no valid YAML"),
-        ("training: {epochs: !!int x}", "is no valid YAML"),
-        ("data: &a {cache: *a}", "is no valid YAML"),
-        ("training: &a [*a]", "is no valid YAML"),
-        ("3: 4", "3: must have text for keys"),
-        ("training: 4", "training: must be a mapping, not 4"),
-        ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
-        ("physics: {decay: yes}", r"physics\.decay: true is a truth value"),
-    ],
-)
-def test_files_that_are_no_configuration_are_refused(
-    tmp_path: Path, content: str, message: str
-) -> None:
-    file = tmp_path / "bad.yaml"
-    file.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=message) as caught:
-        load_config(file)
-    assert "bad.yaml" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "bad.yaml"
-    file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match="can't be read"):
-        load_config(file)
-
-
-@pytest.mark.parametrize("content", ["", "physics:\ndata:\n", "# nothing\n"])
-def test_empty_files_and_sections_mean_the_defaults(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "empty.yaml"
-    file.write_text(content)
-    assert load_config(file) == Config()
-    assert load_config(file, {"data.seed": 5}).data.seed == 5
-
-
-def test_numbers_like_1e_3_are_numbers(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("training: {learning_rate: 1e-3}\n")  # text to YAML 1.1
-    assert load_config(file).training.learning_rate == 1e-3
-
-
-def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("name: '1e3'\ntraining: {loss: {error: huber, delta: 1e-3}}\n")
-    config = load_config(file)
-    assert config.training.loss == {"error": "huber", "delta": 0.001}
-    file.write_text(config.to_yaml())
-    assert load_config(file) == config
 
 
 def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:

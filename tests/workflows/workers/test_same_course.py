@@ -1,0 +1,71 @@
+"""Two workers take the course of one process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+
+
+def test_two_workers_train_as_one_process_does(workers: Any, alone: Path) -> None:
+    workers.start_both()
+    outputs = workers.outputs()
+    digests = [
+        [line for line in output.splitlines() if line.startswith("weights")] for output in outputs
+    ]
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 1
+    assert "2 replica(s)" in outputs[0]
+    assert "replica" not in outputs[1], "the chief alone reports"
+    workers.assert_course_of(alone)
+    state = json.loads((workers.run / "run.json").read_text())
+    assert (state["state"], state["replicas"]) == ("finished", 2)
+    assert not (workers.run / "checkpoints").exists()
+    assert (workers.run / "saved_model").is_dir()
+
+
+@pytest.mark.slow
+def test_average_weights_clipping_and_a_rollback_go_alike(
+    four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    eventful = four_epochs.with_overrides(
+        {
+            "training.loss": "absolute",
+            "training.ema": 0.9,
+            "training.clip_norm": 0.5,
+            "training.optimizer": "muon",
+            "training.learning_rate": 0.3,
+            "training.rollback_factor": 1e-3,
+            "training.rollback_window": 1,
+        }
+    )
+    alone = train(eventful, data_dir, tmp_path / "alone").path
+    workers.configure(eventful)
+    workers.start_both()
+    workers.outputs()
+    workers.assert_course_of(alone, 5e-3)  # so large a learning rate blows rounding up
+    states = [json.loads((path / "run.json").read_text()) for path in (alone, workers.run)]
+    assert states[0]["rolled_back_epochs"] == states[1]["rolled_back_epochs"] != []
+
+
+@pytest.mark.slow
+def test_half_precision_goes_alike(
+    four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    # without large weights, lest losses overflow, which they do later on two replicas than on one
+    half = four_epochs.with_overrides(
+        {"training.precision": "mixed_float16", "training.loss": "absolute"}
+    )
+    alone = train(half, data_dir, tmp_path / "alone").path
+    workers.configure(half)
+    workers.start_both()
+    assert "SharedLossScale" in workers.outputs()[0]
+    one, two = workers.histories(alone)
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=2e-2)
