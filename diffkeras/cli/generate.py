@@ -46,9 +46,11 @@ class Share(click.FloatRange):
 )
 @click.option(
     "--preview",
-    metavar="FILE",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="preview.html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Make nothing: solve a few examples and write an HTML page about them.",
+    help="Make nothing: solve a few examples and write an HTML page about them, preview.html.",
 )
 @click.option("--beam", is_flag=True, help="Have an Apache Beam pipeline make the data.")
 @click.option(

@@ -131,3 +131,18 @@ def test_the_defaults_stand_beside_the_checkout(
 
 def test_the_shipped_quickstart_is_the_default(tiny: Config) -> None:
     assert read_config("quickstart", {}) == load_config("quickstart")
+
+
+@pytest.mark.parametrize("name", [None, "mine.html"])
+def test_a_preview_needs_no_name(
+    diffkeras: Callable[..., Result],
+    tiny_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--preview"] if name is None else ["--preview", name]
+    result = diffkeras("generate", *words, "--config", tiny_file)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == [name or "preview.html"]
