@@ -25,8 +25,9 @@ from diffkeras.workflows.surrogate import Surrogate, load_surrogate
 from tfds_builders import DiffusionFieldsConfig
 
 SOURCES_SET = "surrogate, sources set"  # its source nodes overwritten by their known values
-DRAWN = ("surrogate", "superposition", "zero field")
-METHODS = ("surrogate", SOURCES_SET, "superposition", "zero field")
+BASELINES = ("superposition", "zero field")  # the same for every surrogate
+DRAWN = ("surrogate", *BASELINES)
+METHODS = ("surrogate", SOURCES_SET, *BASELINES)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
 
 
 def counts_figure(
-    groups: Sequence[Group], counts: Sequence[str], metrics: dict[str, Any]
+    groups: Sequence[Group], counts: Sequence[str], baselines: dict[str, Any]
 ) -> Figure:
     """Error against the number of sources, a line per combination of factors."""
     figure = new_figure(8.5, 4.4)
@@ -109,17 +109,15 @@ def counts_figure(
         )
         drawn += [float(v.min()) for v in values]
     floor = min(drawn) / 3
-    for name, by_count in metrics.items():
-        if name != "surrogate":
-            cut = np.maximum([by_count[count]["mae"] for count in counts], floor)
-            axis.plot(
-                numbers,
-                cut,
-                marker=MARKERS.get(name),
-                color=COLORS.get(name),
-                linestyle=":",
-                label=name,
-            )
+    for name, by_count in baselines.items():
+        axis.plot(
+            numbers,
+            np.maximum([by_count[count]["mae"] for count in counts], floor),
+            marker=MARKERS.get(name),
+            color=COLORS.get(name),
+            linestyle=":",
+            label=name,
+        )
     axis.set(yscale="log", xlabel="number of sources", ylabel="lattice MAE")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)

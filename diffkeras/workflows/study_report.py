@@ -10,6 +10,7 @@ import numpy as np
 from diffkeras.config import Config, format_counts
 from diffkeras.regions import REGIONS
 from diffkeras.workflows import study_figures
+from diffkeras.workflows.evaluate import BASELINES
 from diffkeras.workflows.figures import to_png
 from diffkeras.workflows.files import replace_directory, write_csv
 from diffkeras.workflows.report import Table, mark_best, number, write_report
@@ -97,20 +98,15 @@ def write_study(
     groups = group_results(results, factors)
     counts = [str(count) for count in test.data.sources]
     _write_runs(directory / "runs.csv", factors, counts, results)
-    baselines = {
-        method: figures["all"]["mae"]
-        for method, figures in results[0].metrics.items()
-        if method != "surrogate"
-    }
+    baselines = {method: results[0].metrics[method] for method in BASELINES}
+    overall = {method: metrics["all"]["mae"] for method, metrics in baselines.items()}
     pictures: dict[str, bytes] = {}
     size = next((key for key in SIZES if len(factors.get(key, ())) > 1), None)
     if size:
-        pictures["training_size"] = to_png(study_figures.size_figure(groups, size, baselines))
+        pictures["training_size"] = to_png(study_figures.size_figure(groups, size, overall))
     if len(factors.get(LOSS, ())) > 1:
         pictures["losses"] = to_png(study_figures.loss_figure(groups))
-    pictures["source_counts"] = to_png(
-        study_figures.counts_figure(groups, counts, results[0].metrics)
-    )
+    pictures["source_counts"] = to_png(study_figures.counts_figure(groups, counts, baselines))
 
     def write_figures(path: Path) -> None:
         for name, png in pictures.items():
@@ -127,7 +123,7 @@ def write_study(
         pictures=pictures,
         configuration=base.to_yaml(),
         summary=_summary(groups),
-        baselines=[(name, number(value)) for name, value in baselines.items()],
+        baselines=[(name, number(value)) for name, value in overall.items()],
         runs=[
             (
                 {

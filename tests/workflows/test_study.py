@@ -117,6 +117,7 @@ def test_the_report_needs_no_other_file(finished: tuple[Path, Path, list[str]]) 
     names = {file.stem for file in (directory / "figures").glob("*.png")}
     assert names == {"training_size", "losses", "source_counts"}
     html = (directory / "report.html").read_text()
+    assert "sources set" not in html, "it is of one run, no baseline of all"
     sources = re.findall(r"<img[^>]*?src=[\"']([^\"']*)", html)
     assert len(sources) == 3
     assert all(source.startswith("data:image/png;base64,") for source in sources)
