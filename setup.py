@@ -8,7 +8,7 @@ setup(
     # package, so that `--config quickstart` also works away from the checkout.
     package_dir={"diffkeras.configs": "configs"},
     package_data={
-        "diffkeras": ["py.typed", "workflows/templates/*"],
+        "diffkeras": ["py.typed", "reporting/templates/*"],
         "diffkeras.configs": ["*.yaml", "studies/*.yaml"],
         "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
     },

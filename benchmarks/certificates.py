@@ -13,8 +13,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from diffkeras.physics import Medium, sample_sources, solve_in
-from diffkeras.physics.certificate import certify_in
-from diffkeras.physics.refine import refine_in
+from diffkeras.physics.bounds.certificate import certify_in
+from diffkeras.physics.bounds.refinement import refine_in
 
 
 def predictions(field: np.ndarray, source_image: np.ndarray) -> dict[str, np.ndarray]:

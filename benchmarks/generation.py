@@ -26,11 +26,11 @@ import click
 import numpy as np
 
 from diffkeras.config import load_config
-from diffkeras.data.forecast import measure
 from diffkeras.data.shards import plan_shards
-from diffkeras.data.writing import ShardTask, write_shard
+from diffkeras.data.writing.estimate import measure
+from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.physics import available_cores
-from diffkeras.processes import run_tasks
+from diffkeras.system.process_pool import run_tasks
 from tfds_builders import DiffusionFieldsConfig
 
 COLUMNS = ["processes", "bare [1/s]", "generate [1/s]", "share of n × bare"]

@@ -15,7 +15,7 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
-from diffkeras.physics.reference import free_system
+from diffkeras.physics.validation.sparse_direct import free_system
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients

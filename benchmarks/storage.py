@@ -27,8 +27,8 @@ import tensorflow_datasets as tfds
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data.compact import restored
-from diffkeras.data.writing import get_builder
+from diffkeras.data.reading.compact import restored
+from diffkeras.data.writing.shard_writer import get_builder
 from diffkeras.physics import solve_in
 from tfds_builders import DiffusionFieldsConfig
 from tfds_builders.diffusion_fields.diffusion_fields_dataset_builder import features_of

@@ -12,10 +12,10 @@ import tensorflow as tf
 from benchmarks.children import answer, timed
 from diffkeras.config import load_config
 from diffkeras.data import generate_dataset
-from diffkeras.workflows.compiling import compile_model
-from diffkeras.workflows.feed import Feed
-from diffkeras.workflows.surrogate import Surrogate, export_saved_model
-from diffkeras.workflows.workers import gather_workers
+from diffkeras.distributed.process_group import gather_workers
+from diffkeras.surrogates.surrogate import Surrogate, export_saved_model
+from diffkeras.training.batches import Feed
+from diffkeras.training.compiled_model import compile_model
 
 WARM_UP = 3  # steps: the graph is made in the first, and the memory is laid out
 

@@ -22,7 +22,7 @@ from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data import generate_dataset, training_batches
-from diffkeras.data.writing import get_builder
+from diffkeras.data.writing.shard_writer import get_builder
 from tfds_builders import DiffusionFieldsConfig
 
 LENGTHS = [4, 40]

@@ -18,7 +18,7 @@ _HOMES = {
     "Sources": "diffkeras.physics",
     "certify": "diffkeras.physics",
     "load_config": "diffkeras.config",
-    "load_surrogate": "diffkeras.workflows.surrogate",
+    "load_surrogate": "diffkeras.surrogates.surrogate",
     "refine": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",
     "solve": "diffkeras.physics",

@@ -16,7 +16,7 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.physics import ExampleRecipe
-from diffkeras.workflows import figures
+from diffkeras.reporting import figures
 
 DOCS = Path(__file__).parent
 COLUMNS = {

@@ -31,7 +31,7 @@ def test_snippets_run_in_order(page: str) -> None:
 
 
 def test_the_image_that_the_pages_name_can_be_solved() -> None:
-    from diffkeras.workflows.images import read_source_image
+    from diffkeras.workflows.image_files import read_source_image
 
     named = ROOT / "docs" / "images" / "cells.png"
     for page in ("README.md", "docs/physics.md", "docs/bounds.md"):

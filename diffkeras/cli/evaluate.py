@@ -49,7 +49,7 @@ def evaluate(
       diffkeras evaluate --run-dir saved_models/quickstart
       diffkeras evaluate --run-dir saved_models/quickstart --sources 5 --test-examples 50
     """
-    from diffkeras.workflows.runs import Run
+    from diffkeras.surrogates.run_directory import Run
 
     overrides = collect_overrides(flags)
     if run_dir is None:

@@ -142,7 +142,7 @@ def default_run_dir(config: "Config") -> Path:
 
 def start_tensorflow() -> None:
     """Load TensorFlow, which takes seconds and which help must not pay for."""
-    from diffkeras.workflows.backend import load_tensorflow
+    from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
 

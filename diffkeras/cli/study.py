@@ -75,7 +75,7 @@ def study(
 
 
 def _outlook(seconds: float | None, all_done: bool) -> str:
-    from diffkeras.workflows.wording import duration
+    from diffkeras.reporting.text import duration
 
     if all_done:
         return "nothing is left to train"

@@ -5,10 +5,9 @@ win over it. It says what is computed and with what; where data and runs lie on 
 command line (`--data-dir`, `--run-dir`) alone, so that a configuration means the same anywhere.
 """
 
+from diffkeras.config.config import Config, is_section, parse_config, set_key, settings
 from diffkeras.config.files import find_config, fingerprint, load_config
 from diffkeras.config.losses import long_form
-from diffkeras.config.messages import explain, short
-from diffkeras.config.plain import from_yaml, read_yaml, to_yaml
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -26,7 +25,8 @@ from diffkeras.config.types import (
     format_counts,
     parse_counts,
 )
-from diffkeras.config.whole import Config, is_section, parse_config, set_key, settings
+from diffkeras.config.validation_messages import explain, short
+from diffkeras.config.yaml_io import from_yaml, read_yaml, to_yaml
 
 __all__ = [
     "SPLITS",

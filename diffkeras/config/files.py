@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config.messages import short
-from diffkeras.config.plain import read_yaml
-from diffkeras.config.whole import Config, parse_config, set_key
+from diffkeras.config.config import Config, parse_config, set_key
+from diffkeras.config.validation_messages import short
+from diffkeras.config.yaml_io import read_yaml
 from diffkeras.errors import ConfigurationError
 
 

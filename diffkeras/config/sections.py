@@ -9,7 +9,6 @@ from pydantic import (
     model_validator,
 )
 
-from diffkeras.config.messages import short
 from diffkeras.config.types import (
     LARGEST_COUNT,
     BatchSize,
@@ -22,11 +21,12 @@ from diffkeras.config.types import (
     SourceCounts,
     Split,
 )
+from diffkeras.config.validation_messages import short
 from diffkeras.physics import Medium, Placement, check_radius
-from diffkeras.physics.boundaries import BoundaryName
-from diffkeras.physics.placement import PlacementKind
-from diffkeras.physics.sources import ValueDistribution, check_values
-from diffkeras.transforms import TRANSFORMS, Transform, get_transform
+from diffkeras.physics.operators.axis import BoundaryName
+from diffkeras.physics.sources.discs import ValueDistribution, check_values
+from diffkeras.physics.sources.placement import PlacementKind
+from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
 LARGEST_RADIUS = 1e6  # lattice steps
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart

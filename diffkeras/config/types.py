@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from diffkeras.config.messages import short
+from diffkeras.config.validation_messages import short
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -1,9 +1,7 @@
 """TFRecord datasets and the tf.data pipelines that feed Keras."""
 
-from diffkeras.data.datasets import DatasetStatus, dataset_status, open_dataset
-from diffkeras.data.making import Making, generate_dataset, making
-from diffkeras.data.parts import Part
-from diffkeras.data.pipeline import (
+from diffkeras.data.reading.data_shares import Part
+from diffkeras.data.reading.pipeline import (
     mixed_dataset,
     raw_dataset,
     reading,
@@ -11,7 +9,9 @@ from diffkeras.data.pipeline import (
     stream_batches,
     training_batches,
 )
-from diffkeras.data.tensor_solver import TensorSolver
+from diffkeras.data.storage import DatasetStatus, dataset_status, open_dataset
+from diffkeras.data.writing.generation import Making, generate_dataset, making
+from diffkeras.tf_solver.solver import TensorSolver
 
 __all__ = [
     "DatasetStatus",

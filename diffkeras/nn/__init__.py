@@ -10,7 +10,7 @@ from diffkeras.nn.muon import ConvolutionalMuon
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
-from diffkeras.nn.target import split_target, stack_target
+from diffkeras.representation.target import split_target, stack_target
 
 __all__ = [
     "MODELS",

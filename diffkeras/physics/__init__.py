@@ -1,17 +1,17 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
-from diffkeras.physics.certificate import BatchCertificate, Certificate, certify, certify_in
+from diffkeras.physics.baselines import superpose
+from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify, certify_in
+from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine, refine_in
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe, available_cores
-from diffkeras.physics.heterogeneous import solve_heterogeneous
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.placement import Placement
-from diffkeras.physics.reference import solve_reference
-from diffkeras.physics.refine import BatchRefinement, Refinement, refine, refine_in
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
-from diffkeras.physics.solve import solve, solve_in
-from diffkeras.physics.sources import Sources, check_radius, sample_sources
-from diffkeras.physics.superposition import superpose
+from diffkeras.physics.solvers.multigrid import solve_heterogeneous
+from diffkeras.physics.sources.discs import Sources, check_radius, sample_sources
+from diffkeras.physics.sources.placement import Placement
+from diffkeras.physics.steady_state import solve, solve_in
+from diffkeras.physics.validation.sparse_direct import solve_reference
 
 __all__ = [
     "BatchCertificate",

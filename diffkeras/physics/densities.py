@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.iteration import RingIteration
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import check_problem
-from diffkeras.physics.ring import find_ring, solve_ring
-from diffkeras.physics.solve import CORRECTIONS, dense_is_faster
-from diffkeras.physics.spectral import spectral_operator
+from diffkeras.physics.solvers.ring import find_ring, solve_ring
+from diffkeras.physics.solvers.ring_cg import RingIteration
+from diffkeras.physics.steady_state import CORRECTIONS, dense_is_faster
 
 
 def ring_densities(

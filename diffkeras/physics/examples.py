@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.placement import Placement
-from diffkeras.physics.solve import solve_in
-from diffkeras.physics.sources import (
+from diffkeras.physics.sources.discs import (
     UNIFORM,
     Radius,
     Sources,
     ValueDistribution,
     sample_sources,
 )
+from diffkeras.physics.sources.placement import Placement
+from diffkeras.physics.steady_state import solve_in
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.boundaries import BOUNDARIES, BoundaryName
+from diffkeras.physics.operators.axis import BOUNDARIES, BoundaryName
 
 # of D/h²: beyond, no double-precision number of the solver would hold both
 SLOWEST, FASTEST = 1e-30, 1e30

@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, PhysicsConfig, format_counts
 from diffkeras.data import open_dataset, raw_dataset, reading
 from diffkeras.errors import DataError, RunError
+from diffkeras.evaluation import figures as error_figures
+from diffkeras.evaluation.errors import QUANTILES, Scores
+from diffkeras.evaluation.methods import DRAWN, METHODS, SOURCES_SET
+from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
+from diffkeras.evaluation.proven_bounds import TOLERANCES, Bounds
 from diffkeras.physics import Medium, Sources, superpose
-from diffkeras.regions import REGIONS
-from diffkeras.workflows import figures
-from diffkeras.workflows.bounds import TOLERANCES, Bounds
-from diffkeras.workflows.files import check_replaceable, replace_directory, write_csv, write_json
-from diffkeras.workflows.profiles import JointHistogram, RadialProfile
-from diffkeras.workflows.progress import progress_bar
-from diffkeras.workflows.report import Table, mark_best, number, write_report
-from diffkeras.workflows.runs import Run
-from diffkeras.workflows.scores import QUANTILES, Scores
-from diffkeras.workflows.surrogate import Surrogate, load_surrogate
+from diffkeras.reporting import figures
+from diffkeras.reporting.html import Table, mark_best, number, write_report
+from diffkeras.representation.regions import REGIONS
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.atomic_files import (
+    check_replaceable,
+    replace_directory,
+    write_csv,
+    write_json,
+)
+from diffkeras.system.progress import progress_bar
 from tfds_builders import DiffusionFieldsConfig
-
-SOURCES_SET = "surrogate, sources set"  # its source nodes overwritten by their known values
-BASELINES = ("superposition", "zero field")  # the same for every surrogate
-DRAWN = ("surrogate", *BASELINES)
-METHODS = ("surrogate", SOURCES_SET, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -123,18 +125,18 @@ def evaluate(
         for method, by_count in scores.items()
     }
     pictures = {
-        "error_per_count": figures.error_per_count_figure(
+        "error_per_count": error_figures.error_per_count_figure(
             config.data.sources,
             {m: [metrics[m][str(n)]["mae"] for n in config.data.sources] for m in DRAWN},
         ),
-        "distribution": figures.distribution_figure(
+        "distribution": error_figures.distribution_figure(
             {m: Scores.join(scores[m].values()).mae() for m in DRAWN}
         ),
-        "predicted_against_true": figures.predicted_against_true_figure(histogram),
-        "radial_profile": figures.radial_profile_figure(profile),
+        "predicted_against_true": error_figures.predicted_against_true_figure(histogram),
+        "radial_profile": error_figures.radial_profile_figure(profile),
     }
     if config.data.diffusion_length:
-        pictures["error_per_length"] = figures.error_per_length_figure(
+        pictures["error_per_length"] = error_figures.error_per_length_figure(
             np.concatenate(list(lengths.values())) / config.physics.step,
             {m: Scores.join(scores[m].values()).mae() for m in DRAWN},
         )
@@ -143,7 +145,7 @@ def evaluate(
         together = Bounds.join(bounds.values())
         proven = {"all": together.summary()}
         proven |= {str(count): found.summary() for count, found in bounds.items()}
-        pictures["rounds"] = figures.rounds_figure(together.histories, TOLERANCES)
+        pictures["rounds"] = error_figures.rounds_figure(together.histories, TOLERANCES)
     for name, chosen in _choose_cases(scores["surrogate"], config.evaluation.cases).items():
         pictures[name] = figures.case_figure(
             [_case(surrogate, config, data_dir, count, k, mae) for count, k, mae in chosen]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from diffkeras.config import Config
 from diffkeras.data import Making, dataset_status, making
-from diffkeras.data.forecast import format_bytes, format_seconds
-from diffkeras.data.making import tidy_up
+from diffkeras.data.writing.estimate import format_bytes, format_seconds
+from diffkeras.data.writing.generation import tidy_up
 from diffkeras.errors import DataError
-from diffkeras.workflows.progress import progress_bar
+from diffkeras.system.progress import progress_bar
 
 
 def generate(
@@ -40,7 +40,7 @@ def generate(
         PackingError: so many or so large discs don't fit.
     """
     if beam_options is not None:
-        from diffkeras.data.beam import parse_options
+        from diffkeras.data.writing.beam import parse_options
 
         parse_options(beam_options)
     check_writable(data_dir)

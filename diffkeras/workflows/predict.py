@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Certificate, Refinement, certify_in, refine_in
-from diffkeras.workflows.images import (
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows.image_files import (
     check_lattice_option,
     check_places,
     read_source_image,
     write_field,
 )
-from diffkeras.workflows.solve_files import write_plot
-from diffkeras.workflows.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows.solve import write_plot
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, format_counts
 from diffkeras.physics import Example
-from diffkeras.regions import REGIONS, region_mask
-from diffkeras.workflows.figures import new_figure, to_png, write_out_numbers
-from diffkeras.workflows.files import check_file
-from diffkeras.workflows.report import Table, number, write_report
+from diffkeras.reporting.figures import new_figure, to_png, write_out_numbers
+from diffkeras.reporting.html import Table, number, write_report
+from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.system.atomic_files import check_file
 from tfds_builders import DiffusionFieldsConfig
 
 SHOWN = 5  # source counts of which examples are shown

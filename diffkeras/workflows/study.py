@@ -18,17 +18,17 @@ from diffkeras.config import (
     load_config,
     read_yaml,
 )
+from diffkeras.distributed.process_group import refuse_cluster
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.workflows.compiling import make_loss
+from diffkeras.reporting.text import duration, value_text
+from diffkeras.studies.config import StudyConfig
+from diffkeras.studies.report import Result, write_study
+from diffkeras.studies.results import metrics_file, read_methods, read_state
+from diffkeras.surrogates.run_directory import Run, by_key
+from diffkeras.training.compiled_model import make_loss
 from diffkeras.workflows.evaluate import evaluate
 from diffkeras.workflows.generate import generate
-from diffkeras.workflows.runs import Run, by_key
-from diffkeras.workflows.study_config import StudyConfig
-from diffkeras.workflows.study_report import Result, write_study
-from diffkeras.workflows.study_results import metrics_file, read_methods, read_state
 from diffkeras.workflows.train import train
-from diffkeras.workflows.wording import duration, value_text
-from diffkeras.workflows.workers import refuse_cluster
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import keras
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data import reading
-from diffkeras.data.locks import locked
+from diffkeras.distributed.process_group import WORKER_TIMEOUT, Workers, gather_workers
 from diffkeras.errors import (
     ConfigurationError,
     ConvergenceError,
@@ -22,20 +22,20 @@ from diffkeras.errors import (
     RunError,
     WorkerLostError,
 )
-from diffkeras.workflows.backend import deterministic_operations
-from diffkeras.workflows.callbacks import make_callbacks
-from diffkeras.workflows.checkpoints import Checkpoints, TrainingState
-from diffkeras.workflows.compiling import compile_model, make_loss
-from diffkeras.workflows.count_errors import CountErrors
-from diffkeras.workflows.feed import Feed
-from diffkeras.workflows.files import write_text
-from diffkeras.workflows.finishing import finish, with_best_kept
-from diffkeras.workflows.fitting import fit_from, resume
-from diffkeras.workflows.keeping import Interruption
-from diffkeras.workflows.memory import check_memory, check_weights, within_memory
-from diffkeras.workflows.runs import Run, flatten
-from diffkeras.workflows.training_progress import TrainingProgress
-from diffkeras.workflows.workers import WORKER_TIMEOUT, Workers, gather_workers
+from diffkeras.surrogates.run_directory import Run, flatten
+from diffkeras.system.atomic_files import write_text
+from diffkeras.system.file_lock import locked
+from diffkeras.system.tensorflow_setup import deterministic_operations
+from diffkeras.training.batches import Feed
+from diffkeras.training.callbacks.checkpointing import Interruption
+from diffkeras.training.callbacks.count_errors import CountErrors
+from diffkeras.training.callbacks.factory import make_callbacks
+from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.checkpoints import Checkpoints, TrainingState
+from diffkeras.training.compiled_model import compile_model, make_loss
+from diffkeras.training.loop import fit_from, resume
+from diffkeras.training.memory import check_memory, check_weights, within_memory
+from diffkeras.training.results import finish, with_best_kept
 
 SHARING = 10.0  # seconds until a network's file system shows what another machine has written
 

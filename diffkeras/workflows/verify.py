@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.data.verify import plan_checks, run_checks
+from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.errors import DataError
-from diffkeras.workflows.progress import progress_bar
+from diffkeras.system.progress import progress_bar
 
 
 def verify(

@@ -47,7 +47,7 @@ class ConfigReference(SphinxDirective):
         """A section and a table for each section of the configuration."""
         self.env.note_reread()
         if self.options.get("model") == "study":
-            from diffkeras.workflows.study_config import StudyConfig
+            from diffkeras.studies.config import StudyConfig
 
             return [_key_table(StudyConfig, "")]
         from diffkeras.config import Config

@@ -10,7 +10,7 @@ from click.testing import Result
 
 from diffkeras.cli.options import collect_overrides, read_config
 from diffkeras.config import Config, load_config
-from diffkeras.workflows.runs import Run
+from diffkeras.surrogates.run_directory import Run
 
 
 def test_flags_win_over_settings_and_settings_over_the_file(tiny_file: Path) -> None:

@@ -10,7 +10,7 @@ from click.testing import Result
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.workflows.surrogate import Surrogate, build_model, load_surrogate
+from diffkeras.surrogates.surrogate import Surrogate, build_model, load_surrogate
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from click.testing import Result
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.workflows.images import check_memory, read_source_image, write_field
+from diffkeras.workflows.image_files import check_memory, read_source_image, write_field
 
 DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 1.0}\n"
 
@@ -103,7 +103,7 @@ def test_places_are_checked_before_the_work(
     def never(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("solved before the places were checked")
 
-    monkeypatch.setattr("diffkeras.workflows.solve_files.solve", never)
+    monkeypatch.setattr("diffkeras.workflows.solve.solve", never)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "folder.png").mkdir()
     files = {"-o": tmp_path / "field.npy", option: tmp_path / place}

@@ -17,10 +17,11 @@ from diffkeras.data import (
     stream_batches,
     training_batches,
 )
-from diffkeras.data.verify import plan_checks, run_checks
-from diffkeras.inputs import network_input, on_channel_scale
-from diffkeras.physics import Medium, spectral
-from diffkeras.transforms import get_transform
+from diffkeras.data.writing.verify import plan_checks, run_checks
+from diffkeras.physics import Medium
+from diffkeras.physics.operators import spectral
+from diffkeras.representation.network_input import network_input, on_channel_scale
+from diffkeras.representation.transforms import get_transform
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 RANGE = (0.5, 20.0)

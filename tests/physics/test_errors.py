@@ -7,7 +7,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
 from diffkeras.physics import Medium, solve
-from diffkeras.physics.boundaries import Axis
+from diffkeras.physics.operators.axis import Axis
 
 
 def image_with(value: float) -> np.ndarray:

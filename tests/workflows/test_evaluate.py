@@ -10,11 +10,12 @@ from matplotlib.image import imread
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import DataError, RunError
-from diffkeras.regions import REGIONS, region_mask
-from diffkeras.workflows.evaluate import METHODS, evaluate
-from diffkeras.workflows.files import read_csv
+from diffkeras.evaluation.methods import METHODS
+from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.atomic_files import read_csv
+from diffkeras.workflows.evaluate import evaluate
 from diffkeras.workflows.generate import generate
-from diffkeras.workflows.surrogate import load_surrogate
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunError
-from diffkeras.workflows.files import read_csv
-from diffkeras.workflows.runs import Run
-from diffkeras.workflows.surrogate import load_surrogate
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows.train import train
 from tfds_builders import Builder
 

@@ -16,7 +16,7 @@ from diffkeras.config import (
     fingerprint,
 )
 from diffkeras.physics import CompactExample, Example, ExampleRecipe
-from diffkeras.physics.sources import ValueDistribution
+from diffkeras.physics.sources.discs import ValueDistribution
 from tfds_builders.diffusion_fields.records import CanonicalWriter, serialize
 from tfds_builders.diffusion_fields.sparse import SparseImage
 

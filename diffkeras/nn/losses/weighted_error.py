@@ -6,7 +6,7 @@ import keras
 
 from diffkeras.nn.arguments import one_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
-from diffkeras.nn.target import per_node_weight, single_channel, split_target
+from diffkeras.representation.target import per_node_weight, single_channel, split_target
 
 WEIGHT_SOURCES = ("target", "prediction")
 

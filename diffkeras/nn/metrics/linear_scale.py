@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.target import per_node_weight, single_channel, split_target
-from diffkeras.transforms import get_transform
+from diffkeras.representation.target import per_node_weight, single_channel, split_target
+from diffkeras.representation.transforms import get_transform
 
 
 class LinearScaleMetric(keras.metrics.Metric):
@@ -15,7 +15,7 @@ class LinearScaleMetric(keras.metrics.Metric):
 
     Args:
         transform: name of the transform that target and prediction are on: a key of
-            `diffkeras.transforms.TRANSFORMS`.
+            `diffkeras.representation.transforms.TRANSFORMS`.
         name: of the metric.
         dtype: of the computation and the accumulators. The default, float32, adds per-batch sums
             with a relative error of at most 6e-8 a batch.

@@ -6,7 +6,7 @@ import keras
 
 from diffkeras.nn.arguments import one_of
 from diffkeras.nn.metrics.linear_scale import LinearScaleMean
-from diffkeras.regions import REGIONS, region_mask
+from diffkeras.representation.regions import REGIONS, region_mask
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -16,7 +16,8 @@ class RegionMeanAbsoluteError(LinearScaleMean):
     A region that no example had a node in has the result NaN, not 0: it has no error.
 
     Args:
-        region: a key of `diffkeras.regions.REGIONS`. Target values bound the rings r1, r2, r3.
+        region: a key of `diffkeras.representation.regions.REGIONS`. Target values bound the
+            rings r1, r2, r3.
         transform: name of the transform that target and prediction are on.
         name: of the metric.
         dtype: of the computation and the accumulators.

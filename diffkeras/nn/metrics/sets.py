@@ -4,7 +4,7 @@ from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
 from diffkeras.nn.metrics.maximum_error import MaximumError
 from diffkeras.nn.metrics.region_mae import RegionMeanAbsoluteError
 from diffkeras.nn.metrics.relative_l2 import RelativeL2Error
-from diffkeras.regions import REGIONS
+from diffkeras.representation.regions import REGIONS
 
 
 def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:

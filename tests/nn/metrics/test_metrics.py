@@ -4,7 +4,7 @@ import pytest
 
 from diffkeras.nn import default_metrics, region_metrics
 from diffkeras.nn.metrics import MaximumError, RegionMeanAbsoluteError, RelativeL2Error
-from diffkeras.transforms import TRANSFORMS
+from diffkeras.representation.transforms import TRANSFORMS
 
 # Three examples on a 2×2 lattice, hand-made so that each region has its nodes.
 FIELD = np.array(

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.regions import REGIONS, region_mask
+from diffkeras.representation.regions import REGIONS, region_mask
 
 FIELD = np.array([1.0, 0.3, 1.0, 0.2, 0.15, 0.1, 0.07, 0.05, 0.01, 0.0])
 SOURCE_IMAGE = np.array([1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])

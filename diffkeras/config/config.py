@@ -1,0 +1,184 @@
+"""A whole configuration, and how keys in it are set."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from diffkeras.config.losses import KEY, NAMES, check_loss
+from diffkeras.config.sections import (
+    DataConfig,
+    EvaluationConfig,
+    ModelConfig,
+    PhysicsConfig,
+    TrainingConfig,
+)
+from diffkeras.config.types import Name, Section
+from diffkeras.config.validation_messages import explain, short
+from diffkeras.config.yaml_io import to_yaml
+from diffkeras.errors import ConfigurationError
+
+# Lattice steps: below, a field is gone at the next node, and above, rounding begins to decide
+# where nothing absorbs.
+SHORTEST, LONGEST = 0.05, 1e4
+
+
+class Config(Section):
+    """A whole configuration.
+
+    Raises:
+        ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
+    """
+
+    name: Name = Field("diffkeras", description="Names the run directory.")
+    physics: PhysicsConfig = PhysicsConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("physics", "data", "model", "training", "evaluation", mode="before")
+    @classmethod
+    def _empty_section(cls, value: Any) -> Any:
+        return {} if value is None else value  # `data:` with every key below it commented out
+
+    @model_validator(mode="after")
+    def _network_fits_lattice(self) -> Self:
+        factor = 2**self.model.depth
+        for side in self.physics.lattice:
+            if side % factor and not self.model.pad:
+                below, above = side // factor * factor, math.ceil(side / factor) * factor
+                nearest = " or ".join(str(s) for s in (below, above) if s)
+                raise ValueError(
+                    f"physics.lattice: a network of depth {self.model.depth} halves the lattice "
+                    f"{self.model.depth} times, so each side must be a multiple of {factor}, not "
+                    f"{side}: choose {nearest}, a smaller model.depth, or model.pad: true"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_say_in_the_medium(self) -> Self:
+        lengths, physics = self.data.diffusion_length, self.physics
+        if lengths is None:
+            return self
+        if physics.decay != PhysicsConfig.model_fields["decay"].default:
+            raise ValueError(
+                f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
+                f"{physics.decay:g} would have no effect; leave it out, or choose "
+                "diffusion_length: null"
+            )
+        for length in lengths:
+            if not SHORTEST <= length / physics.step <= LONGEST:
+                raise ValueError(
+                    f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice "
+                    f"steps of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
+                    f"{LONGEST:g} steps"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_has_names(self) -> Self:
+        check_loss(self.training.loss)
+        return self
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML that `load_config` reads back."""
+        return to_yaml(self.model_dump(mode="json"))
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "Config":
+        """A copy with values replaced, given by dotted keys such as "training.learning_rate".
+
+        Raises:
+            ConfigurationError: an unknown key, or a value that can't be used.
+        """
+        raw = self.model_dump(mode="json")
+        for key, value in overrides.items():
+            set_key(raw, key, value)
+        return parse_config(raw)
+
+
+LOSS = KEY.split(".")
+
+
+def is_section(dotted: str) -> bool:
+    """Whether a dotted key names a section, such as "training" or "data.placement"."""
+    section: Any = Config
+    for part in dotted.split("."):
+        if part not in section.model_fields:
+            return False
+        section = section.model_fields[part].annotation
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            return False
+    return True
+
+
+def settings(dotted: str, value: Any) -> dict[str, Any]:
+    """A value by its dotted key; a mapping for a section as the values in it, by theirs.
+
+    Raises:
+        ConfigurationError: the key names a section, and the value is no mapping.
+    """
+    if not is_section(dotted):
+        return {dotted: value}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{dotted}: a section must be a mapping, not {short(value)}; set one of its keys, as "
+            f"in {dotted}.KEY"
+        )
+    return {
+        k: v for key, part in value.items() for k, v in settings(f"{dotted}.{key}", part).items()
+    }
+
+
+def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it.
+
+    Raises:
+        ConfigurationError: the key leads through something that is no mapping, or names a section
+            and the value is none.
+    """
+    for key, part in settings(dotted, value).items():
+        _set_leaf(raw, key, part)
+
+
+def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    node = raw
+    for part in path:
+        if node.get(part) is None:
+            default = TrainingConfig.model_fields["loss"].default
+            node[part] = default if path[:2] == LOSS and part == "loss" else {}
+        child = node[part]
+        if isinstance(child, str) and path[:2] == LOSS and part in NAMES:
+            child = node[part] = {NAMES[part]: child}
+        if not isinstance(child, dict):
+            raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
+        node = child
+    node[last] = value
+
+
+def parse_config(raw: Any, origin: str = "") -> Config:
+    """A configuration from plain data.
+
+    Args:
+        raw: what YAML gives.
+        origin: the file's name, for messages.
+
+    Raises:
+        ConfigurationError: unknown keys, wrong types or impossible values, each by its key.
+    """
+    if raw is None:
+        raw = {}
+    prefix = f"{origin}: " if origin else ""
+    if not isinstance(raw, Mapping):
+        raise ConfigurationError(f"{prefix}a configuration is a mapping, not {type(raw).__name__}")
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(prefix + explain(error, Config, raw)) from None

@@ -1,0 +1,1 @@
+"""Read datasets as tf.data pipelines."""

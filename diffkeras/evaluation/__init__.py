@@ -1,0 +1,1 @@
+"""Errors, bounds and statistics of predictions."""

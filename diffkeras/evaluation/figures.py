@@ -1,0 +1,159 @@
+"""Figures of a surrogate's errors. Each function returns a matplotlib figure."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
+from diffkeras.reporting.figures import COLORS, MARKERS, ROUNDING, new_figure, write_out_numbers
+
+LENGTH_BINS = 10
+
+
+def error_per_count_figure(
+    counts: Sequence[int], errors: dict[str, Sequence[float]], label: str = "lattice MAE"
+) -> Figure:
+    """Error of each method against the number of sources, on a logarithmic scale.
+
+    An error of exactly 0 up to rounding (the superposition of one disc) can't be drawn on it and
+    is cut at the bottom.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    drawn = [v for values in errors.values() for v in values if v > ROUNDING]
+    floor = min(drawn, default=ROUNDING) / 3
+    for name, values in errors.items():
+        axis.plot(
+            counts,
+            np.maximum(values, floor),
+            marker=MARKERS.get(name, "o"),
+            color=COLORS.get(name),
+            label=name,
+        )
+        for count, value in zip(counts, values, strict=True):
+            if value < floor:
+                axis.annotate(
+                    f"↓ {value:.0e}",
+                    (count, floor),
+                    xytext=(8, -3),
+                    textcoords="offset points",
+                    size=8,
+                )
+    axis.set(yscale="log", xlabel="number of sources", ylabel=label)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def error_per_length_figure(
+    lengths: NDArray, errors: dict[str, NDArray], label: str = "lattice MAE"
+) -> Figure:
+    """Error of each image against its diffusion length, with the means of ten bins (log-log).
+
+    Errors of exactly 0 up to rounding can't be drawn.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    edges = np.geomspace(lengths.min(), lengths.max(), LENGTH_BINS + 1)
+    bins = np.searchsorted(edges[1:-1], lengths, side="right")
+    nodes = np.bincount(bins, minlength=LENGTH_BINS)
+    middles = np.sqrt(edges[1:] * edges[:-1])
+    for name, values in errors.items():
+        color = COLORS.get(name)
+        drawn = values > ROUNDING
+        axis.plot(lengths[drawn], values[drawn], ".", color=color, alpha=0.15, markersize=3)
+        sums = np.bincount(bins, values, LENGTH_BINS)
+        means = np.divide(sums, nodes, out=np.full(LENGTH_BINS, np.nan), where=nodes > 0)
+        means[means <= ROUNDING] = np.nan
+        axis.plot(middles, means, marker=MARKERS.get(name, "o"), color=color, label=name)
+    axis.set(xscale="log", yscale="log", xlabel="diffusion length [lattice steps]", ylabel=label)
+    write_out_numbers(axis)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") -> Figure:
+    """Share of the images whose error is larger than x, for each method (log-log).
+
+    The tail on the right is what an average hides.
+    """
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    for name, values in errors.items():
+        ordered = np.sort(values)
+        share = 1 - np.arange(ordered.size) / ordered.size
+        drawn = ordered > ROUNDING
+        axis.step(ordered[drawn], share[drawn], where="post", color=COLORS.get(name), label=name)
+    axis.set(
+        xscale="log", yscale="log", xlabel=f"{label} of an image, x", ylabel="images with error ≥ x"
+    )
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower left")
+    return figure
+
+
+def predicted_against_true_figure(histogram: JointHistogram) -> Figure:
+    """How many nodes have which true and which predicted value (logarithmic colours)."""
+    figure = new_figure(5.6, 4.6)
+    axis = figure.subplots()
+    shown = np.where(histogram.counts > 0, histogram.counts, np.nan).T
+    edges = histogram.edges
+    mesh = axis.pcolormesh(edges, edges, shown, norm="log", cmap="viridis")
+    axis.plot([0, 1], [0, 1], color="#d1792a", linewidth=1, linestyle="--", label="exact")
+    axis.set(xlabel="true value", ylabel="predicted value", aspect="equal")
+    axis.legend(loc="upper left")
+    figure.colorbar(mesh, ax=axis, label="nodes")
+    return figure
+
+
+def radial_profile_figure(profile: RadialProfile) -> Figure:
+    """Mean field, and mean absolute error, against the distance from the nearest source."""
+    figure = new_figure(9.5, 4)
+    left, right = figure.subplots(1, 2)
+    distance = np.arange(profile.nodes.size)
+    left.plot(distance, profile.mean("truth"), color="black", label="true")
+    left.plot(
+        distance,
+        profile.mean("predicted"),
+        color=COLORS["surrogate"],
+        linestyle="--",
+        label="surrogate",
+    )
+    left.set(xlabel="distance from the nearest source [lattice steps]", ylabel="mean field")
+    left.legend()
+    right.plot(distance, profile.mean("error"), color=COLORS["surrogate"])
+    right.set(
+        xlabel="distance from the nearest source [lattice steps]",
+        ylabel="mean absolute error",
+        yscale="log",
+    )
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def rounds_figure(histories: Sequence[Sequence[float]], tolerances: Sequence[float]) -> Figure:
+    """Proven bound of the largest error against the rounds after the correction."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    length = max(len(history) for history in histories)
+    padded = np.full((len(histories), length), np.nan)
+    for row, history in zip(padded, histories, strict=True):
+        row[: len(history)] = history
+    for row in padded:
+        axis.plot(range(length), row, color=COLORS["surrogate"], alpha=0.12, linewidth=0.8)
+    worst = np.nanmax(padded, axis=0)
+    axis.plot(range(length), worst, "o-", color=COLORS["superposition"], label="worst image")
+    axis.set(
+        yscale="log", xlabel="rounds (one transform pair each)", ylabel="proven bound of the error"
+    )
+    for tolerance in tolerances:
+        axis.axhline(tolerance, color="#8a8a8a", linewidth=0.6, linestyle=":")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend()
+    return figure

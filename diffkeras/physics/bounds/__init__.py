@@ -1,0 +1,1 @@
+"""Proven error bounds: certificates and refinement."""

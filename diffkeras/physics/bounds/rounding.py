@@ -1,0 +1,96 @@
+"""How far rounding can put a computed field off the equation, as a bound and not as an estimate.
+
+A computed field f misses A f = 0 on the free nodes by a residual ρ. For the M-matrix A_ff of the
+free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
+
+- ρ is computed by the stencil, which itself rounds, by at most STENCIL_ROUNDING · ε · a · max|f|
+  with a = 2(D₀ + D₁)/h² + γ, A's diagonal.
+- ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
+  comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
+  (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
+  or serves, the field of unit density on all nodes that the ring drains again.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.solvers.ring import Ring
+
+# A sum of at most nine terms, in absolute value at most 2a·max|f| together, is off by at most
+# 9 · (ε/2) · 2a·max|f|; the rest covers the rounding of D/h² and of a
+STENCIL_ROUNDING = 16.0
+
+
+def rounding_allowance(
+    operator: SpectralOperator,
+    fixed: NDArray[np.bool_],
+    inverse_norm: float,
+    *fields: NDArray[np.float64],
+    barrier: NDArray[np.float64] | None = None,
+) -> float:
+    """Bound of |A_ff⁻¹ρ| over the free nodes, summed over fields that should satisfy A f = 0 there.
+
+    Args:
+        operator: A.
+        fixed: (rows, columns), the fixed nodes.
+        inverse_norm: bound of ‖A_ff⁻¹‖∞, of `inverse_norm_bound`.
+        fields: (rows, columns) each.
+        barrier: (rows, columns), a field that should satisfy A f ≥ 0: only less than 0 counts.
+    """
+    free = ~fixed
+    missed = 0.0
+    for field in fields:
+        residual = np.abs(operator.apply(field))
+        missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, field)
+    if barrier is not None:
+        residual = -operator.apply(barrier)
+        missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, barrier)
+    return inverse_norm * missed if free.any() else 0.0
+
+
+def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | float) -> float:
+    """Bound of the rounding in one application of the stencil to a field, or to one so large."""
+    largest = float(np.abs(field).max(initial=0.0))
+    return (
+        STENCIL_ROUNDING * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * largest
+    )
+
+
+def operator_diagonal(operator: SpectralOperator) -> float:
+    """a = 2(D₀ + D₁)/h² + γ [1/time], A's diagonal; beside a reflecting wall it is less."""
+    return 2 * sum(operator.couplings) + operator.medium.decay
+
+
+def inverse_norm_bound(operator: SpectralOperator, fixed: NDArray[np.bool_], ring: Ring) -> float:
+    """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
+    if fixed.all():
+        return 0.0
+    decay = operator.medium.decay
+    bound = 1 / decay if decay else math.inf
+    longest = 0.0
+    for axis, coupling in zip(operator.axes, operator.couplings, strict=True):
+        time = (axis.nodes + 1) ** 2 / (8 * coupling)
+        longest = max(longest, time)
+        if axis.boundary == "absorbing":
+            bound = min(bound, time)
+    if bound > longest and ring.size:
+        bound = min(bound, _drained_barrier(operator, ring))
+    return bound
+
+
+def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
+    rows, columns = operator.lattice
+    density = np.ones(operator.lattice)
+    density[ring.nodes] -= rows * columns / ring.size
+    barrier = operator.inverse(density)
+    lowest = float(barrier[ring.nodes].min())
+    # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
+    barrier -= lowest if operator.singular else min(lowest, 0.0)
+    applied = operator.apply(barrier)
+    applied[ring.nodes] = np.inf
+    least = float(applied.min()) - stencil_rounding(operator, barrier)
+    # fixed nodes inside the sources count as free here, which only makes the barrier larger
+    return float(barrier.max()) / least if least > 0.5 else math.inf

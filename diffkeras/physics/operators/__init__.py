@@ -1,0 +1,1 @@
+"""The discrete operator of the equation and its transforms."""

@@ -1,0 +1,167 @@
+"""The boundary of one lattice axis: its eigenvalues, its transform and its mirror images.
+
+On an axis of N nodes (0 … N−1) with unit step, the negated second difference
+−δ²u_i = 2u_i − u_{i−1} − u_{i+1} is closed by the two ghost nodes −1 and N:
+
+- absorbing: u_{−1} = u_N = 0; diagonal in the sine basis (DST-I).
+- reflecting: u_{−1} = u_0 and u_N = u_{N−1}, so no flux leaves through the faces at −½ and N−½;
+  diagonal in the cosine basis (DCT-II).
+- periodic: u_{−1} = u_{N−1} and u_N = u_0; diagonal in the Fourier basis.
+
+Each is also the restriction of a periodic problem on a longer axis to functions with the right
+symmetry, which is where the method of images comes from: the Green's function of a pair (i, k) is a
+signed sum of the periodic one over the images of k.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.operators.matrix_transforms import (
+    FoldedBasis,
+    Kind,
+    product_basis,
+    product_is_faster,
+)
+from diffkeras.physics.operators.prime_factor import FactoredSine
+
+BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One lattice axis of `nodes` nodes with its boundary.
+
+    Raises:
+        PhysicsError: an unknown boundary, or less than one node.
+    """
+
+    nodes: int
+    boundary: BoundaryName
+
+    def __post_init__(self) -> None:
+        if self.boundary not in BOUNDARIES:
+            raise PhysicsError(
+                f"boundary {self.boundary!r} is unknown; choose one of {', '.join(BOUNDARIES)}"
+            )
+        if self.nodes < 1:
+            raise PhysicsError(f"a lattice needs at least one node a side, not {self.nodes}")
+
+    @property
+    def singular(self) -> bool:
+        """Whether constants have no curvature here, so that decay 0 leaves them undetermined."""
+        return self.boundary != "absorbing"
+
+    @property
+    def period(self) -> int:
+        """Length of the periodic axis whose symmetric functions are those of this axis."""
+        return {
+            "absorbing": 2 * (self.nodes + 1),
+            "reflecting": 2 * self.nodes,
+            "periodic": self.nodes,
+        }[self.boundary]
+
+    @cached_property
+    def by_product(self) -> bool:
+        """Whether the transforms are matrix products, as fast ones are slow at this length."""
+        return self.boundary != "periodic" and product_is_faster(self._kind, self.nodes)
+
+    def eigenvalues(self, full: bool = False) -> NDArray[np.float64]:
+        """Eigenvalues 2 − 2cos θ of −δ², in the order in which `forward` gives coefficients."""
+        modes = np.arange(self.nodes)
+        match self.boundary:
+            case "absorbing":
+                half_angle = (modes + 1) * np.pi / self.period
+            case "reflecting":
+                half_angle = modes * np.pi / self.period
+            case "periodic":
+                count = self.nodes if full else self.nodes // 2 + 1
+                half_angle = np.arange(count) * np.pi / self.period
+        if self.by_product:
+            half_angle = half_angle[self._basis(np.dtype(np.float64)).order]
+        # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
+        return 4.0 * np.sin(half_angle) ** 2
+
+    def periodic_eigenvalues(self) -> NDArray[np.float64]:
+        """Eigenvalues of −δ² on the periodic axis, for the modes 0 … period // 2."""
+        return 4.0 * np.sin(np.arange(self.period // 2 + 1) * np.pi / self.period) ** 2
+
+    def forward(
+        self,
+        values: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+        overwrite: bool = False,
+    ) -> NDArray:
+        """Coefficients in this axis' eigenbasis, along array axis `axis`.
+
+        A periodic axis gives complex coefficients: of real values only the half spectrum, of
+        complex values (`full`) all of it. `overwrite` lets the values be destroyed.
+        """
+        if self.by_product:
+            basis = self._basis(values.dtype)
+            return np.moveaxis(basis.forward(np.moveaxis(values, axis, -1)), -1, axis)
+        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
+        match self.boundary:
+            case "absorbing":
+                return scipy.fft.dst(values, type=1, **options)
+            case "reflecting":
+                return scipy.fft.dct(values, type=2, **options)
+            case "periodic":
+                if full:
+                    return scipy.fft.fft(values, **options)
+                return scipy.fft.rfft(values, **options)
+
+    def inverse(
+        self,
+        coefficients: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+        overwrite: bool = False,
+    ) -> NDArray:
+        """The values that have these coefficients."""
+        if self.by_product:
+            basis = self._basis(coefficients.dtype)
+            return np.moveaxis(basis.inverse(np.moveaxis(coefficients, axis, -1)), -1, axis)
+        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
+        match self.boundary:
+            case "absorbing":
+                return scipy.fft.idst(coefficients, type=1, **options)
+            case "reflecting":
+                return scipy.fft.idct(coefficients, type=2, **options)
+            case "periodic":
+                transform = scipy.fft.ifft if full else scipy.fft.irfft
+                return transform(coefficients, n=self.nodes, **options)
+
+    @property
+    def _kind(self) -> Kind:
+        return "sine" if self.boundary == "absorbing" else "cosine"
+
+    def _basis(self, dtype: np.dtype) -> FoldedBasis | FactoredSine:
+        return product_basis(self._kind, self.nodes, dtype)
+
+    def images(self, i: NDArray, k: NDArray) -> list[tuple[float, NDArray]]:
+        """Signs and offsets, in 0 … period // 2, of node(s) `k`'s images as seen from node(s) `i`.
+
+        Args:
+            i, k: node numbers of any shapes that broadcast against each other.
+        """
+        direct = np.abs(i - k)
+        match self.boundary:
+            case "absorbing":
+                return [(1.0, direct), (-1.0, self._fold(i + k + 2))]
+            case "reflecting":
+                return [(1.0, direct), (1.0, self._fold(i + k + 1))]
+            case "periodic":
+                return [(1.0, self._fold(direct))]
+
+    def _fold(self, offset: NDArray) -> NDArray:
+        return np.minimum(offset, self.period - offset)

@@ -1,0 +1,280 @@
+"""The lattice operator A = −D∇²_h + γ, its inverse by transforms, and its Green's function.
+
+On the full rectangular lattice A is diagonal in the product of the two axes' eigenbases (sines,
+cosines or Fourier modes; `boundaries`), so A⁻¹ is a forward transform, a division and an inverse
+transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
+only and solves the tridiagonal systems which that leaves along axis 0 (`lines`).
+
+Where no axis absorbs, constants have the eigenvalue γ. If that is 0, A is singular, and if it is
+small beside all other eigenvalues, this one mode outweighs all others in A⁻¹ and their digits are
+lost. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode the least other
+eigenvalue κ, which keeps G symmetric positive definite, and
+
+    A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes,
+
+whose last term whoever uses it has to find separately (`ring`, `prediction`).
+"""
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.tridiagonal import LineSolver
+
+DEFLATED = 1e-3  # share of the least other eigenvalue, below which γ costs more than three digits
+LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+
+Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
+
+
+class SpectralOperator:
+    """A on a lattice of `lattice` = (rows, columns) nodes in a uniform medium.
+
+    Attributes:
+        lattice: (rows, columns).
+        medium: the uniform medium.
+        axes: the two axes with their boundaries.
+        singular: whether constants are in A's null space.
+        deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
+    """
+
+    def __init__(self, lattice: tuple[int, int], medium: Medium) -> None:
+        self.lattice = lattice
+        self.medium = medium
+        self.axes = (
+            Axis(lattice[0], medium.boundaries[0]),
+            Axis(lattice[1], medium.boundaries[1]),
+        )
+        closed = all(axis.singular for axis in self.axes)
+        self.singular = closed and medium.decay == 0
+        least = self.least_curvature
+        self.deflated = self.singular or (closed and medium.decay < DEFLATED * least < np.inf)
+        self._reciprocals: dict[np.dtype, NDArray] = {}
+        self._tables: dict[np.dtype, NDArray] = {}
+
+    @property
+    def couplings(self) -> tuple[float, float]:
+        """D/h² along axis 0 and along axis 1 [1/time]: A's negated off-diagonal entries."""
+        step = self.medium.step
+        return (self.medium.diffusivities[0] / step**2, self.medium.diffusivities[1] / step**2)
+
+    @property
+    def anisotropy(self) -> float:
+        """Ratio of the larger diffusivity to the smaller one."""
+        return max(self.couplings) / min(self.couplings)
+
+    @cached_property
+    def least_curvature(self) -> float:
+        """The least positive eigenvalue of −D∇²_h [1/time]; infinite on a single node."""
+        eigenvalues = [
+            coupling * axis.eigenvalues()
+            for axis, coupling in zip(self.axes, self.couplings, strict=True)
+        ]
+        # absorbing axes have no mode without curvature, so that all their least ones add up
+        least = sum(float(values.min()) for values in eigenvalues)
+        if least > 0:
+            return least
+        positive = np.concatenate(eigenvalues)
+        return float(positive.min(where=positive > 0, initial=np.inf))
+
+    @property
+    def constant_eigenvalue(self) -> float:
+        """κ [1/time], the constant mode's eigenvalue in a deflated operator's inverse."""
+        return self.least_curvature if np.isfinite(self.least_curvature) else 1.0
+
+    @property
+    def inverse_weight(self) -> float:
+        """1/s of a deflated operator [1/time]: 0 where it is singular."""
+        decay, kappa = self.medium.decay, self.constant_eigenvalue
+        return self.lattice[0] * self.lattice[1] * decay / (1 - decay / kappa)
+
+    def apply(self, field: NDArray) -> NDArray:
+        """A u by the five-point stencil, of fields (…, rows, columns)."""
+        result = self.medium.decay * field
+        for axis, coupling, position in zip(self.axes, self.couplings, (-2, -1), strict=True):
+            values = np.moveaxis(field, position, -1)
+            ghosts = {
+                "absorbing": (np.zeros_like(values[..., :1]),) * 2,
+                "reflecting": (values[..., :1], values[..., -1:]),
+                "periodic": (values[..., -1:], values[..., :1]),
+            }[axis.boundary]
+            padded = np.concatenate((ghosts[0], values, ghosts[1]), axis=-1)
+            curvature = 2 * values - padded[..., :-2] - padded[..., 2:]
+            result = result + coupling * np.moveaxis(curvature, -1, position)
+        return result
+
+    def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """A⁻¹q (A₀⁻¹q where deflated), of densities (…, rows, columns), in q's own precision."""
+        if self._lines is None or density.ndim != 2:
+            return self._inverse_by_transforms(density, workers)
+        rows = np.arange(self.lattice[0])
+        return self._inverse_by_lines(rows, density, slice(None), workers)
+
+    def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""
+        rows, sources = self._occupied_rows(nodes, density)
+        if self._lines is None:
+            full = np.zeros(self.lattice, density.dtype)
+            full[rows] = sources
+            return self._inverse_by_transforms(full, workers)
+        return self._inverse_by_lines(rows, sources, slice(None), workers)
+
+    def product(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """G q, (m,): the field of densities (m,) at their own nodes."""
+        if self._lines is None:
+            return self.spread(nodes, density, workers=workers)[nodes]
+        rows, sources = self._occupied_rows(nodes, density)
+        if rows.size == self.lattice[0]:
+            return self._inverse_by_lines(rows, sources, slice(None), workers)[nodes]
+        field = self._inverse_by_lines(rows, sources, rows, workers)
+        return field[np.searchsorted(rows, nodes[0]), nodes[1]]
+
+    def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
+        """The array rows that hold ring nodes, and the densities on them, (r, columns)."""
+        place = np.zeros(self.lattice[0], dtype=np.intp)
+        place[nodes[0]] = 1
+        rows = np.flatnonzero(place)
+        place[rows] = np.arange(rows.size)
+        sources = np.zeros((rows.size, self.lattice[1]), density.dtype)
+        sources[place[nodes[0]], nodes[1]] = density
+        return rows, sources
+
+    def _inverse_by_transforms(self, density: NDArray, workers: int | None) -> NDArray:
+        coefficients = density
+        for position, full in self._order:
+            coefficients = self.axes[position].forward(
+                coefficients,
+                axis=position - 2,
+                full=full,
+                workers=workers,
+                overwrite=coefficients is not density,
+            )
+        coefficients *= self._reciprocal(density.dtype)
+        for position, full in reversed(self._order):
+            coefficients = self.axes[position].inverse(
+                coefficients, axis=position - 2, full=full, workers=workers, overwrite=True
+            )
+        return np.ascontiguousarray(coefficients)
+
+    def _inverse_by_lines(
+        self,
+        rows: NDArray[np.intp],
+        sources: NDArray,
+        wanted: NDArray[np.intp] | slice,
+        workers: int | None,
+    ) -> NDArray:
+        """The `wanted` rows of A⁻¹q, of densities (r, columns) on r rows.
+
+        The lines are solved in float64 whatever the densities' precision: in float32 the rounding
+        of their pivots adds up to √(D/γ)/h times its size, and little time would be saved.
+        """
+        assert self._lines is not None
+        coefficients = self.axes[1].forward(sources, axis=-1, workers=workers)
+        precision = coefficients.dtype
+        working = np.complex128 if precision.kind == "c" else np.float64
+        coefficients = coefficients.astype(working, copy=False)
+        if self.couplings[0] != 1:
+            coefficients /= self.couplings[0]
+        modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
+        # complex modes are pairs of real ones to the lines
+        self._lines.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
+        modes = modes[wanted].astype(precision, copy=False)
+        return self.axes[1].inverse(modes, axis=-1, workers=workers, overwrite=True)
+
+    @cached_property
+    def _lines(self) -> LineSolver | None:
+        """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
+        if self.axes[0].boundary == "periodic" or self.deflated:
+            return None
+        shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.medium.decay) / (
+            self.couplings[0]
+        )
+        if self.axes[1].boundary == "periodic":
+            shifts = np.repeat(shifts, 2)
+        return LineSolver(self.axes[0], shifts)
+
+    @cached_property
+    def green_table(self) -> NDArray[np.float64]:
+        """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
+        return self.make_green_table(self.constant_eigenvalue if self.deflated else None)
+
+    def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
+        """The table, with another eigenvalue of the constant mode where one is given.
+
+        It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum makes
+        it; an odd period has no such transform and takes a real FFT.
+        """
+        table = self._invert(
+            self.axes[0].periodic_eigenvalues(), self.axes[1].periodic_eigenvalues(), constant
+        )
+        # The images' signs cancel modes that are constant along an absorbing axis. Left in, with
+        # slow decay they would outweigh all others by far, and their rounding doesn't cancel.
+        if self.axes[0].boundary == "absorbing":
+            table[0] = 0.0
+        if self.axes[1].boundary == "absorbing":
+            table[:, 0] = 0.0
+        for position, axis in enumerate(self.axes):
+            if axis.period == 1:
+                continue
+            if axis.period % 2 == 0:
+                table = scipy.fft.idct(table, type=1, axis=position)
+            else:
+                table = scipy.fft.irfft(table, n=axis.period, axis=position)
+                table = table.take(np.arange(axis.period // 2 + 1), axis=position)
+        return np.ascontiguousarray(table)
+
+    def green_table_as(self, dtype: np.dtype) -> NDArray:
+        """`green_table` in another precision, kept."""
+        if dtype == np.float64:
+            return self.green_table
+        if dtype not in self._tables:
+            self._tables[dtype] = self.green_table.astype(dtype)
+        return self._tables[dtype]
+
+    @property
+    def _order(self) -> tuple[tuple[int, bool], tuple[int, bool]]:
+        """The array axes in the order to transform them, each with whether it sees all modes.
+
+        The real-to-complex transform of a periodic axis has to see real numbers, so it goes first;
+        if both are periodic, the second one sees complex numbers and takes all modes.
+        """
+        periodic = [axis.boundary == "periodic" for axis in self.axes]
+        if periodic[0]:
+            return ((0, False), (1, periodic[1]))
+        return ((1, False), (0, False))
+
+    def _reciprocal(self, dtype: np.dtype) -> NDArray:
+        if dtype not in self._reciprocals:
+            full = dict(self._order)
+            rows, columns = (axis.eigenvalues(full[i]) for i, axis in enumerate(self.axes))
+            constant = self.constant_eigenvalue if self.deflated else None
+            self._reciprocals[dtype] = self._invert(rows, columns, constant).astype(dtype)
+        return self._reciprocals[dtype]
+
+    def _invert(
+        self, rows: NDArray, columns: NDArray, constant: float | None
+    ) -> NDArray[np.float64]:
+        eigenvalues = (
+            self.couplings[0] * rows[:, None] + self.couplings[1] * columns + self.medium.decay
+        )
+        if constant is not None:
+            eigenvalues[0, 0] = constant
+        elif eigenvalues[0, 0] == 0:  # between absorbing walls, whose images cancel it
+            eigenvalues[0, 0] = 1.0
+        return 1.0 / eigenvalues
+
+
+def spectral_operator(lattice: tuple[int, int], medium: Medium) -> SpectralOperator:
+    """The operator of that lattice and medium; the last few are kept with their tables.
+
+    These take 16 bytes a node and more, which adds up where each image has a medium of its own.
+    """
+    return _few(lattice, medium) if lattice[0] * lattice[1] > LARGE else _several(lattice, medium)
+
+
+_few = lru_cache(maxsize=2)(SpectralOperator)
+_several = lru_cache(maxsize=8)(SpectralOperator)

@@ -1,0 +1,1 @@
+"""Independent references for tests and benchmarks."""

@@ -1,0 +1,88 @@
+"""A sparse-direct reference: the same lattice equation, assembled and factorised by SuperLU.
+
+Slow and obviously right, it judges the exact solver in the tests and in the benchmarks.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.spectral import spectral_operator
+
+
+def second_difference(axis: Axis) -> sp.csr_array:
+    """−δ² of one axis, (nodes, nodes).
+
+    >>> second_difference(Axis(3, "absorbing")).toarray().tolist()
+    [[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]]
+    >>> second_difference(Axis(3, "reflecting")).toarray().tolist()
+    [[1.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]]
+    >>> second_difference(Axis(3, "periodic")).toarray().tolist()
+    [[2.0, -1.0, -1.0], [-1.0, 2.0, -1.0], [-1.0, -1.0, 2.0]]
+    """
+    n = axis.nodes
+    nodes = np.arange(n)
+    neighbours: list[NDArray] = []
+    for offset in (-1, 1):
+        neighbour = nodes + offset
+        if axis.boundary == "reflecting":
+            neighbour = neighbour.clip(0, n - 1)
+        elif axis.boundary == "periodic":
+            neighbour = neighbour % n
+        neighbours.append(neighbour)
+    rows = np.tile(nodes, 2)
+    columns = np.concatenate(neighbours)
+    inside = (columns >= 0) & (columns < n)
+    links = sp.coo_array(
+        (np.ones(inside.sum()), (rows[inside], columns[inside])), shape=(n, n)
+    ).tocsr()
+    return (2.0 * sp.eye_array(n, format="csr") - links).tocsr()
+
+
+def sparse_operator(lattice: tuple[int, int], medium: Medium) -> sp.csr_array:
+    """A = −D∇²_h + γ on all nodes in row-major order, (rows·columns, rows·columns)."""
+    operator = spectral_operator(lattice, medium)
+    rows, columns = (second_difference(axis) for axis in operator.axes)
+    along_rows, along_columns = operator.couplings
+    identity = sp.eye_array
+    return (
+        along_rows * sp.kron(rows, identity(lattice[1]), format="csr")
+        + along_columns * sp.kron(identity(lattice[0]), columns, format="csr")
+        + medium.decay * identity(lattice[0] * lattice[1], format="csr")
+    ).tocsr()
+
+
+def free_system(
+    source_image: NDArray, fixed: NDArray[np.bool_], medium: Medium
+) -> tuple[sp.csr_array, NDArray[np.float64]]:
+    """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order."""
+    matrix = sparse_operator(fixed.shape, medium)
+    free = np.flatnonzero(~fixed)
+    held = np.flatnonzero(fixed)
+    rows = matrix[free]
+    right_hand_side = -(rows[:, held] @ source_image.ravel()[held].astype(np.float64))
+    return rows[:, free].tocsr(), right_hand_side
+
+
+def solve_reference(
+    source_image: NDArray, medium: Medium, *, fixed: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """The steady state by `scipy.sparse.linalg.spsolve` on the free nodes.
+
+    Args:
+        source_image: (rows, columns), the values of the fixed nodes.
+        medium: the uniform medium.
+        fixed: (rows, columns), which nodes are fixed; by default those that are not 0.
+
+    Returns:
+        The field, (rows, columns).
+    """
+    fixed = source_image != 0 if fixed is None else fixed
+    field = np.where(fixed, source_image, 0.0).astype(np.float64)
+    if not fixed.all():
+        matrix, right_hand_side = free_system(source_image, fixed, medium)
+        field[~fixed] = scipy.sparse.linalg.spsolve(matrix.tocsc(), right_hand_side)
+    return field

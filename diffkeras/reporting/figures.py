@@ -1,0 +1,103 @@
+"""Figures of fields and of their errors. Each function returns a matplotlib figure.
+
+Made without pyplot, so that drawing keeps no global state and needs no display.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+from numpy.typing import NDArray
+
+Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
+
+ROUNDING = 1e-7  # errors below it are those of single precision and are not drawn
+COLORS = {"surrogate": "#0b6e99", "superposition": "#d1792a", "zero field": "#8a8a8a"}
+MARKERS = {"surrogate": "o", "superposition": "s", "zero field": "^"}
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure [inches] in the project's style."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_png(figure: Figure, dpi: int = 120) -> bytes:
+    """The figure as a PNG image."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
+    return buffer.getvalue()
+
+
+def case_figure(cases: Sequence[Case]) -> Figure:
+    """Sources, true field, prediction and error of examples, one a row, each with a colour bar."""
+    figure = new_figure(13, 3.1 * len(cases))
+    axes = figure.subplots(len(cases), 4, squeeze=False)
+    for row, case in zip(axes, cases, strict=True):
+        _draw_case(row, case)
+        row[0].set_ylabel(case[0])
+    return figure
+
+
+def square_case_figure(case: Case) -> Figure:
+    """The same four pictures of one example, two by two."""
+    figure = new_figure(6, 5.6)
+    _draw_case(figure.subplots(2, 2).ravel(), case)
+    figure.suptitle(case[0])
+    return figure
+
+
+def _draw_case(axes: Iterable[Any], case: Case) -> None:
+    _, image, truth, prediction = case
+    error = prediction - truth
+    span = float(np.abs(error).max()) or 1e-12
+    panels = (
+        (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0),
+        (truth, "true field", "viridis", 0.0, 1.0),
+        (prediction, "prediction", "viridis", 0.0, 1.0),
+        (error, "prediction − truth", "RdBu_r", -span, span),
+    )
+    for axis, (values, name, colors, low, high) in zip(axes, panels, strict=True):
+        picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+        axis.set_title(name)
+        axis.set_facecolor("#f2f2f2")
+        axis.tick_params(labelsize=7)
+        bar = axis.figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+        bar.ax.tick_params(labelsize=7)
+
+
+def write_out_numbers(axis: Axes) -> None:
+    """Have 5 and 20 on a logarithmic x axis in place of 5×10⁰ and 2×10¹."""
+    axis.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
+    axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
+
+
+def field_figure(sources: NDArray, field: NDArray, title: str = "steady-state field") -> Figure:
+    """Sources (NaN where there are none) and field side by side, on one scale."""
+    figure = new_figure(10, 4.4)
+    shown = np.concatenate([field.ravel(), sources[np.isfinite(sources)]])
+    low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
+    for axis, values, name in zip(
+        figure.subplots(1, 2), (sources, field), ("sources", title), strict=True
+    ):
+        picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+        axis.set(title=name, xlabel="column", ylabel="row")
+        axis.set_facecolor("#f2f2f2")
+        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+    return figure

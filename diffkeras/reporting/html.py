@@ -1,0 +1,95 @@
+"""Self-contained HTML reports, from templates."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from diffkeras.system.atomic_files import write_text
+from diffkeras.system.environment import machine, versions
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report: column names, and rows of cells that are text or `Cell`s."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def to_text(self) -> str:
+        """The table for a terminal, columns aligned."""
+        grid = [[str(c) for c in self.columns]] + [
+            [c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows
+        ]
+        widths = [max(len(row[i]) for row in grid) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in grid
+        ]
+        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that can be marked as the best of its column."""
+
+    text: str
+    best: bool = False
+
+
+def number(value: float | None) -> str:
+    """A figure to three digits; a dash where there is none."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[Any]]:
+    """Rows of a label and figures, with the smallest figure of each column marked."""
+    smallest = [
+        min((v for v in column if v is not None), default=None)
+        for column in zip(*(values for _, values in rows), strict=True)
+    ]
+    return [
+        [
+            label,
+            *(
+                Cell(number(v), v is not None and v == low)
+                for v, low in zip(values, smallest, strict=True)
+            ),
+        ]
+        for label, values in rows
+    ]
+
+
+def write_report(
+    path: Path,
+    template: str,
+    *,
+    title: str,
+    lead: str,
+    pictures: Mapping[str, bytes],
+    configuration: str,
+    **content: Any,
+) -> None:
+    """Render a template to one HTML file that needs no other."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("diffkeras.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    html = environment.get_template(template).render(
+        title=title,
+        lead=lead,
+        pictures={name: base64.b64encode(png).decode() for name, png in pictures.items()},
+        configuration=configuration,
+        versions=versions(),
+        machine=machine(),
+        **content,
+    )
+    write_text(path, html)

@@ -1,0 +1,1 @@
+"""What a network sees and is judged by: transforms, regions, network input, target."""

@@ -1,0 +1,1 @@
+"""Trained surrogates: build, save, load, predict."""

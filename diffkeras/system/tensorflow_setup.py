@@ -1,0 +1,42 @@
+"""Loading TensorFlow: quietly, and only when a workflow needs it; and its switches."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from diffkeras.system.process_pool import silent_stderr
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras without the lines their C++ parts print while they start."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules:
+        with silent_stderr():
+            import tensorflow  # noqa: F401
+            import tensorflow_datasets  # noqa: F401
+    from absl import logging as absl_logging
+
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def deterministic_operations(wanted: bool) -> Iterator[None]:
+    """Have operations whose results don't depend on thread timing, and as before afterwards.
+
+    A seed has to be set before.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import config  # tf.config can't switch it off again
+
+    change = wanted and not config.is_op_determinism_enabled()
+    if change:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if change:
+            config.disable_op_determinism()

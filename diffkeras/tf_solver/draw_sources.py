@@ -1,0 +1,42 @@
+"""Source images from lists of discs, in a TensorFlow graph."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.physics import check_radius
+from diffkeras.physics.sources.discs import Radius
+
+
+def draw_sources(
+    sources: dict[str, tf.Tensor], lattice: tuple[int, int], radius: Radius
+) -> tf.Tensor:
+    """The source images of lists of discs that don't overlap: `Sources.image`, to the bit.
+
+    Args:
+        sources: "rows", "columns", "radii" and "values", each (batch, n). Discs with a negative
+            radius are none, so that lists of different lengths can be padded.
+        lattice: (rows, columns).
+        radius: the radius of the discs, or the range of their radii.
+
+    Returns:
+        (batch, rows, columns) float32.
+    """
+    # in float32, as the radii are stored: rounding may lift the largest one to the next integer
+    reach = math.floor(float(np.float32(check_radius(radius)[1])))
+    steps = tf.range(-reach, reach + 1)
+    # in float64, where the squares of float32 radii are exact
+    squared = tf.cast(steps[:, None] ** 2 + steps**2, tf.float64)
+    radii = tf.cast(sources["radii"], tf.float64)[..., None, None]
+    rows = tf.cast(sources["rows"], tf.int32)[..., None, None] + steps[:, None]
+    columns = tf.cast(sources["columns"], tf.int32)[..., None, None] + steps
+    inside = (squared <= radii**2) & (radii >= 0)
+    inside &= (rows >= 0) & (rows < lattice[0]) & (columns >= 0) & (columns < lattice[1])
+    batch = tf.shape(radii)[0]
+    images = tf.range(batch)[:, None, None, None]
+    shape = tf.shape(inside)
+    nodes = tf.stack([tf.broadcast_to(part, shape) for part in (images, rows, columns)], axis=-1)
+    values = tf.broadcast_to(tf.cast(sources["values"], tf.float32)[..., None, None], shape)
+    drawn = tf.scatter_nd(nodes[inside], values[inside], tf.stack([batch, *lattice]))
+    return tf.ensure_shape(drawn, (None, *lattice))

@@ -1,0 +1,1 @@
+"""Train a network: session, batches, loop, checkpoints."""

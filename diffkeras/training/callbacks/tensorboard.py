@@ -1,0 +1,174 @@
+"""TensorBoard: what one needs to judge a run at a glance."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from diffkeras.config import Config
+from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.representation.regions import REGIONS
+from diffkeras.training.callbacks.count_errors import CountErrors
+from diffkeras.training.checkpoints import TrainingState
+from diffkeras.training.optimizers import innermost, learning_rate
+
+POINTS = 20  # an epoch, for what is drawn against steps
+
+TAGS = {
+    "loss": "loss/weighted",
+    "error": "loss/unweighted",
+    "mae_worst_count": "MAE by source count/worst",
+    "relative_l2": "other errors/relative L2",
+    "max_error": "other errors/maximum",
+    **{
+        ("mae" if region == "lattice" else f"mae_{region}"): f"MAE by region/{region}"
+        for region in REGIONS
+    },
+}
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Write losses, errors, gradient norm, learning rate, speed and settings for TensorBoard.
+
+    Curves of the training and the validation split lie in one chart, with the error of a field of
+    zeros on the validation split, which a surrogate must be well below. Those of the optimizer are
+    drawn against steps, all others against epochs.
+
+    Args:
+        logs: TensorBoard's directory.
+        config: shown as text, and as HParams to compare runs by.
+        state: of the training.
+        steps: of an epoch.
+        counts: errors per source count, read after validation.
+        waiting: measures the wait for data; None where it can't be measured.
+    """
+
+    def __init__(
+        self,
+        logs: Path,
+        config: Config,
+        state: TrainingState,
+        *,
+        steps: int,
+        counts: CountErrors,
+        waiting: WaitingTime | None,
+    ) -> None:
+        super().__init__()
+        self.config, self.state, self.steps, self.counts = config, state, steps, counts
+        self.waiting, self.name = waiting, logs.absolute().parent.name
+        self.every = max(1, steps // POINTS)
+        # the root holds the session that HParams compares, "validation" its metrics
+        self.root = tf.summary.create_file_writer(str(logs))
+        self.training = tf.summary.create_file_writer(str(logs / "train"))
+        self.validation = tf.summary.create_file_writer(str(logs / "validation"))
+        self.zero_field = tf.summary.create_file_writer(str(logs / "zero_field"))
+        self._write_settings()
+
+    def _write_settings(self) -> None:
+        with self.root.as_default():
+            indented = "".join(f"    {line}\n" for line in self.config.to_yaml().splitlines())
+            tf.summary.text("configuration", indented, step=0)
+            error = hparams.Metric(TAGS["mae"], group="validation", display_name="MAE (validation)")
+            worst = hparams.Metric(
+                TAGS["mae_worst_count"], group="validation", display_name="worst count's MAE"
+            )
+            values = settings(self.config)
+            hparams.hparams_config([hparams.HParam(name) for name in values], [error, worst])
+            hparams.hparams(values, trial_id=self.name)
+        self.root.flush()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self._began, self._first_step = time.monotonic(), self.state.step
+        self._seconds = 0.0
+        self._written = epoch * self.steps + self._first_step
+        if self.waiting:
+            self.waiting.take()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write what belongs to steps."""
+        step = self.state.epoch * self.steps + self.state.step
+        self._seconds = time.monotonic() - self._began
+        if step // self.every == self._written // self.every:  # several steps may be done at once
+            return
+        self._written = step
+        with self.training.as_default(step):
+            optimizer = self.model.optimizer
+            tf.summary.scalar("optimizer/gradient norm", innermost(optimizer).gradient_norm)
+            if optimizer is not innermost(optimizer):
+                tf.summary.scalar("optimizer/loss scale", optimizer.dynamic_scale.value)
+            tf.summary.scalar("optimizer/learning rate", learning_rate(self.model))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write what belongs to epochs."""
+        number = epoch + 1
+        with self.training.as_default(number):
+            _write_scalars({k: v for k, v in (logs or {}).items() if not k.startswith("val_")})
+            tf.summary.scalar("optimizer/rollbacks so far", len(self.state.rollbacks))
+            done = (self.steps - self._first_step) * self.config.training.batch_size
+            tf.summary.scalar("speed/examples a second", done / max(self._seconds, 1e-9))
+            if self.waiting:
+                share = self.waiting.take() / max(self._seconds, 1e-9)
+                tf.summary.scalar("speed/share of time waiting for data", share)
+        with self.validation.as_default(number):
+            _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
+            _write_counts(self.counts.per_count())
+        with self.zero_field.as_default(number):
+            _write_counts(self.counts.zero_field())
+            mean = self.counts.zero_field_mae()
+            _write_scalars({} if mean is None else {"mae": mean})
+        for writer in (self.training, self.validation, self.zero_field):
+            writer.flush()
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """The configuration's settings that runs may differ in, as HParams takes them."""
+    sections = config.model_dump(
+        mode="json",
+        include={
+            "physics": True,
+            "data": {
+                "sources",
+                "radius",
+                "diffusion_length",
+                "train_examples",
+                "train_fraction",
+                "stream",
+                "shares",
+            },
+            "model": True,
+            "training": True,
+        },
+        exclude={
+            "training": {
+                "checkpoint_minutes",
+                "zero_field_epochs",
+                "deterministic",
+                "jit",
+                "steps_per_execution",
+            }
+        },
+    )
+    return {
+        f"{section}.{key}": value
+        if isinstance(value, bool | int | float | str)
+        else json.dumps(value)
+        for section, values in sections.items()
+        for key, value in values.items()
+    }
+
+
+def _write_counts(errors: Mapping[int, float]) -> None:
+    for count, error in errors.items():
+        tf.summary.scalar(f"MAE by source count/{count:02d}", error)
+
+
+def _write_scalars(values: Mapping[str, float]) -> None:
+    for name, tag in TAGS.items():
+        if name in values:
+            tf.summary.scalar(tag, values[name])

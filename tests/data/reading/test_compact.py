@@ -1,0 +1,121 @@
+"""Compact storage: what is restored is what dense storage holds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from diffkeras.config import Config, parse_config
+from diffkeras.data import dataset_status, generate_dataset, mixed_dataset, raw_dataset
+from diffkeras.data.writing.verify import plan_checks, run_checks
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics import Medium, ring_densities, sample_sources
+from tfds_builders import Builder, DiffusionFieldsConfig
+
+
+@pytest.fixture(scope="module")
+def compact(tiny: Config) -> Config:
+    return tiny.with_overrides({"data.storage": "compact"})
+
+
+@pytest.fixture(scope="module")
+def compact_dir(compact: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compact")
+    for count in compact.data.sources:
+        generate_dataset(compact, count, path)
+    return path
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_restored_examples_equal_dense_ones(tiny, data_dir, compact, compact_dir, split):
+    for count in tiny.data.sources:
+        dense = raw_dataset(tiny, count, split, data_dir)
+        restored = raw_dataset(compact, count, split, compact_dir)
+        assert restored.element_spec == dense.element_spec
+        assert len(restored) == len(dense)
+        for a, b in zip(dense.as_numpy_iterator(), restored.as_numpy_iterator(), strict=True):
+            assert np.array_equal(a["source_image"], b["source_image"])
+            assert np.abs(a["field"] - b["field"]).max() < 2e-6
+            for name, values in a["sources"].items():
+                assert np.array_equal(values, b["sources"][name])
+
+
+def test_batches_for_keras_are_alike(tiny, data_dir, compact, compact_dir):
+    dense = mixed_dataset(tiny, "test", data_dir)
+    restored = mixed_dataset(compact, "test", compact_dir)
+    assert restored.element_spec == dense.element_spec
+    for (x, y), (xr, yr) in zip(dense, restored, strict=True):
+        assert np.array_equal(x, xr)
+        # the square root is steep at 0
+        assert np.abs(np.square(y[..., 0]) - np.square(yr[..., 0])).max() < 2e-6
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
+def test_restoring_with_other_boundaries_and_radii(tiny, tmp_path, boundary):
+    changes = {"physics.boundary": boundary, "physics.decay": 0.0, "data.radius": [1, 3]}
+    dense = tiny.with_overrides(changes)
+    compact = dense.with_overrides({"data.storage": "compact"})
+    for config in (dense, compact):
+        generate_dataset(config, 2, tmp_path)
+    fields = [
+        np.stack([e["field"] for e in raw_dataset(c, 2, "test", tmp_path).as_numpy_iterator()])
+        for c in (dense, compact)
+    ]
+    assert np.abs(fields[0] - fields[1]).max() < 2e-6
+
+
+def test_both_storages_share_a_directory_and_a_fingerprint(tiny, compact, own_data, compact_dir):
+    before = dataset_status(tiny, 1, own_data)
+    generate_dataset(compact, 1, own_data)
+    assert dataset_status(tiny, 1, own_data) == before
+    assert dataset_status(compact, 1, own_data).path.parent.name == (
+        f"{before.path.parent.name}-compact"
+    )
+    assert DiffusionFieldsConfig.of(5, data=parse_config({}).data).name == "sources_05"
+
+
+def test_compact_datasets_are_verified(compact, compact_dir):
+    checks = plan_checks(compact, 2, compact_dir, 1.0, np.random.default_rng(0))
+    assert list(run_checks(checks, 1)) == []
+
+
+def test_tfds_writes_the_same_records(compact, compact_dir, tmp_path):
+    builder = Builder(
+        config=DiffusionFieldsConfig.of_config(2, compact),
+        data_dir=str(tmp_path),
+        examples={"train": 12, "validation": 4, "test": 5},
+    )
+    builder.download_and_prepare()
+    ours, theirs = (
+        sorted(path.rglob("*test.tfrecord*"))
+        for path in (dataset_status(compact, 2, compact_dir).path, tmp_path)
+    )
+    assert ours[0].read_bytes() == theirs[0].read_bytes()
+    example = next(iter(tfds.as_numpy(builder.as_dataset(split="test"))))
+    assert set(example) == {"densities", "sources"}
+
+
+def test_an_example_of_the_paper_takes_less_than_4_kb():
+    paper = parse_config({"data": {"storage": "compact"}})
+    config = DiffusionFieldsConfig.of_config(20, paper)
+    assert config.name == "sources_20-compact"
+    builder = Builder(config=config, data_dir="/nowhere")
+    assert len(builder.record("train", 0)) < 4000
+
+
+def test_densities_that_need_an_iteration(monkeypatch):
+    image = sample_sources(6, (48, 48), radius=3, rng=np.random.default_rng(0)).image((48, 48))
+    for medium in (Medium(), Medium(decay=0.0, boundary="periodic")):
+        dense = ring_densities(medium, image)
+        with monkeypatch.context() as patch:
+            patch.setattr("diffkeras.physics.densities.dense_is_faster", lambda *_: False)
+            iterated = ring_densities(medium, image)
+        assert np.abs(dense - iterated).max() < 1e-8
+
+
+def test_densities_that_rounding_spoils_are_refused():
+    image = sample_sources(2, (32, 32), rng=np.random.default_rng(0)).image((32, 32))
+    with pytest.raises(ConvergenceError, match="choose dense storage"):
+        ring_densities(Medium(), image, tolerance=1e-30)
+    assert not ring_densities(Medium(), np.zeros((8, 8))).size

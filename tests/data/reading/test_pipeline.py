@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.data import mixed_dataset, raw_dataset
+from diffkeras.physics import ExampleRecipe
+from diffkeras.representation.transforms import TRANSFORMS, get_transform
+
+
+def counts_of(batches: tf.data.Dataset) -> np.ndarray:
+    """Sources in each example: the connected parts of its image differ in value."""
+    return np.array(
+        [np.unique(y[..., 1]).size - 1 for _, ys in batches.as_numpy_iterator() for y in ys]
+    )
+
+
+def order(batches: tf.data.Dataset) -> list[bytes]:
+    return [x.tobytes() for xs, _ in batches.as_numpy_iterator() for x in xs]
+
+
+def test_stored_examples_are_those_of_the_recipe(tiny: Config, data_dir: Path) -> None:
+    recipe = ExampleRecipe(2, (16, 16), tiny.physics.medium, 2.0, 3)
+    stored = list(raw_dataset(tiny, 2, "test", data_dir).as_numpy_iterator())
+    assert len(stored) == 5
+    for k, example in enumerate(stored):
+        made = recipe.example("test", k)
+        np.testing.assert_array_equal(example["source_image"][..., 0], made.source_image)
+        np.testing.assert_array_equal(example["field"][..., 0], made.field)
+        for name in ("rows", "columns", "radii", "values"):
+            np.testing.assert_array_equal(example["sources"][name], getattr(made.sources, name))
+
+
+def test_each_source_count_has_the_same_number(tiny: Config, data_dir: Path) -> None:
+    for split, number in (("train", 12), ("validation", 4), ("test", 5)):
+        counts = counts_of(mixed_dataset(tiny, split, data_dir))
+        assert [(counts == n).sum() for n in (1, 2)] == [number, number]
+
+
+def test_any_part_of_an_ordered_split_has_the_same_number(tiny: Config, data_dir: Path) -> None:
+    counts = counts_of(mixed_dataset(tiny, "test", data_dir))
+    assert counts.tolist() == [1, 2] * 5
+
+
+def test_chosen_source_counts_alone(tiny: Config, data_dir: Path) -> None:
+    counts = counts_of(mixed_dataset(tiny, "train", data_dir, sources=[2]))
+    assert counts.tolist() == [2] * 12
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_the_training_seed_and_the_epoch_decide_the_order(
+    tiny: Config, data_dir: Path, cache: bool
+) -> None:
+    config = tiny.with_overrides({"data.cache": cache})
+    epochs = mixed_dataset(config, "train", data_dir)
+    first, second = order(epochs), order(epochs)
+    again = mixed_dataset(config, "train", data_dir)
+    assert [order(again), order(again)] == [first, second]
+    assert first != second
+    assert sorted(first) == sorted(second)
+    other = config.with_overrides({"training.seed": 1})
+    assert order(mixed_dataset(other, "train", data_dir)) != first
+
+
+def test_validation_and_test_keep_their_order(tiny: Config, data_dir: Path) -> None:
+    for split in ("validation", "test"):
+        batches = mixed_dataset(tiny, split, data_dir)
+        assert order(batches) == order(batches)
+
+
+def test_a_train_fraction_is_the_first_examples(tiny: Config, data_dir: Path) -> None:
+    half = tiny.with_overrides({"data.train_fraction": 0.5})
+    stored = [e["field"] for e in raw_dataset(tiny, 1, "train", data_dir).as_numpy_iterator()]
+    used = [e["field"] for e in raw_dataset(half, 1, "train", data_dir).as_numpy_iterator()]
+    np.testing.assert_array_equal(used, stored[:6])
+    counts = counts_of(mixed_dataset(half, "train", data_dir))
+    assert [(counts == n).sum() for n in (1, 2)] == [6, 6]
+    assert counts_of(mixed_dataset(half, "test", data_dir)).size == 10
+
+
+def test_sizes_are_known_and_batches_are_full(tiny: Config, data_dir: Path) -> None:
+    batches = mixed_dataset(tiny, "train", data_dir, batch_size=5)
+    assert len(batches) == 5
+    assert [len(x) for x, _ in batches] == [5, 5, 5, 5, 4]
+    dropped = mixed_dataset(tiny, "train", data_dir, batch_size=5, drop_remainder=True)
+    assert [len(x) for x, _ in dropped] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_the_network_sees_its_scale_and_the_loss_the_sources(
+    tiny: Config, data_dir: Path, name: str
+) -> None:
+    config = tiny.with_overrides({"model.transform": name})
+    x, y = next(mixed_dataset(config, "test", data_dir, batch_size=10).as_numpy_iterator())
+    assert (x.shape, y.shape, x.dtype, y.dtype) == (
+        (10, 16, 16, 1),
+        (10, 16, 16, 2),
+        np.float32,
+        np.float32,
+    )
+    stored = list(raw_dataset(tiny, 1, "test", data_dir).as_numpy_iterator())
+    images = np.stack([example["source_image"] for example in stored])
+    fields = np.stack([example["field"] for example in stored])
+    forward = get_transform(name).forward
+    np.testing.assert_allclose(x[::2], forward(images), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(y[::2, ..., :1], forward(fields), rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(y[::2, ..., 1:], images)
+
+
+def test_threads_dont_change_the_order(tiny: Config, data_dir: Path) -> None:
+    orders = {
+        workers: order(mixed_dataset(tiny, "train", data_dir, workers=workers))
+        for workers in (1, 3, None)
+    }
+    assert orders[1] == orders[3] == orders[None]

@@ -1,0 +1,152 @@
+"""Streams: each sample a function of its number, each epoch new, and a run that goes on."""
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.data import (
+    dataset_status,
+    mixed_dataset,
+    raw_dataset,
+    stream_batches,
+    training_batches,
+)
+from diffkeras.data.reading.streams import CHUNK
+from diffkeras.errors import ConfigurationError, DataError, PackingError
+from diffkeras.workflows.generate import generate
+from diffkeras.workflows.train import train
+from tfds_builders import DiffusionFieldsConfig
+
+
+@pytest.fixture(scope="module")
+def stream(tiny: Config) -> Config:
+    return tiny.with_overrides({"data.stream": True, "model.transform": "linear"})
+
+
+def samples(batches, number):
+    """The first samples: source images, and y with the field and the source image."""
+    size = batches.element_spec[0].shape[0] or 4
+    taken = list(batches.take(-(-number // size)).as_numpy_iterator())
+    x, y = (np.concatenate(parts)[:number] for parts in zip(*taken, strict=True))
+    return x, y
+
+
+def test_samples_are_those_of_the_recipe(stream):
+    x, y = samples(stream_batches(stream), 10)
+    for k in range(10):
+        recipe = DiffusionFieldsConfig.of_config((1, 2)[k % 2], stream).recipe()
+        example = recipe.example("stream", k)
+        assert np.array_equal(x[k, ..., 0], example.source_image)
+        assert np.array_equal(y[k, ..., 1], example.source_image)
+        assert np.abs(y[k, ..., 0] - example.field).max() < 2e-6
+
+
+@pytest.mark.parametrize("start", [0, 1, CHUNK, 2 * CHUNK + 3])
+def test_a_stream_goes_on_anywhere_to_the_bit(stream, start):
+    x, y = samples(stream_batches(stream), start + 6)
+    later = samples(stream_batches(stream, start=start, batch_size=3), 6)
+    assert np.array_equal(x[start:], later[0])
+    assert np.array_equal(y[start:], later[1])
+
+
+def test_another_seed_is_another_stream(stream):
+    other = stream.with_overrides({"data.seed": 4})
+    x, _ = samples(stream_batches(stream), 4)
+    assert not any(
+        np.array_equal(a, b) for a, b in zip(x, samples(stream_batches(other), 4)[0], strict=True)
+    )
+
+
+def test_no_sample_is_one_of_a_split(stream, tiny, data_dir):
+    # of two sources: a single disc, whose value is 1, has not many places on 16² nodes
+    x, _ = samples(stream_batches(stream, sources=[2]), 24)
+    seen = {image.tobytes() for image in x}
+    assert len(seen) == 24
+    for split in ("train", "validation", "test"):
+        for example in raw_dataset(tiny, 2, split, data_dir).as_numpy_iterator():
+            assert example["source_image"].tobytes() not in seen
+
+
+def test_training_begins_at_any_epoch_and_step(stream, tmp_path):
+    # 12 examples of 2 source counts in batches of 4 are 6 steps
+    whole = samples(training_batches(stream, tmp_path), 36)
+    for epoch, step in ((0, 2), (1, 0), (1, 1)):
+        start = (6 * epoch + step) * 4
+        rest = samples(training_batches(stream, tmp_path, epoch=epoch, step=step), 36 - start)
+        assert np.array_equal(rest[1], whole[1][start:])
+
+
+def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
+    x, _ = samples(mixed_dataset(stream, "train", tmp_path, sources=[2]), 48)
+    assert len({image.tobytes() for image in x}) == 48
+    run = train(stream, tmp_path / "none", tmp_path / "run")
+    assert run.saved_model.exists()
+    assert not (tmp_path / "none").exists()
+
+
+def test_source_counts_take_turns(stream):
+    batches = stream_batches(stream, sources=[2], batch_size=4)
+    x, _ = samples(batches, 4)
+    recipe = DiffusionFieldsConfig.of_config(2, stream).recipe()
+    assert np.array_equal(x[3, ..., 0], recipe.sources("stream", 3).image((16, 16)))
+
+
+def test_validation_is_solved_where_there_is_no_dataset(stream, tiny, data_dir, tmp_path):
+    for count in (1, 2):
+        stored = raw_dataset(tiny, count, "validation", data_dir)
+        solved = raw_dataset(stream, count, "validation", tmp_path)
+        assert len(solved) == len(stored)
+        assert solved.element_spec == stored.element_spec
+        for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
+            assert np.array_equal(a["source_image"], b["source_image"])
+            assert np.array_equal(a["sources"]["rows"], b["sources"]["rows"])
+            assert np.abs(a["field"] - b["field"]).max() < 2e-6
+    fixed = [list(mixed_dataset(stream, "validation", tmp_path)) for _ in range(2)]
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(*fixed, strict=True))
+
+
+def test_test_examples_are_never_solved_on_the_fly(stream, tmp_path):
+    with pytest.raises(DataError, match="diffkeras generate"):
+        raw_dataset(stream, 1, "test", tmp_path)
+
+
+def test_generate_makes_no_training_examples(stream, tmp_path):
+    generate(stream, tmp_path)
+    assert dataset_status(stream, 1, tmp_path).examples == {"validation": 4, "test": 5}
+    lines: list[str] = []
+    generate(stream, tmp_path, report=lines.append)
+    assert all("skipped" in line for line in lines)
+    stored = raw_dataset(stream, 1, "validation", tmp_path)
+    assert len(stored) == 4
+
+
+def test_generate_keeps_training_examples_that_are_there(stream, tiny, own_data):
+    before = dataset_status(tiny, 1, own_data)
+    generate(stream, own_data)
+    assert dataset_status(tiny, 1, own_data) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [({"data.train_fraction": 0.5}, "train_fraction"), ({"data.cache": True}, "cache")],
+)
+def test_contradictions_are_refused(stream, changes, key):
+    with pytest.raises(ConfigurationError, match=rf"data\.{key}: a stream has"):
+        stream.with_overrides(changes)
+
+
+def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
+    many = stream.with_overrides({"physics.lattice": 512, "data.sources": 400})
+    with pytest.raises(ConfigurationError, match=r"400 sources have up to .* nodes on their rims"):
+        stream_batches(many)
+    crowded = stream.with_overrides({"data.sources": 20})
+    with pytest.raises(PackingError):
+        stream_batches(crowded)
+    with pytest.raises(ConfigurationError, match="stored nowhere"):
+        raw_dataset(stream, 1, "train", tmp_path)
+
+
+def test_the_flag_makes_a_stream(refused, tiny_file, tmp_path):
+    words = ["train", "--config", tiny_file, "--data-dir", tmp_path, "--set", "data.cache=true"]
+    assert "cache: a stream has" in refused(*words, "--stream")
+    assert "holds no dataset" in refused(*words)

@@ -1,0 +1,289 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.data import dataset_status, generate_dataset, open_dataset, raw_dataset
+from diffkeras.data.storage import find_damage
+from diffkeras.errors import DataError, PackingError
+from diffkeras.workflows.generate import generate
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    }
+
+
+def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
+    (file,) = dataset_status(config, count, data_dir).path.glob(f"*-{split}.tfrecord*")
+    return file
+
+
+def flip(file: Path, position: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 4
+    file.write_bytes(content)
+
+
+def test_what_was_generated_is_there(tiny: Config, data_dir: Path) -> None:
+    status = dataset_status(tiny, 2, data_dir)
+    assert status.examples == {"train": 12, "validation": 4, "test": 5}
+    assert status.holds(tiny)
+    assert not status.holds(tiny.with_overrides({"data.test_examples": 6}))
+    assert status.holds(tiny.with_overrides({"data.test_examples": 6}), ("train", "validation"))
+    find_damage(tiny, 2, data_dir)
+
+
+def test_datasets_that_are_there_are_skipped(tiny: Config, own_data: Path) -> None:
+    before = contents(own_data)
+    stamps = {file: file.stat().st_mtime_ns for file in own_data.rglob("*.tfrecord*")}
+    lines: list[str] = []
+    paths = generate(tiny, own_data, report=lines.append)
+    assert [path.name for path in paths] == ["1.0.0", "1.0.0"]
+    assert len([line for line in lines if "skipped" in line]) == 2
+    assert contents(own_data) == before
+    assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
+
+
+def test_a_smaller_demand_keeps_the_larger_dataset(tiny: Config, own_data: Path) -> None:
+    before = contents(own_data)
+    generate(tiny.with_overrides({"data.train_examples": 2}), own_data)
+    assert contents(own_data) == before
+
+
+def test_growing_keeps_the_first_examples_and_no_split_shrinks(
+    tiny: Config, own_data: Path
+) -> None:
+    before = [e["field"] for e in raw_dataset(tiny, 1, "train", own_data).as_numpy_iterator()]
+    grown = tiny.with_overrides({"data.train_examples": 20, "data.test_examples": 1})
+    generate(grown, own_data)
+    assert dataset_status(grown, 1, own_data).examples == {"train": 20, "validation": 4, "test": 5}
+    after = [e["field"] for e in raw_dataset(grown, 1, "train", own_data).as_numpy_iterator()]
+    assert len(after) == 20
+    np.testing.assert_array_equal(after[:12], before)
+    find_damage(grown, 1, own_data)
+
+
+def test_nothing_but_datasets_is_left(data_dir: Path) -> None:
+    assert [file.name for file in data_dir.iterdir()] == ["diffusion_fields"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"physics.decay": 0.06},
+        {"physics.diffusivity": 2.0},
+        {"physics.step": 0.5},
+        {"physics.boundary": "periodic"},
+        {"physics.lattice": [16, 18]},
+        {"data.radius": 1},
+        {"data.radius": [1, 2]},
+        {"data.seed": 4},
+    ],
+    ids=str,
+)
+def test_other_physics_lie_elsewhere(tiny: Config, data_dir: Path, change: dict) -> None:
+    other = tiny.with_overrides(change)
+    assert dataset_status(other, 1, data_dir).path != dataset_status(tiny, 1, data_dir).path
+    with pytest.raises(DataError, match="it holds sources_01-16x16") as caught:
+        open_dataset(other, 1, data_dir)
+    assert next(iter(change)).rpartition(".")[2] in str(caught.value)
+
+
+def test_metadata_of_other_physics_are_refused(tiny: Config, own_data: Path) -> None:
+    file = dataset_status(tiny, 1, own_data).path / "metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "decay": 0.7}))
+    with pytest.raises(DataError, match=r"other physics.*decay 0.7 instead of 0.05"):
+        open_dataset(tiny, 1, own_data)
+    with pytest.raises(DataError, match="other physics"):
+        generate(tiny, own_data)
+
+
+def test_a_missing_dataset_tells_what_makes_it(tiny: Config, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no dataset of 2 source.*diffkeras generate"):
+        open_dataset(tiny, 2, tmp_path)
+
+
+def test_too_few_examples_are_refused(tiny: Config, data_dir: Path) -> None:
+    with pytest.raises(DataError, match="holds 12 train examples, fewer than the 13 train"):
+        open_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"splits": [1]}', None])
+def test_damaged_metadata_are_refused(
+    tiny: Config, own_data: Path, name: str, content: str | None
+) -> None:
+    file = dataset_status(tiny, 1, own_data).path / name
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    with pytest.raises(DataError, match=r"damaged|missing|other physics") as caught:
+        open_dataset(tiny, 1, own_data)
+    assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_missing_file_is_named_and_made_anew(tiny: Config, own_data: Path, split: str) -> None:
+    before = contents(own_data)
+    file = shard(own_data, tiny, 2, split)
+    file.unlink()
+    with pytest.raises(DataError, match="is missing") as caught:
+        open_dataset(tiny, 2, own_data)
+    assert str(file) in str(caught.value)
+    generate(tiny, own_data)
+    assert contents(own_data) == before
+
+
+@pytest.mark.parametrize("cut", [1, 100, 2000])
+def test_a_truncated_file_is_named(tiny: Config, own_data: Path, cut: int) -> None:
+    file = shard(own_data, tiny, 1, "train")
+    os.truncate(file, file.stat().st_size - cut)
+    with pytest.raises(DataError, match="truncated or damaged") as caught:
+        open_dataset(tiny, 1, own_data)
+    assert str(file) in str(caught.value)
+
+
+def test_a_flipped_bit_is_found_in_its_record(tiny: Config, own_data: Path) -> None:
+    file = shard(own_data, tiny, 1, "train")
+    flip(file, file.stat().st_size * 7 // 12 + 50)  # 12 records of about the same length
+    open_dataset(tiny, 1, own_data)  # a checksum shows it only when it is read
+    with pytest.raises(DataError, match=r"damaged at (example|record) 7\b") as caught:
+        find_damage(tiny, 1, own_data)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["file", "/proc/diffkeras"])
+def test_a_directory_that_cant_be_written_is_refused(
+    tiny: Config, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    for path in (tmp_path / place, tmp_path / place / "data"):
+        with pytest.raises(DataError, match="can't be written"):
+            generate(tiny, path)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_what_doesnt_fit_is_refused_before_anything_is_made(tiny: Config, tmp_path: Path) -> None:
+    config = tiny.with_overrides({"data.sources": "1,500", "data.radius": 3})
+    with pytest.raises(PackingError, match="500 discs of radius 3 don't fit on 16×16"):
+        generate(config, tmp_path)
+    assert not list(tmp_path.rglob("*.tfrecord*"))
+
+
+def test_an_interruption_leaves_no_part_and_the_earlier_dataset(
+    tiny: Config, own_data: Path
+) -> None:
+    def interrupt(number: int) -> None:
+        raise KeyboardInterrupt
+
+    grown = tiny.with_overrides({"data.train_examples": 40})
+    before = contents(own_data / "diffusion_fields")
+    with pytest.raises(KeyboardInterrupt):
+        generate_dataset(grown, 1, own_data, on_examples=interrupt)
+    assert contents(own_data / "diffusion_fields") == before
+    open_dataset(tiny, 1, own_data)
+    generate_dataset(grown, 1, own_data)
+    assert dataset_status(grown, 1, own_data).examples["train"] == 40
+    assert [file.name for file in own_data.iterdir()] == ["diffusion_fields"]
+
+
+def test_an_interruption_of_a_first_generation_leaves_nothing_readable(
+    tiny: Config, tmp_path: Path
+) -> None:
+    made = 0
+
+    def interrupt(number: int) -> None:
+        nonlocal made
+        made += number
+        if made > 15:  # in the validation split
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate_dataset(tiny, 1, tmp_path, on_examples=interrupt)
+    assert not dataset_status(tiny, 1, tmp_path).examples
+    assert not (tmp_path / "diffusion_fields").exists()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
+def test_a_signal_leaves_no_part_and_the_earlier_dataset(
+    tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals
+) -> None:
+    before = contents(own_data / "diffusion_fields")
+    words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--workers", "1"]
+    grown = ["--sources", "1", "--train-examples", "100000"]
+    command = [sys.executable, "-m", "cli", *map(str, words + grown)]
+    process = subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        # it is at work as soon as there is anything besides the datasets
+        while process.poll() is None and not list(own_data.rglob(".*.partial")):
+            time.sleep(0.05)
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        os.killpg(process.pid, kind)
+        _, message = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in message
+    assert contents(own_data / "diffusion_fields") == before
+    generate(tiny.with_overrides({"data.train_examples": 13}), own_data)
+    assert dataset_status(tiny, 1, own_data).examples["train"] == 13
+
+
+def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) -> None:
+    refusals: list[str] = []
+
+    def meanwhile(number: int) -> None:
+        if not refusals:
+            with pytest.raises(DataError) as caught:
+                generate_dataset(tiny, 1, tmp_path)
+            refusals.append(str(caught.value))
+            generate_dataset(tiny, 2, tmp_path)  # another one is no matter
+
+    generate_dataset(tiny, 1, tmp_path, on_examples=meanwhile)
+    assert f"process {os.getpid()}" in refusals[0]
+    for count in (1, 2):
+        find_damage(tiny, count, tmp_path)
+
+
+def test_the_files_are_the_same_wherever_and_however_often_they_are_made(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    generate(tiny, tmp_path)
+    assert contents(tmp_path) == contents(data_dir)
+
+
+def test_progress_counts_every_example(tiny: Config, tmp_path: Path) -> None:
+    told: list[int] = []
+    generate_dataset(tiny, 1, tmp_path, on_examples=told.append)
+    assert sum(told) == 21
+
+
+def test_damage_names_the_command_line_too(
+    tiny_file: Path, tiny: Config, own_data: Path, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    file = shard(own_data, tiny, 1, "validation")
+    flip(file, 40)  # its first record, which the pictures of training show
+    message = refused(
+        "train", "--config", tiny_file, "--data-dir", own_data, "--run-dir", tmp_path / "r"
+    )
+    assert str(file) in message
+    assert "damaged" in message

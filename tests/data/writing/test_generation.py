@@ -1,0 +1,179 @@
+"""Shards, and that the records are the same whichever way they were made."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from generation_tools import SHARD, dataset_hash, leftovers, records_hash, tiny_config
+
+from diffkeras.config import SPLITS
+from diffkeras.data import generate_dataset, making, open_dataset
+from diffkeras.data.shards import SHARD_EXAMPLES, Shard, count_records, examples_per_shard
+from diffkeras.data.shards import plan_shards as plan
+from diffkeras.data.storage import dataset_path
+from diffkeras.data.writing.estimate import Forecast, Sample
+from diffkeras.errors import DataError
+from diffkeras.workflows.generate import generate
+from diffkeras.workflows.verify import verify
+from tfds_builders import Builder, DiffusionFieldsConfig
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+
+
+@pytest.fixture
+def many_workers(monkeypatch):
+    """As if the work were worth starting processes for."""
+    monkeypatch.setattr(Forecast, "useful_workers", lambda self, workers: workers)
+
+
+@pytest.mark.parametrize(
+    ("record_bytes", "examples"),
+    [(1_050_000, 64), (1_045_000, 64), (4_000, SHARD_EXAMPLES), (2**30, 1)],
+)
+def test_examples_per_shard(monkeypatch, record_bytes, examples):
+    monkeypatch.undo()
+    assert examples_per_shard(record_bytes) == examples
+
+
+def test_a_larger_plan_keeps_all_shards_but_the_last():
+    small, large = plan({"train": 20}, 8), plan({"train": 30}, 8)
+    assert [shard.examples for shard in small] == [8, 8, 4]
+    assert small[:2] == large[:2]
+    assert [k for shard in large for k in shard.numbers] == list(range(30))
+
+
+@pytest.mark.parametrize("storage", ["dense", "compact"])
+def test_same_records_as_tfds_makes(tmp_path, storage):
+    config = tiny_config(storage=storage)
+    builder = Builder(
+        config=DiffusionFieldsConfig.of_config(2, config),
+        data_dir=str(tmp_path / "tfds"),
+        examples={split: config.data.examples(split) for split in SPLITS},
+    )
+    builder.download_and_prepare()
+    by_tfds = Path(builder.data_path)
+    path = generate_dataset(config, 2, tmp_path / "ours")
+    assert records_hash(path) == records_hash(by_tfds)
+    assert (path / "features.json").read_text() == (by_tfds / "features.json").read_text()
+    assert (path / "metadata.json").read_text() == (by_tfds / "metadata.json").read_text()
+    assert leftovers(tmp_path / "ours") == []
+    assert verify(config, tmp_path / "ours", share=1) == []
+
+
+def test_same_files_with_two_workers(tmp_path, many_workers):
+    config, told = tiny_config(), []
+    one = generate_dataset(config, 2, tmp_path / "one")
+    two = generate_dataset(config, 2, tmp_path / "two", workers=2, on_examples=told.append)
+    assert sum(told) == 52
+    names = sorted(file.name for file in one.iterdir())
+    assert names == sorted(file.name for file in two.iterdir())
+    assert len([name for name in names if "-train." in name]) == 40 / SHARD
+    for name in names:
+        if name != "dataset_info.json":  # holds the directory
+            assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_any_tfds_user_reads_it(tmp_path):
+    config = tiny_config()
+    path = generate_dataset(config, 2, tmp_path)
+    builder = tfds.builder_from_directory(str(path))
+    assert type(builder.info.features["source_image"]) is tfds.features.Tensor
+    assert builder.info.splits["train"].num_examples == 40
+    read_config = tfds.ReadConfig(interleave_cycle_length=1)
+    stored = list(builder.as_dataset(split="train", read_config=read_config).as_numpy_iterator())
+    recipe = DiffusionFieldsConfig.of_config(2, config).recipe()
+    for k in (0, 17, 39):
+        example = recipe.example("train", k)
+        np.testing.assert_array_equal(stored[k]["field"][..., 0], example.field)
+        np.testing.assert_array_equal(stored[k]["source_image"][..., 0], example.source_image)
+        np.testing.assert_array_equal(stored[k]["sources"]["rows"], example.sources.rows)
+    assert open_dataset(config, 2, tmp_path).info.splits["test"].num_examples == 9
+
+
+def test_growing_makes_only_what_is_new(tmp_path):
+    path = generate_dataset(tiny_config(20), 2, tmp_path)
+    before = (path / "diffusion_fields-train.tfrecord-00000-of-00003").stat().st_ino
+    with making(tiny_config(), [2], tmp_path) as job:
+        assert job.kept == 16 + 3 + 9
+        assert job.forecast.examples == 40 - 16
+        job.run(1)
+    assert (path / "diffusion_fields-train.tfrecord-00000-of-00005").stat().st_ino == before
+    assert dataset_hash(tiny_config(), tmp_path) == dataset_hash(
+        tiny_config(), _made(tmp_path / "anew", tiny_config())
+    )
+
+
+def test_growing_on_a_file_system_without_links(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    generate_dataset(tiny_config(20), 2, tmp_path)
+    generate_dataset(tiny_config(), 2, tmp_path)
+    monkeypatch.undo()
+    assert dataset_hash(tiny_config(), tmp_path) == dataset_hash(
+        tiny_config(), _made(tmp_path / "anew", tiny_config())
+    )
+
+
+def test_a_smaller_configuration_shrinks_nothing(tmp_path):
+    generate(tiny_config(), tmp_path)
+    lines = []
+    generate(tiny_config(8), tmp_path, report=lines.append)
+    assert len(lines) == 1
+    assert lines[0].endswith("skipped")
+
+
+def test_a_missing_file_alone_is_made_anew(tmp_path):
+    config, lines = tiny_config(), []
+    generate(config, tmp_path)
+    whole = dataset_hash(config, tmp_path)
+    lost = dataset_path(config, 2, tmp_path) / "diffusion_fields-train.tfrecord-00001-of-00005"
+    lost.unlink()
+    with pytest.raises(DataError, match=r"00001-of-00005 is missing; .* makes it anew"):
+        open_dataset(config, 2, tmp_path)
+    generate(config, tmp_path, report=lines.append)
+    assert "8 examples (44 more are there already)" in lines[0]
+    assert dataset_hash(config, tmp_path) == whole
+
+
+def test_announces_and_refuses_what_the_disk_cannot_hold(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
+    lines = []
+    with pytest.raises(DataError, match=r"kB are needed and 100\.0 kB are free; free .* or ch"):
+        generate(tiny_config(), tmp_path, report=lines.append)
+    assert lines[0].startswith(f"to make in {tmp_path}: 52 examples, ")
+    assert leftovers(tmp_path) == []
+
+
+def test_forecast():
+    forecast = Forecast.of([(10, Sample(100, 2.0)), (5, Sample(200, 8.0))])
+    assert forecast == Forecast(15, 2000, 60.0)
+    assert forecast.useful_workers(4) == 4
+    assert 60 / 4 < forecast.seconds(4) < 60
+    assert Forecast(1, 1, 1.0).useful_workers(4) == 1
+
+
+def test_count_records(tmp_path):
+    path = generate_dataset(tiny_config(), 2, tmp_path)
+    file = path / "diffusion_fields-train.tfrecord-00000-of-00005"
+    assert count_records(file) == SHARD
+    file.write_bytes(file.read_bytes()[:-1])
+    assert count_records(file) is None
+
+
+def test_shard_names_sort_by_number():
+    names = [shard.name for shard in plan({"train": 3000}, 256)]
+    assert names == sorted(names)
+    assert Shard("train", 0, 8).numbers == range(8)
+
+
+def _made(data_dir, config):
+    generate_dataset(config, 2, data_dir)
+    return data_dir

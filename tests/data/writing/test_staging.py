@@ -1,0 +1,230 @@
+"""Killed at any moment, on a full disk, beside another process: nothing is lost or half there."""
+
+import contextlib
+import errno
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
+from worker_tools import die, work_forever
+
+import diffkeras.data.writing.shard_writer
+from diffkeras.data import dataset_status, generate_dataset, making
+from diffkeras.data.storage import dataset_path
+from diffkeras.data.writing.estimate import Forecast
+from diffkeras.errors import DataError
+from diffkeras.system.file_lock import locked
+from diffkeras.system.process_pool import run_tasks
+from diffkeras.workflows.generate import generate
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+
+
+@pytest.fixture(scope="module")
+def server():
+    script = Path(__file__).parents[2] / "helpers" / "generation_server.py"
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.stdin.close()
+
+
+def start(server, data_dir, train) -> int:
+    server.stdin.write(f"{data_dir} {train}\n")
+    server.stdin.flush()
+    return int(server.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def hashes(tmp_path_factory):
+    """What uninterrupted calls make, by number of training examples."""
+    found = {}
+    for train in (20, 40):
+        data_dir = tmp_path_factory.mktemp(f"whole{train}")
+        generate(tiny_config(train), data_dir)
+        found[train] = dataset_hash(tiny_config(train), data_dir)
+    return found
+
+
+@pytest.mark.parametrize("grown", [False, True], ids=["new", "grown"])
+def test_killed_at_random_moments(server, hashes, tmp_path, grown):
+    config, rng = tiny_config(40), random.Random(4)
+    begun = time.perf_counter()
+    start(server, tmp_path / "probe", 40)
+    assert server.stdout.readline() == "0\n"
+    duration = time.perf_counter() - begun
+    small = tmp_path / "small"
+    generate(tiny_config(20), small)
+    killed = 0
+    for attempt in range(6):
+        data_dir = tmp_path / f"{attempt}"
+        place = dataset_path(config, 2, data_dir)
+        if grown:
+            shutil.copytree(small, data_dir)
+        status, shards = -signal.SIGKILL, set()
+        while status:
+            pid = start(server, data_dir, 40)
+            time.sleep(rng.random() * duration)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            status = int(server.stdout.readline())
+            assert status in (0, -signal.SIGKILL)
+            killed += bool(status)
+            made = {file.name for file in data_dir.glob(".making-*/*.tfrecord")}
+            whole = place.exists() and dataset_hash(config, data_dir)
+            assert whole or not grown or list(data_dir.glob(".making-*/replaced"))
+            assert whole in (False, hashes[40], hashes[20] if grown else "")
+            assert made >= shards or whole == hashes[40]  # what was whole stays
+            shards = made
+        generate(config, data_dir)
+        assert dataset_hash(config, data_dir) == hashes[40]
+        assert leftovers(data_dir) == []
+    assert killed > 5
+
+
+def test_an_interrupted_call_serves_one_for_more_examples(tmp_path, hashes):
+    def interrupt(number, done=[]):  # noqa: B006
+        done.append(number)
+        if sum(done) == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate_dataset(tiny_config(20), 2, tmp_path, on_examples=interrupt)
+    assert dataset_status(tiny_config(20), 2, tmp_path).examples == {}
+    with making(tiny_config(40), [2], tmp_path) as job:
+        assert job.kept == 2 * SHARD
+        job.run(1)
+    assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
+
+
+def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
+    written = []
+
+    def full(path):
+        written.append(path)
+        if len(written) == 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    config = tiny_config(40)
+    monkeypatch.setattr(diffkeras.data.writing.shard_writer, "sync", full)
+    with pytest.raises(DataError, match=r"No space left on device; whole shards are kept"):
+        generate_dataset(config, 2, tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    assert dataset_status(config, 2, tmp_path).examples == {}
+    assert not list(tmp_path.glob(".making-*/.*.partial"))
+    with making(config, [2], tmp_path) as job:
+        assert job.kept == 2 * SHARD
+        job.run(1)
+    assert dataset_hash(config, tmp_path) == hashes[40]
+
+
+def test_a_file_that_may_not_grow(tmp_path):
+    """A limit of the operating system, met by TensorFlow's writer itself."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"\.tfrecord can't be written: .*File too large"):
+            generate_dataset(tiny_config(40), 2, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not dataset_path(tiny_config(40), 2, tmp_path).exists()
+
+
+def test_a_crash_amid_the_exchange(tmp_path, hashes):
+    place = generate_dataset(tiny_config(20), 2, tmp_path)
+    aside = tmp_path / f".making-{place.parent.name}-00000000" / "replaced"
+    aside.parent.mkdir()
+    place.rename(aside)
+    generate(tiny_config(20), tmp_path)
+    assert dataset_hash(tiny_config(20), tmp_path) == hashes[20]
+    lines = []
+    generate(tiny_config(20), tmp_path, report=lines.append)
+    assert lines[0].endswith("skipped")
+
+
+def test_a_crash_just_after_the_exchange(tmp_path):
+    config = tiny_config(20)
+    place = generate_dataset(config, 2, tmp_path)
+    left = tmp_path / f".making-{place.parent.name}-00000000"
+    left.mkdir()
+    (left / "train-000000000+8.tfrecord").hardlink_to(next(place.glob("*.tfrecord*")))
+    grown = tmp_path / f".making-{place.parent.name}-11111111"
+    grown.mkdir()
+    (grown / "train-000000000+8.tfrecord").write_text("in no dataset yet")
+    generate(config, tmp_path)
+    assert leftovers(tmp_path) == [grown.name]
+
+
+def test_the_second_of_two_is_told_who_is_first(tmp_path):
+    config = tiny_config(40)
+    with (
+        making(config, [2], tmp_path),
+        pytest.raises(DataError, match=rf"is being made by process {os.getpid()} on "),
+    ):
+        generate(config, tmp_path)
+    generate(config, tmp_path)
+
+
+def test_a_lock_file_left_by_a_killed_process_locks_nothing(tmp_path):
+    (tmp_path / "lock").write_text("process 1 on nowhere")
+    with locked(tmp_path / "lock", "it"):
+        pass
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_worker_that_is_killed():
+    with pytest.raises(DataError, match=r"died, perhaps for want of memory; whole shards"):
+        list(run_tasks(die, [1, 2], 2))
+
+
+def test_an_error_here_ends_the_workers():
+    def interrupt(number):
+        if number:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_tasks(work_forever, [1, 2], 2, interrupt))
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_command(tmp_path, monkeypatch):
+    """The command is killed while two workers write: they end, and the next call goes on."""
+    options = ["--sources", "3", "--train-examples", "12000", "--data-dir", str(tmp_path)]
+    options += ["--workers", "2", "--set", "physics.lattice=128", "--set", "model.depth=2"]
+    code = "from diffkeras.cli import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob(".making-*/*.tfrecord"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    whole = {file.name for file in tmp_path.glob(".making-*/*.tfrecord")}
+    monkeypatch.setattr(Forecast, "useful_workers", lambda self, workers: 1)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "generate", *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert f"({len(whole) * 256} more are there already)" in done.stderr

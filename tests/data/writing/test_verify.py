@@ -1,0 +1,148 @@
+"""`generate --verify`: what is wrong is named by file and example."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from generation_tools import SHARD, tiny_config
+
+from diffkeras.cli import main
+from diffkeras.data import generate_dataset
+from diffkeras.data.writing.verify import compare, plan_checks, run_checks
+from diffkeras.errors import DataError
+from diffkeras.workflows.verify import verify
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+        return generate_dataset(tiny_config(), 2, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def data_dir(whole, tmp_path):
+    shutil.copytree(whole.parents[2], tmp_path / "data")
+    return tmp_path / "data"
+
+
+def shard(data_dir, index):
+    (file,) = data_dir.glob(f"*/*/*/*-train.tfrecord-{index:05d}-of-*")
+    return file
+
+
+def test_all_is_well(data_dir):
+    lines = []
+    assert verify(tiny_config(), data_dir, report=lines.append) == []
+    assert lines == ["read 52 examples in 8 files, solved 9 again: all as it should be"]
+
+
+def test_a_flipped_bit(data_dir):
+    file = shard(data_dir, 2)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is damaged at example 20 of the train split" in finding
+
+
+def test_a_truncated_shard(data_dir):
+    file = shard(data_dir, 1)
+    file.write_bytes(file.read_bytes()[:-100])
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is truncated at example 15 of the train split" in finding
+
+
+def test_a_shard_that_ends_between_records(data_dir):
+    file = shard(data_dir, 1)
+    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in records[:5]:
+            writer.write(record)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is truncated: it ends before example 13 of the train split" in finding
+
+
+def test_a_missing_shard_and_a_missing_dataset(data_dir):
+    file = shard(data_dir, 0)
+    file.unlink()
+    findings = verify(tiny_config(sources="2,3"), data_dir)
+    assert "there is no dataset at" in findings[0]
+    assert f"{file} is missing" in findings[1]
+    assert len(findings) == 2
+
+
+def test_examples_in_the_wrong_order(data_dir):
+    """Every checksum is right; only solving again shows it."""
+    file = shard(data_dir, 3)
+    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in [*records[:6], records[7], records[6]]:
+            writer.write(record)
+    findings = verify(tiny_config(), data_dir, share=1)
+    assert len(findings) == 2
+    assert f"{file}: example 30 of the train split isn't what its seed gives: " in findings[0]
+
+
+def test_files_that_were_swapped(data_dir):
+    """They are found whichever examples are chosen, as each file's first one is looked at."""
+    one, other = shard(data_dir, 1), shard(data_dir, 2)
+    beside = one.with_name("beside")
+    one.rename(beside)
+    other.rename(one)
+    beside.rename(other)
+    config = tiny_config()
+    checks = plan_checks(config, 2, data_dir, 0.0, np.random.default_rng(0))
+    checks = [replace(check, again=frozenset()) for check in checks]
+    findings = list(run_checks(checks, 1))
+    assert len(findings) == 2
+    for file, k, finding in zip((one, other), (8, 16), findings, strict=True):
+        assert f"{file}: example {k} of the train split isn't what its seed gives" in finding
+        assert "sources/" in finding
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pythonClassName": "os.system"}'])
+def test_damaged_features(data_dir, content):
+    (file,) = data_dir.rglob("features.json")
+    file.write_text(content)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is damaged" in finding
+    assert "\n" not in finding
+    with pytest.raises(DataError, match=r"features\.json is damaged .*; delete its directory"):
+        generate_dataset(tiny_config(train=50), 2, data_dir)
+
+
+def test_compare_allows_the_rounding_of_another_machine():
+    fresh = {"field": np.float32([1.0, 1e-12, 0.5]), "sources": {"rows": np.int32([3])}}
+    near = {"field": np.float32([1.0 + 2**-23, 3e-12, 0.5]), "sources": {"rows": np.int32([3])}}
+    assert compare(near, fresh) == ""
+    assert compare({**near, "sources": {"rows": np.int32([4])}}, fresh) == "sources/rows differs"
+    far = {**near, "field": np.float32([1.0, 0.0, 0.500001])}
+    assert compare(far, fresh).startswith("field differs by up to 1")
+    assert "nan" in compare({**near, "field": np.float32([np.nan, 0, 0.5])}, fresh)
+    assert compare({**near, "field": fresh["field"][:2]}, fresh) == (
+        "field has shape (2,) instead of (3,)"
+    )
+
+
+def test_command(data_dir, tmp_path):
+    file = tmp_path / "tiny.yaml"
+    file.write_text(tiny_config().to_yaml())
+    options = ["generate", "--config", str(file), "--data-dir", str(data_dir), "--workers", "1"]
+    done = CliRunner().invoke(main, [*options, "--verify"])
+    assert done.exit_code == 0
+    assert "all as it should be" in done.output
+    shard(data_dir, 4).unlink()
+    done = CliRunner().invoke(main, [*options, "--verify", "0.5"])
+    assert done.exit_code == 1
+    assert "-00004-of-00005 is missing" in done.output
+    for wrong in (
+        ["--verify", "2"],
+        ["--verify", "nan"],
+        ["--verify", "--beam"],
+        ["--beam-options", "-x"],
+    ):
+        assert CliRunner().invoke(main, [*options, *wrong]).exit_code == 2

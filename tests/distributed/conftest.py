@@ -1,0 +1,145 @@
+"""Two real processes that train together, shared by the tests of this directory."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("worker_training.py")
+DEADLINE = 240.0  # seconds, for machines that do other things as well
+
+
+@pytest.fixture(scope="session")
+def four_epochs(tiny: Config) -> Config:
+    """Four epochs whose batches are the same on one replica and on two."""
+    return tiny.with_overrides(
+        {
+            "training.epochs": 4,
+            "training.checkpoint_minutes": 1e-6,
+            # it holds a variable, which has to wait until the processes are connected
+            "training.loss": {
+                "error": "absolute",
+                "weight": {"name": "alternating", "first": "uniform", "second": "tanh"},
+            },
+            "data.shares": 2,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def alone(four_epochs: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process."""
+    from diffkeras.workflows.train import train
+
+    return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
+
+
+class Workers:
+    """Processes that train one run together.
+
+    Attributes:
+        addresses: of the two, free ports of this machine.
+        run: their run directory.
+        processes: all that were started.
+    """
+
+    def __init__(self, config: Config, data_dir: Path, path: Path) -> None:
+        self.data_dir, self.run = data_dir, path / "run"
+        self.processes: list[subprocess.Popen[str]] = []
+        self._file = path / "config.yaml"
+        self.configure(config)
+        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in listeners]
+        for listener in listeners:
+            listener.close()
+
+    def configure(self, config: Config) -> None:
+        """What those that start from now on train."""
+        self._file.write_text(config.to_yaml(), encoding="utf-8")
+
+    def start(
+        self,
+        index: int,
+        *,
+        data_dir: Path | None = None,
+        run: Path | None = None,
+        timeout: float = 120,
+    ) -> "subprocess.Popen[str]":
+        """Start a worker that prints a digest of its weights at the end."""
+        places = (self._file, data_dir or self.data_dir, run or self.run)
+        return self._start([SCRIPT, *places, timeout], index, self.addresses)
+
+    def start_command(
+        self, index: int, addresses: Sequence[str], *, before: Sequence[str] = ()
+    ) -> "subprocess.Popen[str]":
+        """Start `diffkeras train` as a worker, behind the words of another command."""
+        places = ["--config", self._file, "--data-dir", self.data_dir, "--run-dir", self.run]
+        words = [ROOT / "cli.py", "train", *places, "--worker-timeout", 120]
+        return self._start(words, index, addresses, before)
+
+    def _start(
+        self, words: list[Any], index: int, addresses: Sequence[str], before: Sequence[str] = ()
+    ) -> "subprocess.Popen[str]":
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        process = subprocess.Popen(
+            [*before, sys.executable, *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
+        )
+        self.processes.append(process)
+        return process
+
+    def start_both(self) -> None:
+        for index in (0, 1):
+            self.start(index)
+
+    def wait_for_checkpoint(self, step: int) -> None:
+        place = self.run / "checkpoints" / f"{step:010}"
+        end = time.monotonic() + DEADLINE
+        while not place.exists():
+            ended = [process for process in self.processes if process.poll() is not None]
+            assert not ended, ended[0].communicate()[0]
+            assert time.monotonic() < end, f"{place} didn't appear"
+            time.sleep(0.02)
+
+    def outputs(self, code: int = 0) -> list[str]:
+        """What each says that wasn't killed, once all have ended with this exit status."""
+        left = [process for process in self.processes if process.returncode is None]
+        outputs = [process.communicate(timeout=DEADLINE)[0] for process in left]
+        assert {process.returncode for process in left} == {code}, outputs
+        return outputs
+
+    def assert_course_of(self, alone: Path, tolerance: float = 1e-4) -> None:
+        """The history is that of the run of one process."""
+        one, two = self.histories(alone)
+        assert one.dtype.names == two.dtype.names
+        assert one["epoch"].tolist() == two["epoch"].tolist() == [1, 2, 3, 4]
+        for name in one.dtype.names or ():
+            np.testing.assert_allclose(two[name], one[name], rtol=tolerance, err_msg=name)
+
+    def histories(self, alone: Path) -> list[np.ndarray]:
+        """Of the run of one process, and of this one."""
+        files = [run / "history.csv" for run in (alone, self.run)]
+        return [np.genfromtxt(file, delimiter=",", names=True) for file in files]
+
+
+@pytest.fixture
+def workers(four_epochs: Config, data_dir: Path, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(four_epochs, data_dir, tmp_path)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()

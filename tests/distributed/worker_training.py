@@ -1,0 +1,45 @@
+"""Train a configuration as the worker of TF_CONFIG, and print a digest of the weights at the end.
+
+Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from diffkeras.config import load_config
+from diffkeras.errors import DiffkerasError
+from diffkeras.system.tensorflow_setup import load_tensorflow
+
+
+def main() -> None:
+    config_file, data_dir, run_dir, timeout = sys.argv[1:]
+    load_tensorflow()
+    from diffkeras.workflows import train as module
+
+    original = module.fit_from
+
+    def fit_and_tell(state: Any, model: Any, *args: Any, **options: Any) -> None:
+        original(state, model, *args, **options)
+        digest = hashlib.sha256()
+        for weight in model.get_weights():
+            digest.update(weight.tobytes())
+        print("weights", digest.hexdigest(), flush=True)
+        print("optimizer", type(model.optimizer).__name__, flush=True)
+
+    module.fit_from = fit_and_tell
+    try:
+        module.train(
+            load_config(config_file),
+            Path(data_dir),
+            Path(run_dir),
+            worker_timeout=float(timeout),
+            report=lambda line: print(line, flush=True),
+        )
+    except DiffkerasError as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+main()

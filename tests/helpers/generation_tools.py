@@ -1,0 +1,46 @@
+"""Tiny datasets for the tests of generation, and the hash of what they hold."""
+
+import hashlib
+from pathlib import Path
+
+import tensorflow as tf
+
+from diffkeras.config import SPLITS, Config, parse_config
+from diffkeras.data.storage import dataset_path
+
+SHARD = 8  # examples, in the tests
+
+
+def tiny_config(train: int = 40, sources: str = "2", storage: str = "dense") -> Config:
+    return parse_config(
+        {
+            "physics": {"lattice": 32},
+            "data": {
+                "sources": sources,
+                "radius": 3,
+                "storage": storage,
+                "train_examples": train,
+                "validation_examples": 3,
+                "test_examples": 9,
+            },
+            "model": {"depth": 2},
+        }
+    )
+
+
+def records_hash(path: Path) -> str:
+    """A hash of all records of a dataset, in order, whatever files they lie in."""
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        for file in sorted(path.glob(f"*-{split}.tfrecord*")):
+            for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+                digest.update(split.encode() + len(record).to_bytes(8, "big") + record)
+    return digest.hexdigest()
+
+
+def dataset_hash(config: Config, data_dir: Path, count: int = 2) -> str:
+    return records_hash(dataset_path(config, count, data_dir))
+
+
+def leftovers(data_dir: Path) -> list[str]:
+    return [path.name for path in data_dir.iterdir() if path.name.startswith(".")]

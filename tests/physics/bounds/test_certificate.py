@@ -1,0 +1,228 @@
+"""Certificates: the proven bounds hold for any prediction, and they are sharp."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from predictions import predict, problems
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve_in
+from diffkeras.physics.bounds.certificate import certify, certify_in
+from diffkeras.physics.bounds.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.solvers.ring import find_ring
+from diffkeras.physics.validation.sparse_direct import free_system
+
+KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
+
+
+def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):
+    """Every bound holds for the exact field, up to the rounding of that field itself."""
+    error = abs(certificate.field - exact)
+    assert error.max() <= certificate.error_bound + solver_rounding
+    assert (error <= certificate.field_bound + solver_rounding).all()
+    assert (abs(prediction - exact) <= certificate.node_bound + solver_rounding).all()
+    assert certificate.error_bound <= certificate.mismatch * (1 + 1e-14) + certificate.allowance * (
+        1 + 1e-14
+    )
+    assert not error[fixed].any()
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "garbage"])
+def test_bounds_hold_over_the_table_of_problems(problem, kind):
+    exact = problem.reference
+    prediction = predict(kind, exact)
+    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
+    assert_bounds_hold(certificate, prediction, exact, problem.fixed, 1e-12)
+
+
+def test_corrected_field_satisfies_the_equation_on_every_free_node(problem):
+    prediction = predict("noise", problem.reference)
+    operator = SpectralOperator(problem.image.shape, problem.medium)
+    field = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed).field
+    # free nodes beside the ring see the values that were set there afterwards
+    beside = np.zeros_like(problem.fixed)
+    for axis, boundary in enumerate(problem.medium.boundaries):
+        for shift in (1, -1):
+            neighbour = np.roll(problem.fixed, shift, axis)
+            if boundary != "periodic":
+                neighbour[(slice(None),) * axis + (0 if shift == 1 else -1,)] = False
+            beside |= neighbour
+    residual = operator.apply(field)[~problem.fixed & ~beside]
+    assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
+
+
+def test_an_exact_prediction_is_certified_down_to_the_rounding_allowance(problem):
+    exact = problem.solution.field
+    certificate = certify_in(problem.medium, exact, problem.image, fixed=problem.fixed)
+    assert certificate.error_bound <= 1e-9
+    np.testing.assert_allclose(certificate.field, exact, rtol=0, atol=1e-10)
+
+
+@given(problems())
+@settings(max_examples=300, deadline=None)
+def test_bounds_hold_for_random_problems_and_predictions(random_problem):
+    medium, image, fixed, exact, prediction = random_problem
+    certificate = certify_in(medium, prediction, image, fixed=fixed)
+    operator = SpectralOperator(image.shape, medium)
+    # the reference rounds as well; its own residual bounds by how much
+    norm = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
+    own = rounding_allowance(operator, fixed, norm, exact)
+    assert_bounds_hold(certificate, prediction, exact, fixed, own)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
+@pytest.mark.parametrize("decay", [0.0, 1 / 400, 0.5])
+@pytest.mark.parametrize("radius", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros", "float32"])
+def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, radius, kind):
+    medium = Medium(decay=decay, boundary=boundary)
+    rng = np.random.default_rng(1)
+    image = sample_sources(5, (96, 110), radius=radius, rng=rng).image((96, 110), np.float64)
+    exact = solve_in(medium, image).field
+    certificate = certify_in(medium, predict(kind, exact), image)
+    true = abs(certificate.field - exact).max()
+    assert true <= certificate.error_bound <= 1.5 * true + 2 * certificate.allowance
+
+
+def test_on_the_ring_the_mismatch_is_the_exact_error(problem):
+    # so that before the fixed nodes are set, the bound equals the largest error
+    if problem.fixed.all():
+        return
+    prediction = predict("smooth", problem.reference)
+    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
+    again = certify_in(
+        problem.medium, 2 * prediction - problem.reference, problem.image, fixed=problem.fixed
+    )
+    # doubling the prediction's error doubles the mismatch: it is made of that error alone
+    assert again.mismatch == pytest.approx(2 * certificate.mismatch, rel=1e-6)
+
+
+def test_a_constant_prediction_beside_a_slow_decay_keeps_a_small_bound():
+    # without keeping the prediction's mean, the constant mode would blow the error up 1e4 times
+    image = np.zeros((64, 64))
+    image[20:25, 30:35], image[50, 9] = 1.0, 0.3
+    medium = Medium(decay=1e-8, boundary="reflecting")
+    exact = solve_in(medium, image).field
+    certificate = certify_in(medium, predict("smooth", exact), image)
+    assert certificate.error_bound < 0.02
+
+
+def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_length():
+    image = np.zeros((40, 200))
+    image[18:22, 18:22], image[18:22, 178:182] = 1.0, 0.5
+    exact = solve_in(Medium(decay=1 / 25), image).field
+    prediction = exact.copy()
+    prediction[:, :40] *= 1.01
+    certificate = certify(prediction, image, decay=1 / 25)
+    assert certificate.field_bound[20, 23] > 5e-3
+    # 80 steps are 16 diffusion lengths
+    assert certificate.field_bound[20, 100] < 1e-6
+
+
+def test_nothing_to_solve_is_certified_exactly():
+    image = np.full((6, 7), 0.3)
+    certificate = certify(np.zeros((6, 7)), image)
+    assert certificate.error_bound == 0
+    np.testing.assert_array_equal(certificate.field, image)
+    np.testing.assert_allclose(certificate.node_bound, 0.3, rtol=1e-14)
+    without_sources = certify(np.ones((6, 7)), np.zeros((6, 7)))
+    assert without_sources.error_bound == 0
+    assert not without_sources.field.any()
+
+
+def test_inverse_norm_is_bounded_by_every_barrier(medium):
+    # against the true norm, the largest row sum of the inverse on the free nodes
+    lattice = (12, 15)
+    operator = SpectralOperator(lattice, medium)
+    fixed = np.zeros(lattice, dtype=bool)
+    fixed[3:6, 4:9] = True
+    fixed[10, 13] = True
+    matrix, _ = free_system(np.zeros(lattice), fixed, medium)
+    true = np.linalg.inv(matrix.toarray()).sum(axis=1).max()
+    bound = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
+    assert true <= bound * (1 + 1e-12)
+    assert bound <= 60 * true
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (np.zeros((5, 8)), r"\(5, 8\), the source image \(6, 8\)"),
+        (np.zeros((6, 8, 1)), r"\(6, 8, 1\), the source image \(6, 8\)"),
+        (np.full((6, 8), math.nan), r"holds nan at node \(0, 0\)"),
+        (np.full((6, 8), math.inf), r"holds inf at node \(0, 0\)"),
+    ],
+)
+def test_predictions_that_are_none_are_refused(prediction, message):
+    with pytest.raises(PhysicsError, match=message):
+        certify(prediction, np.eye(6, 8))
+
+
+def test_problems_without_a_unique_solution_are_refused():
+    with pytest.raises(PhysicsError, match="no node is fixed"):
+        certify(np.zeros((6, 8)), np.zeros((6, 8)), decay=0.0, boundary="periodic")
+
+
+def test_a_batch_is_certified_as_its_images_are():
+    rng = np.random.default_rng(3)
+    images = np.stack(
+        [sample_sources(n, (24, 20), radius=2, rng=rng).image((24, 20)) for n in (1, 3)]
+    )
+    medium = Medium(decay=0.05, boundary=("reflecting", "periodic"))
+    predictions = np.stack([predict("noise", solve_in(medium, image).field) for image in images])
+    masks = images != 0
+    masks[0, 0, 0] = True  # a sink in one of them
+    batch = certify_in(medium, predictions, images, fixed=masks)
+    alone = [
+        certify_in(medium, p, image, fixed=mask)
+        for p, image, mask in zip(predictions, images, masks, strict=True)
+    ]
+    for name in ("field", "field_bound", "node_bound"):
+        assert np.array_equal(getattr(batch, name), [getattr(one, name) for one in alone])
+    for name in ("error_bound", "mismatch", "allowance", "prediction_bound"):
+        values = [getattr(one, name) for one in alone]
+        assert getattr(batch, name) == max(values)
+        assert [getattr(one, name) for one in batch.images] == values
+    shared = certify_in(medium, predictions, images, fixed=masks[0])
+    assert np.array_equal(
+        shared.images[1].field,
+        certify_in(medium, *(a[1] for a in (predictions, images)), fixed=masks[0]).field,
+    )
+
+
+def test_the_bound_of_the_prediction_holds():
+    image = np.zeros((20, 20))
+    image[5:8, 5:8] = 1.0
+    exact = solve_in(Medium(), image).field
+    certificate = certify(predict("noise", exact), image)
+    error = abs(predict("noise", exact) - exact).max()
+    assert error <= certificate.prediction_bound == certificate.node_bound.max()
+
+
+@pytest.mark.parametrize(
+    ("prediction", "image", "fixed", "message"),
+    [
+        ((2, 8, 8), (3, 8, 8), None, r"\(2, 8, 8\).*batch.*\(3, 8, 8\)"),
+        ((8, 8), (3, 8, 8), None, r"\(8, 8\).*batch.*\(3, 8, 8\)"),
+        ((3, 8, 8), (8, 8), None, r"\(3, 8, 8\).*\(8, 8\)"),
+        ((0, 8, 8), (0, 8, 8), None, "at least one source image"),
+        ((3, 8, 8), (3, 8, 8), (2, 8, 8), "fixed mask has shape"),
+    ],
+)
+def test_batches_that_dont_fit_are_refused(prediction, image, fixed, message):
+    from diffkeras.physics import refine
+
+    mask = None if fixed is None else np.ones(fixed, dtype=bool)
+    with pytest.raises(PhysicsError, match=message):
+        certify(np.zeros(prediction), np.ones(image), fixed=mask)
+    with pytest.raises(PhysicsError, match=message):
+        refine(np.zeros(prediction), np.ones(image), fixed=mask, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("prediction", ["x", np.full((8, 8), 1j), [[1], [1, 2]]])
+def test_predictions_that_are_no_numbers_are_refused(prediction):
+    with pytest.raises(PhysicsError, match="the prediction"):
+        certify(prediction, np.ones((8, 8)))

@@ -1,0 +1,288 @@
+"""Media that vary: against sparse-direct, a manufactured solution, and the uniform case."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import Medium, solve, solve_reference
+from diffkeras.physics.operators.finite_volumes import finite_volume_system
+from diffkeras.physics.solvers.multigrid import (
+    is_heterogeneous,
+    solve_heterogeneous,
+    solve_heterogeneous_reference,
+)
+from diffkeras.physics.validation.sparse_direct import free_system
+
+BOUNDARIES = [
+    "absorbing",
+    "reflecting",
+    "periodic",
+    ("periodic", "absorbing"),
+    ("reflecting", "periodic"),
+]
+
+
+def layered(lattice: tuple[int, int], contrast: float, seed: int = 0) -> np.ndarray:
+    """Diffusivities over a range of `contrast` decades: two layers and noise."""
+    rows = np.indices(lattice)[0]
+    noise = np.random.default_rng(seed).uniform(-0.5, 0.5, lattice)
+    return 10 ** (contrast * ((rows > lattice[0] // 2) - 0.5 + 0.2 * noise))
+
+
+def two_sources(lattice: tuple[int, int]) -> np.ndarray:
+    image = np.zeros(lattice)
+    image[5:9, 6:10] = 1.0
+    image[-7:-4, -12:-8] = 0.4
+    image[0, -1] = 0.2
+    return image
+
+
+def test_a_uniform_medium_gives_the_uniform_equations(problem):
+    medium = problem.medium
+    free = int((~problem.fixed).sum())
+    system = finite_volume_system(
+        problem.image,
+        problem.fixed,
+        diffusivity=tuple(np.full(problem.image.shape, d) for d in medium.diffusivities),
+        decay=np.full(problem.image.shape, medium.decay),
+        step=medium.step,
+        boundary=medium.boundaries,
+    )
+    matrix = system.matrix * system.unit
+    right_hand_side = system.right_hand_side * system.unit
+    if free == 0:
+        assert matrix.shape == (0, 0)
+        return
+    expected, expected_side = free_system(problem.image, problem.fixed, medium)
+    assert abs(matrix - expected).max() <= 1e-14 * abs(expected).max()
+    np.testing.assert_allclose(right_hand_side, expected_side, atol=1e-14 * abs(expected).max())
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("decay", [0.0, 1 / 400, 2.0])
+def test_the_uniform_case_equals_the_sparse_reference(boundary, decay):
+    image = two_sources((40, 50))
+    solution = solve_heterogeneous(
+        image, decay=decay, boundary=boundary, diffusivity=np.ones((40, 50)), tolerance=1e-12
+    )
+    expected = solve_reference(image, Medium(decay=decay, boundary=boundary))
+    np.testing.assert_allclose(solution.field, expected, rtol=0, atol=1e-10)
+    assert solution.stats.method == "multigrid"
+    assert 0 < solution.stats.iterations < 30
+    assert solution.stats.residual <= 1e-12
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("contrast", [1, 4])
+@pytest.mark.parametrize("anisotropic", [False, True])
+def test_varying_media_equal_the_sparse_reference(boundary, contrast, anisotropic):
+    lattice = (45, 52)
+    diffusivity = layered(lattice, contrast)
+    if anisotropic:
+        diffusivity = (diffusivity, layered(lattice, contrast, seed=1)[::-1])
+    options = {
+        "diffusivity": diffusivity,
+        "decay": 10 ** np.random.default_rng(2).uniform(-5, -1, lattice),
+        "step": 0.5,
+        "boundary": boundary,
+    }
+    image = two_sources(lattice)
+    field = solve_heterogeneous(image, tolerance=1e-13, **options).field
+    np.testing.assert_allclose(
+        field, solve_heterogeneous_reference(image, **options), rtol=0, atol=1e-10
+    )
+    assert field.min() >= -1e-10
+    assert field.max() <= 1 + 1e-10
+    np.testing.assert_array_equal(field[image != 0], image[image != 0])
+
+
+@given(
+    lattice=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    boundary=st.sampled_from(BOUNDARIES),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_mask_equals_the_reference(lattice, boundary, seed):
+    rng = np.random.default_rng(seed)
+    fixed = rng.random(lattice) < 0.3
+    image = np.where(fixed, rng.uniform(-1, 1, lattice), 0.0)
+    options = {
+        "diffusivity": 10 ** rng.uniform(-2, 2, lattice),
+        "decay": rng.uniform(0.001, 0.1, lattice),
+        "boundary": boundary,
+        "fixed": fixed,
+    }
+    field = solve_heterogeneous(image, tolerance=1e-12, **options).field
+    np.testing.assert_allclose(
+        field, solve_heterogeneous_reference(image, **options), rtol=0, atol=1e-9
+    )
+
+
+def test_the_matrix_is_a_symmetric_m_matrix_with_the_decay_for_row_sums():
+    lattice = (9, 7)
+    decay = np.random.default_rng(0).uniform(0, 1, lattice)
+    system = finite_volume_system(
+        np.zeros(lattice),
+        np.zeros(lattice, dtype=bool),
+        diffusivity=layered(lattice, 3),
+        decay=decay,
+        step=0.3,
+        boundary=("reflecting", "periodic"),
+    )
+    matrix = system.matrix * system.unit
+    assert abs(matrix - matrix.T).max() == 0
+    np.testing.assert_allclose(system.drain * system.unit, decay.ravel())
+    dense = matrix.toarray()
+    assert (dense - np.diag(np.diag(dense))).max() <= 0
+    np.testing.assert_allclose(dense.sum(axis=1), decay.ravel(), atol=1e-12 * dense.max())
+
+
+def test_two_layers_in_series_share_the_drop_by_their_resistances():
+    # 1 | D = 1 … D = 4 | 0 along axis 0: linear in each layer, with the same flux
+    image = np.zeros((20, 3))
+    image[0] = 1.0
+    fixed = np.zeros((20, 3), dtype=bool)
+    fixed[[0, -1]] = True
+    diffusivity = np.where(np.arange(20)[:, None] < 10, 1.0, 4.0) * np.ones((20, 3))
+    field = solve_heterogeneous(
+        image,
+        diffusivity=diffusivity,
+        decay=0.0,
+        boundary="reflecting",
+        fixed=fixed,
+        tolerance=1e-13,
+    ).field
+    resistance = 9 + 0.5 + 0.125 + 9 / 4
+    expected = np.where(
+        np.arange(20) < 10,
+        1 - np.arange(20) / resistance,
+        (19 - np.arange(20)) / 4 / resistance,
+    )
+    np.testing.assert_allclose(field, np.tile(expected[:, None], (1, 3)), atol=1e-11)
+
+
+def manufactured_error(nodes: int, boundary: str) -> float:
+    """Largest error for u = cosh(x) (1 + cos(2πy)/50), D = 1 + x/2 + cos(2πy)/5, γ to match."""
+    h = 1 / nodes
+    x = (np.arange(nodes + 1) * h)[:, None]
+    y = {"periodic": np.arange(nodes) * h, "reflecting": (np.arange(nodes) + 0.5) * h}[boundary]
+    wave, slope = np.cos(2 * np.pi * y), -2 * np.pi * np.sin(2 * np.pi * y)
+    diffusivity = 1 + x / 2 + wave / 5
+    u = np.cosh(x) * (1 + wave / 50)
+    along_x = (diffusivity * np.cosh(x) + np.sinh(x) / 2) * (1 + wave / 50)
+    along_y = np.cosh(x) * (slope**2 / 250 - diffusivity * (2 * np.pi) ** 2 * wave / 50)
+    decay = (along_x + along_y) / u
+    assert decay.min() > 0
+    fixed = np.zeros(u.shape, dtype=bool)
+    fixed[[0, -1]] = True
+    field = solve_heterogeneous(
+        np.where(fixed, u, 0.0),
+        diffusivity=diffusivity,
+        decay=decay,
+        step=h,
+        boundary=("absorbing", boundary),
+        fixed=fixed,
+        tolerance=1e-12,
+    ).field
+    return float(abs(field - u).max())
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "reflecting"])
+def test_a_manufactured_solution_converges_with_second_order(boundary):
+    errors = [manufactured_error(nodes, boundary) for nodes in (32, 64, 128)]
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert orders == pytest.approx(2, abs=0.1)
+
+
+def test_nothing_fixed_gives_no_field_and_everything_fixed_its_values():
+    assert not solve_heterogeneous(np.zeros((5, 6)), decay=np.ones((5, 6))).field.any()
+    image = np.full((5, 6), 0.5)
+    np.testing.assert_array_equal(solve_heterogeneous(image).field, image)
+
+
+def test_the_hook_tells_arrays_from_numbers_and_pairs():
+    assert not is_heterogeneous(1.0, 0.1)
+    assert not is_heterogeneous((1.0, 2.0), np.float64(0.1))
+    assert is_heterogeneous(1.0, np.ones((3, 4)))
+    assert is_heterogeneous((1.0, np.ones((3, 4))), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"diffusivity": np.ones((3, 4))}, r"diffusivity has shape \(3, 4\).*\(6, 8\)"),
+        ({"decay": np.ones(8)}, r"decay has shape \(8,\).*\(6, 8\)"),
+        ({"diffusivity": np.eye(6, 8)}, r"positive and finite, not 0.0 at node \(0, 1\)"),
+        ({"decay": -np.eye(6, 8)}, r"zero or positive and finite, not -1.0 at node \(0, 0\)"),
+        ({"decay": np.full((6, 8), math.nan)}, r"not nan at node \(0, 0\)"),
+        ({"diffusivity": (1.0, 2.0, 3.0)}, "not 3"),
+        ({"diffusivity": -2.0}, "not -2.0"),
+        ({"step": 0.0}, "step must be positive and finite, not 0.0"),
+        ({"boundary": "open"}, "'open' is unknown"),
+        ({"tolerance": 1e-17}, "1e-17 can't be met"),
+        ({"tolerance": math.nan}, "nan can't be met"),
+    ],
+)
+def test_bad_media_are_refused_by_value(options, message):
+    image = np.zeros((6, 8))
+    image[2, 3] = 1.0
+    with pytest.raises(PhysicsError, match=message):
+        solve_heterogeneous(image, **options)
+
+
+def test_singular_problems_are_refused():
+    with pytest.raises(PhysicsError, match="no node is fixed"):
+        solve_heterogeneous(np.zeros((6, 8)), decay=np.zeros((6, 8)), boundary="periodic")
+
+
+def test_an_iteration_that_stops_short_says_how_far_it_came(monkeypatch):
+    monkeypatch.setattr("diffkeras.physics.solvers.multigrid.MOST_ITERATIONS", 2)
+    with pytest.raises(ConvergenceError, match=r"after 3 iterations .* 1e-10"):
+        solve_heterogeneous(two_sources((60, 60)), diffusivity=layered((60, 60), 3))
+
+
+def exact(matrix: np.ndarray, drain: np.ndarray, right_hand_side: np.ndarray) -> np.ndarray:
+    """A⁻¹b by elimination that only adds, so that each entry is exact to rounding (Grassmann,
+    Taksar & Heyman 1985)."""
+    coupling = -matrix.copy()
+    np.fill_diagonal(coupling, 0.0)
+    drain, side = drain.copy(), right_hand_side.copy()
+    count = len(drain)
+    pivots = np.empty(count)
+    for k in range(count):
+        pivots[k] = drain[k] + coupling[k, k + 1 :].sum()
+        share = coupling[k + 1 :, k] / pivots[k]
+        drain[k + 1 :] += share * drain[k]
+        side[k + 1 :] += share * side[k]
+        coupling[k + 1 :, k + 1 :] += np.outer(share, coupling[k, k + 1 :])
+        np.fill_diagonal(coupling, 0.0)
+    solution = np.zeros(count)
+    for k in reversed(range(count)):
+        solution[k] = (side[k] + coupling[k, k + 1 :] @ solution[k + 1 :]) / pivots[k]
+    return solution
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_tolerance_bounds_the_error_in_media_that_vary_by_orders(seed, tolerance):
+    rng = np.random.default_rng(seed)
+    lattice = (18, 15)
+    image = np.zeros(lattice)
+    image[3:6, 3:6] = 1.0
+    image[12, 11] = -0.3
+    diffusivity = 10 ** rng.uniform(-4, 4, lattice)
+    if seed == 5:  # a membrane that all but nothing passes
+        diffusivity = np.ones(lattice)
+        diffusivity[:, 8] = 1e-12
+        image[:, 9:] = 0.0
+    options = {"diffusivity": diffusivity, "decay": 1e-8, "boundary": "reflecting"}
+    system = finite_volume_system(image, image != 0, step=1.0, **options)
+    truth = exact(system.matrix.toarray(), system.drain, system.right_hand_side)
+    solution = solve(image, tolerance=tolerance, **options)
+    error = np.abs(solution.field[image == 0] - truth).max()
+    assert error <= solution.stats.residual + 1e-15
+    assert solution.stats.residual <= tolerance

@@ -1,0 +1,131 @@
+"""Large rings: the iteration on the ring system, its preconditioner, and the choice of method."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics import Medium, solve, solve_in, solve_reference
+from diffkeras.physics.operators.spectral import spectral_operator
+from diffkeras.physics.problem import check_problem
+from diffkeras.physics.solvers import ring_cg, sparse_inverse
+from diffkeras.physics.solvers.ring import find_ring, green_matrix
+from diffkeras.physics.solvers.sparse_inverse import Screening
+from diffkeras.physics.sources.discs import sample_sources
+from diffkeras.physics.steady_state import dense_is_faster
+
+MEDIA = {
+    "absorbing": Medium(),
+    "no decay": Medium(decay=0.0),
+    "no decay, reflecting": Medium(decay=0.0, boundary="reflecting"),
+    "no decay, periodic": Medium(decay=0.0, boundary="periodic"),
+    "anisotropic": Medium((4.0, 0.5), 0.02, 0.7, ("periodic", "reflecting")),
+}
+LATTICE = (96, 110)
+
+
+def _mask(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    rows, columns = np.indices(LATTICE)
+    match kind:
+        case "discs":
+            return sample_sources(14, LATTICE, radius=4, rng=rng).image(LATTICE, np.float64)
+        case "single nodes":
+            return np.where(rng.random(LATTICE) < 0.05, rng.random(LATTICE), 0.0)
+        case "dense":
+            return np.where(rng.random(LATTICE) < 0.5, rng.random(LATTICE), 0.0)
+        case "vessels":
+            return np.where(abs(np.sin(columns / 5) * 14 - rows + 40) < 1.5, 1 - rows / 200, 0.0)
+        case _:
+            return np.where((rows < 9) | (abs(columns - 60) < 8), 0.5 + columns / 300, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["discs", "single nodes", "dense", "vessels", "thick walls"])
+@pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA.keys())
+def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> None:
+    image = _mask(kind, np.random.default_rng(1))
+    solution = solve_in(medium, image, method="ring-cg", tolerance=1e-11)
+    assert solution.stats.method == "ring-cg"
+    assert solution.stats.iterations > 0
+    assert solution.stats.residual <= 1e-11
+    assert np.abs(solution.field - solve_reference(image, medium)).max() < 1e-10
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+@pytest.mark.parametrize("decay", [1 / 400, 0.0])
+def test_a_window_smaller_than_the_lattice(
+    boundary: str, decay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sparse_inverse, "WINDOW", 47)
+    medium = Medium(decay=decay, boundary=boundary)  # type: ignore[arg-type]
+    image = _mask("discs", np.random.default_rng(2))
+    solution = solve_in(medium, image, method="ring-cg")
+    assert np.abs(solution.field - solve_reference(image, medium)).max() < 1e-9
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-7, 1e-12])
+def test_the_residual_bounds_the_error(tolerance: float) -> None:
+    image = _mask("discs", np.random.default_rng(3))
+    exact = solve(image, method="ring").field
+    solution = solve(image, method="ring-cg", tolerance=tolerance)
+    assert solution.stats.residual <= tolerance
+    error = np.abs(solution.field - exact).max() / image.max()
+    rounding = 1e-6 if solution.field.dtype == np.float32 else 1e-14
+    assert error <= solution.stats.residual + rounding
+
+
+def test_a_looser_tolerance_takes_fewer_iterations() -> None:
+    image = _mask("single nodes", np.random.default_rng(4))
+    loose, tight = (solve(image, method="ring-cg", tolerance=t) for t in (1e-3, 1e-12))
+    assert 0 < loose.stats.iterations < tight.stats.iterations
+
+
+def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sparse_inverse, "NEAR_BLOCKS", 10_000)
+    image, fixed = check_problem(_mask("discs", np.random.default_rng(5)), None)
+    operator = spectral_operator(image.shape, Medium())
+    ring = find_ring(fixed, operator.axes)
+    vector = np.random.default_rng(6).standard_normal(ring.size)
+    product = green_matrix(operator, ring, ring) @ Screening(operator, ring).apply(vector)
+    assert np.abs(product - vector).max() < 1e-4  # the factor is kept in single precision
+
+
+def test_the_screening_is_symmetric_positive_definite() -> None:
+    image, fixed = check_problem(_mask("vessels", np.random.default_rng(7)), None)
+    operator = spectral_operator(image.shape, Medium(decay=0.0, boundary="reflecting"))
+    ring = find_ring(fixed, operator.axes)
+    apply = Screening(operator, ring).apply
+    matrix = np.stack([apply(row) for row in np.eye(ring.size)])
+    assert np.abs(matrix - matrix.T).max() < 1e-5 * np.abs(matrix).max()
+    assert np.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
+
+
+def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() -> None:
+    operator = spectral_operator((512, 512), Medium())
+    assert dense_is_faster(560, operator)
+    assert not dense_is_faster(6000, operator)
+    many = _mask("single nodes", np.random.default_rng(8))
+    many = np.tile(many, (3, 3))
+    assert solve(many).stats.method == "ring-cg"
+    assert solve(_mask("discs", np.random.default_rng(8))).stats.method == "ring"
+
+
+def test_no_convergence_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring_cg, "MAX_ITERATIONS", 2)
+    with pytest.raises(ConvergenceError, match=r"1\.0e-12 after 2 iterations; .*larger tolerance"):
+        solve(_mask("single nodes", np.random.default_rng(9)), method="ring-cg", tolerance=1e-12)
+
+
+@pytest.mark.slow
+def test_a_thousand_discs_on_2048_nodes_a_side() -> None:
+    lattice = (2048, 2048)
+    sources = sample_sources(1000, lattice, radius=5, rng=np.random.default_rng(0))
+    image = sources.image(lattice, np.float64)
+    solution = solve(image)
+    assert solution.stats.method == "ring-cg"
+    assert solution.stats.iterations < 15
+    defect = spectral_operator(lattice, Medium()).apply(solution.field)
+    # what the fixed nodes were off by before they were put in, times the four couplings
+    assert np.abs(defect[image == 0]).max() < 4e-10
+    assert solution.stats.residual < 1e-10

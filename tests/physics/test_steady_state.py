@@ -1,0 +1,169 @@
+"""The exact solver against the sparse reference, and the properties that its fields must have."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from diffkeras.physics import Medium, sample_sources, solve, solve_in, solve_reference
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.solvers.ring import Ring, green_matrix
+from diffkeras.physics.validation.sparse_direct import sparse_operator
+
+BOUNDARIES = st.sampled_from(["absorbing", "reflecting", "periodic"])
+
+
+def test_equals_the_sparse_reference(problem):
+    np.testing.assert_allclose(problem.solution.field, problem.reference, rtol=0, atol=1e-10)
+
+
+def test_satisfies_the_equation_on_every_free_node(problem):
+    operator = SpectralOperator(problem.image.shape, problem.medium)
+    residual = operator.apply(problem.solution.field)[~problem.fixed]
+    assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
+
+
+def test_holds_the_fixed_values_exactly(problem):
+    np.testing.assert_array_equal(
+        problem.solution.field[problem.fixed], problem.image[problem.fixed]
+    )
+
+
+def test_stays_between_zero_and_the_extreme_values(problem):
+    field = problem.solution.field
+    assert field.min() >= min(problem.image.min(), 0.0) - 1e-12
+    assert field.max() <= max(problem.image.max(), 0.0) + 1e-12
+
+
+def test_mirrored_sources_give_the_mirrored_field(problem):
+    for axes in (0, 1, (0, 1)):
+        mirrored = solve_in(
+            problem.medium, np.flip(problem.image, axes), fixed=np.flip(problem.fixed, axes)
+        )
+        np.testing.assert_allclose(
+            mirrored.field, np.flip(problem.solution.field, axes), rtol=0, atol=1e-11
+        )
+
+
+def test_transposed_problem_gives_the_transposed_field(problem):
+    medium = replace(
+        problem.medium,
+        diffusivity=problem.medium.diffusivities[::-1],
+        boundary=problem.medium.boundaries[::-1],
+    )
+    transposed = solve_in(medium, problem.image.T, fixed=problem.fixed.T)
+    np.testing.assert_allclose(transposed.field, problem.solution.field.T, rtol=0, atol=1e-11)
+
+
+def test_is_linear_in_the_values(problem):
+    numbers = np.arange(problem.image.size).reshape(problem.image.shape)
+    other = np.where(problem.fixed, np.sin(numbers), 0.0)
+    summed = solve_in(problem.medium, 2 * problem.image - other, fixed=problem.fixed).field
+    alone = solve_in(problem.medium, other, fixed=problem.fixed).field
+    np.testing.assert_allclose(summed, 2 * problem.solution.field - alone, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("axis", "boundary"),
+    [
+        (0, "periodic"),
+        (1, "periodic"),
+        (0, ("periodic", "absorbing")),
+        (1, ("reflecting", "periodic")),
+    ],
+)
+def test_shifting_a_periodic_axis_shifts_the_field(axis, boundary):
+    image = np.zeros((17, 24))
+    image[1:5, 2:6], image[11, 20] = 1.0, 0.4
+    field = solve(image, boundary=boundary).field
+    shifted = solve(np.roll(image, 7, axis), boundary=boundary).field
+    np.testing.assert_allclose(shifted, np.roll(field, 7, axis), rtol=0, atol=1e-12)
+
+
+def test_constants_stay_constant_where_nothing_decays_or_leaves():
+    image = np.zeros((20, 24))
+    image[5, 7] = image[11, 3] = 0.3
+    field = solve(image, decay=0.0, boundary=("reflecting", "periodic")).field
+    np.testing.assert_allclose(field, 0.3, rtol=1e-12)
+
+
+def test_green_matrix_is_symmetric_positive_definite_and_the_inverse_of_the_operator(medium):
+    lattice = (13, 16)
+    operator = SpectralOperator(lattice, medium)
+    rows, columns = np.random.default_rng(0).permutation(13 * 16)[:40] // 16, np.arange(40) % 16
+    nodes = np.unique(rows * 16 + columns)
+    ring = Ring((nodes // 16).astype(np.int32), (nodes % 16).astype(np.int32))
+    green = green_matrix(operator, ring, ring)
+    np.testing.assert_allclose(green, green.T, rtol=0, atol=1e-14 * green.max())
+    assert np.linalg.eigvalsh(green).min() > 0
+    if not operator.singular:
+        inverse = np.linalg.inv(sparse_operator(lattice, medium).toarray())
+        np.testing.assert_allclose(green, inverse[np.ix_(nodes, nodes)], atol=1e-12 * green.max())
+
+
+def test_spectral_inverse_undoes_the_stencil(medium):
+    operator = SpectralOperator((17, 12), medium)
+    field = np.random.default_rng(1).standard_normal((17, 12))
+    if operator.singular:
+        field -= field.mean()
+    inverse = operator.inverse(operator.apply(field))
+    if operator.singular:
+        inverse -= inverse.mean()
+    np.testing.assert_allclose(inverse, field, atol=1e-12)
+
+
+def test_stencil_is_the_sparse_matrix(medium):
+    operator = SpectralOperator((9, 14), medium)
+    field = np.random.default_rng(2).standard_normal((9, 14))
+    np.testing.assert_allclose(
+        operator.apply(field).ravel(), sparse_operator((9, 14), medium) @ field.ravel(), atol=1e-12
+    )
+
+
+def test_sparse_matrix_is_symmetric_with_row_sums_of_the_decay_where_nothing_leaves(medium):
+    matrix = sparse_operator((8, 5), medium)
+    assert abs(matrix - matrix.T).max() == 0
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    lost = sums - medium.decay
+    assert lost.min() > -1e-12
+    if "absorbing" not in medium.boundaries:
+        np.testing.assert_allclose(lost, 0, atol=1e-12)
+
+
+@given(
+    image=npst.arrays(
+        np.float64,
+        npst.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
+        elements=st.sampled_from([0.0, 0.0, 0.0, 0.25, 1.0, -0.5]),
+    ),
+    boundary=st.tuples(BOUNDARIES, BOUNDARIES),
+    decay=st.sampled_from([0.0, 1e-9, 1e-4, 1 / 400, 0.3, 20.0]),
+    diffusivity=st.sampled_from([1.0, (0.2, 3.0)]),
+    step=st.sampled_from([1.0, 0.3]),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_mask_equals_the_reference(image, boundary, decay, diffusivity, step):
+    medium = Medium(diffusivity, decay, step, boundary)
+    if decay == 0 and "absorbing" not in boundary and not image.any():
+        image[0, 0] = 1.0
+    field = solve_in(medium, image).field
+    np.testing.assert_allclose(field, solve_reference(image, medium), rtol=0, atol=1e-10)
+
+
+def test_statistics_name_the_ring():
+    image = np.zeros((16, 16))
+    image[4:9, 5:10] = 1.0
+    assert solve(image).stats.ring_nodes == 16
+
+
+@pytest.mark.slow
+def test_paper_scale_equals_the_reference():
+    image = sample_sources(20, (512, 512), rng=np.random.default_rng(0)).image(
+        (512, 512), np.float64
+    )
+    np.testing.assert_allclose(
+        solve(image).field, solve_reference(image, Medium()), rtol=0, atol=1e-10
+    )

@@ -1,0 +1,61 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
+
+NAMESPACES = {"numpy": np, "keras.ops": keras.ops, "tf.experimental.numpy": tf.experimental.numpy}
+VALUES = np.concatenate([[0.0], np.logspace(-6, 0, 50)]).astype(np.float32)
+
+every_transform = pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS.keys())
+every_namespace = pytest.mark.parametrize("xp", NAMESPACES.values(), ids=NAMESPACES.keys())
+
+
+@every_transform
+@every_namespace
+def test_inverse_undoes_forward(transform: Transform, xp: Any) -> None:
+    there = transform.forward(xp.array(VALUES), xp)
+    back = np.asarray(transform.inverse(there, xp))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, VALUES, rtol=2e-6, atol=2e-7)
+
+
+@every_transform
+@every_namespace
+def test_namespaces_agree_with_numpy_in_double_precision(transform: Transform, xp: Any) -> None:
+    exact = transform.forward(VALUES.astype(np.float64))
+    np.testing.assert_allclose(
+        np.asarray(transform.forward(xp.array(VALUES), xp)), exact, rtol=1e-6, atol=1e-7
+    )
+
+
+@every_transform
+def test_zero_stays_zero_and_order_is_kept(transform: Transform) -> None:
+    forward = transform.forward(VALUES)
+    assert forward[0] == 0
+    assert transform.inverse(np.float32(0)) == 0
+    assert (np.diff(forward) > 0).all()
+    assert (np.diff(transform.inverse(np.linspace(-0.5, 1.2, 40))) > 0).all()
+
+
+@every_transform
+def test_negative_predictions_come_back_negative(transform: Transform) -> None:
+    back = transform.inverse(np.array([-0.1, -0.5]))
+    assert (back < 0).all()
+    np.testing.assert_allclose(transform.forward(back), [-0.1, -0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("linear", 0.25), ("sqrt", 0.5), ("log", np.log10(1.25)), ("power", 2**-0.5)],
+)
+def test_values_of_a_quarter(name: str, value: float) -> None:
+    assert get_transform(name).forward(0.25) == pytest.approx(value, rel=1e-14)
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="'cube'; choose one of linear, sqrt, log, power"):
+        get_transform("cube")

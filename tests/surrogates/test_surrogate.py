@@ -1,0 +1,176 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.errors import DiffkerasError, PhysicsError, RunError
+from diffkeras.representation.transforms import TRANSFORMS
+from diffkeras.surrogates.surrogate import (
+    Surrogate,
+    build_model,
+    export_saved_model,
+    load_surrogate,
+)
+
+# what a machine looks like on which TensorFlow is installed and diffkeras is not
+WITHOUT_DIFFKERAS = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("diffkeras", "tfds_builders"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+for name in ("diffkeras", "tfds_builders"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(name)
+
+import numpy as np
+import tensorflow as tf
+
+for path in {paths!r}:
+    images = np.load(path + "/images.npy")
+    loaded = tf.saved_model.load(path + "/saved_model")
+    fields = loaded.serve(images)
+    assert fields.shape == images.shape and fields.dtype == tf.float32
+    np.testing.assert_allclose(fields, np.load(path + "/fields.npy"), rtol=0, atol=1e-5)
+    (served,) = loaded.signatures["serving_default"](tf.constant(images)).values()
+    np.testing.assert_array_equal(served, fields)
+assert not [name for name in sys.modules if name.startswith(("diffkeras", "tfds_builders"))]
+"""
+
+
+def images(shape: tuple[int, ...]) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
+
+
+def untrained(config: Config) -> Surrogate:
+    model = build_model(config)
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
+    return Surrogate(model, config)
+
+
+def test_saved_models_load_without_diffkeras(
+    tiny: Config, run_dir: Path, tmp_path: Path, python: Callable[..., Any]
+) -> None:
+    surrogates = {
+        name: untrained(tiny.with_overrides({"model.transform": name})) for name in TRANSFORMS
+    }
+    # a side that 2² doesn't divide
+    surrogates["padded"] = untrained(
+        tiny.with_overrides({"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True})
+    )
+    surrogates["trained"] = load_surrogate(run_dir)
+    paths = []
+    for name, surrogate in surrogates.items():
+        path = tmp_path / name
+        path.mkdir()
+        x = images((3, *surrogate.config.physics.lattice))
+        if name == "trained":
+            (path / "saved_model").symlink_to(run_dir / "saved_model")
+        else:
+            export_saved_model(surrogate, path / "saved_model")
+        np.save(path / "images.npy", x[..., None])
+        np.save(path / "fields.npy", surrogate.predict(x)[..., None])
+        paths.append(str(path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    python(WITHOUT_DIFFKERAS.format(paths=paths), "-I", cwd=elsewhere)
+
+
+def test_predictions_are_on_the_linear_scale(tiny: Config) -> None:
+    surrogate = untrained(tiny)  # transform sqrt
+    x = images((2, 16, 16))
+    raw = surrogate.model.predict_on_batch(np.sqrt(x)[..., None])[..., 0]
+    np.testing.assert_allclose(surrogate.predict(x), raw * np.abs(raw), rtol=1e-5, atol=1e-7)
+
+
+def test_shapes_and_batches_dont_matter(tiny: Config) -> None:
+    surrogate = untrained(tiny)
+    x = images((5, 16, 16))
+    together = surrogate.predict(x)
+    assert together.shape == (5, 16, 16)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(surrogate.predict(x, batch_size=2), together, atol=1e-6)
+    np.testing.assert_allclose(surrogate.predict(x[3]), together[3], atol=1e-6)
+    np.testing.assert_allclose(surrogate.predict(x.tolist()), together, atol=1e-6)
+    assert surrogate.predict(x[:0]).shape == (0, 16, 16)
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 1, 16, 16), (16, 17), (0,)])
+def test_other_shapes_are_refused(tiny: Config, shape: tuple[int, ...]) -> None:
+    with pytest.raises(PhysicsError):
+        untrained(tiny).predict(np.zeros(shape))
+
+
+def test_a_padded_model_takes_any_side(tiny: Config) -> None:
+    surrogate = untrained(tiny.with_overrides({"model.pad": True, "model.depth": 3}))
+    for shape in ((16, 16), (13, 18), (1, 1)):
+        assert surrogate.predict(images(shape)).shape == shape
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_model_is_refused(own_run: Path, share: float) -> None:
+    file = own_run / "model.keras"
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(RunError, match=r"model\.keras is damaged"):
+        load_surrogate(own_run)
+
+
+def test_a_model_with_flipped_bits_never_gives_a_foreign_error(own_run: Path) -> None:
+    file = own_run / "model.keras"
+    content = file.read_bytes()
+    refused = 0
+    for position in range(10, len(content), len(content) // 25):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x55
+        file.write_bytes(damaged)
+        try:
+            load_surrogate(own_run)
+        except DiffkerasError:
+            refused += 1
+    assert refused > 20  # the rest is what archives hold besides contents, such as times
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run: (run / "run.json").write_text("{"), r"run\.json is missing or damaged"),
+        (lambda run: (run / "run.json").write_text("[]"), r"run\.json is damaged"),
+        (lambda run: (run / "run.json").unlink(), r"no diffkeras run"),
+        (lambda run: (run / "config.yaml").unlink(), r"config\.yaml is missing"),
+        (lambda run: (run / "config.yaml").write_text(""), r"config\.yaml is empty"),
+        (lambda run: (run / "config.yaml").write_text("a: 1"), r"a: unknown key"),
+        (lambda run: (run / "config.yaml").write_text("{"), r"no valid YAML"),
+        (lambda run: (run / "model.keras").unlink(), r"model\.keras is missing"),
+    ],
+)
+def test_damaged_runs_are_refused(
+    own_run: Path, damage: Callable[[Path], Any], message: str
+) -> None:
+    damage(own_run)
+    with pytest.raises(RunError, match=message):
+        load_surrogate(own_run)
+
+
+def test_foreign_directories_are_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run directory"):
+        load_surrogate(tmp_path / "none")
+    with pytest.raises(RunError, match="is empty"):
+        load_surrogate(tmp_path)
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(RunError, match="holds no diffkeras run"):
+        load_surrogate(tmp_path)
+    with pytest.raises(RunError, match="there is no run directory"):
+        load_surrogate(tmp_path / "a.txt")

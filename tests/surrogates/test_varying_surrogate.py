@@ -1,0 +1,313 @@
+"""A surrogate that is told each image's diffusion length: trained, saved, judged, refused."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import diffkeras as dk
+from diffkeras.config import Config, parse_config
+from diffkeras.data import raw_dataset
+from diffkeras.errors import ConfigurationError, DataError, PhysicsError
+from diffkeras.evaluation.methods import METHODS
+from diffkeras.representation.network_input import network_input
+from diffkeras.surrogates.surrogate import Surrogate, build_model, load_surrogate
+from diffkeras.workflows.evaluate import evaluate
+from diffkeras.workflows.generate import generate
+from diffkeras.workflows.preview import preview
+from diffkeras.workflows.train import train
+
+RANGE = (1.0, 20.0)
+
+WITHOUT_DIFFKERAS = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("diffkeras", "tfds_builders"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import numpy as np
+import tensorflow as tf
+
+path = {path!r}
+images, lengths = np.load(path + "/images.npy"), np.load(path + "/lengths.npy")
+loaded = tf.saved_model.load({model!r})
+fields = loaded.serve(images, lengths)
+np.testing.assert_allclose(fields, np.load(path + "/fields.npy"), rtol=0, atol=1e-5)
+served = loaded.signatures["serving_default"]
+(again,) = served(source_images=tf.constant(images), diffusion_length=tf.constant(lengths)).values()
+np.testing.assert_array_equal(again, fields)
+one = loaded.serve(images, lengths[:1])  # one for all
+np.testing.assert_allclose(one[:1], fields[:1], rtol=0, atol=1e-5)
+for length in (0.5, 21.0, float("nan")):
+    wrong = np.full_like(lengths, length)
+    calls = (
+        lambda: loaded.serve(images, wrong),
+        lambda: served(source_images=tf.constant(images), diffusion_length=tf.constant(wrong)),
+    )
+    for call in calls:
+        try:
+            call()
+        except tf.errors.InvalidArgumentError as error:
+            assert "diffusion_length must lie within 1 to 20, not" in str(error), error
+        else:
+            raise AssertionError(length)
+try:
+    loaded.serve(images, np.concatenate([lengths, lengths]))
+except tf.errors.InvalidArgumentError as error:
+    assert "give one diffusion length, or one for each source image" in str(error), error
+else:
+    raise AssertionError("too many lengths")
+assert not [name for name in sys.modules if name.startswith(("diffkeras", "tfds_builders"))]
+"""
+
+
+@pytest.fixture(scope="module")
+def varying(tiny: Config) -> Config:
+    return tiny.with_overrides(
+        {
+            "physics.decay": 1 / 400,
+            "data.diffusion_length": list(RANGE),
+            "data.sources": "1,3",
+            "data.radius": 1,
+            "data.test_examples": 12,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def varying_dir(varying: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("varying")
+    generate(varying, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def varying_run(
+    varying: Config, varying_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return train(varying, varying_dir, tmp_path_factory.mktemp("runs") / "varying").path
+
+
+@pytest.fixture(scope="module")
+def found(varying_run: Path, varying_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return evaluate(varying_run, varying_dir, output=tmp_path_factory.mktemp("out") / "evaluation")
+
+
+@pytest.fixture(scope="module")
+def stored(varying: Config, varying_dir: Path) -> tuple[np.ndarray, ...]:
+    """Source images, fields and diffusion lengths of the test split, for three sources."""
+    examples = list(raw_dataset(varying, 3, "test", varying_dir).as_numpy_iterator())
+    images, fields = (
+        np.stack([e[name][..., 0] for e in examples]) for name in ("source_image", "field")
+    )
+    return images, fields, np.array([e["diffusion_length"] for e in examples])
+
+
+def test_predictions_are_those_of_the_network_on_both_channels(varying_run: Path, stored: Any):
+    images, _, lengths = stored
+    surrogate = load_surrogate(varying_run)
+    assert surrogate.model.input_shape == (None, None, None, 2)
+    x = network_input(images[..., None], surrogate.transform, lengths, RANGE)
+    expected = surrogate.transform.inverse(surrogate.model.predict(x, verbose=0)[..., 0])
+    predicted = surrogate.predict(images, lengths)
+    np.testing.assert_allclose(predicted, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        surrogate.predict(images, lengths, batch_size=5), expected, atol=1e-6
+    )
+    np.testing.assert_allclose(surrogate.predict(images[1], lengths[1]), expected[1], atol=1e-6)
+    alike = surrogate.predict(images, 5.0)
+    np.testing.assert_allclose(alike, surrogate.predict(images, np.full(12, 5.0)), atol=1e-6)
+    assert np.abs(alike - predicted).max() > 1e-4
+    assert surrogate.predict(images[:0], 5).shape == (0, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        (None, r"diffusion lengths of 1 to 20: give that of each image"),
+        (0.99, r"trained on diffusion lengths of 1 to 20, and 0\.99 lies outside"),
+        (20.1, r"20\.1 lies outside"),
+        (float("nan"), "nan lies outside"),
+        ([5.0, 30.0, 5.0], "30 lies outside"),
+        ([5.0, 5.0], r"shape \(2,\); give one number, or one for each image, \(3,\)"),
+        ([[5.0]], r"shape \(1, 1\)"),
+    ],
+)
+def test_lengths_that_it_doesnt_stand_for_are_refused(
+    varying_run: Path, length: Any, message: str
+) -> None:
+    with pytest.raises(PhysicsError, match=message):
+        load_surrogate(varying_run).predict(np.ones((3, 16, 16)), length)
+
+
+def test_a_surrogate_of_one_medium_takes_none(run_dir: Path) -> None:
+    with pytest.raises(PhysicsError, match=r"one medium, of diffusion length 4\.47.*not 5"):
+        load_surrogate(run_dir).predict(np.ones((16, 16)), 5.0)
+
+
+def test_the_ends_of_the_range_are_within_it_as_float32(varying: Config) -> None:
+    config = varying.with_overrides({"data.diffusion_length": [1.1, 2.3]})
+    surrogate = Surrogate(build_model(config), config)
+    for length in (np.float32(1.1), np.float32(2.3), 1.1, 2.3):
+        assert np.isfinite(surrogate.predict(np.ones((16, 16)), length)).all()
+
+
+def test_a_padded_network_takes_the_channel_too(varying: Config) -> None:
+    config = varying.with_overrides(
+        {"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True}
+    )
+    surrogate = Surrogate(build_model(config), config)
+    assert surrogate.predict(np.ones((2, 18, 13)), [2.0, 3.0]).shape == (2, 18, 13)
+
+
+def test_the_saved_model_serves_without_diffkeras(
+    varying_run: Path, stored: Any, tmp_path: Path, python: Callable[..., Any]
+) -> None:
+    images, _, lengths = stored
+    np.save(tmp_path / "images.npy", images[..., None])
+    np.save(tmp_path / "lengths.npy", lengths)
+    predicted = load_surrogate(varying_run).predict(images, lengths)
+    np.save(tmp_path / "fields.npy", predicted[..., None])
+    model = str(varying_run / "saved_model")
+    python(WITHOUT_DIFFKERAS.format(path=str(tmp_path), model=model), "-I", cwd=tmp_path)
+    contract = json.loads((varying_run / "saved_model" / "diffkeras.json").read_text())
+    assert contract["physics"]["diffusion_length"] == list(RANGE)
+    assert "decay" not in contract["physics"]
+    assert "diffusion_length, float32 (batch,)" in contract["input"]
+
+
+def test_each_baseline_and_bound_is_of_the_examples_medium(found: Any, varying: Config) -> None:
+    # superposition is exact for one source in its own medium, and in no other
+    assert found.metrics["superposition"]["1"]["max_error"] < 1e-6
+    assert found.metrics["superposition"]["3"]["max_error"] > 1e-3
+    bounds = json.loads((found.path / "metrics.json").read_text())["bounds"]["all"]
+    for kind in ("prediction", "corrected"):
+        bound, error = (bounds[f"{kind}_{what}"]["max"] for what in ("bound", "max_error"))
+        assert error <= bound + 1e-6
+    # the bound is attained, which that of another medium isn't
+    assert bounds["corrected_max_error"]["max"] == pytest.approx(
+        bounds["corrected_bound"]["max"], rel=1e-3
+    )
+    assert bounds["rounds"]["1e-06"]["max"] < 12
+
+
+def test_errors_against_the_diffusion_length(found: Any, stored: Any) -> None:
+    with (found.path / "examples.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(METHODS) * 24
+    assert list(rows[0])[:4] == ["method", "sources", "example", "diffusion_length"]
+    for method in METHODS:
+        written = [
+            float(row["diffusion_length"])
+            for row in rows
+            if row["method"] == method and row["sources"] == "3"
+        ]
+        np.testing.assert_array_equal(np.float32(written), stored[2])
+    assert (found.path / "figures" / "error_per_length.png").stat().st_size > 5000
+    html = (found.path / "report.html").read_text()
+    assert "against the diffusion length" in html
+    assert "diffusion lengths of 1 to 20" in html
+
+
+def test_sources_that_are_set_have_no_error(found: Any) -> None:
+    raw, corrected = (found.metrics[m]["all"] for m in ("surrogate", "surrogate, sources set"))
+    assert corrected["mae_sources"] == 0
+    assert corrected["mae_field"] == raw["mae_field"]
+    assert corrected["mae"] < raw["mae"]
+    assert "surrogate, sources set" in found.table.to_text()
+
+
+def test_the_maes_stand_beside_the_bounds(found: Any, varying_run: Path, stored: Any) -> None:
+    images, fields, lengths = (part[:10] for part in stored)
+    predicted = load_surrogate(varying_run).predict(images, lengths)
+    bounds = json.loads((found.path / "metrics.json").read_text())["bounds"]["3"]
+    error = np.abs(predicted.astype(float) - fields).mean()
+    assert bounds["prediction_mae"] == pytest.approx(error, rel=1e-5)
+    fixed = [
+        dk.certify(prediction, image, decay=1 / float(length) ** 2).field
+        for prediction, image, length in zip(predicted, images, lengths, strict=True)
+    ]
+    error = np.abs(np.stack(fixed) - fields).mean()
+    assert bounds["corrected_mae"] == pytest.approx(error, rel=1e-4)
+
+
+def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
+    varying: Config, varying_run: Path, varying_dir: Path, run_dir: Path, tmp_path: Path
+) -> None:
+    part = varying.with_overrides(
+        {"data.diffusion_length": [2, 3], "data.sources": "1", "data.test_examples": 2}
+    )
+    generate(part.with_overrides({"data.train_examples": 1}), tmp_path)
+    result = evaluate(varying_run, tmp_path, config=part, output=tmp_path / "out")
+    assert result.metrics["surrogate"]["all"]["images"] == 2
+    for run, other in (
+        (varying_run, {"data.diffusion_length": [2, 21]}),
+        (varying_run, {"data.diffusion_length": None}),
+    ):
+        with pytest.raises(DataError, match=r"data\.diffusion_length \[1\.0, 20\.0\] against"):
+            evaluate(run, varying_dir, config=varying.with_overrides(other), output=tmp_path / "o")
+    fixed = load_surrogate(run_dir).config.with_overrides({"physics.decay": 1 / 400})
+    with pytest.raises(DataError, match="other physics"):
+        evaluate(run_dir, varying_dir, config=fixed, output=tmp_path / "o")
+
+
+def test_the_preview_shows_the_lengths(varying: Config, tmp_path: Path) -> None:
+    html = preview(varying, tmp_path / "preview.html").read_text()
+    assert "diffusion lengths are 1 to 20 lattice steps" in html
+    assert "Number of the examples above by diffusion length" in html
+
+
+def test_tensorboard_has_pictures(varying_run: Path) -> None:
+    files = list((varying_run / "logs" / "pictures").glob("events*"))
+    tags = {
+        value.tag
+        for file in files
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+        for value in tf.compat.v1.Event.FromString(record).summary.value
+    }
+    assert tags == {"pictures/1 source", "pictures/3 sources"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.diffusion_length": [5, 3]}, r"data\.diffusion_length: a range .* has to ascend"),
+        ({"data.diffusion_length": [5, 5]}, r"data\.diffusion_length: a range .* has to ascend"),
+        ({"data.diffusion_length": [0, 5]}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": [-1, 5]}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": [1, float("inf")]}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": [1, float("nan")]}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": [1, 2, 3]}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": 5}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": "long"}, r"data\.diffusion_length"),
+        ({"data.diffusion_length": [1, 2e4]}, r"diffusion_length: 20000 is 2e\+04 lattice steps"),
+        ({"data.diffusion_length": [0.01, 2]}, r"diffusion_length: 0\.01 is 0\.01 lattice steps"),
+        ({"physics.step": 1e-5}, r"diffusion_length: 1 is 1e\+05 lattice steps"),
+        ({"physics.decay": 0.1}, r"diffusion_length: .* physics\.decay 0\.1 would have no effect"),
+    ],
+)
+def test_ranges_that_cant_be_used(varying: Config, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        varying.with_overrides(changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_refuses_them_in_one_line(refused: Callable[..., str], tmp_path: Path) -> None:
+    for setting in ("[5, 3]", "[0, 3]", "5", "[1, 1e9]", "[1, .nan]"):
+        words = ["--data-dir", tmp_path / "data", "--set", f"data.diffusion_length={setting}"]
+        assert "data.diffusion_length" in refused("generate", *words)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_configuration_with_a_range_is_read_back(varying: Config) -> None:
+    import yaml
+
+    assert parse_config(yaml.safe_load(varying.to_yaml())) == varying

@@ -1,0 +1,198 @@
+"""The TensorFlow solver against the exact one, over all boundaries; its gradients; its export."""
+
+import doctest
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.physics import Medium, Sources, ring_densities, sample_sources, solve_in
+from diffkeras.physics.operators.axis import BOUNDARIES
+from diffkeras.tf_solver import TensorSolver
+from diffkeras.tf_solver import solver as tensor_solver
+from diffkeras.tf_solver.draw_sources import draw_sources
+
+NEAR = 2e-6
+PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
+
+
+def some_sources(lattice: tuple[int, int], count: int) -> Sources:
+    return sample_sources(count, lattice, radius=(1, 4), rng=np.random.default_rng(count))
+
+
+def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 3, 2)) -> NDArray:
+    return np.stack([some_sources(lattice, n).image(lattice) for n in counts])
+
+
+def exact(medium: Medium, images: NDArray) -> NDArray:
+    return np.stack([solve_in(medium, image).field for image in images])
+
+
+@pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
+@pytest.mark.parametrize("lattice", [(24, 24), (25, 38)], ids=str)
+def test_fields_are_exact_with_every_boundary(lattice, boundary):
+    images = images_of(lattice)
+    # where no axis absorbs, decays of 0 and close to it leave a constant almost undetermined
+    for decay in (0.2, 1e-3, 1e-7, 1e-13, 0.0):
+        medium = Medium((1.0, 2.0), decay, 0.5, boundary)
+        field = TensorSolver(lattice, medium, "float32").solve(tf.constant(images))
+        assert field.dtype == tf.float32
+        assert np.abs(field - exact(medium, images)).max() < NEAR, decay
+
+
+@pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
+def test_restored_fields_are_exact_with_every_boundary(boundary):
+    lattice = (25, 38)
+    images = images_of(lattice)
+    for decay in (0.2, 1e-7, 0.0):
+        medium = Medium((1.0, 2.0), decay, 0.5, boundary)
+        densities = [ring_densities(medium, image).astype(np.float32) for image in images]
+        padded = np.zeros((3, max(d.size for d in densities) + 2), np.float32)
+        for row, values in zip(padded, densities, strict=True):
+            row[: values.size] = values
+        field = TensorSolver(lattice, medium, "float32").restore(images, padded)
+        assert np.abs(field - exact(medium, images)).max() < NEAR, decay
+
+
+@pytest.mark.parametrize("lattice", [(1, 1), (1, 9), (9, 1), (2, 3)], ids=str)
+def test_lattices_of_few_nodes(lattice):
+    image = np.zeros((1, *lattice), np.float32)
+    image[0, 0, 0] = 1.0
+    for boundary in BOUNDARIES:
+        medium = Medium(decay=0.1, boundary=boundary)
+        field = TensorSolver(lattice, medium, "float32").solve(image)
+        assert np.abs(field - exact(medium, image)).max() < NEAR, boundary
+
+
+def test_the_papers_lattice():
+    lattice, medium = (512, 512), Medium()
+    images = np.stack(
+        [sample_sources(n, lattice, rng=np.random.default_rng(n)).image(lattice) for n in (1, 20)]
+    )
+    truth = exact(medium, images)
+    solver = TensorSolver(lattice, medium, "float32")
+    assert np.abs(solver.solve(images) - truth).max() < NEAR
+    densities = ring_densities(medium, images[1]).astype(np.float32)
+    assert np.abs(solver.restore(images[1:], densities[None]) - truth[1]).max() < NEAR
+
+
+def test_double_precision_is_exact_to_rounding():
+    images = images_of((24, 31)).astype(np.float64)
+    field = TensorSolver((24, 31), Medium(), "float64").solve(images)
+    assert field.dtype == tf.float64
+    assert np.abs(field - exact(Medium(), images)).max() < 1e-12
+
+
+def test_values_of_any_size_and_sign():
+    images = images_of((24, 24)) * np.array([-3e5, 2e-6, 1.0], np.float32)[:, None, None]
+    truth = exact(Medium(), images)
+    field = TensorSolver((24, 24), Medium(), "float32").solve(images)
+    scale = np.abs(truth).max(axis=(1, 2), keepdims=True)
+    assert np.abs((field - truth) / scale).max() < NEAR
+
+
+def test_an_image_is_solved_alike_in_any_batch():
+    images = images_of((24, 24), (1, 6, 2, 4))
+    solver = TensorSolver((24, 24), Medium(), "float32")
+    together = solver.solve(images)
+    for image, field in zip(images, together, strict=True):
+        assert np.abs(solver.solve(image[None])[0] - field).max() < 1e-6
+
+
+def test_without_a_source_the_field_is_zero():
+    images = np.zeros((2, 16, 16), np.float32)
+    images[1, 8, 8] = 1.0
+    field = TensorSolver((16, 16), Medium(), "float32").solve(images).numpy()
+    assert not field[0].any()
+    assert field[1, 7, 8] > 0
+    assert not TensorSolver((16, 16), Medium()).solve(images[:1]).numpy().any()
+
+
+def test_nodes_may_be_fixed_at_zero():
+    image = images_of((20, 20), (2,)).astype(np.float64)
+    fixed = image != 0
+    fixed[0, 5] = True
+    truth = solve_in(Medium(), image[0], fixed=fixed[0]).field
+    field = TensorSolver((20, 20), Medium(), "float32").solve(image, fixed)[0]
+    assert np.abs(field - truth).max() < NEAR
+
+
+def test_a_problem_without_a_unique_solution_is_refused():
+    solver = TensorSolver((8, 8), Medium(decay=0.0, boundary="periodic"), "float32")
+    images = np.zeros((2, 8, 8), np.float32)
+    images[0, 2, 2] = 1.0
+    for solve in (solver.solve, solver.as_function()):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="every constant solves"):
+            solve(images)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_gradients_with_respect_to_source_values(boundary):
+    lattice, decay = (15, 18), 0.0 if boundary == "absorbing" else 1e-3
+    solver = TensorSolver(lattice, Medium(decay=decay, boundary=boundary), "float64")
+    rng = np.random.default_rng(0)
+    image = tf.constant(images_of(lattice, (3,)).astype(np.float64))
+    weights = tf.constant(rng.normal(size=image.shape))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        loss = tf.reduce_sum(weights * solver.solve(image))
+    gradient = tape.gradient(loss, image).numpy()
+    fixed = image.numpy() != 0
+    assert not gradient[~fixed].any()
+    # the field is linear in the values of the fixed nodes, so a difference is a derivative
+    change = np.where(fixed, rng.normal(size=image.shape), 0.0)
+    moved = tf.reduce_sum(weights * solver.solve(image + change, tf.constant(fixed)))
+    assert float(moved - loss) == pytest.approx(float((gradient * change).sum()), rel=1e-10)
+
+
+def test_the_export_runs_in_tensorflow_alone(tmp_path: Path, python):
+    images = images_of((16, 20))
+    solver = TensorSolver((16, 20), Medium(decay=0.05), "float32")
+    solver.export(tmp_path / "solver")
+    np.save(tmp_path / "images.npy", images)
+    python(
+        "import sys, numpy as np, tensorflow as tf\n"
+        "images = np.load('images.npy')\n"
+        "np.save('fields.npy', tf.saved_model.load('solver').solve(images).numpy())\n"
+        "assert 'diffkeras' not in sys.modules",
+        cwd=tmp_path,
+    )
+    assert np.abs(np.load(tmp_path / "fields.npy") - solver.solve(images)).max() < 1e-6
+
+
+def test_source_images_are_drawn_to_the_bit():
+    lattice, radius = (40, 37), (0.0, 6.0)
+    rng = np.random.default_rng(5)
+    drawn = [sample_sources(4, lattice, radius=radius, rng=rng) for _ in range(20)]
+    # radii whose squares are those of distances, or nearly, and discs cut off by the lattice
+    edges = np.sqrt(np.array([5, 8, 10, 13], np.float32)), [0, 0, 39, 20], [0, 36, 18, 20]
+    drawn += [
+        Sources.from_lists(edges[1], edges[2], radii, [0.5, 1.0, 0.25, 1e-30])
+        for radii in (edges[0], np.nextafter(edges[0], np.float32(0)), [5.0, 4.0, 3.0, 0.0])
+    ]
+    lists = {
+        name: tf.stack([getattr(sources, name) for sources in drawn])
+        for name in ("rows", "columns", "radii", "values")
+    }
+    images = draw_sources(lists, lattice, radius).numpy()
+    assert images.dtype == np.float32
+    for image, sources in zip(images, drawn, strict=True):
+        assert np.array_equal(image, sources.image(lattice))
+
+
+def test_padding_of_source_lists_draws_nothing():
+    lists = {
+        "rows": tf.constant([[3, 0]]),
+        "columns": tf.constant([[3, 0]]),
+        "radii": tf.constant([[0.0, -1.0]]),
+        "values": tf.constant([[1.0, 7.0]]),
+    }
+    image = draw_sources(lists, (8, 8), 2.0).numpy()
+    assert image.sum() == image[0, 3, 3] == 1.0
+
+
+def test_the_examples_in_the_docstrings():
+    assert doctest.testmod(tensor_solver).failed == 0

@@ -1,0 +1,174 @@
+import http.client
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+from diffkeras.config import Config
+from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.system.atomic_files import read_csv
+from diffkeras.training.callbacks.tensorboard import settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def events(run_dir: Path) -> EventMultiplexer:
+    everything = {"tensors": 0}
+    return (
+        EventMultiplexer(size_guidance=everything)
+        .AddRunsFromDirectory(str(run_dir / "logs"))
+        .Reload()
+    )
+
+
+def curve(events: EventMultiplexer, run: str, tag: str) -> dict[int, float]:
+    return {e.step: float(tf.make_ndarray(e.tensor_proto)) for e in events.Tensors(run, tag)}
+
+
+def test_losses_and_errors_are_those_of_the_history(
+    events: EventMultiplexer, run_dir: Path
+) -> None:
+    rows = read_csv(run_dir / "history.csv")
+    for tag, column in (
+        ("loss/weighted", "loss"),
+        ("loss/unweighted", "error"),
+        ("MAE by region/lattice", "mae"),
+        ("MAE by region/sources", "mae_sources"),
+        ("MAE by region/r1", "mae_r1"),
+        ("other errors/relative L2", "relative_l2"),
+    ):
+        for run, prefix in (("train", ""), ("validation", "val_")):
+            expected = {int(row["epoch"]): float(row[prefix + column]) for row in rows}
+            assert curve(events, run, tag) == pytest.approx(expected, rel=1e-6), (tag, run)
+
+
+def test_errors_by_source_count_average_to_that_of_all(
+    events: EventMultiplexer, run_dir: Path
+) -> None:
+    parts = [curve(events, "validation", f"MAE by source count/{n:02d}") for n in (1, 2)]
+    whole = curve(events, "validation", "MAE by region/lattice")
+    worst = curve(events, "validation", "MAE by source count/worst")
+    for epoch, error in whole.items():
+        values = [part[epoch] for part in parts]
+        assert np.mean(values) == pytest.approx(error, rel=1e-5)
+        assert max(values) == pytest.approx(worst[epoch], rel=1e-6)
+
+
+def test_optimizer_and_speed(events: EventMultiplexer, tiny: Config) -> None:
+    steps = list(range(1, 13))
+    rates = curve(events, "train", "optimizer/learning rate")
+    assert rates == pytest.approx(dict.fromkeys(steps, tiny.training.learning_rate))
+    norms = curve(events, "train", "optimizer/gradient norm")
+    assert list(norms) == steps
+    assert min(norms.values()) > 0
+    assert list(curve(events, "train", "optimizer/rollbacks so far").values()) == [0, 0]
+    assert min(curve(events, "train", "speed/examples a second").values()) > 0
+    shares = curve(events, "train", "speed/share of time waiting for data")
+    assert all(0 <= share <= 1 for share in shares.values())
+
+
+def test_configuration_pictures_and_hparams(
+    events: EventMultiplexer, run_dir: Path, tiny: Config
+) -> None:
+    (text,) = events.Tensors(".", "configuration")
+    assert "learning_rate: 0.01" in str(tf.make_ndarray(text.tensor_proto))
+    (first, *_) = events.Tensors("pictures", "pictures/2 sources")
+    width, height, png = tf.make_ndarray(first.tensor_proto)
+    assert int(width) >= 700
+    assert int(height) >= 650
+    assert tf.io.decode_png(png).shape[-1] == 3
+    plugin = events.PluginRunToTagToContent("hparams")
+    assert "_hparams_/session_start_info" in plugin["."]
+    assert "_hparams_/experiment" in plugin["."]
+
+
+def test_settings_are_plain_values(tiny: Config) -> None:
+    found = settings(tiny.with_overrides({"training.loss.weight": "step"}))
+    assert found["training.learning_rate"] == 0.01
+    assert found["data.sources"] == "1-2"
+    assert found["training.loss"] == '{"error": "absolute", "weight": "step"}'
+    assert all(isinstance(value, bool | int | float | str) for value in found.values())
+
+
+@pytest.mark.parametrize(("slow_source", "expected"), [(True, 1.0), (False, 0.0)])
+def test_waiting_for_data_is_measured(slow_source: bool, expected: float) -> None:
+    def source(k: Any) -> Any:
+        if slow_source:
+            time.sleep(0.05)
+        return k
+
+    batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
+    waiting = WaitingTime()
+    iterator = iter(waiting.measure(batches.prefetch(tf.data.AUTOTUNE)))
+    next(iterator)
+    waiting.take()
+    began = time.monotonic()
+    values = []
+    for _ in range(10):
+        values.append(int(next(iterator)))
+        if not slow_source:
+            time.sleep(0.05)
+    assert values == list(range(1, 11))
+    assert waiting.take() / (time.monotonic() - began) == pytest.approx(expected, abs=0.25)
+
+
+@pytest.fixture
+def tensorboard(run_dir: Path) -> Iterator[str]:
+    """Address of a TensorBoard on the tiny run."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--logdir", str(run_dir / "logs"), "--port", str(port), "--load_fast=false"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(120):
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("GET", "/data/runs")
+                if b"validation" in connection.getresponse().read():
+                    break
+            except OSError:
+                pass
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_browser_draws_it(tensorboard: str, tmp_path: Path) -> None:
+    assert CHROMIUM
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        "--window-size=1400,1300 --virtual-time-budget=8000 --dump-dom "
+        f"--user-data-dir={tmp_path / 'browser'} --screenshot={tmp_path / 'shot.png'}"
+    )
+    shown = subprocess.run(
+        [CHROMIUM, *flags.split(), f"{tensorboard}/#timeseries"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
+    picture = tf.io.decode_png((tmp_path / "shot.png").read_bytes()).numpy()
+    assert picture.shape[:2] == (1300, 1400)
+    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 100  # it isn't blank
+    for words in ("MAE by region", "MAE by source count"):
+        assert words in shown.stdout

@@ -1,0 +1,342 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.data import steps_per_epoch, training_batches
+from diffkeras.errors import ConfigurationError, RunError
+
+SCRIPT = Path(__file__).with_name("interrupted_training.py")
+Train = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SETTINGS = {
+    "training.epochs": 3,
+    "training.deterministic": True,
+    "training.ema": 0.9,
+    "training.schedule": "cosine",
+    "training.checkpoint_minutes": 1e-6,  # a checkpoint at every step
+    "training.loss": {
+        "error": "squared",
+        "weight": {"name": "alternating", "first": "uniform", "second": "tanh"},
+    },
+    "data.cache": True,
+}
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Config) -> Config:
+    return tiny.with_overrides(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def train_in_process(
+    config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Train:
+    """`train_in_process(run_dir, signal, point, step)` in a process of its own."""
+    return trainer(config, data_dir, tmp_path_factory.mktemp("config"))
+
+
+def trainer(config: Config, data_dir: Path, place: Path) -> Train:
+    file = place / "config.yaml"
+    file.write_text(config.to_yaml(), encoding="utf-8")
+
+    def run(run_dir: Path, *interruption: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, SCRIPT, file, data_dir, run_dir, *map(str, interruption)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(train_in_process: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    done = train_in_process(run_dir)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run_dir
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    from diffkeras.surrogates.surrogate import load_surrogate
+
+    first, second = (
+        np.genfromtxt(run / "history.csv", delimiter=",", names=True) for run in (one, other)
+    )
+    assert first.dtype.names == second.dtype.names
+    assert first["epoch"].tolist() == second["epoch"].tolist() == [1, 2, 3]
+    for name in first.dtype.names:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-6, err_msg=name)
+    weights = [load_surrogate(run).model.get_weights() for run in (one, other)]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    states = [json.loads((run / "run.json").read_text()) for run in (one, other)]
+    assert states[0]["best_epoch"] == states[1]["best_epoch"]
+
+
+def test_a_run_hit_by_signals_equals_one_that_was_not(
+    train_in_process: Train, uninterrupted: Path, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "interrupted"
+    killed = train_in_process(run_dir, "SIGKILL", "step", 4)
+    assert killed.returncode == -9
+    preempted = train_in_process(run_dir, "SIGTERM", "step", 8)
+    assert "resuming at epoch 1, step 3 of 6" in preempted.stdout
+    assert "stopped by SIGTERM at epoch 2, step 2" in preempted.stdout
+    assert preempted.returncode == 143
+    interrupted = train_in_process(run_dir, "SIGINT", "step", 17)
+    assert "resuming at epoch 2, step 2 of 6" in interrupted.stdout
+    assert "SIGINT: stopping after this step" in interrupted.stdout
+    assert "stopped by SIGINT at epoch 3, step 5" in interrupted.stdout
+    assert interrupted.returncode == 130
+    finished = train_in_process(run_dir)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert not (run_dir / "checkpoints").exists()
+    assert_equal_runs(run_dir, uninterrupted)
+
+
+def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_path: Path) -> None:
+    stream = config.with_overrides(
+        {
+            "data.stream": True,
+            "data.cache": False,
+            "data.diffusion_length": [1, 20],
+            "physics.decay": 1 / 400,
+        }
+    )
+    from diffkeras.workflows.train import train
+
+    run = trainer(stream, tmp_path / "no data", tmp_path)
+    train(stream, tmp_path / "no data", tmp_path / "whole")
+    assert run(tmp_path / "killed", "SIGKILL", "step", 9).returncode == -9
+    finished = run(tmp_path / "killed")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "resuming at epoch 2, step 2 of 6" in finished.stdout
+    assert_equal_runs(tmp_path / "killed", tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "point", "step", "resumed_at"),
+    [
+        ("SIGKILL", "step", 1, None),  # before the first checkpoint
+        ("SIGKILL", "step", 6, "epoch 1, step 5"),
+        ("SIGKILL", "validation", 1, "epoch 1, step 5"),
+        ("SIGTERM", "validation", 1, "epoch 2, step 0"),
+        ("SIGKILL", "best", 2, "epoch 2, step 5"),
+        ("SIGKILL", "checkpoint", 10, "epoch 2, step 2"),
+        ("SIGINT", "step", 18, "epoch 4, step 0"),  # all epochs done, not yet written
+    ],
+)
+def test_hit_at_any_point(
+    train_in_process: Train,
+    uninterrupted: Path,
+    tmp_path: Path,
+    name: str,
+    point: str,
+    step: int,
+    resumed_at: str | None,
+) -> None:
+    run_dir = tmp_path / "run"
+    assert train_in_process(run_dir, name, point, step).returncode != 0
+    finished = train_in_process(run_dir)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert (f"resuming at {resumed_at} of 6" in finished.stdout) == (resumed_at is not None)
+    assert_equal_runs(run_dir, uninterrupted)
+
+
+def test_a_run_that_stopped_early_stays_stopped(
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diffkeras.workflows import train as module
+
+    rough = {"training.learning_rate": 0.05, "training.early_stopping": 1, "training.epochs": 30}
+    config = tiny.with_overrides({**rough, "training.deterministic": True})
+    finish = module.finish
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(config, data_dir, tmp_path / "run")
+    monkeypatch.setattr(module, "finish", finish)
+    resumed = module.train(config, data_dir, tmp_path / "run").state()
+    whole = module.train(config, data_dir, tmp_path / "whole").state()
+    assert resumed["epochs"] == whole["epochs"] == whole["best_epoch"] + 1 < 30
+    assert resumed["best_epoch"] == whole["best_epoch"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_batches_go_on_at_any_position(tiny: Config, data_dir: Path, stream: bool) -> None:
+    config = tiny.with_overrides({"data.stream": stream, "training.batch_size": 5})
+    steps = steps_per_epoch(config)
+
+    def images(number: int, **position: int) -> list[np.ndarray]:
+        batches = training_batches(config, data_dir, **position).take(number)
+        return [x for x, _ in batches.as_numpy_iterator()]
+
+    whole = images(3 * steps)
+    epochs = [np.concatenate(whole[e * steps : (e + 1) * steps]) for e in range(3)]
+    for epoch, step in ((0, 3), (1, 0), (2, steps - 1)):
+        rest = images(3 * steps - epoch * steps - step, epoch=epoch, step=step)
+        for one, other in zip(rest, whole[epoch * steps + step :], strict=True):
+            np.testing.assert_array_equal(one, other)
+    # each epoch has another order, and unless it is a stream, the same examples
+    assert not np.array_equal(epochs[0], epochs[1])
+    sums = [sorted(epoch.sum(axis=(1, 2, 3))) for epoch in epochs]
+    assert (sums[0] == sums[1]) is not stream
+
+
+@pytest.fixture
+def unfinished(config: Config, data_dir: Path, tmp_path: Path) -> Path:
+    """A run in this process, stopped after its first epoch and two steps."""
+    from diffkeras.workflows import train as module
+
+    run_dir = tmp_path / "unfinished"
+    stop_at(8, lambda: module.train(config, data_dir, run_dir))
+    return run_dir
+
+
+def stop_at(step: int, train: Callable[[], object]) -> None:
+    """Call `train` and have it end by an exception at a step."""
+    from diffkeras.training.callbacks.progress import TrainingProgress
+
+    class Stop(Exception):
+        pass
+
+    def stop(self: TrainingProgress, batch: int, logs: object = None) -> None:
+        if self.model.optimizer.iterations.numpy() == step:
+            raise Stop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "on_train_batch_end", stop)
+        with pytest.raises(Stop):
+            train()
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["weights.weights.h5", "state.json"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    name: str, config: Config, data_dir: Path, unfinished: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    newest = max((unfinished / "checkpoints").glob("0*"))
+    assert int(newest.name) == 7
+    flip_a_bit(newest / name)
+    lines: list[str] = []
+    run = train(config, data_dir, unfinished, report=lines.append)
+    assert any("warning" in x and str(newest) in x and "damaged" in x for x in lines)
+    assert "resuming at epoch 2, step 0 of 6" in lines
+    epochs = [line.partition(",")[0] for line in (run.path / "history.csv").read_text().split()]
+    assert epochs == ["epoch", "1", "2", "3"]
+
+
+def test_a_damaged_best_model_is_not_kept(config: Config, data_dir: Path, unfinished: Path) -> None:
+    from diffkeras.workflows.train import train
+
+    [best] = (unfinished / "checkpoints").glob("best-*")
+    flip_a_bit(best)
+    lines: list[str] = []
+    with pytest.raises(RunError, match="all checkpoints"):
+        train(config, data_dir, unfinished, report=lines.append)
+    assert all(f"{best.name} has another checksum" in line for line in lines if "warning" in line)
+    assert not (unfinished / "model.keras").exists()
+
+
+def test_fewer_epochs_than_are_done_are_refused(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    run = tmp_path / "run"
+    stop_at(15, lambda: train(tiny.with_overrides({"training.epochs": 3}), data_dir, run))
+    before = (run / "config.yaml").read_text()
+    with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
+        train(tiny.with_overrides({"training.epochs": 1}), data_dir, run)
+    assert (run / "config.yaml").read_text() == before
+
+
+def test_the_record_says_how_a_run_ended(
+    config: Config, data_dir: Path, tmp_path: Path, train_in_process: Train
+) -> None:
+    run = tmp_path / "run"
+    assert train_in_process(run, "SIGTERM", "step", 3).returncode == 143
+    state = json.loads((run / "run.json").read_text())
+    assert state["state"] == "interrupted"
+    assert state["reason"].startswith("stopped by SIGTERM at epoch 1, step 3")
+
+
+def test_when_all_checkpoints_are_damaged_it_says_so(
+    config: Config, data_dir: Path, unfinished: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    for file in (unfinished / "checkpoints").glob("*/state.json"):
+        file.write_text("{")
+    with pytest.raises(RunError, match=r"all checkpoints .* damaged; give --restart"):
+        train(config, data_dir, unfinished)
+    assert train(config, data_dir, unfinished, restart=True).state()["state"] == "finished"
+
+
+def test_a_changed_configuration_is_refused(
+    config: Config, data_dir: Path, unfinished: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    changed = config.with_overrides(
+        {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}
+    )
+    with pytest.raises(RunError) as refusal:
+        train(changed, data_dir, unfinished)
+    message = str(refusal.value)
+    assert "training.learning_rate 0.01 there, 0.5 here" in message
+    assert "training.epochs 3 there, 4 here" in message  # the schedule depends on them
+    assert "evaluation.cases" not in message
+    assert "--restart" in message
+    assert (unfinished / "checkpoints").is_dir()
+
+
+def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.workflows.train import train
+
+    stop_at(7, lambda: train(tiny, data_dir, tmp_path / "run"))
+    longer = tiny.with_overrides({"training.epochs": 4})
+    assert train(longer, data_dir, tmp_path / "run").state()["epochs"] == 4
+
+
+def test_a_run_directory_in_use_is_refused(
+    config: Config, data_dir: Path, unfinished: Path
+) -> None:
+    from diffkeras.system.file_lock import locked
+    from diffkeras.workflows.train import train
+
+    with (
+        locked(unfinished.with_name(f".{unfinished.name}.lock"), "the run"),
+        pytest.raises(RunError, match=r"process \d+ on \S+, since"),
+    ):
+        train(config, data_dir, unfinished)
+
+
+def test_a_finished_run_needs_overwrite(tiny: Config, data_dir: Path, own_run: Path) -> None:
+    from diffkeras.workflows.train import train
+
+    for restart in (False, True):
+        with pytest.raises(RunError, match=r"finished run.*--overwrite"):
+            train(tiny, data_dir, own_run, restart=restart)

@@ -1,0 +1,252 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
+from diffkeras.nn import ConvolutionalMuon, encoder_decoder
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.atomic_files import read_csv
+from diffkeras.training.callbacks.weight_average import averaged_weights
+from diffkeras.training.optimizers import MeasuredAdam, make_optimizer, make_schedule
+from diffkeras.workflows.train import train
+
+
+def rates(config: Config, steps: int) -> list[float]:
+    schedule = make_schedule(config, steps)
+    if isinstance(schedule, float):
+        return [schedule] * steps
+    return [float(schedule(step)) for step in range(steps + 1)]
+
+
+def test_constant_is_the_default(tiny: Config) -> None:
+    assert rates(tiny, 10) == [0.01] * 10
+
+
+def test_cosine_rises_and_falls(tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {"training.schedule": "cosine", "training.warmup": 0.2, "training.final_factor": 0.1}
+    )
+    found = rates(config, 50)
+    assert found[0] == pytest.approx(0.01 / 11)  # not 0: the first step would do nothing
+    assert found[10] == pytest.approx(0.01)
+    half = 0.1 + 0.9 * (1 + math.cos(math.pi / 2)) / 2
+    assert found[30] == pytest.approx(0.01 * half)
+    assert found[50] == pytest.approx(0.001)
+    assert max(found) == found[10]
+
+
+def test_constant_may_rise_first(tiny: Config) -> None:
+    found = rates(tiny.with_overrides({"training.warmup": 0.2}), 10)
+    assert found == pytest.approx([0.01 / 3, 0.02 / 3] + [0.01] * 9, rel=1e-6)
+
+
+@pytest.mark.parametrize(("rule", "factor"), [("none", 1), ("linear", 4), ("sqrt", 2)])
+def test_learning_rate_grows_with_the_batch(tiny: Config, rule: str, factor: float) -> None:
+    config = tiny.with_overrides(
+        {
+            "training.scale_learning_rate": rule,
+            "training.batch_size": 128,
+            "training.base_batch_size": 32,
+        }
+    )
+    assert make_schedule(config, 10) == pytest.approx(0.01 * factor)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"training.weight_decay": 0.1}, "weight_decay: adam has none"),
+        ({"training.ema": 1.0}, r"training\.ema"),
+        ({"training.optimizer": "sgd"}, r"training\.optimizer"),
+        ({"training.clip_norm": 0}, r"training\.clip_norm"),
+    ],
+)
+def test_settings_that_say_nothing_are_refused(
+    tiny: Config, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        tiny.with_overrides(settings)
+
+
+def one_step(config: Config, gradients: list[np.ndarray]) -> tuple[Any, list[np.ndarray]]:
+    """The optimizer of a configuration, and variables of ones after a step."""
+    optimizer = make_optimizer(config, 10)
+    variables = [keras.Variable(np.ones_like(g), name=f"v{i}") for i, g in enumerate(gradients)]
+    optimizer.build(variables)
+    optimizer.apply([tf.constant(g) for g in gradients], variables)
+    return optimizer, [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def test_the_gradient_of_all_weights_is_measured_and_clipped(
+    tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(
+        MeasuredAdam,
+        "update_step",
+        lambda self, gradient, variable, rate: seen.append(np.array(gradient)),
+    )
+    gradients = [np.array([3.0], np.float32), np.array([[0.0, 4.0]], np.float32)]
+    for limit, scale in ((None, 1.0), (10.0, 1.0), (0.5, 0.1)):
+        seen.clear()
+        config = tiny.with_overrides({"training.clip_norm": limit})
+        optimizer, _ = one_step(config, gradients)
+        assert float(optimizer.gradient_norm) == pytest.approx(5.0)
+        for found, gradient in zip(seen, gradients, strict=True):
+            np.testing.assert_allclose(found, scale * gradient, rtol=1e-6)
+
+
+def test_adamw_decays_weights(tiny: Config) -> None:
+    config = tiny.with_overrides({"training.optimizer": "adamw", "training.weight_decay": 0.5})
+    _, (weights,) = one_step(config, [np.zeros(3, np.float32)])
+    np.testing.assert_allclose(weights, 1 - 0.01 * 0.5, rtol=1e-6)
+
+
+def test_muon_makes_the_step_of_a_kernel_orthogonal() -> None:
+    rng = np.random.default_rng(0)
+    kernel = keras.Variable(np.zeros((3, 3, 4, 6), np.float32), name="kernel")
+    bias = keras.Variable(np.zeros(6, np.float32), name="bias")
+    optimizer = ConvolutionalMuon(0.01, weight_decay=None, adam_weight_decay=None)
+    optimizer.build([kernel, bias])
+    gradients = [rng.normal(size=v.shape).astype(np.float32) for v in (kernel, bias)]
+    optimizer.apply([tf.constant(g) for g in gradients], [kernel, bias])
+    step = keras.ops.convert_to_numpy(kernel).reshape(36, 6) / (0.01 * 0.2 * 6)
+    singular = np.linalg.svd(step, compute_uv=False)
+    assert (singular > 0.6).all()  # five iterations come that close to 1
+    assert (singular < 1.3).all()
+    # AdamW's first step is the learning rate, with the gradient's sign
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(bias), -0.01 * np.sign(gradients[1]), rtol=1e-3
+    )
+
+
+def test_muon_leaves_the_ends_of_the_network_to_adamw(tiny: Config) -> None:
+    config = tiny.with_overrides({"training.optimizer": "muon"})
+    model = encoder_decoder(width=2, depth=1)
+    optimizer = make_optimizer(config, 10)
+    optimizer.build(model.trainable_variables)
+    by_muon = {
+        variable.path.split("/")[0]
+        for variable, velocity in zip(
+            model.trainable_variables, optimizer.adam_velocities, strict=True
+        )
+        if velocity is None
+    }
+    assert by_muon == {"encoder_conv_1", "decoder_conv_0", "decoder_conv_1"}
+
+
+def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 4, 8, 8, 1)).astype(np.float32)
+    config = tiny.with_overrides({"training.learning_rate": 0.02})
+    results = []
+    for optimizer in (make_optimizer(config, 5), keras.optimizers.Adam(0.02)):
+        keras.utils.set_random_seed(0)
+        model = encoder_decoder(width=2, depth=1, batch_norm=False)
+        model.compile(optimizer, "mse")
+        for _ in range(5):
+            model.train_on_batch(x, y)
+        results.append(model.get_weights())
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_each_optimizer_trains(
+    tiny: Config, data_dir: Path, tmp_path: Path, optimizer: str
+) -> None:
+    config = tiny.with_overrides(
+        {
+            "training.optimizer": optimizer,
+            "training.weight_decay": 1e-3,
+            "training.schedule": "cosine",
+            "training.warmup": 0.1,
+            "training.clip_norm": 1.0,
+            "training.epochs": 4,
+        }
+    )
+    run = train(config, data_dir, tmp_path / "run")
+    losses = [float(row["loss"]) for row in read_csv(run.path / "history.csv")]
+    assert losses[-1] < losses[0]
+    learning_rates = [float(row["learning_rate"]) for row in read_csv(run.path / "history.csv")]
+    assert learning_rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_average_is_exchanged_and_put_back_exactly(tiny: Config) -> None:
+    model = encoder_decoder(width=2, depth=1)
+    config = tiny.with_overrides({"training.ema": 0.5})
+    model.compile(make_optimizer(config, 10), "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 2, 8, 8, 1)).astype(np.float32)
+    model.optimizer.build(model.trainable_variables)
+    expected: list[np.ndarray] = []
+    for _ in range(3):
+        model.train_on_batch(x, y)
+        now = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        expected = [(e + n) / 2 for e, n in zip(expected or now, now, strict=True)]
+    before = model.get_weights()
+    with averaged_weights(model):
+        for found, value in zip(model.trainable_variables, expected, strict=True):
+            np.testing.assert_allclose(
+                keras.ops.convert_to_numpy(found), value, rtol=1e-6, atol=1e-8
+            )
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_averaged_model_is_what_is_validated_and_kept(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    from diffkeras.data import mixed_dataset
+
+    config = tiny.with_overrides({"training.ema": 0.9, "training.learning_rate": 0.1})
+    run = train(config, data_dir, tmp_path / "run")
+    surrogate = load_surrogate(run.path)
+    inverse = surrogate.transform.inverse
+    errors = [
+        np.abs(inverse(surrogate.model(x).numpy()) - inverse(y[..., :1].numpy()))
+        for x, y in mixed_dataset(config, "validation", data_dir)
+    ]
+    kept = float(np.mean(np.concatenate(errors)))
+    assert kept == pytest.approx(run.state()["validation"]["mae"], rel=1e-5)
+
+
+REPLICAS = """
+import numpy as np, tensorflow as tf, keras
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from diffkeras.config import parse_config
+from diffkeras.nn import encoder_decoder, get_loss
+from diffkeras.training.optimizers import make_optimizer
+config = parse_config({"training": {"clip_norm": 0.01, "optimizer": "OPTIMIZER",
+                                    "weight_decay": 0.1, "learning_rate": 0.1, "ema": 0.5}})
+rng = np.random.default_rng(0)
+x = rng.random((4, 8, 8, 1)).astype("float32")
+x[2:] *= 9  # the replicas' gradients differ
+weights, norms = [], []
+for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = encoder_decoder(width=2, depth=1, batch_norm=False)
+        model.compile(make_optimizer(config, 10), get_loss("squared"))
+    batches = tf.data.Dataset.from_tensor_slices((x, x)).batch(4).repeat(2)
+    model.fit(batches, verbose=0)
+    weights.append(model.get_weights())
+    norms.append(float(model.optimizer.gradient_norm.numpy()))
+assert norms[0] > 0.1, norms
+np.testing.assert_allclose(*norms, rtol=1e-4)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, rtol=2e-3, atol=1e-5)
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_replicas_clip_and_average_as_one(python: Callable[..., Any], optimizer: str) -> None:
+    python(REPLICAS.replace("OPTIMIZER", optimizer))
