@@ -3,7 +3,9 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from diffkeras.physics import Medium
+from diffkeras.physics import Medium, solve_reference
+
+KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
 
 
 def predict(kind: str, field: np.ndarray, seed: int = 0) -> np.ndarray:

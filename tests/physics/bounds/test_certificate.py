@@ -15,8 +15,6 @@ from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring import find_ring
 from diffkeras.physics.validation.sparse_direct import free_system
 
-KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
-
 
 def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):
     """Every bound holds for the exact field, up to the rounding of that field itself."""
