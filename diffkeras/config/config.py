@@ -36,7 +36,9 @@ class Config(Section):
         ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
     """
 
-    name: Name = Field("diffkeras", description="Names the run directory.")
+    name: Name = Field(
+        "diffkeras", description="Name of the configuration. Run directories are named after it."
+    )
     physics: PhysicsConfig = PhysicsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

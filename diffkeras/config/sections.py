@@ -33,22 +33,23 @@ NARROWEST = 1.001  # ratio of a range's ends that single precision tells well ap
 
 
 class PhysicsConfig(Section):
-    """The problem that is solved: D∇²u − γu = 0 outside the sources."""
+    """The diffusion problem: D∇²u − γu = 0 on the free nodes, fixed values on the sources."""
 
-    lattice: Lattice = Field((512, 512), description="Nodes a side, or [rows, columns].")
-    step: Quantity = Field(1.0, description="Lattice step h [length].")
-    diffusivity: Quantity = Field(1.0, description="D [length²/time].")
+    lattice: Lattice = Field(
+        (512, 512), description="Number of nodes per side, or [rows, columns]."
+    )
+    step: Quantity = Field(1.0, description="Distance h between neighbouring nodes [length].")
+    diffusivity: Quantity = Field(1.0, description="Diffusivity D [length²/time].")
     decay: float = Field(
         1 / 400,
         ge=0,
         le=1e30,
         allow_inf_nan=False,
-        description="γ [1/time]; of no effect where data.diffusion_length gives each example its "
-        "own.",
+        description="Decay rate γ [1/time]. Not used if data.diffusion_length is set.",
     )
     boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = Field(
         "absorbing",
-        description="absorbing, reflecting or periodic; a list of two where the axes differ.",
+        description="absorbing, reflecting or periodic, or a list of two: [rows, columns].",
     )
 
     @property
@@ -58,13 +59,14 @@ class PhysicsConfig(Section):
 
 
 class PlacementConfig(Section):
-    """How centres of discs are distributed."""
+    """How the centres of the discs are distributed."""
 
     kind: PlacementKind = Field(
-        "uniform", description="uniform (the paper), clustered, or edge (near the lattice's edge)."
+        "uniform",
+        description="uniform (as in the paper), clustered, or edge (near the edge of the lattice).",
     )
     clusters: int = Field(
-        1, ge=1, le=LARGEST_COUNT, description="Points that clustered discs gather around."
+        1, ge=1, le=LARGEST_COUNT, description="Number of clusters (for clustered)."
     )
     spread: Quantity = Field(
         20.0, description="Standard deviation of a cluster along each axis [lattice steps]."
@@ -73,7 +75,8 @@ class PlacementConfig(Section):
         10.0,
         ge=0,
         allow_inf_nan=False,
-        description="Largest distance of an edge disc's rim from the edge [lattice steps].",
+        description="Largest distance between a disc's rim and the edge of the lattice "
+        "[lattice steps] (for edge).",
     )
 
     @property
@@ -83,7 +86,7 @@ class PlacementConfig(Section):
 
 
 class DataConfig(Section):
-    """The datasets: one per source count, each with three splits; and how they are read."""
+    """The datasets (one per source count, each with three splits) and how they are read."""
 
     sources: SourceCounts = Field(
         tuple(range(1, 21)), description='Source counts, e.g. "1-20", "1,5,20" or a list.'
@@ -94,43 +97,47 @@ class DataConfig(Section):
     placement: PlacementConfig = PlacementConfig()
     values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = Field(
         "uniform",
-        description="Values of the discs, one of which is always 1: uniform on (0, 1] (the paper), "
-        "constant (all 1), or [log_uniform, smallest].",
+        description="Values of the discs: uniform on (0, 1] (as in the paper), constant (all 1), "
+        "or [log_uniform, smallest]. One disc always has the value 1.",
     )
     diffusion_length: tuple[Quantity, Quantity] | None = Field(
         None,
-        description="Range [shortest, longest] from which each example draws its diffusion length "
-        "ℓ = √(D/γ) [length], log-uniformly; the network then gets it as a second input channel. "
-        "null for one medium, that of physics.",
+        description="Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each "
+        "example draws one log-uniformly, and the network gets it as a second input channel. null: "
+        "all examples have the medium of physics.",
     )
     train_examples: Examples = Field(16_000, description="Training examples per source count.")
     validation_examples: Examples = Field(
-        800, description="Validation examples per source count; they choose the best model."
+        800, description="Validation examples per source count. They select the best model."
     )
     test_examples: Examples = Field(4_000, description="Test examples per source count.")
     seed: int = Field(0, ge=0, description="Seed of the datasets.")
     train_fraction: float = Field(
-        1.0, gt=0, le=1, description="Share of the training examples used, alike per source count."
+        1.0,
+        gt=0,
+        le=1,
+        description="Fraction of the training examples that is used, per source count.",
     )
     storage: Literal["dense", "compact"] = Field(
         "dense",
-        description="Fields as they are, or as ring densities, from which they are restored as "
-        "they are read: a few kB an example.",
+        description="dense stores the fields; compact stores ring densities (a few kB per "
+        "example), from which the fields are restored when they are read.",
     )
     stream: bool = Field(
         False,
-        description="Train on examples that are solved as they are needed, each only once; "
-        "train_examples is then the length of an epoch.",
+        description="Solve training examples on the fly instead of reading them; each is used "
+        "once. train_examples is then the length of an epoch.",
     )
     cache: bool = Field(False, description="Keep the examples in memory after the first epoch.")
     shuffle_buffer: PositiveInt = Field(
-        1_024, description="Examples from which the next one is drawn at random."
+        1_024, description="Number of examples from which the next one is drawn at random."
     )
     shares: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
         None,
-        description="Equal shares that the examples are read in, each shuffled by itself and in "
-        "every batch alike; null for one a replica. A fixed number gives the same batches on any "
-        "number of replicas that divides it.",
+        description="Number of equal shares into which the examples are divided. Each share is "
+        "shuffled separately and contributes equally to every batch. With a fixed number, the "
+        "batches are the same on every number of replicas that divides it. null: one share per "
+        "replica.",
     )
 
     @field_validator("sources")
@@ -201,20 +208,22 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    """The network, and the scale on which it sees source images and fields."""
+    """The network and the scale of its inputs and outputs."""
 
     architecture: Literal["encoder_decoder"] = Field(
-        "encoder_decoder", description="The network: the paper's encoder-decoder."
+        "encoder_decoder", description="Network architecture: the encoder-decoder of the paper."
     )
     width: int = Field(
         64, ge=2, le=65_536, multiple_of=2, description="Channels of the first convolution."
     )
-    depth: int = Field(5, ge=1, le=10, description="Number of poolings and of upsamplings.")
+    depth: int = Field(5, ge=1, le=10, description="Number of pooling and of upsampling layers.")
     pad: bool = Field(
         False,
-        description="Pad sides that 2**depth doesn't divide with zeros, and crop the prediction.",
+        description="If 2**depth does not divide a side, pad with zeros and crop the prediction.",
     )
-    transform: str = Field("linear", description=f"One of {', '.join(TRANSFORMS)}.")
+    transform: str = Field(
+        "linear", description=f"Scale of inputs and outputs: {', '.join(TRANSFORMS)}."
+    )
 
     @field_validator("transform")
     @classmethod
@@ -227,80 +236,87 @@ class ModelConfig(Section):
 
 
 class TrainingConfig(Section):
-    """How the network is fitted."""
+    """How the network is trained."""
 
     loss: str | dict[str, Any] = Field(
         "absolute",
         description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
     )
-    optimizer: Literal["adam", "adamw", "muon"] = Field("muon", description="Kind.")
-    learning_rate: Positive = Field(
-        3e-3, description="Of the optimizer; with a schedule, the largest."
-    )
+    optimizer: Literal["adam", "adamw", "muon"] = Field("muon", description="Optimizer.")
+    learning_rate: Positive = Field(3e-3, description="Peak learning rate.")
     weight_decay: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay of adamw and muon."
     )
     schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="Course of the learning rate over all steps."
+        "cosine", description="Learning-rate schedule over all steps."
     )
     warmup: float = Field(
-        0.05, ge=0, lt=1, description="Share of all steps over which the rate rises linearly."
+        0.05,
+        ge=0,
+        lt=1,
+        description="Fraction of all steps over which the learning rate rises linearly.",
     )
     final_factor: float = Field(
-        0.0, ge=0, le=1, description="Share of the learning rate on which cosine ends."
+        0.0, ge=0, le=1, description="Final learning rate of cosine, as a fraction of the peak."
     )
     scale_learning_rate: Literal["none", "linear", "sqrt"] = Field(
-        "none", description="How the learning rate grows with batch_size / base_batch_size."
+        "none", description="How the learning rate scales with batch_size / base_batch_size."
     )
     base_batch_size: BatchSize = Field(
-        32, description="Batch for which `learning_rate` is stated, where it is scaled."
+        32, description="Batch size that learning_rate refers to when it is scaled."
     )
     clip_norm: Positive | None = Field(
-        None, description="Largest norm of the gradient of all weights together; null for none."
+        None, description="Largest global norm of the gradient; null for no clipping."
     )
     ema: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="Momentum of the moving average of the weights, which is then what is "
-        "validated and kept; null for none.",
+        description="Momentum of a moving average of the weights. If set, the averaged weights are "
+        "validated and saved. null for no average.",
     )
-    batch_size: BatchSize = Field(32, description="Global batch, over all replicas.")
+    batch_size: BatchSize = Field(32, description="Global batch size, over all replicas.")
     epochs: PositiveInt = Field(100, description="Passes over the training examples.")
     early_stopping: PositiveInt | None = Field(
-        None, description="Epochs without a better validation MAE that end it; null for never."
+        None,
+        description="Stop after this many epochs without a better validation MAE; null for never.",
     )
     rollback_factor: Positive | None = Field(
         10.0,
-        description="An epoch whose loss jumps by more than this times its mean change is undone; "
-        "null for never.",
+        description="Undo an epoch if its loss rises by more than this factor times the mean "
+        "change of recent epochs; null for never.",
     )
-    rollback_window: PositiveInt = Field(20, description="Epochs whose changes are averaged.")
+    rollback_window: PositiveInt = Field(
+        20, description="Number of recent epochs whose changes are averaged for rollback_factor."
+    )
     zero_field_epochs: PositiveInt = Field(
-        3, description="Epochs after which it should be better than a field of zeros."
+        3,
+        description="Warn if the model is no better than a field of zeros after this many epochs.",
     )
     checkpoint_minutes: Positive = Field(
-        10.0, description="Longest time between checkpoints; each epoch ends with one as well."
+        10.0, description="Longest time between checkpoints. Every epoch also ends with one."
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32",
-        description="Of the network's layers in training; weights, field and loss are float32. The "
-        "kept model computes in float32.",
+        description="Precision of the layers in training. Weights, output, loss and the saved "
+        "model are always float32.",
     )
     jit: bool | Literal["auto"] = Field(
         "auto",
-        description="Compile the training step by XLA: auto on a single GPU, not on CPUs, where "
-        "it is slower.",
+        description="Compile the training step with XLA. auto: only on a single GPU, because XLA "
+        "is slower on CPUs.",
     )
     steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = Field(
         1,
-        description="Steps done at once, between which nothing is logged or saved; a divisor of "
-        "the steps an epoch; 1 with several replicas.",
+        description="Number of steps per call of TensorFlow. Nothing is logged or saved between "
+        "them. Must divide the steps of an epoch, and be 1 with several replicas.",
     )
     deterministic: bool = Field(
-        False, description="Operations whose sums don't depend on thread timing; slower."
+        False, description="Use deterministic operations, so that runs repeat bit for bit; slower."
     )
-    seed: Seed = Field(0, description="Seed of the initial weights and the minibatch order.")
+    seed: Seed = Field(
+        0, description="Seed of the initial weights and of the order of the examples."
+    )
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:
@@ -310,10 +326,14 @@ class TrainingConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """How a trained surrogate is judged."""
+    """How a trained surrogate is evaluated."""
 
-    batch_size: BatchSize = Field(32, description="Examples predicted at once.")
+    batch_size: BatchSize = Field(32, description="Number of examples predicted at once.")
     bounds: int = Field(
-        10, ge=0, description="Images per source count whose errors are bounded by proof."
+        10,
+        ge=0,
+        description="Number of images per source count for which error bounds are computed.",
     )
-    cases: PositiveInt = Field(3, description="Worst and median cases shown in the report.")
+    cases: PositiveInt = Field(
+        3, description="Number of worst and of median cases shown in the report."
+    )

@@ -25,13 +25,19 @@ class StudyConfig(Section):
     ```
     """
 
-    name: Name = Field(description="Names its directory.")
-    title: str = Field("", description="Heading of the report.")
-    base: str = Field(description="Configuration file, or the name of a shipped one.")
-    settings: dict[str, Any] = Field({}, description="Values that replace the base's, by key.")
-    factors: dict[str, list[Any]] = Field(description="Key → the values to cross.")
+    name: Name = Field(description="Name of the study and of its directory.")
+    title: str = Field("", description="Title of the report.")
+    base: str = Field(
+        description="Configuration that the runs start from: a file, or a shipped name."
+    )
+    settings: dict[str, Any] = Field(
+        {}, description="Values that replace those of the base, by key."
+    )
+    factors: dict[str, list[Any]] = Field(
+        description="Values of each varied key. Every combination is one run."
+    )
     test_sources: SourceCounts | None = Field(
-        None, description="Source counts that every run is tested on; by default the base's."
+        None, description="Source counts that every run is tested on. null: those of the base."
     )
 
     @field_validator("factors")
