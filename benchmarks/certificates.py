@@ -12,9 +12,9 @@ import time
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from diffkeras.physics import Medium, sample_sources, solve_in
-from diffkeras.physics.bounds.certificate import certify_in
-from diffkeras.physics.bounds.refinement import refine_in
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.bounds.certificate import certify
+from diffkeras.physics.bounds.refinement import refine
 
 
 def predictions(field: np.ndarray, source_image: np.ndarray) -> dict[str, np.ndarray]:
@@ -35,9 +35,9 @@ def predictions(field: np.ndarray, source_image: np.ndarray) -> dict[str, np.nda
 def main(side: int = 512, count: int = 20) -> None:
     lattice, medium = (side, side), Medium()
     image = sample_sources(count, lattice, rng=np.random.default_rng(0)).image(lattice, np.float64)
-    solve_in(medium, image)
+    solve(image, medium=medium)
     start = time.perf_counter()
-    field = solve_in(medium, image).field
+    field = solve(image, medium=medium).field
     print(f"{side}², {count} discs of radius 5; solve {1e3 * (time.perf_counter() - start):.0f} ms")
     print(
         f"{'prediction':28}{'its error':>10}{'bound':>10}{'true':>10}{'ratio':>7}{'nodes':>7}"
@@ -45,18 +45,18 @@ def main(side: int = 512, count: int = 20) -> None:
     )
     for name, prediction in predictions(field, image).items():
         start = time.perf_counter()
-        certificate = certify_in(medium, prediction, image)
+        certificate = certify(prediction, image, medium=medium)
         took = time.perf_counter() - start
         true = abs(certificate.field - field).max()
         wrong = abs(prediction - field)
-        refinement = refine_in(medium, prediction, image, tolerance=2e-11, method="rounds")
+        refinement = refine(prediction, image, medium=medium, tolerance=2e-11, method="rounds")
         print(
             f"{name:28}{wrong.max():10.1e}{certificate.error_bound:10.2e}{true:10.2e}"
             f"{certificate.error_bound / true:7.3f}"
             f"{certificate.node_bound.mean() / wrong.mean():7.3f}{1e3 * took:5.0f}  "
             + " ".join(f"{bound:.1e}" for bound in refinement.history)
         )
-    print(f"rounding allowance: {certify_in(medium, field, image).allowance:.1e}")
+    print(f"rounding allowance: {certify(field, image, medium=medium).allowance:.1e}")
 
 
 if __name__ == "__main__":

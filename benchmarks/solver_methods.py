@@ -39,11 +39,11 @@ def transform_pair(image: NDArray) -> Run:
 
 
 def diffkeras_double(image: NDArray) -> Run:
-    return lambda: physics.solve_in(MEDIUM, image).field
+    return lambda: physics.solve(image, medium=MEDIUM).field
 
 
 def diffkeras_single(image: NDArray) -> Run:
-    return lambda: physics.solve_in(MEDIUM, image, tolerance=1e-6).field
+    return lambda: physics.solve(image, medium=MEDIUM, tolerance=1e-6).field
 
 
 def spsolve(image: NDArray) -> Run:

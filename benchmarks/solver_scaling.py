@@ -69,13 +69,13 @@ def _measure(side: int, count: int) -> dict[str, float | str]:
     import time
 
     from benchmarks.solver_methods import MEDIUM, peak_memory, source_image
-    from diffkeras.physics import solve_in
+    from diffkeras.physics import solve
 
     image = source_image(side, count)
     times: list[float] = []
     while len(times) < 2 or (sum(times) < 2 and len(times) < 50):
         start = time.process_time()
-        stats = solve_in(MEDIUM, image).stats
+        stats = solve(image, medium=MEDIUM).stats
         times.append(time.process_time() - start)
     return {
         "method": stats.method,

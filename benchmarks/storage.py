@@ -29,7 +29,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.reading.compact import restored
 from diffkeras.data.writing.shard_writer import get_builder
-from diffkeras.physics import solve_in
+from diffkeras.physics import solve
 from tfds_builders import DiffusionFieldsConfig
 from tfds_builders.diffusion_fields.diffusion_fields_dataset_builder import features_of
 from tfds_builders.diffusion_fields.records import serialize
@@ -134,7 +134,7 @@ def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> N
     truth = []
     for k in range(examples):
         example = recipe.example("test", k)
-        truth.append(solve_in(recipe.medium, example.source_image).field)
+        truth.append(solve(example.source_image, medium=recipe.medium).field)
         values[False].append(features_of(example))
         values[True].append(features_of(recipe.compact_example("test", k)))
     rows: dict[str, Mapping[str, Any]] = {}

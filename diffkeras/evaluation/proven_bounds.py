@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import Medium, certify_in, refine_in
+from diffkeras.physics import Medium, certify, refine
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
@@ -35,14 +35,16 @@ class Bounds:
 
     def add(self, medium: Medium, prediction: NDArray, truth: NDArray, image: NDArray) -> None:
         """Certify and refine one prediction; all (rows, columns) on the linear scale."""
-        certificate = certify_in(medium, prediction, image)
+        certificate = certify(prediction, image, medium=medium)
         self.predicted.append(float(certificate.node_bound.max()))
         self.predicted_error.append(float(np.abs(prediction - truth).max()))
         self.corrected.append(certificate.error_bound)
         self.corrected_error.append(float(np.abs(certificate.field - truth).max()))
         self.predicted_mae.append(float(np.abs(prediction - truth).mean(dtype=np.float64)))
         self.corrected_mae.append(float(np.abs(certificate.field - truth).mean()))
-        refinement = refine_in(medium, prediction, image, tolerance=TOLERANCES[-1], method="rounds")
+        refinement = refine(
+            prediction, image, medium=medium, tolerance=TOLERANCES[-1], method="rounds"
+        )
         self.histories.append(refinement.history)
 
     @classmethod

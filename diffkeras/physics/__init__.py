@@ -1,16 +1,15 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
 from diffkeras.physics.baselines import superpose
-from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify, certify_in
-from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine, refine_in
+from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify
+from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe, available_cores
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
-from diffkeras.physics.solvers.multigrid import solve_heterogeneous
 from diffkeras.physics.sources.discs import Sources, check_radius, sample_sources
 from diffkeras.physics.sources.placement import Placement
-from diffkeras.physics.steady_state import solve, solve_in
+from diffkeras.physics.steady_state import solve
 from diffkeras.physics.validation.sparse_direct import solve_reference
 
 __all__ = [
@@ -29,15 +28,11 @@ __all__ = [
     "Sources",
     "available_cores",
     "certify",
-    "certify_in",
     "check_radius",
     "refine",
-    "refine_in",
     "ring_densities",
     "sample_sources",
     "solve",
-    "solve_heterogeneous",
-    "solve_in",
     "solve_reference",
     "superpose",
 ]

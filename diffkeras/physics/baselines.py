@@ -6,24 +6,34 @@ exact for one disc and too high for several, the more the closer they are. It co
 pair and no ring system between discs, which is what makes it the baseline to beat.
 """
 
+from typing import Unpack
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.medium import Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.solvers.ring import find_ring, green_matrix
 from diffkeras.physics.sources.discs import Sources
 
 
-def superpose(sources: Sources, lattice: tuple[int, int], medium: Medium) -> NDArray[np.float64]:
+def superpose(
+    sources: Sources,
+    lattice: tuple[int, int],
+    *,
+    medium: Medium | None = None,
+    **parts: Unpack[MediumParts],
+) -> NDArray[np.float64]:
     """Sum of the discs' single-disc steady states, with each disc's own value on its nodes.
 
     Args:
         sources: n discs that don't overlap.
         lattice: (rows, columns).
-        medium: a uniform medium with a positive decay or an absorbing boundary.
+        medium: a uniform medium with a positive decay or an absorbing boundary; by default
+            `Medium()`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Returns:
         (rows, columns), float64.
@@ -32,6 +42,8 @@ def superpose(sources: Sources, lattice: tuple[int, int], medium: Medium) -> NDA
         PhysicsError: decay 0 without an absorbing boundary: each disc alone would fill the lattice
             with its value.
     """
+    medium = as_medium(medium, parts)
+    medium.require_uniform("superpose")
     operator = spectral_operator(lattice, medium)
     if operator.singular:
         raise PhysicsError(

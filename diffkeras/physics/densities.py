@@ -4,11 +4,13 @@ A field outside its sources is that of point sources on their rims (`ring`), so 
 source image and these densities gets the field by one pair of transforms, without a solve.
 """
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.medium import Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import check_problem
 from diffkeras.physics.solvers.ring import find_ring, solve_ring
@@ -17,14 +19,19 @@ from diffkeras.physics.steady_state import CORRECTIONS, dense_is_faster
 
 
 def ring_densities(
-    medium: Medium, source_image: NDArray, *, tolerance: float = 1e-10
+    source_image: NDArray,
+    *,
+    medium: Medium | None = None,
+    tolerance: float = 1e-10,
+    **parts: Unpack[MediumParts],
 ) -> NDArray[np.float64]:
     """The densities on the ring of a source image, without its field.
 
     Args:
-        medium: the uniform medium.
         source_image: (rows, columns); a node is fixed if its value is not 0.
+        medium: a uniform medium; by default `Medium()`.
         tolerance: largest error of the field that they give, relative to the largest |value|.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Returns:
         (m,) in the order of `find_ring`: row by row [concentration/time]. Where no axis absorbs,
@@ -34,6 +41,8 @@ def ring_densities(
         PhysicsError: not a two-dimensional finite image.
         ConvergenceError: the tolerance was not met.
     """
+    medium = as_medium(medium, parts)
+    medium.require_uniform("ring_densities")
     values, fixed = check_problem(source_image, None)
     operator = spectral_operator(values.shape, medium)
     ring = find_ring(fixed, operator.axes)

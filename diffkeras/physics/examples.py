@@ -27,7 +27,7 @@ from diffkeras.physics.sources.discs import (
     sample_sources,
 )
 from diffkeras.physics.sources.placement import Placement
-from diffkeras.physics.steady_state import solve_in
+from diffkeras.physics.steady_state import solve
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
@@ -145,13 +145,13 @@ class ExampleRecipe:
         """Example k of a split, solved."""
         sources, length = self.sources(split, k), self.length_of(split, k)
         image = sources.image(self.lattice)
-        solution = solve_in(self.medium_with(length), image)
+        solution = solve(image, medium=self.medium_with(length))
         return Example(sources, image, solution.field.astype(np.float32), length)
 
     def compact_example(self, split: str, k: int) -> CompactExample:
         """Example k of a split, solved for its densities alone."""
         sources, length = self.sources(split, k), self.length_of(split, k)
-        densities = ring_densities(self.medium_with(length), sources.image(self.lattice))
+        densities = ring_densities(sources.image(self.lattice), medium=self.medium_with(length))
         return CompactExample(sources, densities.astype(np.float32), length)
 
     def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:

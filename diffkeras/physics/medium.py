@@ -1,76 +1,115 @@
-"""The medium: diffusivity, decay, lattice step and boundaries, uniform over the lattice."""
+"""The medium: diffusivity, decay, lattice step and boundaries."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number
+from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.operators.axis import BOUNDARIES, BoundaryName
 
-# of D/h²: beyond, no double-precision number of the solver would hold both
-SLOWEST, FASTEST = 1e-30, 1e30
+# Limits of D, h, and γh²/D, within which no number of the solver over- or underflows.
+SMALLEST, LARGEST = 1e-30, 1e30
 MOST_ANISOTROPIC = 1e24
 
 BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
+NodeValues = float | NDArray[np.float64]  # one number for all nodes, or (rows, columns)
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+class MediumParts(TypedDict, total=False):
+    """The attributes of a `Medium` as keyword arguments: `solve(image, decay=0.1)`."""
+
+    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike]
+    decay: ArrayLike
+    step: float
+    boundary: BoundarySpec
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Medium:
-    """A uniform medium, in which the steady state solves D∇²u − γu = 0 outside the sources.
+    """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
+
+    Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
+    one or both are arrays (rows, columns); `solve` takes such a medium, other functions raise an
+    error. Media are equal if all their values are. Uniform media can be hashed.
 
     Attributes:
-        diffusivity: D > 0 [length²/time]; a pair where it differs along rows' and columns' axes.
+        diffusivity: D > 0 [length²/time]; a pair (axis 0, axis 1) where it differs between them.
         decay: γ ≥ 0 [1/time].
         step: lattice step h > 0 [length].
         boundary: absorbing, reflecting or periodic; a pair (axis 0, axis 1) where they differ.
 
     Raises:
-        PhysicsError: a value out of its range or not finite, or an unknown boundary.
+        PhysicsError: a value out of its range or not finite, arrays of different shapes, or an
+            unknown boundary.
+
+    Example:
+        >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
+        10.0
+        >>> Medium(decay=np.ones((64, 64))).is_uniform
+        False
     """
 
-    diffusivity: float | tuple[float, float] = 1.0
-    decay: float = 1 / 400
+    diffusivity: NodeValues | tuple[NodeValues, NodeValues] = 1.0
+    decay: NodeValues = 1 / 400
     step: float = 1.0
     boundary: BoundarySpec = "absorbing"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "diffusivity", _checked(self.diffusivity, "diffusivity", _number))
-        object.__setattr__(self, "decay", _number("decay", self.decay))
-        object.__setattr__(self, "step", _number("step", self.step))
-        object.__setattr__(self, "boundary", _checked(self.boundary, "boundary", _boundary))
-        for name, value in (
-            ("diffusivity", self.diffusivities[0]),
-            ("diffusivity", self.diffusivities[1]),
-            ("step", self.step),
-        ):
-            if not (math.isfinite(value) and value > 0):
-                raise PhysicsError(f"{name} must be positive and finite, not {value}")
-            if not 1e-30 <= value <= 1e30:
-                raise PhysicsError(
-                    f"{name} must lie between 1e-30 and 1e30, not {value}; choose other units"
-                )
-        along, across = self.diffusivities
+        checked: dict[str, Any] = {
+            "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _diffusivity),
+            "decay": _node_values("decay", self.decay),
+            "step": check_number("step", self.step),
+            "boundary": _one_or_pair("boundary", self.boundary, _boundary),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        _check_positive("step", self.step)
+        shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
+        if len(shapes) > 1:
+            raise PhysicsError(
+                "the arrays of diffusivity and decay must have one shape, not "
+                + " and ".join(map(str, sorted(shapes)))
+            )
+        if self.is_uniform:
+            self._check_rates()
+
+    def _check_rates(self) -> None:
+        along, across = map(float, self.diffusivities)
         if max(along, across) > MOST_ANISOTROPIC * min(along, across):
             raise PhysicsError(
                 f"the diffusivities along the axes, {along:g} and {across:g}, may differ by a "
                 f"factor of {MOST_ANISOTROPIC:g} at most"
             )
-        if not (math.isfinite(self.decay) and self.decay >= 0):
-            raise PhysicsError(f"decay must be zero or positive and finite, not {self.decay}")
-        share = self.decay / max(self.diffusivities) * self.step * self.step
-        if self.decay and not SLOWEST <= share <= FASTEST:
+        share = float(self.decay) / max(along, across) * self.step * self.step
+        if self.decay and not SMALLEST <= share <= LARGEST:
             raise PhysicsError(
                 f"decay {self.decay:g} is {share:.0e} D/h², the rate of diffusion over one lattice "
-                f"step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
+                f"step; it must be 0 or {SMALLEST:g} to {LARGEST:g} of that"
             )
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether diffusivity and decay are the same on all nodes."""
+        return self.lattice is None
+
     @cached_property
-    def diffusivities(self) -> tuple[float, float]:
+    def lattice(self) -> tuple[int, int] | None:
+        """(rows, columns) of a medium that varies; None for a uniform one, which fits any."""
+        for part in (*self.diffusivities, self.decay):
+            if isinstance(part, np.ndarray):
+                return part.shape
+        return None
+
+    @cached_property
+    def diffusivities(self) -> tuple[NodeValues, NodeValues]:
         """Diffusivity along axis 0 and along axis 1."""
         return _pair(self.diffusivity)
 
@@ -81,58 +120,151 @@ class Medium:
 
     @property
     def diffusion_length(self) -> float:
-        """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay."""
-        return math.sqrt(max(self.diffusivities) / self.decay) if self.decay else math.inf
+        """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay.
 
-    def normalised(self) -> "Medium":
-        """This medium in units in which h and the larger D lie in [1, 2), by powers of 2.
-
-        Its operator is this one's times a power of 2, to the bit, so that no unit lets numbers
-        over- or underflow within the solver. The field is the same.
+        Raises:
+            PhysicsError: the medium varies.
         """
-        length, rate = _power(self.step), _power(max(self.diffusivities))
-        along, across = (math.ldexp(value, -rate) for value in self.diffusivities)
-        return Medium(
-            (along, across) if isinstance(self.diffusivity, tuple) else along,
-            math.ldexp(self.decay, 2 * length - rate),
-            math.ldexp(self.step, -length),
-            self.boundary,
-        )
+        self.require_uniform("the diffusion length")
+        largest = max(map(float, self.diffusivities))
+        return math.sqrt(largest / float(self.decay)) if self.decay else math.inf
 
     def with_diffusion_length(self, length: float) -> "Medium":
         """This medium with the decay γ = D/ℓ² that gives it the diffusion length ℓ [length].
 
         Raises:
-            PhysicsError: a length that is not positive, or for which no decay is in range.
+            PhysicsError: a length that is not positive, or for which no decay is in range, or a
+                medium that varies.
 
         Example:
             >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
             0.02
         """
+        self.require_uniform("the diffusion length")
         length = check_number("diffusion length", length)
         if not 1e-100 < length < 1e100:
             raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
-        return replace(self, decay=max(self.diffusivities) / length**2)
+        return replace(self, decay=max(map(float, self.diffusivities)) / length**2)
+
+    def require_uniform(self, what: str) -> None:
+        """Raise a PhysicsError that names what needs a uniform medium, unless this is one."""
+        if not self.is_uniform:
+            raise PhysicsError(
+                f"{what} needs a uniform medium, and diffusivity or decay vary over the lattice "
+                "here; `solve` takes such a medium"
+            )
+
+    def normalised(self) -> "Medium":
+        """This uniform medium in units in which h and the larger D lie in [1, 2).
+
+        The units are powers of 2, so that its operator is this one's times a power of 2 to the bit,
+        and the field is the same. No unit lets numbers over- or underflow within the solver.
+        """
+        length, rate = _power(self.step), _power(max(map(float, self.diffusivities)))
+        along, across = (math.ldexp(float(value), -rate) for value in self.diffusivities)
+        return Medium(
+            (along, across) if isinstance(self.diffusivity, tuple) else along,
+            math.ldexp(float(self.decay), 2 * length - rate),
+            math.ldexp(self.step, -length),
+            self.boundary,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Medium):
+            return NotImplemented
+        if (self.step, self.boundaries) != (other.step, other.boundaries):
+            return False
+        own, others = ((*medium.diffusivities, medium.decay) for medium in (self, other))
+        return all(np.array_equal(one, two) for one, two in zip(own, others, strict=True))
+
+    def __hash__(self) -> int:
+        if not self.is_uniform:
+            raise TypeError("a medium that varies over the lattice can't be hashed")
+        return hash((self.diffusivities, self.decay, self.step, self.boundaries))
+
+    def __repr__(self) -> str:
+        parts = ", ".join(
+            f"{name}={_shown(value)}"
+            for name, value in vars(self).items()
+            if name in MediumParts.__annotations__
+        )
+        return f"Medium({parts})"
 
 
-def _checked(value: Any, name: str, check: Callable[[str, Any], Any]) -> Any:
-    """One value, or a pair as a tuple, so that media can be told apart and kept by their values."""
+def as_medium(medium: Medium | None, parts: MediumParts) -> Medium:
+    """The medium of a function that takes either `medium=` or its parts as keywords.
+
+    Raises:
+        PhysicsError: both are given, or `medium` is something else.
+        TypeError: a keyword that is no part of a medium.
+    """
+    if unknown := sorted(set(parts) - set(MediumParts.__annotations__)):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    if medium is None:
+        return Medium(**parts)  # type: ignore[arg-type]  # Medium checks and converts them
+    if not isinstance(medium, Medium):
+        raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")
+    if parts:
+        raise PhysicsError(
+            f"give either medium or {', '.join(parts)}: a medium holds its own {next(iter(parts))}"
+        )
+    return medium
+
+
+def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, T]:
+    """One checked value, or a pair of them as a tuple."""
     if name == "boundary" and isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, tuple | list):
         return check(name, value)
     if len(value) != 2:
-        raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {value}")
-    return tuple(check(name, part) for part in value)
+        shown = f"{len(value)} values" if len(value) > 3 else str(value)[:60]
+        raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {shown}")
+    return (check(name, value[0]), check(name, value[1]))
 
 
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, tuple | list) or np.ndim(value):
+def _diffusivity(name: str, value: Any) -> NodeValues:
+    checked = _node_values(name, value)
+    _check_positive(name, checked)
+    return checked
+
+
+def _node_values(name: str, value: Any) -> NodeValues:
+    """A finite number ≥ 0, or an array of them that can't be changed."""
+    checked: NodeValues
+    if not isinstance(value, tuple | list) and np.ndim(value) == 0:
+        checked = check_number(name, value)
+    else:
+        checked = np.array(real_array(name, value))
+        checked.setflags(write=False)
+        if checked.ndim != 2 or checked.size == 0:
+            raise PhysicsError(
+                f"{name} must be a number or an array (rows, columns), not one of shape "
+                f"{checked.shape}"
+            )
+    if name == "decay":
+        _check_range(name, checked, np.asarray(checked) >= 0, "zero or positive")
+    return checked
+
+
+def _check_positive(name: str, values: NodeValues) -> None:
+    array = np.asarray(values)
+    _check_range(name, values, array > 0, "positive")
+    if array.min() < SMALLEST or array.max() > LARGEST:
+        bad = float(array.min() if array.min() < SMALLEST else array.max())
         raise PhysicsError(
-            f"{name} must be a number where the medium is uniform, not {type(value).__name__}; "
-            "only `solve` takes media that vary over the lattice"
+            f"{name} must lie between {SMALLEST:g} and {LARGEST:g}, not {bad}; choose other units"
         )
-    return check_number(name, value)
+
+
+def _check_range(name: str, values: NodeValues, good: Any, wanted: str) -> None:
+    array = np.asarray(values)
+    bad = ~(good & np.isfinite(array))
+    if bad.any():
+        where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if array.ndim else ""
+        raise PhysicsError(
+            f"{name} must be {wanted} and finite, not {float(array[bad].flat[0])}{where}"
+        )
 
 
 def _power(value: float) -> int:
@@ -140,11 +272,21 @@ def _power(value: float) -> int:
     return math.frexp(value)[1] - 1
 
 
-def _boundary(name: str, value: Any) -> Any:
+def _boundary(name: str, value: Any) -> BoundaryName:
     if not isinstance(value, str) or value not in BOUNDARIES:
-        raise PhysicsError(f"{name} {value!r} is unknown; choose one of {', '.join(BOUNDARIES)}")
+        shown = repr(value)[:60]
+        raise PhysicsError(f"{name} {shown} is unknown; choose one of {', '.join(BOUNDARIES)}")
     return value
 
 
 def _pair(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value, value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, np.ndarray):
+        rows, columns = value.shape
+        return f"<{rows}×{columns} nodes, {value.min():.3g} to {value.max():.3g}>"
+    return repr(value)

@@ -1,18 +1,20 @@
 """The exact solver: one call from a source image to the steady-state field."""
 
 from functools import partial
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import check_workers, is_batch
-from diffkeras.physics.medium import BoundarySpec, Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem import Method, check_method, check_problem
 from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers import ring_cg as ring_iteration
 from diffkeras.physics.solvers.batch import solve_batch
+from diffkeras.physics.solvers.multigrid import solve_multigrid
 from diffkeras.physics.solvers.ring import Ring, find_ring, solve_ring
 
 SINGLE_PRECISION = 1e-6  # tolerance from which on float32 will do
@@ -23,14 +25,12 @@ ANISOTROPIC = 1e4  # ratio of diffusivities from which double precision may not 
 def solve(
     source_image: NDArray,
     *,
-    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike] = 1.0,
-    decay: ArrayLike = 1 / 400,
-    step: float = 1.0,
-    boundary: BoundarySpec = "absorbing",
+    medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     method: Method = "auto",
     tolerance: float = 1e-10,
     workers: int | None = None,
+    **parts: Unpack[MediumParts],
 ) -> Solution:
     """The steady state of D∇²u − γu = 0 on the free nodes, u = source image on the fixed ones.
 
@@ -42,11 +42,7 @@ def solve(
     Args:
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
             (batch, rows, columns), for which a `BatchSolution` is returned.
-        diffusivity: D > 0 [length²/time]; a pair where it differs along the two axes; arrays
-            (rows, columns) where it varies over the lattice (`heterogeneous`).
-        decay: γ ≥ 0 [1/time], a number or an array.
-        step: lattice step h > 0 [length].
-        boundary: absorbing, reflecting or periodic; a pair where it differs between the axes.
+        medium: where the field diffuses; by default `Medium()`.
         fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
             default those whose value is not 0.
         method: "ring" (dense system), "ring-cg" (iteration on it), "multigrid" (PyAMG, the only
@@ -57,6 +53,7 @@ def solve(
             "multigrid".
         workers: processes for the images of a batch, or threads within the transforms of a single
             image; by default one.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
@@ -72,62 +69,31 @@ def solve(
         >>> bool(field[29, 32] < 1.0)
         True
     """
-    # imported here, as it returns what this module defines
-    from diffkeras.physics.solvers.multigrid import is_heterogeneous, solve_heterogeneous
-
+    medium = as_medium(medium, parts)
     tolerance = check_method(method, tolerance)
     check_workers(workers)
-    if method != "multigrid" and not is_heterogeneous(diffusivity, decay):
-        medium = Medium(diffusivity, decay, step, boundary)  # type: ignore[arg-type]
-        return solve_in(
-            medium, source_image, fixed=fixed, method=method, tolerance=tolerance, workers=workers
-        )
-    if method not in ("auto", "multigrid"):
-        raise PhysicsError(
-            f"method {method!r} needs a uniform medium; where diffusivity or decay vary, choose "
-            '"multigrid" or "auto"'
-        )
-
-    task = partial(
-        solve_heterogeneous,
-        diffusivity=diffusivity,
-        decay=decay,
-        step=step,
-        boundary=boundary,
-        tolerance=tolerance,
-    )
     if is_batch(source_image):
-        return solve_batch(task, source_image, fixed, np.dtype(np.float64), workers)
-    return task(source_image, fixed=fixed)
+        exact = method == "multigrid" or not medium.is_uniform
+        dtype = np.dtype(np.float64) if exact else _precision(tolerance)
+        task = partial(_solve_image, medium, method=method, tolerance=tolerance)
+        return solve_batch(task, source_image, fixed, dtype, workers)
+    return _solve_image(
+        medium, source_image, fixed=fixed, method=method, tolerance=tolerance, workers=workers
+    )
 
 
-def solve_in(
+def _solve_image(
     medium: Medium,
     source_image: NDArray,
     *,
-    fixed: NDArray[np.bool_] | None = None,
-    method: Method = "auto",
-    tolerance: float = 1e-10,
+    fixed: NDArray[np.bool_] | None,
+    method: Method,
+    tolerance: float,
     workers: int | None = None,
 ) -> Solution:
-    """`solve` for a medium that is at hand."""
-    if method == "multigrid":
-        return solve(
-            source_image,
-            diffusivity=medium.diffusivity,
-            decay=medium.decay,
-            step=medium.step,
-            boundary=medium.boundary,
-            fixed=fixed,
-            method=method,
-            tolerance=tolerance,
-            workers=workers,
-        )
-    tolerance = check_method(method, tolerance)
-    check_workers(workers)
-    if is_batch(source_image):
-        task = partial(solve_in, medium, method=method, tolerance=tolerance)
-        return solve_batch(task, source_image, fixed, _precision(tolerance), workers)
+    if method == "multigrid" or (method == "auto" and not medium.is_uniform):
+        return solve_multigrid(medium, source_image, fixed=fixed, tolerance=tolerance)
+    medium.require_uniform(f"method {method!r}")
     values, fixed = check_problem(source_image, fixed)
     operator = spectral_operator(values.shape, medium.normalised())
     if operator.singular and not fixed.any():
@@ -153,9 +119,7 @@ def solve_in(
         if method != "auto":
             raise
         # media so extreme that rounding decides, for which multigrid has a bound
-        solution = solve_in(
-            medium, source_image, fixed=fixed, method="multigrid", tolerance=tolerance
-        )
+        solution = solve_multigrid(medium, source_image, fixed=fixed, tolerance=tolerance)
         return Solution(solution.field.astype(dtype), solution.stats)
     field = field.astype(dtype, copy=False)
     np.copyto(field, values, where=fixed, casting="same_kind")

@@ -43,10 +43,12 @@ class TensorOperator:
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
+        medium.require_uniform("TensorSolver")
         self.lattice = lattice
+        self._decay = float(medium.decay)
         self.dtype = tf.as_dtype(precision)
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, medium.boundaries, strict=True))
-        couplings = [diffusivity / medium.step**2 for diffusivity in medium.diffusivities]
+        couplings = [float(diffusivity) / medium.step**2 for diffusivity in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, not tensors: they become constants of whatever graph uses them
         self._bases = [basis.astype(precision) for basis, _ in modes]
@@ -55,13 +57,13 @@ class TensorOperator:
         second = np.sort(curvature, axis=None)[1]
         smallest = float(second) if np.isfinite(second) else 1.0
         singular = all(axis.singular for axis in self.axes)
-        self.deflated = singular and medium.decay < smallest
-        eigenvalues = curvature + medium.decay
+        self.deflated = singular and self._decay < smallest
+        eigenvalues = curvature + self._decay
         self.inverse_factor = 0.0
         if self.deflated:
             eigenvalues[0, 0, 0, 0] = smallest
             nodes = lattice[0] * lattice[1]
-            self.inverse_factor = nodes * medium.decay * smallest / (smallest - medium.decay)
+            self.inverse_factor = nodes * self._decay * smallest / (smallest - self._decay)
         self._reciprocal = (1.0 / eigenvalues).astype(precision)  # 0 where there is no mode
         self._curvature = curvature.astype(precision)
         self._smallest = smallest
@@ -81,7 +83,7 @@ class TensorOperator:
         """The table with a constant mode that is no larger than the others."""
         operator = SpectralOperator(self.lattice, medium)
         closed = all(axis.singular for axis in self.axes)
-        deflated = closed and medium.decay < self._smallest
+        deflated = closed and operator.decay < self._smallest
         return operator.make_green_table(self._smallest if deflated else None)
 
     def spread(

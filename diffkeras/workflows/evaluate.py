@@ -249,7 +249,7 @@ def _predict(surrogate: Surrogate, batch: _Batch, config: Config) -> dict[str, N
         SOURCES_SET: np.where(batch.images != 0, batch.images, predictions),
         "superposition": np.stack(
             [
-                superpose(sources, lattice, medium)
+                superpose(sources, lattice, medium=medium)
                 for sources, medium in zip(batch.sources, batch.media, strict=True)
             ]
         ),

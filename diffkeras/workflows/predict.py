@@ -5,8 +5,9 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
+from diffkeras import physics
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Certificate, Refinement, certify_in, refine_in
+from diffkeras.physics import Certificate, Refinement
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows.image_files import (
     check_lattice_option,
@@ -89,10 +90,10 @@ def predict_files(
         medium = medium.with_diffusion_length(diffusion_length)
     certificate = refinement = None
     if tolerance is not None:
-        refinement = refine_in(medium, field, image, tolerance=tolerance)
+        refinement = physics.refine(field, image, medium=medium, tolerance=tolerance)
         field = refinement.field
     elif certify or bound or corrected:
-        certificate = certify_in(medium, field, image)
+        certificate = physics.certify(field, image, medium=medium)
         if bound:
             write_field(bound, certificate.node_bound)
         if corrected:

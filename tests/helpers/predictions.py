@@ -46,6 +46,6 @@ def problems(draw):
     block = rng.integers(0, lattice)
     fixed[block[0] : block[0] + 4, block[1] : block[1] + 5] = True
     image = np.where(fixed, rng.uniform(-0.3, 1, lattice), 0.0)
-    exact = solve_reference(image, medium, fixed=fixed)
+    exact = solve_reference(image, medium=medium, fixed=fixed)
     prediction = predict(draw(st.sampled_from(KINDS)), exact, draw(st.integers(0, 2**32)))
     return medium, image, fixed, exact, prediction

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffkeras.physics import Medium, Solution, Sources, solve_in, solve_reference
+from diffkeras.physics import Medium, Solution, Sources, solve, solve_reference
 
 LATTICE = (31, 38)
 
@@ -39,11 +39,11 @@ class Problem:
 
     @cached_property
     def solution(self) -> Solution:
-        return solve_in(self.medium, self.image, fixed=self.fixed)
+        return solve(self.image, medium=self.medium, fixed=self.fixed)
 
     @cached_property
     def reference(self) -> NDArray[np.float64]:
-        return solve_reference(self.image, self.medium, fixed=self.fixed)
+        return solve_reference(self.image, medium=self.medium, fixed=self.fixed)
 
 
 def _discs(*discs: tuple[int, int, float, float]) -> NDArray[np.float64]:

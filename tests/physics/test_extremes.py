@@ -103,7 +103,7 @@ def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary: Any, decay: floa
 def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay: float) -> None:
     one = Sources.from_lists([20], [20], [5], [1.0])
     exact = solve(one.image((64, 64), np.float64), decay=decay, tolerance=1e-12).field
-    assert np.abs(superpose(one, (64, 64), Medium(1.0, decay)) - exact).max() < 1e-12
+    assert np.abs(superpose(one, (64, 64), medium=Medium(1.0, decay)) - exact).max() < 1e-12
 
 
 @pytest.mark.parametrize(("diffusivity", "step"), UNITS)

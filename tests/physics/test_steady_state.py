@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from diffkeras.physics import Medium, sample_sources, solve, solve_in, solve_reference
+from diffkeras.physics import Medium, sample_sources, solve, solve_reference
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring import Ring, green_matrix
 from diffkeras.physics.validation.sparse_direct import sparse_operator
@@ -40,8 +40,8 @@ def test_stays_between_zero_and_the_extreme_values(problem):
 
 def test_mirrored_sources_give_the_mirrored_field(problem):
     for axes in (0, 1, (0, 1)):
-        mirrored = solve_in(
-            problem.medium, np.flip(problem.image, axes), fixed=np.flip(problem.fixed, axes)
+        mirrored = solve(
+            np.flip(problem.image, axes), medium=problem.medium, fixed=np.flip(problem.fixed, axes)
         )
         np.testing.assert_allclose(
             mirrored.field, np.flip(problem.solution.field, axes), rtol=0, atol=1e-11
@@ -54,15 +54,15 @@ def test_transposed_problem_gives_the_transposed_field(problem):
         diffusivity=problem.medium.diffusivities[::-1],
         boundary=problem.medium.boundaries[::-1],
     )
-    transposed = solve_in(medium, problem.image.T, fixed=problem.fixed.T)
+    transposed = solve(problem.image.T, medium=medium, fixed=problem.fixed.T)
     np.testing.assert_allclose(transposed.field, problem.solution.field.T, rtol=0, atol=1e-11)
 
 
 def test_is_linear_in_the_values(problem):
     numbers = np.arange(problem.image.size).reshape(problem.image.shape)
     other = np.where(problem.fixed, np.sin(numbers), 0.0)
-    summed = solve_in(problem.medium, 2 * problem.image - other, fixed=problem.fixed).field
-    alone = solve_in(problem.medium, other, fixed=problem.fixed).field
+    summed = solve(2 * problem.image - other, medium=problem.medium, fixed=problem.fixed).field
+    alone = solve(other, medium=problem.medium, fixed=problem.fixed).field
     np.testing.assert_allclose(summed, 2 * problem.solution.field - alone, rtol=0, atol=1e-11)
 
 
@@ -149,8 +149,8 @@ def test_any_mask_equals_the_reference(image, boundary, decay, diffusivity, step
     medium = Medium(diffusivity, decay, step, boundary)
     if decay == 0 and "absorbing" not in boundary and not image.any():
         image[0, 0] = 1.0
-    field = solve_in(medium, image).field
-    np.testing.assert_allclose(field, solve_reference(image, medium), rtol=0, atol=1e-10)
+    field = solve(image, medium=medium).field
+    np.testing.assert_allclose(field, solve_reference(image, medium=medium), rtol=0, atol=1e-10)
 
 
 def test_statistics_name_the_ring():
@@ -165,5 +165,5 @@ def test_paper_scale_equals_the_reference():
         (512, 512), np.float64
     )
     np.testing.assert_allclose(
-        solve(image).field, solve_reference(image, Medium()), rtol=0, atol=1e-10
+        solve(image).field, solve_reference(image, medium=Medium()), rtol=0, atol=1e-10
     )

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.physics import Medium, Sources, ring_densities, sample_sources, solve_in
+from diffkeras.physics import Medium, Sources, ring_densities, sample_sources, solve
 from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
@@ -28,7 +28,7 @@ def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 3, 2)) -> 
 
 
 def exact(medium: Medium, images: NDArray) -> NDArray:
-    return np.stack([solve_in(medium, image).field for image in images])
+    return np.stack([solve(image, medium=medium).field for image in images])
 
 
 @pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
@@ -49,7 +49,7 @@ def test_restored_fields_are_exact_with_every_boundary(boundary):
     images = images_of(lattice)
     for decay in (0.2, 1e-7, 0.0):
         medium = Medium((1.0, 2.0), decay, 0.5, boundary)
-        densities = [ring_densities(medium, image).astype(np.float32) for image in images]
+        densities = [ring_densities(image, medium=medium).astype(np.float32) for image in images]
         padded = np.zeros((3, max(d.size for d in densities) + 2), np.float32)
         for row, values in zip(padded, densities, strict=True):
             row[: values.size] = values
@@ -75,7 +75,7 @@ def test_the_papers_lattice():
     truth = exact(medium, images)
     solver = TensorSolver(lattice, medium, "float32")
     assert np.abs(solver.solve(images) - truth).max() < NEAR
-    densities = ring_densities(medium, images[1]).astype(np.float32)
+    densities = ring_densities(images[1], medium=medium).astype(np.float32)
     assert np.abs(solver.restore(images[1:], densities[None]) - truth[1]).max() < NEAR
 
 
@@ -115,7 +115,7 @@ def test_nodes_may_be_fixed_at_zero():
     image = images_of((20, 20), (2,)).astype(np.float64)
     fixed = image != 0
     fixed[0, 5] = True
-    truth = solve_in(Medium(), image[0], fixed=fixed[0]).field
+    truth = solve(image[0], medium=Medium(), fixed=fixed[0]).field
     field = TensorSolver((20, 20), Medium(), "float32").solve(image, fixed)[0]
     assert np.abs(field - truth).max() < NEAR
 
@@ -124,9 +124,9 @@ def test_a_problem_without_a_unique_solution_is_refused():
     solver = TensorSolver((8, 8), Medium(decay=0.0, boundary="periodic"), "float32")
     images = np.zeros((2, 8, 8), np.float32)
     images[0, 2, 2] = 1.0
-    for solve in (solver.solve, solver.as_function()):
+    for function in (solver.solve, solver.as_function()):
         with pytest.raises(tf.errors.InvalidArgumentError, match="every constant solves"):
-            solve(images)
+            function(images)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

@@ -32,6 +32,7 @@ They are about the lattice's solution; how far that is from the continuum's is a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import scipy.ndimage
@@ -44,7 +45,7 @@ from diffkeras.physics.bounds.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
-from diffkeras.physics.medium import BoundarySpec, Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
@@ -107,11 +108,9 @@ def certify(
     prediction: NDArray,
     source_image: NDArray,
     *,
-    diffusivity: float | tuple[float, float] = 1.0,
-    decay: float = 1 / 400,
-    step: float = 1.0,
-    boundary: BoundarySpec = "absorbing",
+    medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
+    **parts: Unpack[MediumParts],
 ) -> Certificate:
     """Correct a predicted field and bound the errors of both, by the discrete maximum principle.
 
@@ -119,7 +118,9 @@ def certify(
         prediction: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
             (batch, rows, columns), for which a `BatchCertificate` is returned.
         source_image: of the same shape, the values of the fixed nodes.
-        diffusivity, decay, step, boundary, fixed: as for `solve`.
+        medium: a uniform medium; by default `Medium()`.
+        fixed: as for `solve`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: a prediction that is not finite or of another shape than the source image, or
@@ -134,24 +135,19 @@ def certify(
         >>> bool(true_error <= certificate.error_bound)
         True
     """
-    medium = Medium(diffusivity, decay, step, boundary)
-    return certify_in(medium, prediction, source_image, fixed=fixed)
-
-
-def certify_in(
-    medium: Medium,
-    prediction: NDArray,
-    source_image: NDArray,
-    *,
-    fixed: NDArray[np.bool_] | None = None,
-) -> Certificate:
-    """`certify` for a medium that is at hand."""
+    medium = as_medium(medium, parts)
+    medium.require_uniform("certify")
     if is_batch(source_image):
-        parts = each_of_batch(prediction, source_image, fixed)
         return BatchCertificate.of(
-            [certify_in(medium, one, image, fixed=mask) for one, image, mask in parts]
+            [
+                _certify(PredictedProblem.check(medium, *image))
+                for image in each_of_batch(prediction, source_image, fixed)
+            ]
         )
-    problem = PredictedProblem.check(medium, prediction, source_image, fixed)
+    return _certify(PredictedProblem.check(medium, prediction, source_image, fixed))
+
+
+def _certify(problem: PredictedProblem) -> Certificate:
     operator, ring, held = problem.operator, problem.ring, problem.fixed
     field = operator.inverse(problem.densities())
     error = problem.mismatch(field)

@@ -142,7 +142,7 @@ class PredictedProblem:
         if self.ring.size and constant_mode_rules(self.operator):
             excess = density.sum()
             if not self.operator.deflated:
-                excess -= self.operator.medium.decay * clipped.sum()
+                excess -= self.operator.decay * clipped.sum()
             density[self.ring.nodes] -= excess / self.ring.size
         return density
 

@@ -11,7 +11,7 @@ with a bound that is read off its ring.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from diffkeras.physics.bounds.rounding import (
     rounding_allowance,
     stencil_rounding,
 )
-from diffkeras.physics.medium import BoundarySpec, Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring import solve_ring
 
@@ -94,12 +94,10 @@ def refine(
     source_image: NDArray,
     *,
     tolerance: float,
-    diffusivity: float | tuple[float, float] = 1.0,
-    decay: float = 1 / 400,
-    step: float = 1.0,
-    boundary: BoundarySpec = "absorbing",
+    medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     method: RefineMethod = "auto",
+    **parts: Unpack[MediumParts],
 ) -> Refinement:
     """Correct a predicted field until its proven error bound is at most `tolerance`.
 
@@ -108,9 +106,11 @@ def refine(
             which a `BatchRefinement` is returned.
         source_image: of the same shape, the values of the fixed nodes.
         tolerance: the largest error to be allowed anywhere [concentration].
-        diffusivity, decay, step, boundary, fixed: as for `solve`.
+        medium: a uniform medium; by default `Medium()`.
+        fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
             doesn't use the prediction, or "auto", what is expected to be the cheaper one.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: a tolerance that is not positive or below what rounding allows, a prediction
@@ -124,22 +124,8 @@ def refine(
         >>> refine(np.zeros((64, 64)), image, tolerance=1e-6).error_bound <= 1e-6
         True
     """
-    medium = Medium(diffusivity, decay, step, boundary)
-    return refine_in(
-        medium, prediction, source_image, tolerance=tolerance, fixed=fixed, method=method
-    )
-
-
-def refine_in(
-    medium: Medium,
-    prediction: NDArray,
-    source_image: NDArray,
-    *,
-    tolerance: float,
-    fixed: NDArray[np.bool_] | None = None,
-    method: RefineMethod = "auto",
-) -> Refinement:
-    """`refine` for a medium that is at hand."""
+    medium = as_medium(medium, parts)
+    medium.require_uniform("refine")
     tolerance = check_number("the tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise PhysicsError(f"the tolerance must be positive and finite, not {tolerance}")
@@ -148,12 +134,18 @@ def refine_in(
             f"method {method!r} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
     if is_batch(source_image):
-        refined = [
-            refine_in(medium, one, image, tolerance=tolerance, fixed=mask, method=method)
-            for one, image, mask in each_of_batch(prediction, source_image, fixed)
-        ]
-        return BatchRefinement.of(refined)
-    problem = PredictedProblem.check(medium, prediction, source_image, fixed)
+        return BatchRefinement.of(
+            [
+                _refine(PredictedProblem.check(medium, *image), tolerance, method)
+                for image in each_of_batch(prediction, source_image, fixed)
+            ]
+        )
+    return _refine(
+        PredictedProblem.check(medium, prediction, source_image, fixed), tolerance, method
+    )
+
+
+def _refine(problem: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     run = _Run(problem, tolerance / problem.scale)
     run.refuse_unreachable()
     run.correct()

@@ -61,14 +61,14 @@ def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | fl
 
 def operator_diagonal(operator: SpectralOperator) -> float:
     """a = 2(D₀ + D₁)/h² + γ [1/time], A's diagonal; beside a reflecting wall it is less."""
-    return 2 * sum(operator.couplings) + operator.medium.decay
+    return 2 * sum(operator.couplings) + operator.decay
 
 
 def inverse_norm_bound(operator: SpectralOperator, fixed: NDArray[np.bool_], ring: Ring) -> float:
     """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
     if fixed.all():
         return 0.0
-    decay = operator.medium.decay
+    decay = operator.decay
     bound = 1 / decay if decay else math.inf
     longest = 0.0
     for axis, coupling in zip(operator.axes, operator.couplings, strict=True):

@@ -13,16 +13,14 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.medium import BoundarySpec, Medium
+from diffkeras.physics.medium import Medium
 
 
 @dataclass(frozen=True)
@@ -44,28 +42,21 @@ class FiniteVolumes:
 
 
 def finite_volume_system(
-    values: NDArray[np.float64],
-    fixed: NDArray[np.bool_],
-    *,
-    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike],
-    decay: ArrayLike,
-    step: float,
-    boundary: BoundarySpec,
+    values: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
 ) -> FiniteVolumes:
     """The equations of the free nodes.
 
     Raises:
-        PhysicsError: see `solve_heterogeneous`.
+        PhysicsError: a medium of another shape than the values, or no unique solution.
     """
     lattice = values.shape
-    medium = Medium(step=step, boundary=boundary, decay=0.0)
+    if medium.lattice not in (None, lattice):
+        raise PhysicsError(
+            f"the medium has arrays of shape {medium.lattice}, the source image {lattice}"
+        )
     step, boundaries = medium.step, medium.boundaries
-    is_pair = isinstance(diffusivity, tuple | list)
-    pair: Sequence[ArrayLike] = diffusivity if is_pair else (diffusivity, diffusivity)  # type: ignore[assignment]
-    if len(pair) != 2:
-        raise PhysicsError(f"diffusivity must be one or a pair (axis 0, axis 1), not {len(pair)}")
-    diffusivities = [_spread("diffusivity", part, lattice, positive=True) for part in pair]
-    decays = _spread("decay", decay, lattice, positive=False)
+    diffusivities = [np.broadcast_to(part, lattice) for part in medium.diffusivities]
+    decays = np.broadcast_to(medium.decay, lattice)
     if not fixed.any() and not decays.any() and "absorbing" not in boundaries:
         raise PhysicsError(
             "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
@@ -123,22 +114,3 @@ def finite_volume_system(
 
 def _power_of_two(value: float) -> float:
     return math.ldexp(1.0, math.frexp(value)[1] - 1)
-
-
-def _spread(
-    name: str, values: ArrayLike, lattice: tuple[int, ...], positive: bool
-) -> NDArray[np.float64]:
-    """A property of the medium on every node."""
-    if not isinstance(values, tuple | list) and np.ndim(values) == 0:
-        values = check_number(name, values)
-    array = real_array(name, values)
-    if array.ndim and array.shape != lattice:
-        raise PhysicsError(f"{name} has shape {array.shape}, the source image {lattice}")
-    bad = ~np.isfinite(array) | (array <= 0 if positive else array < 0)
-    if bad.any():
-        where = "" if not array.ndim else f" at node {tuple(map(int, np.argwhere(bad)[0]))}"
-        wanted = "positive" if positive else "zero or positive"
-        raise PhysicsError(
-            f"{name} must be {wanted} and finite, not {float(array[bad].flat[0])}{where}"
-        )
-    return np.array(np.broadcast_to(array, lattice))

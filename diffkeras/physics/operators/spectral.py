@@ -37,30 +37,34 @@ class SpectralOperator:
     Attributes:
         lattice: (rows, columns).
         medium: the uniform medium.
+        decay: its γ [1/time].
         axes: the two axes with their boundaries.
         singular: whether constants are in A's null space.
         deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium) -> None:
+        medium.require_uniform("the lattice operator")
         self.lattice = lattice
         self.medium = medium
+        self.decay = float(medium.decay)
         self.axes = (
             Axis(lattice[0], medium.boundaries[0]),
             Axis(lattice[1], medium.boundaries[1]),
         )
         closed = all(axis.singular for axis in self.axes)
-        self.singular = closed and medium.decay == 0
+        self.singular = closed and self.decay == 0
         least = self.least_curvature
-        self.deflated = self.singular or (closed and medium.decay < DEFLATED * least < np.inf)
+        self.deflated = self.singular or (closed and self.decay < DEFLATED * least < np.inf)
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
     @property
     def couplings(self) -> tuple[float, float]:
         """D/h² along axis 0 and along axis 1 [1/time]: A's negated off-diagonal entries."""
+        along, across = map(float, self.medium.diffusivities)
         step = self.medium.step
-        return (self.medium.diffusivities[0] / step**2, self.medium.diffusivities[1] / step**2)
+        return (along / step**2, across / step**2)
 
     @property
     def anisotropy(self) -> float:
@@ -89,12 +93,12 @@ class SpectralOperator:
     @property
     def inverse_weight(self) -> float:
         """1/s of a deflated operator [1/time]: 0 where it is singular."""
-        decay, kappa = self.medium.decay, self.constant_eigenvalue
+        decay, kappa = self.decay, self.constant_eigenvalue
         return self.lattice[0] * self.lattice[1] * decay / (1 - decay / kappa)
 
     def apply(self, field: NDArray) -> NDArray:
         """A u by the five-point stencil, of fields (…, rows, columns)."""
-        result = self.medium.decay * field
+        result = self.decay * field
         for axis, coupling, position in zip(self.axes, self.couplings, (-2, -1), strict=True):
             values = np.moveaxis(field, position, -1)
             ghosts = {
@@ -190,9 +194,7 @@ class SpectralOperator:
         """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
         if self.axes[0].boundary == "periodic" or self.deflated:
             return None
-        shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.medium.decay) / (
-            self.couplings[0]
-        )
+        shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.decay) / (self.couplings[0])
         if self.axes[1].boundary == "periodic":
             shifts = np.repeat(shifts, 2)
         return LineSolver(self.axes[0], shifts)
@@ -258,9 +260,7 @@ class SpectralOperator:
     def _invert(
         self, rows: NDArray, columns: NDArray, constant: float | None
     ) -> NDArray[np.float64]:
-        eigenvalues = (
-            self.couplings[0] * rows[:, None] + self.couplings[1] * columns + self.medium.decay
-        )
+        eigenvalues = self.couplings[0] * rows[:, None] + self.couplings[1] * columns + self.decay
         if constant is not None:
             eigenvalues[0, 0] = constant
         elif eigenvalues[0, 0] == 0:  # between absorbing walls, whose images cancel it

@@ -21,50 +21,32 @@ import math
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics.arguments import check_number
-from diffkeras.physics.medium import BoundarySpec
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volume_system
+from diffkeras.physics.problem import check_problem
 from diffkeras.physics.solution import Solution, SolveStatistics
-from diffkeras.physics.steady_state import check_problem
 
 MOST_ITERATIONS = 200
 LEAST_SUPPLY = 0.1  # of A w, which is to be about 1
 LEAST_REDUCTION = 1e-12  # of a residual, in one run of conjugate gradients
-SMALLEST_TOLERANCE = 1e-13  # as for `solve`; rounding allows little less
 
 
-def is_heterogeneous(diffusivity: object, decay: object) -> bool:
-    """Whether a medium varies from node to node, so that `solve_heterogeneous` must solve it.
-
-    >>> is_heterogeneous((1.0, 2.0), 0.1), is_heterogeneous(np.ones((4, 4)), 0.1)
-    (False, True)
-    """
-    parts = diffusivity if isinstance(diffusivity, tuple | list) else (diffusivity,)
-    return any(isinstance(part, tuple | list) or np.ndim(part) > 0 for part in (*parts, decay))
-
-
-def solve_heterogeneous(
+def solve_multigrid(
+    medium: Medium,
     source_image: NDArray,
     *,
-    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike] = 1.0,
-    decay: ArrayLike = 1 / 400,
-    step: float = 1.0,
-    boundary: BoundarySpec = "absorbing",
     fixed: NDArray[np.bool_] | None = None,
     tolerance: float = 1e-10,
 ) -> Solution:
-    """The steady state in a medium that varies, by multigrid; else as `solve`.
+    """The steady state in any medium, by multigrid.
 
     Args:
+        medium: uniform, or of the source image's shape.
         source_image: (rows, columns), the values of the fixed nodes.
-        diffusivity: D > 0 [length²/time], (rows, columns) or a number; a tuple or list of two of
-            them where it differs along the two axes.
-        decay: γ ≥ 0 [1/time], (rows, columns) or a number.
-        step, boundary, fixed: as for `solve`.
+        fixed: as for `solve`.
         tolerance: largest error of the field, relative to the largest |value|.
 
     Returns:
@@ -73,21 +55,12 @@ def solve_heterogeneous(
         |value|.
 
     Raises:
-        PhysicsError: a medium out of its range or of another shape than the source image, a
-            tolerance that is not positive or below what rounding allows, or what `solve` refuses.
+        PhysicsError: a medium of another shape than the source image, or what `solve` refuses.
         ConvergenceError: the tolerance was not met.
     """
-    tolerance = check_number("tolerance", tolerance)
-    if not tolerance >= SMALLEST_TOLERANCE:
-        raise PhysicsError(
-            f"a tolerance of {tolerance:g} can't be met by multigrid; "
-            f"ask for {SMALLEST_TOLERANCE:g} or more"
-        )
     values, fixed = check_problem(source_image, fixed)
     scale = float(np.abs(values[fixed]).max(initial=0.0)) or 1.0
-    system = finite_volume_system(
-        values / scale, fixed, diffusivity=diffusivity, decay=decay, step=step, boundary=boundary
-    )
+    system = finite_volume_system(values / scale, fixed, medium)
     field = values.copy()
     iterations, bound = 0, 0.0
     if system.right_hand_side.any():
@@ -96,26 +69,6 @@ def solve_heterogeneous(
     else:
         field[~fixed] = 0.0
     return Solution(field, SolveStatistics("multigrid", 0, iterations, bound))
-
-
-def solve_heterogeneous_reference(
-    source_image: NDArray,
-    *,
-    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike] = 1.0,
-    decay: ArrayLike = 1 / 400,
-    step: float = 1.0,
-    boundary: BoundarySpec = "absorbing",
-    fixed: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float64]:
-    """The field of `solve_heterogeneous` by `scipy.sparse.linalg.spsolve`, to judge it."""
-    values, fixed = check_problem(source_image, fixed)
-    system = finite_volume_system(
-        values, fixed, diffusivity=diffusivity, decay=decay, step=step, boundary=boundary
-    )
-    field = np.where(fixed, values, 0.0)
-    if system.right_hand_side.any():
-        field[~fixed] = scipy.sparse.linalg.spsolve(system.matrix.tocsc(), system.right_hand_side)
-    return field
 
 
 class _ErrorBound:

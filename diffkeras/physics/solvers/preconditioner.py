@@ -61,4 +61,4 @@ def constant_mode_rules(operator: SpectralOperator) -> bool:
     """Whether the mode of constant fields outweighs all others in A⁻¹."""
     if any(axis.boundary == "absorbing" for axis in operator.axes):
         return False
-    return operator.medium.decay < operator.least_curvature
+    return operator.decay < operator.least_curvature

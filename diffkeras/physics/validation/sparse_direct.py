@@ -3,13 +3,16 @@
 Slow and obviously right, it judges the exact solver in the tests and in the benchmarks.
 """
 
+from typing import Unpack
+
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.finite_volumes import finite_volume_system
 from diffkeras.physics.operators.spectral import spectral_operator
 
 
@@ -51,7 +54,7 @@ def sparse_operator(lattice: tuple[int, int], medium: Medium) -> sp.csr_array:
     return (
         along_rows * sp.kron(rows, identity(lattice[1]), format="csr")
         + along_columns * sp.kron(identity(lattice[0]), columns, format="csr")
-        + medium.decay * identity(lattice[0] * lattice[1], format="csr")
+        + operator.decay * identity(lattice[0] * lattice[1], format="csr")
     ).tocsr()
 
 
@@ -59,6 +62,9 @@ def free_system(
     source_image: NDArray, fixed: NDArray[np.bool_], medium: Medium
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order."""
+    if not medium.is_uniform:
+        system = finite_volume_system(source_image, fixed, medium)
+        return system.matrix, system.right_hand_side
     matrix = sparse_operator(fixed.shape, medium)
     free = np.flatnonzero(~fixed)
     held = np.flatnonzero(fixed)
@@ -68,21 +74,27 @@ def free_system(
 
 
 def solve_reference(
-    source_image: NDArray, medium: Medium, *, fixed: NDArray[np.bool_] | None = None
+    source_image: NDArray,
+    *,
+    medium: Medium | None = None,
+    fixed: NDArray[np.bool_] | None = None,
+    **parts: Unpack[MediumParts],
 ) -> NDArray[np.float64]:
     """The steady state by `scipy.sparse.linalg.spsolve` on the free nodes.
 
     Args:
         source_image: (rows, columns), the values of the fixed nodes.
-        medium: the uniform medium.
+        medium: of any kind; or its parts as keywords, as for `solve`.
         fixed: (rows, columns), which nodes are fixed; by default those that are not 0.
+        **parts: diffusivity, decay, step and boundary, in place of `medium`.
 
     Returns:
         The field, (rows, columns).
     """
     fixed = source_image != 0 if fixed is None else fixed
+    medium = as_medium(medium, parts)
     field = np.where(fixed, source_image, 0.0).astype(np.float64)
     if not fixed.all():
-        matrix, right_hand_side = free_system(source_image, fixed, medium)
+        matrix, right_hand_side = free_system(field, fixed, medium)
         field[~fixed] = scipy.sparse.linalg.spsolve(matrix.tocsc(), right_hand_side)
     return field

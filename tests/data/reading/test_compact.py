@@ -107,15 +107,15 @@ def test_an_example_of_the_paper_takes_less_than_4_kb():
 def test_densities_that_need_an_iteration(monkeypatch):
     image = sample_sources(6, (48, 48), radius=3, rng=np.random.default_rng(0)).image((48, 48))
     for medium in (Medium(), Medium(decay=0.0, boundary="periodic")):
-        dense = ring_densities(medium, image)
+        dense = ring_densities(image, medium=medium)
         with monkeypatch.context() as patch:
             patch.setattr("diffkeras.physics.densities.dense_is_faster", lambda *_: False)
-            iterated = ring_densities(medium, image)
+            iterated = ring_densities(image, medium=medium)
         assert np.abs(dense - iterated).max() < 1e-8
 
 
 def test_densities_that_rounding_spoils_are_refused():
     image = sample_sources(2, (32, 32), rng=np.random.default_rng(0)).image((32, 32))
     with pytest.raises(ConvergenceError, match="choose dense storage"):
-        ring_densities(Medium(), image, tolerance=1e-30)
-    assert not ring_densities(Medium(), np.zeros((8, 8))).size
+        ring_densities(image, medium=Medium(), tolerance=1e-30)
+    assert not ring_densities(np.zeros((8, 8)), medium=Medium()).size

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from predictions import predict, problems
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve_in
-from diffkeras.physics.bounds.certificate import certify, certify_in
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.bounds.certificate import certify
 from diffkeras.physics.bounds.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring import find_ring
@@ -32,14 +32,14 @@ def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.
 def test_bounds_hold_over_the_table_of_problems(problem, kind):
     exact = problem.reference
     prediction = predict(kind, exact)
-    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
+    certificate = certify(prediction, problem.image, medium=problem.medium, fixed=problem.fixed)
     assert_bounds_hold(certificate, prediction, exact, problem.fixed, 1e-12)
 
 
 def test_corrected_field_satisfies_the_equation_on_every_free_node(problem):
     prediction = predict("noise", problem.reference)
     operator = SpectralOperator(problem.image.shape, problem.medium)
-    field = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed).field
+    field = certify(prediction, problem.image, medium=problem.medium, fixed=problem.fixed).field
     # free nodes beside the ring see the values that were set there afterwards
     beside = np.zeros_like(problem.fixed)
     for axis, boundary in enumerate(problem.medium.boundaries):
@@ -54,7 +54,7 @@ def test_corrected_field_satisfies_the_equation_on_every_free_node(problem):
 
 def test_an_exact_prediction_is_certified_down_to_the_rounding_allowance(problem):
     exact = problem.solution.field
-    certificate = certify_in(problem.medium, exact, problem.image, fixed=problem.fixed)
+    certificate = certify(exact, problem.image, medium=problem.medium, fixed=problem.fixed)
     assert certificate.error_bound <= 1e-9
     np.testing.assert_allclose(certificate.field, exact, rtol=0, atol=1e-10)
 
@@ -63,7 +63,7 @@ def test_an_exact_prediction_is_certified_down_to_the_rounding_allowance(problem
 @settings(max_examples=300, deadline=None)
 def test_bounds_hold_for_random_problems_and_predictions(random_problem):
     medium, image, fixed, exact, prediction = random_problem
-    certificate = certify_in(medium, prediction, image, fixed=fixed)
+    certificate = certify(prediction, image, medium=medium, fixed=fixed)
     operator = SpectralOperator(image.shape, medium)
     # the reference rounds as well; its own residual bounds by how much
     norm = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
@@ -79,8 +79,8 @@ def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, ra
     medium = Medium(decay=decay, boundary=boundary)
     rng = np.random.default_rng(1)
     image = sample_sources(5, (96, 110), radius=radius, rng=rng).image((96, 110), np.float64)
-    exact = solve_in(medium, image).field
-    certificate = certify_in(medium, predict(kind, exact), image)
+    exact = solve(image, medium=medium).field
+    certificate = certify(predict(kind, exact), image, medium=medium)
     true = abs(certificate.field - exact).max()
     assert true <= certificate.error_bound <= 1.5 * true + 2 * certificate.allowance
 
@@ -90,9 +90,12 @@ def test_on_the_ring_the_mismatch_is_the_exact_error(problem):
     if problem.fixed.all():
         return
     prediction = predict("smooth", problem.reference)
-    certificate = certify_in(problem.medium, prediction, problem.image, fixed=problem.fixed)
-    again = certify_in(
-        problem.medium, 2 * prediction - problem.reference, problem.image, fixed=problem.fixed
+    certificate = certify(prediction, problem.image, medium=problem.medium, fixed=problem.fixed)
+    again = certify(
+        2 * prediction - problem.reference,
+        problem.image,
+        medium=problem.medium,
+        fixed=problem.fixed,
     )
     # doubling the prediction's error doubles the mismatch: it is made of that error alone
     assert again.mismatch == pytest.approx(2 * certificate.mismatch, rel=1e-6)
@@ -103,15 +106,15 @@ def test_a_constant_prediction_beside_a_slow_decay_keeps_a_small_bound():
     image = np.zeros((64, 64))
     image[20:25, 30:35], image[50, 9] = 1.0, 0.3
     medium = Medium(decay=1e-8, boundary="reflecting")
-    exact = solve_in(medium, image).field
-    certificate = certify_in(medium, predict("smooth", exact), image)
+    exact = solve(image, medium=medium).field
+    certificate = certify(predict("smooth", exact), image, medium=medium)
     assert certificate.error_bound < 0.02
 
 
 def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_length():
     image = np.zeros((40, 200))
     image[18:22, 18:22], image[18:22, 178:182] = 1.0, 0.5
-    exact = solve_in(Medium(decay=1 / 25), image).field
+    exact = solve(image, medium=Medium(decay=1 / 25)).field
     prediction = exact.copy()
     prediction[:, :40] *= 1.01
     certificate = certify(prediction, image, decay=1 / 25)
@@ -170,12 +173,14 @@ def test_a_batch_is_certified_as_its_images_are():
         [sample_sources(n, (24, 20), radius=2, rng=rng).image((24, 20)) for n in (1, 3)]
     )
     medium = Medium(decay=0.05, boundary=("reflecting", "periodic"))
-    predictions = np.stack([predict("noise", solve_in(medium, image).field) for image in images])
+    predictions = np.stack(
+        [predict("noise", solve(image, medium=medium).field) for image in images]
+    )
     masks = images != 0
     masks[0, 0, 0] = True  # a sink in one of them
-    batch = certify_in(medium, predictions, images, fixed=masks)
+    batch = certify(predictions, images, medium=medium, fixed=masks)
     alone = [
-        certify_in(medium, p, image, fixed=mask)
+        certify(p, image, medium=medium, fixed=mask)
         for p, image, mask in zip(predictions, images, masks, strict=True)
     ]
     for name in ("field", "field_bound", "node_bound"):
@@ -184,17 +189,17 @@ def test_a_batch_is_certified_as_its_images_are():
         values = [getattr(one, name) for one in alone]
         assert getattr(batch, name) == max(values)
         assert [getattr(one, name) for one in batch.images] == values
-    shared = certify_in(medium, predictions, images, fixed=masks[0])
+    shared = certify(predictions, images, medium=medium, fixed=masks[0])
     assert np.array_equal(
         shared.images[1].field,
-        certify_in(medium, *(a[1] for a in (predictions, images)), fixed=masks[0]).field,
+        certify(predictions[1], images[1], medium=medium, fixed=masks[0]).field,
     )
 
 
 def test_the_bound_of_the_prediction_holds():
     image = np.zeros((20, 20))
     image[5:8, 5:8] = 1.0
-    exact = solve_in(Medium(), image).field
+    exact = solve(image, medium=Medium()).field
     certificate = certify(predict("noise", exact), image)
     error = abs(predict("noise", exact) - exact).max()
     assert error <= certificate.prediction_bound == certificate.node_bound.max()

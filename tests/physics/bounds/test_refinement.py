@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from predictions import predict, problems
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve_in
-from diffkeras.physics.bounds.refinement import refine, refine_in
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.bounds.refinement import refine
 from diffkeras.physics.bounds.rounding import inverse_norm_bound, stencil_rounding
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring import find_ring
@@ -20,10 +20,10 @@ from diffkeras.physics.solvers.ring import find_ring
 @pytest.mark.parametrize("method", ["rounds", "direct"])
 def test_the_tolerance_is_met_over_the_table_of_problems(problem, method):
     prediction = predict("noise", problem.reference)
-    refinement = refine_in(
-        problem.medium,
+    refinement = refine(
         prediction,
         problem.image,
+        medium=problem.medium,
         tolerance=1e-7,
         fixed=problem.fixed,
         method=method,
@@ -47,9 +47,9 @@ def test_random_problems_reach_their_tolerance_or_say_that_rounding_forbids_it(
         # only a slow decay or none leaves an allowance so large
         assert medium.decay < 1e-3
         with pytest.raises(PhysicsError, match="can't be proven"):
-            refine_in(medium, prediction, image, **options)
+            refine(prediction, image, medium=medium, **options)
         return
-    refinement = refine_in(medium, prediction, image, **options)
+    refinement = refine(prediction, image, medium=medium, **options)
     assert abs(refinement.field - exact).max() <= refinement.error_bound + 1e-10
     assert refinement.error_bound <= tolerance
 
@@ -58,7 +58,7 @@ def paper_scale(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     image = sample_sources(20, (256, 256), rng=np.random.default_rng(seed)).image(
         (256, 256), np.float64
     )
-    return image, solve_in(Medium(), image).field
+    return image, solve(image, medium=Medium()).field
 
 
 @pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros"])
@@ -90,7 +90,7 @@ def test_auto_takes_rounds_where_the_ring_is_large_and_the_tolerance_loose():
     image = sample_sources(300, (400, 400), rng=np.random.default_rng(0)).image(
         (400, 400), np.float64
     )
-    exact = solve_in(Medium(), image).field
+    exact = solve(image, medium=Medium()).field
     refinement = refine(predict("smooth", exact), image, tolerance=1e-5)
     assert refinement.method == "rounds"
     assert abs(refinement.field - exact).max() <= refinement.error_bound <= 1e-5

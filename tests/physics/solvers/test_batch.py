@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve, solve_in
+from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.solution import BatchSolution
 
 LATTICE = (64, 57)
@@ -54,7 +54,7 @@ def test_one_mask_or_one_for_each_image(images: np.ndarray) -> None:
 
 
 def test_a_batch_in_single_precision(images: np.ndarray) -> None:
-    batch = solve_in(Medium(), images, tolerance=1e-5, workers=2)
+    batch = solve(images, medium=Medium(), tolerance=1e-5, workers=2)
     assert batch.field.dtype == np.float32
     assert np.abs(batch.field - solve(images).field).max() < 3e-6
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics import Medium, solve, solve_in, solve_reference
+from diffkeras.physics import Medium, solve, solve_reference
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import check_problem
 from diffkeras.physics.solvers import ring_cg, sparse_inverse
@@ -43,11 +43,11 @@ def _mask(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
 @pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA.keys())
 def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> None:
     image = _mask(kind, np.random.default_rng(1))
-    solution = solve_in(medium, image, method="ring-cg", tolerance=1e-11)
+    solution = solve(image, medium=medium, method="ring-cg", tolerance=1e-11)
     assert solution.stats.method == "ring-cg"
     assert solution.stats.iterations > 0
     assert solution.stats.residual <= 1e-11
-    assert np.abs(solution.field - solve_reference(image, medium)).max() < 1e-10
+    assert np.abs(solution.field - solve_reference(image, medium=medium)).max() < 1e-10
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
@@ -58,8 +58,8 @@ def test_a_window_smaller_than_the_lattice(
     monkeypatch.setattr(sparse_inverse, "WINDOW", 47)
     medium = Medium(decay=decay, boundary=boundary)  # type: ignore[arg-type]
     image = _mask("discs", np.random.default_rng(2))
-    solution = solve_in(medium, image, method="ring-cg")
-    assert np.abs(solution.field - solve_reference(image, medium)).max() < 1e-9
+    solution = solve(image, medium=medium, method="ring-cg")
+    assert np.abs(solution.field - solve_reference(image, medium=medium)).max() < 1e-9
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-7, 1e-12])

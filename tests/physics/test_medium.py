@@ -1,0 +1,103 @@
+"""The medium: values of each kind, equality, and how functions take it."""
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import (
+    Medium,
+    Sources,
+    certify,
+    refine,
+    ring_densities,
+    solve,
+    solve_reference,
+    superpose,
+)
+
+LATTICE = (12, 10)
+SOURCES = Sources.from_lists([5], [4], [2], [1.0])
+IMAGE = SOURCES.image(LATTICE, np.float64)
+VARYING = Medium(diffusivity=np.linspace(1, 2, 120).reshape(LATTICE), decay=0.1)
+
+FUNCTIONS = {
+    "solve": lambda **medium: solve(IMAGE, **medium).field,
+    "certify": lambda **medium: certify(0 * IMAGE, IMAGE, **medium).field,
+    "refine": lambda **medium: refine(0 * IMAGE, IMAGE, tolerance=1e-6, **medium).field,
+    "superpose": lambda **medium: superpose(SOURCES, LATTICE, **medium),
+    "solve_reference": lambda **medium: solve_reference(IMAGE, **medium),
+    "ring_densities": lambda **medium: ring_densities(IMAGE, **medium),
+}
+each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+
+
+@each_function
+def test_a_medium_and_its_parts_as_keywords_give_the_same(function):
+    parts = {"diffusivity": (2.0, 3.0), "decay": 0.2, "step": 0.5, "boundary": "periodic"}
+    assert np.array_equal(function(medium=Medium(**parts)), function(**parts))
+    assert np.array_equal(function(), function(medium=Medium()))
+
+
+@each_function
+def test_a_medium_and_one_of_its_parts_contradict_each_other(function):
+    with pytest.raises(PhysicsError, match="either medium or decay"):
+        function(medium=Medium(), decay=0.1)
+
+
+@each_function
+def test_an_unknown_keyword_is_named(function):
+    with pytest.raises(TypeError, match="'difusivity'"):
+        function(difusivity=1.0)
+
+
+@each_function
+def test_what_is_no_medium_is_named(function):
+    with pytest.raises(PhysicsError, match="not a dict"):
+        function(medium={"decay": 0.1})
+
+
+@pytest.mark.parametrize("name", ["certify", "refine", "superpose", "ring_densities"])
+def test_functions_of_uniform_media_name_themselves(name):
+    with pytest.raises(PhysicsError, match=f"{name} needs a uniform medium"):
+        FUNCTIONS[name](medium=VARYING)
+
+
+def test_solve_takes_a_medium_that_varies():
+    assert (
+        np.abs(solve(IMAGE, medium=VARYING).field - solve_reference(IMAGE, medium=VARYING)).max()
+        < 1e-9
+    )
+
+
+def test_a_medium_that_varies_knows_its_lattice():
+    assert (VARYING.is_uniform, VARYING.lattice) == (False, LATTICE)
+    assert (Medium().is_uniform, Medium().lattice) == (True, None)
+    with pytest.raises(PhysicsError, match="one shape"):
+        Medium(diffusivity=np.ones((3, 4)), decay=np.ones((4, 3)))
+    with pytest.raises(PhysicsError, match=r"\(12, 10\).*\(3, 4\)"):
+        solve(np.ones((3, 4)), medium=VARYING)
+
+
+def test_its_arrays_are_its_own():
+    diffusivity = np.ones((3, 4))
+    medium = Medium(diffusivity)
+    diffusivity[0, 0] = 5.0
+    assert medium == Medium(np.ones((3, 4)))
+    with pytest.raises(ValueError, match="read-only"):
+        medium.diffusivity[0, 0] = 5.0
+
+
+def test_media_are_equal_by_their_values():
+    assert Medium(1, 0.5) == Medium(1.0, np.float32(0.5)) != Medium(1.0, 0.25)
+    assert Medium(boundary="periodic") == Medium(boundary=("periodic", "periodic"))
+    assert hash(Medium(2.0)) == hash(Medium((2.0, 2.0)))
+    other = Medium(diffusivity=np.linspace(1, 2, 120).reshape(LATTICE), decay=0.2)
+    assert VARYING == Medium(VARYING.diffusivity, 0.1) != other
+    with pytest.raises(TypeError, match="hashed"):
+        hash(VARYING)
+
+
+def test_its_repr_is_short():
+    assert repr(Medium()) == "Medium(diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing')"
+    assert "diffusivity=<12×10 nodes, 1 to 2>" in repr(VARYING)
+    assert len(repr(VARYING)) < 120
