@@ -58,7 +58,7 @@ def tiny_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def data_dir(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the tiny configuration's datasets; never write to it."""
-    from diffkeras.workflows.generate import generate
+    from diffkeras.workflows import generate
 
     path = tmp_path_factory.mktemp("data")
     generate(tiny, path)
@@ -68,7 +68,7 @@ def data_dir(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run_dir(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the tiny configuration; never write to it."""
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     return train(tiny, data_dir, tmp_path_factory.mktemp("runs") / "tiny").path
 
@@ -76,7 +76,7 @@ def run_dir(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def evaluation(run_dir: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The evaluation of that run, which lies outside of the run's directory."""
-    from diffkeras.workflows.evaluate import evaluate
+    from diffkeras.workflows import evaluate
 
     return evaluate(run_dir, data_dir, output=tmp_path_factory.mktemp("evaluation") / "tiny")
 

@@ -67,3 +67,12 @@ def test_the_import_rules_hold() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+def test_the_commands_are_functions(python: Callable[..., object]) -> None:
+    python(
+        "import diffkeras as dk\n"
+        f"dir(dk.workflows)\n{CHECK}\n"
+        "import diffkeras.workflows.train_run\n"
+        "for name in dk.workflows.__all__: assert callable(getattr(dk.workflows, name)), name"
+    )

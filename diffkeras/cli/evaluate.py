@@ -57,7 +57,7 @@ def evaluate(
     own = Run.open(run_dir).config()
     config = read_config(config_file, flags) if config_file else own.with_overrides(overrides)
     start_tensorflow()
-    from diffkeras.workflows.evaluate import evaluate as run
+    from diffkeras.workflows import evaluate as run
 
     evaluation = run(
         run_dir,

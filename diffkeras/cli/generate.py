@@ -94,7 +94,7 @@ def generate(
     config = read_config(config_file, flags)
     start_tensorflow()
     if preview is not None:
-        from diffkeras.workflows.preview import preview as look
+        from diffkeras.workflows import preview as look
 
         click.echo(look(config, preview, report=say))
         return
@@ -102,14 +102,14 @@ def generate(
 
     workers = workers or available_cores()
     if share is not None:
-        from diffkeras.workflows.verify import verify
+        from diffkeras.workflows import verify
 
         if verify(
             config, data_dir, share=share, workers=workers, show_progress=True, report=click.echo
         ):
             raise SystemExit(1)
         return
-    from diffkeras.workflows.generate import generate as run
+    from diffkeras.workflows import generate as run
 
     paths = run(
         config,

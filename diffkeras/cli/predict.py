@@ -58,7 +58,7 @@ def predict(run: Path, sources: Path, output: Path, **options: Any) -> None:
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
     """
     start_tensorflow()
-    from diffkeras.workflows.predict import predict_files
+    from diffkeras.workflows.predict_files import predict_files
 
     predicted = predict_files(run, sources, output, **options)
     sides = predicted.field.shape[-2:]

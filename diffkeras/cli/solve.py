@@ -138,7 +138,7 @@ def solve(sources: Path, output: Path, **options: Any) -> None:
       diffkeras solve discs.yaml -o field.npy --plot field.png
       diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
     """
-    from diffkeras.workflows.solve import solve_files
+    from diffkeras.workflows.solve_files import solve_files
 
     solution = solve_files(sources, output, **options)
     stats = solution.stats

@@ -74,7 +74,7 @@ def train(
     """
     config = read_config(config_file, flags)
     start_tensorflow()
-    from diffkeras.workflows.train import train as run
+    from diffkeras.workflows import train as run
 
     try:
         finished = run(

@@ -1,1 +1,53 @@
-"""What the commands do, callable from Python."""
+"""What the commands do, as functions: `diffkeras.workflows.train(...)` is `diffkeras train`.
+
+Each function is imported when it is first used, so importing this package loads neither TensorFlow
+nor Keras.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diffkeras.workflows.evaluate_run import evaluate as evaluate
+    from diffkeras.workflows.generate_datasets import generate as generate
+    from diffkeras.workflows.predict_files import predict_files as predict
+    from diffkeras.workflows.preview_data import preview as preview
+    from diffkeras.workflows.run_study import run_study as study
+    from diffkeras.workflows.solve_files import solve_files as solve
+    from diffkeras.workflows.train_run import train as train
+    from diffkeras.workflows.verify_datasets import verify as verify
+
+# function → its module and its name there. Modules have other names than functions, because
+# importing a module `train` would put it in the place of the function `train`.
+_FUNCTIONS = {
+    "evaluate": ("evaluate_run", "evaluate"),
+    "generate": ("generate_datasets", "generate"),
+    "predict": ("predict_files", "predict_files"),
+    "preview": ("preview_data", "preview"),
+    "solve": ("solve_files", "solve_files"),
+    "study": ("run_study", "run_study"),
+    "train": ("train_run", "train"),
+    "verify": ("verify_datasets", "verify"),
+}
+
+__all__ = [
+    "evaluate",
+    "generate",
+    "predict",
+    "preview",
+    "solve",
+    "study",
+    "train",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module 'diffkeras.workflows' has no attribute {name!r}")
+    module, function = _FUNCTIONS[name]
+    return getattr(import_module(f"diffkeras.workflows.{module}"), function)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -285,7 +285,7 @@ def test_ctrl_c_is_short(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from diffkeras.workflows import generate as module
+    from diffkeras.workflows import generate_datasets as module
 
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt

@@ -133,7 +133,7 @@ def test_a_diffusion_length_is_that_of_the_proof(
         {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
     )
     untrained = Surrogate(build_model(config), config)
-    monkeypatch.setattr("diffkeras.workflows.predict.load_surrogate", lambda path: untrained)
+    monkeypatch.setattr("diffkeras.workflows.predict_files.load_surrogate", lambda path: untrained)
     words = ["predict", tmp_path, source_file, "-o", tmp_path / "field.npy"]
     result = diffkeras(*words, "--diffusion-length", 4, "--tolerance", 1e-6)
     assert result.exit_code == 0, result.output

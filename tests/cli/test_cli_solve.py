@@ -103,7 +103,7 @@ def test_places_are_checked_before_the_work(
     def never(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("solved before the places were checked")
 
-    monkeypatch.setattr("diffkeras.workflows.solve.solve", never)
+    monkeypatch.setattr("diffkeras.workflows.solve_files.solve", never)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "folder.png").mkdir()
     files = {"-o": tmp_path / "field.npy", option: tmp_path / place}

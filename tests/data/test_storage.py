@@ -14,7 +14,7 @@ from diffkeras.config import Config
 from diffkeras.data import dataset_status, generate_dataset, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
 from diffkeras.errors import DataError, PackingError
-from diffkeras.workflows.generate import generate
+from diffkeras.workflows import generate
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -40,7 +40,7 @@ def four_epochs(tiny: Config) -> Config:
 @pytest.fixture(scope="session")
 def alone(four_epochs: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of one process."""
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
 

@@ -31,7 +31,7 @@ def test_two_workers_train_as_one_process_does(workers: Any, alone: Path) -> Non
 def test_average_weights_clipping_and_a_rollback_go_alike(
     four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     eventful = four_epochs.with_overrides(
         {
@@ -57,7 +57,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike(
 def test_half_precision_goes_alike(
     four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     # without large weights, lest losses overflow, which they do later on two replicas than on one
     half = four_epochs.with_overrides(

@@ -16,7 +16,7 @@ from diffkeras.system.tensorflow_setup import load_tensorflow
 def main() -> None:
     config_file, data_dir, run_dir, timeout = sys.argv[1:]
     load_tensorflow()
-    from diffkeras.workflows import train as module
+    from diffkeras.workflows import train_run as module
 
     original = module.fit_from
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from generation_tools import SHARD, tiny_config
 
 import diffkeras.data.shards
-from diffkeras.workflows.generate import generate
+from diffkeras.workflows import generate
 
 diffkeras.data.shards.SHARD_EXAMPLES = SHARD
 print("ready", flush=True)

@@ -13,8 +13,8 @@ from diffkeras.reporting.figures import to_png
 from diffkeras.studies import figures as study_figures
 from diffkeras.studies.report import Result, group_results
 from diffkeras.system.atomic_files import read_csv
-from diffkeras.workflows import study as module
-from diffkeras.workflows.study import load_study, plan, run_study, time_left
+from diffkeras.workflows import run_study as module
+from diffkeras.workflows.run_study import load_study, plan, run_study, time_left
 
 STUDY = """
 name: small

@@ -17,10 +17,7 @@ from diffkeras.errors import ConfigurationError, DataError, PhysicsError
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.representation.network_input import network_input
 from diffkeras.surrogates.surrogate import Surrogate, build_model, load_surrogate
-from diffkeras.workflows.evaluate import evaluate
-from diffkeras.workflows.generate import generate
-from diffkeras.workflows.preview import preview
-from diffkeras.workflows.train import train
+from diffkeras.workflows import evaluate, generate, preview, train
 
 RANGE = (1.0, 20.0)
 

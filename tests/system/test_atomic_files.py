@@ -9,7 +9,7 @@ from diffkeras.errors import PhysicsError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import replace_directory
 from diffkeras.workflows.image_files import write_field
-from diffkeras.workflows.solve import solve_files
+from diffkeras.workflows.solve_files import solve_files
 
 
 def test_results_written_again_leave_notes_alone(tmp_path):

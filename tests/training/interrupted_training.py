@@ -47,7 +47,7 @@ def main() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     if interruption:
         name, point, step = interruption

@@ -112,7 +112,7 @@ def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_pa
             "physics.decay": 1 / 400,
         }
     )
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     run = trainer(stream, tmp_path / "no data", tmp_path)
     train(stream, tmp_path / "no data", tmp_path / "whole")
@@ -156,7 +156,7 @@ def test_hit_at_any_point(
 def test_a_run_that_stopped_early_stays_stopped(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from diffkeras.workflows import train as module
+    from diffkeras.workflows import train_run as module
 
     rough = {"training.learning_rate": 0.05, "training.early_stopping": 1, "training.epochs": 30}
     config = tiny.with_overrides({**rough, "training.deterministic": True})
@@ -199,7 +199,7 @@ def test_batches_go_on_at_any_position(tiny: Config, data_dir: Path, stream: boo
 @pytest.fixture
 def unfinished(config: Config, data_dir: Path, tmp_path: Path) -> Path:
     """A run in this process, stopped after its first epoch and two steps."""
-    from diffkeras.workflows import train as module
+    from diffkeras.workflows import train_run as module
 
     run_dir = tmp_path / "unfinished"
     stop_at(8, lambda: module.train(config, data_dir, run_dir))
@@ -233,7 +233,7 @@ def flip_a_bit(file: Path) -> None:
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     name: str, config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     newest = max((unfinished / "checkpoints").glob("0*"))
     assert int(newest.name) == 7
@@ -247,7 +247,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 
 
 def test_a_damaged_best_model_is_not_kept(config: Config, data_dir: Path, unfinished: Path) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     [best] = (unfinished / "checkpoints").glob("best-*")
     flip_a_bit(best)
@@ -261,7 +261,7 @@ def test_a_damaged_best_model_is_not_kept(config: Config, data_dir: Path, unfini
 def test_fewer_epochs_than_are_done_are_refused(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     run = tmp_path / "run"
     stop_at(15, lambda: train(tiny.with_overrides({"training.epochs": 3}), data_dir, run))
@@ -284,7 +284,7 @@ def test_the_record_says_how_a_run_ended(
 def test_when_all_checkpoints_are_damaged_it_says_so(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     for file in (unfinished / "checkpoints").glob("*/state.json"):
         file.write_text("{")
@@ -296,7 +296,7 @@ def test_when_all_checkpoints_are_damaged_it_says_so(
 def test_a_changed_configuration_is_refused(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     changed = config.with_overrides(
         {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}
@@ -314,7 +314,7 @@ def test_a_changed_configuration_is_refused(
 def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     stop_at(7, lambda: train(tiny, data_dir, tmp_path / "run"))
     longer = tiny.with_overrides({"training.epochs": 4})
@@ -325,7 +325,7 @@ def test_a_run_directory_in_use_is_refused(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
     from diffkeras.system.file_lock import locked
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     with (
         locked(unfinished.with_name(f".{unfinished.name}.lock"), "the run"),
@@ -335,7 +335,7 @@ def test_a_run_directory_in_use_is_refused(
 
 
 def test_a_finished_run_needs_overwrite(tiny: Config, data_dir: Path, own_run: Path) -> None:
-    from diffkeras.workflows.train import train
+    from diffkeras.workflows import train
 
     for restart in (False, True):
         with pytest.raises(RunError, match=r"finished run.*--overwrite"):

@@ -18,7 +18,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import innermost
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 
 LONGER = {"training.epochs": 6, "training.deterministic": True}
 

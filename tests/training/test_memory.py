@@ -13,7 +13,7 @@ from diffkeras.training.memory import (
     count_weights,
     least_memory,
 )
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 
 
 @pytest.mark.parametrize(("lattice", "side"), [(16, 16), (15, 16)])

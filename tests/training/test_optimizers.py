@@ -15,7 +15,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.optimizers import MeasuredAdam, make_optimizer, make_schedule
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 
 
 def rates(config: Config, steps: int) -> list[float]:

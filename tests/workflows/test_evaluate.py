@@ -14,8 +14,7 @@ from diffkeras.evaluation.methods import METHODS
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
-from diffkeras.workflows.evaluate import evaluate
-from diffkeras.workflows.generate import generate
+from diffkeras.workflows import evaluate, generate
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunE
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 from tfds_builders import Builder
 
 
@@ -190,7 +190,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 from pathlib import Path
 from diffkeras.config import load_config
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 
 config, data, run = {str(tiny_file)!r}, {str(data_dir)!r}, {str(tmp_path / "run")!r}
 run = train(load_config(config), Path(data), Path(run))

@@ -13,8 +13,7 @@ from diffkeras.data import (
 )
 from diffkeras.data.reading.streams import CHUNK
 from diffkeras.errors import ConfigurationError, DataError, PackingError
-from diffkeras.workflows.generate import generate
-from diffkeras.workflows.train import train
+from diffkeras.workflows import generate, train
 from tfds_builders import DiffusionFieldsConfig
 
 

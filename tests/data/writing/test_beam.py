@@ -9,7 +9,7 @@ from generation_tools import SHARD, dataset_hash, leftovers, records_hash, tiny_
 from diffkeras.cli import main
 from diffkeras.config import SPLITS
 from diffkeras.errors import DataError
-from diffkeras.workflows.generate import generate
+from diffkeras.workflows import generate
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 TWO = ["--runner=DirectRunner", "--direct_num_workers=2"]

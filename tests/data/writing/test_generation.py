@@ -15,8 +15,7 @@ from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Forecast, Sample
 from diffkeras.errors import DataError
-from diffkeras.workflows.generate import generate
-from diffkeras.workflows.verify import verify
+from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 

@@ -23,7 +23,7 @@ from diffkeras.data.writing.estimate import Forecast
 from diffkeras.errors import DataError
 from diffkeras.system.file_lock import locked
 from diffkeras.system.process_pool import run_tasks
-from diffkeras.workflows.generate import generate
+from diffkeras.workflows import generate
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from diffkeras.cli import main
 from diffkeras.data import generate_dataset
 from diffkeras.data.writing.verify import compare, plan_checks, run_checks
 from diffkeras.errors import DataError
-from diffkeras.workflows.verify import verify
+from diffkeras.workflows import verify
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.callbacks.guards import CompareWithZeroField, Rollback
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
-from diffkeras.workflows.train import train
+from diffkeras.workflows import train
 
 LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
 

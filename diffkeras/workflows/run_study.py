@@ -26,9 +26,9 @@ from diffkeras.studies.report import Result, write_study
 from diffkeras.studies.results import metrics_file, read_methods, read_state
 from diffkeras.surrogates.run_directory import Run, by_key
 from diffkeras.training.compiled_model import make_loss
-from diffkeras.workflows.evaluate import evaluate
-from diffkeras.workflows.generate import generate
-from diffkeras.workflows.train import train
+from diffkeras.workflows.evaluate_run import evaluate
+from diffkeras.workflows.generate_datasets import generate
+from diffkeras.workflows.train_run import train
 
 
 @dataclass(frozen=True)

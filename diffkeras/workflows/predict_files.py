@@ -15,7 +15,7 @@ from diffkeras.workflows.image_files import (
     read_source_image,
     write_field,
 )
-from diffkeras.workflows.solve import write_plot
+from diffkeras.workflows.solve_files import write_plot
 
 
 @dataclass(frozen=True)
