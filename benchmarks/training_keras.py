@@ -13,6 +13,7 @@ from benchmarks.children import answer, timed
 from diffkeras.config import load_config
 from diffkeras.data import generate_dataset
 from diffkeras.distributed.process_group import gather_workers
+from diffkeras.nn import unpack_target
 from diffkeras.surrogates.surrogate import Surrogate, export_saved_model
 from diffkeras.training.batches import Feed
 from diffkeras.training.compiled_model import compile_model
@@ -84,7 +85,7 @@ class Rates:
         np.savez(
             directory / "shared.npz",
             image=x,
-            field=y[..., :1],
+            field=unpack_target(y).field[..., None],
             prediction=self.loaded.serve(x),
             weights=len(weights),
             **{f"weight_{k}": array for k, array in enumerate(weights)},

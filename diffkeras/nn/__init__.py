@@ -10,7 +10,7 @@ from diffkeras.nn.muon import ConvolutionalMuon
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
-from diffkeras.representation.target import split_target, stack_target
+from diffkeras.representation.target import pack_target, unpack_target
 
 __all__ = [
     "MODELS",
@@ -29,8 +29,8 @@ __all__ = [
     "get_model",
     "losses",
     "metrics",
+    "pack_target",
     "padded",
     "region_metrics",
-    "split_target",
-    "stack_target",
+    "unpack_target",
 ]

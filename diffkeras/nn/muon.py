@@ -21,7 +21,7 @@ class ConvolutionalMuon(keras.optimizers.Muon):
     Example:
 
     ```python
-    model.compile(ConvolutionalMuon(1e-3, exclude_layers=["field_conv"]), "mae")
+    model.compile(ConvolutionalMuon(1e-3, exclude_layers=["field_conv"]), get_loss("mae"))
     ```
 
     Source: https://kellerjordan.github.io/posts/muon.

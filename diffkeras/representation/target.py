@@ -1,104 +1,139 @@
-"""Target stack: the target field and the source image, in one array for losses and metrics.
+"""The target that Keras hands to losses and metrics: field, source image and source count.
 
-Keras hands losses and metrics nothing but `y_true` and `y_pred`, yet some weight maps and regions
-are defined by the source nodes. So `y_true` carries the source image as a second channel.
+Keras passes one array `y_true` besides the prediction, yet some weight maps and regions depend on
+the source nodes, and one metric depends on the source count. `pack_target` puts all three into one
+array, and `unpack_target` returns them by name.
+
+The array has one row and one column more than the lattice, where the source count is written. A
+loss that does not unpack it, such as Keras' "mae", therefore raises an error about shapes. Without
+that row and column, the prediction's single channel would broadcast against both channels of the
+target, and an exact prediction would get an error above zero.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import keras
+import numpy as np
+
+UNKNOWN = -1  # is written where the source count is not given
 
 
-def stack_target(field: Any, source_image: Any) -> Any:
-    """Target stack of a field and its source image.
+class Target(NamedTuple):
+    """What a prediction is compared with.
+
+    Attributes:
+        field: target field, (batch, height, width), on the scale it was packed on.
+        source_image: on the linear scale, the shape of `field`; None where only the field is known.
+        source_count: (batch,), `UNKNOWN` where it was not given; None where only the field is
+            known.
+    """
+
+    field: Any
+    source_image: Any = None
+    source_count: Any = None
+
+
+def pack_target(field: Any, source_image: Any, source_count: Any = None, xp: Any = np) -> Any:
+    """Pack field, source image and source count into the `y_true` of losses and metrics.
 
     Args:
-        field: target field on the network's scale, (..., height, width, 1).
+        field: target field on the network's scale, (…, height, width, 1).
         source_image: source image on the linear scale, the shape of `field`.
+        source_count: number of sources of each example, (…), or one number for all of them. A
+            tensor must have the type of `field`. By default it is unknown, and metrics per source
+            count skip the example.
+        xp: array namespace of `field` and `source_image`.
 
     Returns:
-        (..., height, width, 2): channel 0 the field, channel 1 the source image.
+        (…, height + 1, width + 1, 2): channel 0 the field, channel 1 the source image, and the
+        source count in the last row and the last column of both.
 
     Raises:
-        ValueError: an argument has other than one channel.
+        ValueError: the arguments' shapes do not match.
 
     Example:
 
     ```python
-    y_true = stack_target(transform.forward(field, keras.ops), source_image)
+    y_true = pack_target(transform.forward(fields), source_images, [1, 2, 5])
+    model.compile("adam", diffkeras.nn.get_loss("mae"))  # a plain "mae" raises an error
+    model.fit(transform.forward(source_images), y_true)
     ```
     """
     for name, array in (("field", field), ("source_image", source_image)):
-        if array.shape[-1] != 1:
-            raise ValueError(f"{name} must have one channel, got shape {tuple(array.shape)}")
-    return keras.ops.concatenate([field, source_image], axis=-1)
+        if len(array.shape) < 3 or array.shape[-1] != 1:
+            raise ValueError(
+                f"{name} must have shape (…, height, width, 1), got {tuple(array.shape)}"
+            )
+    if shapes_differ(field.shape, source_image.shape):
+        raise ValueError(
+            f"field and source_image must have the same shape, got {tuple(field.shape)} and "
+            f"{tuple(source_image.shape)}"
+        )
+    count: Any = UNKNOWN if source_count is None else source_count
+    if not hasattr(count, "dtype") or isinstance(count, (np.ndarray, np.generic)):
+        count = np.asarray(count, np.float32)
+    if len(count.shape) and shapes_differ(count.shape, field.shape[:-3]):
+        raise ValueError(
+            f"source_count must be one number or have shape {tuple(field.shape[:-3])}, one number "
+            f"an example, got shape {tuple(count.shape)}"
+        )
+    count = count[..., None, None, None]
+    packed = xp.concatenate([field, source_image], axis=-1)
+    packed = xp.concatenate([packed, count * xp.ones_like(packed[..., :1, :, :])], axis=-3)
+    return xp.concatenate([packed, count * xp.ones_like(packed[..., :, :1, :])], axis=-2)
 
 
-def split_target(y_true: Any) -> tuple[Any, Any]:
-    """Field and source image of a target stack.
+def unpack_target(y_true: Any) -> Target:
+    """Field, source image and source count of a batch.
 
     Args:
-        y_true: (batch, height, width, 2) as `stack_target` makes it, or (batch, height, width, 1)
+        y_true: (batch, height + 1, width + 1, 2) from `pack_target`, or (batch, height, width, 1)
             with the field alone.
-
-    Returns:
-        The field, and the source image or None: each (batch, height, width).
 
     Raises:
         ValueError: `y_true` has another rank or number of channels.
     """
     shape = tuple(y_true.shape)
-    if len(shape) != 4 or shape[-1] not in (1, 2):
-        raise ValueError(
-            "y_true must have shape (batch, height, width, 2), the target field and the source "
-            f"image, or (batch, height, width, 1), the target field alone; got {shape}"
-        )
-    return y_true[..., 0], (y_true[..., 1] if shape[-1] == 2 else None)
+    if len(shape) == 4 and shape[-1] == 1:
+        return Target(y_true[..., 0])
+    if len(shape) == 4 and shape[-1] == 2:
+        lattice = y_true[:, :-1, :-1, :]
+        return Target(lattice[..., 0], lattice[..., 1], y_true[:, -1, -1, 0])
+    raise ValueError(
+        "y_true must come from diffkeras.nn.pack_target, with shape (batch, height + 1, width + 1, "
+        f"2), or be the field alone, with shape (batch, height, width, 1); got shape {shape}"
+    )
 
 
-def single_channel(y_pred: Any) -> Any:
-    """Predicted field without its channel axis.
+def target_and_prediction(y_true: Any, y_pred: Any) -> tuple[Target, Any]:
+    """Target and predicted field, checked to be on the same lattice.
 
     Args:
-        y_pred: (batch, height, width, 1).
+        y_true: as for `unpack_target`.
+        y_pred: predicted field, (batch, height, width, 1).
 
     Returns:
-        (batch, height, width).
+        The target and the predicted field, (batch, height, width).
 
     Raises:
-        ValueError: `y_pred` has another rank or number of channels.
+        ValueError: an argument has another rank or number of channels, or they differ in batch,
+            height or width. Sides that a graph does not know yet are not compared.
     """
     shape = tuple(y_pred.shape)
     if len(shape) != 4 or shape[-1] != 1:
         raise ValueError(f"y_pred must have shape (batch, height, width, 1), got {shape}")
-    return y_pred[..., 0]
-
-
-def per_node_weight(sample_weight: Any, values: Any) -> Any:
-    """Sample weights spread over the nodes of their examples.
-
-    Keras broadcasts from the last axis, so weights of shape (batch,) against values of shape
-    (batch, height, width) would weigh columns of the lattice instead of examples.
-
-    Args:
-        sample_weight: (batch,), (batch, 1), (batch, height, width) or (batch, height, width, 1).
-        values: (batch, height, width).
-
-    Returns:
-        (batch, height, width), in the dtype of `values`.
-
-    Raises:
-        ValueError: `sample_weight` has none of these shapes.
-    """
-    weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
-    shape = tuple(weight.shape)
-    if len(shape) == 4 and shape[-1] == 1:
-        weight = weight[..., 0]
-    elif len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
-        weight = keras.ops.reshape(weight, (-1, 1, 1))
-    elif len(shape) != 3:
+    target = unpack_target(y_true)
+    if shapes_differ(target.field.shape, shape[:-1]):
         raise ValueError(
-            "sample_weight must have shape (batch,), one weight an example, or (batch, height, "
-            f"width), one a node; got {shape}"
+            f"y_true of shape {tuple(y_true.shape)} does not match y_pred of shape {shape}: it "
+            "must come from diffkeras.nn.pack_target, with shape (batch, height + 1, width + 1, "
+            "2), or be the field alone, with shape (batch, height, width, 1)"
         )
-    return weight * keras.ops.ones_like(values)
+    return target, y_pred[..., 0]
+
+
+def shapes_differ(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Whether two shapes differ in rank, or in a dimension that both know."""
+    if len(shape) != len(other):
+        return True
+    return any(a != b for a, b in zip(shape, other, strict=True) if None not in (a, b))

@@ -15,7 +15,7 @@ def main():
     rng = np.random.default_rng(0)
     image = rng.random((5, 16, 16, 1)).astype("float32")
     image *= image > 0.5
-    target = np.concatenate([np.sqrt(image), image], axis=-1)
+    target = nn.pack_target(np.sqrt(image), image, [1, 2, 3, 4, 5])
     prediction = np.sqrt(image) + 0.1 * rng.standard_normal(image.shape).astype("float32")
     values = {
         "loss": float(loss(target, prediction, np.array([1.0, 2.0, 0.5, 0.0, 1.0], "float32")))

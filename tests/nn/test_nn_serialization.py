@@ -89,7 +89,7 @@ def test_saved_model_loads_by_itself(loss, tmp_path):
     model.compile("adam", loss, metrics=nn.default_metrics("sqrt"))
     rng = np.random.default_rng(0)
     image = rng.random((2, 16, 16, 1)).astype("float32")
-    target = np.concatenate([image, image * (image > 0.9)], axis=-1)
+    target = nn.pack_target(image, image * (image > 0.9))
     model.fit(image, target, verbose=0)
     expected = model.evaluate(image, target, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")

@@ -205,13 +205,16 @@ def test_the_averaged_model_is_what_is_validated_and_kept(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
     from diffkeras.data import mixed_dataset
+    from diffkeras.nn import unpack_target
 
     config = tiny.with_overrides({"training.ema": 0.9, "training.learning_rate": 0.1})
     run = train(config, data_dir, tmp_path / "run")
     surrogate = load_surrogate(run.path)
     inverse = surrogate.transform.inverse
     errors = [
-        np.abs(inverse(surrogate.model(x).numpy()) - inverse(y[..., :1].numpy()))
+        np.abs(
+            inverse(surrogate.model(x).numpy()) - inverse(unpack_target(y).field.numpy()[..., None])
+        )
         for x, y in mixed_dataset(config, "validation", data_dir)
     ]
     kept = float(np.mean(np.concatenate(errors)))

@@ -15,6 +15,7 @@ from diffkeras.data.reading.streams import solved_split, stream_examples
 from diffkeras.data.storage import dataset_path, find_damage, open_dataset
 from diffkeras.errors import ConfigurationError
 from diffkeras.representation.network_input import network_input
+from diffkeras.representation.target import pack_target
 
 MOST_EPOCHS = 1_000_000  # keeps the seeds of the epochs of different runs apart
 
@@ -100,8 +101,8 @@ def mixed_dataset(
     Returns:
         A dataset of (x, y): x (batch, H, W, 1) the source image on the network's scale, with the
         diffusion length as a second channel where it varies (`network_input`), and y
-        (batch, H, W, 2) the field on the network's scale and the source image on the linear one,
-        which losses and metrics need to find the sources.
+        (batch, H + 1, W + 1, 2) the packed target for losses and metrics: the field on the
+        network's scale, the source image on the linear one and the source count (`pack_target`).
 
     Raises:
         DataError: see `open_dataset`.
@@ -271,7 +272,9 @@ def _to_network(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, t
     def to_network(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         image, field = example["source_image"], example["field"]
         xp = tf.experimental.numpy
-        target = tf.concat([transform.forward(field, xp), image], axis=-1)
+        # discs that fill up a list have negative radii
+        count = tf.reduce_sum(tf.cast(example["sources"]["radii"] >= 0, field.dtype), axis=-1)
+        target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
         return network_input(image, transform, length, limits, xp), target
 

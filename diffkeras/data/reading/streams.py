@@ -51,7 +51,8 @@ def stream_examples(
         number: of the j-th sample taken, an ascending function; by default all are.
 
     Returns:
-        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1)}, float32; k ≤ `CHUNK`.
+        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1), "sources": {…}}, float32;
+        k ≤ `CHUNK`. Lists of sources are as long as the longest, padded with discs of radius −1.
         Where the diffusion length varies, "diffusion_length" (k,) as well.
 
     Raises:
@@ -68,7 +69,6 @@ def stream_examples(
     before = start % chunk
     numbers = tf.data.Dataset.range(start - before, ENDLESS).map(number)
     chunks = _solved(config, recipes, "stream", numbers)
-    chunks = chunks.map(lambda e: {name: e[name] for name in e if name != "sources"})
     return chunks.unbatch().skip(before).batch(chunk) if before else chunks
 
 

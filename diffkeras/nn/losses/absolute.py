@@ -19,7 +19,7 @@ class AbsoluteError(WeightedError):
 
     ```python
     loss = AbsoluteError(weight=TanhWeight(amplitude=2000))
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: arXiv 2302.03786.

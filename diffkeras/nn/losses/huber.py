@@ -24,7 +24,7 @@ class HuberError(WeightedError):
 
     ```python
     loss = HuberError(delta=0.1)
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73; used in arXiv 2302.03786.

@@ -26,7 +26,7 @@ class InverseHuberError(WeightedError):
 
     ```python
     loss = InverseHuberError(delta=0.1)
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: arXiv 2302.03786.

@@ -29,7 +29,7 @@ class PowerError(WeightedError):
 
     ```python
     loss = PowerError(alpha=1.5)
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: arXiv 2302.03786.

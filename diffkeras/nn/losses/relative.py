@@ -25,7 +25,7 @@ class RelativeError(WeightedError):
 
     ```python
     loss = RelativeError(epsilon=0.01)
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: arXiv 2302.03786.

@@ -19,7 +19,7 @@ class SquaredError(WeightedError):
 
     ```python
     loss = SquaredError(weight=ExponentialWeight(scale=0.5))
-    loss(stack_target(field, source_image), prediction)
+    loss(pack_target(field, source_image), prediction)
     ```
 
     Source: arXiv 2302.03786.

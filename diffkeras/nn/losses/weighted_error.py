@@ -6,7 +6,8 @@ import keras
 
 from diffkeras.nn.arguments import one_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
-from diffkeras.representation.target import per_node_weight, single_channel, split_target
+from diffkeras.nn.sample_weights import per_node_weight
+from diffkeras.representation.target import target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
 
@@ -32,15 +33,15 @@ class WeightedError(keras.losses.Loss):
         dtype: in which it is computed.
 
     Call:
-        y_true: target stack, (batch, height, width, 2): the target field on the network's scale,
-            and the source image on the linear scale (see `stack_target`). One channel, the field
-            alone, does where the weight map doesn't need the source image.
+        y_true: packed target, (batch, height + 1, width + 1, 2): the target field on the network's
+            scale and the source image on the linear scale (see `pack_target`). The field alone,
+            (batch, height, width, 1), is enough if the weight map does not need the source image.
         y_pred: predicted field on the network's scale, (batch, height, width, 1).
-        sample_weight: (batch,), one an example, or (batch, height, width), one a node.
+        sample_weight: (batch,), one weight an example, or (batch, height, width), one a node.
 
     Raises:
-        ValueError: an argument is none of the allowed; when called, wrong shapes or no source
-            image where the weight map needs it.
+        ValueError: an argument is not one of the allowed values; when called, if shapes do not
+            match or the weight map needs the source image and `y_true` has none.
 
     Source: arXiv 2302.03786.
     """
@@ -80,8 +81,7 @@ class WeightedError(keras.losses.Loss):
 
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Error and weight of each node, each (batch, height, width); the weight may be None."""
-        target, source_image = split_target(y_true)
-        prediction = single_channel(y_pred)
+        (target, source_image, _), prediction = target_and_prediction(y_true, y_pred)
         values = self.error(prediction - target, target)
         if self.weight is None:
             return values, None

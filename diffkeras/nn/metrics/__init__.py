@@ -6,7 +6,7 @@ from diffkeras.nn.metrics.maximum_error import MaximumError
 from diffkeras.nn.metrics.region_mae import RegionMeanAbsoluteError
 from diffkeras.nn.metrics.relative_l2 import RelativeL2Error
 from diffkeras.nn.metrics.sets import default_metrics, region_metrics
-from diffkeras.nn.metrics.source_counts import SourceCountError, count_sources
+from diffkeras.nn.metrics.source_counts import SourceCountError
 
 __all__ = [
     "TERMS",
@@ -17,7 +17,6 @@ __all__ = [
     "RelativeL2Error",
     "SourceCountError",
     "UnweightedError",
-    "count_sources",
     "default_metrics",
     "region_metrics",
 ]

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from diffkeras.representation.target import per_node_weight, single_channel, split_target
+from diffkeras.nn.sample_weights import per_node_weight
+from diffkeras.representation.target import Target, target_and_prediction
 from diffkeras.representation.transforms import get_transform
 
 
@@ -30,20 +31,24 @@ class LinearScaleMetric(keras.metrics.Metric):
         super().__init__(name=name, dtype=dtype)
         self.transform = get_transform(transform).name
 
-    def linear_scale(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-        """Target and prediction on the linear scale, and the source image or None.
+    def linear_scale(self, y_true: Any, y_pred: Any) -> tuple[Target, Any]:
+        """Target and predicted field on the linear scale.
 
         Args:
-            y_true: target stack, (batch, height, width, 2), or (batch, height, width, 1).
+            y_true: packed target (see `pack_target`), or the field alone, (batch, height, width,
+                1).
             y_pred: prediction, (batch, height, width, 1).
 
         Returns:
-            Each (batch, height, width).
+            The target, and the predicted field (batch, height, width).
         """
-        target, source_image = split_target(keras.ops.convert_to_tensor(y_true, dtype=self.dtype))
-        prediction = single_channel(keras.ops.convert_to_tensor(y_pred, dtype=self.dtype))
+        target, prediction = target_and_prediction(
+            keras.ops.convert_to_tensor(y_true, dtype=self.dtype),
+            keras.ops.convert_to_tensor(y_pred, dtype=self.dtype),
+        )
         inverse = get_transform(self.transform).inverse
-        return inverse(target, keras.ops), inverse(prediction, keras.ops), source_image
+        field = inverse(target.field, keras.ops)
+        return target._replace(field=field), inverse(prediction, keras.ops)
 
     def node_weights(self, sample_weight: Any, values: Any) -> Any:
         """Sample weights per node, (batch, height, width); ones where there are none."""

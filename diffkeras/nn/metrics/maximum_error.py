@@ -17,7 +17,7 @@ class MaximumError(LinearScaleMetric):
         dtype: of the computation and the accumulator.
 
     Update:
-        y_true: target stack, (batch, height, width, 2), or (batch, height, width, 1).
+        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
         y_pred: prediction, (batch, height, width, 1).
         sample_weight: nodes or examples of weight 0 are left out; other weights make no
             difference.
@@ -29,7 +29,7 @@ class MaximumError(LinearScaleMetric):
 
     ```python
     metric = MaximumError(transform="sqrt")
-    metric.update_state(stack_target(field, source_image), prediction)
+    metric.update_state(pack_target(field, source_image), prediction)
     metric.result()
     ```
     """
@@ -45,8 +45,8 @@ class MaximumError(LinearScaleMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        target, prediction, _ = self.linear_scale(y_true, y_pred)
-        errors = keras.ops.abs(prediction - target)
+        target, prediction = self.linear_scale(y_true, y_pred)
+        errors = keras.ops.abs(prediction - target.field)
         counted = self.node_weights(sample_weight, errors) > 0
         largest = keras.ops.max(keras.ops.where(counted, errors, keras.ops.zeros_like(errors)))
         self.maximum.assign(keras.ops.maximum(self.maximum, largest))

@@ -23,7 +23,8 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         dtype: of the computation and the accumulators.
 
     Update:
-        y_true: target stack, (batch, height, width, 2). One channel does for "lattice".
+        y_true: packed target (see `pack_target`). For "lattice" the field alone, (batch, height,
+            width, 1), is enough.
         y_pred: prediction, (batch, height, width, 1).
         sample_weight: (batch,), one an example, or (batch, height, width), one a node.
 
@@ -34,7 +35,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
 
     ```python
     metric = RegionMeanAbsoluteError("r1", transform="sqrt", name="mae_r1")
-    metric.update_state(stack_target(field, source_image), prediction)
+    metric.update_state(pack_target(field, source_image), prediction)
     metric.result()
     ```
 
@@ -53,14 +54,14 @@ class RegionMeanAbsoluteError(LinearScaleMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        target, prediction, source_image = self.linear_scale(y_true, y_pred)
+        (field, source_image, _), prediction = self.linear_scale(y_true, y_pred)
         if source_image is None and self.region != "lattice":
             raise ValueError(
-                f"region {self.region!r} is defined by the source image, so y_true must hold it as "
-                "its second channel: make it with diffkeras.nn.stack_target"
+                f"region {self.region!r} is defined by the source image, so y_true must "
+                "contain it: make y_true with diffkeras.nn.pack_target"
             )
-        errors = keras.ops.abs(prediction - target)
-        mask = region_mask(self.region, target, source_image)
+        errors = keras.ops.abs(prediction - field)
+        mask = region_mask(self.region, field, source_image)
         weights = self.node_weights(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)
         self.accumulate(errors, weights)
 

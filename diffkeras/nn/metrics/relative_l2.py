@@ -19,7 +19,7 @@ class RelativeL2Error(LinearScaleMean):
         dtype: of the computation and the accumulators.
 
     Update:
-        y_true: target stack, (batch, height, width, 2), or (batch, height, width, 1).
+        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
         y_pred: prediction, (batch, height, width, 1).
         sample_weight: (batch,), one an example. Of weights per node, an example gets the mean.
 
@@ -30,7 +30,7 @@ class RelativeL2Error(LinearScaleMean):
 
     ```python
     metric = RelativeL2Error(transform="sqrt")
-    metric.update_state(stack_target(field, source_image), prediction)
+    metric.update_state(pack_target(field, source_image), prediction)
     metric.result()
     ```
     """
@@ -45,10 +45,10 @@ class RelativeL2Error(LinearScaleMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        target, prediction, _ = self.linear_scale(y_true, y_pred)
-        error = keras.ops.sum(keras.ops.square(prediction - target), axis=(1, 2))
-        norm = keras.ops.sum(keras.ops.square(target), axis=(1, 2))
+        (field, _, _), prediction = self.linear_scale(y_true, y_pred)
+        error = keras.ops.sum(keras.ops.square(prediction - field), axis=(1, 2))
+        norm = keras.ops.sum(keras.ops.square(field), axis=(1, 2))
         nonzero = keras.ops.cast(norm > 0, norm.dtype)
         ratios = keras.ops.sqrt(error / (norm + (1.0 - nonzero)))
-        weights = keras.ops.mean(self.node_weights(sample_weight, target), axis=(1, 2))
+        weights = keras.ops.mean(self.node_weights(sample_weight, field), axis=(1, 2))
         self.accumulate(ratios, weights * nonzero)

@@ -11,6 +11,7 @@ from diffkeras.data import dataset_status, generate_dataset, mixed_dataset, raw_
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, ring_densities, sample_sources
+from diffkeras.representation.target import unpack_target
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 
@@ -47,8 +48,11 @@ def test_batches_for_keras_are_alike(tiny, data_dir, compact, compact_dir):
     assert restored.element_spec == dense.element_spec
     for (x, y), (xr, yr) in zip(dense, restored, strict=True):
         assert np.array_equal(x, xr)
+        expected, target = unpack_target(y), unpack_target(yr)
+        assert np.array_equal(expected.source_image, target.source_image)
+        assert np.array_equal(expected.source_count, target.source_count)
         # the square root is steep at 0
-        assert np.abs(np.square(y[..., 0]) - np.square(yr[..., 0])).max() < 2e-6
+        assert np.abs(np.square(expected.field) - np.square(target.field)).max() < 2e-6
 
 
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic"])

@@ -7,14 +7,18 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
 from diffkeras.physics import ExampleRecipe
+from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:
-    """Sources in each example: the connected parts of its image differ in value."""
-    return np.array(
-        [np.unique(y[..., 1]).size - 1 for _, ys in batches.as_numpy_iterator() for y in ys]
-    )
+    """Number of sources of each example, which is also that of the values in its image."""
+    found = []
+    for _, y in batches.as_numpy_iterator():
+        _, images, counts = unpack_target(y)
+        assert [np.unique(image).size - 1 for image in images] == counts.tolist()
+        found += counts.tolist()
+    return np.array(found)
 
 
 def order(batches: tf.data.Dataset) -> list[bytes]:
@@ -96,7 +100,7 @@ def test_the_network_sees_its_scale_and_the_loss_the_sources(
     x, y = next(mixed_dataset(config, "test", data_dir, batch_size=10).as_numpy_iterator())
     assert (x.shape, y.shape, x.dtype, y.dtype) == (
         (10, 16, 16, 1),
-        (10, 16, 16, 2),
+        (10, 17, 17, 2),
         np.float32,
         np.float32,
     )
@@ -105,8 +109,9 @@ def test_the_network_sees_its_scale_and_the_loss_the_sources(
     fields = np.stack([example["field"] for example in stored])
     forward = get_transform(name).forward
     np.testing.assert_allclose(x[::2], forward(images), rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(y[::2, ..., :1], forward(fields), rtol=1e-6, atol=1e-7)
-    np.testing.assert_array_equal(y[::2, ..., 1:], images)
+    target = unpack_target(y[::2])
+    np.testing.assert_allclose(target.field, forward(fields[..., 0]), rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(target.source_image, images[..., 0])
 
 
 def test_threads_dont_change_the_order(tiny: Config, data_dir: Path) -> None:

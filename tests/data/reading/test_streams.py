@@ -13,6 +13,7 @@ from diffkeras.data import (
 )
 from diffkeras.data.reading.streams import CHUNK
 from diffkeras.errors import ConfigurationError, DataError, PackingError
+from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, train
 from tfds_builders import DiffusionFieldsConfig
 
@@ -23,7 +24,7 @@ def stream(tiny: Config) -> Config:
 
 
 def samples(batches, number):
-    """The first samples: source images, and y with the field and the source image."""
+    """The first samples: source images, and packed targets."""
     size = batches.element_spec[0].shape[0] or 4
     taken = list(batches.take(-(-number // size)).as_numpy_iterator())
     x, y = (np.concatenate(parts)[:number] for parts in zip(*taken, strict=True))
@@ -32,12 +33,14 @@ def samples(batches, number):
 
 def test_samples_are_those_of_the_recipe(stream):
     x, y = samples(stream_batches(stream), 10)
+    target = unpack_target(y)
+    assert target.source_count.tolist() == [1, 2] * 5
     for k in range(10):
         recipe = DiffusionFieldsConfig.of_config((1, 2)[k % 2], stream).recipe()
         example = recipe.example("stream", k)
         assert np.array_equal(x[k, ..., 0], example.source_image)
-        assert np.array_equal(y[k, ..., 1], example.source_image)
-        assert np.abs(y[k, ..., 0] - example.field).max() < 2e-6
+        assert np.array_equal(target.source_image[k], example.source_image)
+        assert np.abs(target.field[k] - example.field).max() < 2e-6
 
 
 @pytest.mark.parametrize("start", [0, 1, CHUNK, 2 * CHUNK + 3])

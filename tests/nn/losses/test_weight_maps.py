@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import AlternateWeights
+from diffkeras.nn import AlternateWeights, pack_target
 from diffkeras.nn.losses import (
     AbsoluteError,
     AlternatingWeight,
@@ -96,7 +96,7 @@ def losses_of_fit(weight, initial_epoch=0, epochs=2, updates=0, **options):
     model.layers[-1].set_weights([np.zeros((1, 1, 1, 1)), np.full(1, 0.1)])
     model.optimizer.iterations.assign(updates)
     image = np.ones((3, 2, 2, 1), "float32")
-    target = np.concatenate([0.0 * image, image], axis=-1)
+    target = pack_target(0.0 * image, image)
     log = LossLog()
     model.fit(
         image,

@@ -2,8 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import default_metrics, region_metrics
-from diffkeras.nn.metrics import MaximumError, RegionMeanAbsoluteError, RelativeL2Error
+from diffkeras.nn import default_metrics, pack_target, region_metrics
+from diffkeras.nn.metrics import (
+    MaximumError,
+    RegionMeanAbsoluteError,
+    RelativeL2Error,
+    SourceCountError,
+)
 from diffkeras.representation.transforms import TRANSFORMS
 
 # Three examples on a 2×2 lattice, hand-made so that each region has its nodes.
@@ -16,7 +21,7 @@ SOURCE_IMAGE = np.array([[1.0, 0, 0, 0], [0.8, 0, 0, 0], [0.4, 0.6, 0, 0]], "flo
 ERRORS = np.array(
     [[0.1, 0.2, -0.3, 0.4], [-0.5, 0.6, 0.7, 0.8], [0.9, -1.0, 1.1, 1.2]], "float32"
 ).reshape(3, 2, 2, 1)
-TARGET = np.concatenate([FIELD, SOURCE_IMAGE], axis=-1)
+TARGET = pack_target(FIELD, SOURCE_IMAGE)
 PREDICTION = FIELD + ERRORS
 
 REGION_MAE = {
@@ -67,7 +72,7 @@ def test_transform_is_inverted_before_the_thresholds(transform):
     forward = TRANSFORMS[transform].forward
     # Off the borders of the regions, which rounding may cross.
     field = FIELD * np.float32(1.01)
-    target = np.concatenate([forward(field), SOURCE_IMAGE], axis=-1)
+    target = pack_target(forward(field), SOURCE_IMAGE)
     metrics = region_metrics(transform)
     for metric in metrics:
         metric.update_state(target, forward(field + np.abs(ERRORS)))
@@ -100,14 +105,14 @@ def test_zero_target_is_left_out_of_the_relative_error():
     assert float(metric.result()) == pytest.approx((ratios[0] + ratios[2]) / 2, rel=1e-5)
 
 
-def test_one_channel_does_for_the_lattice():
+def test_the_field_alone_is_enough_for_the_lattice():
     for metric, expected in (
         (RegionMeanAbsoluteError("lattice"), 7.8 / 12),
         (MaximumError(), 1.2),
     ):
         metric.update_state(FIELD, PREDICTION)
         assert float(metric.result()) == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"'sources' is defined by .*stack_target"):
+    with pytest.raises(ValueError, match=r"'sources' is defined by .*pack_target"):
         RegionMeanAbsoluteError("sources").update_state(FIELD, PREDICTION)
 
 
@@ -131,3 +136,25 @@ def test_a_result_stays_what_it_was_when_read():
         before = float(result)
         metric.reset_state()
         assert float(result) == before, metric.name
+
+
+def test_error_per_source_count():
+    metric = SourceCountError([1, 2, 3])
+    assert np.isnan(float(metric.result()))
+    field = np.ones((4, 8, 8, 1), np.float32)
+    prediction = field + np.array([0.1, 0.3, 0.7, 9.0], np.float32).reshape(4, 1, 1, 1)
+    image = np.full_like(field, 0.5)  # the count is carried, not found in the image
+    for part in (slice(0, 3), slice(3, 4)):
+        counts = [1, 1, 2, 4][part]
+        metric.update_state(pack_target(field[part], image[part], counts), prediction[part])
+    assert metric.per_count() == pytest.approx({1: 0.2, 2: 0.7}, rel=1e-6)
+    assert metric.zero_field() == pytest.approx({1: 1.0, 2: 1.0})
+    assert float(metric.result()) == pytest.approx(0.7)
+
+
+def test_source_count_error_needs_the_count():
+    metric = SourceCountError([1])
+    with pytest.raises(ValueError, match="source count"):
+        metric.update_state(FIELD, PREDICTION)
+    metric.update_state(TARGET, PREDICTION)
+    assert metric.per_count() == {}

@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, OutOfMemoryError
-from diffkeras.nn import stack_target
+from diffkeras.nn import pack_target
 from diffkeras.nn.losses import get_loss
-from diffkeras.nn.metrics import SourceCountError, UnweightedError, count_sources
-from diffkeras.physics import sample_sources
+from diffkeras.nn.metrics import SourceCountError, UnweightedError
 from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.callbacks.guards import CompareWithZeroField, Rollback
@@ -143,35 +142,10 @@ def test_the_broken_term_is_found(broken: str, names: list[str]) -> None:
         field[...] = 2.0  # exp(1000)
         prediction = field + 0.1
     metric = UnweightedError(get_loss({"error": "absolute", "weight": weight}))
-    metric.update_state(stack_target(field, np.zeros_like(field)), prediction)
+    metric.update_state(pack_target(field, np.zeros_like(field)), prediction)
     found = metric.broken_terms()
     assert [name for name in found if name in names] == names
     assert found[0] == names[0]
-
-
-def test_sources_are_counted_by_their_shape() -> None:
-    rng = np.random.default_rng(0)
-    for radius in (0.5, 1, 2.5, 5):
-        images = [
-            sample_sources(n, (64, 64), radius=radius, rng=rng).image((64, 64))
-            for n in (1, 2, 7, 12)
-        ]
-        found = keras.ops.convert_to_numpy(count_sources(np.stack(images)))
-        assert found.tolist() == [1, 2, 7, 12]
-
-
-def test_error_per_source_count() -> None:
-    image = np.zeros((3, 8, 8, 1), np.float32)
-    image[:, 1:3, 1:3] = 0.5
-    image[2, 5:7, 5:7] = 0.5  # the third example has two sources
-    field = np.ones_like(image)
-    prediction = field + np.array([0.1, 0.3, 0.7], np.float32).reshape(3, 1, 1, 1)
-    metric = SourceCountError([1, 2, 3])
-    assert math.isnan(float(metric.result()))
-    metric.update_state(stack_target(field, image), prediction)
-    assert metric.per_count() == pytest.approx({1: 0.2, 2: 0.7}, rel=1e-6)
-    assert metric.zero_field() == pytest.approx({1: 1.0, 2: 1.0})
-    assert float(metric.result()) == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
@@ -180,7 +154,7 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor: float, warned: 
     image = np.zeros_like(field)
     image[:, 3, 3] = 0.2
     metric = SourceCountError([1])
-    metric.update_state(stack_target(field, image), factor * field)
+    metric.update_state(pack_target(field, image, 1), factor * field)
     counts = CountErrors(metric)
     assert counts.zero_field_mae() is None
     lines: list[str] = []

@@ -12,7 +12,7 @@ from diffkeras.nn.losses.weights.weight_map import WeightMap
 class StepWeight(WeightMap):
     """w = a on the nodes of sources (x > 0), 1 elsewhere.
 
-    It is defined by the source image x, so `y_true` must be a target stack of two channels.
+    The map reads the source image x, so `y_true` must be a packed target (see `pack_target`).
 
     Args:
         amplitude: a, above 0.

@@ -38,8 +38,8 @@ class WeightMap:
         """
         if self.needs_source_image and source_image is None:
             raise ValueError(
-                f"{type(self).__name__} weighs source nodes, so y_true must hold the source image "
-                "as its second channel: make it with diffkeras.nn.stack_target"
+                f"{type(self).__name__} weighs source nodes, so y_true must contain the source "
+                "image: make it with diffkeras.nn.pack_target"
             )
         return self.call(field, source_image)
 
