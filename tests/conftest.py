@@ -1,5 +1,6 @@
 """One small dataset, one run trained on it and one evaluation of that, shared by all tests."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -91,6 +92,13 @@ def own_data(data_dir: Path, tmp_path: Path) -> Path:
 def own_run(run_dir: Path, tmp_path: Path) -> Path:
     """A copy of the run that a test may damage."""
     return Path(shutil.copytree(run_dir, tmp_path / "run"))
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What diffkeras logs, from INFO on."""
+    caplog.set_level(logging.INFO, "diffkeras")
+    return caplog
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from diffkeras.cli.evaluate import evaluate
 from diffkeras.cli.generate import generate
 from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
+from diffkeras.cli.status import printed_log
 from diffkeras.cli.study import study
 from diffkeras.cli.train import train
 from diffkeras.errors import DiffkerasError
@@ -23,6 +24,7 @@ class DiffkerasGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
+            ctx.with_resource(printed_log())
             return super().invoke(ctx)
         except DiffkerasError as error:
             failure = click.ClickException(" ".join(str(error).split()))

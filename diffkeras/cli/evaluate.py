@@ -13,7 +13,6 @@ from diffkeras.cli.options import (
     override_options,
     read_config,
     run_dir_option,
-    say,
     start_tensorflow,
     workers_option,
 )
@@ -66,7 +65,6 @@ def evaluate(
         workers=workers,
         output=output,
         show_progress=True,
-        report=say,
     )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")

@@ -12,7 +12,6 @@ from diffkeras.cli.options import (
     data_dir_option,
     override_options,
     read_config,
-    say,
     start_tensorflow,
     workers_option,
 )
@@ -96,7 +95,7 @@ def generate(
     if preview is not None:
         from diffkeras.workflows import preview as look
 
-        click.echo(look(config, preview, report=say))
+        click.echo(look(config, preview))
         return
     from diffkeras.physics import available_cores
 
@@ -104,9 +103,7 @@ def generate(
     if share is not None:
         from diffkeras.workflows import verify
 
-        if verify(
-            config, data_dir, share=share, workers=workers, show_progress=True, report=click.echo
-        ):
+        if verify(config, data_dir, share=share, workers=workers, show_progress=True):
             raise SystemExit(1)
         return
     from diffkeras.workflows import generate as run
@@ -117,7 +114,6 @@ def generate(
         workers=workers,
         beam_options=_words(beam_options or "") if beam else None,
         show_progress=True,
-        report=say,
     )
     for path in paths:
         click.echo(path)

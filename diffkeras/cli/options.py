@@ -1,6 +1,5 @@
 """Options that every command shares, and the configuration they make."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,11 +144,3 @@ def start_tensorflow() -> None:
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
-
-
-def say(line: str) -> None:
-    """Tell the user, on standard error: standard output holds results alone."""
-    from tqdm import tqdm
-
-    # it lifts a progress bar that is being drawn out of the line's way
-    tqdm.write(line, file=sys.stderr)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import say, start_tensorflow
+from diffkeras.cli.options import start_tensorflow
 from diffkeras.cli.solve import LatticeType
+from diffkeras.cli.status import echo_status
 
 FIELD = click.Path(dir_okay=False, path_type=Path)
 
@@ -66,7 +67,9 @@ def predict(run: Path, sources: Path, output: Path, **options: Any) -> None:
         trained, here = (
             "×".join(map(str, lattice)) for lattice in (predicted.trained_lattice, sides)
         )
-        say(f"the surrogate was trained on {trained} nodes, and this is a lattice of {here}")
+        echo_status(
+            f"the surrogate was trained on {trained} nodes, and this is a lattice of {here}"
+        )
     if proof := predicted.certificate:
         click.echo(f"the prediction is off by at most {proof.prediction_bound:.3g}")
         click.echo(f"the corrected field is off by at most {proof.error_bound:.3g}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import say
+from diffkeras.cli.status import echo_status
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
 
@@ -142,7 +142,7 @@ def solve(sources: Path, output: Path, **options: Any) -> None:
 
     solution = solve_files(sources, output, **options)
     stats = solution.stats
-    say(
+    echo_status(
         f"{'×'.join(str(side) for side in solution.field.shape)} nodes, method {stats.method}, "
         f"{stats.ring_nodes} ring nodes, {stats.iterations} iterations, residual "
         f"{stats.residual:.1e}, {stats.precision}"

@@ -9,10 +9,10 @@ from diffkeras.cli.options import (
     collect_overrides,
     data_dir_option,
     override_options,
-    say,
     start_tensorflow,
     workers_option,
 )
+from diffkeras.cli.status import echo_status
 
 
 @click.command()
@@ -61,7 +61,7 @@ def study(
         cells = plan(loaded, directory)
         for cell in cells:
             click.echo(f"{'done' if cell.done else 'to do':5}  {cell.title}")
-        say(_outlook(time_left(cells), all(cell.done for cell in cells)))
+        echo_status(_outlook(time_left(cells), all(cell.done for cell in cells)))
         return
     result = run_study(
         loaded,
@@ -69,7 +69,6 @@ def study(
         directory,
         workers=workers or available_cores(),
         show_progress=True,
-        report=say,
     )
     click.echo(f"report: {result / 'report.html'}")
 

@@ -14,10 +14,10 @@ from diffkeras.cli.options import (
     override_options,
     read_config,
     run_dir_option,
-    say,
     start_tensorflow,
     workers_option,
 )
+from diffkeras.cli.status import echo_status
 from diffkeras.errors import WorkerLostError
 
 
@@ -86,10 +86,9 @@ def train(
             restart=restart,
             worker_timeout=worker_timeout,
             show_progress=True,
-            report=say,
         )
     except WorkerLostError as error:
-        say(f"{error}. Waiting for it here")
+        echo_status(f"{error}. Waiting for it here")
         _begin_again()
     click.echo(finished.path)
 

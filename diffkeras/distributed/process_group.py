@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -109,12 +109,7 @@ class Workers:
             ) from None
 
 
-def gather_workers(
-    settings: Mapping[str, Any],
-    *,
-    timeout: float,
-    report: Callable[[str], None] = lambda line: None,
-) -> Workers:
+def gather_workers(settings: Mapping[str, Any], *, timeout: float) -> Workers:
     """The workers that the environment tells of, once all are there; or this process alone.
 
     A MultiWorkerMirroredStrategy connects several; one alone has a MirroredStrategy over its GPUs
@@ -123,7 +118,6 @@ def gather_workers(
     Args:
         settings: what must be equal on all, by name.
         timeout: seconds to wait for the others.
-        report: is told for whom we wait.
 
     Raises:
         WorkerError: one didn't come.
@@ -133,7 +127,7 @@ def gather_workers(
     if cluster is None:
         return Workers(_strategy_of_this_process())
     if not _strategy_over_workers.cache_info().currsize:
-        meet(cluster, settings, timeout=timeout, report=report)
+        meet(cluster, settings, timeout=timeout)
     with _within(timeout, cluster):
         strategy = _strategy_over_workers(cluster)
     return Workers(strategy, cluster)

@@ -6,14 +6,17 @@ workers with different configurations would hang in their first exchange.
 
 import contextlib
 import json
+import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diffkeras.distributed.cluster import Cluster
 from diffkeras.errors import ConfigurationError, WorkerError
+
+logger = logging.getLogger(__name__)
 
 PAUSE = 0.2  # seconds between attempts
 SECONDS = 2.0  # for a worker that is there to answer
@@ -22,20 +25,13 @@ PATIENCE = 5.0  # seconds, after which it is said for whom we wait
 GREETING = "diffkeras worker"
 
 
-def meet(
-    cluster: Cluster,
-    settings: Mapping[str, Any],
-    *,
-    timeout: float,
-    report: Callable[[str], None] = lambda line: None,
-) -> None:
+def meet(cluster: Cluster, settings: Mapping[str, Any], *, timeout: float) -> None:
     """Wait until every worker has answered this one and been answered by it.
 
     Args:
         cluster: the workers.
         settings: what must be equal on all, by name.
         timeout: seconds to wait.
-        report: is told for whom we wait.
 
     Raises:
         WorkerError: a worker didn't answer in time; its address is named. Or this worker's own
@@ -69,7 +65,7 @@ def meet(
                     )
                 if now > told and missing:
                     told = float("inf")
-                    report(f"waiting for {_list(cluster, missing)}")
+                    logger.info(f"waiting for {_list(cluster, missing)}")
                 time.sleep(PAUSE)
         finally:
             stop.set()

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import keras
 
 from diffkeras.errors import RunError
 from diffkeras.nn.metrics import MaximumError
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
@@ -120,16 +123,12 @@ class Checkpoints:
         except OSError as error:
             raise RunError(f"{self.best_file(epoch)} can't be written: {error}") from None
 
-    def latest(self, warn: Callable[[str], None] = lambda line: None) -> Path | None:
-        """The newest checkpoint that is whole; None if there is none.
-
-        Args:
-            warn: is told of each damaged one.
-        """
+    def latest(self) -> Path | None:
+        """The newest undamaged checkpoint; None if there is none."""
         for place in reversed(self.places()):
             if damage := self._damage(place):
-                warn(
-                    f"warning: the checkpoint {place} is damaged ({damage}); trying the one before"
+                logger.warning(
+                    f"the checkpoint {place} is damaged ({damage}); trying the one before"
                 )
             else:
                 return place

@@ -1,6 +1,7 @@
 """Fitting from any position: `model.fit`, from an epoch and a step within it."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 
 import keras
 
@@ -13,6 +14,8 @@ from diffkeras.training.checkpoints import (
     read_state,
     read_weights,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def fit_from(
@@ -59,9 +62,7 @@ def fit_from(
             read_weights(place, model)
 
 
-def resume(
-    checkpoints: Checkpoints, model: keras.Model, workers: Workers, report: Callable[[str], None]
-) -> TrainingState | None:
+def resume(checkpoints: Checkpoints, model: keras.Model, workers: Workers) -> TrainingState | None:
     """Set a model to the newest whole checkpoint, which the chief chooses for all workers.
 
     Returns:
@@ -70,7 +71,7 @@ def resume(
     Raises:
         RunError: there are checkpoints, but all are damaged; or a worker doesn't see the one.
     """
-    place = checkpoints.latest(report) if workers.is_chief else None
+    place = checkpoints.latest() if workers.is_chief else None
     if place is not None:
         checkpoints.discard_after(place)
     elif checkpoints.places() and workers.is_chief:
@@ -88,5 +89,5 @@ def resume(
         )
     read_weights(place, model)
     state = read_state(place)
-    report(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
+    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
     return state

@@ -1,6 +1,7 @@
 """Evaluate a trained surrogate on the test split, beside two baselines."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from diffkeras.system.atomic_files import (
 )
 from diffkeras.system.progress import progress_bar
 from tfds_builders import DiffusionFieldsConfig
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,6 @@ def evaluate(
     workers: int | None = None,
     output: Path | None = None,
     show_progress: bool = False,
-    report: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """Measure a surrogate's errors on the test split, per source count and over all.
 
@@ -76,7 +78,6 @@ def evaluate(
         workers: threads that read data; by default as many as tf.data finds best.
         output: where the results go; by default `evaluation/` in the run directory.
         show_progress: whether to draw a progress bar.
-        report: is told what happens, line by line.
 
     Raises:
         RunError: the run directory is missing, unfinished, foreign or damaged.
@@ -193,7 +194,7 @@ def evaluate(
         )
 
     replace_directory(path, write)
-    report(f"evaluated {total} test images")
+    logger.info(f"evaluated {total} test images")
     return Evaluation(path, metrics, overall)
 
 

@@ -1,6 +1,7 @@
 """Generate the datasets of a configuration."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from diffkeras.config import Config
@@ -10,6 +11,8 @@ from diffkeras.data.writing.generation import tidy_up
 from diffkeras.errors import DataError
 from diffkeras.system.progress import progress_bar
 
+logger = logging.getLogger(__name__)
+
 
 def generate(
     config: Config,
@@ -18,7 +21,6 @@ def generate(
     workers: int = 1,
     beam_options: Sequence[str] | None = None,
     show_progress: bool = False,
-    report: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Make the datasets that are missing, one per source count.
 
@@ -28,7 +30,6 @@ def generate(
         workers: processes that solve and write; the records are the same however many.
         beam_options: options of an Apache Beam pipeline that does it instead.
         show_progress: whether to draw a progress bar.
-        report: is told what will be made, and a line per dataset.
 
     Returns:
         The directories of the datasets, in the order of the source counts.
@@ -51,18 +52,16 @@ def generate(
     statuses = {count: dataset_status(config, count, data_dir, mend=True) for count in counts}
     for count, status in statuses.items():
         if status.holds(config):
-            report(f"{_plural(count)}: already at {status.path}, skipped")
+            logger.info(f"{_plural(count)}: already at {status.path}, skipped")
             tidy_up(config, count, data_dir)
 
     def finished(count: int) -> None:
-        bar.clear()
-        report(f"{_plural(count)}: {statuses[count].path}")
-        bar.refresh()
+        logger.info(f"{_plural(count)}: {statuses[count].path}")
 
     missing = [count for count, status in statuses.items() if not status.holds(config)]
     with making(config, missing, data_dir) as job:
         if job.workshops:
-            _announce(job, workers if beam_options is None else None, data_dir, report)
+            _announce(job, workers if beam_options is None else None, data_dir)
             job.forecast.check_space(data_dir)
         shown = show_progress and bool(job.workshops) and beam_options is None
         with progress_bar(job.forecast.examples, "Solving", "examples", shown=shown) as bar:
@@ -73,9 +72,7 @@ def generate(
     return [status.path for status in statuses.values()]
 
 
-def _announce(
-    job: Making, workers: int | None, data_dir: Path, report: Callable[[str], None]
-) -> None:
+def _announce(job: Making, workers: int | None, data_dir: Path) -> None:
     forecast = job.forecast
     kept = f" ({job.kept} more are there already)" if job.kept else ""
     if workers is None:
@@ -84,7 +81,7 @@ def _announce(
         processes = forecast.useful_workers(workers)
         time = f"about {format_seconds(forecast.seconds(workers))} with "
         time += f"{processes} process" + ("es" if processes > 1 else "")
-    report(
+    logger.info(
         f"to make in {data_dir}: {forecast.examples} examples{kept}, "
         f"{format_bytes(forecast.bytes)}, {time}"
     )

@@ -1,6 +1,6 @@
 """A look at the data of a configuration: examples, field values, distances between sources."""
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,10 @@ SHOWN = 5  # source counts of which examples are shown
 EXAMPLES = 3  # examples shown of each
 SAMPLE = 20  # examples per source count that the statistics are from
 
+logger = logging.getLogger(__name__)
 
-def preview(
-    config: Config, path: Path, *, report: Callable[[str], None] = lambda line: None
-) -> Path:
+
+def preview(config: Config, path: Path) -> Path:
     """Solve a few examples of each source count and write an HTML report about them.
 
     They are the first of the training split, but nothing is read from or written to a dataset.
@@ -31,7 +31,6 @@ def preview(
     Args:
         config: physics, source counts, radii and seed.
         path: the report.
-        report: is told what happens, line by line.
 
     Raises:
         PackingError: so many or so large discs don't fit.
@@ -39,7 +38,7 @@ def preview(
     """
     check_file(path)
     counts = config.data.sources
-    report(f"solving {SAMPLE} examples for each of {len(counts)} source counts")
+    logger.info(f"solving {SAMPLE} examples for each of {len(counts)} source counts")
     samples = {
         count: list(
             DiffusionFieldsConfig.of_config(count, config).recipe().examples("train", range(SAMPLE))

@@ -1,8 +1,9 @@
 """Studies: every combination of some factors, trained, evaluated and compared."""
 
 import itertools
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from diffkeras.training.compiled_model import make_loss
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.train_run import train
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,6 @@ def run_study(
     *,
     workers: int = 1,
     show_progress: bool = False,
-    report: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Run what is missing, then write the table, the figures and the report.
 
@@ -153,7 +155,6 @@ def run_study(
         directory: where the runs and the results go.
         workers: processes that solve, and threads that read.
         show_progress: whether to draw progress bars.
-        report: is told what happens, line by line.
 
     Returns:
         `directory`, with `runs.csv`, `figures/`, `report.html`, and `runs/` with the runs.
@@ -165,13 +166,13 @@ def run_study(
     refuse_cluster("a study")
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
-    report(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
+    logger.info(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
     for cell in todo:
         if metrics_file(cell.run_dir).exists():
             try:
                 _methods(cell.run_dir, study)
             except RunError as error:
-                report(f"{error}: evaluated anew")
+                logger.warning(f"{error}: evaluated again")
     for config in _data_needed(study, todo):
         generate(config, data_dir, workers=workers, show_progress=show_progress)
     started, steps_done = time.monotonic(), 0
@@ -181,7 +182,7 @@ def run_study(
         if steps_done:
             seconds = (time.monotonic() - started) / steps_done * (steps_all - steps_done)
             left = f", about {duration(seconds)} left"
-        report(f"run {number} of {len(todo)}: {cell.title}{left}")
+        logger.info(f"run {number} of {len(todo)}: {cell.title}{left}")
         _run_cell(cell, study, data_dir, workers, show_progress)
         steps_done += cell.steps
     results = [

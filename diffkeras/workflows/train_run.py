@@ -1,10 +1,11 @@
 """Train a surrogate on the datasets of a configuration."""
 
+import logging
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -37,9 +38,9 @@ from diffkeras.training.loop import fit_from, resume
 from diffkeras.training.memory import check_memory, check_weights, within_memory
 from diffkeras.training.results import finish, with_best_kept
 
-SHARING = 10.0  # seconds until a network's file system shows what another machine has written
+logger = logging.getLogger(__name__)
 
-Report = Callable[[str], None]
+SHARING = 10.0  # seconds until a network's file system shows what another machine has written
 
 
 def train(
@@ -52,7 +53,6 @@ def train(
     restart: bool = False,
     worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
-    report: Report = lambda line: None,
 ) -> Run:
     """Fit the configuration's network; keep the best model by the validation split.
 
@@ -70,7 +70,6 @@ def train(
         restart: lose an unfinished run that lies there.
         worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
-        report: is told what happens, line by line.
 
     Returns:
         The finished run.
@@ -86,26 +85,27 @@ def train(
     """
     keras.utils.set_random_seed(config.training.seed)
     settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
-    together = gather_workers(settings, timeout=worker_timeout, report=report)
-    quiet = report if together.is_chief else lambda line: None
+    together = gather_workers(settings, timeout=worker_timeout)
     if together.cluster is not None and not together.is_chief:
         own, chief = (together.cluster.name(i) for i in (together.cluster.index, 0))
-        report(f"{own} of {together.count}: training; {chief} shows the progress")
+        logger.info(f"{own} of {together.count}: training; {chief} shows the progress")
     feed = _make_feed(config, data_dir, together, workers)
     with ExitStack() as stack:
+        if not together.is_chief:
+            stack.enter_context(_warnings_only())
         stack.enter_context(deterministic_operations(config.training.deterministic))
         run = _begin(config, run_dir, together, feed, stack, overwrite=overwrite, restart=restart)
         stack.enter_context(together.connected())
-        interruption = stack.enter_context(Interruption(report))
+        interruption = stack.enter_context(Interruption())
         with within_memory(config):
             compiled = compile_model(config, together, config.training.epochs * feed.steps)
-        quiet(
+        logger.info(
             f"{compiled.parameters:,} trainable parameters, {feed.steps} steps an epoch, "
             f"{together.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
         check_memory(config, compiled.model, together.count)
         checkpoints = Checkpoints(run.checkpoints, feed.steps, writes=together.is_chief)
-        state = resume(checkpoints, compiled.model, together, quiet)
+        state = resume(checkpoints, compiled.model, together)
         state = state or TrainingState(seed=config.training.seed)
         progress = TrainingProgress(
             state, config.training.epochs, feed.steps, shown=show_progress and together.is_chief
@@ -124,7 +124,6 @@ def train(
                 interruption=interruption,
                 waiting=feed.waiting,
                 progress=progress,
-                report=quiet,
             )
             try:
                 fit_from(
@@ -149,12 +148,24 @@ def train(
         with suppress(WorkerLostError) if together.is_chief else nullcontext():
             _wait(together)
         interruption.number = 0  # a signal that came too late has nothing to interrupt
-    undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
-    quiet(
-        f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
-        f"{undone}{state.seconds:.0f} s; {run.path}"
-    )
+        undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
+        logger.info(
+            f"best epoch {state.best_epoch} of {state.epoch}: validation MAE "
+            f"{state.best_error:.3g}; {undone}{state.seconds:.0f} s; {run.path}"
+        )
     return run
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """The chief reports the progress of all workers, so the others log warnings only."""
+    package = logging.getLogger("diffkeras")
+    before = package.level
+    package.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        package.setLevel(before)
 
 
 def _wait(together: Workers) -> None:

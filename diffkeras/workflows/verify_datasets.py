@@ -1,6 +1,6 @@
 """Verify the datasets of a configuration."""
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.errors import DataError
 from diffkeras.system.progress import progress_bar
 
+logger = logging.getLogger(__name__)
+
 
 def verify(
     config: Config,
@@ -18,7 +20,6 @@ def verify(
     share: float = 0.01,
     workers: int = 1,
     show_progress: bool = False,
-    report: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
     """Read every record of the datasets, and solve a random share of the examples again.
 
@@ -28,7 +29,6 @@ def verify(
         share: share of the examples that are solved again, at least three of each split.
         workers: processes that read and solve.
         show_progress: whether to draw a progress bar.
-        report: is told each finding, and a last line.
 
     Returns:
         A line for each thing that is wrong, naming the file and the example.
@@ -40,16 +40,15 @@ def verify(
             checks += plan_checks(config, count, data_dir, share, rng)
         except DataError as error:
             findings.append(str(error))
-            report(str(error))
+            logger.warning(str(error))
     again = sum(len(check.again) for check in checks)
     with progress_bar(again, "Solving again", "examples", shown=show_progress) as bar:
         for finding in run_checks(checks, workers, on_examples=bar.update):
             findings.append(finding)
-            bar.clear()
-            report(finding)
+            logger.warning(finding)
     examples = sum(check.shard.examples for check in checks)
     wrong = "1 thing is wrong" if len(findings) == 1 else f"{len(findings)} things are wrong"
-    report(
+    logger.info(
         f"read {examples} examples in {len(checks)} files, solved {again} again: "
         + (wrong if findings else "all as it should be")
     )

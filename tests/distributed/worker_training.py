@@ -4,6 +4,7 @@ Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT
 """
 
 import hashlib
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from diffkeras.system.tensorflow_setup import load_tensorflow
 def main() -> None:
     config_file, data_dir, run_dir, timeout = sys.argv[1:]
     load_tensorflow()
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
     from diffkeras.workflows import train_run as module
 
     original = module.fit_from
@@ -35,7 +37,6 @@ def main() -> None:
             Path(data_dir),
             Path(run_dir),
             worker_timeout=float(timeout),
-            report=lambda line: print(line, flush=True),
         )
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)

@@ -1,6 +1,9 @@
+import contextlib
 import json
+import logging
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +68,22 @@ def finished(study_file: Path, interrupted: tuple[Path, Path]) -> tuple[Path, Pa
     study = load_study(str(study_file))
     assert [cell.done for cell in plan(study, directory)] == [True, True, False, False]
     assert not (directory / "runs.csv").exists()
-    lines: list[str] = []
-    run_study(study, data, directory, report=lines.append)
+    with _captured() as lines:
+        run_study(study, data, directory)
     return data, directory, lines
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[list[str]]:
+    """What the study logs: pytest's fixture for this belongs to single tests."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    module.logger.addHandler(handler)
+    module.logger.setLevel(logging.INFO)
+    yield lines
+    module.logger.removeHandler(handler)
+    module.logger.setLevel(logging.NOTSET)
 
 
 def test_an_interrupted_study_goes_on(finished: tuple[Path, Path, list[str]]) -> None:
@@ -77,7 +93,10 @@ def test_an_interrupted_study_goes_on(finished: tuple[Path, Path, list[str]]) ->
 
 
 def test_a_finished_study_runs_nothing(
-    study_file: Path, finished: tuple[Path, Path, list[str]], monkeypatch: pytest.MonkeyPatch
+    study_file: Path,
+    finished: tuple[Path, Path, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
 ) -> None:
     data, directory, _ = finished
 
@@ -87,9 +106,8 @@ def test_a_finished_study_runs_nothing(
     for name in ("train", "evaluate", "generate"):
         monkeypatch.setattr(module, name, never)
     before = (directory / "runs.csv").read_bytes()
-    lines: list[str] = []
-    run_study(load_study(str(study_file)), data, directory, report=lines.append)
-    assert "4 runs, 4 of them done already" in lines[0]
+    run_study(load_study(str(study_file)), data, directory)
+    assert "4 runs, 4 of them done already" in log.messages[0]
     assert (directory / "runs.csv").read_bytes() == before
 
 
@@ -141,7 +159,11 @@ def test_damaged_runs_are_made_anew(
 
 @pytest.mark.parametrize("value", ["0.1", None, {"mean": 0.1}, True, "deleted"])
 def test_damaged_figures_are_evaluated_anew_and_named(
-    study_file: Path, finished: tuple[Path, Path, list[str]], tmp_path: Path, value: Any
+    study_file: Path,
+    finished: tuple[Path, Path, list[str]],
+    tmp_path: Path,
+    value: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     data, directory, _ = finished
     copy = Path(shutil.copytree(directory, tmp_path / "small"))
@@ -153,10 +175,10 @@ def test_damaged_figures_are_evaluated_anew_and_named(
     if value == "deleted":
         del content["methods"]["zero field"]["1"]["mae"]
     file.write_text(json.dumps(content))
-    lines: list[str] = []
-    run_study(study, data, copy, report=lines.append)
-    assert str(file) in lines[1]
-    assert "mae of zero field for 1 sources is" in lines[1]
+    run_study(study, data, copy)
+    [message] = [x.message for x in caplog.records if x.name == module.__name__]
+    assert str(file) in message
+    assert "mae of zero field for 1 sources is" in message
     assert json.loads(file.read_text())["methods"]["zero field"]["1"]["mae"] == before
 
 

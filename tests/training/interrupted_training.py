@@ -3,6 +3,7 @@
 Usage: interrupted_training.py CONFIG DATA_DIR RUN_DIR [SIGNAL POINT STEP]
 """
 
+import logging
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def hit_at(point: str, step: int, number: int) -> None:
 def main() -> None:
     config_file, data_dir, run_dir, *interruption = sys.argv[1:]
     load_tensorflow()
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -53,7 +55,7 @@ def main() -> None:
         name, point, step = interruption
         hit_at(point, int(step), signal.Signals[name])
     try:
-        train(load_config(config_file), Path(data_dir), Path(run_dir), report=print)
+        train(load_config(config_file), Path(data_dir), Path(run_dir))
     except DiffkerasError as error:
         print(error)
         sys.exit(getattr(error, "exit_code", 1))

@@ -1,4 +1,5 @@
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -231,30 +232,33 @@ def flip_a_bit(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["weights.weights.h5", "state.json"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    name: str, config: Config, data_dir: Path, unfinished: Path
+    name: str, config: Config, data_dir: Path, unfinished: Path, log: pytest.LogCaptureFixture
 ) -> None:
     from diffkeras.workflows import train
 
     newest = max((unfinished / "checkpoints").glob("0*"))
     assert int(newest.name) == 7
     flip_a_bit(newest / name)
-    lines: list[str] = []
-    run = train(config, data_dir, unfinished, report=lines.append)
-    assert any("warning" in x and str(newest) in x and "damaged" in x for x in lines)
-    assert "resuming at epoch 2, step 0 of 6" in lines
+    run = train(config, data_dir, unfinished)
+    [warning] = [record for record in log.records if record.levelno == logging.WARNING]
+    assert str(newest) in warning.message
+    assert "damaged" in warning.message
+    assert "resuming at epoch 2, step 0 of 6" in log.messages
     epochs = [line.partition(",")[0] for line in (run.path / "history.csv").read_text().split()]
     assert epochs == ["epoch", "1", "2", "3"]
 
 
-def test_a_damaged_best_model_is_not_kept(config: Config, data_dir: Path, unfinished: Path) -> None:
+def test_a_damaged_best_model_is_not_kept(
+    config: Config, data_dir: Path, unfinished: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from diffkeras.workflows import train
 
     [best] = (unfinished / "checkpoints").glob("best-*")
     flip_a_bit(best)
-    lines: list[str] = []
     with pytest.raises(RunError, match="all checkpoints"):
-        train(config, data_dir, unfinished, report=lines.append)
-    assert all(f"{best.name} has another checksum" in line for line in lines if "warning" in line)
+        train(config, data_dir, unfinished)
+    assert caplog.messages
+    assert all(f"{best.name} has another checksum" in message for message in caplog.messages)
     assert not (unfinished / "model.keras").exists()
 
 

@@ -1,10 +1,9 @@
 """Callbacks that keep what a training has reached: history, best model, checkpoints."""
 
+import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -24,6 +23,8 @@ from diffkeras.training.checkpoints import (
 )
 from diffkeras.training.optimizers import learning_rate
 
+logger = logging.getLogger(__name__)
+
 MONITOR = "val_mae"  # on the linear scale, over the whole lattice, whatever the loss
 
 
@@ -31,16 +32,12 @@ class Interruption:
     """Notes SIGINT and SIGTERM, so that training can end between two steps.
 
     A second signal acts at once. After the `with` block one that nothing has answered acts.
-
-    Args:
-        report: is told of the first one, since what it ends may go on for a while.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, report: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self) -> None:
         self.number = 0
-        self._report = report
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
@@ -58,11 +55,11 @@ class Interruption:
             self._restore()
             signal.raise_signal(number)
         self.number = number
-        with suppress(RuntimeError):  # the signal may have come in the middle of another line
-            self._report(
-                f"{signal.Signals(number).name}: stopping after this step with a checkpoint; once "
-                "more stops at once"
-            )
+        # the step may take a while
+        logger.info(
+            f"{signal.Signals(number).name}: stopping after this step with a checkpoint; a second "
+            "signal stops at once"
+        )
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -1,6 +1,5 @@
 """The callbacks of a training, in the order in which they build on each other."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -43,7 +42,6 @@ def make_callbacks(
     interruption: Interruption,
     waiting: WaitingTime | None,
     progress: keras.callbacks.Callback,
-    report: Callable[[str], None],
 ) -> list[keras.callbacks.Callback]:
     """All callbacks of a training.
 
@@ -59,7 +57,6 @@ def make_callbacks(
         interruption: says when to end.
         waiting: measures the wait for data.
         progress: the progress bar.
-        report: is told what happens.
     """
     section = config.training
     alternating = isinstance(compiled.loss.weight, AlternatingWeight)
@@ -78,16 +75,15 @@ def make_callbacks(
                 window=section.rollback_window,
                 # an alternating weight lets the loss itself jump
                 monitor="error" if alternating else "loss",
-                report=report,
             )
         )
     callbacks += [
         counts,
-        CompareWithZeroField(counts, epochs=section.zero_field_epochs, report=report),
+        CompareWithZeroField(counts, epochs=section.zero_field_epochs),
         KeepHistory(state, checkpoints, run),
     ]
     if section.early_stopping is not None:
-        callbacks.append(StopEarly(state, patience=section.early_stopping, report=report))
+        callbacks.append(StopEarly(state, patience=section.early_stopping))
     if workers.is_chief:
         callbacks += [
             TensorBoard(

@@ -1,7 +1,7 @@
 """Guards of a training: they stop, undo or point out what has gone wrong."""
 
+import logging
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,10 +13,10 @@ from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.checkpoints import Checkpoints, TrainingState, read_weights
 from diffkeras.training.optimizers import innermost, learning_rate
 
+logger = logging.getLogger(__name__)
+
 FEWEST_CHANGES = 3  # of the loss, before a jump can be told from its usual course
 MOST_ROLLBACKS = 5  # in a row, after which more of them won't help
-
-Report = Callable[[str], None]
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
@@ -65,7 +65,6 @@ class Rollback(keras.callbacks.Callback):
         factor: of the mean change.
         window: epochs.
         monitor: the loss.
-        report: is told of each rollback.
 
     Raises:
         ConvergenceError: several in a row.
@@ -81,11 +80,10 @@ class Rollback(keras.callbacks.Callback):
         factor: float,
         window: int,
         monitor: str = "loss",
-        report: Report = lambda line: None,
     ) -> None:
         super().__init__()
         self.state, self.checkpoints = state, checkpoints
-        self.factor, self.window, self.monitor, self.report = factor, window, monitor, report
+        self.factor, self.window, self.monitor = factor, window, monitor
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the epoch or undo it; `logs` then holds "rolled_back" 0 or 1."""
@@ -107,7 +105,7 @@ class Rollback(keras.callbacks.Callback):
         undone = self.state.rollbacks
         undone.append(epoch + 1)
         rise = (loss - losses[-1]) / mean_change
-        self.report(
+        logger.info(
             f"epoch {epoch + 1} undone: its {self.monitor} {loss:.3g} is {rise:.0f} times the mean "
             f"change above {losses[-1]:.3g}"
         )
@@ -129,20 +127,19 @@ class CompareWithZeroField(keras.callbacks.Callback):
     Args:
         counts: read after validation.
         epochs: number of the epoch that is judged.
-        report: is told.
     """
 
-    def __init__(self, counts: CountErrors, *, epochs: int, report: Report) -> None:
+    def __init__(self, counts: CountErrors, *, epochs: int) -> None:
         super().__init__()
-        self.counts, self.epochs, self.report = counts, epochs, report
+        self.counts, self.epochs = counts, epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare."""
         zero_field = self.counts.zero_field_mae() or math.nan
         error = (logs or {}).get("val_mae", math.nan)
         if epoch + 1 == self.epochs and not error < zero_field:
-            self.report(
-                f"warning: after {self.epochs} epoch(s) the validation MAE {error:.3g} is not "
+            logger.warning(
+                f"after {self.epochs} epoch(s) the validation MAE {error:.3g} is not "
                 f"below that of a field of zeros, {zero_field:.3g}; check training.loss "
                 "and training.learning_rate"
             )
@@ -154,18 +151,17 @@ class StopEarly(keras.callbacks.Callback):
     Args:
         state: of the training.
         patience: epochs.
-        report: is told.
     """
 
-    def __init__(self, state: TrainingState, *, patience: int, report: Report) -> None:
+    def __init__(self, state: TrainingState, *, patience: int) -> None:
         super().__init__()
-        self.state, self.patience, self.report = state, patience, report
+        self.state, self.patience = state, patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare with the best epoch."""
         if self.state.out_of_patience(self.patience):
             self.model.stop_training = True
-            self.report(
+            logger.info(
                 f"stopped after epoch {epoch + 1}: no better validation MAE since epoch "
                 f"{self.state.best_epoch}"
             )

@@ -120,34 +120,34 @@ def test_growing_on_a_file_system_without_links(tmp_path, monkeypatch):
     )
 
 
-def test_a_smaller_configuration_shrinks_nothing(tmp_path):
+def test_a_smaller_configuration_shrinks_nothing(tmp_path, log):
     generate(tiny_config(), tmp_path)
-    lines = []
-    generate(tiny_config(8), tmp_path, report=lines.append)
-    assert len(lines) == 1
-    assert lines[0].endswith("skipped")
+    log.clear()
+    generate(tiny_config(8), tmp_path)
+    [message] = log.messages
+    assert message.endswith("skipped")
 
 
-def test_a_missing_file_alone_is_made_anew(tmp_path):
-    config, lines = tiny_config(), []
+def test_a_missing_file_alone_is_made_anew(tmp_path, log):
+    config = tiny_config()
     generate(config, tmp_path)
     whole = dataset_hash(config, tmp_path)
     lost = dataset_path(config, 2, tmp_path) / "diffusion_fields-train.tfrecord-00001-of-00005"
     lost.unlink()
     with pytest.raises(DataError, match=r"00001-of-00005 is missing; .* makes it anew"):
         open_dataset(config, 2, tmp_path)
-    generate(config, tmp_path, report=lines.append)
-    assert "8 examples (44 more are there already)" in lines[0]
+    log.clear()
+    generate(config, tmp_path)
+    assert "8 examples (44 more are there already)" in log.messages[0]
     assert dataset_hash(config, tmp_path) == whole
 
 
-def test_announces_and_refuses_what_the_disk_cannot_hold(tmp_path, monkeypatch):
+def test_announces_and_refuses_what_the_disk_cannot_hold(tmp_path, monkeypatch, log):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
-    lines = []
     with pytest.raises(DataError, match=r"kB are needed and 100\.0 kB are free; free .* or ch"):
-        generate(tiny_config(), tmp_path, report=lines.append)
-    assert lines[0].startswith(f"to make in {tmp_path}: 52 examples, ")
+        generate(tiny_config(), tmp_path)
+    assert log.messages[0].startswith(f"to make in {tmp_path}: 52 examples, ")
     assert leftovers(tmp_path) == []
 
 

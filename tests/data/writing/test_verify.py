@@ -34,10 +34,9 @@ def shard(data_dir, index):
     return file
 
 
-def test_all_is_well(data_dir):
-    lines = []
-    assert verify(tiny_config(), data_dir, report=lines.append) == []
-    assert lines == ["read 52 examples in 8 files, solved 9 again: all as it should be"]
+def test_all_is_well(data_dir, log):
+    assert verify(tiny_config(), data_dir) == []
+    assert log.messages == ["read 52 examples in 8 files, solved 9 again: all as it should be"]
 
 
 def test_a_flipped_bit(data_dir):

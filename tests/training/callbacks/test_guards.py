@@ -81,9 +81,10 @@ def test_rollbacks_in_a_row_end_it(rollback: Rollback) -> None:
         rollback.on_epoch_end(8, {"loss": 9.0})
 
 
-def test_a_rollback_in_training(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
+def test_a_rollback_in_training(
+    tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
     """The fifth epoch's loss is made to jump."""
-    lines: list[str] = []
     config = tiny.with_overrides({"training.epochs": 6})
     original = Rollback.on_epoch_end
 
@@ -93,9 +94,9 @@ def test_a_rollback_in_training(tiny: Config, data_dir: Path, tmp_path: Path) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rollback, "on_epoch_end", jump)
-        run = train(config, data_dir, tmp_path / "run", report=lines.append)
+        run = train(config, data_dir, tmp_path / "run")
     assert run.state()["rolled_back_epochs"] == [5]
-    assert any(line.startswith("epoch 5 undone") for line in lines)
+    assert any(line.startswith("epoch 5 undone") for line in log.messages)
     rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
     assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
 
@@ -149,7 +150,9 @@ def test_the_broken_term_is_found(broken: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
-def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor: float, warned: bool) -> None:
+def test_a_surrogate_no_better_than_zeros_is_pointed_out(
+    factor: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     field = np.full((2, 8, 8, 1), 0.2, np.float32)
     image = np.zeros_like(field)
     image[:, 3, 3] = 0.2
@@ -157,17 +160,17 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor: float, warned: 
     metric.update_state(pack_target(field, image, 1), factor * field)
     counts = CountErrors(metric)
     assert counts.zero_field_mae() is None
-    lines: list[str] = []
-    guard = CompareWithZeroField(counts, epochs=3, report=lines.append)
+    guard = CompareWithZeroField(counts, epochs=3)
     for epoch in range(4):
         counts.on_epoch_end(epoch)
         guard.on_epoch_end(epoch, {"val_mae": float(metric.result())})
     assert counts.zero_field_mae() == pytest.approx(0.2)
-    assert [line[:24] for line in lines] == ["warning: after 3 epoch(s"] * warned
+    assert [message[:15] for message in caplog.messages] == ["after 3 epoch(s"] * warned
 
 
-def test_early_stopping(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
-    lines: list[str] = []
+def test_early_stopping(
+    tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
     config = tiny.with_overrides(
         {"training.learning_rate": 1e-12, "training.epochs": 9, "training.early_stopping": 2}
     )
@@ -177,9 +180,9 @@ def test_early_stopping(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
             "out_of_patience",
             lambda state, patience: state.epoch >= 3 == patience + 1,
         )
-        run = train(config, data_dir, tmp_path / "run", report=lines.append)
+        run = train(config, data_dir, tmp_path / "run")
     assert run.state()["epochs"] == 3
-    assert any(line.startswith("stopped after epoch 3") for line in lines)
+    assert any(line.startswith("stopped after epoch 3") for line in log.messages)
     assert TrainingState(epoch=7, best_epoch=5).out_of_patience(2)
     assert not TrainingState(epoch=7, best_epoch=5).out_of_patience(3)
     assert not TrainingState(epoch=7, best_epoch=5).out_of_patience(None)
