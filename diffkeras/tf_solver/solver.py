@@ -1,52 +1,50 @@
 """The exact solver in TensorFlow: batched, differentiable, for CPU and GPU.
 
-The method is that of `diffkeras.solve` (`diffkeras.physics.solvers.ring`): find the sources' rims,
-solve a dense symmetric system for the densities on them, spread the densities over the lattice.
+The method is that of `diffkeras.solve` (`diffkeras.physics.solvers.ring`): find the source rims,
+solve a dense symmetric system for the densities on them, and spread these over the lattice.
 """
 
+from operator import index
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Unpack, get_args
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
+from diffkeras.physics.medium import MediumParts, as_medium
 from diffkeras.tf_solver.operator import Precision, tensor_operator
-
-
-class OwnMedia(NamedTuple):
-    """Media that differ between images in their decays, none smaller than the solver's medium's.
-
-    Attributes:
-        decays: (batch,), γ [1/time].
-        tables: those of Green's function (`TensorSolver.tables`).
-    """
-
-    decays: tf.Tensor
-    tables: tf.Tensor
+from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
+from diffkeras.tf_solver.saved_model import write_saved_model
 
 
 class TensorSolver:
     """Fields of batches of source images in a uniform medium, in any TensorFlow graph.
 
-    In float32 within 2e-6 of `diffkeras.solve`, relative to the largest value, and differentiable
-    with respect to the source values. (Within 4e-6 for diffusion lengths far beyond the lattice
-    without absorption; within 1e-5 where the diffusivities along the axes differ by a factor of
-    100, and 5e-5 by 1000. Take float64 for these.) A graph finds no errors of input: NaNs spread.
+    In float32, fields differ from `diffkeras.solve` by at most 2e-6 of the largest value, or 4e-6
+    if the diffusion length is far longer than the lattice and no side absorbs. If the diffusivities
+    along the axes differ by a factor of 100 or 1000, it is 1e-5 or 5e-5: use float64 there. Fields
+    are differentiable with respect to the source values. A NaN in a source image makes its field
+    NaN.
 
     Args:
-        lattice: (rows, columns).
-        medium: the uniform medium, with any boundary.
-        precision: of the computation; by default float32, but float64 where TensorFlow would round
-            float32 products to ten bits, which is on GPUs with TensorFloat-32 enabled. On CPUs
-            alone, as in a tf.data pipeline, give "float32".
+        lattice: (rows, columns), or one number for a square lattice.
+        medium: a uniform medium with any boundary; by default `Medium()`.
+        precision: of the computation. The default is float32, but float64 where TensorFlow would
+            round float32 products to ten bits, which is on GPUs with TensorFloat-32 enabled. Give
+            "float32" for a tf.data pipeline, which always runs on CPUs.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+
+    Raises:
+        PhysicsError: a medium that varies over the lattice or is out of range, or an argument of a
+            wrong type.
 
     Example:
         >>> import tensorflow as tf
-        >>> from diffkeras.data import TensorSolver
-        >>> from diffkeras.physics import Medium
-        >>> solver = TensorSolver((64, 64), Medium(decay=0.01))
+        >>> from diffkeras.tf_solver import TensorSolver
+        >>> solver = TensorSolver(64, decay=0.01)
         >>> images = tf.Variable(tf.scatter_nd([[0, 20, 30]], [1.0], [1, 64, 64]))
         >>> with tf.GradientTape() as tape:
         ...     field = solver.solve(images)
@@ -57,13 +55,22 @@ class TensorSolver:
     """
 
     def __init__(
-        self, lattice: tuple[int, int], medium: Medium, precision: Precision | None = None
+        self,
+        lattice: int | tuple[int, int],
+        medium: Medium | None = None,
+        precision: Precision | None = None,
+        **parts: Unpack[MediumParts],
     ) -> None:
+        self.lattice = _check_lattice(lattice)
+        self.medium = as_medium(medium, parts)
+        self.medium.require_uniform("TensorSolver")
         if precision is None:
             precision = "float64" if _products_are_rounded() else "float32"
-        self.lattice = lattice
-        self.medium = medium
-        self._operator = tensor_operator(lattice, medium, precision)
+        if precision not in get_args(Precision):
+            raise PhysicsError(
+                f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
+            )
+        self._operator = tensor_operator(self.lattice, self.medium, precision)
 
     def solve(
         self,
@@ -79,137 +86,129 @@ class TensorSolver:
         Args:
             source_images: (batch, rows, columns), real.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
-            media: of each image, where they differ from the solver's.
+            media: of each image, if they differ from the solver's.
 
         Returns:
-            (batch, rows, columns), of the source images' type.
+            (batch, rows, columns), of the source images' type if they are floats, else of the
+            solver's precision.
 
         Raises:
+            PhysicsError: source images or mask of another shape or type.
             tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution, that
                 is, decay 0, no absorbing boundary and no fixed node.
         """
-        images = tf.cast(source_images, self._operator.dtype)
-        fixed = tf.not_equal(images, 0) if fixed is None else tf.cast(fixed, tf.bool)
+        images, dtype = self._check_images(source_images)
+        if fixed is None:
+            fixed = tf.not_equal(images, 0)
+        else:
+            fixed = tf.cast(fixed, tf.bool)
+            if not fixed.shape.is_compatible_with(images.shape):
+                raise PhysicsError(
+                    f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
+                )
         if self._operator.deflated and not self._operator.inverse_factor:
             fixed = _some_fixed(fixed)
-        ring = self._find_ring(fixed)
-        targets = tf.gather_nd(images, ring)
-        batch = tf.shape(images)[0]
-        counts = tf.math.bincount(tf.cast(ring[:, 0], tf.int32), minlength=batch)
-        place = tf.stack([tf.cast(ring[:, 0], tf.int32), _positions(counts)], axis=1)
-        padded, constants = self._solve_rings(ring, place, targets, counts, media)
+        rings = find_rings(fixed, self._operator.axes)
+        values = tf.gather_nd(images, rings.nodes)
+        densities, constants = solve_rings(self._operator, rings, values, media)
         decays = None if media is None else media.decays
-        field = self._operator.spread(ring, tf.gather_nd(padded, place), batch, decays)
-        return self._finish(field + constants, images, fixed, source_images.dtype)
+        field = self._operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
+        return self._finish(field + constants, images, fixed, dtype)
 
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """The fields that belong to ring densities, without solving for these.
+        """The fields that belong to known ring densities.
 
         Args:
             source_images: (batch, rows, columns), real; a node is fixed if its value is not 0.
             densities: (batch, m) float32, in the order of `physics.solvers.ring.find_ring`, row by
                 row; entries after an image's own ring nodes are ignored.
-            decays: (batch,), γ of each image [1/time] where it is larger than the medium's.
+            decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
 
         Returns:
-            (batch, rows, columns), of the source images' type.
+            (batch, rows, columns), of the type that `solve` returns.
+
+        Raises:
+            PhysicsError: source images of another shape or type.
         """
-        images = tf.cast(source_images, self._operator.dtype)
+        images, dtype = self._check_images(source_images)
         fixed = tf.not_equal(images, 0)
-        ring = self._find_ring(fixed)
+        rings = find_rings(fixed, self._operator.axes)
         batch = tf.shape(images)[0]
-        image = tf.cast(ring[:, 0], tf.int32)
-        counts = tf.math.bincount(image, minlength=batch)
-        place = tf.stack([image, _positions(counts)], axis=1)
-        stored = tf.cast(tf.gather_nd(densities, place), self._operator.dtype)
-        field = self._operator.spread(ring, stored, batch, decays)
+        stored = tf.cast(tf.gather_nd(densities, rings.places), self._operator.dtype)
+        field = self._operator.spread(rings.nodes, stored, batch, decays)
         if self._operator.deflated:
-            # the densities' sum has no digits left to say which constant is missing; the ring has
-            missing = tf.gather_nd(images - field, ring)
-            constants = tf.math.unsorted_segment_mean(missing, image, batch)
+            # rounding has cancelled the sum of the densities, so it can't give the missing
+            # constant; the known values on the ring can
+            missing = tf.gather_nd(images - field, rings.nodes)
+            constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
             field += constants[:, None, None]
-        return self._finish(field, images, fixed, source_images.dtype)
+        return self._finish(field, images, fixed, dtype)
 
     def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Tables for `OwnMedia`, in NumPy.
+        """Tables for `OwnMedia`, computed with NumPy.
 
         Args:
             decays: (batch,), γ of each image [1/time], none smaller than the medium's.
+
+        Raises:
+            PhysicsError: a decay is smaller than the medium's.
         """
+        if np.any(np.asarray(decays) < self.medium.decay):
+            raise PhysicsError(
+                f"decay must be at least that of the solver's medium, {self.medium.decay:g}, not "
+                f"{np.min(decays):g}"
+            )
         return self._operator.tables(decays)
 
-    def as_function(self) -> Any:
-        """`solve` as a `tf.function` of float32 source images (batch, rows, columns).
-
-        Assign it to a `tf.Module` to save it among other things, or see `export`.
-        """
-        signature = [tf.TensorSpec((None, *self.lattice), tf.float32, name="source_images")]
-        return tf.function(lambda source_images: self.solve(source_images), signature)
-
     def export(self, path: Path | str) -> None:
-        """Write the solver as a SavedModel, which TensorFlow alone loads and runs.
+        """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
+
+        Its function `serve`, also the signature "serving_default", has the contract of a
+        surrogate's SavedModel: float32 source images (batch, rows, columns, 1) of any batch size
+        → float32 fields of the same shape. Nodes whose value is not 0 are fixed. `serve_fixed`
+        takes the fixed nodes as a second input `fixed`, bool, with the same shape or with a batch
+        of 1 for all images, so that nodes can be fixed at 0. Both raise
+        `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
+        `diffkeras.json` in the directory says which medium the solver stands for. An earlier
+        SavedModel at the same place is replaced.
+
+        The precision is the solver's: construct it with "float64" if the SavedModel will run on
+        GPUs with TensorFloat-32 enabled.
+
+        Args:
+            path: the directory.
+
+        Raises:
+            RunError: the directory can't be written, or holds something else than a SavedModel.
 
         Example:
+            >>> import tempfile
             >>> import tensorflow as tf
-            >>> TensorSolver((16, 16), Medium()).export("/tmp/diffkeras-solver")
-            >>> solve = tf.saved_model.load("/tmp/diffkeras-solver").solve
-            >>> solve(tf.zeros((2, 16, 16))).shape
-            TensorShape([2, 16, 16])
+            >>> path = tempfile.mkdtemp()
+            >>> TensorSolver((16, 20), decay=0.05).export(path)
+            >>> solver = tf.saved_model.load(path)
+            >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
+            TensorShape([2, 16, 20, 1])
         """
-        module = tf.Module()
-        module.solve = self.as_function()
-        tf.saved_model.save(module, str(path), signatures=module.solve)
+        write_saved_model(self.solve, self.lattice, self.medium, Path(path))
 
-    def _find_ring(self, fixed: tf.Tensor) -> tf.Tensor:
-        """(k, 3) int64 image, row and column of fixed nodes with a free neighbour, in that order.
-
-        Beyond a wall that isn't periodic is no free node.
-        """
-        enclosed = fixed
-        for axis in self._operator.axes:
-            nodes = fixed if axis is self._operator.axes[0] else tf.transpose(fixed, (0, 2, 1))
-            first, last = nodes[:, :1], nodes[:, -1:]
-            if axis.boundary != "periodic":
-                first, last = tf.ones_like(first), tf.ones_like(last)
-            both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
-            enclosed &= both if nodes is fixed else tf.transpose(both, (0, 2, 1))
-        return tf.where(fixed & ~enclosed)
-
-    def _solve_rings(
-        self,
-        ring: tf.Tensor,
-        place: tf.Tensor,
-        targets: tf.Tensor,
-        counts: tf.Tensor,
-        media: OwnMedia | None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Densities, (batch, m) padded with zeros, and constants, (batch, 1, 1)."""
-        operator = self._operator
-        size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
-        rows, columns = (tf.scatter_nd(place, tf.cast(ring[:, i], tf.int32), size) for i in (1, 2))
-        real = tf.sequence_mask(counts, size[1])
-        matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
-        # rings differ in size: the rows beyond an image's own are the identity's
-        identity = tf.eye(size[1], dtype=operator.dtype)
-        matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
-        right = [tf.scatter_nd(place, targets, size)]
-        if operator.deflated:
-            right.append(tf.cast(real, operator.dtype))
-        lower = tf.linalg.cholesky(matrix)
-        solved = tf.linalg.cholesky_solve(lower, tf.stack(right, axis=-1))
-        if not operator.deflated:
-            return solved[..., 0], tf.zeros([], operator.dtype)
-        # G q + μ1 = c and 1ᵀq = μ · inverse_factor
-        of_values, of_ones = solved[..., 0], solved[..., 1]
-        factor = (
-            operator.inverse_factor if media is None else operator.inverse_factors(media.decays)
-        )
-        total = tf.reduce_sum(of_ones, axis=1) + factor
-        # an image that is fixed everywhere has no ring
-        constants = tf.math.divide_no_nan(tf.reduce_sum(of_values, axis=1), total)
-        return of_values - constants[:, None] * of_ones, constants[:, None, None]
+    def _check_images(self, source_images: Any) -> tuple[tf.Tensor, tf.DType]:
+        """Source images in the solver's precision, and the type of their fields."""
+        if np.ma.isMaskedArray(source_images):
+            raise PhysicsError("source images must not be a masked array; fill it first")
+        images = tf.convert_to_tensor(source_images)
+        if not images.shape.is_compatible_with((None, *self.lattice)):
+            raise PhysicsError(
+                f"source images must have shape (batch, {self.lattice[0]}, {self.lattice[1]}), not "
+                f"{images.shape}"
+            )
+        if images.dtype.is_floating:
+            return tf.cast(images, self._operator.dtype), images.dtype
+        if not (images.dtype.is_integer or images.dtype.is_bool):
+            raise PhysicsError(f"source images must be real numbers, not {images.dtype.name}")
+        return tf.cast(images, self._operator.dtype), self._operator.dtype
 
     def _finish(
         self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
@@ -226,13 +225,21 @@ def _some_fixed(fixed: tf.Tensor) -> tf.Tensor:
             "the problem"
         ],
     )
-    with tf.control_dependencies([check] if check is not None else []):
+    with tf.control_dependencies([check]):
         return tf.identity(fixed)
 
 
-def _positions(counts: tf.Tensor) -> tf.Tensor:
-    """0 … count−1 for each count, one after another."""
-    return tf.ragged.range(counts).flat_values
+def _check_lattice(lattice: Any) -> tuple[int, int]:
+    pair = (lattice, lattice) if isinstance(lattice, int) else lattice
+    try:
+        rows, columns = (index(side) for side in pair)
+    except (TypeError, ValueError):
+        rows = columns = 0
+    if min(rows, columns) < 1:
+        raise PhysicsError(
+            f"lattice must be (rows, columns) or one number of nodes, not {repr(lattice)[:60]}"
+        )
+    return rows, columns
 
 
 def _products_are_rounded() -> bool:

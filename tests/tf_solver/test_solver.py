@@ -1,19 +1,19 @@
-"""The TensorFlow solver against the exact one, over all boundaries; its gradients; its export."""
+"""The TensorFlow solver against the exact one, over all boundaries; its gradients."""
 
 import doctest
 import itertools
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, Sources, ring_densities, sample_sources, solve
 from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
-from diffkeras.tf_solver.draw_sources import draw_sources
 
 NEAR = 2e-6
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
@@ -120,11 +120,11 @@ def test_nodes_may_be_fixed_at_zero():
     assert np.abs(field - truth).max() < NEAR
 
 
-def test_a_problem_without_a_unique_solution_is_refused():
+def test_a_problem_without_a_unique_solution_raises():
     solver = TensorSolver((8, 8), Medium(decay=0.0, boundary="periodic"), "float32")
     images = np.zeros((2, 8, 8), np.float32)
     images[0, 2, 2] = 1.0
-    for function in (solver.solve, solver.as_function()):
+    for function in (solver.solve, tf.function(solver.solve)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="every constant solves"):
             function(images)
 
@@ -148,50 +148,68 @@ def test_gradients_with_respect_to_source_values(boundary):
     assert float(moved - loss) == pytest.approx(float((gradient * change).sum()), rel=1e-10)
 
 
-def test_the_export_runs_in_tensorflow_alone(tmp_path: Path, python):
-    images = images_of((16, 20))
-    solver = TensorSolver((16, 20), Medium(decay=0.05), "float32")
-    solver.export(tmp_path / "solver")
-    np.save(tmp_path / "images.npy", images)
-    python(
-        "import sys, numpy as np, tensorflow as tf\n"
-        "images = np.load('images.npy')\n"
-        "np.save('fields.npy', tf.saved_model.load('solver').solve(images).numpy())\n"
-        "assert 'diffkeras' not in sys.modules",
-        cwd=tmp_path,
+def test_integer_images_have_fields_in_the_precision_of_the_solver():
+    images = np.zeros((1, 8, 8), np.int32)
+    images[0, 3, 3] = 2
+    for precision in ("float32", "float64"):
+        field = TensorSolver(8, precision=precision).solve(images)
+        assert field.dtype == tf.as_dtype(precision)
+        assert np.abs(field - exact(Medium(), images)).max() < 2 * NEAR
+
+
+def test_media_may_be_given_by_their_parts():
+    medium = Medium((1.0, 2.0), 0.1, 0.5, "periodic")
+    solver = TensorSolver(
+        16, diffusivity=(1.0, 2.0), decay=0.1, step=0.5, boundary=("periodic", "periodic")
     )
-    assert np.abs(np.load(tmp_path / "fields.npy") - solver.solve(images)).max() < 1e-6
+    assert solver.lattice == (16, 16)
+    assert solver.medium.diffusivities == medium.diffusivities
+    images = images_of((16, 16), (2,))
+    expected = TensorSolver((16, 16), medium).solve(images)
+    np.testing.assert_array_equal(solver.solve(images), expected)
 
 
-def test_source_images_are_drawn_to_the_bit():
-    lattice, radius = (40, 37), (0.0, 6.0)
-    rng = np.random.default_rng(5)
-    drawn = [sample_sources(4, lattice, radius=radius, rng=rng) for _ in range(20)]
-    # radii whose squares are those of distances, or nearly, and discs cut off by the lattice
-    edges = np.sqrt(np.array([5, 8, 10, 13], np.float32)), [0, 0, 39, 20], [0, 36, 18, 20]
-    drawn += [
-        Sources.from_lists(edges[1], edges[2], radii, [0.5, 1.0, 0.25, 1e-30])
-        for radii in (edges[0], np.nextafter(edges[0], np.float32(0)), [5.0, 4.0, 3.0, 0.0])
-    ]
-    lists = {
-        name: tf.stack([getattr(sources, name) for sources in drawn])
-        for name in ("rows", "columns", "radii", "values")
-    }
-    images = draw_sources(lists, lattice, radius).numpy()
-    assert images.dtype == np.float32
-    for image, sources in zip(images, drawn, strict=True):
-        assert np.array_equal(image, sources.image(lattice))
+@pytest.mark.parametrize(
+    ("arguments", "options", "named"),
+    [
+        ((16, Medium(decay=np.ones((16, 16)))), {}, "TensorSolver needs a uniform medium"),
+        ((16, Medium()), {"decay": 0.1}, "decay"),
+        ((16, 0.1), {}, "float"),
+        ((0,), {}, "0"),
+        ((2.5,), {}, "2.5"),
+        (((4, 5, 6),), {}, "(4, 5, 6)"),
+        (("16",), {}, "'16'"),
+        ((16, None, "float16"), {}, "float16"),
+    ],
+)
+def test_bad_arguments(arguments, options, named):
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        TensorSolver(*arguments, **options)
 
 
-def test_padding_of_source_lists_draws_nothing():
-    lists = {
-        "rows": tf.constant([[3, 0]]),
-        "columns": tf.constant([[3, 0]]),
-        "radii": tf.constant([[0.0, -1.0]]),
-        "values": tf.constant([[1.0, 7.0]]),
-    }
-    image = draw_sources(lists, (8, 8), 2.0).numpy()
-    assert image.sum() == image[0, 3, 3] == 1.0
+@pytest.mark.parametrize(
+    ("images", "named"),
+    [
+        (np.zeros((8, 8), np.float32), "(8, 8)"),
+        (np.zeros((1, 8, 9), np.float32), "(1, 8, 9)"),
+        (np.zeros((1, 8, 8, 1), np.float32), "(1, 8, 8, 1)"),
+        (np.zeros((1, 8, 8), np.complex64), "complex64"),
+        (np.ma.masked_equal(np.zeros((1, 8, 8)), 1.0), "masked"),
+    ],
+)
+def test_bad_source_images(images, named):
+    solver = TensorSolver(8)
+    for function in (solver.solve, lambda x: solver.restore(x, np.zeros((1, 4), np.float32))):
+        with pytest.raises(PhysicsError, match=re.escape(named)):
+            function(images)
+
+
+def test_bad_masks_and_decays():
+    solver = TensorSolver(8, decay=0.1)
+    with pytest.raises(PhysicsError, match="mask"):
+        solver.solve(np.zeros((2, 8, 8), np.float32), np.zeros((1, 8, 8), bool))
+    with pytest.raises(PhysicsError, match=r"0\.05"):
+        solver.tables(np.array([0.2, 0.05]))
 
 
 def test_the_examples_in_the_docstrings():

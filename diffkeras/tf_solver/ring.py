@@ -1,0 +1,101 @@
+"""Source rims of a batch of images, and the dense systems for the densities on them.
+
+The images of a batch have rims of different sizes. Nodes of all rims are therefore listed one after
+another, and systems are padded to the largest.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.tf_solver.operator import TensorOperator
+
+
+class OwnMedia(NamedTuple):
+    """A medium for each image, which differs from the solver's by a larger decay.
+
+    Attributes:
+        decays: (batch,), γ [1/time].
+        tables: of Green's function, from `TensorSolver.tables`.
+    """
+
+    decays: tf.Tensor
+    tables: tf.Tensor
+
+
+class Rings(NamedTuple):
+    """Fixed nodes with a free neighbour, image by image and row by row.
+
+    Attributes:
+        nodes: (k, 3) int64, each node's image, row and column.
+        counts: (batch,) int32, nodes of each image.
+        places: (k, 2) int32, each node's image and its number in that image.
+    """
+
+    nodes: tf.Tensor
+    counts: tf.Tensor
+    places: tf.Tensor
+
+
+def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
+    """The rings of a batch of fixed nodes, (batch, rows, columns) bool.
+
+    No free node lies beyond an absorbing or reflecting side.
+    """
+    enclosed = fixed
+    for axis in axes:
+        nodes = fixed if axis is axes[0] else tf.transpose(fixed, (0, 2, 1))
+        first, last = nodes[:, :1], nodes[:, -1:]
+        if axis.boundary != "periodic":
+            first, last = tf.ones_like(first), tf.ones_like(last)
+        both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
+        enclosed &= both if nodes is fixed else tf.transpose(both, (0, 2, 1))
+    nodes = tf.where(fixed & ~enclosed)
+    image = tf.cast(nodes[:, 0], tf.int32)
+    counts = tf.math.bincount(image, minlength=tf.shape(fixed)[0])
+    number = tf.ragged.range(counts).flat_values
+    return Rings(nodes, counts, tf.stack([image, number], axis=1))
+
+
+def solve_rings(
+    operator: TensorOperator, rings: Rings, values: tf.Tensor, media: OwnMedia | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Densities with which point sources on the rings give them their values.
+
+    Args:
+        operator: of the medium.
+        rings: of the images.
+        values: (k,), of the rings' nodes.
+        media: of each image, if they differ from the operator's.
+
+    Returns:
+        (k,) densities, and the constants (batch, 1, 1) to add to their fields if the operator is
+        deflated.
+    """
+    counts = rings.counts
+    size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
+    rows, columns = (
+        tf.scatter_nd(rings.places, tf.cast(rings.nodes[:, i], tf.int32), size) for i in (1, 2)
+    )
+    real = tf.sequence_mask(counts, size[1])
+    matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
+    # the identity fills the rows that an image does not need
+    identity = tf.eye(size[1], dtype=operator.dtype)
+    matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
+    right = [tf.scatter_nd(rings.places, values, size)]
+    if operator.deflated:
+        right.append(tf.cast(real, operator.dtype))
+    lower = tf.linalg.cholesky(matrix)
+    solved = tf.linalg.cholesky_solve(lower, tf.stack(right, axis=-1))
+    if not operator.deflated:
+        return tf.gather_nd(solved[..., 0], rings.places), tf.zeros([], operator.dtype)
+    # G q + μ1 = c and 1ᵀq = μ · inverse_factor
+    of_values, of_ones = solved[..., 0], solved[..., 1]
+    factor = operator.inverse_factor if media is None else operator.inverse_factors(media.decays)
+    total = tf.reduce_sum(of_ones, axis=1) + factor
+    # the total is 0 if every node of an image is fixed, as it has no ring then
+    constants = tf.math.divide_no_nan(tf.reduce_sum(of_values, axis=1), total)
+    densities = tf.gather_nd(of_values - constants[:, None] * of_ones, rings.places)
+    return densities, constants[:, None, None]

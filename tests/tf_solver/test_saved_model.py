@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.errors import RunError
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.tf_solver import TensorSolver
+
+LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
+
+WITHOUT_DIFFKERAS = """
+import sys
+sys.modules["diffkeras"] = None  # importing it raises an error
+import numpy as np, tensorflow as tf
+images = np.load("images.npy")
+solver = tf.saved_model.load("solver")
+signature = solver.signatures["serving_default"]
+assert [*signature.structured_input_signature[1]] == ["source_images"]
+np.savez(
+    "fields.npz",
+    serve=solver.serve(images),
+    one=solver.serve(images[:1]),
+    default=signature(source_images=tf.constant(images))["output_0"],
+    fixed=solver.serve_fixed(images, np.ones((1, 1, 1, 1), bool)),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "solver"
+    TensorSolver(LATTICE, MEDIUM, "float32").export(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    drawn = [
+        sample_sources(n, LATTICE, radius=2, rng=np.random.default_rng(n)).image(LATTICE)
+        for n in (1, 3)
+    ]
+    return np.stack(drawn)[..., None].astype(np.float32)
+
+
+def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
+    np.save(exported.with_name("images.npy"), images)
+    python(WITHOUT_DIFFKERAS, cwd=exported.parent)
+    truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
+    found = np.load(exported.with_name("fields.npz"))
+    assert np.abs(found["serve"] - truth).max() < 2e-6
+    np.testing.assert_allclose(found["one"], truth[:1], atol=2e-6)
+    np.testing.assert_array_equal(found["default"], found["serve"])
+    np.testing.assert_array_equal(found["fixed"], images)  # every node is fixed
+
+
+def test_nodes_can_be_fixed_at_zero(exported, images):
+    fixed = images != 0
+    fixed[:, 5] = True
+    field = tf.saved_model.load(str(exported)).serve_fixed(images, fixed).numpy()
+    for k in range(2):
+        truth = solve(images[k, ..., 0], medium=MEDIUM, fixed=fixed[k, ..., 0]).field
+        assert np.abs(field[k, ..., 0] - truth).max() < 2e-6
+
+
+def test_another_lattice_raises(exported):
+    loaded = tf.saved_model.load(str(exported))
+    for shape in ((1, 20, 16, 1), (1, 1, 1, 1), (2, 16, 21, 1)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
+            loaded.serve(np.zeros(shape, np.float32))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        loaded.serve_fixed(np.zeros((2, *LATTICE, 1), np.float32), np.ones((3, *LATTICE, 1), bool))
+
+
+def test_the_description_names_lattice_and_medium(exported):
+    physics = json.loads((exported / "diffkeras.json").read_text())["physics"]
+    assert physics.pop("lattice") == list(LATTICE)
+    assert Medium(**physics) == MEDIUM
+
+
+def test_only_an_earlier_export_is_replaced(exported, images, tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(RunError):
+        TensorSolver(LATTICE).export(tmp_path)
+    with pytest.raises(RunError):
+        TensorSolver(LATTICE).export(notes)
+    assert [*tmp_path.iterdir()] == [notes]
+    path = tmp_path / "solver"
+    for decay in (0.5, 0.1):
+        TensorSolver(LATTICE, decay=decay).export(path)
+    field = tf.saved_model.load(str(path)).serve(images).numpy()
+    assert np.abs(field[0, ..., 0] - solve(images[0, ..., 0], decay=0.1).field).max() < 2e-6
