@@ -1,4 +1,4 @@
-"""Sphinx configuration. What code can say of itself is read from the code at build time."""
+"""Sphinx configuration. Configuration keys, commands and layers are read from the code."""
 
 import os
 import sys
@@ -19,6 +19,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
     "markdown_docstrings",
     "mathml",
     "tables_from_code",
@@ -31,7 +32,7 @@ myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # docstrings give shapes and units, which types don't
+autodoc_typehints = "none"  # docstrings also give shapes and units
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -45,5 +46,7 @@ html_title = f"diffkeras {release}"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["diffkeras.css"]
+html_theme_options = {"top_of_page_buttons": []}
+copybutton_exclude = ".linenos, .go"  # copies commands and code, not what they print
 html_copy_source = False
 html_show_sourcelink = False

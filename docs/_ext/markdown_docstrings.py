@@ -1,7 +1,7 @@
-"""Docstrings are Markdown with Google sections; autodoc reads reStructuredText.
+"""Translate docstrings, which are Markdown with Google sections, to reStructuredText for autodoc.
 
-The few constructs that the package's docstrings use are translated here, before napoleon sees them:
-fenced code, single backticks, and signs such as |e| that would mean something in reStructuredText.
+This translates the few constructs that the package's docstrings use, before napoleon reads them:
+fenced code, single backticks, and signs such as |e| that have a meaning in reStructuredText.
 """
 
 import re
@@ -13,7 +13,7 @@ _FENCE = re.compile(r"^(\s*)```\s*(\w*)\s*$")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Translate ahead of napoleon, whose priority is 500."""
+    """Translate before napoleon, whose priority is 500."""
     app.connect("autodoc-process-docstring", _process, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -50,13 +50,13 @@ def _prose(line: str) -> str:
     if "``" in line:
         return line
     parts = line.split("`")
-    if len(parts) % 2 == 0:  # a span that goes on in the next line: leave it to the default role
+    if len(parts) % 2 == 0:  # a code span continues on the next line: leave it to the default role
         return line.replace("|", r"\|")
     outside = [part.replace("|", r"\|") for part in parts[::2]]
     inside = [f"``{part}``" for part in parts[1::2]]
     result = outside[0]
     for code, text in zip(inside, outside[1:], strict=True):
-        # inline markup must stand between spaces or punctuation; an escaped space shows nothing
+        # inline markup must be next to spaces or punctuation; an escaped space is not shown
         before = r"\ " if result and (result[-1].isalnum() or result[-1] in "^·") else ""
         after = r"\ " if text and (text[0].isalnum() or text[0] in "^·") else ""
         result += before + code + after + text

@@ -1,6 +1,6 @@
-"""Formulas as MathML, which browsers draw by themselves: no script and no network.
+"""Formulas as MathML, which browsers display without scripts and without a network.
 
-docutils turns LaTeX into MathML; Sphinx only needs to be told.
+docutils converts LaTeX into MathML; this extension makes Sphinx use that.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Directives that read the configuration, the commands and the network from the code itself.
+"""Directives that show the configuration, the commands and the network as the code defines them.
 
-`config-reference` lists every key of a configuration, `cli-reference` each command's help,
-`layer-table` the network's layers. So these pages can't drift from what the program does.
-`measured` shows a table that a benchmark wrote, and nothing where it hasn't run yet.
+`config-reference` lists every key of a configuration, `cli-reference` the help of each command,
+and `layer-table` the layers of the network. `measured` shows a table that a benchmark wrote, or
+nothing if the benchmark has not run yet.
 """
 
 import os
@@ -19,8 +19,9 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-# Short forms that a validator accepts and a JSON schema doesn't show
+# The accepted forms, where the JSON schema lacks the short ones or is too long to read
 ACCEPTED = {
+    "physics.boundary": "absorbing | reflecting | periodic, or a list of two",
     "physics.lattice": "integer > 0, or [integer, integer]",
     "data.sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
     "test_sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
@@ -74,7 +75,7 @@ class CommandReference(SphinxDirective):
         """A section for each command, the main one first."""
         from diffkeras.cli import main
 
-        self.env.note_reread()  # the page is made of code, which Sphinx doesn't watch
+        self.env.note_reread()  # Sphinx does not notice changes of the code
         found: list[nodes.Node] = []
         context = click.Context(main, info_name="diffkeras", **_context_settings(main))
         for command in (main, *main.commands.values()):
@@ -103,7 +104,7 @@ class LayerTable(SphinxDirective):
     }
 
     def run(self) -> list[nodes.Node]:
-        """One row a layer with parameters or a change of side; activations are left out."""
+        """One row for each layer that has parameters or changes the side; no activations."""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from diffkeras import nn
 
@@ -124,7 +125,7 @@ class LayerTable(SphinxDirective):
             trainable += own
             shape = f"{side} × {side} × {layer.output.shape[-1]}"
             rows.append([layer.name, KINDS.get(kind, kind), shape, f"{own:,}" if own else ""])
-        rows.append(["in all", "", "", f"{trainable:,}"])
+        rows.append(["total", "", "", f"{trainable:,}"])
         table = _table(["layer", "kind", "output", "trainable parameters"], rows, code={0})
         table["classes"].append("layers")
         return [table]
@@ -133,7 +134,7 @@ class LayerTable(SphinxDirective):
 class Measured(SphinxDirective):
     """A section with a benchmark's Markdown table, given by its path from the documentation.
 
-    `:title:` heads the section, the content goes before the table.
+    `:title:` is the heading of the section. The content is shown before the table.
     """
 
     required_arguments = 1
@@ -162,15 +163,27 @@ KINDS = {
 
 
 def _key_table(model: type[BaseModel], prefix: str, names: Sequence[str] = ()) -> nodes.table:
+    rows = list(_key_rows(model, prefix, names))
+    table = _table(["key", "default", "description"], rows, code={0, 1})
+    table["classes"].append("keys")
+    return table
+
+
+def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iterator[list[str]]:
+    """Key, default and description of each key; a nested section gives a row for each of its keys.
+
+    The description ends with the type, on a line of its own.
+    """
     schema = model.model_json_schema()
-    rows = []
     for name, field in model.model_fields.items():
         if names and name not in names:
             continue
         key = prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _key_rows(field.annotation, f"{key}.", ())
+            continue
         kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
-        rows.append([key, kind, _default(model, name, field), field.description or ""])
-    return _table(["key", "type", "default", "description"], rows, code={0, 2})
+        yield [key, _default(model, name, field), f"{field.description or ''}\n{kind}"]
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
@@ -235,13 +248,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], code: set[int]) -
 
 def _row(cells: Sequence[str], code: set[int]) -> nodes.row:
     row = nodes.row()
-    for number, text in enumerate(cells):
-        content: nodes.Node = nodes.Text(text)
-        if number in code and text not in ("", "required", "in all"):
-            content = nodes.literal(text, text)
-        paragraph = nodes.paragraph()
-        paragraph += content
+    for number, cell in enumerate(cells):
         entry = nodes.entry()
-        entry += paragraph
+        for line, text in enumerate(cell.split("\n")):
+            content: nodes.Node = nodes.Text(text)
+            if number in code and text not in ("", "required", "total"):
+                content = nodes.literal(text, text)
+            entry += nodes.paragraph("", "", content, classes=["type"] if line else [])
         row += entry
     return row
