@@ -29,7 +29,7 @@ from diffkeras.config import load_config
 from diffkeras.data.shards import plan_shards
 from diffkeras.data.writing.estimate import measure
 from diffkeras.data.writing.shard_writer import ShardTask, write_shard
-from diffkeras.physics import available_cores
+from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
 from tfds_builders import DiffusionFieldsConfig
 

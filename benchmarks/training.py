@@ -30,7 +30,7 @@ import click
 
 from benchmarks.children import Child
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.physics import available_cores
+from diffkeras.system.environment import available_cores
 
 SOURCES = "1-5"
 LARGEST_DIFFERENCE = 1e-4

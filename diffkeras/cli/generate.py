@@ -97,7 +97,7 @@ def generate(
 
         click.echo(look(config, preview))
         return
-    from diffkeras.physics import available_cores
+    from diffkeras.system.environment import available_cores
 
     workers = workers or available_cores()
     if share is not None:

@@ -52,7 +52,7 @@ def study(
     """
     overrides = collect_overrides(flags)
     start_tensorflow()
-    from diffkeras.physics import available_cores
+    from diffkeras.system.environment import available_cores
     from diffkeras.workflows.run_study import load_study, plan, run_study, time_left
 
     loaded = load_study(config_file, overrides)

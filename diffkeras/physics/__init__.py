@@ -4,7 +4,7 @@ from diffkeras.physics.baselines import superpose
 from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine
 from diffkeras.physics.densities import ring_densities
-from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe, available_cores
+from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources, check_radius, sample_sources
@@ -26,7 +26,6 @@ __all__ = [
     "Solution",
     "SolveStatistics",
     "Sources",
-    "available_cores",
     "certify",
     "check_radius",
     "refine",

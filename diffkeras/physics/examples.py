@@ -5,7 +5,6 @@ else, so any worker, restart or subset makes the same one.
 """
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -193,8 +192,3 @@ def _become_worker() -> None:
 
 def _make(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
     return [recipe.example(split, k) for k in numbers]
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,11 @@
 """The machine and the versions that results depend on."""
 
+import contextlib
 import importlib.metadata
+import os
 import platform
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from diffkeras._version import __version__
@@ -24,3 +28,26 @@ def machine() -> str:
         if names:
             processor = f"{names[0].partition(':')[2].strip()}, {len(names)} cores"
     return f"{processor}, {platform.system()} {platform.machine()}"
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Discard what is written to standard error: for imports whose C++ code prints at its start.
+
+    C++ writes to the file descriptor, which replacing `sys.stderr` doesn't affect. An exception is
+    still printed: Python does that after the descriptor is restored.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,6 +1,9 @@
-"""Tasks shared among processes, each on one core; all of them end with the one that started them.
+"""One pool of worker processes for everything that runs on several cores.
 
-A task never locks anything that another process needs, so one that is killed stops no other.
+Workers are spawned, since forking a process in which TensorFlow runs threads can deadlock. Each
+uses one thread. They end with the process that started them, however that ends.
+
+As with every process pool, a script that uses workers needs `if __name__ == "__main__":`.
 """
 
 import contextlib
@@ -10,159 +13,209 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.sharedctypes import RawArray, RawValue
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import RawArray
+from multiprocessing.util import Finalize
+from types import TracebackType
 from typing import Any, TypeVar
 
 import threadpoolctl
 
-from diffkeras.errors import DataError
+from diffkeras.errors import DiffkerasError
+from diffkeras.system.environment import silent_stderr
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Tick = Callable[[], None]
-Work = Callable[[Task, Tick], Result]
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-POLL = 0.2  # seconds between two looks at what the workers have done
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+POLL = 0.2  # seconds between two readings of the workers' counters
+AHEAD = 3  # tasks per worker that `map` draws before their results are used
 
 
-class Stopped(Exception):
-    """Raised by `tick` in a worker when the program is to end."""
+class ProcessPool:
+    """Worker processes that are started when they are first needed.
+
+    A context manager: at its end all workers end, also those that are busy.
+
+    Args:
+        workers: number of processes.
+        module: name of a module that workers import first, without what it prints meanwhile.
+        counters: shared memory for `run_tasks`.
+    """
+
+    def __init__(self, workers: int, *, module: str | None = None, counters: Any = None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.workers = workers
+        self.broken = False
+        # workers read from the one end, and exit when the other is closed here
+        receiver, self._sender = context.Pipe(duplex=False)
+        self._executor = ProcessPoolExecutor(
+            workers, context, initializer=_become_worker, initargs=(receiver, module, counters)
+        )
+
+    def submit(self, function: Callable[..., Result], *args: Any) -> Future[Result]:
+        """Have a worker call a function of a module; function and arguments must be picklable."""
+        with self.names_dead_workers():
+            return self._executor.submit(function, *args)
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
+        """Yield the result of each task, in the order of the tasks.
+
+        A few tasks per worker are drawn before their results are used, so a slow reader doesn't
+        fill the memory, and `tasks` may be endless.
+
+        Raises:
+            DiffkerasError: a worker died.
+        """
+        tasks = iter(tasks)
+        pending: deque[Future[Result]] = deque()
+        with self.names_dead_workers():
+            try:
+                while True:
+                    room = AHEAD * self.workers - len(pending)
+                    pending.extend(self.submit(function, task) for task in islice(tasks, room))
+                    if not pending:
+                        return
+                    yield pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    @contextlib.contextmanager
+    def names_dead_workers(self) -> Iterator[None]:
+        """Turn the failure of `concurrent.futures` into an error that says what to do.
+
+        Raises:
+            DiffkerasError: a worker died.
+        """
+        try:
+            yield
+        except BrokenProcessPool:
+            self.broken = True
+            raise DiffkerasError(
+                "a worker process died; if memory ran out, use fewer workers; a script that uses "
+                'workers needs `if __name__ == "__main__":`'
+            ) from None
+
+    def close(self) -> None:
+        """End all workers at once."""
+        self._sender.close()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> "ProcessPool":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+_shared: dict[int, ProcessPool] = {}
+
+
+def shared_pool(workers: int) -> ProcessPool:
+    """A pool that stays for later calls, since starting processes takes a second.
+
+    A forked child gets its own: the workers of its parent don't answer it.
+    """
+    pool = _shared.get(os.getpid())
+    if pool is not None and (pool.workers != workers or pool.broken):
+        pool.close()
+        pool = None
+    if pool is None:
+        pool = _shared[os.getpid()] = ProcessPool(workers)
+        # a child process of `multiprocessing` waits for its own children before it exits
+        Finalize(None, pool.close, exitpriority=0)
+    return pool
 
 
 def run_tasks(
-    work: Work[Task, Result],
+    work: Callable[[Task, Tick], Result],
     tasks: Sequence[Task],
     workers: int,
     on_ticks: Callable[[int], None] = lambda number: None,
 ) -> Generator[tuple[Task, Result]]:
-    """Have processes do tasks.
-
-    With more than one worker the calling program must be importable, as for any use of
-    `multiprocessing` with the spawn method.
+    """Have processes do tasks, and follow their progress.
 
     Args:
         work: a function of a module, called with a task and `tick`, which it calls once an example.
         tasks: what is to be done; each must be picklable.
-        workers: processes; with 1 this process does the work itself.
-        on_ticks: told in this process how many examples were done since it was told last.
+        workers: number of processes; with 1 this process does the work itself.
+        on_ticks: called here with the number of examples done since its last call.
 
     Yields:
-        Each task with its result, as they are done.
+        Each task with its result, in the order in which they are done.
 
     Raises:
-        DataError: a process died.
+        DiffkerasError: a worker died.
     """
-    if workers <= 1 or len(tasks) <= 1:
+    workers = min(workers, len(tasks))
+    if workers <= 1:
         with threadpoolctl.threadpool_limits(1):
             for task in tasks:
                 yield task, work(task, lambda: on_ticks(1))
         return
-    yield from _in_processes(work, tasks, min(workers, len(tasks)), on_ticks)
+    # each task counts in its own place, so that no worker waits for another one's lock
+    counters = RawArray(ctypes.c_uint64, len(tasks))
+    with (
+        ProcessPool(workers, module=work.__module__, counters=counters) as pool,
+        pool.names_dead_workers(),
+    ):
+        futures = {pool.submit(_do, work, task, k): task for k, task in enumerate(tasks)}
+        pending, counted = set(futures), 0
+        while pending:
+            finished, pending = wait(pending, POLL, FIRST_COMPLETED)
+            total = sum(counters)
+            on_ticks(total - counted)
+            counted = total
+            for future in finished:
+                yield futures[future], future.result()
 
 
-def _in_processes(
-    work: Work[Task, Result], tasks: Sequence[Task], workers: int, on_ticks: Callable[[int], None]
-) -> Generator[tuple[Task, Result]]:
-    # forking a process that runs TensorFlow's threads deadlocks, so workers are spawned
-    context = multiprocessing.get_context("spawn")
-    done = RawArray(ctypes.c_uint64, len(tasks))  # each task has a place of its own: no lock
-    stop = RawValue(ctypes.c_bool, False)
-    with _environment(dict.fromkeys(ONE_THREAD, "1")):
-        pool = ProcessPoolExecutor(
-            workers,
-            mp_context=context,
-            initializer=_become_worker,
-            initargs=(done, stop, work.__module__),
-        )
-        try:
-            futures: dict[Future[Result], Task] = {
-                pool.submit(_do, work, task, place): task for place, task in enumerate(tasks)
-            }
-            pending, told = set(futures), 0
-            while pending:
-                finished, pending = wait(pending, POLL, FIRST_COMPLETED)
-                total = sum(done)
-                on_ticks(total - told)
-                told = total
-                for future in finished:
-                    yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise DataError(
-                "a process that solved examples died, perhaps for want of memory; whole shards "
-                "are kept: run the same command again, with fewer --workers"
-            ) from None
-        finally:
-            stop.value = True
-            pool.shutdown(wait=True, cancel_futures=True)
+_counters: Any = None
 
 
-_done: Any = None
-_stop: Any = None
-
-
-def _become_worker(done: Any, stop: Any, module: str) -> None:
-    global _done, _stop
-    _done, _stop = done, stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means
+def _become_worker(parent: Connection, module: str | None, counters: Any) -> None:
+    global _counters
+    _counters = counters
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    # Ctrl-C reaches all processes of a terminal; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a worker has no use for an accelerator
-    with silent_stderr():
-        importlib.import_module(module)
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"), CUDA_VISIBLE_DEVICES="-1")
+    if module is not None:
+        with silent_stderr():
+            importlib.import_module(module)
     threadpoolctl.threadpool_limits(1)
     logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _exit_with_parent(parent: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(1)
 
 
-def _do(work: Work[Task, Result], task: Task, place: int) -> Result:
-    def tick() -> None:
-        _done[place] += 1
-        if _stop.value:
-            raise Stopped
-
-    return work(task, tick)
+def _do(work: Callable[[Task, Tick], Result], task: Task, place: int) -> Result:
+    return work(task, partial(_count, place))
 
 
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Nothing reaches standard error: for imports whose C++ parts print while they start.
-
-    C++ writes to the file descriptor, which replacing sys.stderr doesn't reach. An exception still
-    gets out: Python prints it after the descriptor is back.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "w") as sink:
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables for as long as processes are started."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _count(place: int) -> None:
+    _counters[place] += 1

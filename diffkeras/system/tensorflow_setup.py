@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from diffkeras.system.process_pool import silent_stderr
+from diffkeras.system.environment import silent_stderr
 
 
 def load_tensorflow() -> None:

@@ -65,16 +65,20 @@ class Workshop:
             OSError: it can't be written.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        for partial in self.directory.glob(".*.partial"):
-            partial.unlink(missing_ok=True)
+        self._remove_partial_files()
         shutil.rmtree(self._whole, ignore_errors=True)
         for shard in self.shards:
             path = self.directory / shard.name
             if path.exists() and count_records(path) != shard.examples:
                 path.unlink()
 
+    def _remove_partial_files(self) -> None:
+        for partial in self.directory.glob(".*.partial"):
+            partial.unlink(missing_ok=True)
+
     def leave(self) -> None:
-        """Remove the directory if nothing is in it."""
+        """Remove files that a stopped worker left unfinished, and the directory if it is empty."""
+        self._remove_partial_files()
         with contextlib.suppress(OSError):
             self.directory.rmdir()
 

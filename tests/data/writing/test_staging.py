@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
-from worker_tools import die, work_forever
 
 import diffkeras.data.writing.shard_writer
 from diffkeras.data import dataset_status, generate_dataset, making
@@ -22,7 +21,6 @@ from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Forecast
 from diffkeras.errors import DataError
 from diffkeras.system.file_lock import locked
-from diffkeras.system.process_pool import run_tasks
 from diffkeras.workflows import generate
 
 
@@ -187,20 +185,6 @@ def test_a_lock_file_left_by_a_killed_process_locks_nothing(tmp_path):
     with locked(tmp_path / "lock", "it"):
         pass
     assert not (tmp_path / "lock").exists()
-
-
-def test_a_worker_that_is_killed():
-    with pytest.raises(DataError, match=r"died, perhaps for want of memory; whole shards"):
-        list(run_tasks(die, [1, 2], 2))
-
-
-def test_an_error_here_ends_the_workers():
-    def interrupt(number):
-        if number:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        list(run_tasks(work_forever, [1, 2], 2, interrupt))
 
 
 @pytest.mark.slow

@@ -1,0 +1,138 @@
+import itertools
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import worker_tools
+from worker_tools import (
+    die,
+    fail,
+    process_number,
+    square,
+    square_and_tick,
+    threads,
+    wait_long,
+    work_forever,
+)
+
+from diffkeras.errors import DiffkerasError
+from diffkeras.system.process_pool import AHEAD, ProcessPool, run_tasks, shared_pool
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPool]:
+    with ProcessPool(2) as pool:
+        yield pool
+
+
+def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool: ProcessPool) -> None:
+    numbers = itertools.count()
+    results = pool.map(square, numbers)
+    assert list(itertools.islice(results, 20)) == [number**2 for number in range(20)]
+    results.close()
+    assert next(numbers) <= 20 + AHEAD * 2
+
+
+def test_a_workers_exception_arrives_and_the_pool_goes_on(pool: ProcessPool) -> None:
+    with pytest.raises(ArithmeticError, match="no luck with 3"):
+        list(pool.map(fail, [3, 4]))
+    assert list(pool.map(square, [5])) == [25]
+
+
+def test_each_worker_uses_one_thread(pool: ProcessPool) -> None:
+    [found] = pool.map(threads, [0])
+    assert found
+    assert set(found) == {1}
+
+
+def test_a_dead_worker_is_an_error_that_says_what_to_do() -> None:
+    with ProcessPool(2) as pool, pytest.raises(DiffkerasError, match="use fewer workers"):
+        list(pool.map(die, [1, 2]))
+    with pytest.raises(DiffkerasError, match="use fewer workers"):
+        list(run_tasks(die_at_task, [1, 2], 2))
+
+
+def die_at_task(number: int, tick: object) -> None:
+    die(number)
+
+
+def test_closing_ends_busy_workers() -> None:
+    began = time.monotonic()
+    with ProcessPool(2) as pool:
+        workers = list(pool.map(process_number, range(2)))
+        pool.submit(wait_long, 0)
+    assert time.monotonic() - began < 60
+    assert not any(_is_alive(worker) for worker in workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_count_their_progress(workers: int) -> None:
+    counts: list[int] = []
+    done = dict(run_tasks(square_and_tick, [1, 2, 3, 4], workers, counts.append))
+    assert done == {1: 1, 2: 4, 3: 9, 4: 16}
+    assert sum(counts) == 10
+
+
+def test_an_error_in_this_process_ends_the_workers() -> None:
+    def interrupt(number: int) -> None:
+        if number:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_tasks(work_forever, [1, 2], 2, interrupt))
+
+
+def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken() -> None:
+    first = shared_pool(2)
+    assert shared_pool(2) is first
+    with pytest.raises(DiffkerasError):
+        list(first.map(die, [1]))
+    assert list(shared_pool(2).map(square, [3])) == [9]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_a_pool_of_its_own() -> None:
+    assert list(shared_pool(2).map(square, [3])) == [9]
+    child = multiprocessing.get_context("fork").Process(target=_use_shared_pool)
+    child.start()
+    child.join(60)
+    hangs = child.is_alive()
+    child.kill()
+    assert not hangs
+    assert child.exitcode == 0
+
+
+def _use_shared_pool() -> None:
+    assert list(shared_pool(2).map(square, [4])) == [16]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(number: signal.Signals) -> None:
+    script = Path(worker_tools.__file__)
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        workers = [int(word) for word in process.stdout.readline().split()]
+        assert len(set(workers)) == 2
+        process.send_signal(number)
+        process.wait(30)
+    end = time.monotonic() + 20
+    while any(_is_alive(worker) for worker in workers):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
