@@ -1,8 +1,7 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-and `layer-table` the layers of the network. `measured` shows a table that a benchmark wrote, or
-nothing if the benchmark has not run yet.
+and `layer-table` the layers of the network. `measured` shows a table that a benchmark wrote.
 """
 
 import os
@@ -132,26 +131,39 @@ class LayerTable(SphinxDirective):
 
 
 class Measured(SphinxDirective):
-    """A section with a benchmark's Markdown table, given by its path from the documentation.
+    """A benchmark's Markdown table, given by its path from the documentation.
 
-    `:title:` is the heading of the section. The content is shown before the table.
+    The table is small, because it has many columns. With `:ranks: 2` the page shows the rows with
+    rank 1 and 2, and the whole table when the reader unfolds it.
     """
 
     required_arguments = 1
-    has_content = True
-    option_spec: ClassVar = {"title": directives.unchanged_required}
+    option_spec: ClassVar = {"ranks": directives.positive_int}
 
     def run(self) -> list[nodes.Node]:
-        """The section, or nothing."""
+        """One container with the table and the line above it."""
         path = Path(self.env.srcdir) / self.arguments[0]
-        self.env.note_reread()
-        if not path.is_file():
-            return []
-        text = "\n".join([*self.content, "", path.read_text(encoding="utf-8")])
-        title = self.options["title"]
-        section = _section(title, nodes.make_id(title), *self.parse_text_to_nodes(text))
-        section["classes"].append("measured")
-        return [section]
+        self.env.note_dependency(str(path))
+        text = path.read_text(encoding="utf-8")
+        found = nodes.container(classes=["measured"])
+        if "ranks" not in self.options:
+            found += self.parse_text_to_nodes(text)
+            return [found]
+        found += self.parse_text_to_nodes(best_rows(text, self.options["ranks"]))
+        found += nodes.raw("", "<details><summary>All methods</summary>", format="html")
+        found += self.parse_text_to_nodes(text[text.index("|") :])
+        found += nodes.raw("", "</details>", format="html")
+        return [found]
+
+
+def best_rows(text: str, ranks: int) -> str:
+    """The text without the table's rows whose rank is missing or above `ranks`."""
+    lines = text.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    column = [cell.strip() for cell in lines[head].split("|")].index("rank")
+    best = {str(rank) for rank in range(1, ranks + 1)}
+    rows = [line for line in lines[head + 2 :] if line.split("|")[column].strip() in best]
+    return "\n".join([*lines[: head + 2], *rows, ""])
 
 
 KINDS = {
