@@ -14,7 +14,8 @@ from diffkeras.config import load_config
 from diffkeras.data import generate_dataset
 from diffkeras.distributed.process_group import gather_workers
 from diffkeras.nn import unpack_target
-from diffkeras.surrogates.surrogate import Surrogate, export_saved_model
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.batches import Feed
 from diffkeras.training.compiled_model import compile_model
 
@@ -104,7 +105,7 @@ class Rates:
             return self.fit(number)
         step = {
             "SavedModel": lambda: self.loaded.serve(self.images).numpy(),
-            "Surrogate.predict": lambda: self.surrogate.predict(self.images[..., 0]),
+            "Surrogate.predict": lambda: self.surrogate.predict(self.images[..., 0]).field,
         }[what]
         step()
         number = max(2, round(seconds / timed(step, 1)[0]))

@@ -52,8 +52,9 @@ def study(
     """
     overrides = collect_overrides(flags)
     start_tensorflow()
+    from diffkeras.studies.plan import load_study, plan, time_left
     from diffkeras.system.environment import available_cores
-    from diffkeras.workflows.run_study import load_study, plan, run_study, time_left
+    from diffkeras.workflows.run_study import run_study
 
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name

@@ -1,47 +1,81 @@
-"""Figures of a surrogate's errors. Each function returns a matplotlib figure."""
+"""Figures of a surrogate's errors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from diffkeras.config import Config
+from diffkeras.evaluation.cases import choose_cases, read_case
+from diffkeras.evaluation.measurement import Measurement
+from diffkeras.evaluation.methods import DRAWN
 from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
-from diffkeras.reporting.figures import COLORS, MARKERS, ROUNDING, new_figure, write_out_numbers
+from diffkeras.evaluation.proven_bounds import TOLERANCES
+from diffkeras.reporting.figures import (
+    COLORS,
+    MARKERS,
+    ROUNDING,
+    case_figure,
+    new_figure,
+    plot_above,
+    to_png,
+    write_out_numbers,
+)
+from diffkeras.surrogates.surrogate import Surrogate
 
 LENGTH_BINS = 10
 
 
-def error_per_count_figure(
-    counts: Sequence[int], errors: dict[str, Sequence[float]], label: str = "lattice MAE"
-) -> Figure:
-    """Error of each method against the number of sources, on a logarithmic scale.
+def draw_figures(
+    found: Measurement, surrogate: Surrogate, config: Config, data_dir: Path
+) -> dict[str, bytes]:
+    """All figures of an evaluation: name → PNG image.
 
-    An error of exactly 0 up to rounding (the superposition of one disc) can't be drawn on it and
-    is cut at the bottom.
+    Args:
+        found: what was measured on the test images.
+        surrogate: predicts the cases that are drawn.
+        config: the configuration of the test data.
+        data_dir: where the cases are read from.
     """
+    errors = {method: found.scores(method).mae() for method in DRAWN}
+    counts = found.counts.values()
+    per_count = {
+        method: [of_count.scores(method).summary()["mae"] for of_count in counts]
+        for method in DRAWN
+    }
+    pictures: dict[str, Any] = {
+        "error_per_count": error_per_count_figure(config.data.sources, per_count),
+        "distribution": distribution_figure(errors),
+        "predicted_against_true": predicted_against_true_figure(found.histogram),
+        "radial_profile": radial_profile_figure(found.profile),
+    }
+    if config.data.diffusion_length:
+        lengths = found.lengths() / config.physics.step
+        pictures["error_per_length"] = error_per_length_figure(lengths, errors)
+    if config.evaluation.bounds:
+        pictures["rounds"] = rounds_figure(found.bounds().histories, TOLERANCES)
+    for name, chosen in choose_cases(found, config.evaluation.cases).items():
+        pictures[name] = case_figure(
+            [read_case(surrogate, config, data_dir, count, number) for count, number in chosen]
+        )
+    return {name: to_png(figure) for name, figure in pictures.items()}
+
+
+def error_per_count_figure(
+    counts: Sequence[int], errors: Mapping[str, Sequence[float]], label: str = "lattice MAE"
+) -> Figure:
+    """Error of each method against the number of sources, on a logarithmic scale."""
     figure = new_figure(6.5, 4)
     axis = figure.subplots()
     drawn = [v for values in errors.values() for v in values if v > ROUNDING]
     floor = min(drawn, default=ROUNDING) / 3
     for name, values in errors.items():
-        axis.plot(
-            counts,
-            np.maximum(values, floor),
-            marker=MARKERS.get(name, "o"),
-            color=COLORS.get(name),
-            label=name,
-        )
-        for count, value in zip(counts, values, strict=True):
-            if value < floor:
-                axis.annotate(
-                    f"↓ {value:.0e}",
-                    (count, floor),
-                    xytext=(8, -3),
-                    textcoords="offset points",
-                    size=8,
-                )
+        style = {"marker": MARKERS.get(name, "o"), "color": COLORS.get(name), "label": name}
+        plot_above(axis, floor, counts, values, **style)
     axis.set(yscale="log", xlabel="number of sources", ylabel=label)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)

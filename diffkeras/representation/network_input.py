@@ -31,6 +31,22 @@ def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
     return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
 
 
+def value_scale(source_images: Any, xp: Any = np) -> Any:
+    """What source values are divided by, and fields multiplied by: their maximum, at least 1.
+
+    Networks are trained on values from 0 to 1. The equation is linear in the values, so an image
+    with larger ones is brought into that range. An image within it stays as it is.
+
+    Args:
+        source_images: (…, rows, columns, 1), not negative.
+        xp: array namespace.
+
+    Returns:
+        (…, 1, 1, 1).
+    """
+    return xp.maximum(xp.max(source_images, axis=(-3, -2, -1), keepdims=True), 1.0)
+
+
 def network_input(
     source_images: Any,
     transform: Transform,

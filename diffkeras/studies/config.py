@@ -1,12 +1,13 @@
-"""The file of a study."""
+"""The file of a study, and the study that it describes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from diffkeras.config import Name, Section, SourceCounts, is_section
+from diffkeras.config import Config, Name, Section, SourceCounts, is_section
 
-# of the one test set that a study compares on, and of what a network must be told to be tested
+# keys that decide the test set, on which all runs are compared
 OF_THE_TEST_SET = ("physics.", "evaluation.", "data.diffusion_length", "data.test_examples")
 
 
@@ -57,3 +58,22 @@ class StudyConfig(Section):
             if key.startswith(OF_THE_TEST_SET):
                 raise ValueError(f"{key} can't be a factor: a study compares on one test set")
         return value
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study, ready to run.
+
+    Attributes:
+        name: name of its directory.
+        title: heading of the report.
+        base: configuration that all runs share, except for the factors.
+        factors: key → values.
+        test: configuration of the test set of every run.
+    """
+
+    name: str
+    title: str
+    base: Config
+    factors: dict[str, list[Any]]
+    test: Config

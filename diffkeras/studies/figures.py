@@ -1,64 +1,49 @@
 """Figures that compare the runs of a study."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from diffkeras.reporting.figures import COLORS, MARKERS, new_figure
+from diffkeras.reporting.figures import COLORS, MARKERS, new_figure, plot_above
 from diffkeras.representation.regions import REGIONS
+from diffkeras.studies.grouping import Group
 
-if TYPE_CHECKING:
-    from diffkeras.studies.report import Group
+FEWEST_SEEDS = 3  # a standard deviation of two values says too little to be drawn
 
 
 def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) -> Figure:
-    """Error, and its spread over seeds, against the number of training examples."""
+    """Error, and its standard deviation over seeds, against the number of training examples."""
     figure = new_figure(10.5, 4.2)
     left, right = figure.subplots(1, 2)
     series: dict[str, list[Group]] = {}
     for group in groups:
-        others = {k: v for k, v in group.values.items() if k != key}
-        series.setdefault(repr(others), []).append(group)
-    for index, members in enumerate(series.values()):
+        series.setdefault(group.label_without(key), []).append(group)
+    for index, (label, members) in enumerate(series.items()):
         members = sorted(members, key=lambda g: g.results[0].training_examples)
         sizes = [g.results[0].training_examples for g in members]
-        values = [np.array(g.figures()) for g in members]
-        color = f"C{index}"
-        label = _without(members[0].label, key)
-        left.plot(sizes, [v.mean() for v in values], "o-", color=color, label=label)
-        left.fill_between(
-            sizes, [v.min() for v in values], [v.max() for v in values], color=color, alpha=0.2
-        )
+        values = [np.array(g.errors()) for g in members]
+        _draw_range(left, sizes, values, f"C{index}", label)
         for size, errors in zip(sizes, values, strict=True):
-            left.plot([size] * errors.size, errors, ".", color=color, alpha=0.6)
-        if all(v.size > 1 for v in values):
+            left.plot([size] * errors.size, errors, ".", color=f"C{index}", alpha=0.6)
+        if all(v.size >= FEWEST_SEEDS for v in values):
             spread = [v.std(ddof=1) for v in values]
-            right.plot(sizes, spread, "o-", color=color, label=label)
+            right.plot(sizes, spread, "o-", color=f"C{index}", label=label)
     for name, value in baselines.items():
         left.axhline(value, color=COLORS.get(name), linestyle=":", label=name)
-    left.set(
-        xscale="log",
-        yscale="log",
-        xlabel="training examples",
-        ylabel="lattice MAE",
-        title="mean, and range over seeds",
-    )
-    right.set(
-        xscale="log",
-        yscale="log",
-        xlabel="training examples",
-        ylabel="standard deviation",
-        title="fluctuation of the lattice MAE over seeds",
-    )
-    if not right.lines:
-        right.text(0.5, 0.5, "needs two seeds", ha="center", transform=right.transAxes)
-        right.set(xscale="linear", yscale="linear")
+    scales: Any = {"xscale": "log", "yscale": "log", "xlabel": "training examples"}
+    left.set(**scales, ylabel="lattice MAE", title="mean, and range over seeds")
+    right.set(ylabel="standard deviation", title="lattice MAE over seeds")
+    if right.lines:
+        right.set(**scales)
+    else:
+        text = f"drawn from {FEWEST_SEEDS} seeds on"
+        right.text(0.5, 0.5, text, ha="center", transform=right.transAxes)
+        right.set(xticks=[], yticks=[])
     for axis in (left, right):
         axis.grid(alpha=0.3)
     left.legend(fontsize=8)
@@ -72,14 +57,15 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
     names = ["mae" if region == "lattice" else f"mae_{region}" for region in REGIONS]
     width = 0.8 / len(groups)
     for index, group in enumerate(groups):
-        values = [np.array(group.figures(name) or [np.nan]) for name in names]
+        values = [np.array(group.errors(name) or [np.nan]) for name in names]
         means = np.array([v.mean() for v in values])
         reach = np.array([[m - v.min(), v.max() - m] for m, v in zip(means, values, strict=True)]).T
-        axis.bar(
+        axis.errorbar(
             np.arange(len(names)) + (index - (len(groups) - 1) / 2) * width,
             means,
-            width,
-            yerr=reach,
+            reach,
+            fmt="o",
+            markersize=5,
             capsize=2,
             label=group.label,
             color=_shade(index, len(groups)),
@@ -101,23 +87,14 @@ def counts_figure(
     numbers = [int(count) for count in counts]
     drawn: list[float] = []
     for index, group in enumerate(groups):
-        values = [np.array(group.figures("mae", count)) for count in counts]
-        color = _shade(index, len(groups))
-        axis.plot(numbers, [v.mean() for v in values], "o-", color=color, label=group.label)
-        axis.fill_between(
-            numbers, [v.min() for v in values], [v.max() for v in values], color=color, alpha=0.15
-        )
+        values = [np.array(group.errors("mae", count)) for count in counts]
+        _draw_range(axis, numbers, values, _shade(index, len(groups)), group.label)
         drawn += [float(v.min()) for v in values]
     floor = min(drawn) / 3
     for name, by_count in baselines.items():
-        axis.plot(
-            numbers,
-            np.maximum([by_count[count]["mae"] for count in counts], floor),
-            marker=MARKERS.get(name),
-            color=COLORS.get(name),
-            linestyle=":",
-            label=name,
-        )
+        errors = [by_count[count]["mae"] for count in counts]
+        style = {"marker": MARKERS.get(name), "color": COLORS.get(name), "linestyle": ":"}
+        plot_above(axis, floor, numbers, errors, label=name, **style)
     axis.set(yscale="log", xlabel="number of sources", ylabel="lattice MAE")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
@@ -125,11 +102,14 @@ def counts_figure(
     return figure
 
 
+def _draw_range(
+    axis: Axes, x: Sequence[float], values: Sequence[Any], color: Any, label: str
+) -> None:
+    """Means of the values at each x, and the range between the smallest and the largest."""
+    axis.plot(x, [v.mean() for v in values], "o-", color=color, label=label)
+    low, high = [v.min() for v in values], [v.max() for v in values]
+    axis.fill_between(x, low, high, color=color, alpha=0.18)
+
+
 def _shade(index: int, total: int) -> Any:
     return matplotlib.colormaps["viridis"](0.9 * index / max(total - 1, 1))
-
-
-def _without(label: str, key: str) -> str:
-    prefix = key.split(".")[-1].replace("_", " ")
-    kept = [part for part in label.split(", ") if not part.startswith(prefix)]
-    return ", ".join(kept) or "surrogate"

@@ -1,16 +1,17 @@
-"""Run directories: where a training leaves all that is needed to use, judge and repeat it."""
+"""Run directories: all that is needed to use, evaluate and repeat a training run."""
 
 import itertools
+import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, load_config, long_form, read_yaml
+from diffkeras.config import Config, load_config, read_yaml, short
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
-from diffkeras.reporting.text import value_text
+from diffkeras.surrogates.config_differences import differences
 from diffkeras.system.atomic_files import read_json, write_json, write_text
 from diffkeras.system.environment import machine, versions
 
@@ -25,8 +26,20 @@ OWN = (
     "checkpoints",
     "evaluation",
 )
-# the last line of config.yaml, by which one that is cut off is known
+# the last line of config.yaml; a file without it is cut off
 END = "# end of the configuration"
+
+# of the values in run.json; a value may be missing
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "state": str,
+    "config_end": str,
+    "versions": dict,
+    "seed": int,
+    "trainable_parameters": int,
+    "seconds": (int, float),
+    "epochs": int,
+    "best_epoch": int,
+}
 
 
 @dataclass(frozen=True)
@@ -45,17 +58,17 @@ class Run:
     def begin(
         cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
     ) -> "Run":
-        """A new run directory, or that of an unfinished run that is to go on.
+        """Start a run in a directory, or go on with the unfinished run that is there.
 
         Args:
-            path: where.
+            path: the directory.
             config: the full configuration.
-            overwrite: move a finished run out of the way, to `<path>.previous`.
-            restart: delete an unfinished run instead of going on with it.
+            overwrite: rename a finished run to `<path>.previous` first.
+            restart: delete an unfinished run and start again.
 
         Raises:
-            RunError: a finished run, an unfinished one of another configuration, or something else
-                lies there, or it can't be written.
+            RunError: the directory holds a finished run, an unfinished run of another
+                configuration, or other files, or can't be written.
         """
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another --run-dir")
@@ -74,7 +87,7 @@ class Run:
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
-        # other programs write a file of that name, too
+        # other programs write files of that name, too
         foreign = RunError(f"{path / MARK} is not diffkeras'; choose another --run-dir")
         try:
             state = self.state()
@@ -87,7 +100,7 @@ class Run:
             if not overwrite:
                 raise RunError(
                     f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
-                    f"to start anew (the old run is kept as {_free_name(path).name})"
+                    f"to train again (the old run is renamed to {_free_name(path).name})"
                 )
             path.rename(_free_name(path))
         elif restart or not any(self.checkpoints.glob("[0-9]*")):
@@ -95,12 +108,12 @@ class Run:
         elif differing := differences(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
-                f"{'; '.join(differing)}. Give its configuration to go on, --restart to lose it "
-                "and start anew, or another --run-dir"
+                f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
+                "and start again, or another --run-dir"
             )
 
     def _remove_own(self) -> None:
-        """Delete what a training writes, and nothing else that somebody put there."""
+        """Delete what training writes, and no other files."""
         for name in OWN:
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
@@ -116,7 +129,7 @@ class Run:
             RunError: missing, empty, foreign or unfinished.
         """
         if not path.is_dir():
-            raise RunError(f"there is no run directory {path}; `diffkeras train` makes one")
+            raise RunError(f"there is no run directory {path}; `diffkeras train` writes one")
         mark = path / MARK
         if not mark.is_file():
             what = "holds no diffkeras run" if any(path.iterdir()) else "is empty"
@@ -145,7 +158,7 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Where training keeps what it needs to go on; gone once it is finished."""
+        """What an unfinished run needs to go on; deleted when it is finished."""
         return self.path / "checkpoints"
 
     @property
@@ -166,7 +179,8 @@ class Run:
             if read_yaml(file) is None:
                 raise ConfigurationError(f"{file} is empty")
             config = load_config(file)
-            # keys that this version has and the run's didn't take their defaults: those alone
+            # a key that is newer than the run takes its default, so a file that is cut off would
+            # load without an error
             end = self.state().get("config_end")
             if end and not file.read_text(encoding="utf-8").rstrip().endswith(end):
                 raise ConfigurationError(f"{file} is cut off: its last line, {end!r}, is missing")
@@ -183,10 +197,17 @@ class Run:
         content = read_json(self.path / MARK)
         if not isinstance(content, dict):
             raise RunError(f"{self.path / MARK} is damaged")
+        for key, types in TYPES.items():
+            value = content.get(key)
+            right = isinstance(value, types) and not isinstance(value, bool)
+            if isinstance(value, int | float):
+                right = right and 0 <= value < math.inf
+            if value is not None and not right:
+                raise RunError(f"{self.path / MARK} is damaged: {key} is {short(value)}")
         return content
 
     def write_state(self, state: str, **details: Any) -> None:
-        """Write `run.json`: the state, what is given, and the versions of all that matters."""
+        """Write `run.json`: the state, the details, the versions of the libraries, the machine."""
         write_json(
             self.path / MARK,
             {
@@ -200,7 +221,7 @@ class Run:
 
     @contextmanager
     def noting_how_it_ends(self) -> Iterator[None]:
-        """Have `run.json` say "interrupted" or "failed", and why, where work stops unfinished."""
+        """Write "interrupted" or "failed" and the reason into `run.json` if the block raises."""
         try:
             yield
         except BaseException as error:
@@ -214,54 +235,8 @@ class Run:
             raise
 
 
-# keys that training may go on under other values of: they don't change what it computes
-FREE_KEYS = (
-    "name",
-    "evaluation.",
-    "data.cache",
-    "data.test_examples",
-    "training.checkpoint_minutes",
-    "training.early_stopping",
-    "training.zero_field_epochs",
-)
-
-
-def differences(old: Config, new: Config) -> list[str]:
-    """The keys that keep a run of one configuration from going on under another, with values.
-
-    More or fewer epochs don't, as long as the learning rate's course doesn't depend on them.
-    """
-    before, after = (by_key(config) for config in (old, new))
-    free: tuple[str, ...] = FREE_KEYS
-    if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
-        free += ("training.epochs",)
-    return [
-        f"{key} {value_text(before[key])} there, {value_text(after[key])} here"
-        for key in before
-        if before[key] != after[key] and not key.startswith(free)
-    ]
-
-
-def by_key(config: Config) -> dict[str, Any]:
-    """The values of a configuration by dotted key, the loss, however it is spelt, as one."""
-    sections = config.model_dump(mode="json")
-    loss = sections["training"].pop("loss")
-    return {**flatten(sections), "training.loss": long_form(loss)}
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of nested mappings by their dotted keys."""
-    leaves: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            leaves |= flatten(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
-
-
 def _free_name(path: Path) -> Path:
-    """Where a finished run can be set aside without replacing anything."""
+    """A name to which a finished run can be renamed without replacing anything."""
     for number in itertools.count(1):
         place = path.with_name(f"{path.name}.previous" + (f"-{number}" if number > 1 else ""))
         if not place.exists():

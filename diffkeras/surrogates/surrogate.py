@@ -1,7 +1,5 @@
 """A surrogate: a trained Keras model, the transform it works on, and the physics it stands for."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.errors import PhysicsError, RunError
-from diffkeras.representation.network_input import Range, network_input
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import BatchRefinement, Certificate, Medium, Refinement, refine
+from diffkeras.representation.network_input import Range, network_input, value_scale
 from diffkeras.representation.transforms import Transform
+from diffkeras.surrogates.model_file import load_model
+from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import write_json
+
+LARGEST_VALUE = 1e30  # of a source; fields and the values themselves then fit into float32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Surrogate:
     """A trained surrogate.
 
@@ -40,86 +42,193 @@ class Surrogate:
 
     @property
     def diffusion_lengths(self) -> Range | None:
-        """The range of diffusion lengths it was trained on [length], None if it was one medium."""
+        """The trained range of diffusion lengths [length]; None if there was one medium."""
         return self.config.data.diffusion_length
+
+    @property
+    def side_divisor(self) -> int:
+        """The number of nodes of each side must be a multiple of this."""
+        return 1 if self.config.model.pad else 2**self.config.model.depth
+
+    @property
+    def medium(self) -> Medium:
+        """The medium that it was trained for.
+
+        Raises:
+            PhysicsError: it was trained on several diffusion lengths.
+        """
+        if self.diffusion_lengths is not None:
+            raise PhysicsError(
+                "this surrogate has no single medium: it was trained on diffusion lengths of "
+                f"{self._span()}; use `medium_of(diffusion_length)`"
+            )
+        return self.config.physics.medium
+
+    def medium_of(self, diffusion_length: float) -> Medium:
+        """The medium of one of its diffusion lengths ℓ [length], with the decay D/ℓ².
+
+        Raises:
+            PhysicsError: it was trained for one medium, or for other diffusion lengths.
+        """
+        media = self._media(diffusion_length, ())
+        assert isinstance(media, Medium)
+        return media
 
     def predict(
         self,
         source_images: ArrayLike,
+        *,
+        tolerance: float | None = None,
         diffusion_length: ArrayLike | None = None,
         batch_size: int | None = None,
-    ) -> NDArray:
-        """Fields of source images, both on the linear scale.
+    ) -> Prediction:
+        """Predict fields, and on request refine them until their proven error is small enough.
+
+        The equation is linear in the source values. The network was trained on values from 0 to 1,
+        so an image with larger values is divided by the largest one, and its field multiplied by
+        it.
 
         Args:
-            source_images: (batch, rows, columns) or (rows, columns).
-            diffusion_length: ℓ [length] of all images or (batch,) of each, within
-                `diffusion_lengths`; for a surrogate of one medium none.
-            batch_size: images at once; by default that of the evaluation.
+            source_images: (rows, columns) or (batch, rows, columns): the value of each source on
+                its nodes, 0 elsewhere.
+            tolerance: the largest error that the returned field may have, as for `refine`; None
+                for the network's field as it is.
+            diffusion_length: ℓ [length] of all images or (batch,) of each, for a surrogate that
+                was trained on several.
+            batch_size: images that go through the network at once; by default that of the
+                evaluation.
 
         Returns:
-            float32 fields of the same shape.
+            The fields, with their proven bounds.
 
         Raises:
-            PhysicsError: an image of another rank, or with sides that the network doesn't divide; a
-                diffusion length that is missing, that the surrogate can't take, or outside of what
-                it was trained on.
+            PhysicsError: an image of another rank, with negative or infinite values, or with sides
+                that are no multiples of `side_divisor`; a diffusion length that is missing,
+                superfluous or outside the trained range; a tolerance that can't be proven.
+            ConvergenceError: the refinement stopped short of the tolerance.
+
+        Example:
+            >>> surrogate = dk.load_surrogate("saved_models/quickstart")  # doctest: +SKIP
+            >>> surrogate.predict(image, tolerance=1e-3).error_bound <= 1e-3  # doctest: +SKIP
+            True
         """
-        images = _as_numbers(source_images, "source_images", "biuf")
-        size = self.config.evaluation.batch_size if batch_size is None else batch_size
+        images = self._check_images(source_images)
+        media = self._media(diffusion_length, images.shape[:-2])
+        field = self._fields(images, media, batch_size)
+        if tolerance is None:
+            return Prediction(field, images, media)
+        refinement = _refine(field, images, media, tolerance)
+        return Prediction(refinement.field, images, media, refinement)
+
+    def certify(
+        self,
+        source_images: ArrayLike,
+        *,
+        diffusion_length: ArrayLike | None = None,
+        batch_size: int | None = None,
+    ) -> Certificate:
+        """Predict fields, correct them and prove bounds of the errors of both.
+
+        Arguments and errors are those of `predict`.
+
+        Returns:
+            The `Certificate` of an image, or the `BatchCertificate` of a batch: `field` is the
+            corrected field, `node_bound` bounds the prediction's error.
+        """
+        prediction = self.predict(
+            source_images, diffusion_length=diffusion_length, batch_size=batch_size
+        )
+        return prediction.certificate
+
+    def __repr__(self) -> str:
+        """One line: name, lattice and source counts that it was trained on."""
+        rows, columns = self.config.physics.lattice
+        medium = (
+            repr(self.config.physics.medium)
+            if self.diffusion_lengths is None
+            else f"diffusion lengths {self._span()}"
+        )
+        return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes, {medium})"
+
+    def _fields(
+        self, images: NDArray[np.float64], media: Medium | tuple[Medium, ...], size: int | None
+    ) -> NDArray[np.float32]:
+        """What the network predicts, on the linear scale."""
+        size = self.config.evaluation.batch_size if size is None else size
         if type(size) is not int or size < 1:
-            raise PhysicsError(f"batch_size must be a number from 1 on, not {batch_size!r}")
-        if not np.isfinite(images).all():
-            raise PhysicsError("source images must be finite")
+            raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
+        stack = images.reshape(-1, *images.shape[-2:], 1)
+        scale = value_scale(stack)
+        lengths = None
+        if self.diffusion_lengths is not None:
+            each = (media,) if isinstance(media, Medium) else media
+            lengths = np.array([medium.diffusion_length for medium in each], np.float32)
+            lengths = np.broadcast_to(lengths, len(stack))
+        unit = (stack / scale).astype(np.float32)
+        x = network_input(unit, self.transform, lengths, self.diffusion_lengths)
+        fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
+        linear = self.transform.inverse(np.concatenate(fields or [unit]))
+        return (linear * scale.astype(np.float32)).reshape(images.shape)
+
+    def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
+        images = _as_numbers(source_images, "source_images", "biuf")
         if images.ndim not in (2, 3):
             raise PhysicsError(
                 f"source images have shape (batch, rows, columns) or (rows, columns), not "
                 f"{images.shape}"
             )
-        if not self.config.model.pad:
+        if self.side_divisor > 1:
             try:
                 nn.check_lattice(images.shape[-2:], self.config.model.depth)
             except ValueError as error:
                 raise PhysicsError(str(error)) from None
-        stack = images.reshape(-1, *images.shape[-2:], 1)
-        lengths = self._check_lengths(diffusion_length, images)
-        x = network_input(stack, self.transform, lengths, self.diffusion_lengths)
-        fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
-        return self.transform.inverse(np.concatenate(fields or [stack])).reshape(images.shape)
+        wrong = ~((images >= 0) & (images <= LARGEST_VALUE))
+        if wrong.any():
+            raise PhysicsError(
+                f"source values lie between 0 and {LARGEST_VALUE:g}, and the source image holds "
+                f"{images[wrong][0]:g}"
+            )
+        return images
 
-    def _check_lengths(self, given: ArrayLike | None, images: NDArray) -> NDArray | None:
-        """(batch,) float32, or None for a surrogate of one medium."""
+    def _media(
+        self, given: ArrayLike | None, batch: tuple[int, ...]
+    ) -> Medium | tuple[Medium, ...]:
+        """The medium of all images, or one for each."""
         limits = self.diffusion_lengths
         if limits is None:
             if given is None:
-                return None
-            length = self.config.physics.medium.diffusion_length
+                return self.medium
             raise PhysicsError(
-                f"this surrogate stands for one medium, of diffusion length {length:g}, and takes "
-                f"no diffusion_length, not {given}"
+                "this surrogate was trained for one medium, of diffusion length "
+                f"{self.medium.diffusion_length:g}; leave out the diffusion length"
             )
-        span = f"{limits[0]:g} to {limits[1]:g}"
         if given is None:
             raise PhysicsError(
-                f"this surrogate stands for diffusion lengths of {span}: give that of each image "
-                "as diffusion_length"
+                f"this surrogate was trained on diffusion lengths of {self._span()}; give the "
+                "diffusion length of the images"
             )
-        batch = images.shape[:-2]
-        lengths = _as_numbers(given, "diffusion_length")
+        lengths = _as_numbers(given, "diffusion_length", "iuf")
         if lengths.shape not in ((), batch):
             raise PhysicsError(
                 f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
                 f"image{f', {batch}' if batch else ''}"
             )
-        # as datasets hold them: float32, whose rounding may lead beyond the ends
+        # datasets hold them as float32, whose rounding may pass the ends of the range
         shortest, longest = np.array(limits, np.float32)
-        outside = ~((lengths >= shortest) & (lengths <= longest))
+        rounded = lengths.astype(np.float32)
+        outside = ~((rounded >= shortest) & (rounded <= longest))
         if outside.any():
             raise PhysicsError(
-                f"this surrogate was trained on diffusion lengths of {span}, and "
+                f"this surrogate was trained on diffusion lengths of {self._span()}, and "
                 f"{lengths[outside].ravel()[0]:g} lies outside"
             )
-        return np.broadcast_to(lengths, batch or (1,))
+        base = self.config.physics.medium
+        if lengths.shape == ():
+            return base.with_diffusion_length(float(lengths))
+        return tuple(base.with_diffusion_length(float(length)) for length in lengths)
+
+    def _span(self) -> str:
+        return "{:g} to {:g}".format(*self.diffusion_lengths or ())
 
     @cached_property
     def _forward(self) -> Any:
@@ -127,121 +236,37 @@ class Surrogate:
         return tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
 
 
-def _as_numbers(values: ArrayLike, name: str, kinds: str = "iuf") -> NDArray[np.float32]:
+def _refine(
+    field: NDArray, images: NDArray, media: Medium | tuple[Medium, ...], tolerance: float
+) -> Refinement:
+    if isinstance(media, Medium):
+        return refine(field, images, medium=media, tolerance=tolerance)
+    each = zip(field, images, media, strict=True)
+    return BatchRefinement.of(
+        [refine(one, image, medium=medium, tolerance=tolerance) for one, image, medium in each]
+    )
+
+
+def _as_numbers(values: ArrayLike, name: str, kinds: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values)
         if array.dtype.kind not in kinds:
             raise TypeError(f"it is of type {array.dtype}")
-        return array.astype(np.float32)
+        return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise PhysicsError(f"{name} must be an array of real numbers: {error}") from None
 
 
-def build_model(config: Config) -> keras.Model:
-    """The network of a configuration, with new weights."""
-    section = config.model
-    model = nn.get_model(
-        {
-            "architecture": section.architecture,
-            "width": section.width,
-            "depth": section.depth,
-            "channels": 1 if config.data.diffusion_length is None else 2,
-        }
-    )
-    return nn.padded(model, 2**section.depth) if section.pad else model
-
-
 def load_surrogate(run_dir: str | Path) -> Surrogate:
-    """The surrogate that a run directory holds.
+    """The surrogate of a finished run.
+
+    Args:
+        run_dir: the run directory that `diffkeras train` wrote.
 
     Raises:
-        RunError: missing, unfinished, foreign or damaged.
+        RunError: missing, unfinished, damaged, not a run, or with a model that is not the one
+            that the configuration describes.
     """
     run = Run.open(Path(run_dir))
     config = run.config()
-    if not zipfile.is_zipfile(run.model_file):
-        raise RunError(f"{run.model_file} is damaged: it is cut off, or no Keras model")
-    try:
-        # Keras checks no sums: a flipped bit would be a wrong weight
-        with zipfile.ZipFile(run.model_file) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"the checksum of {damaged} in it is another")
-        model = keras.saving.load_model(run.model_file, compile=False)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        RuntimeError,  # HDF5's, and of an archive that seems to be encrypted
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
-        raise RunError(f"{run.model_file} is damaged: {error}") from None
-    return Surrogate(model, config)
-
-
-def export_saved_model(surrogate: Surrogate, path: Path) -> None:
-    """Write a SavedModel: source images in, fields out, both on the linear scale.
-
-    Its `serve` function, which is the default signature too, takes float32 (batch, height, width,
-    1) and returns the same shape; it needs TensorFlow and nothing else. A surrogate of a range of
-    diffusion lengths takes them as well, float32 (batch,), and refuses what lies outside.
-    `diffkeras.json` beside it says for which physics it holds.
-    """
-    model = surrogate.model
-    serve = _serve(surrogate)
-    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
-    servable = tf.Module()
-    servable.weights = [variable.value for variable in model.variables]
-    servable.serve = serve
-    tf.saved_model.save(servable, str(path), signatures=serve.get_concrete_function())
-    config, limits = surrogate.config, surrogate.diffusion_lengths
-    physics, second_input = config.physics.model_dump(mode="json"), ""
-    if limits is not None:
-        del physics["decay"]  # each image has its own, D/ℓ²
-        physics["diffusion_length"] = list(limits)
-        second_input = (
-            "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
-        )
-    images = "float32 (batch, height, width, 1), linear scale"
-    write_json(
-        path / "diffkeras.json",
-        {
-            "physics": physics,
-            "model": config.model.model_dump(mode="json"),
-            "sources": list(config.data.sources),
-            "input": f"source images, {images}{second_input}",
-            "output": f"fields, {images}",
-        },
-    )
-
-
-def _serve(surrogate: Surrogate) -> Any:
-    transform, limits = surrogate.transform, surrogate.diffusion_lengths
-    images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
-
-    def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
-        x = network_input(source_images, transform, diffusion_length, limits, keras.ops)
-        return transform.inverse(surrogate.model(x, training=False), keras.ops)
-
-    if limits is None:
-        return tf.function(lambda source_images: fields(source_images, None), [images])
-    shortest, longest = np.array(limits, np.float32)
-
-    @tf.function(
-        input_signature=[images, tf.TensorSpec((None,), tf.float32, name="diffusion_length")]
-    )
-    def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
-        images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
-        wanted = ["give one diffusion length, or one for each source image, not"]
-        tf.debugging.Assert(
-            (lengths == images) | (lengths == 1), [*wanted, lengths, "for", images, "images"]
-        )
-        inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
-        message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
-        tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
-        return fields(source_images, diffusion_length)
-
-    return serve
+    return Surrogate(load_model(run, config), config)

@@ -14,7 +14,7 @@ from diffkeras.distributed.process_group import Workers
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import WeightedError
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
-from diffkeras.surrogates.surrogate import build_model
+from diffkeras.surrogates.build import build_model
 from diffkeras.training.optimizers import make_optimizer
 
 

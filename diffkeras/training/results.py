@@ -6,8 +6,10 @@ import keras
 
 from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, RunError
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.surrogate import Surrogate, build_model, export_saved_model
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replace_directory
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.training.compiled_model import CompiledModel

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from diffkeras import physics
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Certificate, Refinement
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows.image_files import (
     check_lattice_option,
     check_places,
@@ -77,25 +76,14 @@ def predict_files(
     image = read_source_image(source_file, lattice)
     if not image.size:
         raise PhysicsError(f"{source_file} holds no source image")
-    if not (image.min() >= 0 and image.max() <= 1):
-        raise PhysicsError(
-            f"a surrogate is trained on values from 0 to 1, and the source image goes from "
-            f"{image.min():.3g} to {image.max():.3g}; scale it, as the field is linear in them"
-        )
     surrogate = load_surrogate(run_dir)
-    _check_length(surrogate, diffusion_length)
-    field = surrogate.predict(image, diffusion_length)
-    medium = surrogate.config.physics.medium
-    if diffusion_length is not None:
-        medium = medium.with_diffusion_length(diffusion_length)
-    certificate = refinement = None
-    if tolerance is not None:
-        refinement = physics.refine(field, image, medium=medium, tolerance=tolerance)
-        field = refinement.field
-    elif certify or bound or corrected:
-        certificate = physics.certify(field, image, medium=medium)
+    prediction = surrogate.predict(image, tolerance=tolerance, diffusion_length=diffusion_length)
+    field = prediction.field
+    certificate, refinement = None, prediction.refinement
+    if certify or bound or corrected:
+        certificate = prediction.certificate
         if bound:
-            write_field(bound, certificate.node_bound)
+            write_field(bound, prediction.node_bound)
         if corrected:
             write_field(corrected, certificate.field)
     write_field(output, field)
@@ -103,18 +91,3 @@ def predict_files(
         title = "prediction" if refinement is None else "refined field"
         write_plot(plot, image, field, title=title)
     return PredictedField(field, surrogate.config.physics.lattice, certificate, refinement)
-
-
-def _check_length(surrogate: Surrogate, length: float | None) -> None:
-    limits = surrogate.diffusion_lengths
-    if limits is None and length is not None:
-        own = surrogate.config.physics.medium.diffusion_length
-        raise PhysicsError(
-            f"the surrogate was trained for one diffusion length, {own:g}; leave out "
-            "--diffusion-length"
-        )
-    if limits is not None and length is None:
-        raise PhysicsError(
-            f"the surrogate was trained for diffusion lengths of {limits[0]:g} to {limits[1]:g}; "
-            "say by --diffusion-length which one the field is to have"
-        )

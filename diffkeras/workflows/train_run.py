@@ -23,7 +23,8 @@ from diffkeras.errors import (
     RunError,
     WorkerLostError,
 )
-from diffkeras.surrogates.run_directory import Run, flatten
+from diffkeras.surrogates.config_differences import flatten
+from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import write_text
 from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import deterministic_operations

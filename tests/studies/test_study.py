@@ -14,10 +14,12 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.reporting.figures import to_png
 from diffkeras.studies import figures as study_figures
-from diffkeras.studies.report import Result, group_results
+from diffkeras.studies.grouping import group_results
+from diffkeras.studies.plan import data_needed, load_study, plan, time_left
+from diffkeras.studies.results import Result
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import run_study as module
-from diffkeras.workflows.run_study import load_study, plan, run_study, time_left
+from diffkeras.workflows.run_study import run_study
 
 STUDY = """
 name: small
@@ -193,13 +195,17 @@ def test_figures_that_stay_damaged_are_refused_by_name(
     study = load_study(str(study_file))
     run_dir = plan(study, copy)[0].run_dir
     file = run_dir / "run.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": "long"}))
+    content = file.read_text()
+    file.write_text(json.dumps({**json.loads(content), "seconds": "long"}))
     monkeypatch.setattr(module, "evaluate", lambda *args, **kwargs: None)
-    with pytest.raises(RunError, match=r"run\.json is damaged: seconds is 'long'; delete .*"):
+    with pytest.raises(RunError, match=r"run\.json is damaged: seconds is 'long'; .* delete"):
         run_study(study, data, copy)
     assert time_left(plan(study, copy)) is not None
+    file.write_text(content)
     (run_dir / "evaluation" / "metrics.json").write_text('{"methods": {"surrogate": 3}}')
-    with pytest.raises(RunError, match=r"metrics\.json holds no figures of surrogate"):
+    with pytest.raises(
+        RunError, match=r"metrics\.json is damaged: it holds no errors of surrogate"
+    ):
         run_study(study, data, copy)
 
 
@@ -230,7 +236,7 @@ def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file
     file = study_file.with_name("seeds.yaml")
     file.write_text("name: s\nbase: tiny.yaml\nfactors: {data.seed: [0, 3]}\n")
     study = load_study(str(file))
-    needed = module._data_needed(study, plan(study, Path()))
+    needed = data_needed(study, plan(study, Path()))
     assert {config.data.seed for config in needed} == {0, 3}
     assert study.test.data.seed == 3
 
@@ -319,7 +325,7 @@ def test_seeds_are_gathered_and_their_spread_is_drawn(tiny: Config) -> None:
     factors = {
         "data.train_fraction": [0.5, 1.0],
         "training.loss": ["absolute", "squared"],
-        "training.seed": [0, 1],
+        "training.seed": [0, 1, 2],
     }
     results = [
         result(
@@ -329,23 +335,23 @@ def test_seeds_are_gathered_and_their_spread_is_drawn(tiny: Config) -> None:
         )
         for f in (0.5, 1.0)
         for loss in ("absolute", "squared")
-        for seed in (0, 1)
+        for seed in (0, 1, 2)
     ]
     groups = group_results(results, factors)
     assert [(g.label, len(g.results)) for g in groups] == [
-        ("train fraction 0.5, absolute", 2),
-        ("train fraction 0.5, squared", 2),
-        ("train fraction 1.0, absolute", 2),
-        ("train fraction 1.0, squared", 2),
+        ("train fraction 0.5, absolute", 3),
+        ("train fraction 0.5, squared", 3),
+        ("train fraction 1.0, absolute", 3),
+        ("train fraction 1.0, squared", 3),
     ]
-    assert groups[0].figures() == pytest.approx([0.2, 0.21])
-    assert groups[0].figures("mae_r3") == []
+    assert groups[0].errors() == pytest.approx([0.2, 0.21, 0.22])
+    assert groups[0].errors("mae_r3") == []
     figure = study_figures.size_figure(groups, "data.train_fraction", {"zero field": 0.3})
     left, right = figure.axes
     absolute = next(line for line in left.lines if line.get_label() == "absolute")
     assert list(absolute.get_xdata()) == [12, 24]
-    np.testing.assert_allclose(absolute.get_ydata(), [0.205, 0.105])
-    np.testing.assert_allclose(right.lines[0].get_ydata(), [np.std([0, 0.01], ddof=1)] * 2)
+    np.testing.assert_allclose(absolute.get_ydata(), [0.21, 0.11])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [0.01] * 2)
     for drawn in (
         figure,
         study_figures.loss_figure(groups),

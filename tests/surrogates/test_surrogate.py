@@ -8,12 +8,9 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import DiffkerasError, PhysicsError, RunError
 from diffkeras.representation.transforms import TRANSFORMS
-from diffkeras.surrogates.surrogate import (
-    Surrogate,
-    build_model,
-    export_saved_model,
-    load_surrogate,
-)
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 
 # what a machine looks like on which TensorFlow is installed and diffkeras is not
 WITHOUT_DIFFKERAS = """
@@ -81,7 +78,7 @@ def test_saved_models_load_without_diffkeras(
         else:
             export_saved_model(surrogate, path / "saved_model")
         np.save(path / "images.npy", x[..., None])
-        np.save(path / "fields.npy", surrogate.predict(x)[..., None])
+        np.save(path / "fields.npy", surrogate.predict(x).field[..., None])
         paths.append(str(path))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -92,19 +89,19 @@ def test_predictions_are_on_the_linear_scale(tiny: Config) -> None:
     surrogate = untrained(tiny)  # transform sqrt
     x = images((2, 16, 16))
     raw = surrogate.model.predict_on_batch(np.sqrt(x)[..., None])[..., 0]
-    np.testing.assert_allclose(surrogate.predict(x), raw * np.abs(raw), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(surrogate.predict(x).field, raw * np.abs(raw), rtol=1e-5, atol=1e-7)
 
 
 def test_shapes_and_batches_dont_matter(tiny: Config) -> None:
     surrogate = untrained(tiny)
     x = images((5, 16, 16))
-    together = surrogate.predict(x)
+    together = surrogate.predict(x).field
     assert together.shape == (5, 16, 16)
     assert together.dtype == np.float32
-    np.testing.assert_allclose(surrogate.predict(x, batch_size=2), together, atol=1e-6)
-    np.testing.assert_allclose(surrogate.predict(x[3]), together[3], atol=1e-6)
-    np.testing.assert_allclose(surrogate.predict(x.tolist()), together, atol=1e-6)
-    assert surrogate.predict(x[:0]).shape == (0, 16, 16)
+    np.testing.assert_allclose(surrogate.predict(x, batch_size=2).field, together, atol=1e-6)
+    np.testing.assert_allclose(surrogate.predict(x[3]).field, together[3], atol=1e-6)
+    np.testing.assert_allclose(surrogate.predict(x.tolist()).field, together, atol=1e-6)
+    assert surrogate.predict(x[:0]).field.shape == (0, 16, 16)
 
 
 @pytest.mark.parametrize("shape", [(16,), (1, 1, 16, 16), (16, 17), (0,)])
@@ -116,7 +113,7 @@ def test_other_shapes_are_refused(tiny: Config, shape: tuple[int, ...]) -> None:
 def test_a_padded_model_takes_any_side(tiny: Config) -> None:
     surrogate = untrained(tiny.with_overrides({"model.pad": True, "model.depth": 3}))
     for shape in ((16, 16), (13, 18), (1, 1)):
-        assert surrogate.predict(images(shape)).shape == shape
+        assert surrogate.predict(images(shape)).field.shape == shape
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])

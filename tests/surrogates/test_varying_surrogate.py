@@ -16,7 +16,8 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, PhysicsError
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.representation.network_input import network_input
-from diffkeras.surrogates.surrogate import Surrogate, build_model, load_surrogate
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, generate, preview, train
 
 RANGE = (1.0, 20.0)
@@ -114,22 +115,26 @@ def test_predictions_are_those_of_the_network_on_both_channels(varying_run: Path
     assert surrogate.model.input_shape == (None, None, None, 2)
     x = network_input(images[..., None], surrogate.transform, lengths, RANGE)
     expected = surrogate.transform.inverse(surrogate.model.predict(x, verbose=0)[..., 0])
-    predicted = surrogate.predict(images, lengths)
+    predicted = surrogate.predict(images, diffusion_length=lengths).field
     np.testing.assert_allclose(predicted, expected, atol=1e-6)
     np.testing.assert_allclose(
-        surrogate.predict(images, lengths, batch_size=5), expected, atol=1e-6
+        surrogate.predict(images, diffusion_length=lengths, batch_size=5).field, expected, atol=1e-6
     )
-    np.testing.assert_allclose(surrogate.predict(images[1], lengths[1]), expected[1], atol=1e-6)
-    alike = surrogate.predict(images, 5.0)
-    np.testing.assert_allclose(alike, surrogate.predict(images, np.full(12, 5.0)), atol=1e-6)
+    np.testing.assert_allclose(
+        surrogate.predict(images[1], diffusion_length=lengths[1]).field, expected[1], atol=1e-6
+    )
+    alike = surrogate.predict(images, diffusion_length=5.0).field
+    np.testing.assert_allclose(
+        alike, surrogate.predict(images, diffusion_length=np.full(12, 5.0)).field, atol=1e-6
+    )
     assert np.abs(alike - predicted).max() > 1e-4
-    assert surrogate.predict(images[:0], 5).shape == (0, 16, 16)
+    assert surrogate.predict(images[:0], diffusion_length=5).field.shape == (0, 16, 16)
 
 
 @pytest.mark.parametrize(
     ("length", "message"),
     [
-        (None, r"diffusion lengths of 1 to 20: give that of each image"),
+        (None, r"diffusion lengths of 1 to 20; give the diffusion length"),
         (0.99, r"trained on diffusion lengths of 1 to 20, and 0\.99 lies outside"),
         (20.1, r"20\.1 lies outside"),
         (float("nan"), "nan lies outside"),
@@ -142,19 +147,24 @@ def test_lengths_that_it_doesnt_stand_for_are_refused(
     varying_run: Path, length: Any, message: str
 ) -> None:
     with pytest.raises(PhysicsError, match=message):
-        load_surrogate(varying_run).predict(np.ones((3, 16, 16)), length)
+        load_surrogate(varying_run).predict(np.ones((3, 16, 16)), diffusion_length=length)
 
 
 def test_a_surrogate_of_one_medium_takes_none(run_dir: Path) -> None:
-    with pytest.raises(PhysicsError, match=r"one medium, of diffusion length 4\.47.*not 5"):
-        load_surrogate(run_dir).predict(np.ones((16, 16)), 5.0)
+    surrogate = load_surrogate(run_dir)
+    with pytest.raises(PhysicsError, match=r"one medium, of diffusion length 4\.47"):
+        surrogate.predict(np.ones((16, 16)), diffusion_length=5.0)
+    with pytest.raises(PhysicsError, match="one medium"):
+        surrogate.medium_of(5.0)
 
 
 def test_the_ends_of_the_range_are_within_it_as_float32(varying: Config) -> None:
     config = varying.with_overrides({"data.diffusion_length": [1.1, 2.3]})
     surrogate = Surrogate(build_model(config), config)
     for length in (np.float32(1.1), np.float32(2.3), 1.1, 2.3):
-        assert np.isfinite(surrogate.predict(np.ones((16, 16)), length)).all()
+        assert np.isfinite(
+            surrogate.predict(np.ones((16, 16)), diffusion_length=length).field
+        ).all()
 
 
 def test_a_padded_network_takes_the_channel_too(varying: Config) -> None:
@@ -162,7 +172,11 @@ def test_a_padded_network_takes_the_channel_too(varying: Config) -> None:
         {"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True}
     )
     surrogate = Surrogate(build_model(config), config)
-    assert surrogate.predict(np.ones((2, 18, 13)), [2.0, 3.0]).shape == (2, 18, 13)
+    assert surrogate.predict(np.ones((2, 18, 13)), diffusion_length=[2.0, 3.0]).field.shape == (
+        2,
+        18,
+        13,
+    )
 
 
 def test_the_saved_model_serves_without_diffkeras(
@@ -171,7 +185,7 @@ def test_the_saved_model_serves_without_diffkeras(
     images, _, lengths = stored
     np.save(tmp_path / "images.npy", images[..., None])
     np.save(tmp_path / "lengths.npy", lengths)
-    predicted = load_surrogate(varying_run).predict(images, lengths)
+    predicted = load_surrogate(varying_run).predict(images, diffusion_length=lengths).field
     np.save(tmp_path / "fields.npy", predicted[..., None])
     model = str(varying_run / "saved_model")
     python(WITHOUT_DIFFKERAS.format(path=str(tmp_path), model=model), "-I", cwd=tmp_path)
@@ -224,7 +238,7 @@ def test_sources_that_are_set_have_no_error(found: Any) -> None:
 
 def test_the_maes_stand_beside_the_bounds(found: Any, varying_run: Path, stored: Any) -> None:
     images, fields, lengths = (part[:10] for part in stored)
-    predicted = load_surrogate(varying_run).predict(images, lengths)
+    predicted = load_surrogate(varying_run).predict(images, diffusion_length=lengths).field
     bounds = json.loads((found.path / "metrics.json").read_text())["bounds"]["3"]
     error = np.abs(predicted.astype(float) - fields).mean()
     assert bounds["prediction_mae"] == pytest.approx(error, rel=1e-5)

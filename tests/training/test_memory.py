@@ -5,7 +5,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError
-from diffkeras.surrogates.surrogate import build_model
+from diffkeras.surrogates.build import build_model
 from diffkeras.training import memory
 from diffkeras.training.memory import (
     available_memory,

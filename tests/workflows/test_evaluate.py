@@ -34,7 +34,7 @@ def test_figures_are_those_of_the_test_split(evaluation: Any, run_dir: Path, tru
     found = evaluation.metrics["surrogate"]
     errors, masks = [], []
     for count, (images, fields) in truth.items():
-        error = np.abs(surrogate.predict(images).astype(np.float64) - fields)
+        error = np.abs(surrogate.predict(images).field.astype(np.float64) - fields)
         assert found[str(count)]["images"] == 5
         assert found[str(count)]["mae"] == pytest.approx(error.mean(), rel=1e-5)
         assert found[str(count)]["max_error"] == pytest.approx(error.max(), rel=1e-5)

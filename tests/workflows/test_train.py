@@ -21,7 +21,9 @@ from tfds_builders import Builder
 def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
     surrogate = load_surrogate(run_dir)
     errors = [
-        np.abs(surrogate.predict(example["source_image"][..., 0]) - example["field"][..., 0]).mean()
+        np.abs(
+            surrogate.predict(example["source_image"][..., 0]).field - example["field"][..., 0]
+        ).mean()
         for count in config.data.sources
         for example in raw_dataset(config, count, "validation", data_dir).as_numpy_iterator()
     ]

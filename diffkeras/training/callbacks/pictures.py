@@ -55,7 +55,9 @@ class Pictures(keras.callbacks.Callback):
         if epoch % self.every and epoch != self.epochs - 1:
             return
         with averaged_weights(self.model):
-            predictions = self.surrogate.predict(self.source_images, self.lengths)
+            predictions = self.surrogate.predict(
+                self.source_images, diffusion_length=self.lengths
+            ).field
         with self.writer.as_default():
             for title, image, field, prediction in zip(
                 self.titles, self.source_images, self.fields, predictions, strict=True

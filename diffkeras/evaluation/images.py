@@ -1,0 +1,68 @@
+"""The test images of an evaluation, in batches or one by one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.data import raw_dataset
+from diffkeras.physics import Medium, Sources
+from tfds_builders import DiffusionFieldsConfig
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Some test images of one source count.
+
+    Attributes:
+        images, fields: (images, rows, columns), linear scale.
+        sources: the discs of each image.
+        lengths: (images,) diffusion lengths [length]; None if all images have one medium.
+        media: the medium of each image.
+    """
+
+    images: NDArray[np.float32]
+    fields: NDArray[np.float32]
+    sources: list[Sources]
+    lengths: NDArray[np.float32] | None
+    media: list[Medium]
+
+
+def read_batches(
+    config: Config, count: int, data_dir: Path, threads: int | None = None
+) -> Iterator[ImageBatch]:
+    """The test split of one source count, in order.
+
+    Args:
+        config: source counts, number of test examples, and the size of a batch.
+        count: the source count.
+        data_dir: where the datasets are.
+        threads: threads that read; by default as many as tf.data finds best.
+    """
+    dataset = raw_dataset(config, count, "test", data_dir, workers=threads)
+    for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
+        yield _as_batch(batch, config, count)
+
+
+def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
+    """A batch of one: example `number` of the test split of one source count."""
+    dataset = raw_dataset(config, count, "test", data_dir).skip(number).take(1)
+    return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
+
+
+def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
+    recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
+    discs = [batch["sources"][name] for name in ("rows", "columns", "radii", "values")]
+    lengths = batch.get("diffusion_length")
+    each = [None] * len(batch["source_image"]) if lengths is None else lengths.tolist()
+    return ImageBatch(
+        batch["source_image"][..., 0],
+        batch["field"][..., 0],
+        [Sources(*disc) for disc in zip(*discs, strict=True)],
+        lengths,
+        [recipe.medium_with(length) for length in each],
+    )

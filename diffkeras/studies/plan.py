@@ -1,0 +1,145 @@
+"""The runs of a study: which there are, what they need, and how long they take."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from diffkeras.config import Config, explain, find_config, fingerprint, load_config, read_yaml
+from diffkeras.errors import ConfigurationError
+from diffkeras.reporting.text import value_text
+from diffkeras.studies.config import Study, StudyConfig
+from diffkeras.studies.results import is_done
+from diffkeras.surrogates.config_differences import by_key
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.training.compiled_model import make_loss
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of a study's factors.
+
+    Attributes:
+        title: the factors' values, for people.
+        values: factor → value.
+        config: the whole configuration.
+        run_dir: directory of its run.
+        done: whether it has been trained and evaluated.
+    """
+
+    title: str
+    values: dict[str, Any]
+    config: Config
+    run_dir: Path
+    done: bool
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps, a measure of the work."""
+        data, training = self.config.data, self.config.training
+        examples = data.train_examples_used * len(data.sources)
+        return training.epochs * -(-examples // training.batch_size)
+
+
+def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+    """The study in a YAML file (or a shipped one, by name).
+
+    Args:
+        name: a path, or e.g. "studies/losses_reduced".
+        overrides: values by dotted key that replace the base's and the study's settings.
+
+    Raises:
+        ConfigurationError: no such file, unknown keys, a factor's value that can't be used, or two
+            combinations that are the same run.
+    """
+    path = find_config(name)
+    raw = read_yaml(path)
+    if not isinstance(raw, Mapping) or "factors" not in raw:
+        raise ConfigurationError(f"{path} is no study: it has no `factors`")
+    try:
+        section = StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {explain(error, StudyConfig, raw)}") from None
+    base_file = path.parent / section.base
+    base = load_config(
+        base_file if base_file.is_file() else section.base,
+        {**section.settings, **(overrides or {})},
+    )
+    test = base
+    if section.test_sources:
+        test = base.with_overrides({"data.sources": list(section.test_sources)})
+    study = Study(section.name, section.title or section.name, base, dict(section.factors), test)
+    _check_distinct(study, path)
+    return study
+
+
+def plan(study: Study, directory: Path) -> list[Cell]:
+    """All runs of a study, the first factor varying slowest.
+
+    Raises:
+        ConfigurationError: a factor's value that can't be used.
+    """
+    cells = []
+    for combination in itertools.product(*study.factors.values()):
+        values = dict(zip(study.factors, combination, strict=True))
+        config = study.base.with_overrides(values)
+        slug = "_".join(_slug(f"{key.split('.')[-1]}-{value_text(v)}") for key, v in values.items())
+        name = f"{slug[:80]}-{fingerprint(config.model_dump(mode='json'))}"
+        config = config.with_overrides({"name": name})
+        run_dir = directory / "runs" / name
+        title = ", ".join(f"{key.split('.')[-1]} {value_text(v)}" for key, v in values.items())
+        cells.append(Cell(title, values, config, run_dir, is_done(run_dir, study.test)))
+    return cells
+
+
+def data_needed(study: Study, cells: Sequence[Cell]) -> list[Config]:
+    """Configurations of the datasets that runs need, each dataset in one of them."""
+    needed: dict[str, Config] = {}
+    for config in [cell.config for cell in cells] + [study.test] * bool(cells):
+        data = config.data
+        counts = set(data.sources)
+        key = fingerprint(data.model_dump(mode="json", exclude={"sources", "train_fraction"}))
+        if key in needed:
+            counts |= set(needed[key].data.sources)
+        needed[key] = config.with_overrides({"data.sources": sorted(counts)})
+    return list(needed.values())
+
+
+def time_left(cells: Sequence[Cell]) -> float | None:
+    """Seconds that the remaining training takes at most, at the speed of the finished runs.
+
+    Returns:
+        None if no run is finished, or all are.
+    """
+    done = [(cell, Run.open(cell.run_dir).state()) for cell in cells if cell.done]
+    epochs = [
+        (cell.steps / cell.config.training.epochs, state["epochs"], state["seconds"])
+        for cell, state in done
+        if state.get("epochs") and state.get("seconds")
+    ]
+    steps = sum(steps_an_epoch * count for steps_an_epoch, count, _ in epochs)
+    left = sum(cell.steps for cell in cells if not cell.done)
+    return sum(seconds for *_, seconds in epochs) / steps * left if steps and left else None
+
+
+def _check_distinct(study: Study, path: Path) -> None:
+    known: dict[str, Cell] = {}
+    for cell in plan(study, Path()):
+        loss = make_loss(cell.config).get_config()
+        same = known.setdefault(
+            fingerprint({**by_key(cell.config), "name": "", "training.loss": loss}), cell
+        )
+        if same is not cell:
+            raise ConfigurationError(
+                f"{path}: factors: {same.title!r} and {cell.title!r} are the same run; name each "
+                "value once"
+            )
+
+
+def _slug(words: str) -> str:
+    return "".join(c if c.isalnum() or c in ".-" else "-" for c in words.replace(" × ", "-")).strip(
+        "-"
+    )

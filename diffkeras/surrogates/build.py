@@ -1,0 +1,33 @@
+"""The network of a configuration."""
+
+import keras
+
+from diffkeras import nn
+from diffkeras.config import Config
+
+
+def build_model(config: Config) -> keras.Model:
+    """The network of a configuration, with new weights.
+
+    Args:
+        config: the section `model`; `data.diffusion_length` adds a second input channel.
+
+    Returns:
+        A model from (batch, rows, columns, channels) to (batch, rows, columns, 1), both on the
+        network's scale.
+    """
+    section = config.model
+    model = nn.get_model(
+        {
+            "architecture": section.architecture,
+            "width": section.width,
+            "depth": section.depth,
+            "channels": input_channels(config),
+        }
+    )
+    return nn.padded(model, 2**section.depth) if section.pad else model
+
+
+def input_channels(config: Config) -> int:
+    """2 where the network gets each image's diffusion length as a channel, else 1."""
+    return 1 if config.data.diffusion_length is None else 2

@@ -1,0 +1,84 @@
+"""What a surrogate returns: a field with a proven bound of its error."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics import (
+    BatchCertificate,
+    BatchRefinement,
+    Certificate,
+    Medium,
+    Refinement,
+    certify,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """The field that a surrogate predicts for a source image, or for a batch of them.
+
+    Bounds are proofs, not estimates (see `diffkeras.certify`). They are computed when they are
+    first read, at a few transform pairs per image, so a prediction whose bounds nobody reads costs
+    no more than the network.
+
+    Attributes:
+        field: (rows, columns) or (batch, rows, columns), in the unit of the source values: float32
+            from the network, or float64 if a tolerance was given.
+        source_images: float64, of the same shape, the values of the fixed nodes.
+        media: the medium of all images, or a tuple of one for each.
+        refinement: how the tolerance was met; None if no tolerance was given.
+    """
+
+    field: NDArray
+    source_images: NDArray[np.float64]
+    media: Medium | tuple[Medium, ...]
+    refinement: Refinement | None = None
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of refinement, one transform pair each; the most of all images; 0 without any."""
+        return self.refinement.rounds if self.refinement else 0
+
+    @property
+    def error_bound(self) -> float:
+        """At least max |field − exact solution| over all nodes and images, in the field's unit."""
+        if self.refinement is not None:
+            return self.refinement.error_bound
+        return self.certificate.prediction_bound
+
+    @cached_property
+    def node_bound(self) -> NDArray[np.float64]:
+        """At least |field − exact solution| node by node, of the field's shape and unit."""
+        bound = self.certificate.node_bound
+        if self.refinement is None:
+            return bound
+        return np.minimum(bound, _each_bound(self.refinement))
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The proof, with a corrected field; a `BatchCertificate` for a batch.
+
+        Raises:
+            PhysicsError: a batch without images, or a problem that `solve` would refuse.
+        """
+        if isinstance(self.media, Medium):
+            return certify(self.field, self.source_images, medium=self.media)
+        images = zip(self.field, self.source_images, self.media, strict=True)
+        return BatchCertificate.of(
+            [certify(one, image, medium=medium) for one, image, medium in images]
+        )
+
+    def __repr__(self) -> str:
+        """One line: shape and type of the field, and the bound if it is known."""
+        shape = "×".join(map(str, self.field.shape))
+        known = "" if self.refinement is None else f", error_bound={self.error_bound:.3g}"
+        return f"Prediction(field={shape} {self.field.dtype}{known}, rounds={self.rounds})"
+
+
+def _each_bound(refinement: Refinement) -> NDArray[np.float64] | float:
+    if not isinstance(refinement, BatchRefinement):
+        return refinement.error_bound
+    return np.array([image.error_bound for image in refinement.images])[:, None, None]

@@ -1,0 +1,101 @@
+"""SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.representation.network_input import network_input, value_scale
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import write_json
+
+
+def export_saved_model(surrogate: Surrogate, path: Path) -> None:
+    """Write a SavedModel: source images in, fields out, both on the linear scale.
+
+    Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
+    1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
+    diffusion lengths, `serve` takes them as well, as float32 (batch,). The graph checks its input:
+    source values that are negative or not finite, sides that the network doesn't divide, and
+    diffusion lengths outside the trained range raise `tf.errors.InvalidArgumentError`. Images with
+    values above 1 are scaled as in `Surrogate.predict`. `diffkeras.json` in the same directory
+    names the physics that the surrogate was trained for.
+    """
+    serve = _serve(surrogate)
+    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
+    servable = tf.Module()
+    servable.weights = [variable.value for variable in surrogate.model.variables]
+    servable.serve = serve
+    tf.saved_model.save(servable, str(path), signatures=serve.get_concrete_function())
+    write_json(path / "diffkeras.json", _contract(surrogate))
+
+
+def _contract(surrogate: Surrogate) -> dict[str, Any]:
+    config, limits = surrogate.config, surrogate.diffusion_lengths
+    physics, second_input = config.physics.model_dump(mode="json"), ""
+    if limits is not None:
+        del physics["decay"]  # each image has its own, D/ℓ²
+        physics["diffusion_length"] = list(limits)
+        second_input = (
+            "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
+        )
+    images = "float32 (batch, height, width, 1), linear scale"
+    return {
+        "physics": physics,
+        "model": config.model.model_dump(mode="json"),
+        "sources": list(config.data.sources),
+        "input": f"source images, {images}{second_input}",
+        "output": f"fields, {images}",
+    }
+
+
+def _serve(surrogate: Surrogate) -> Any:
+    """The graph: source images (and diffusion lengths) to fields, with checks of the input."""
+    transform, limits = surrogate.transform, surrogate.diffusion_lengths
+    images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
+
+    def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
+        _check_images(source_images, surrogate)
+        scale = value_scale(source_images, keras.ops)
+        x = network_input(source_images / scale, transform, diffusion_length, limits, keras.ops)
+        return transform.inverse(surrogate.model(x, training=False), keras.ops) * scale
+
+    if limits is None:
+        return tf.function(lambda source_images: fields(source_images, None), [images])
+    lengths = tf.TensorSpec((None,), tf.float32, name="diffusion_length")
+
+    @tf.function(input_signature=[images, lengths])
+    def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
+        _check_lengths(source_images, diffusion_length, limits)
+        return fields(source_images, diffusion_length)
+
+    return serve
+
+
+def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> None:
+    valid = (source_images >= 0) & tf.math.is_finite(source_images)
+    tf.debugging.Assert(
+        tf.reduce_all(valid), ["source_images must be finite and not negative, not", source_images]
+    )
+    divisor = surrogate.side_divisor
+    sides = tf.shape(source_images)[1:3]
+    tf.debugging.Assert(
+        tf.reduce_all(sides % divisor == 0),
+        [f"the sides of source_images must be multiples of {divisor}, not", sides],
+    )
+
+
+def _check_lengths(
+    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float]
+) -> None:
+    images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
+    wanted = "give one diffusion length, or one for each source image, not"
+    tf.debugging.Assert(
+        (lengths == images) | (lengths == 1), [wanted, lengths, "for", images, "images"]
+    )
+    shortest, longest = np.array(limits, np.float32)
+    inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
+    message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
+    tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
