@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help quickstart test test-slow lint format docs check clean
+.PHONY: help quickstart test test-slow lint format docs pictures check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ format: $(STAMP)  ## put the code into the project's format
 
 docs: $(STAMP)  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
+pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
+	$(BIN)/python docs/make_pictures.py saved_models/quickstart
+	$(BIN)/python docs/make_house_picture.py
 
 check: lint test docs  ## all that CI runs
 

@@ -1,9 +1,11 @@
-"""Pictures and tables of the documentation, made from a finished and evaluated quickstart run.
+"""Draw the pictures of the documentation, and write its table of the quickstart's results.
 
     make quickstart
-    .venv/bin/python docs/make_pictures.py saved_models/quickstart
+    make pictures
 
-writes docs/images/*.png and docs/results/quickstart.md.
+The run is saved_models/quickstart, or the argument of this script. The script writes
+docs/images/*.png and docs/results/quickstart.md. Pictures of other runs are copied if the runs are
+there: saved_models/varying_diffusion_length and saved_models/studies/training_size_reduced.
 """
 
 import io
@@ -12,6 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
@@ -38,77 +42,94 @@ REPORT_FIGURES = (
     "worst_cases",
     "median_cases",
 )
+OTHER_FIGURES = {  # picture → figure of another run, from the directory of runs
+    "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
+    "study_training_size": "studies/training_size_reduced/figures/training_size.png",
+    "study_losses": "studies/training_size_reduced/figures/losses.png",
+}
 
 
 def main(run_dir: Path) -> None:
-    """Write all pictures and tables."""
+    """Write all pictures and the table."""
     for name in REPORT_FIGURES:
         save(name, (run_dir / "evaluation" / "figures" / f"{name}.png").read_bytes())
-    write_cells()
-    save("boundaries", figures.to_png(boundaries_figure(), dpi=80))
+    for name, figure in OTHER_FIGURES.items():
+        path = run_dir.parent / figure
+        if path.is_file():
+            save(name, path.read_bytes())
+        else:
+            print(f"{name}.png is left as it is, because {path} is missing")
+    write_source_images()
+    save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
     surrogate = dk.load_surrogate(run_dir)
-    physics = surrogate.config.physics
-    example = ExampleRecipe(
-        5, physics.lattice, physics.medium, surrogate.config.data.radius, surrogate.config.data.seed
-    ).example("test", 0)
+    config = surrogate.config
+    recipe = ExampleRecipe(
+        5, config.physics.lattice, surrogate.medium, config.data.radius, config.data.seed
+    )
+    example = recipe.example("test", 0)
     prediction = surrogate.predict(example.source_image)
-    case = ("n = 5, test example 0", example.source_image, example.field, prediction.field)
-    save("surrogate", figures.to_png(figures.case_figure([case]), dpi=90))
+    case = ("n = 5, example 0", example.source_image, example.field, prediction.field)
+    save("surrogate", figures.to_png(figures.case_figure([case]), dpi=120))
     bounds = bounds_figure(example.field, prediction.field, prediction.certificate)
-    save("bounds", figures.to_png(bounds, dpi=80))
+    save("bounds", figures.to_png(bounds, dpi=100))
     (DOCS / "results").mkdir(exist_ok=True)
     (DOCS / "results" / "quickstart.md").write_text(results(run_dir), encoding="utf-8")
 
 
 def save(name: str, png: bytes) -> None:
-    """Write a PNG without transparency, a third smaller."""
+    """Write a PNG without transparency, which makes it a third smaller."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.save(DOCS / "images" / f"{name}.png", optimize=True)
 
 
-def write_cells() -> None:
-    """A grey image of discs, 0 to 255, to try `diffkeras solve` on."""
-    sources = dk.sample_sources(12, (128, 128), radius=(2, 6), rng=np.random.default_rng(2))
-    grey = np.rint(sources.image((128, 128)) * 255).astype(np.uint8)
-    Image.fromarray(grey).save(DOCS / "images" / "cells.png", optimize=True)
+def write_source_images() -> None:
+    """Grey images of discs, 0 to 255, as examples for `diffkeras solve` and `diffkeras predict`."""
+    cells = dk.sample_sources(12, (128, 128), radius=(2, 6), rng=np.random.default_rng(2))
+    discs = dk.sample_sources(4, (64, 64), radius=5, rng=np.random.default_rng(3))
+    for name, sources, lattice in (("cells", cells, (128, 128)), ("discs", discs, (64, 64))):
+        grey = np.rint(sources.image(lattice) * 255).astype(np.uint8)
+        Image.fromarray(grey).save(DOCS / "images" / f"{name}.png", optimize=True)
 
 
-def boundaries_figure():
+def boundaries_figure() -> Figure:
     """One problem under each boundary."""
     sources = dk.sample_sources(4, (64, 96), rng=np.random.default_rng(5))
-    figure = figures.new_figure(13, 2.7)
-    axes = figure.subplots(1, 4)
+    figure = figures.new_figure(10, 6.4)
     for axis, boundary in zip(
-        axes, ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")), strict=True
+        figure.subplots(2, 2).ravel(),
+        ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")),
+        strict=True,
     ):
         field = dk.solve(sources.image((64, 96)), boundary=boundary).field
         picture = axis.imshow(field, vmin=0, vmax=1, interpolation="nearest")
-        axis.set_title(boundary if isinstance(boundary, str) else ", ".join(boundary))
-        axis.tick_params(labelsize=7)
-    figure.colorbar(picture, ax=axes, fraction=0.03, pad=0.01)
+        title = boundary if isinstance(boundary, str) else "rows {}, columns {}".format(*boundary)
+        axis.set(title=title, xlabel="column", ylabel="row")
+        axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
+    figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
     return figure
 
 
-def bounds_figure(truth, prediction, certificate):
-    """True errors of a prediction and of its corrected field, above the bounds that are proven."""
-    figure = figures.new_figure(9.5, 7.2)
-    axes = figure.subplots(2, 2)
+def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certificate) -> Figure:
+    """The proven bounds of a prediction and of its corrected field, and bound over true error."""
+    figure = figures.new_figure(10, 8.4)
     rows = (
         ("prediction", abs(prediction - truth), certificate.node_bound),
         ("corrected field", abs(certificate.field - truth), certificate.field_bound),
     )
-    for (left, right), (name, error, bound) in zip(axes, rows, strict=True):
-        for axis, values, title in (
-            (left, error, f"{name}: true error, at most {error.max():.2g}"),
-            (right, bound, f"{name}: proven bound, at most {bound.max():.2g}"),
-        ):
-            picture = axis.imshow(
-                np.maximum(values, 1e-4), norm="log", cmap="viridis", interpolation="nearest"
-            )
-            picture.set_clim(1e-4, float(bound.max()))
-            axis.set_title(title)
-            axis.tick_params(labelsize=7)
-            figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+    for (left, right), (name, error, bound) in zip(figure.subplots(2, 2), rows, strict=True):
+        free = bound > 0
+        shown = np.where(free, bound, np.nan)
+        picture = left.imshow(shown, norm="log", vmin=bound.max() / 1e3, interpolation="nearest")
+        left.set_title(f"{name}: proven bound, at most {bound.max():.2g}")
+        figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, extend="min")
+        ratio = np.where(free & (error > 0), bound / np.where(error > 0, error, 1), np.nan)
+        picture = right.imshow(ratio, norm="log", vmin=1, vmax=10, interpolation="nearest")
+        right.set_title(f"{name}: bound / true error")
+        figure.colorbar(picture, ax=right, fraction=0.046, pad=0.03, extend="max")
+        for axis in (left, right):
+            last_row, last_column = (side - 1 for side in truth.shape)
+            axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
+            axis.set_facecolor("#f2f2f2")
     return figure
 
 
@@ -154,36 +175,33 @@ def results(run_dir: Path) -> str:
 def _bounds(proven: dict) -> list[str]:
     tolerances = list(proven["all"]["rounds"])
     lines = [
-        f"Proven bounds of the largest error, over {proven['all']['images']} of the test images: "
-        "the largest bound with the largest true error beside it, and the mean (most) number of "
-        "rounds until a bound is met:",
+        f"Proven bounds over {proven['all']['images']} of the test images: the largest bound, the "
+        "largest true error and the mean absolute error (MAE), for predictions and for corrected "
+        "fields; then the mean (maximum) number of rounds of refinement until the bound is below a "
+        "tolerance:",
         "",
         _row(
             [
                 "sources",
                 "prediction: bound",
                 "true",
+                "MAE",
                 "corrected: bound",
                 "true",
+                "MAE",
                 *(f"rounds to {tolerance}" for tolerance in tolerances),
             ]
         ),
-        _row(["---", *["---:"] * (4 + len(tolerances))]),
+        _row(["---", *["---:"] * (6 + len(tolerances))]),
     ]
     for count, found in proven.items():
-        names = ("prediction_bound", "prediction_max_error", "corrected_bound")
-        lines.append(
-            _row(
-                [
-                    count,
-                    *(_number(found[name]["max"]) for name in (*names, "corrected_max_error")),
-                    *(
-                        f"{found['rounds'][t]['mean']:.1f} ({found['rounds'][t]['max']})"
-                        for t in tolerances
-                    ),
-                ]
-            )
-        )
+        cells = [count]
+        for name in ("prediction", "corrected"):
+            largest = (found[f"{name}_bound"]["max"], found[f"{name}_max_error"]["max"])
+            cells += map(_number, (*largest, found[f"{name}_mae"]))
+        rounds = (found["rounds"][tolerance] for tolerance in tolerances)
+        cells += [f"{each['mean']:.1f} ({each['max']})" for each in rounds]
+        lines.append(_row(cells))
     return lines
 
 
@@ -196,6 +214,4 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "saved_models/quickstart"))
