@@ -1,9 +1,10 @@
-"""How sharp the certificates are, and how fast the refinement is.
+"""Measure how sharp certificates are and how fast refinement is.
 
-Run `python benchmarks/certificates.py [side] [sources]`: for predictions that are wrong in several
-ways, the corrected field's proven bound beside its true error, the ratio of the mean node-by-node
-bound of the prediction to its mean true error, the bound after each round of the refinement, and
-the times of the certificate and of the exact solution.
+    python benchmarks/certificates.py [side] [sources]
+
+For predictions that are wrong in several ways, this prints the proven bound and the true error of
+the corrected field, the ratio of the prediction's mean node bound to its mean true error, the bound
+after each round of refinement, and the times of the certificate and of the exact solution.
 """
 
 import sys

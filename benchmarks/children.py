@@ -1,4 +1,4 @@
-"""Programs that measure in processes of their own, and wait in between: they take turns."""
+"""Benchmark programs in separate processes that take turns: while one measures, the others wait."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-MARK = "@answer "  # before the lines that are for the parent
+MARK = "@answer "  # marks lines for the parent
 
 
 class Child:
-    """A module of this folder in a process of its own, for the length of a `with` block.
+    """A module of this folder that runs in its own process during a `with` block.
 
     Args:
-        module: its name; it calls `answer`.
-        case: what it is given, as JSON.
-        threads: of its libraries.
+        module: name of the module, which must call `answer`.
+        case: its input, passed as JSON.
+        threads: number of threads of its libraries.
     """
 
     def __init__(self, module: str, case: dict[str, Any], threads: int) -> None:
@@ -42,13 +42,13 @@ class Child:
         self._log.close()
 
     def ask(self, command: str, **arguments: Any) -> Any:
-        """What the child's function of that name returns.
+        """Call the child's function of that name and return its result.
 
         Raises:
-            RuntimeError: it failed, with the last line that it wrote.
+            RuntimeError: the function failed; the message is the last line that it wrote.
         """
         questions, answers = self._process.stdin, self._process.stdout
-        with suppress(BrokenPipeError):  # it has ended already; the log says why
+        with suppress(BrokenPipeError):  # the child has ended already, and its log says why
             questions.write(json.dumps([command, arguments]) + "\n")
             questions.flush()
         for line in answers:
@@ -59,14 +59,14 @@ class Child:
 
 
 def answer(functions: dict[str, Callable[..., Any]]) -> None:
-    """In a child: call what the parent asks for, until it asks no more."""
+    """In a child process: call the functions that the parent asks for, until the parent is done."""
     for line in sys.stdin:
         command, arguments = json.loads(line)
         print(MARK + json.dumps(functions[command](**arguments)), flush=True)
 
 
 def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
-    """Seconds and processor seconds a call takes, on the average of so many."""
+    """Mean seconds and CPU seconds per call, over a number of calls."""
     begun, used = time.perf_counter(), time.process_time()
     for _ in range(number):
         step()

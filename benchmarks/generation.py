@@ -1,15 +1,15 @@
-"""Examples a second of `diffkeras generate` against the bare solver's: one command, one table.
+"""Measure examples per second of `diffkeras generate`, compared with the solver alone.
 
     python -m benchmarks.generation                       # 512², 20 sources, 1 process to all cores
     python -m benchmarks.generation --workers 1,2 --examples 64
 
-The bare solver draws sources and solves, and throws the field away. `generate` also serialises,
-checksums, writes and flushes. Each process does both in turn, shard by shard, beside the others
-that do the same, so what else the machine does meets both alike; a rate is the median over the
-shards times the processes. "Share" is generate's rate over the bare one: of one process times the
-processes, and of as many processes at once, which share memory and clock alike. The share by CPU
-time is of the latter kind, without what other programs take and without waiting for the disk.
-"Start" is the time until the first shard is begun: the loading of TensorFlow in each process.
+The bare solver draws sources, solves, and discards the field. `generate` also serialises, computes
+checksums, writes and flushes. Each process does both in turn, shard by shard, while the other
+processes do the same, so other programs on the machine affect both equally. A rate is the median
+over the shards, times the number of processes. "Share" is the rate of `generate` divided by the
+bare rate: that of one process times the number of processes, or that of as many processes at the
+same time. The share by CPU time is of the second kind; it excludes other programs and waiting for
+the disk. "Start" is the time until the first shard starts, in which each process loads TensorFlow.
 """
 
 import csv
@@ -38,7 +38,7 @@ COLUMNS += ["share of bare in n", "share by CPU time", "MB/s", "start [s]"]
 
 
 def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
-    """The time it begins at, then seconds and CPU seconds an example takes, bare and whole."""
+    """Start time, then seconds and CPU seconds per example, bare and with `generate`."""
     begin = time.time()
     recipe = task.dataset.recipe()
     if task.shard.first == 0:
@@ -55,7 +55,7 @@ def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
 
 
 def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[float, ...]:
-    """Examples a second, bare and whole, the share by CPU time, and seconds until the start."""
+    """Examples per second, bare and with `generate`; share by CPU time; seconds until the start."""
     with tempfile.TemporaryDirectory() as directory:
         shards = plan_shards({"train": workers * each}, max(1, each // 10))
         tasks = [ShardTask(dataset, shard, Path(directory)) for shard in shards]
@@ -66,15 +66,15 @@ def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[floa
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--side", default=512, help="Nodes a side.")
-@click.option("--sources", default=20, help="Discs.")
+@click.option("--side", default=512, help="Nodes per side.")
+@click.option("--sources", default=20, help="Number of discs.")
 @click.option("--workers", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]")
-@click.option("--examples", default=200, help="Examples a process.")
+@click.option("--examples", default=200, help="Examples per process.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/generation"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
 def main(side: int, sources: int, workers: str | None, examples: int, output: Path) -> None:
     cores = available_cores()

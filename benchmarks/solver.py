@@ -1,16 +1,16 @@
-r"""The exact solver against the other ways to the same field: one command, one table.
+r"""Compare the exact solver with other solvers of the same equations.
 
-    python -m benchmarks.solver                      # everything, some twenty minutes
+    python -m benchmarks.solver                      # everything, about twenty minutes
     python -m benchmarks.solver --quick              # 128² with 1 and 20 discs
     python -m benchmarks.solver --sides 2048 --counts 1000 \
         --methods "diffkeras float64,diffkeras float32,PyAMG" \
         --output benchmarks/results/solver_large
 
-Each method runs on each problem in a process of its own, on one core. The time is processor time,
-which one thread on a quiet machine takes on the clock too. It is the fastest of the repeats that
-fit in two seconds, so that tables which depend on the lattice and the medium only are at hand; the
-first call's time is listed beside it, with nothing at hand. The peak memory is the whole process',
-Python and its libraries included. The differences are to spsolve's field.
+Each method runs on each problem in its own process, on one core. The time is CPU time, which with
+one thread on a quiet machine equals wall time. It is the fastest of the repeated calls within two
+seconds, so tables that depend only on the lattice and the medium exist already. The first call
+starts without tables. The peak memory includes Python and its libraries. Differences are relative
+to the field of spsolve.
 """
 
 import csv
@@ -28,7 +28,7 @@ from benchmarks.solver_methods import METHODS, measure, why_not
 from benchmarks.tables import describe_machine
 
 ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-EQUAL_ACCURACY = 1e-8  # methods whose field differs less are ranked with each other
+EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
 COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
 COLUMNS += ["peak memory [MB]", "largest difference", "note"]
 REFERENCE, FLOOR = "spsolve", "transform pair"
@@ -42,18 +42,18 @@ def _numbers(_context: object, _parameter: object, value: str) -> list[int]:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--sides", default="128,512,1024", callback=_numbers, help="Nodes a side.")
+@click.option("--sides", default="128,512,1024", callback=_numbers, help="Nodes per side.")
 @click.option("--counts", default="1,20,200", callback=_numbers, help="Numbers of discs.")
-@click.option("--methods", default=",".join(METHODS), help="Methods, by name.")
+@click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
 @click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
-@click.option("--limit", default=600.0, help="Seconds after which a method is given up.")
+@click.option("--limit", default=600.0, help="Longest time of a method in seconds.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/solver"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
-@click.option("--case", hidden=True, help="Measure one case and print it: what the command starts.")
+@click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
 def main(
     sides: list[int],
     counts: list[int],
@@ -84,7 +84,7 @@ def main(
 
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
-    """The table's rows of one problem, ranked."""
+    """Rows of the table for one problem, ranked."""
     measured, notes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for method in [FLOOR, REFERENCE, *methods]:
@@ -122,7 +122,7 @@ def _exact(result: dict[str, float]) -> bool:
 
 
 def _run(measured: dict, method: str, side: int, count: int, keep: str, limit: float) -> str:
-    """Measure one case in a process of its own; the reason if it came to nothing."""
+    """Measure one case in its own process; if that fails, return the reason."""
     case = json.dumps({"method": method, "side": side, "count": count, "keep": keep})
     command = [sys.executable, "-m", "benchmarks.solver", "--case", case]
     environment = {**os.environ, **ONE_CORE}
@@ -169,7 +169,7 @@ def _write(rows: list[dict[str, str]], output: Path) -> None:
 
 
 def machine() -> str:
-    """One line on the processor and the versions."""
+    """One line with the processor and the versions."""
     packages = ("numpy", "scipy", "pyamg", "fipy")
     return f"{describe_machine(packages, used=f'one of {os.cpu_count()} cores')}."
 

@@ -1,7 +1,7 @@
-"""The ways to the steady state that `benchmarks/solver.py` compares, and how one run is measured.
+"""The methods that `benchmarks/solver.py` compares, and how one run is measured.
 
-Every method gets the same source image. Those that need a matrix get it assembled in the form they
-like best: only their own work is timed. All run on one core.
+All methods get the same source image. Methods that need a matrix get it in the form that suits them
+best, and assembling it isn't timed. All run on one core.
 """
 
 import importlib.util
@@ -19,22 +19,22 @@ from diffkeras.physics.validation.sparse_direct import free_system
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
-STEPPING_TOLERANCE = 1e-6  # error that the time-stepper stops at
-TIMED_FOR = 2.0  # seconds to spend on repeats
+STEPPING_TOLERANCE = 1e-6  # error at which explicit time stepping stops
+TIMED_FOR = 2.0  # seconds of repeated calls
 
 Run = Callable[[], NDArray]
 Method = Callable[[NDArray], Run]
 
 
 def source_image(side: int, count: int) -> NDArray[np.float64]:
-    """`count` discs of radius 5 on (side, side) nodes, the same ones in every process."""
+    """`count` discs of radius 5 on (side, side) nodes, the same in every process."""
     rng = np.random.default_rng([side, count])
     sources = physics.sample_sources(count, (side, side), radius=5, rng=rng)
     return sources.image((side, side), np.float64)
 
 
 def transform_pair(image: NDArray) -> Run:
-    """The floor: a bare pair of type-I sine transforms. It solves nothing."""
+    """A pair of type-I sine transforms, for comparison. It solves nothing."""
     return lambda: scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
 
 
@@ -53,7 +53,7 @@ def spsolve(image: NDArray) -> Run:
 
 
 def superlu(image: NDArray) -> Run:
-    """SuperLU in symmetric mode, minimum degree on Aᵀ + A: its best ordering here."""
+    """SuperLU in symmetric mode, minimum degree on Aᵀ + A: its best ordering for this problem."""
     matrix, right_hand_side, fill = _free_problem(image)
     columns_first = matrix.tocsc()
 
@@ -88,7 +88,7 @@ def plain_cg(image: NDArray) -> Run:
 
 
 def explicit_stepping(image: NDArray) -> Run:
-    """Forward Euler at 0.9 of the stability limit, until what remains decays to the tolerance."""
+    """Forward Euler at 0.9 of the stability limit, until the error is below the tolerance."""
     decay, held = MEDIUM.decay, image != 0
     step = 0.9 * 2 / (8 + decay)
 
@@ -114,9 +114,9 @@ def explicit_stepping(image: NDArray) -> Run:
 
 
 def fipy_implicit(image: NDArray) -> Run:
-    """FiPy's finite volumes; the sources are held by a stiff reaction, as its manual advises.
+    """FiPy's finite volumes. A stiff reaction fixes the values, as FiPy's manual recommends.
 
-    The cells of an extra rim hold 0, which is where the absorbing boundary's ghost nodes are.
+    The cells of an additional rim are fixed at 0, like the ghost nodes of an absorbing boundary.
     """
     import fipy
 
@@ -155,7 +155,7 @@ OPTIONAL = {"PyAMG": "pyamg", "FiPy": "fipy"}
 
 
 def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, float]:
-    """One method on one problem, in a process of its own.
+    """Measure one method on one problem, in its own process.
 
     Args:
         method: a key of `METHODS`.
@@ -168,7 +168,7 @@ def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, f
     run = METHODS[method](source_image(side, count))
     times: list[float] = []
     while not times or (sum(times) < TIMED_FOR and len(times) < 50):
-        # processor time: with one thread it is a quiet machine's wall time, on a busy one too
+        # CPU time of one thread equals wall time on a quiet machine
         start = time.process_time()
         field = run()
         times.append(time.process_time() - start)
@@ -203,7 +203,7 @@ def peak_memory() -> float:
 
 
 def available_memory() -> float:
-    """Bytes that can still be had; infinite where the system doesn't tell."""
+    """Available memory in bytes, or infinity if the system doesn't report it."""
     try:
         with open("/proc/meminfo") as info:
             return 1024.0 * next(int(line.split()[1]) for line in info if "MemAvailable" in line)

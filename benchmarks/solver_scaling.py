@@ -1,11 +1,12 @@
-"""How the exact solver's cost grows with the number of discs and with the lattice.
+"""Measure how the cost of the exact solver grows with the number of discs and the lattice.
 
-    python -m benchmarks.solver_scaling              # some minutes
+    python -m benchmarks.solver_scaling              # several minutes
     python -m benchmarks.solver_scaling --quick      # up to 512² and 100 discs
 
-Three series, each solved with `method="auto"` in a process of its own on one core: n discs on the
-largest lattice, 20 discs on N² nodes, and discs in proportion to the nodes. The exponents are least
-squares fits of log time to log n or log N over the upper half of each series.
+There are three series: n discs on the largest lattice, 20 discs on N² nodes, and a number of discs
+proportional to the number of nodes. Each is solved with `method="auto"` in its own process on one
+core. The exponents are least-squares fits of log time to log n or log N over the upper half of each
+series.
 """
 
 import csv
@@ -33,9 +34,9 @@ COLUMNS += ["peak memory [MB]"]
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/solver_scaling"),
-    help="Where the table and the plot go, as .md, .csv and .png.",
+    help="Path of the table and the plot, without .md, .csv and .png.",
 )
-@click.option("--case", hidden=True, help="Measure one case and print it: what the command starts.")
+@click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
 def main(quick: bool, output: Path, case: str | None) -> None:
     if case:
         print(json.dumps(_measure(*json.loads(case))))
@@ -65,7 +66,7 @@ def main(quick: bool, output: Path, case: str | None) -> None:
 
 
 def _measure(side: int, count: int) -> dict[str, float | str]:
-    """Seconds of the first and the fastest of some calls, and what they took."""
+    """Seconds of the first and of the fastest call, with the method, iterations and memory."""
     import time
 
     from benchmarks.solver_methods import MEDIUM, peak_memory, source_image

@@ -1,13 +1,13 @@
-"""Bytes an example and examples a second read, for each way to store a field: one table.
+"""Measure bytes per example and examples read per second, for each way to store a field.
 
     python -m benchmarks.storage                      # 512², 20 sources
     python -m benchmarks.storage --examples 64 --rounds 3
 
-Each storage holds the same examples, written through TFDS's features. All are read in turns, in
-the same process and batches, parsed and restored to the same float32 source images and fields. The
-fastest round counts. The files were written just before, so they come from the page cache: a rate
-is what the processor allows, and the disk sets another limit of its bytes a second over the bytes
-an example.
+All kinds of storage contain the same examples, written through TFDS's features. They are read in
+turn, in the same process and with the same batch size, and restored to the same float32 source
+images and fields. The fastest round counts. The files were just written, so they are in the page
+cache, and the rates are those of the CPU. A disk can lower them to its bytes per second divided by
+the bytes per example.
 """
 
 import os
@@ -45,7 +45,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Storage:
-    """One way to store an example: its features, and the ways to them and back."""
+    """One kind of storage: its features, and how an example is converted to them and back."""
 
     name: str
     features: tfds.features.FeaturesDict
@@ -117,15 +117,15 @@ def rate(dataset: tf.data.Dataset, examples: int) -> float:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--side", default=512, help="Nodes a side.")
-@click.option("--sources", default=20, help="Discs.")
-@click.option("--examples", default=96, help="Examples of each storage.")
-@click.option("--rounds", default=5, help="Times that each is read.")
+@click.option("--side", default=512, help="Nodes per side.")
+@click.option("--sources", default=20, help="Number of discs.")
+@click.option("--examples", default=96, help="Examples per kind of storage.")
+@click.option("--rounds", default=5, help="Number of times that each is read.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/storage"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
 def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> None:
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})

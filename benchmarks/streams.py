@@ -1,11 +1,11 @@
-"""Examples a second of a stream against reading the same number from the disk: one table.
+"""Measure examples per second of a stream, compared with reading stored examples.
 
     python -m benchmarks.streams                      # 64², 128² and 512²
     python -m benchmarks.streams --sides 64 --seconds 2
 
-All three give the batches that training gets (`training_batches`: mixed source counts, shuffled,
-on the network's scale), in turns, in the same process and batches. The files come from the page
-cache. The fastest round counts.
+A stream, a dense and a compact dataset give the batches that training gets (`training_batches`:
+source counts in turn, shuffled, on the network's scale). They are measured in turn, in the same
+process and with the same batch size. The files are in the page cache. The fastest round counts.
 """
 
 import os
@@ -24,7 +24,7 @@ from diffkeras.data import generate_dataset, training_batches
 
 BATCH = 32
 SOURCES = {64: "1-5", 128: "1-20", 512: "1-20"}
-WARM_UP = 3  # batches: the graph's tables, and what was prefetched
+WARM_UP = 3  # batches that create the tables of the graph, or were prefetched
 COLUMNS = ["nodes", "sources", "examples from", "examples [1/s]", "share of dense"]
 
 
@@ -40,15 +40,15 @@ def rate(batches: tf.data.Dataset, seconds: float) -> float:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--sides", default="64,128,512", help="Nodes a side, e.g. 64,512.")
-@click.option("--seconds", default=4.0, help="Length of a round.")
-@click.option("--rounds", default=3, help="Rounds of each.")
+@click.option("--sides", default="64,128,512", help="Nodes per side, e.g. 64,512.")
+@click.option("--seconds", default=4.0, help="Length of a round in seconds.")
+@click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/streams"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
 def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []

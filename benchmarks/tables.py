@@ -1,4 +1,4 @@
-"""Tables of results, and which machine they were measured on."""
+"""Tables of results, with a line about the machine."""
 
 import csv
 import os
@@ -19,9 +19,9 @@ def describe_machine(
     """Processor, cores, GPUs and versions, in one line.
 
     Args:
-        packages: those whose versions matter; what isn't installed is left out.
-        used: of the cores; by default how many there are.
-        gpus: names of those that were used.
+        packages: packages whose versions are listed, if they are installed.
+        used: the cores that were used, in words; by default the number of available cores.
+        gpus: names of the GPUs that were used.
     """
     model = platform.processor() or platform.machine()
     try:

@@ -1,20 +1,26 @@
-"""Images a second in training and inference, against the same network in PyTorch: one table.
+"""Measure images per second in training and inference, compared with PyTorch.
 
     python -m benchmarks.training                                # 64², 128² and 512²
     python -m benchmarks.training --cases 64x8 --rounds 3
     python -m benchmarks.training --cases 512x8 --replicas 1,2,4 # on a machine with four GPUs
 
-The paper's network, 50,307,969 parameters. diffkeras trains as `diffkeras train` does, by
-`model.fit` on its tf.data pipeline that reads stored examples, with loss, metrics and Adam as
-configured; callbacks are left out. The share of time that it waits for data is measured in the
-pipeline. Inference is the exported SavedModel's `serve`, and `Surrogate.predict`. PyTorch computes
-on one batch that lies in memory, eagerly, in each of four forms: contiguous or channels last, with
-Conv2d or ConvTranspose2d in the decoder; the fastest form counts. Its Adam is the usual one, and
-the fused one. Both have the same weights: outputs that differ by 1e-4 of the largest end the run.
+The network is the paper's, with 50,307,969 parameters. diffkeras trains as `diffkeras train` does:
+with `model.fit` on its tf.data pipeline that reads stored examples, with the configured loss,
+metrics and Adam, but without callbacks. The pipeline measures the fraction of time spent waiting
+for data. Inference uses `serve` of the exported SavedModel, and `Surrogate.predict`. PyTorch
+computes on one batch in memory, eagerly, in four forms: contiguous or channels last, with Conv2d or
+ConvTranspose2d in the decoder. The fastest form counts. It uses its default Adam and the fused one.
+Both networks have the same weights; if their outputs differ by 1e-4 of the largest, the benchmark
+stops.
 
-Each program has a process of its own with as many threads, and they take turns, so that what else
-the machine does meets all alike. The fastest round counts, on the clock and in processor time.
-With several replicas a batch has as many examples on each; without GPUs they share the processor.
+To install PyTorch outside of the environment and run:
+
+    pip install --target /tmp/torch torch --index-url https://download.pytorch.org/whl/cpu
+    PYTHONPATH=/tmp/torch python -m benchmarks.training
+
+Each program has its own process with the same number of threads. They take turns, so other programs
+on the machine affect all equally. The fastest round counts, in wall time and in CPU time. With
+several replicas, the batch size is per replica; without GPUs, replicas share the CPU.
 """
 
 import importlib.util
@@ -49,19 +55,19 @@ WITHOUT_TORCH = (
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--cases", default="64x8,128x4,512x1", help="Nodes a side × images a batch.")
+@click.option("--cases", default="64x8,128x4,512x1", help="Nodes per side × images per batch.")
 @click.option("--replicas", default="1", help="Numbers of replicas, e.g. 1,2,4.")
 @click.option("--threads", default=available_cores(), help="Threads of each program.")
-@click.option("--rounds", default=5, help="Rounds of each.")
-@click.option("--seconds", default=3.0, help="Length of a round.")
+@click.option("--rounds", default=5, help="Number of rounds.")
+@click.option("--seconds", default=3.0, help="Length of a round in seconds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
 @click.option("--width", default=64, help="Channels of the first convolution.")
-@click.option("--depth", default=5, help="Poolings.")
+@click.option("--depth", default=5, help="Number of pooling layers.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/training"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
 def main(
     cases: str,
@@ -100,7 +106,7 @@ def main(
 
 
 def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
-    """The fastest rounds of both programs on one lattice, by program and what it did."""
+    """The fastest rounds of both programs on one lattice, by program and task."""
     measured: dict[tuple[str, str], dict] = {}
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         settings = {**settings, "directory": directory, "replicas": 1, "learning_rate": 1e-4}
@@ -124,7 +130,7 @@ def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
 
 
 def replicated(settings: dict, count: int, rounds: int, seconds: float, one: float) -> list[str]:
-    """The table's row of several replicas; `one` replica trains on so many images a second."""
+    """Row of the table for several replicas; `one` is the number of images per second of one."""
     settings = {**settings, "batch": settings["batch"] * count}
     with tempfile.TemporaryDirectory() as directory:
         case = {**settings, "directory": directory, "replicas": count}
@@ -138,7 +144,7 @@ def replicated(settings: dict, count: int, rounds: int, seconds: float, one: flo
 
 
 def fastest(before: dict | None, found: dict) -> dict:
-    """The shorter of each time; of the waiting, the longer."""
+    """The shorter of the times, and the longer of the waiting times."""
     if before is None:
         return found
     return {key: (max if key == "waiting" else min)(before[key], found[key]) for key in found}

@@ -1,4 +1,4 @@
-"""How fast this package trains and predicts: a child of `benchmarks.training`."""
+"""Measure training and prediction with diffkeras, as a child process of `benchmarks.training`."""
 
 import json
 import sys
@@ -19,11 +19,11 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.batches import Feed
 from diffkeras.training.compiled_model import compile_model
 
-WARM_UP = 3  # steps: the graph is made in the first, and the memory is laid out
+WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 
 
 class Clock(keras.callbacks.Callback):
-    """Measures all steps of a fit but the first, and how long they waited for data."""
+    """Measures all steps except the first, and how long they waited for data."""
 
     def __init__(self, waiting) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Clock(keras.callbacks.Callback):
 
 
 class Rates:
-    """The configuration `paper` on another lattice and batch, on its own tf.data pipeline."""
+    """The configuration `paper` with another lattice and batch size, on its tf.data pipeline."""
 
     def __init__(self, case: dict) -> None:
         use_devices(case["threads"], case["replicas"])
@@ -76,7 +76,7 @@ class Rates:
             self.prepare(directory)
 
     def prepare(self, directory: Path) -> None:
-        """Export the trained network, and write what PyTorch needs for the same steps."""
+        """Export the trained network, and write the weights and data that PyTorch needs."""
         self.surrogate = Surrogate(self.compiled.model, self.config)
         export_saved_model(self.surrogate, directory / "saved_model")
         self.loaded = tf.saved_model.load(str(directory / "saved_model"))
@@ -119,7 +119,7 @@ class Rates:
 
 
 def use_devices(threads: int, replicas: int) -> None:
-    """The first GPUs, or where there is none, logical processors."""
+    """The first GPUs, or logical CPUs if there are none."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")

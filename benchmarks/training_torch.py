@@ -1,4 +1,4 @@
-"""The paper's network in PyTorch, plainly, and how fast it is: a child of `benchmarks.training`."""
+"""Measure the paper's network in PyTorch, as a child process of `benchmarks.training`."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ class EncoderDecoder(nn.Module):
 
     @torch.no_grad()
     def take(self, weights: list[np.ndarray]) -> None:
-        """Copy the weights of the Keras model, in its order."""
+        """Copy the weights of the Keras model, in the same order."""
         arrays = iter(weights)
         for k, convolution in enumerate([*self.encoder, *self.decoder]):
             kernel = torch.from_numpy(next(arrays))  # rows, columns, inputs, outputs
@@ -62,7 +62,7 @@ class EncoderDecoder(nn.Module):
 
 
 class Rates:
-    """Steps of each form in which PyTorch may be fastest; the fastest ones are kept."""
+    """Steps in each form in which PyTorch may be fastest. The fastest form counts."""
 
     def __init__(self, case: dict) -> None:
         torch.set_num_threads(case["threads"])

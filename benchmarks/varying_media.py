@@ -1,11 +1,11 @@
-"""What a medium of its own costs each example: solving, storing, reading and streaming it.
+"""Measure the cost of a separate medium for each example: solving, storing, reading, streaming.
 
     python -m benchmarks.varying_media                      # 64² and 512²
     python -m benchmarks.varying_media --sides 64 --seconds 2
 
-Both configurations have the same sources. One has the paper's medium, the other diffusion lengths
-of 4 to 40 lattice steps. Records are made by one core, as `generate` makes them; batches are those
-that training gets (`training_batches`), in turns, in the same process. The fastest round counts.
+Two configurations have the same sources. One has the paper's medium, the other diffusion lengths of
+4 to 40 lattice steps. One core makes the records as `generate` does. Batches are those that
+training gets (`training_batches`), measured in turn in the same process. The fastest round counts.
 """
 
 import os
@@ -26,7 +26,7 @@ from diffkeras.data.writing.shard_writer import get_builder
 from tfds_builders import DiffusionFieldsConfig
 
 LENGTHS = [4, 40]
-RECORDS = 30  # that are timed, of each source count
+RECORDS = 30  # timed records per source count
 COLUMNS = ["nodes", "medium", "dense record made in [ms]", "compact record made in [ms]"]
 COLUMNS += ["compact read [1/s]", "stream [1/s]"]
 
@@ -47,15 +47,15 @@ def milliseconds(config: Config) -> float:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--sides", default="64,512", help="Nodes a side, e.g. 64,512.")
-@click.option("--seconds", default=3.0, help="Length of a round.")
-@click.option("--rounds", default=3, help="Rounds of each.")
+@click.option("--sides", default="64,512", help="Nodes per side, e.g. 64,512.")
+@click.option("--seconds", default=3.0, help="Length of a round in seconds.")
+@click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/varying_media"),
-    help="Where the table goes, as .md and .csv.",
+    help="Path of the table, without .md and .csv.",
 )
 def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
