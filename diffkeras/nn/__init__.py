@@ -1,8 +1,9 @@
-"""Models, layers, losses and metrics, on Keras alone: they run on every Keras backend."""
+"""Models, layers, losses and metrics that run on every Keras backend."""
 
 from diffkeras.nn import losses, metrics
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.encoder_decoder import check_lattice, encoder_decoder
+from diffkeras.nn.encoder_decoder import encoder_decoder
+from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
 from diffkeras.nn.models import MODELS, get_model
@@ -19,6 +20,7 @@ __all__ = [
     "ConvolutionalMuon",
     "CropTo",
     "CrossReplicaBatchNormalization",
+    "LatticeCheck",
     "NormalizedConv3x3",
     "PadToMultiple",
     "UpsampledConv3x3",

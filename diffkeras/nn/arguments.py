@@ -1,47 +1,75 @@
-"""Checks of arguments that the models, losses and metrics share."""
+"""Checks of arguments that the models, layers, losses and metrics share."""
 
 import math
+import numbers
 import operator
 from collections.abc import Collection
 from typing import Any
 
 
-def positive(name: str, value: Any) -> float:
-    """`value` as a float.
+def number(name: str, value: Any) -> float:
+    """Return `value` as a float.
 
     Raises:
-        ValueError: it is no finite number above 0.
+        ValueError: it is not a finite real number.
+    """
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    try:
+        checked = float(value) if is_real else math.nan
+    except OverflowError:
+        checked = math.inf
+    if not math.isfinite(checked):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return checked
+
+
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a float.
+
+    Raises:
+        ValueError: it is not a finite real number above 0.
     """
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
+        checked = number(name, value)
+    except ValueError:
+        checked = 0.0
+    if checked <= 0:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
-    return number
+    return checked
 
 
 def integer(name: str, value: Any, minimum: int) -> int:
-    """`value` as an int.
+    """Return `value` as an int.
 
     Raises:
-        ValueError: it is no integer, or below `minimum`.
+        ValueError: it is not an integer of at least `minimum`.
     """
     try:
-        number = operator.index(value)
+        checked = operator.index(value)
     except TypeError:
-        number = minimum - 1
-    if isinstance(value, bool) or number < minimum:
+        checked = minimum - 1
+    if isinstance(value, bool) or checked < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
-    return number
+    return checked
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`.
+
+    Raises:
+        ValueError: it is not True or False.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
 
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
-    """`value` itself.
+    """Return `value`.
 
     Raises:
-        ValueError: it is not among `allowed`.
+        ValueError: it is not in `allowed`.
     """
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return str(value)
+    return value

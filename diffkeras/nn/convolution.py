@@ -1,4 +1,4 @@
-"""Convolutions of 3×3, in those of their equal formulations that are fast."""
+"""Convolutions of 3×3 in fast, mathematically equal formulations."""
 
 from typing import Any
 
@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# From so many weights on, a processor multiplies with the kernel as the matrix that it is. oneDNN
-# brings a kernel into an order of its own before each convolution, which takes longer than the
-# convolution where the kernel is large and the map small. Backwards the windows cost more, so
-# training begins with larger kernels. Measured where the times cross, at 64² to 512² nodes.
+# On a CPU, kernels with at least this many weights are applied as a matrix product. oneDNN
+# rearranges the kernel before each convolution, which takes longer than the convolution itself if
+# the kernel is large and the map is small. In training, the gradient makes the matrix product more
+# expensive, so the limit is higher. Both limits are where the measured times of the two methods
+# cross, at 64² to 512² nodes.
 LARGE_KERNEL = 2**20
 LARGE_KERNEL_IN_TRAINING = 2**22
 
@@ -18,19 +19,19 @@ SUMS = np.array([[[1, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 1]]])
 
 
 class _Convolution(layers.Conv2D):
-    """Convolution with a window of 3×3, stride 1, zeros around, and channels last."""
+    """Convolution with a 3×3 window, stride 1, zero padding and channels last."""
 
     def __init__(self, filters: int, **options: Any) -> None:
         fixed = {"strides", "dilation_rate", "groups"} & options.keys()
         if fixed:
             raise ValueError(
-                f"{type(self).__name__} has stride 1, dilation 1 and one group: it takes no "
-                f"{', '.join(sorted(fixed))}; keras.layers.Conv2D does"
+                f"{type(self).__name__} always has stride 1, dilation 1 and one group and takes no "
+                f"{', '.join(sorted(fixed))}; use keras.layers.Conv2D"
             )
         super().__init__(filters, 3, padding="same", data_format="channels_last", **options)
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration without what is fixed."""
+        """Constructor's arguments."""
         config = super().get_config()
         for name in ("kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"):
             del config[name]
@@ -39,15 +40,18 @@ class _Convolution(layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class Conv3x3(_Convolution):
-    """`keras.layers.Conv2D` with a window of 3×3, stride 1 and "same" padding.
+    """`keras.layers.Conv2D` with a 3×3 window, stride 1 and "same" padding.
 
-    The same function of the same weights, up to rounding. On a processor, large kernels are applied
-    by one product of matrices.
+    It has the same weights and, up to rounding, the same output. On a CPU, large kernels are
+    applied as one matrix product, which is faster.
 
     Args:
         filters: channels of the output.
-        **options: those of `keras.layers.Conv2D`, without window, strides, padding, layout,
-            dilation and groups.
+        **options: those of `keras.layers.Conv2D`, except kernel size, strides, padding, data
+            format, dilation rate and groups.
+
+    Raises:
+        ValueError: an option that is fixed.
 
     Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
 
@@ -67,21 +71,25 @@ class Conv3x3(_Convolution):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UpsampledConv3x3(_Convolution):
-    """Nearest ×2 upsampling, then a convolution of 3×3 with stride 1 and "same" padding.
+    """Nearest ×2 upsampling, then a 3×3 convolution with stride 1 and "same" padding.
 
-    The same function of the same weights as `keras.layers.UpSampling2D` and `Conv2D`, up to
-    rounding, without the upsampled map and with 16/36 of the multiplications. Row r of that map is
-    row ⌊r/2⌋ of the input x, so that three of its rows cover two of the input's. With the kernel's
-    rows k₀, k₁, k₂, the output's rows are
+    It has the same weights and, up to rounding, the same output as `keras.layers.UpSampling2D`
+    followed by `Conv2D`, but never stores the upsampled map and needs 16/36 of the
+    multiplications. Row r of the upsampled map is row ⌊r/2⌋ of the input x, so three of its rows
+    cover two rows of the input. With the kernel's rows k₀, k₁, k₂, the rows of the output are
 
-    y₂ᵢ₋₁ = (k₀ + k₁) xᵢ₋₁ + k₂ xᵢ and y₂ᵢ = k₀ xᵢ₋₁ + (k₁ + k₂) xᵢ,
+    y₂ᵢ₋₁ = (k₀ + k₁) xᵢ₋₁ + k₂ xᵢ and y₂ᵢ = k₀ xᵢ₋₁ + (k₁ + k₂) xᵢ.
 
-    and so for columns: a convolution of 2×2 with four times as many filters, whose four maps
-    interleave. Zeros around the input are zeros around the upsampled map.
+    The same holds for columns. The layer is therefore a 2×2 convolution with four times as many
+    filters, followed by interleaving the four maps. Zero padding of the input is the same as zero
+    padding of the upsampled map.
 
     Args:
         filters: channels of the output.
-        **options: as of `Conv3x3`.
+        **options: as for `Conv3x3`.
+
+    Raises:
+        ValueError: an option that is fixed.
 
     Shape: (batch, height, width, channels) → (batch, 2·height, 2·width, `filters`).
 
@@ -98,7 +106,7 @@ class UpsampledConv3x3(_Convolution):
         """The feature maps."""
         bias = None if self.bias is None else ops.tile(self.bias, 4)
         phases = convolve(surrounded(inputs), _kernel_of_pairs(self.kernel), bias, training)
-        # the first pair of rows begins, and the last one ends, beyond the map
+        # the first row of the first pair and the last row of the last pair lie outside the map
         return self.activation(_interleaved(phases)[:, 1:-1, 1:-1])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -114,7 +122,7 @@ def convolve(inputs: Any, kernel: Any, bias: Any, training: bool | None) -> Any:
         inputs: (batch, height, width, channels).
         kernel: (rows, columns, channels, filters).
         bias: (filters,), or None.
-        training: whether a gradient is going to be taken.
+        training: whether gradients will be computed.
 
     Returns:
         (batch, height − rows + 1, width − columns + 1, filters).
@@ -133,7 +141,7 @@ def convolve(inputs: Any, kernel: Any, bias: Any, training: bool | None) -> Any:
 
 
 def windows_of(inputs: Any, rows: int, columns: int) -> Any:
-    """Each window's values: (batch, …, …, rows · columns · channels), in the order of a kernel."""
+    """Values of each window, (batch, …, …, rows · columns · channels), in the kernel's order."""
     return ops.concatenate(
         [
             inputs[:, i : i - rows + 1 or None, j : j - columns + 1 or None]
@@ -145,19 +153,19 @@ def windows_of(inputs: Any, rows: int, columns: int) -> Any:
 
 
 def by_product(kernel: Any, training: bool | None) -> bool:
-    """Whether a kernel is applied by a product of matrices.
+    """Whether a kernel is applied as a matrix product.
 
-    Never on an accelerator, where the windows would take memory.
+    It never is on an accelerator, where the windows would take too much memory.
     """
     limit = LARGE_KERNEL_IN_TRAINING if training else LARGE_KERNEL
-    # Keras lists no devices for PyTorch
+    # Keras can't list the devices of PyTorch
     if np.prod(kernel.shape) < limit or keras.backend.backend() == "torch":
         return False
     return keras.distribution.list_devices()[0].startswith("cpu")
 
 
 def surrounded(inputs: Any) -> Any:
-    """The maps with one row and one column of zeros on each side."""
+    """The maps, padded with one row and one column of zeros on each side."""
     return ops.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
 
 

@@ -8,13 +8,14 @@ from keras import layers
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
+from diffkeras.nn.lattice import LatticeCheck
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 
 NEGATIVE_SLOPE = 0.02
-# Source images are 0 on more than 99 % of the nodes, so that the variance of the first features
-# is of the order of Keras' default epsilon (1e-3), which would then mute them.
+# Source images are 0 on more than 99 % of the nodes. The variance of the first features is
+# therefore about as small as Keras' default epsilon, 1e-3, which would suppress them.
 NORM_EPSILON = 1e-5
-# Keras' default 0.99 needs some hundreds of steps until validation sees the trained statistics.
+# With Keras' default, 0.99, validation would use outdated statistics for some hundred steps.
 NORM_MOMENTUM = 0.9
 
 
@@ -31,32 +32,32 @@ def encoder_decoder(
 
     The encoder has `depth` + 1 convolutions (3×3) with `width`·2^k channels, k = 0 … `depth`, and
     2×2 average pooling between them. The decoder has `depth` convolutions with `width`·2^k
-    channels, k = `depth` − 1 … 0, one with `width`/2 and one with a single channel, and nearest ×2
-    upsampling between them except after the first. LeakyReLU with slope 0.02 follows each
-    convolution, the last included; batch normalisation precedes the first LeakyReLU. Upsampling and
-    the convolution after it are one layer (`UpsampledConv3x3`), as are the first convolution and
-    its normalisation (`NormalizedConv3x3`): the same functions for less work.
+    channels, k = `depth` − 1 … 0, then one with `width`/2 channels and one with a single channel.
+    Nearest ×2 upsampling follows each of the decoder's convolutions except the first and the last.
+    LeakyReLU with slope 0.02 follows every convolution. Batch normalisation comes before the first
+    LeakyReLU. Upsampling and the next convolution are one layer (`UpsampledConv3x3`), and so are
+    the first convolution and its normalisation (`NormalizedConv3x3`), which is faster.
 
-    With the defaults it is the network of arXiv 2302.03786: 50,307,969 trainable parameters. There
-    the decoder's convolutions are transposed. With stride 1 and "same" padding, a transposed
-    convolution is a convolution with the kernel flipped: the same functions, as many parameters.
+    With the defaults it is the network of arXiv 2302.03786, with 50,307,969 trainable parameters.
+    The paper's decoder uses transposed convolutions. With stride 1 and "same" padding, these are
+    ordinary convolutions with flipped kernels, so both networks represent the same functions.
 
     Args:
         width: channels of the first convolution, even and at least 2.
         depth: number of poolings, at least 1.
-        channels: of the input. The first is the source image; more say what else differs from
-            example to example, such as the medium.
+        channels: of the input. The first is the source image. Further ones contain what else
+            differs between examples, such as the medium.
         batch_norm: whether to normalise after the first convolution, over the global batch.
-        kernel_initializer: of all convolutions: a name or a `keras.initializers.Initializer`, of
-            which each gets a copy, with the next seed where it has one. The default keeps the
-            variance of the features through LeakyReLU (arXiv 1502.01852).
+        kernel_initializer: of all convolutions, a name or a `keras.initializers.Initializer`. Each
+            convolution gets a copy; if the initializer has a seed, each copy has the next seed. The
+            default preserves the variance of features through LeakyReLU (arXiv 1502.01852).
         name: of the model.
 
     Returns:
         A functional model, source image (batch, height, width, `channels`) → field (batch, height,
-        width, 1), both on the network's scale. It runs on any lattice whose sides are multiples of
-        2^`depth` (see `check_lattice`). Under a mixed-precision policy the field is float32 all the
-        same.
+        width, 1), both on the network's scale. The sides must be multiples of 2^`depth`; other
+        lattices raise a ValueError when the graph is built (see `check_lattice`). The field is
+        float32, also under a mixed-precision policy.
 
     Raises:
         ValueError: `width`, `depth` or `channels` is out of range.
@@ -77,8 +78,8 @@ def encoder_decoder(
 
     number = itertools.count()
 
-    # not transposed in the decoder: an initializer takes a transposed kernel's output channels for
-    # its fan-in
+    # The decoder's convolutions are not transposed, because initializers would mistake the output
+    # channels of a transposed kernel for its fan-in.
     def convolution(
         features: Any,
         filters: int,
@@ -97,7 +98,7 @@ def encoder_decoder(
     source_image = keras.Input((None, None, channels), name="source_image")
 
     # --- Encoder ---
-    features = source_image
+    features = LatticeCheck(depth, name="lattice_check")(source_image)
     first = (NormalizedConv3x3, {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON})
     for k in range(depth + 1):
         kind, options = first if k == 0 and batch_norm else (Conv3x3, {})
@@ -121,38 +122,9 @@ def encoder_decoder(
 
 
 def _own(initializer: Any, number: int) -> keras.initializers.Initializer:
-    """An initializer for one layer alone: an instance draws the same numbers each time."""
+    """A copy for one layer, because one initializer returns the same numbers on each call."""
     initializer = keras.initializers.get(initializer)
     config = initializer.get_config()
     if isinstance(config.get("seed"), int):
         config["seed"] += number
     return type(initializer).from_config(config)
-
-
-def check_lattice(lattice: tuple[int, int], depth: int) -> None:
-    """Check that an encoder-decoder of that depth runs on a lattice.
-
-    Args:
-        lattice: height and width, in nodes.
-        depth: number of poolings of the model.
-
-    Raises:
-        ValueError: a side is not a multiple of 2^`depth`; the message names the nearest that are.
-
-    Example:
-
-    ```python
-    check_lattice((512, 512), depth=5)
-    check_lattice((512, 100), depth=5)  # ValueError: ... 96 and 128
-    ```
-    """
-    factor = 2 ** integer("depth", depth, 1)
-    for axis, side in zip(("height", "width"), lattice, strict=True):
-        nodes = integer(f"{axis} of the lattice", side, 1)
-        if nodes % factor:
-            below = nodes // factor * factor
-            nearest = f"{below} and {below + factor}" if below else f"{factor}"
-            raise ValueError(
-                f"{axis} of the lattice is {nodes}, not a multiple of 2**{depth} = {factor}; "
-                f"nearest that works: {nearest}"
-            )

@@ -12,11 +12,11 @@ MODELS: dict[str, Callable[..., keras.Model]] = {"encoder_decoder": encoder_deco
 
 
 def get_model(config: Mapping[str, Any] | str) -> keras.Model:
-    """Model of a configuration, with new weights.
+    """The model that a configuration describes, with new weights.
 
     Args:
-        config: a key of `MODELS`; or a mapping with that key as "architecture" and the
-            parameters of the function.
+        config: a key of `MODELS`, or a mapping with that key as "architecture" and the parameters
+            of the function.
 
     Returns:
         The model.

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics cover the global batch."""
+"""Batch normalisation with statistics of the global batch."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ import keras
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the global batch, whatever the backend.
+    """Batch normalisation over the global batch, on every backend.
 
-    y = gain · (x − mean) / √(variance + epsilon) + offset, with the mean and the variance of a
+    y = gain · (x − mean) / √(variance + epsilon) + offset, with the mean and the variance of each
     channel over all examples and nodes of the global batch (arXiv 1502.03167).
 
-    Under `tf.distribute`, Keras takes the statistics of each replica's share unless
-    `synchronized` is set, and training on N replicas then differs from training on one. Keras
-    refuses the argument on the other backends, where arrays are global already. This layer sets
-    it by the backend that runs, and keeps it out of the saved configuration: a model saved under
-    TensorFlow loads under JAX and PyTorch too.
+    Under `tf.distribute`, Keras normalises each replica's share of the batch by itself unless
+    `synchronized` is set. Training on N replicas would then differ from training on one. On other
+    backends arrays are global, and Keras does not accept the argument. This layer therefore sets
+    it for the current backend and does not save it, so that a model saved under TensorFlow also
+    loads under JAX and PyTorch.
 
     Args:
-        **options: those of `keras.layers.BatchNormalization`, without `synchronized`.
+        **options: those of `keras.layers.BatchNormalization`, except `synchronized`.
 
     Shape: any, with channels last; the output has the shape of the input.
 
@@ -35,7 +35,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
         super().__init__(**options)
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration without what the backend decides."""
+        """Constructor's arguments."""
         config = super().get_config()
         config.pop("synchronized", None)
         return config

@@ -1,4 +1,4 @@
-"""A convolution and the normalisation of its output in one pass over the maps."""
+"""A convolution and batch normalisation in one pass over the maps."""
 
 from typing import Any
 
@@ -11,16 +11,17 @@ from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class NormalizedConv3x3(Conv3x3):
-    """A convolution of 3×3 and batch normalisation over the global batch.
+    """A 3×3 convolution followed by batch normalisation over the global batch.
 
-    The same function of the same weights as `Conv3x3` and `CrossReplicaBatchNormalization`, up to
-    rounding, for inputs of few channels. The output y = Wᵀp + b is linear in the window p, so that
-    its statistics over the batch follow from those of the windows,
+    It has the same weights and, up to rounding, the same output as `Conv3x3` followed by
+    `CrossReplicaBatchNormalization`. It is faster for inputs of few channels. The convolution's
+    output y = Wᵀp + b is linear in the window p, so its statistics over the batch follow from
+    those of the windows:
 
-    mean(y) = Wᵀ mean(p) + b and variance(y) = diag(Wᵀ cov(p) W),
+    mean(y) = Wᵀ mean(p) + b and variance(y) = diag(Wᵀ cov(p) W).
 
-    and normalising y is a convolution with another kernel and bias: y itself isn't needed, nor read
-    four times more, nor its gradient.
+    Normalising y then amounts to a convolution with another kernel and bias. Neither y nor its
+    gradient is stored or read.
 
     Args:
         filters: channels of the output.
@@ -48,14 +49,14 @@ class NormalizedConv3x3(Conv3x3):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights of both."""
+        """Create the weights of the convolution and of the normalisation."""
         super().build(input_shape)
         self.norm.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The normalised feature maps."""
         norm, around = self.norm, surrounded(inputs)
-        # half precision is too coarse for statistics
+        # half precision is not precise enough for statistics
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         kernel = ops.cast(self.kernel, dtype)
         bias = 0.0 if self.bias is None else ops.cast(self.bias, dtype)
@@ -72,11 +73,11 @@ class NormalizedConv3x3(Conv3x3):
         return self.activation(convolve(around, kernel, shift, training))
 
     def _statistics(self, around: Any, kernel: Any) -> tuple[Any, Any]:
-        """Mean, but for the bias, and variance of each filter's output over the global batch."""
+        """Mean without bias and variance of each filter's output over the global batch."""
         height, width = ops.shape(around)[1:3]
         length = 9 * kernel.shape[2]
         matrix = ops.reshape(kernel, (length, self.filters))
-        # each example's windows, (batch, nodes, length)
+        # (batch, nodes, length)
         windows = ops.reshape(
             windows_of(ops.cast(around, kernel.dtype), 3, 3),
             (-1, (height - 2) * (width - 2), length),
@@ -93,6 +94,6 @@ class NormalizedConv3x3(Conv3x3):
         return ops.moments(values, axes=[0], synchronized=self.norm.synchronized)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration with that of the normalisation."""
+        """Constructor's arguments."""
         norm = {"momentum": self.norm.momentum, "epsilon": self.norm.epsilon}
         return {**super().get_config(), **norm}

@@ -1,14 +1,16 @@
-"""Padding and cropping, for lattices with sides that a network doesn't divide."""
+"""Padding and cropping for lattices whose sides a network does not accept."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from diffkeras.nn.arguments import integer
+
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class PadToMultiple(layers.Layer):
-    """Append zero rows and columns until both sides are multiples of `factor`.
+    """Append rows and columns of zeros until both sides are multiples of `factor`.
 
     Shape: (batch, height, width, channels) → (batch, ⌈height/factor⌉·factor,
     ⌈width/factor⌉·factor, channels).
@@ -26,9 +28,7 @@ class PadToMultiple(layers.Layer):
 
     def __init__(self, factor: int, **options: Any) -> None:
         super().__init__(**options)
-        if factor < 1:
-            raise ValueError(f"factor must be at least 1, got {factor}")
-        self.factor = factor
+        self.factor = integer("factor", factor, 1)
 
     def call(self, inputs: Any) -> Any:
         """The padded inputs."""
@@ -37,19 +37,19 @@ class PadToMultiple(layers.Layer):
         return ops.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Unknown sides stay unknown."""
+        """Shape of the output; unknown sides stay unknown."""
         batch, *sides, channels = input_shape
         padded = [s if s is None else s + -s % self.factor for s in sides]
         return (batch, *padded, channels)
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration with the factor."""
+        """Constructor's arguments."""
         return {**super().get_config(), "factor": self.factor}
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class CropTo(layers.Layer):
-    """Drop the rows and columns of the first input that the second one doesn't have.
+    """Drop the rows and columns of the first input that the second input does not have.
 
     Shape: [(batch, h, w, channels), (batch, height, width, any)] → (batch, height, width,
     channels), where h ≥ height and w ≥ width.
@@ -64,13 +64,13 @@ class CropTo(layers.Layer):
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
     ) -> tuple[int | None, ...]:
-        """Sides of the second input, channels of the first."""
+        """Shape of the output: sides of the second input, channels of the first."""
         larger, like = input_shape
         return (larger[0], like[1], like[2], larger[3])
 
 
 def padded(model: keras.Model, factor: int) -> keras.Model:
-    """The model between padding and cropping, so that it runs on a lattice of any sides.
+    """A model that pads its input and crops its output, so that it runs on any lattice.
 
     Args:
         model: functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
@@ -78,7 +78,7 @@ def padded(model: keras.Model, factor: int) -> keras.Model:
         factor: at least 1.
 
     Returns:
-        A functional model named as `model` with "_padded".
+        A functional model with the name of `model` and "_padded".
     """
     source_image = keras.Input((None, None, model.input_shape[-1]), name="source_image")
     larger = PadToMultiple(factor, name="pad")(source_image)

@@ -1,4 +1,4 @@
-"""Build an object from its configured name and parameters, with errors that tell what exists."""
+"""Construct an object from the name and parameters in a configuration."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -12,23 +12,20 @@ def build(
     parameters: Mapping[str, Any],
     shared: Sequence[str] = (),
 ) -> Any:
-    """`table[name](**parameters)`.
+    """Return `table[name](**parameters)`.
 
     Args:
-        kind: what the table holds, for the messages: "error", "weight".
-        table: configured name → class, or function that builds.
+        kind: what the table contains, for error messages: "error", "weight".
+        table: name → class or function.
         name: a key of `table`.
         parameters: keyword arguments of the class or function.
-        shared: keyword arguments that every class in the table takes through `**options`.
-
-    Returns:
-        What the class or function returns.
+        shared: keyword arguments that every class in the table accepts through `**options`.
 
     Raises:
-        ValueError: the table has no such name, the class has no such parameter, or one that it
-            requires is missing.
+        ValueError: the table has no such name, the class has no such parameter, or a required
+            parameter is missing. The message lists the valid ones.
     """
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise ValueError(f"no {kind} is named {name!r}; choose one of {', '.join(table)}")
     signature = inspect.signature(table[name]).parameters.values()
     named = [p for p in signature if p.kind is not inspect.Parameter.VAR_KEYWORD]

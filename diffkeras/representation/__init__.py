@@ -1,1 +1,1 @@
-"""What a network sees and is judged by: transforms, regions, network input, target."""
+"""Inputs and targets of a network: transforms, network input, target, regions."""

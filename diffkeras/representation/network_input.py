@@ -1,12 +1,13 @@
-"""What a network sees: the source image on its scale, and where media differ, the medium.
+"""The input of a network: the source image and, if media differ between examples, the medium.
 
-Fixed values and a uniform medium leave one number that a field depends on besides its sources: the
-diffusion length ℓ = √(D/γ). Where examples differ in it, it is a second channel, constant over the
-lattice. As fields fall off with r/ℓ, a factor counts, not a difference: the channel is ln ℓ on the
-scale where the trained range is −1 … 1. Its mean over the examples, which are log-uniform, is 0,
-the value beyond the lattice, which convolutions pad by zeros.
+In a uniform medium, a field depends on its sources and on one more number, the diffusion length
+ℓ = √(D/γ). If examples differ in it, it becomes a second input channel, constant over the lattice.
+Fields fall off with r/ℓ, so ratios of ℓ matter and not differences. The channel is therefore ln ℓ,
+shifted and scaled so that the trained range becomes −1 … 1. The diffusion lengths of examples are
+log-uniform, so the channel's mean over them is 0, which is also the value that convolutions pad
+with outside the lattice.
 
-One definition serves NumPy, TensorFlow and Keras (see `transforms`).
+The functions work on arrays of NumPy, TensorFlow and Keras (see `transforms`).
 """
 
 import math
@@ -25,7 +26,7 @@ def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
     Args:
         diffusion_length: ℓ [length], positive.
         limits: the range (shortest, longest) that the network is trained on [length].
-        xp: array namespace.
+        xp: array namespace of `diffusion_length`.
     """
     shortest, longest = limits
     return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
@@ -58,10 +59,10 @@ def network_input(
 
     Args:
         source_images: (…, rows, columns, 1), linear scale.
-        transform: of source images.
-        diffusion_length: ℓ of each image (…) [length], where the medium is an input.
-        limits: the range of ℓ that the network is trained on, where the medium is an input.
-        xp: array namespace.
+        transform: from the linear to the network's scale.
+        diffusion_length: ℓ of each image (…) [length], for a network that takes it as input.
+        limits: the range of ℓ that such a network is trained on [length]; None for other networks.
+        xp: array namespace of the arrays.
 
     Returns:
         (…, rows, columns, 1), or (…, rows, columns, 2) with ℓ as the second channel.

@@ -1,9 +1,9 @@
-"""Regions of the lattice that errors are reported over: sources, field and rings around sources.
+"""Regions of the lattice for which errors are reported.
 
 arXiv 2302.03786 reports the mean absolute error over the whole lattice, over the sources, over
-the field outside them, and over three rings that the target's value bounds. Training metrics and
-evaluation share this one definition. It uses operators alone, so it takes NumPy arrays and the
-tensors of any backend.
+the field outside the sources, and over three rings around them, which are defined by the value of
+the target field. Training metrics and evaluation share this definition. It uses operators only, so
+it works on NumPy arrays and on the tensors of any Keras backend.
 """
 
 from typing import Any
@@ -24,10 +24,10 @@ def region_mask(name: str, field: Any, source_image: Any) -> Any:
 
     Args:
         name: a key of `REGIONS`.
-        field: target field u on the linear scale, any shape. A prediction is no substitute:
-            the region would move with the error that is measured over it.
-        source_image: source image x on the linear scale, the shape of `field`. Only the
-            region "lattice" may do without: pass None.
+        field: target field u on the linear scale, any shape. Do not pass a prediction: the region
+            would change with the error that is measured over it.
+        source_image: source image x on the linear scale, the shape of `field`; may be None for the
+            region "lattice".
 
     Returns:
         Booleans of the shape of `field`.
@@ -49,10 +49,10 @@ def region_mask(name: str, field: Any, source_image: Any) -> Any:
         raise ValueError(f"no region is named {name!r}; choose one of {', '.join(REGIONS)}")
     if name == "lattice":
         at_least_zero = field >= 0
-        # Also true where the field is NaN: a broken target must show in the error.
+        # Includes nodes where the field is NaN, so that a broken target shows in the error.
         return at_least_zero | ~at_least_zero
     if source_image is None:
-        raise ValueError(f"region {name!r} is defined by the source image, which is missing")
+        raise ValueError(f"region {name!r} needs the source image, which is missing")
     if name == "sources":
         return source_image > 0
     outside = source_image == 0

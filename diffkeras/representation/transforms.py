@@ -1,13 +1,13 @@
 """Pointwise transforms of source image and field between the linear and the network's scale.
 
-Steady-state fields fall off exponentially, so a network that sees them on a compressed scale
-spends its capacity more evenly (arXiv 2302.03786 trains on linear, square root, logarithm and
-fourth root). One definition serves NumPy, TensorFlow and Keras: each function takes the array
+Steady-state fields fall off exponentially. On a compressed scale, a network spends its capacity
+more evenly on large and small values; arXiv 2302.03786 trains on linear, square root, logarithm and
+fourth root. The functions work on arrays of NumPy, TensorFlow and Keras: each takes the array
 namespace `xp` that it computes with, e.g. `numpy`, `keras.ops` or `tf.experimental.numpy`.
 
-All four map 0 to 0 and increase, so "x > 0" marks the sources on either scale. Predictions may be
-slightly negative; roots are therefore extended as odd functions, which keeps every transform
-invertible on all it can meet instead of turning a negative prediction into a NaN or a positive one.
+All four transforms increase and map 0 to 0, so "x > 0" marks the sources on both scales.
+Predictions may be slightly negative. Roots are therefore extended as odd functions: otherwise a
+negative prediction would become NaN or positive.
 """
 
 import math
@@ -76,10 +76,10 @@ TRANSFORMS: dict[str, Transform] = {
 
 
 def get_transform(name: str) -> Transform:
-    """The transform of that name: linear, sqrt, log or power.
+    """The transform with a name: linear, sqrt, log or power.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no transform has that name.
     """
     try:
         return TRANSFORMS[name]

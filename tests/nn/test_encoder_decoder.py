@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import NormalizedConv3x3, check_lattice, encoder_decoder, get_model
+from diffkeras.nn import NormalizedConv3x3, encoder_decoder, get_model
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,7 @@ def test_layer_names(small):
     names = [layer.name for layer in small.layers]
     assert names == [
         "source_image",
+        "lattice_check",
         "encoder_conv_0",
         "encoder_activation_0",
         "encoder_pool_0",
@@ -104,18 +105,6 @@ def test_a_step_lowers_the_loss():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         encoder_decoder(**options)
-
-
-def test_check_lattice():
-    check_lattice((512, 96), 5)
-    with pytest.raises(
-        ValueError, match=r"width of the lattice is 100, .* 2\*\*5 = 32; .*96 and 128"
-    ):
-        check_lattice((512, 100), 5)
-    with pytest.raises(ValueError, match=r"height of the lattice is 16, .*nearest that works: 32"):
-        check_lattice((16, 32), 5)
-    with pytest.raises(ValueError, match="height of the lattice must be an integer"):
-        check_lattice((-32, 32), 5)
 
 
 def test_get_model():

@@ -43,6 +43,7 @@ METRICS = [
 ]
 LAYERS = [
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),
+    nn.LatticeCheck(3),
     nn.PadToMultiple(8),
     nn.CropTo(),
     nn.Conv3x3(4, kernel_initializer="zeros"),

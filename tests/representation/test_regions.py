@@ -32,7 +32,7 @@ def test_a_broken_target_counts_in_the_lattice() -> None:
 
 
 def test_the_rings_need_the_source_image() -> None:
-    with pytest.raises(ValueError, match="'r1' is defined by the source image"):
+    with pytest.raises(ValueError, match="'r1' needs the source image"):
         region_mask("r1", FIELD, None)
 
 

@@ -1,4 +1,4 @@
-"""Losses: an error per node, times a weight map."""
+"""Losses: an error per node, multiplied by a weight map."""
 
 from diffkeras.nn.losses.absolute import AbsoluteError
 from diffkeras.nn.losses.huber import HuberError

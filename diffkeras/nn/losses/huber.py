@@ -1,4 +1,4 @@
-"""Huber error: squared where small, absolute where large."""
+"""Huber error: squared for small errors, absolute for large ones."""
 
 from typing import Any, ClassVar
 
@@ -10,15 +10,15 @@ from diffkeras.nn.losses.weighted_error import WeightedError
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class HuberError(WeightedError):
-    """w(y) · (e²/2 where |e| ≤ δ, δ·(|e| − δ/2) beyond), e = ŷ − y.
+    """w(y) · (e²/2 if |e| ≤ δ, else δ·(|e| − δ/2)) with e = ŷ − y.
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
         name: of the loss.
-        **options: weight and reduction, see `WeightedError`.
+        **options: those of `WeightedError`, such as `weight`.
 
     Raises:
-        ValueError: `delta` is not above 0.
+        ValueError: `delta` is not a finite number above 0.
 
     Example:
 
@@ -37,7 +37,7 @@ class HuberError(WeightedError):
         self.delta = positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:
-        """e²/2 where |e| ≤ δ, δ·(|e| − δ/2) beyond."""
+        """e²/2 if |e| ≤ δ, else δ·(|e| − δ/2)."""
         size = keras.ops.abs(difference)
         return keras.ops.where(
             size <= self.delta,

@@ -1,4 +1,4 @@
-"""Inverse Huber error: absolute where small, squared where large."""
+"""Inverse Huber error: absolute for small errors, squared for large ones."""
 
 from typing import Any, ClassVar
 
@@ -10,17 +10,17 @@ from diffkeras.nn.losses.weighted_error import WeightedError
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class InverseHuberError(WeightedError):
-    """w(y) · (|e| where |e| < δ, (e² + δ²)/(2δ) beyond), e = ŷ − y.
+    """w(y) · (|e| if |e| < δ, else (e² + δ²)/(2δ)) with e = ŷ − y, also known as berHu.
 
-    Both branches have the value δ and the slope 1 where they meet. Also known as berHu.
+    At |e| = δ both branches have the value δ and the slope 1.
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
         name: of the loss.
-        **options: weight and reduction, see `WeightedError`.
+        **options: those of `WeightedError`, such as `weight`.
 
     Raises:
-        ValueError: `delta` is not above 0.
+        ValueError: `delta` is not a finite number above 0.
 
     Example:
 
@@ -41,7 +41,7 @@ class InverseHuberError(WeightedError):
         self.delta = positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:
-        """|e| where |e| < δ, (e² + δ²)/(2δ) beyond."""
+        """|e| if |e| < δ, else (e² + δ²)/(2δ)."""
         size = keras.ops.abs(difference)
         squared = (keras.ops.square(difference) + self.delta**2) / (2.0 * self.delta)
         return keras.ops.where(size < self.delta, size, squared)

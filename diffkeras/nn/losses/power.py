@@ -7,23 +7,23 @@ import keras
 from diffkeras.nn.arguments import positive
 from diffkeras.nn.losses.weighted_error import WeightedError
 
-# Far below any error in float32 that isn't 0: smaller ones count as exactly 0.
+# Errors below this count as 0. Differences of float32 fields are 0 or much larger.
 SMALLEST = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class PowerError(WeightedError):
-    """w(y) · |e|^α, e = ŷ − y.
+    """w(y) · |e|^α with e = ŷ − y.
 
-    The gradient is taken as 0 where |e| < 1e-30; for α < 1 it has no limit there.
+    The gradient is set to 0 if |e| < 1e-30. For α < 1 it would be infinite at e = 0.
 
     Args:
         alpha: exponent α, above 0.
         name: of the loss.
-        **options: weight and reduction, see `WeightedError`.
+        **options: those of `WeightedError`, such as `weight`.
 
     Raises:
-        ValueError: `alpha` is not above 0.
+        ValueError: `alpha` is not a finite number above 0.
 
     Example:
 
@@ -45,7 +45,7 @@ class PowerError(WeightedError):
         """|e|^α."""
         size = keras.ops.abs(difference)
         is_zero = size < SMALLEST
-        # The power must not see the zeros: `where` alone would still pass on its NaN gradient.
+        # Zeros are replaced before the power: `where` afterwards would pass on its NaN gradient.
         powers = keras.ops.power(
             keras.ops.where(is_zero, keras.ops.ones_like(size), size), self.alpha
         )

@@ -24,11 +24,11 @@ ALIASES: dict[str, str] = {"mae": "absolute", "mse": "squared"}
 
 
 def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
-    """Loss of a configuration.
+    """The loss that a configuration describes.
 
     Args:
-        config: a key of `ERRORS` or `ALIASES`; or a mapping with that key as "error", the error's
-            parameters, and the options of `WeightedError`, "weight" among them (see `get_weight`).
+        config: a key of `ERRORS` or `ALIASES`, or a mapping with that key as "error", the error's
+            parameters, and options of `WeightedError` such as "weight" (see `get_weight`).
 
     Returns:
         The loss.

@@ -10,16 +10,16 @@ from diffkeras.nn.losses.weighted_error import WeightedError
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class RelativeError(WeightedError):
-    """w(y) · |e|/(|y| + ε), e = ŷ − y.
+    """w(y) · |e|/(|y| + ε) with e = ŷ − y.
 
     Args:
-        epsilon: ε, above 0, in units of the field on the network's scale: where the target is
-            well below it, the error is absolute, scaled by 1/ε.
+        epsilon: ε, above 0, in units of the field on the network's scale. For targets far below
+            it, the loss is the absolute error divided by ε.
         name: of the loss.
-        **options: weight and reduction, see `WeightedError`.
+        **options: those of `WeightedError`, such as `weight`.
 
     Raises:
-        ValueError: `epsilon` is not above 0.
+        ValueError: `epsilon` is not a finite number above 0.
 
     Example:
 

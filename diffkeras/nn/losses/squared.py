@@ -9,11 +9,11 @@ from diffkeras.nn.losses.weighted_error import WeightedError
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SquaredError(WeightedError):
-    """w(y) · e², e = ŷ − y. Its unweighted mean is the mean squared error, MSE.
+    """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE).
 
     Args:
         name: of the loss.
-        **options: weight and reduction, see `WeightedError`.
+        **options: those of `WeightedError`, such as `weight`.
 
     Example:
 

@@ -1,10 +1,10 @@
-"""Base of the losses: an error per node, times a weight map."""
+"""Base of the losses: an error per node, multiplied by a weight map."""
 
 from typing import Any, ClassVar
 
 import keras
 
-from diffkeras.nn.arguments import one_of
+from diffkeras.nn.arguments import boolean, one_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
 from diffkeras.nn.sample_weights import per_node_weight
 from diffkeras.representation.target import target_and_prediction
@@ -13,24 +13,26 @@ WEIGHT_SOURCES = ("target", "prediction")
 
 
 class WeightedError(keras.losses.Loss):
-    """Base of the losses: w(y) · error(ŷ − y), node by node.
+    """Base of the losses: w(y) · error(ŷ − y) at each node.
 
-    A subclass implements `error` and lists its own arguments in `parameters`, as attributes.
+    A subclass implements `error`, stores its own arguments as attributes and lists their names in
+    `parameters`.
 
-    `call` returns the nodes' values unreduced, which is what lets Keras divide by the number of
-    replicas: a loss that returns a scalar trains with N times the gradient on N replicas.
+    `call` returns one value per node. Keras reduces them and divides by the number of replicas. It
+    does not divide a loss that returns a scalar, which would train with N times the gradient on N
+    replicas.
 
     Args:
-        weight: weight map, or its name or configuration (see `get_weight`); None for none.
-        weight_from: the field that the map is evaluated on, "target" or "prediction". A prediction
-            below 0, where no field is, counts as 0: there a map may turn negative. No gradient
-            flows through the weight in either case: it would let the network lower the loss by
-            predicting values that count less.
+        weight: weight map, or its name or configuration (see `get_weight`); None for no weight.
+        weight_from: the field that the map is evaluated on, "target" or "prediction". Negative
+            predictions count as 0, because some maps become negative below it. No gradient flows
+            through the weight: otherwise the network could lower the loss by predicting values of
+            little weight.
         normalize_weight: whether to divide each example's weights by their mean over the lattice,
-            so that losses of different maps have the same magnitude. Off in arXiv 2302.03786.
+            so that losses with different maps have similar magnitudes. False in arXiv 2302.03786.
         reduction: of the values of all nodes, as in `keras.losses.Loss`.
         name: of the loss.
-        dtype: in which it is computed.
+        dtype: of the computation; by default float32, also under mixed precision.
 
     Call:
         y_true: packed target, (batch, height + 1, width + 1, 2): the target field on the network's
@@ -68,10 +70,10 @@ class WeightedError(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.weight: WeightMap | None = get_weight(weight)
         self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
-        self.normalize_weight = bool(normalize_weight)
+        self.normalize_weight = boolean("normalize_weight", normalize_weight)
 
     def error(self, difference: Any, target: Any) -> Any:
-        """Error of each node; for subclasses to implement.
+        """Error of each node; subclasses implement it.
 
         Args:
             difference: ŷ − y, (batch, height, width).
@@ -80,7 +82,7 @@ class WeightedError(keras.losses.Loss):
         raise NotImplementedError
 
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """Error and weight of each node, each (batch, height, width); the weight may be None."""
+        """Error and weight of each node, both (batch, height, width); no weight is None."""
         (target, source_image, _), prediction = target_and_prediction(y_true, y_pred)
         values = self.error(prediction - target, target)
         if self.weight is None:
@@ -97,14 +99,14 @@ class WeightedError(keras.losses.Loss):
         return values if weights is None else weights * values
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Reduced loss: see the class."""
+        """The reduced loss."""
         if sample_weight is not None:
             nodes = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)[..., 0]
             sample_weight = per_node_weight(sample_weight, nodes)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments, the weight map serialized."""
+        """Constructor's arguments, with the weight map serialized."""
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in self.parameters},

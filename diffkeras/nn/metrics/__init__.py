@@ -1,4 +1,4 @@
-"""Streaming metrics on the linear scale."""
+"""Metrics on the linear scale, accumulated over batches."""
 
 from diffkeras.nn.metrics.linear_scale import LinearScaleMean, LinearScaleMetric
 from diffkeras.nn.metrics.loss_terms import TERMS, UnweightedError

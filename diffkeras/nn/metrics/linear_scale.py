@@ -10,19 +10,19 @@ from diffkeras.representation.transforms import get_transform
 
 
 class LinearScaleMetric(keras.metrics.Metric):
-    """Base of the metrics: invert the transform of target and prediction before anything else.
+    """Base of the metrics, which convert target and prediction to the linear scale first.
 
-    Errors, and the thresholds of regions, mean something on the linear scale only.
+    Errors and the thresholds of regions are defined on the linear scale.
 
     Args:
-        transform: name of the transform that target and prediction are on: a key of
+        transform: name of the transform that target and prediction are on, a key of
             `diffkeras.representation.transforms.TRANSFORMS`.
         name: of the metric.
-        dtype: of the computation and the accumulators. The default, float32, adds per-batch sums
-            with a relative error of at most 6e-8 a batch.
+        dtype: of the computation and the accumulators. With the default, float32, each batch adds
+            a relative rounding error of at most 6e-8.
 
     Raises:
-        ValueError: there is no such transform; when updated, wrong shapes.
+        ValueError: the transform is unknown; when updated, if shapes do not match.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LinearScaleMetric(keras.metrics.Metric):
         return target._replace(field=field), inverse(prediction, keras.ops)
 
     def node_weights(self, sample_weight: Any, values: Any) -> Any:
-        """Sample weights per node, (batch, height, width); ones where there are none."""
+        """Sample weights per node, (batch, height, width); ones if `sample_weight` is None."""
         if sample_weight is None:
             return keras.ops.ones_like(values)
         return per_node_weight(sample_weight, values)
@@ -62,10 +62,10 @@ class LinearScaleMetric(keras.metrics.Metric):
 
 
 class LinearScaleMean(LinearScaleMetric):
-    """Base of the metrics that are a weighted mean: a sum and a count over all batches.
+    """Base of the metrics that are a weighted mean over all batches.
 
-    Means of batches of unequal size are thus never averaged. Before the first count the result
-    is NaN: 0 would read as a perfect prediction.
+    It accumulates a sum and a count, so batches of different sizes are weighted correctly. The
+    result is NaN while the count is 0: a 0 would look like a perfect prediction.
 
     Args:
         transform: name of the transform that target and prediction are on.
@@ -86,5 +86,5 @@ class LinearScaleMean(LinearScaleMetric):
         self.count.assign_add(keras.ops.sum(weights))
 
     def result(self) -> Any:
-        """Sum over count; NaN where the count is 0."""
+        """Sum divided by count; NaN if the count is 0."""
         return keras.ops.divide(self.total, self.count)

@@ -1,4 +1,4 @@
-"""The terms that a loss is made of: their mean, and whether they are finite."""
+"""Terms of a loss: the mean of its error, and which terms are not finite."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import keras
 
 from diffkeras.nn.losses import WeightedError
 
-TERMS = ("target", "prediction", "error", "weight")  # each is made of those before it
+TERMS = ("target", "prediction", "error", "weight")  # each is computed from those before it
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UnweightedError(keras.metrics.Metric):
-    """Mean of a loss's error without its weight, on the network's scale.
+    """Mean error of a loss without its weight, on the network's scale.
 
-    It also notes which term of the loss was not finite, so that a run that breaks can say where.
+    It also records which terms of the loss were not finite, to explain why a run failed.
 
     Args:
         loss: the loss.
         name: of the metric.
-        dtype: of its sums.
+        dtype: of the sums.
 
     Update:
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
@@ -51,11 +51,11 @@ class UnweightedError(keras.metrics.Metric):
         self.broken.assign_add(ops.cast(ops.stack(infinite), self.dtype))
 
     def result(self) -> Any:
-        """Mean over nodes and examples; NaN before the first."""
+        """Mean over nodes and examples; NaN before the first batch."""
         return keras.ops.divide(self.total, self.count)
 
     def broken_terms(self) -> list[str]:
-        """Names of the terms that were not finite since the last reset, causes first."""
+        """Names of the terms that were not finite since the last reset, in order of computation."""
         counts = keras.ops.convert_to_numpy(self.broken)
         return [name for name, count in zip(TERMS, counts, strict=True) if count > 0]
 
@@ -65,6 +65,6 @@ class UnweightedError(keras.metrics.Metric):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "UnweightedError":
-        """The metric of a configuration."""
+        """The metric with these arguments."""
         config = dict(config)
         return cls(keras.saving.deserialize_keras_object(config.pop("loss")), **config)

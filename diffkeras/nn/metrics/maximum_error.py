@@ -7,9 +7,17 @@ import keras
 from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
 
 
+def largest_or_nan(values: Any) -> Any:
+    """The largest value, or NaN if a value is NaN, which XLA's maximum would ignore."""
+    is_broken = keras.ops.any(keras.ops.isnan(values))
+    return keras.ops.where(is_broken, float("nan"), keras.ops.max(values))
+
+
 @keras.saving.register_keras_serializable(package="diffkeras")
 class MaximumError(LinearScaleMetric):
-    """max |û − u| over all nodes of all examples, linear scale.
+    """max |û − u| over all nodes of all examples, on the linear scale.
+
+    It is NaN if any error is NaN.
 
     Args:
         transform: name of the transform that target and prediction are on.
@@ -19,11 +27,10 @@ class MaximumError(LinearScaleMetric):
     Update:
         y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
         y_pred: prediction, (batch, height, width, 1).
-        sample_weight: nodes or examples of weight 0 are left out; other weights make no
-            difference.
+        sample_weight: nodes or examples of weight 0 are ignored; other weights have no effect.
 
     Raises:
-        ValueError: unknown transform; when updated, wrong shapes.
+        ValueError: unknown transform; when updated, if shapes do not match.
 
     Example:
 
@@ -48,15 +55,16 @@ class MaximumError(LinearScaleMetric):
         target, prediction = self.linear_scale(y_true, y_pred)
         errors = keras.ops.abs(prediction - target.field)
         counted = self.node_weights(sample_weight, errors) > 0
-        largest = keras.ops.max(keras.ops.where(counted, errors, keras.ops.zeros_like(errors)))
-        self.maximum.assign(keras.ops.maximum(self.maximum, largest))
+        largest = largest_or_nan(keras.ops.where(counted, errors, keras.ops.zeros_like(errors)))
+        before = keras.ops.copy(self.maximum)
+        self.maximum.assign(largest_or_nan(keras.ops.stack([before, largest])))
 
     def result(self) -> Any:
         """Largest error so far."""
-        # Keras can add up replicas' variables when it reads them, not take their maximum. Under
-        # tf.distribute the variable offers one value a replica; elsewhere it is the only one.
+        # When Keras reads a variable under tf.distribute, it adds up the values of all replicas.
+        # This reads them one by one and takes the largest. Elsewhere there is only one value.
         replicas = getattr(self.maximum.value, "values", None)
         if isinstance(replicas, tuple):
-            return keras.ops.max(keras.ops.stack([keras.ops.copy(v) for v in replicas]))
-        # a copy: Keras reads the logs of training after validation has reset the variable
+            return largest_or_nan(keras.ops.stack([keras.ops.copy(v) for v in replicas]))
+        # a copy, because Keras reads the training logs after validation has reset the variable
         return keras.ops.copy(self.maximum)

@@ -11,13 +11,13 @@ from diffkeras.representation.regions import REGIONS, region_mask
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class RegionMeanAbsoluteError(LinearScaleMean):
-    """Σ |û − u| / number of nodes, over all nodes of a region in all examples, linear scale.
+    """Mean of |û − u| over all nodes of a region in all examples, on the linear scale.
 
-    A region that no example had a node in has the result NaN, not 0: it has no error.
+    The result is NaN if no example has a node in the region.
 
     Args:
-        region: a key of `diffkeras.representation.regions.REGIONS`. Target values bound the
-            rings r1, r2, r3.
+        region: a key of `diffkeras.representation.regions.REGIONS`. The rings r1, r2 and r3 are
+            defined by values of the target.
         transform: name of the transform that target and prediction are on.
         name: of the metric.
         dtype: of the computation and the accumulators.
@@ -26,10 +26,12 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         y_true: packed target (see `pack_target`). For "lattice" the field alone, (batch, height,
             width, 1), is enough.
         y_pred: prediction, (batch, height, width, 1).
-        sample_weight: (batch,), one an example, or (batch, height, width), one a node.
+        sample_weight: (batch,), one weight an example, or (batch, height, width), one weight a
+            node.
 
     Raises:
-        ValueError: unknown region or transform; when updated, wrong shapes or no source image.
+        ValueError: unknown region or transform; when updated, if shapes do not match or the region
+            needs the source image and `y_true` has none.
 
     Example:
 
@@ -57,8 +59,8 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         (field, source_image, _), prediction = self.linear_scale(y_true, y_pred)
         if source_image is None and self.region != "lattice":
             raise ValueError(
-                f"region {self.region!r} is defined by the source image, so y_true must "
-                "contain it: make y_true with diffkeras.nn.pack_target"
+                f"region {self.region!r} needs the source image, so y_true must contain it: make "
+                "y_true with diffkeras.nn.pack_target"
             )
         errors = keras.ops.abs(prediction - field)
         mask = region_mask(self.region, field, source_image)

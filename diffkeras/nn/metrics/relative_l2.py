@@ -9,9 +9,9 @@ from diffkeras.nn.metrics.linear_scale import LinearScaleMean
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class RelativeL2Error(LinearScaleMean):
-    """Mean over examples of ‖û − u‖₂ / ‖u‖₂, linear scale.
+    """Mean over examples of ‖û − u‖₂ / ‖u‖₂, on the linear scale.
 
-    An example whose target is 0 everywhere has no relative error and is left out.
+    Examples whose target is 0 everywhere are ignored, because they have no relative error.
 
     Args:
         transform: name of the transform that target and prediction are on.
@@ -21,10 +21,11 @@ class RelativeL2Error(LinearScaleMean):
     Update:
         y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
         y_pred: prediction, (batch, height, width, 1).
-        sample_weight: (batch,), one an example. Of weights per node, an example gets the mean.
+        sample_weight: (batch,), one weight an example. Of weights per node, the mean over each
+            example is used.
 
     Raises:
-        ValueError: unknown transform; when updated, wrong shapes.
+        ValueError: unknown transform; when updated, if shapes do not match.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Sets of metrics to compile a model with."""
+"""Lists of metrics for `keras.Model.compile`."""
 
 from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
 from diffkeras.nn.metrics.maximum_error import MaximumError
@@ -14,7 +14,7 @@ def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
         transform: name of the transform that target and prediction are on.
 
     Raises:
-        ValueError: there is no such transform.
+        ValueError: the transform is unknown.
 
     Example:
 
@@ -37,7 +37,7 @@ def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
         transform: name of the transform that target and prediction are on.
 
     Raises:
-        ValueError: there is no such transform.
+        ValueError: the transform is unknown.
 
     Example:
 

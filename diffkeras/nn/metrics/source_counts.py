@@ -1,21 +1,24 @@
-"""Mean absolute error of the examples with each number of sources."""
+"""Mean absolute error per source count."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from diffkeras.nn.arguments import integer
 from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
+from diffkeras.nn.metrics.maximum_error import largest_or_nan
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SourceCountError(LinearScaleMetric):
-    """The largest of the mean absolute errors per number of sources, linear scale.
+    """The largest mean absolute error of any source count, on the linear scale.
 
-    `per_count` tells them all apart, and `zero_field` what predicting 0 everywhere would give.
+    `per_count` returns the error of each source count, and `zero_field` the error that a prediction
+    of 0 everywhere would have.
 
     Args:
-        counts: the numbers of sources; the metric skips examples with another or an unknown one.
+        counts: source counts; examples with another or an unknown one are ignored.
         transform: name of the transform that target and prediction are on.
         name: of the metric.
         dtype: of the computation and the accumulators.
@@ -26,7 +29,8 @@ class SourceCountError(LinearScaleMetric):
         sample_weight: ignored.
 
     Raises:
-        ValueError: unknown transform; when updated, wrong shapes or no source count.
+        ValueError: unknown transform or bad counts; when updated, if shapes do not match or
+            `y_true` has no source count.
 
     Example:
 
@@ -46,7 +50,9 @@ class SourceCountError(LinearScaleMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(transform=transform, name=name, dtype=dtype)
-        self.counts = tuple(int(count) for count in counts)
+        self.counts = tuple(integer("a source count", count, 0) for count in counts)
+        if not self.counts:
+            raise ValueError("counts must contain at least one source count")
         shape = (len(self.counts),)
         self.errors = self.add_variable(shape, "zeros", dtype=self.dtype, name="errors")
         self.fields = self.add_variable(shape, "zeros", dtype=self.dtype, name="fields")
@@ -61,28 +67,30 @@ class SourceCountError(LinearScaleMetric):
                 "y_true must contain the source count: make it with diffkeras.nn.pack_target"
             )
         wanted = ops.convert_to_tensor(self.counts, dtype=found.dtype)
-        belongs = ops.cast(found[:, None] == wanted, field.dtype)
+        belongs = found[:, None] == wanted
         for total, values in (
             (self.errors, ops.abs(prediction - field)),
             (self.fields, ops.abs(field)),
             (self.examples, ops.ones_like(field)),
         ):
-            total.assign_add(ops.sum(ops.mean(values, axis=(1, 2))[:, None] * belongs, axis=0))
+            means = ops.mean(values, axis=(1, 2))[:, None]
+            # not a product, in which a NaN of one example would reach every count
+            total.assign_add(ops.sum(ops.where(belongs, means, 0.0), axis=0))
 
     def result(self) -> Any:
-        """The largest error; NaN where there was no example."""
+        """The largest error; NaN before the first example."""
         ops = keras.ops
         seen = self.examples > 0
         means = self.errors / ops.where(seen, self.examples, 1.0)
-        largest = ops.max(ops.where(seen, means, -1.0))
+        largest = largest_or_nan(ops.where(seen, means, -1.0))
         return ops.where(ops.any(seen), largest, float("nan"))
 
     def per_count(self) -> dict[int, float]:
-        """Mean absolute error of each number of sources that was seen."""
+        """Mean absolute error of each source count that occurred."""
         return self._means(self.errors)
 
     def zero_field(self) -> dict[int, float]:
-        """The same for a prediction of 0 everywhere: the mean of |u|."""
+        """Mean absolute error of a prediction of 0 everywhere, the mean of |u|."""
         return self._means(self.fields)
 
     def _means(self, totals: Any) -> dict[int, float]:

@@ -169,16 +169,22 @@ def test_wrong_shapes():
             loss(TARGET, PREDICTION, np.ones(shape))
 
 
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "wide", None])
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "0.5", None, True, 10**400])
 def test_parameters_must_be_above_zero(bad):
+    message = re.escape(f"must be a finite number above 0, got {bad!r}")
     for make in (PowerError, HuberError, InverseHuberError, RelativeError, StepWeight):
-        with pytest.raises(ValueError, match=f"must be a finite number above 0, got {bad!r}"):
+        with pytest.raises(ValueError, match=message):
             make(bad)
 
 
 def test_weight_from_is_checked():
     with pytest.raises(ValueError, match="weight_from must be one of target, prediction, got 'x'"):
         AbsoluteError(weight_from="x")
+
+
+def test_normalize_weight_is_checked():
+    with pytest.raises(ValueError, match="normalize_weight must be True or False, got 'false'"):
+        AbsoluteError(normalize_weight="false")
 
 
 def test_base_weight_map_is_abstract():

@@ -112,7 +112,7 @@ def test_the_field_alone_is_enough_for_the_lattice():
     ):
         metric.update_state(FIELD, PREDICTION)
         assert float(metric.result()) == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"'sources' is defined by .*pack_target"):
+    with pytest.raises(ValueError, match=r"'sources' needs the source image.*pack_target"):
         RegionMeanAbsoluteError("sources").update_state(FIELD, PREDICTION)
 
 
@@ -158,3 +158,40 @@ def test_source_count_error_needs_the_count():
         metric.update_state(FIELD, PREDICTION)
     metric.update_state(TARGET, PREDICTION)
     assert metric.per_count() == {}
+
+
+@pytest.mark.parametrize("counts", [[], [1.5], ["1"], [-1], [True]], ids=str)
+def test_bad_source_counts(counts):
+    with pytest.raises(ValueError, match="source count"):
+        SourceCountError(counts)
+
+
+def test_a_broken_example_shows_in_its_own_source_count_only():
+    metric = SourceCountError([1, 2])
+    prediction = PREDICTION.copy()
+    prediction[2] = np.nan
+    metric.update_state(pack_target(FIELD, SOURCE_IMAGE, [1, 1, 2]), prediction)
+    per_count = metric.per_count()
+    assert per_count[1] == pytest.approx((1.0 + 2.6) / 8, rel=1e-5)
+    assert np.isnan(per_count[2])
+    assert np.isnan(float(metric.result()))
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("batches", [[np.nan, 1.0], [1.0, np.nan]])
+def test_nan_is_the_largest_error_also_under_xla(jit, batches):
+    tf = pytest.importorskip("tensorflow")
+    metrics = [MaximumError(), SourceCountError([1])]
+    packed = tf.constant(pack_target(FIELD, SOURCE_IMAGE, 1))
+
+    @tf.function(jit_compile=jit)
+    def update(prediction):
+        for metric in metrics:
+            metric.update_state(packed, prediction)
+        return [metric.result() for metric in metrics]
+
+    for value in batches:
+        prediction = PREDICTION.copy()
+        prediction[1, 0, 1] += value
+        results = update(tf.constant(prediction))
+    assert np.isnan(results).all()

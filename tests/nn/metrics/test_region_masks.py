@@ -41,5 +41,5 @@ def test_unknown_region():
 
 
 def test_missing_source_image():
-    with pytest.raises(ValueError, match="region 'r1' is defined by the source image, which is"):
+    with pytest.raises(ValueError, match="region 'r1' needs the source image"):
         region_mask("r1", FIELD, None)

@@ -1,4 +1,4 @@
-"""Weight maps: how much the error at each node counts."""
+"""Weight maps, which multiply the error of each node."""
 
 from diffkeras.nn.losses.weights.alternate_weights import AlternateWeights
 from diffkeras.nn.losses.weights.alternating import AlternatingWeight

@@ -1,4 +1,4 @@
-"""Callback that puts the maps of an alternating weight in force."""
+"""Callback that selects the map of an alternating weight."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,23 @@ from diffkeras.nn.losses.weights.alternating import AlternatingWeight
 
 
 class AlternateWeights(keras.callbacks.Callback):
-    """Set, before each batch or epoch, which map of an `AlternatingWeight` is in force.
+    """Select the map of an `AlternatingWeight` before each batch or epoch.
 
-    Batches are counted by their position, epoch · steps an epoch + batch, and not by the
-    optimizer's iterations, which stand still where float16 skips a step. With
-    `steps_per_execution` above 1, all the steps of one execution share a map.
+    The number of a batch is epoch · steps per epoch + its position in the epoch. The optimizer's
+    iterations would be wrong, because they are not counted when float16 training skips a step. If
+    `steps_per_execution` is above 1, all steps of one execution use the same map.
 
     Args:
-        weight: the alternating weight. By default the one of the compiled loss.
-        first_step: says, at the start of each epoch, the number of its first batch since the start
-            of training. Needed where `fit` can't know: in an epoch that a checkpoint cut in two.
+        weight: the alternating weight; by default that of the compiled loss.
+        first_step: called at the start of each epoch, returns the number of its first batch since
+            the start of training. `fit` does not know this number if training resumes within an
+            epoch.
 
     Raises:
-        ValueError: at the start of training, where no weight is given and the loss has none.
-        NotImplementedError: at the start of training under JAX with a compiled step, which
-            takes the selector for a constant. Pass `run_eagerly=True` to `compile` there.
+        ValueError: at the start of training, if no weight is given and the loss has no alternating
+            weight.
+        NotImplementedError: at the start of training under JAX with a compiled step, which treats
+            the selection as a constant. Pass `run_eagerly=True` to `compile` there.
 
     Example:
 
@@ -39,7 +41,7 @@ class AlternateWeights(keras.callbacks.Callback):
         super().__init__()
         self.weight = weight
         self.first_step = first_step
-        self._batches = 0  # of the epochs so far, where `fit` doesn't know how many there are
+        self._batches = 0  # counted here because `fit` may not know the steps per epoch
         self._first = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -49,7 +51,7 @@ class AlternateWeights(keras.callbacks.Callback):
             if not isinstance(found, AlternatingWeight):
                 raise ValueError(
                     f"the compiled loss {self.model.loss!r} has no AlternatingWeight; "
-                    "pass the weight to AlternateWeights, or leave the callback out"
+                    "pass the weight to AlternateWeights, or remove the callback"
                 )
             self.weight = found
         if keras.backend.backend() == "jax" and not self.model.run_eagerly:
@@ -59,7 +61,7 @@ class AlternateWeights(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Choose by the epoch, or note the step that it begins with."""
+        """Select the epoch's map, or record the epoch's first step."""
         assert self.weight is not None
         if self.weight.every == "epoch":
             self.weight.select(self.weight.choice(epoch))
@@ -70,7 +72,7 @@ class AlternateWeights(keras.callbacks.Callback):
             self._first = self._batches if steps is None else epoch * steps
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        """Choose by the step."""
+        """Select the batch's map."""
         assert self.weight is not None
         if self.weight.every == "batch":
             self.weight.select(self.weight.choice(self._first + batch))

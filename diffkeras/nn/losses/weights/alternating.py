@@ -1,11 +1,11 @@
-"""Weight that alternates between two maps in the course of training."""
+"""Weight that alternates between two maps during training."""
 
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from diffkeras.nn.arguments import integer, one_of
+from diffkeras.nn.arguments import integer, number, one_of
 from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 SCHEDULES = ("random", "toggle")
@@ -14,24 +14,24 @@ PERIODS = ("batch", "epoch")
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class AlternatingWeight(WeightMap):
-    """Now one weight map, now the other, drawn at random or in turn.
+    """One of two weight maps, chosen at random or in turn.
 
-    Which of the two is in force is a function of (seed, step) alone and is set from outside the
-    compiled step, by the callback `AlternateWeights`. So all replicas use the same map, and a
-    resumed run draws what the uninterrupted one would have drawn. Without the callback the first
-    map stays in force. Validation loss uses the map that is in force when it is computed.
+    The callback `AlternateWeights` selects the map before each step. The choice depends only on
+    seed and step, so all replicas use the same map, and a resumed run makes the same choices as an
+    uninterrupted one. Without the callback the first map is always used. The validation loss uses
+    the map that is selected when it is computed.
 
     Args:
         first: a weight map.
         second: another weight map.
-        schedule: "random" draws the first map with `probability` at each step; "toggle" takes the
-            first at even steps, the second at odd ones.
-        every: the step that counts, "batch" or "epoch".
-        seed: of the draws, at least 0.
+        schedule: "random" selects the first map with `probability` at each step; "toggle" selects
+            the first map at even steps and the second at odd ones.
+        every: what a step is, "batch" or "epoch".
+        seed: of the random choices, at least 0.
         probability: of the first map, in [0, 1]. "toggle" ignores it.
 
     Raises:
-        ValueError: an argument is none of the allowed.
+        ValueError: an argument is not one of the allowed values.
 
     Example:
 
@@ -70,24 +70,24 @@ class AlternatingWeight(WeightMap):
         self.schedule = one_of("schedule", schedule, SCHEDULES)
         self.every = one_of("every", every, PERIODS)
         self.seed = integer("seed", seed, 0)
-        if not 0.0 <= probability <= 1.0:
+        self.probability = number("probability", probability)
+        if not 0.0 <= self.probability <= 1.0:
             raise ValueError(f"probability must be in [0, 1], got {probability!r}")
-        self.probability = float(probability)
-        # A variable and not a Python number, which the compiled step would bake in. Not an
-        # integer either: TensorFlow keeps those of 32 bits on the host.
+        # A compiled step treats a Python number as a constant, so this is a variable. It is a float
+        # because TensorFlow keeps 32-bit integers on the host.
         self.selector = keras.Variable(0.0, trainable=False, dtype="float32", name="selector")
         self._selected = 0
 
     @property
     def needs_source_image(self) -> bool:
-        """Whether either of the maps does."""
+        """Whether one of the two maps depends on the source image."""
         return self.first.needs_source_image or self.second.needs_source_image
 
     def choice(self, step: int) -> int:
-        """Map of a step: 0 the first, 1 the second.
+        """The map of a step: 0 for the first, 1 for the second.
 
         Args:
-            step: number of the batch or epoch since the start of training, from 0.
+            step: number of batches or epochs since the start of training, from 0.
         """
         if self.schedule == "toggle":
             return step % 2
@@ -95,10 +95,10 @@ class AlternatingWeight(WeightMap):
         return 0 if draw < self.probability else 1
 
     def select(self, index: int) -> None:
-        """Put a map in force: 0 the first, 1 the second.
+        """Select a map: 0 for the first, 1 for the second.
 
         Raises:
-            ValueError: `index` is neither.
+            ValueError: `index` is neither 0 nor 1.
         """
         if index not in (0, 1):
             raise ValueError(f"index must be 0 (the first map) or 1 (the second), got {index!r}")
@@ -107,7 +107,7 @@ class AlternatingWeight(WeightMap):
             self._selected = index
 
     def call(self, field: Any, source_image: Any) -> Any:
-        """Weights of the map in force."""
+        """Weights of the selected map."""
         return keras.ops.where(
             keras.ops.convert_to_tensor(self.selector) < 0.5,
             self.first(field, source_image),
@@ -115,7 +115,7 @@ class AlternatingWeight(WeightMap):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments, the two maps serialized."""
+        """Constructor's arguments, with the two maps serialized."""
         config = super().get_config()
         for name in ("first", "second"):
             config[name] = keras.saving.serialize_keras_object(config[name])
@@ -123,7 +123,7 @@ class AlternatingWeight(WeightMap):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AlternatingWeight":
-        """The weight map of a configuration."""
+        """The weight map with these arguments."""
         config = dict(config)
         for name in ("first", "second"):
             if not isinstance(config[name], WeightMap):

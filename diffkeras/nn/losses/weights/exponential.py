@@ -1,4 +1,4 @@
-"""Weight that falls off exponentially below the largest value of the field."""
+"""Weight that decreases exponentially as the field falls below 1."""
 
 from typing import Any, ClassVar
 
@@ -10,13 +10,13 @@ from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class ExponentialWeight(WeightMap):
-    """w(y) = exp(−(1 − y)/b): 1 where the field is 1, smaller below.
+    """w(y) = exp(−(1 − y)/b), which is 1 for y = 1 and smaller below.
 
     Args:
         scale: b, above 0, in units of the field on the network's scale.
 
     Raises:
-        ValueError: `scale` is not above 0.
+        ValueError: `scale` is not a finite number above 0.
 
     Example:
 

@@ -22,15 +22,15 @@ WEIGHTS: dict[str, type[WeightMap]] = {
 
 
 def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap | None:
-    """Weight map of a configuration.
+    """The weight map that a configuration describes.
 
     Args:
-        config: a key of `WEIGHTS`; or a mapping with that key as "name" and the class's
-            parameters, where the maps of "alternating" may be configurations themselves; or what
-            `keras.saving.serialize_keras_object` made of a weight map; or a weight map; or None.
+        config: a key of `WEIGHTS`, or a mapping with that key as "name" and the parameters of the
+            class. The two maps of "alternating" may be configurations themselves. Also accepted
+            are a weight map, its serialized form (`keras.saving.serialize_keras_object`), and None.
 
     Returns:
-        The weight map; None for None, which stands for no weight.
+        The weight map; None if `config` is None, which means no weight.
 
     Raises:
         ValueError: unknown name or parameter, or a parameter that is missing or out of range.

@@ -1,4 +1,4 @@
-"""Weight of one value on the sources and another elsewhere."""
+"""Weight with one value on the sources and 1 elsewhere."""
 
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class StepWeight(WeightMap):
-    """w = a on the nodes of sources (x > 0), 1 elsewhere.
+    """w = a on the nodes of sources (x > 0) and 1 elsewhere.
 
     The map reads the source image x, so `y_true` must be a packed target (see `pack_target`).
 
@@ -18,7 +18,7 @@ class StepWeight(WeightMap):
         amplitude: a, above 0.
 
     Raises:
-        ValueError: `amplitude` is not above 0.
+        ValueError: `amplitude` is not a finite number above 0.
 
     Example:
 

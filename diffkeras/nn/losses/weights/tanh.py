@@ -1,4 +1,4 @@
-"""Weight that rises with the field and saturates."""
+"""Weight that increases with the field and saturates."""
 
 from typing import Any, ClassVar
 
@@ -10,14 +10,14 @@ from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class TanhWeight(WeightMap):
-    """w(y) = 1 + a·tanh(b·y): 1 where the field is 0, nearly 1 + a where b·y is large.
+    """w(y) = 1 + a·tanh(b·y), which is 1 for y = 0 and nearly 1 + a for large b·y.
 
     Args:
         amplitude: a, above 0.
         rate: b, above 0, in units of 1/field on the network's scale.
 
     Raises:
-        ValueError: an argument is not above 0.
+        ValueError: an argument is not a finite number above 0.
 
     Example:
 

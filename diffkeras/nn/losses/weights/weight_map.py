@@ -1,4 +1,4 @@
-"""Weight map: how much the error at each node counts."""
+"""Weight map, which multiplies the error of each node."""
 
 from typing import Any, ClassVar
 
@@ -8,8 +8,8 @@ import keras
 class WeightMap:
     """Base of the weight maps w(y) that a loss multiplies its errors by.
 
-    A subclass implements `call`, lists its constructor's arguments in `parameters`, keeps each
-    as an attribute, and registers itself with `keras.saving.register_keras_serializable`.
+    A subclass implements `call`, stores its constructor's arguments as attributes, lists their
+    names in `parameters`, and is registered with `keras.saving.register_keras_serializable`.
 
     Attributes:
         parameters: names of the constructor's arguments.
@@ -20,7 +20,7 @@ class WeightMap:
 
     @property
     def needs_source_image(self) -> bool:
-        """Whether the map is defined by the source image."""
+        """Whether the map depends on the source image."""
         return False
 
     def __call__(self, field: Any, source_image: Any = None) -> Any:
@@ -28,13 +28,13 @@ class WeightMap:
 
         Args:
             field: y on the network's scale, (batch, height, width).
-            source_image: on the linear scale, the shape of `field`; None where not at hand.
+            source_image: on the linear scale, the shape of `field`; None if it is unknown.
 
         Returns:
             Weights, the shape of `field`.
 
         Raises:
-            ValueError: the map needs the source image and got none.
+            ValueError: the map needs the source image, which is None.
         """
         if self.needs_source_image and source_image is None:
             raise ValueError(
@@ -44,7 +44,7 @@ class WeightMap:
         return self.call(field, source_image)
 
     def call(self, field: Any, source_image: Any) -> Any:
-        """Weights; for subclasses to implement."""
+        """Weights; subclasses implement it."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -53,13 +53,13 @@ class WeightMap:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "WeightMap":
-        """The weight map of a configuration."""
+        """The weight map with these arguments."""
         return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UniformWeight(WeightMap):
-    """w = 1 on every node: for alternation with another map.
+    """w = 1 at every node, for use in `AlternatingWeight`.
 
     Example:
 
