@@ -49,7 +49,7 @@ PAIRS = [  # of diffkeras, of PyTorch
 COLUMNS = ["nodes", "batch", "diffkeras", "PyTorch", "diffkeras [1/s]", "PyTorch [1/s]", "ratio"]
 COLUMNS += ["ratio in processor time", "waiting for data", "times one replica"]
 WITHOUT_TORCH = (
-    "this benchmark compares with PyTorch, which isn't installed; install it beside the "
+    "this benchmark compares with PyTorch, which isn't installed; install it outside of the "
     "environment: pip install --target /tmp/torch torch, and set PYTHONPATH=/tmp/torch"
 )
 

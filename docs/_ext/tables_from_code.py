@@ -133,7 +133,7 @@ class LayerTable(SphinxDirective):
 class Measured(SphinxDirective):
     """A benchmark's Markdown table, given by its path from the documentation.
 
-    The table is small, because it has many columns. With `:ranks: 2` the page shows the rows with
+    The type is small, because the tables have many columns. With `:ranks: 2` the page shows the rows with
     rank 1 and 2, and the whole table when the reader unfolds it.
     """
 
@@ -144,6 +144,8 @@ class Measured(SphinxDirective):
         """One container with the table and the line above it."""
         path = Path(self.env.srcdir) / self.arguments[0]
         self.env.note_dependency(str(path))
+        if not path.is_file():
+            return [nodes.paragraph("", "Not measured yet.")]
         text = path.read_text(encoding="utf-8")
         found = nodes.container(classes=["measured"])
         if "ranks" not in self.options:
