@@ -133,8 +133,8 @@ class LayerTable(SphinxDirective):
 class Measured(SphinxDirective):
     """A benchmark's Markdown table, given by its path from the documentation.
 
-    The type is small, because the tables have many columns. With `:ranks: 2` the page shows the rows with
-    rank 1 and 2, and the whole table when the reader unfolds it.
+    The type is small, because the tables have many columns. With `:ranks: 2` the page shows the
+    rows with rank 1 and 2, and the whole table when the reader unfolds it.
     """
 
     required_arguments = 1
