@@ -3,6 +3,8 @@
 docutils converts LaTeX into MathML; this extension makes Sphinx use that.
 """
 
+import itertools
+import re
 from typing import Any
 
 from docutils import nodes
@@ -35,7 +37,23 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 def _convert(node: nodes.Element, as_block: bool) -> str:
     tex = node.astext().strip()
     try:
-        return tex2mathml(tex, as_block=as_block)
+        return set_operators(tex2mathml(tex, as_block=as_block))
     except MathError as error:
         logger.warning("the formula %r can't be converted: %s", tex, error, location=node)
         return f"<code>{tex}</code>"
+
+
+def set_operators(mathml: str) -> str:
+    """Bars of absolute values and norms as pairs of brackets, and slashes without wide gaps.
+
+    docutils leaves the closing bars to the browser, which takes them for operators between terms.
+    """
+    forms = itertools.cycle(("prefix", "postfix"))
+    mathml = re.sub(
+        r"<mo[^>]*>([|‖])</mo>",
+        lambda bar: (
+            f'<mo form="{next(forms)}" stretchy="false" lspace="0" rspace="0">{bar[1]}</mo>'
+        ),
+        mathml,
+    )
+    return mathml.replace('<mo stretchy="false">/</mo>', '<mo lspace="0" rspace="0">/</mo>')
