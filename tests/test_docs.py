@@ -129,9 +129,9 @@ def test_words_that_users_search_for_are_there(word: str) -> None:
 
 @pytest.mark.parametrize(("name", "side"), [("cells", 128), ("discs", 64)])
 def test_the_images_that_the_pages_name_can_be_read(name: str, side: int) -> None:
-    from diffkeras.workflows.image_files import read_source_image
+    from diffkeras.workflows.source_files import SourceFile
 
-    image = read_source_image(DOCS / "images" / f"{name}.png")
+    image = SourceFile(DOCS / "images" / f"{name}.png").read()
     assert image.shape == (side, side)
     assert image.max() == 1
 

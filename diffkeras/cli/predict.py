@@ -7,7 +7,6 @@ import click
 
 from diffkeras.cli.options import start_tensorflow
 from diffkeras.cli.solve import LatticeType
-from diffkeras.cli.status import echo_status
 
 FIELD = click.Path(dir_okay=False, path_type=Path)
 
@@ -36,7 +35,10 @@ FIELD = click.Path(dir_okay=False, path_type=Path)
     type=float,
     help="√(D/γ) [length], for a surrogate that was trained on a range of them.",
 )
-@click.option("--certify", is_flag=True, help="Prove how wrong the field is at most, and say so.")
+@click.option(
+    "--batch", is_flag=True, help="SOURCES holds a batch of images, (batch, rows, columns)."
+)
+@click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
 @click.option("--bound", metavar="FILE", type=FIELD, help="The proven bound, node by node.")
 @click.option(
     "--corrected", metavar="FILE", type=FIELD, help="The corrected field that the proof makes."
@@ -47,11 +49,20 @@ FIELD = click.Path(dir_okay=False, path_type=Path)
     type=float,
     help="Refine the field until it is proven to be nowhere more than this off.",
 )
-def predict(run: Path, sources: Path, output: Path, **options: Any) -> None:
+def predict(
+    run: Path,
+    sources: Path,
+    output: Path,
+    plot: Path | None,
+    lattice: tuple[int, int] | None,
+    batch: bool,
+    certify: bool,
+    **options: Any,
+) -> None:
     """Predict the field around the sources in a file with the surrogate of a run.
 
-    RUN is a run directory of `diffkeras train`. SOURCES is as for `diffkeras solve`, with values
-    from 0 to 1; medium and boundary are those that the surrogate was trained on.
+    RUN is a run directory of `diffkeras train`. SOURCES is as for `diffkeras solve`, without
+    negative values. Medium and boundary are those that the surrogate was trained on.
 
     \b
     Examples:
@@ -59,26 +70,24 @@ def predict(run: Path, sources: Path, output: Path, **options: Any) -> None:
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
     """
     start_tensorflow()
+    from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.predict_files import predict_files
+    from diffkeras.workflows.source_files import SourceFile
 
-    predicted = predict_files(run, sources, output, **options)
-    sides = predicted.field.shape[-2:]
-    if sides != predicted.trained_lattice:
-        trained, here = (
-            "×".join(map(str, lattice)) for lattice in (predicted.trained_lattice, sides)
-        )
-        echo_status(
-            f"the surrogate was trained on {trained} nodes, and this is a lattice of {here}"
-        )
-    if proof := predicted.certificate:
-        click.echo(f"the prediction is off by at most {proof.prediction_bound:.3g}")
-        click.echo(f"the corrected field is off by at most {proof.error_bound:.3g}")
-    if refined := predicted.refinement:
+    files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
+    prediction = predict_files(run, SourceFile(sources, lattice, batch), files, **options)
+    if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
-        click.echo(
-            f"after {rounds} ({refined.method}) the field is off by at most "
-            f"{refined.error_bound:.3g}"
+        how = (
+            "solved directly; the prediction was not used"
+            if refined.method == "direct"
+            else f"after {rounds}"
         )
-    for file in (output, options["bound"], options["corrected"], options["plot"]):
-        if file:
-            click.echo(file)
+        click.echo(f"{how}: the field is off by at most {refined.error_bound:.3g}")
+    elif certify or files.bound or files.corrected:
+        proof = prediction.certificate
+        click.echo(f"the prediction is off by at most {prediction.error_bound:.3g}")
+        click.echo(f"the corrected field is off by at most {proof.error_bound:.3g}")
+    click.echo(f"wrote {output} ({described(prediction.field)})")
+    for file in filter(None, (files.bound, files.corrected, plot)):
+        click.echo(f"wrote {file}")

@@ -67,6 +67,9 @@ class BoundaryType(click.ParamType):
     help="For a list of discs that names none.",
 )
 @click.option(
+    "--batch", is_flag=True, help="SOURCES holds a batch of images, (batch, rows, columns)."
+)
+@click.option(
     "--diffusivity",
     metavar="D",
     type=float,
@@ -121,11 +124,18 @@ class BoundaryType(click.ParamType):
     type=click.IntRange(min=1),
     help="Processes for a batch, threads for one image.  [default: 1]",
 )
-def solve(sources: Path, output: Path, **options: Any) -> None:
+def solve(
+    sources: Path,
+    output: Path,
+    plot: Path | None,
+    lattice: tuple[int, int] | None,
+    batch: bool,
+    **options: Any,
+) -> None:
     """Solve the steady state around the sources in a file, exactly.
 
-    SOURCES is a .npy or .npz array (rows, columns) or a batch of them; a grey PNG or TIFF of 8 or
-    16 bits, whose full scale stands for 1; or a YAML list of discs:
+    SOURCES is a .npy or .npz array (rows, columns); a grey PNG or TIFF of 8 or 16 bits, whose full
+    scale stands for 1; or a YAML list of discs:
 
     \b
       lattice: [128, 128]
@@ -138,13 +148,19 @@ def solve(sources: Path, output: Path, **options: Any) -> None:
       diffkeras solve discs.yaml -o field.npy --plot field.png
       diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
     """
+    from diffkeras.physics import Medium
+    from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.solve_files import solve_files
+    from diffkeras.workflows.source_files import SourceFile
 
-    solution = solve_files(sources, output, **options)
+    parts = {key: options.pop(key) for key in ("diffusivity", "decay", "step", "boundary")}
+    source_file, files = SourceFile(sources, lattice, batch), FieldFiles(output, plot=plot)
+    solution = solve_files(source_file, files, medium=Medium(**parts), **options)
     stats = solution.stats
     echo_status(
-        f"{'×'.join(str(side) for side in solution.field.shape)} nodes, method {stats.method}, "
-        f"{stats.ring_nodes} ring nodes, {stats.iterations} iterations, residual "
-        f"{stats.residual:.1e}, {stats.precision}"
+        f"method {stats.method}, {stats.ring_nodes} ring nodes, {stats.iterations} iterations, "
+        f"residual {stats.residual:.1e}, computed in {stats.precision}"
     )
-    click.echo(output)
+    click.echo(f"wrote {output} ({described(solution.field)})")
+    if plot:
+        click.echo(f"wrote {plot}")

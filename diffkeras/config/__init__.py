@@ -18,6 +18,7 @@ from diffkeras.config.sections import (
 )
 from diffkeras.config.types import (
     SPLITS,
+    Lattice,
     Name,
     Section,
     SourceCounts,
@@ -33,6 +34,7 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvaluationConfig",
+    "Lattice",
     "ModelConfig",
     "Name",
     "PhysicsConfig",

@@ -1,6 +1,6 @@
 """Figures of fields and of their errors. Each function returns a matplotlib figure.
 
-Made without pyplot, so that drawing keeps no global state and needs no display.
+They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
-ROUNDING = 1e-7  # errors below it are those of single precision and are not drawn
+ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
 COLORS = {"surrogate": "#0b6e99", "superposition": "#d1792a", "zero field": "#8a8a8a"}
 MARKERS = {"surrogate": "o", "superposition": "s", "zero field": "^"}
 STYLE: Any = {
@@ -112,9 +112,17 @@ def write_out_numbers(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
 
 
-def field_figure(sources: NDArray, field: NDArray, title: str = "steady-state field") -> Figure:
-    """Sources (NaN where there are none) and field side by side, on one scale."""
-    figure = new_figure(10, 4.4)
+def field_figure(
+    sources: NDArray, field: NDArray, title: str = "steady-state field", notes: str = ""
+) -> Figure:
+    """Sources (NaN where there are none) and field side by side, on one scale.
+
+    Args:
+        sources, field: (rows, columns).
+        title: of the field.
+        notes: a line below, e.g. the medium.
+    """
+    figure = new_figure(10, 4.6)
     shown = np.concatenate([field.ravel(), sources[np.isfinite(sources)]])
     low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
     for axis, values, name in zip(
@@ -123,5 +131,8 @@ def field_figure(sources: NDArray, field: NDArray, title: str = "steady-state fi
         picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=name, xlabel="column", ylabel="row")
         axis.set_facecolor("#f2f2f2")
-        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
+        label = "u [unit of the source values]"
+        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
+    if notes:
+        figure.supxlabel(notes, fontsize=9)
     return figure

@@ -46,6 +46,11 @@ class Surrogate:
         return self.config.data.diffusion_length
 
     @property
+    def lattice(self) -> tuple[int, int]:
+        """(rows, columns) that it was trained on; others run too."""
+        return self.config.physics.lattice
+
+    @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
         return 1 if self.config.model.pad else 2**self.config.model.depth
@@ -142,7 +147,7 @@ class Surrogate:
 
     def __repr__(self) -> str:
         """One line: name, lattice and source counts that it was trained on."""
-        rows, columns = self.config.physics.lattice
+        rows, columns = self.lattice
         medium = (
             repr(self.config.physics.medium)
             if self.diffusion_lengths is None

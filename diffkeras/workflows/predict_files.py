@@ -1,93 +1,62 @@
-"""Predict the field of a source image that lies in a file, and prove how wrong it is at most."""
+"""Predict the field of a source image in a file, and prove a bound of its error."""
 
-from dataclasses import dataclass
+import logging
 from pathlib import Path
 
-from numpy.typing import NDArray
+import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Certificate, Refinement
+from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows.image_files import (
-    check_lattice_option,
-    check_places,
-    read_source_image,
-    write_field,
-)
-from diffkeras.workflows.solve_files import write_plot
+from diffkeras.workflows.field_files import FieldFiles, write_field, write_plot
+from diffkeras.workflows.source_files import SourceFile
 
-
-@dataclass(frozen=True)
-class PredictedField:
-    """A field with what is proven of it.
-
-    Attributes:
-        field: (rows, columns), or a batch of them, as it was written.
-        trained_lattice: (rows, columns) that the surrogate was trained on.
-        certificate: of the prediction, where it was asked for.
-        refinement: that the field comes from, where a tolerance was given.
-    """
-
-    field: NDArray
-    trained_lattice: tuple[int, int]
-    certificate: Certificate | None = None
-    refinement: Refinement | None = None
+logger = logging.getLogger(__name__)
 
 
 def predict_files(
-    run_dir: Path,
-    source_file: Path,
-    output: Path,
+    run_dir: str | Path,
+    sources: SourceFile | str | Path,
+    output: FieldFiles | str | Path,
     *,
-    lattice: tuple[int, int] | None = None,
     diffusion_length: float | None = None,
-    certify: bool = False,
     tolerance: float | None = None,
-    bound: Path | None = None,
-    corrected: Path | None = None,
-    plot: Path | None = None,
-) -> PredictedField:
-    """Read, predict, certify or refine, write; see `images` for the files.
+) -> Prediction:
+    """Read a source image, predict its field, and write it with what is proven of it.
 
     Args:
         run_dir: a finished run.
-        source_file: source image of values from 0 to 1, a batch of them, or a list of discs.
-        output: where the surrogate's field goes, or with a tolerance the refined one.
-        lattice: (rows, columns), for a list of discs.
-        diffusion_length: ℓ [length], for a surrogate of a range of them.
-        certify: whether to prove bounds.
-        tolerance: largest error of the written field anywhere [concentration].
-        bound: where the bound of the prediction's error goes, node by node.
-        corrected: where the corrected field goes.
-        plot: PNG of source image and field, of the first of a batch.
+        sources: source image, batch of them, or list of discs.
+        output: where the field goes (with a tolerance the refined one), its bound, the corrected
+            field, and a picture.
+        diffusion_length: ℓ [length], for a surrogate that was trained on several.
+        tolerance: as for `Surrogate.predict`.
 
     Raises:
-        PhysicsError, ConvergenceError, RunError: see `read_source_image`, `Surrogate.predict`,
-            `certify`, `refine` and `write_field`.
+        PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and
+            `write_field`.
+        RunError: the run can't be used, or a file can't be written.
     """
-    fields = {"--output": output, "--bound": bound, "--corrected": corrected}
-    if tolerance is not None and (certify or bound or corrected):
+    sources, output = SourceFile.of(sources), FieldFiles.of(output)
+    if tolerance is not None and output.corrected:
         raise PhysicsError(
-            "--tolerance writes a refined field with its own bound; leave out --certify, --bound "
-            "and --corrected, or --tolerance"
+            "--tolerance writes a refined field, which is a corrected one; leave out --corrected "
+            "or --tolerance"
         )
-    check_places({"SOURCES": source_file}, fields, {"--plot": plot})
-    check_lattice_option(source_file, lattice)
-    image = read_source_image(source_file, lattice)
-    if not image.size:
-        raise PhysicsError(f"{source_file} holds no source image")
+    output.check({"SOURCES": sources.path})
+    image = sources.read()
     surrogate = load_surrogate(run_dir)
+    trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
+    if trained != sides:
+        logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
     prediction = surrogate.predict(image, tolerance=tolerance, diffusion_length=diffusion_length)
-    field = prediction.field
-    certificate, refinement = None, prediction.refinement
-    if certify or bound or corrected:
-        certificate = prediction.certificate
-        if bound:
-            write_field(bound, prediction.node_bound)
-        if corrected:
-            write_field(corrected, certificate.field)
-    write_field(output, field)
-    if plot:
-        title = "prediction" if refinement is None else "refined field"
-        write_plot(plot, image, field, title=title)
-    return PredictedField(field, surrogate.config.physics.lattice, certificate, refinement)
+    if output.bound:
+        write_field(output.bound, prediction.node_bound)
+    if output.corrected:
+        write_field(output.corrected, prediction.certificate.field)
+    write_field(output.field, prediction.field)
+    if output.plot:
+        title = "prediction" if tolerance is None else "refined field"
+        notes = f"proven: off by at most {prediction.error_bound:.3g}"
+        write_plot(output.plot, np.where(image != 0, image, np.nan), prediction.field, title, notes)
+    return prediction

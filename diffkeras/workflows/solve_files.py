@@ -1,89 +1,54 @@
-"""Solve a source image that lies in a file."""
+"""Solve the problem of a source image in a file."""
 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics import Solution, solve
-from diffkeras.physics.operators.axis import BoundaryName
-from diffkeras.physics.steady_state import Method
-from diffkeras.reporting.figures import field_figure, to_png
-from diffkeras.workflows.image_files import (
-    check_lattice_option,
-    check_places,
-    read_source_image,
-    write_field,
-)
+from diffkeras.physics import Medium, Solution, solve
+from diffkeras.physics.problem import Method
+from diffkeras.workflows.field_files import FieldFiles, write_field, write_plot
+from diffkeras.workflows.source_files import SourceFile
 
 
 def solve_files(
-    source_file: Path,
-    output: Path,
+    sources: SourceFile | str | Path,
+    output: FieldFiles | str | Path,
     *,
-    lattice: tuple[int, int] | None = None,
-    diffusivity: float = 1.0,
-    decay: float = 1 / 400,
-    step: float = 1.0,
-    boundary: tuple[BoundaryName, BoundaryName] = ("absorbing", "absorbing"),
+    medium: Medium | None = None,
     fixed: Path | None = None,
     method: Method = "auto",
     tolerance: float = 1e-10,
     workers: int | None = None,
-    plot: Path | None = None,
 ) -> Solution:
-    """Read, solve, write; see `solve` for the physics and `images` for the files.
+    """Read a source image, solve for its field, and write it.
 
     Args:
-        source_file: source image, a batch of them, or a list of discs.
-        output: where the field goes.
-        lattice: (rows, columns), for a list of discs.
-        diffusivity, decay, step, boundary, method, tolerance, workers: as for `solve`.
-        fixed: image of the fixed nodes, those that are not 0; values there may be 0 (sinks).
-        plot: PNG of source image and field, of the first of a batch.
+        sources: source image, batch of them, or list of discs.
+        output: where the field goes, and a picture of it.
+        medium: where the field diffuses; by default `Medium()`.
+        fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
+        method, tolerance, workers: as for `solve`.
 
     Raises:
-        PhysicsError, ConvergenceError: see `solve`, `read_source_image` and `write_field`.
+        PhysicsError, ConvergenceError: see `solve`, `SourceFile.read` and `write_field`.
+        RunError: a file can't be written.
     """
-    check_places({"SOURCES": source_file, "--fixed": fixed}, {"--output": output}, {"--plot": plot})
-    check_lattice_option(source_file, lattice)
-    image = read_source_image(source_file, lattice)
-    mask = read_source_image(fixed, lattice) != 0 if fixed else None
+    medium = medium or Medium()
+    sources, output = SourceFile.of(sources), FieldFiles.of(output)
+    output.check({"SOURCES": sources.path, "--fixed": fixed})
+    image = sources.read()
+    mask = SourceFile(fixed, sources.lattice, image.ndim == 3).read() != 0 if fixed else None
     solution = solve(
-        image,
-        diffusivity=diffusivity,
-        decay=decay,
-        step=step,
-        boundary=boundary,
-        fixed=mask,
-        method=method,
-        tolerance=tolerance,
-        workers=workers,
+        image, medium=medium, fixed=mask, method=method, tolerance=tolerance, workers=workers
     )
-    write_field(output, solution.field)
-    if plot:
-        write_plot(plot, image, solution.field, mask)
+    write_field(output.field, solution.field)
+    if output.plot:
+        shown = np.where(image != 0 if mask is None else mask, image, np.nan)
+        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))
     return solution
 
 
-def write_plot(
-    path: Path,
-    image: NDArray,
-    field: NDArray,
-    fixed: NDArray[np.bool_] | None = None,
-    title: str = "steady-state field",
-) -> None:
-    """A picture of source image and field, of the first of a batch.
-
-    Raises:
-        PhysicsError: it can't be written.
-    """
-    sources = np.where(image != 0 if fixed is None else fixed, image, np.nan)
-    first = () if image.ndim == 2 else 0
-    figure = field_figure(sources[first], field[first], title)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(to_png(figure))
-    except OSError as error:
-        raise PhysicsError(f"{path} can't be written: {error}") from None
+def _in_words(medium: Medium) -> str:
+    boundaries = medium.boundaries
+    boundary = boundaries[0] if boundaries[0] == boundaries[1] else ", ".join(boundaries)
+    return f"D = {medium.diffusivity}, γ = {medium.decay:g}, h = {medium.step:g}, {boundary}"

@@ -33,7 +33,8 @@ def test_a_prediction_is_certified(
     result = diffkeras("predict", run_dir, source_file, *flags)
     assert result.exit_code == 0, result.output
     *proofs, output, bound, corrected, plot = result.stdout.splitlines()
-    assert [output, bound, corrected, plot] == [str(file) for file in files.values()]
+    assert output == f"wrote {files['output']} (16×16 float32)"
+    assert [bound, corrected, plot] == [f"wrote {file}" for file in list(files.values())[1:]]
     image = np.load(source_file)
     field, node_bound, better = (np.load(files[n]) for n in ("output", "bound", "corrected"))
     np.testing.assert_array_equal(field, load_surrogate(run_dir).predict(image).field)
@@ -46,12 +47,17 @@ def test_a_prediction_is_certified(
 
 
 def test_without_a_proof_the_path_alone_is_printed(
-    diffkeras: Callable[..., Result], run_dir: Path, tmp_path: Path
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+    run_dir: Path,
+    tmp_path: Path,
 ) -> None:
     np.save(tmp_path / "a.npy", np.eye(32)[None].repeat(2, 0))
-    result = diffkeras("predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy")
-    assert result.stdout.splitlines() == [str(tmp_path / "b.npy")]
-    assert "trained on 16×16 nodes, and this is a lattice of 32×32" in result.stderr
+    words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy"]
+    assert "use --batch" in refused(*words)
+    result = diffkeras(*words, "--batch")
+    assert result.stdout == f"wrote {tmp_path / 'b.npy'} (2 images of 32×32 float32)\n"
+    assert "trained on 16×16 nodes, and this image has 32×32" in result.stderr
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
@@ -61,7 +67,7 @@ def test_a_tolerance_is_met(
     output = tmp_path / "field.npy"
     result = diffkeras("predict", run_dir, source_file, "-o", output, "--tolerance", "1e-5")
     assert result.exit_code == 0, result.output
-    assert float(result.stdout.split()[-2]) <= 1e-5
+    assert float(result.stdout.splitlines()[0].split()[-1]) <= 1e-5
     exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
     assert abs(np.load(output) - exact).max() <= 1e-5
 
@@ -72,7 +78,7 @@ def test_a_tolerance_is_met(
         (["--tolerance", "0"], "the tolerance must be positive"),
         (["--tolerance", "nan"], "the tolerance must be positive"),
         (["--tolerance", "1e-30"], "can't be proven"),
-        (["--tolerance", "1e-3", "--certify"], "leave out --certify"),
+        (["--tolerance", "1e-3", "--corrected", "c.npy"], "leave out --corrected"),
         (["--bound", "sources.npy"], "--bound and SOURCES are the same file"),
         (["--bound", "b.xyz"], "unknown kind"),
         (["--corrected", "field.npy"], "are the same file"),
@@ -101,7 +107,8 @@ def test_options_that_cant_be_are_refused(
         (np.full((16, 16), -1.0), "holds -1"),
         (np.full((16, 16), np.nan), "holds nan"),
         (np.zeros((15, 16)), "15"),
-        (np.zeros(16), "(batch, rows, columns)"),
+        (np.zeros(16), "not an image (rows, columns)"),
+        (np.zeros((0, 16)), "an empty array"),
     ],
 )
 def test_images_that_a_surrogate_cant_take_are_refused(

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from diffkeras.errors import PhysicsError, RunError
+from diffkeras.errors import DiffkerasError, PhysicsError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import replace_directory
-from diffkeras.workflows.image_files import write_field
+from diffkeras.workflows.field_files import FieldFiles, write_field
 from diffkeras.workflows.solve_files import solve_files
 
 
@@ -53,14 +53,15 @@ def test_a_plot_or_field_never_replaces_the_sources(tmp_path):
     np.save(tmp_path / "a.npy", image)
     with pytest.raises(PhysicsError, match="same file"):
         solve_files(tmp_path / "a.npy", tmp_path / "a.npy")
+    files = FieldFiles(tmp_path / "b.png", plot=tmp_path / "b.png")
     with pytest.raises(PhysicsError, match="same file"):
-        solve_files(tmp_path / "a.npy", tmp_path / "b.png", plot=tmp_path / "b.png")
+        solve_files(tmp_path / "a.npy", files)
     assert np.array_equal(np.load(tmp_path / "a.npy"), image)
 
 
 def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PhysicsError, match="can't be written"):
+    with pytest.raises(DiffkerasError, match="can't be written"):
         write_field(tmp_path / "file" / "field.npy", np.zeros((4, 4)))
 
 

@@ -1,0 +1,133 @@
+"""Fields in files, and pictures of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffkeras.errors import PhysicsError
+from diffkeras.reporting.figures import field_figure, to_png
+from diffkeras.system.atomic_files import check_file, replacing
+from diffkeras.workflows.source_files import ARRAYS, PICTURES
+
+SMALLEST, LARGEST = (
+    float(limit) for limit in (np.finfo(np.float32).tiny, np.finfo(np.float32).max)
+)
+FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
+
+
+@dataclass(frozen=True)
+class FieldFiles:
+    """The files that `solve` and `predict` write.
+
+    Attributes:
+        field: the field, as `.npy`; `.npz`, under the name "field"; `.tif`, 32-bit floats; or
+            `.png`, 16 bits with 1 at full scale.
+        bound: the proven bound of the prediction's error, node by node.
+        corrected: the corrected field, which the proof yields.
+        plot: a picture of sources and field, `.png`.
+    """
+
+    field: Path
+    bound: Path | None = None
+    corrected: Path | None = None
+    plot: Path | None = None
+
+    @classmethod
+    def of(cls, files: "FieldFiles | str | Path") -> "FieldFiles":
+        """The files themselves, or only the field under a path."""
+        return files if isinstance(files, FieldFiles) else cls(Path(files))
+
+    def check(self, inputs: Mapping[str, Path | None]) -> None:
+        """Check all files before any work is done.
+
+        Args:
+            inputs: files that are read, by the options that name them.
+
+        Raises:
+            PhysicsError: a kind of file that can't be written, or one file for two purposes.
+            RunError: a place that can't be written.
+        """
+        fields = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
+        places: dict[Path, str] = {}
+        for name, file in {**inputs, **fields, "--plot": self.plot}.items():
+            other = places.setdefault(file.resolve(), name) if file else name
+            if other != name and not {name, other} <= set(inputs):
+                raise PhysicsError(f"{name} and {other} are the same file, {file}")
+        for file in filter(None, fields.values()):
+            if file.suffix.lower() not in ARRAYS + PICTURES:
+                known = ", ".join(ARRAYS + PICTURES)
+                raise PhysicsError(f"{file} is of an unknown kind; fields are written to {known}")
+        if self.plot and self.plot.suffix.lower() != ".png":
+            raise PhysicsError(f"a plot is a .png, not {self.plot.suffix or self.plot}")
+        for file in filter(None, (*fields.values(), self.plot)):
+            check_file(file)
+
+
+def write_field(path: Path, field: NDArray) -> None:
+    """Write a field; see `FieldFiles` for the kinds of files.
+
+    Args:
+        path: the file.
+        field: (rows, columns), or a batch of them for `.npy` and `.npz`.
+
+    Raises:
+        PhysicsError: values or a batch that such a file can't hold.
+        RunError: the file can't be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICTURES and field.ndim != 2:
+        raise PhysicsError(f"{path} can't hold a batch of fields; write to .npy or .npz")
+    if suffix == ".png" and (field.min() < 0 or field.max() > 1):
+        raise PhysicsError(
+            f"a PNG holds values of 0 to 1, and the field goes from {field.min():.3g} to "
+            f"{field.max():.3g}; write to .tif, .npy or .npz"
+        )
+    largest = float(abs(field).max())
+    if suffix in (".tif", ".tiff") and largest and not SMALLEST <= largest <= LARGEST:
+        raise PhysicsError(
+            f"a TIFF holds 32-bit floats, and the field's largest value is {largest:.3g}; write to "
+            ".npy or .npz, or choose another unit of concentration"
+        )
+    with replacing(path) as partial, partial.open("wb") as file:
+        if suffix == ".npy":
+            np.save(file, field)
+        elif suffix == ".npz":
+            np.savez_compressed(file, field=field)
+        elif suffix == ".png":
+            Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(file, "PNG")
+        else:
+            Image.fromarray(field.astype(np.float32)).save(file, "TIFF")
+
+
+def described(field: NDArray) -> str:
+    """Size and type of a field or a batch of them, in words."""
+    rows, columns = field.shape[-2:]
+    images = f"{len(field)} images of " if field.ndim == 3 else ""
+    return f"{images}{rows}×{columns} {field.dtype}"
+
+
+def write_plot(path: Path, sources: NDArray, field: NDArray, title: str, notes: str = "") -> None:
+    """Write a picture of a source image and its field; of a batch, the first with sources.
+
+    Args:
+        path: a `.png`.
+        sources: (rows, columns) or (batch, rows, columns), NaN on the nodes without a source.
+        field: of the same shape.
+        title: of the field.
+        notes: a line below the picture.
+
+    Raises:
+        RunError: it can't be written.
+    """
+    if field.ndim == 3:
+        filled = np.isfinite(sources).any(axis=(1, 2))
+        shown = int(filled.argmax())
+        title = f"{title}, image {shown} of 0 to {len(field) - 1}"
+        sources, field = sources[shown], field[shown]
+    png = to_png(field_figure(sources, field, title, notes))
+    with replacing(path) as partial:
+        partial.write_bytes(png)

@@ -1,0 +1,170 @@
+"""Source images in files: NumPy arrays, pictures, lists of discs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field, FiniteFloat, NonNegativeFloat, ValidationError
+
+from diffkeras.config import Lattice, Section, explain, read_yaml
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Sources
+
+ARRAYS = (".npy", ".npz")
+PICTURES = (".png", ".tif", ".tiff")
+LISTS = (".yaml", ".yml")
+FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
+MOST_NODES = 2**28  # of a list's lattice; solving them takes about 10 GB
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file with a source image.
+
+    Attributes:
+        path: a `.npy` or `.npz` array (an `.npz` of one array, or with one named "source_image"); a
+            grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1, or a TIFF of 32-bit
+            floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value: 1.0}` each,
+            either alone or as `sources:` next to a `lattice:`.
+        lattice: (rows, columns) for a list of discs; used instead of the lattice in the file.
+        batch: whether the file holds a batch of images, an array (batch, rows, columns).
+    """
+
+    path: Path
+    lattice: tuple[int, int] | None = None
+    batch: bool = False
+
+    @classmethod
+    def of(cls, file: "SourceFile | str | Path") -> "SourceFile":
+        """The file itself, or that of a path."""
+        return file if isinstance(file, SourceFile) else cls(Path(file))
+
+    def read(self) -> NDArray[np.float64]:
+        """The source image, (rows, columns), or the batch, (batch, rows, columns).
+
+        Raises:
+            PhysicsError: the file can't be read, is of an unknown kind, or holds something else.
+        """
+        suffix = self.path.suffix.lower()
+        if not self.path.is_file():  # reading a pipe would wait for ever
+            raise PhysicsError(f"{self.path} is no file")
+        if suffix in LISTS:
+            image = _read_discs(self.path, self.lattice)
+        elif suffix in ARRAYS + PICTURES:
+            image = _read_image(self.path, suffix)
+        else:
+            known = ", ".join(ARRAYS + PICTURES + LISTS)
+            raise PhysicsError(
+                f"{self.path} is of an unknown kind; source images are read from {known}"
+            )
+        if self.lattice is not None and suffix not in LISTS:
+            raise PhysicsError(
+                f"a lattice ({'×'.join(map(str, self.lattice))}) can only be given for a list of "
+                f"discs; {self.path} is an image of its own size"
+            )
+        self._check_shape(image)
+        return image
+
+    def _check_shape(self, image: NDArray) -> None:
+        sides = "×".join(map(str, image.shape))
+        if image.ndim == 3 and not self.batch:
+            count, rows, columns = image.shape
+            raise PhysicsError(
+                f"{self.path} holds an array of {sides} numbers, and diffkeras solves "
+                f"two-dimensional problems; for {count} separate images of {rows}×{columns} nodes "
+                "use --batch"
+            )
+        if self.batch and image.ndim != 3:
+            raise PhysicsError(
+                f"{self.path} holds an array of shape {image.shape}, not a batch of images "
+                "(batch, rows, columns); leave out --batch"
+            )
+        if not self.batch and image.ndim != 2:
+            raise PhysicsError(
+                f"{self.path} holds an array of shape {image.shape}, not an image (rows, columns)"
+            )
+        if not image.size:
+            raise PhysicsError(f"{self.path} holds an empty array of shape {image.shape}")
+
+
+class _Disc(Section):
+    row: int
+    column: int
+    radius: NonNegativeFloat = Field(allow_inf_nan=False)
+    value: FiniteFloat
+
+
+class _DiscList(Section):
+    lattice: Lattice | None = None
+    sources: list[_Disc] = Field(min_length=1)
+
+
+def _read_image(path: Path, suffix: str) -> NDArray[np.float64]:
+    try:
+        array = _read_array(path) if suffix in ARRAYS else _read_picture(path)
+    except Exception as error:  # readers of damaged files raise errors of any type
+        raise PhysicsError(f"{path} can't be read: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise PhysicsError(f"{path} holds {array.dtype} values, not real numbers")
+    return array.astype(np.float64)
+
+
+def _read_array(path: Path) -> NDArray:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    names = loaded.files
+    if "source_image" in names:
+        return loaded["source_image"]
+    if len(names) != 1:
+        raise ValueError(
+            f"it holds {len(names)} arrays ({', '.join(names)}) and none named source_image"
+        )
+    return loaded[names[0]]
+
+
+def _read_picture(path: Path) -> NDArray:
+    with Image.open(path) as picture:
+        pages = getattr(picture, "n_frames", 1)
+        if pages > 1:
+            raise ValueError(f"it has {pages} pages; a source image has one")
+        if picture.mode not in FULL_SCALE:
+            raise ValueError(
+                f"its pixels are of kind {picture.mode}; a source image is grey, of 8 or 16 bits"
+            )
+        return np.asarray(picture, dtype=np.float64) / FULL_SCALE[picture.mode]
+
+
+def _read_discs(path: Path, lattice: tuple[int, int] | None) -> NDArray[np.float64]:
+    content: Any = read_yaml(path)
+    if isinstance(content, list):
+        content = {"sources": content}
+    if not isinstance(content, dict) or "sources" not in content:
+        raise PhysicsError(f"{path} holds no list of discs; see `diffkeras solve --help`")
+    try:
+        found = _DiscList.model_validate(content)
+    except ValidationError as error:
+        raise PhysicsError(f"{path}: {explain(error, _DiscList, content)}") from None
+    lattice = lattice or found.lattice
+    if lattice is None:
+        raise PhysicsError(
+            f"{path} has no lattice; write `lattice: [rows, columns]` into it, or use --lattice"
+        )
+    size = "×".join(map(str, lattice))
+    if lattice[0] * lattice[1] > MOST_NODES:
+        raise PhysicsError(
+            f"{path}: a lattice of {size} nodes is too large for a list of discs, which has at "
+            f"most {MOST_NODES:,}; choose a coarser one"
+        )
+    for number, disc in enumerate(found.sources, 1):
+        if not (0 <= disc.row < lattice[0] and 0 <= disc.column < lattice[1]):
+            raise PhysicsError(
+                f"{path}: disc {number} has its centre at ({disc.row}, {disc.column}), off the "
+                f"lattice of {size} nodes"
+            )
+    keys = ("row", "column", "radius", "value")
+    discs = ([getattr(disc, key) for disc in found.sources] for key in keys)
+    return Sources.from_lists(*discs).image(lattice, np.float64)
