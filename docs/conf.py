@@ -47,6 +47,6 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["diffkeras.css"]
 html_theme_options = {"top_of_page_buttons": []}
-copybutton_exclude = ".linenos, .go"  # copies commands and code, not what they print
+copybutton_exclude = ".linenos, .gp, .go"  # copy the code without prompts and output
 html_copy_source = False
 html_show_sourcelink = False

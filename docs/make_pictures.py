@@ -10,8 +10,10 @@ there: saved_models/varying_diffusion_length and saved_models/studies/training_s
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -61,6 +63,7 @@ def main(run_dir: Path) -> None:
             print(f"{name}.png is left as it is, because {path} is missing")
     write_source_images()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
+    save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     surrogate = dk.load_surrogate(run_dir)
     config = surrogate.config
     recipe = ExampleRecipe(
@@ -106,6 +109,22 @@ def boundaries_figure() -> Figure:
         axis.set(title=title, xlabel="column", ylabel="row")
         axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
     figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
+    return figure
+
+
+def oxygen_figure() -> Figure:
+    """The field of the example with oxygen in docs/physics.md, on its finest lattice."""
+    page = (Path(__file__).parent / "physics.md").read_text(encoding="utf-8")
+    example = next(
+        block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "oxygen" in block
+    )
+    names: dict[str, Any] = {}
+    exec(example.partition("\n\n\nfor ")[0], names)  # without the loop that prints
+    figure = figures.new_figure(6.5, 5.4)
+    axis = figure.subplots()
+    picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
+    axis.set(xlabel="x [µm]", ylabel="y [µm]")
+    figure.colorbar(picture, ax=axis, label="partial pressure [mmHg]")
     return figure
 
 
