@@ -68,42 +68,18 @@ def _draw_case(axes: Iterable[Any], case: Case) -> None:
     error = prediction - truth
     span = float(np.abs(error).max()) or 1e-12
     panels = (
-        (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0),
-        (truth, "true field", "viridis", 0.0, 1.0),
-        (prediction, "prediction", "viridis", 0.0, 1.0),
-        (error, "prediction − truth", "RdBu_r", -span, span),
+        (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0, "neither"),
+        (truth, "true field", "viridis", 0.0, 1.0, "neither"),
+        (prediction, "prediction", "viridis", 0.0, 1.0, "both"),
+        (error, "prediction − truth", "RdBu_r", -span, span, "neither"),
     )
-    for axis, (values, name, colors, low, high) in zip(axes, panels, strict=True):
+    for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
         picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
-        axis.set_title(name)
+        axis.set(title=name, xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
         axis.set_facecolor("#f2f2f2")
-        axis.set(xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
-        add_colorbar(picture, axis, np.isfinite(values) & (values > high), values < low)
-
-
-def add_colorbar(picture: Any, axis: Axes, above: NDArray, below: NDArray) -> None:
-    """A colour bar with few ticks, whose ends are arrows if values lie outside of the scale."""
-    ends = {(True, True): "both", (True, False): "max", (False, True): "min"}
-    extend = ends.get((bool(above.any()), bool(below.any())), "neither")
-    bar = axis.figure.colorbar(
-        picture, ax=axis, location="bottom", extend=extend, fraction=0.06, pad=0.1, aspect=14
-    )
-    bar.locator = MaxNLocator(2)
-    bar.update_ticks()
-
-
-def plot_above(
-    axis: Axes, floor: float, x: Sequence[float], values: Sequence[float], **style: Any
-) -> None:
-    """Plot a line on a logarithmic axis; values below `floor` are drawn at it and written out.
-
-    The superposition of one disc, for example, has no error but rounding.
-    """
-    axis.plot(x, np.maximum(values, floor), **style)
-    for place, value in zip(x, values, strict=True):
-        if value < floor:
-            shift: Any = {"xytext": (8, -3), "textcoords": "offset points", "size": 8}
-            axis.annotate(f"↓ {value:.0e}", (place, floor), **shift)
+        axis.figure.colorbar(
+            picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
+        )
 
 
 def write_out_numbers(axis: Axes) -> None:
