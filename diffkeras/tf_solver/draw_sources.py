@@ -1,4 +1,4 @@
-"""Source images from lists of discs, in a TensorFlow graph."""
+"""Source images from lists of discs, drawn in a TensorFlow graph."""
 
 import math
 
@@ -12,18 +12,20 @@ from diffkeras.physics.sources.discs import Radius
 def draw_sources(
     sources: dict[str, tf.Tensor], lattice: tuple[int, int], radius: Radius
 ) -> tf.Tensor:
-    """The source images of lists of discs that don't overlap: `Sources.image`, to the bit.
+    """Draw the source images of lists of discs that do not overlap.
+
+    The images are identical to those of `Sources.image`.
 
     Args:
         sources: "rows", "columns", "radii" and "values", each (batch, n). Discs with a negative
-            radius are none, so that lists of different lengths can be padded.
+            radius are skipped, so that lists of different lengths can be padded.
         lattice: (rows, columns).
         radius: the radius of the discs, or the range of their radii.
 
     Returns:
         (batch, rows, columns) float32.
     """
-    # in float32, as the radii are stored: rounding may lift the largest one to the next integer
+    # radii are stored in float32, and rounding may lift the largest one to the next integer
     reach = math.floor(float(np.float32(check_radius(radius)[1])))
     steps = tf.range(-reach, reach + 1)
     # in float64, where the squares of float32 radii are exact

@@ -1,10 +1,10 @@
 """A⁻¹ on the lattice as TensorFlow matrix products, in any graph and on any device.
 
-The physics package inverts A = −D∇²_h + γ by fast transforms, which TensorFlow lacks for
-sines. Here the eigenbasis of each axis (sines, cosines or Fourier
-modes) is a matrix, and A⁻¹X = S_r (Λ⁻¹ ∘ (S_rᵀ X S_c)) S_cᵀ. Every mode is even or odd about the
-middle of its axis, so the lattice is folded into its four quadrants, which halves the work: half a
-GFLOP for 512² nodes. Point sources are put onto the folded lattice at once.
+The physics package inverts A = −D∇²_h + γ by fast transforms. TensorFlow has none for sines, so
+here the eigenbasis of each axis (sines, cosines or Fourier modes) is a matrix, and
+A⁻¹X = S_r (Λ⁻¹ ∘ (S_rᵀ X S_c)) S_cᵀ. Every mode is even or odd about the middle of its axis.
+Folding the lattice into its four quadrants therefore halves the work, to half a GFLOP for 512²
+nodes. Point sources are placed on the folded lattice directly.
 """
 
 from dataclasses import replace
@@ -23,18 +23,18 @@ Precision = Literal["float32", "float64"]
 
 
 class TensorOperator:
-    """A⁻¹ in a uniform medium, up to a constant where A is singular or close to it.
+    """A⁻¹ in a uniform medium, up to a constant if A is singular or nearly so.
 
-    Where no axis absorbs, the constant mode has the eigenvalue γ. If that is smaller than all
-    others it ruins the condition of every system, and with γ = 0 there is no inverse. This operator
-    then takes the smallest other eigenvalue λ' in its place ("deflated"): A⁻¹q is the deflated
-    field plus the constant `constant_factor`·Σq.
+    If no axis absorbs, the constant mode has the eigenvalue γ. If γ is smaller than all other
+    eigenvalues, every system becomes ill-conditioned, and with γ = 0 there is no inverse. This
+    operator then replaces γ by the smallest other eigenvalue λ' ("deflation"): A⁻¹q is the deflated
+    field plus the constant Σq / `inverse_factor`.
 
     Attributes:
         lattice: (rows, columns).
         dtype: precision of the products.
-        deflated: whether the constant mode was given another eigenvalue.
-        inverse_factor: 1 / `constant_factor`, which is 0 where A is singular.
+        deflated: whether the eigenvalue of the constant mode was replaced.
+        inverse_factor: inverse of the constant per unit of Σq, 0 if A is singular.
 
     Args:
         lattice: (rows, columns).
@@ -50,7 +50,7 @@ class TensorOperator:
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, medium.boundaries, strict=True))
         couplings = [float(diffusivity) / medium.step**2 for diffusivity in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
-        # NumPy arrays, not tensors: they become constants of whatever graph uses them
+        # NumPy arrays, which become constants of each graph that uses them
         self._bases = [basis.astype(precision) for basis, _ in modes]
         rows, columns = (c * values for c, (_, values) in zip(couplings, modes, strict=True))
         curvature = rows[:, None, :, None] + columns[None, :, None, :]
@@ -71,16 +71,16 @@ class TensorOperator:
 
     @cached_property
     def _table(self) -> NDArray[np.floating]:
-        # a larger table of unfolded offsets would spare operations, but not fit into the cache
+        # a larger table of unfolded offsets would save operations but not fit into the cache
         return self._green_table(self._medium).astype(self.dtype.as_numpy_dtype)
 
     def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The tables of Green's function in media of other decays (batch,), (batch, …)."""
+        """Tables of Green's function, (batch, …), for media with other decays (batch,)."""
         media = [replace(self._medium, decay=float(decay)) for decay in decays]
         return np.stack([self._green_table(m).astype(self.dtype.as_numpy_dtype) for m in media])
 
     def _green_table(self, medium: Medium) -> NDArray[np.float64]:
-        """The table with a constant mode that is no larger than the others."""
+        """The table of Green's function, with the eigenvalue of the constant mode replaced."""
         operator = SpectralOperator(self.lattice, medium)
         closed = all(axis.singular for axis in self.axes)
         deflated = closed and operator.decay < self._smallest
@@ -96,11 +96,11 @@ class TensorOperator:
         """The deflated field of point sources.
 
         Args:
-            nodes: (k, 3) integers, each source's image, row and column.
-            densities: (k,) their strengths, of this operator's precision.
+            nodes: (k, 3) integers, image, row and column of each source.
+            densities: (k,), strengths of the sources, in this operator's precision.
             batch: number of images.
-            decays: (batch,), each image's γ where it is larger than the medium's. The deflated
-                constant mode has the larger one of γ and λ'.
+            decays: (batch,), γ of each image, if they are larger than the medium's. The eigenvalue
+                of the deflated constant mode is the larger of γ and λ'.
 
         Returns:
             (batch, rows, columns).
@@ -122,13 +122,13 @@ class TensorOperator:
         return self._unfold(self._invert(folded, self._factors(decays)))
 
     def _factors(self, decays: tf.Tensor | None) -> tf.Tensor:
-        """1/λ of the folded modes, (2, 2, h, h), or of those of each image, (batch, 2, 2, h, h)."""
+        """1/λ of the folded modes, (2, 2, h, h), or (batch, 2, 2, h, h) with `decays`."""
         if decays is None:
             return tf.constant(self._reciprocal)
         decays = tf.cast(decays, self.dtype)[:, None, None, None, None]
         eigenvalues = tf.constant(self._curvature) + decays
         if self.deflated:
-            # the constant mode alone has a smaller eigenvalue
+            # only the constant mode has a smaller eigenvalue
             eigenvalues = tf.maximum(eigenvalues, tf.cast(self._smallest, self.dtype))
         return 1 / eigenvalues
 
@@ -154,7 +154,7 @@ class TensorOperator:
         return folded
 
     def inverse_factors(self, decays: tf.Tensor) -> tf.Tensor:
-        """`inverse_factor` of media of other decays, (batch,); infinite where none is deflated."""
+        """`inverse_factor` of media with other decays, (batch,); infinite without deflation."""
         decays = tf.cast(decays, self.dtype)
         nodes = self.lattice[0] * self.lattice[1]
         apart = tf.nn.relu(self._smallest - decays)
@@ -167,13 +167,13 @@ class TensorOperator:
 
         Args:
             rows, columns: (batch, m) int32 coordinates.
-            tables: of each image (`tables`), where media differ.
+            tables: of each image (see `tables`), if media differ.
 
         Returns:
             (batch, m, m).
         """
         height, stride = (axis.period // 2 + 1 for axis in self.axes)
-        # the passes over m² numbers are what takes time, so rows count in whole rows of the table
+        # passes over m² numbers take most of the time, so row offsets are scaled before them
         start: Any = 0
         if tables is None:
             table = tf.constant(self._table.ravel())
@@ -185,7 +185,7 @@ class TensorOperator:
         total = None
         for row_sign, row in row_images:
             for column_sign, column in column_images:
-                # which is faster than `gather` on CPUs
+                # faster than `gather` on CPUs
                 term = tf.gather_nd(table, (row + start + column)[..., None])
                 if total is None:
                     total = term
@@ -196,7 +196,7 @@ class TensorOperator:
         return total
 
     def _images(self, position: int, nodes: tf.Tensor, stride: int) -> list[tuple[int, Any]]:
-        """`Axis.images` of all pairs of nodes, as offsets in the table."""
+        """Signs and table offsets of the images of all pairs of nodes (see `Axis.images`)."""
         boundary = self.axes[position].boundary
         period = self.axes[position].period * stride
         i, k = nodes[:, :, None], nodes[:, None, :]
@@ -210,17 +210,17 @@ class TensorOperator:
 
 
 def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """An axis' orthonormal modes on its first half, and their eigenvalues.
+    """Orthonormal modes of an axis on its first half, and their eigenvalues.
 
     Returns:
-        (2, h, h) values of the even and of the odd modes [parity, node, mode], and (2, h)
-        eigenvalues of −δ², infinite where an odd number of nodes leaves one odd mode less.
+        Values of the even and the odd modes, (2, h, h) [parity, node, mode], and the eigenvalues of
+        −δ², (2, h). An odd number of nodes has one odd mode less, whose eigenvalue is infinite.
     """
     nodes = axis.nodes
     half = (nodes + 1) // 2
     j = np.arange(nodes)[:, None]
     even, odd = np.arange(half), np.arange(nodes - half)
-    # the angles' numerators are reduced to one period before they meet π: exact for any size
+    # numerators are reduced to one period before they are multiplied by π, which is exact
     if axis.boundary == "absorbing":
         numbers = [2 * even + 1, 2 * odd + 2]
         waves = [np.sin(np.pi / (nodes + 1) * ((j + 1) * k % (2 * nodes + 2))) for k in numbers]
@@ -244,5 +244,5 @@ def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 def tensor_operator(
     lattice: tuple[int, int], medium: Medium, precision: Precision
 ) -> TensorOperator:
-    """The operator of that lattice, medium and precision; the last few are kept."""
+    """The operator of a lattice, medium and precision; the last eight are cached."""
     return TensorOperator(lattice, medium, precision)

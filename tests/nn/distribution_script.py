@@ -1,7 +1,7 @@
-"""One training step on one replica and on two, for each loss and for the encoder-decoder.
+"""Training steps on one replica and on two.
 
-Prints JSON: case → {"one": ..., "two": ...}, each with the step's change of the weights, the
-logged loss, and the metrics where there are any; and under "losses" the losses' configurations.
+Prints JSON: case → {"one": …, "two": …}, each with the steps' change of the weights, the logged
+loss, and the metrics if there are any; and under "losses" the configurations of the losses.
 """
 
 import json
@@ -46,7 +46,7 @@ LOSSES = {
 
 
 class ScalarAbsoluteError(AbsoluteError):
-    """The pitfall: a loss that reduces by itself is not scaled by the number of replicas."""
+    """The pitfall: Keras does not divide a scalar loss by the number of replicas."""
 
     def call(self, y_true, y_pred):
         return keras.ops.mean(super().call(y_true, y_pred))
@@ -61,44 +61,69 @@ def data():
     return source_image, nn.pack_target(field, source_image, [1, 1, 2, 5])
 
 
-def small_model():
-    return keras.Sequential(
-        [keras.Input((None, None, 1)), keras.layers.Conv2D(1, 3, padding="same")]
+def small_model(names):
+    """A model with a convolution and an output for each name, so that all train in one step."""
+    source_image = keras.Input((None, None, 1))
+    return keras.Model(
+        source_image,
+        {
+            name: keras.layers.Conv2D(1, 3, padding="same", name=name)(source_image)
+            for name in names
+        },
     )
 
 
-def one_step(build, loss, strategy, metrics=False, epochs=1):
+def fit(strategy, build, loss, metrics=None, weight=None, epochs=1):
+    """Change of each layer's weights, and the logs."""
     keras.utils.set_random_seed(1)
     x, y = data()
     with strategy.scope():
         model = build()
-        model.compile(
-            keras.optimizers.SGD(0.1),
-            loss=loss if isinstance(loss, keras.losses.Loss) else nn.get_loss(loss),
-            metrics=nn.default_metrics("sqrt") if metrics else None,
-        )
-    alternates = hasattr(getattr(model.loss, "weight", None), "selector")
-    before = [v.numpy() for v in model.weights]
+        model.compile(keras.optimizers.SGD(0.1), loss, metrics=metrics)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
     history = model.fit(
         x,
-        y,
+        dict.fromkeys(loss, y) if isinstance(loss, dict) else y,
         batch_size=BATCH,
         epochs=epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[nn.AlternateWeights()] if alternates else [],
+        callbacks=[nn.AlternateWeights(weight)] if weight else [],
     )
-    after = [v.numpy() for v in model.weights]
+    changes = {}
+    for layer in model.layers:
+        pairs = zip(before[layer.name], layer.get_weights(), strict=True)
+        changes[layer.name] = [float(v) for b, a in pairs for v in (b - a).ravel()]
     logs = {key: values[-1] for key, values in history.history.items()}
     if metrics:
-        logs |= {
-            f"evaluated {key}": value
-            for key, value in model.evaluate(
-                x, y, batch_size=2, verbose=0, return_dict=True
-            ).items()
-        }
-    change = np.concatenate([(b - a).ravel() for a, b in zip(before, after, strict=True)])
-    return {"change": change.tolist(), "logs": {k: float(v) for k, v in logs.items()}}
+        found = model.evaluate(x, y, batch_size=2, verbose=0, return_dict=True)
+        logs |= {f"evaluated {key}": value for key, value in found.items()}
+    return changes, {key: float(value) for key, value in logs.items()}
+
+
+def results_of(strategy):
+    losses = {name: nn.get_loss(config) for name, config in LOSSES.items()}
+    # two epochs of one batch, so that the alternating weight uses both of its maps
+    alternating = losses["absolute_alternating"].weight
+    changes, logs = fit(strategy, lambda: small_model(LOSSES), losses, weight=alternating, epochs=2)
+    results = {
+        name: {"change": changes[name], "logs": {"loss": logs[f"{name}_loss"]}} for name in losses
+    }
+    changes, logs = fit(
+        strategy, lambda: small_model(["scalar"]), {"scalar": ScalarAbsoluteError()}
+    )
+    results["scalar"] = {"change": changes["scalar"], "logs": logs}
+    changes, logs = fit(
+        strategy,
+        lambda: nn.encoder_decoder(width=4, depth=2),
+        nn.get_loss("squared"),
+        metrics=[*nn.default_metrics("sqrt"), nn.metrics.SourceCountError([1, 2, 5], "sqrt")],
+    )
+    results["encoder_decoder"] = {
+        "change": [v for values in changes.values() for v in values],
+        "logs": logs,
+    }
+    return results
 
 
 def main():
@@ -107,26 +132,9 @@ def main():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     # One strategy for all cases: a second one of the same devices in a process reuses the keys of
     # the first one's collectives, and fails (tensorflow issue 62790).
-    strategies = {
-        "one": tf.distribute.MirroredStrategy(["CPU:0"]),
-        "two": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
-    }
-    cases = {name: (small_model, loss, {}) for name, loss in LOSSES.items()}
-    cases["absolute_alternating"] = (*cases["absolute_alternating"][:2], {"epochs": 2})
-    cases["encoder_decoder"] = (
-        lambda: nn.encoder_decoder(width=4, depth=2),
-        "squared",
-        {"metrics": True},
-    )
-    results = {
-        name: {n: one_step(build, loss, s, **options) for n, s in strategies.items()}
-        for name, (build, loss, options) in cases.items()
-    }
-    results["scalar"] = {
-        n: one_step(small_model, ScalarAbsoluteError(), s) for n, s in strategies.items()
-    }
-    results["losses"] = LOSSES
-    print(json.dumps(results))
+    one = results_of(tf.distribute.MirroredStrategy(["CPU:0"]))
+    two = results_of(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    print(json.dumps({n: {"one": one[n], "two": two[n]} for n in one} | {"losses": LOSSES}))
 
 
 if __name__ == "__main__":
