@@ -33,6 +33,10 @@ class RunError(DiffkerasError):
     """A run directory that is missing, foreign, incomplete or in use."""
 
 
+class OutputError(DiffkerasError):
+    """A file or directory that can't be written."""
+
+
 class WorkerError(DiffkerasError):
     """A worker of a distributed training that doesn't answer."""
 

@@ -14,7 +14,9 @@ from diffkeras.evaluation.tables import (
     quantile_table,
 )
 from diffkeras.reporting.html import write_report
-from diffkeras.system.atomic_files import write_csv, write_json
+from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+
+FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
 
 
 def write_evaluation(
@@ -36,9 +38,8 @@ def write_evaluation(
         path / "metrics.json", {"test_examples": total, "methods": metrics, "bounds": proven}
     )
     _write_examples(path / "examples.csv", found)
-    (path / "figures").mkdir()
     for name, png in pictures.items():
-        (path / "figures" / f"{name}.png").write_bytes(png)
+        write_bytes(path / "figures" / f"{name}.png", png)
     rows, columns = tested.physics.lattice
     counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
     media = ""

@@ -17,7 +17,7 @@ from diffkeras.studies.config import Study
 from diffkeras.studies.figures import counts_figure, loss_figure, size_figure
 from diffkeras.studies.grouping import LOSS, Group, group_results
 from diffkeras.studies.results import Result
-from diffkeras.system.atomic_files import replace_directory, write_csv
+from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
 SIZES = ("data.train_fraction", "data.train_examples")
 
@@ -28,12 +28,9 @@ def write_study(directory: Path, study: Study, results: Sequence[Result]) -> Non
     _write_runs(directory / "runs.csv", study, results)
     baselines = {method: results[0].metrics[method] for method in BASELINES}
     pictures = _draw(study, groups, baselines)
-
-    def write_figures(path: Path) -> None:
+    with replacing_files(directory / "figures", ["*.png"]) as partial:
         for name, png in pictures.items():
-            (path / f"{name}.png").write_bytes(png)
-
-    replace_directory(directory / "figures", write_figures)
+            write_bytes(partial / f"{name}.png", png)
     rows, columns = study.base.physics.lattice
     data = study.test.data
     write_report(

@@ -12,7 +12,7 @@ from typing import Any
 from diffkeras.config import Config, load_config, read_yaml, short
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.config_differences import differences
-from diffkeras.system.atomic_files import read_json, write_json, write_text
+from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
 from diffkeras.system.environment import machine, versions
 
 MARK = "run.json"
@@ -73,12 +73,10 @@ class Run:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another --run-dir")
         run = cls(path)
-        try:
+        with names_unwritable(path):
             if path.exists() and any(path.iterdir()):
                 run._make_way(config, overwrite, restart)
             path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"the run directory {path} can't be written: {error}") from None
         write_text(path / "config.yaml", f"{config.to_yaml()}{END}\n")
         run.write_state("running", seed=config.training.seed)
         return run

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from diffkeras.representation.network_input import network_input, value_scale
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import write_json
+from diffkeras.system.saved_model import write_saved_model
 
 
 def export_saved_model(surrogate: Surrogate, path: Path) -> None:
@@ -28,8 +28,7 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
     servable.serve = serve
-    tf.saved_model.save(servable, str(path), signatures=serve.get_concrete_function())
-    write_json(path / "diffkeras.json", _contract(surrogate))
+    write_saved_model(path, servable, serve.get_concrete_function(), _contract(surrogate))
 
 
 def _contract(surrogate: Surrogate) -> dict[str, Any]:

@@ -1,49 +1,146 @@
-"""Writing files so that nobody ever sees, or is left with, half of one."""
+"""Writing files so that nobody ever reads, or is left with, an incomplete one."""
 
 import contextlib
 import csv
 import json
 import math
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from diffkeras.errors import RunError
+from diffkeras.errors import OutputError, RunError
 
-WRITTEN = ".files.json"
+PARTIAL = ".partial"
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file next to `path` that replaces it at the end of the block."""
-    partial = path.with_name(f".partial.{path.name}")
+def names_unwritable(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one that names the file.
+
+    Raises:
+        OutputError: instead of an `OSError`.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
+        yield
     except OSError as error:
-        raise RunError(f"{path} can't be written: {error}") from None
+        raise OutputError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, unique: bool = False) -> Iterator[Path]:
+    """Yield a temporary file next to `path` that replaces it at the end of the block.
+
+    The temporary file is flushed to the disk before it is renamed, so after a crash either the
+    earlier file or the new one is there. An error in the block leaves the earlier file alone. Where
+    `path` is a symbolic link, the file that it points to is replaced.
+
+    Args:
+        path: the file to be written; missing directories are created.
+        unique: whether several processes may write the same file at once.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    with names_unwritable(path):
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        token = f"{secrets.token_hex(8)}." if unique else ""
+        partial = target.with_name(f".partial.{token}{target.name}")
+        try:
+            yield partial
+            sync(partial)
+            partial.replace(target)
+            sync(target.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a directory, to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no directories
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def swap_directory(new: Path, path: Path, previous: Path) -> None:
+    """Put a directory in the place of another one, which becomes `previous`.
+
+    A crash between the two renames leaves `previous` and no `path`; renaming it back is up to the
+    caller.
+
+    Raises:
+        OSError: it can't be done; `path` is as before.
+    """
+    for entry in (*new.iterdir(), new):
+        sync(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(previous)
+    try:
+        new.rename(path)
+    except BaseException:
+        if previous.exists():
+            previous.rename(path)
+        raise
+    sync(path.parent)
+
+
+@contextlib.contextmanager
+def replacing_files(path: Path, owned: Sequence[str], last: str | None = None) -> Iterator[Path]:
+    """Yield an empty directory whose files replace those in `path` at the end of the block.
+
+    Files of an earlier result that the new one doesn't have are removed. Everything else in the
+    directory stays, for example a user's notes.
+
+    Args:
+        path: the directory to be written.
+        owned: patterns of all files that a result may consist of, e.g. "figures/*.png".
+        last: the file that shows that the result is complete; it is replaced last.
+
+    Raises:
+        OutputError: the directory can't be written.
+    """
+    with names_unwritable(path):
+        partial = path / PARTIAL  # within, since the directory may be a file system of its own
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            names = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
+            for name in sorted(names, key=lambda name: (str(name) == last, name)):
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).replace(path / name)
+            for stale in {file for pattern in owned for file in path.glob(pattern)}:
+                if stale.relative_to(path) not in names:
+                    stale.unlink()
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.rmdir()  # only an empty one
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside, then rename."""
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error}") from None
+    """Replace a text file."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Strict JSON: numbers that are not finite become null."""
+    """Replace a file by strict JSON: numbers that are not finite become null."""
     write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -65,28 +162,20 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from None
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV file with a header; None and NaN become empty cells."""
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow(
-                    [
-                        "" if v is None or (isinstance(v, float) and math.isnan(v)) else v
-                        for v in row
-                    ]
-                )
-        beside.replace(path)
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error}") from None
+    """Replace a file by a CSV table with a header; None and NaN become empty cells."""
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -99,93 +188,40 @@ def check_file(path: Path) -> None:
     """Check, before the work, that a file can be written there.
 
     Raises:
-        RunError: a directory lies there, or its place can't be written.
+        OutputError: something else lies there, or it can't be written.
     """
-    try:
-        if path.is_dir():
-            raise RunError(f"{path} is a directory; name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error.strerror}") from None
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "no regular file"
+        raise OutputError(f"{path} is {what}; name a file")
+    with names_unwritable(path):
+        check_directory(Path(os.path.realpath(path)).parent)
 
 
 def check_replaceable(path: Path, mark: str) -> None:
-    """Check, before hours of work, that `replace_directory` can write there and destroys nothing.
+    """Check, before the work, that a directory can be written and holds nothing else.
 
     Args:
-        path: the directory to be written.
+        path: the directory.
         mark: name of a file that shows that the directory is an earlier result.
 
     Raises:
-        RunError: it can't be written, or holds something else.
+        OutputError: it can't be written, or holds something else.
     """
-    try:
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; choose another directory")
-        if path.is_dir() and any(path.iterdir()) and not (path / mark).is_file():
-            raise RunError(f"{path} holds other files and no earlier result; choose another one")
-        beside = Path(os.path.abspath(path)).parent
-        beside.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=beside).close()
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error.strerror}") from None
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file; choose another directory")
+    with names_unwritable(path):
+        names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+        if mark not in names and set(names) - {PARTIAL}:
+            raise OutputError(f"{path} holds other files and no earlier result; choose another one")
+        check_directory(path if names else Path(os.path.abspath(path)).parent)
 
 
-def replace_directory(path: Path, make: Callable[[Path], None]) -> None:
-    """Have `make` fill a directory beside `path`, then move its files into `path` one by one.
-
-    A hidden list of what was written, `.files.json`, stays there: the files of an earlier result
-    that the new one doesn't have are removed by it. What else lies there stays, so nobody's notes
-    are lost to a result that is written again. The file that says that all is there,
-    `metrics.json`, comes last.
+def check_directory(path: Path) -> None:
+    """Check, before the work, that files can be written to a directory, which is created.
 
     Raises:
-        RunError: the directory can't be written.
+        OutputError: they can't.
     """
-    path = Path(os.path.abspath(path))  # "." has no name
-    beside = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
-        make(beside)
-        names = {
-            file.relative_to(beside).as_posix() for file in beside.rglob("*") if file.is_file()
-        }
-        former = _written(path)
-        write_json(path / WRITTEN, sorted(former | names))  # true of an interrupted move as well
-        for name in sorted(names, key=lambda name: (name == "metrics.json", name)):
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (beside / name).replace(path / name)
-        for name in former - names:
-            _remove(path, name)
-        write_json(path / WRITTEN, sorted(names))
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _written(path: Path) -> set[str]:
-    """What an earlier result wrote into a directory; nothing where there is no list of it."""
-    try:
-        names = json.loads((path / WRITTEN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    if not isinstance(names, list):
-        return set()
-    # a list that was tampered with must not lead out of the directory
-    inside = (PurePosixPath(name) for name in names if isinstance(name, str))
-    return {str(name) for name in inside if not name.is_absolute() and ".." not in name.parts}
-
-
-def _remove(path: Path, name: str) -> None:
-    """Remove a file of a directory, and the directories in between that it leaves empty."""
-    if (path / name).is_dir():
-        return
-    (path / name).unlink(missing_ok=True)
-    for parent in list(PurePosixPath(name).parents)[:-1]:
-        try:
-            (path / parent).rmdir()
-        except OSError:
-            return
+    with names_unwritable(path):
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()

@@ -24,6 +24,21 @@ def load_tensorflow() -> None:
 
 
 @contextmanager
+def tensorflow_os_errors() -> Iterator[None]:
+    """Turn TensorFlow's errors of reading and writing files into those of Python.
+
+    Raises:
+        OSError: instead of a `tf.errors.OpError`.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from None
+
+
+@contextmanager
 def deterministic_operations(wanted: bool) -> Iterator[None]:
     """Have operations whose results don't depend on thread timing, and as before afterwards.
 

@@ -7,12 +7,11 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.physics import Medium
-from diffkeras.system.atomic_files import check_replaceable, replace_directory, write_json
+from diffkeras.system.atomic_files import check_replaceable
+from diffkeras.system.saved_model import MARK, write_saved_model
 
-MARK = "saved_model.pb"
 
-
-def write_saved_model(
+def export_solver(
     solve: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     lattice: tuple[int, int],
     medium: Medium,
@@ -27,7 +26,7 @@ def write_saved_model(
         path: the directory.
 
     Raises:
-        RunError: the directory can't be written, or holds something else than a SavedModel.
+        OutputError: the directory can't be written, or holds something else than a SavedModel.
     """
     check_replaceable(path, MARK)
     # sides are left open, so that the graph itself compares them and says what it expects
@@ -48,12 +47,7 @@ def write_saved_model(
     module.serve_fixed = tf.function(fields, [images, mask])
     serve, serve_fixed = (f.get_concrete_function() for f in (module.serve, module.serve_fixed))
     signatures = {"serving_default": serve, "serve": serve, "serve_fixed": serve_fixed}
-
-    def write(directory: Path) -> None:
-        tf.saved_model.save(module, str(directory), signatures=signatures)
-        write_json(directory / "diffkeras.json", _description(lattice, medium))
-
-    replace_directory(path, write)
+    write_saved_model(path, module, signatures, _description(lattice, medium))
 
 
 def _assert_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Operation:

@@ -17,7 +17,7 @@ from diffkeras.physics import Medium
 from diffkeras.physics.medium import MediumParts, as_medium
 from diffkeras.tf_solver.operator import Precision, tensor_operator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
-from diffkeras.tf_solver.saved_model import write_saved_model
+from diffkeras.tf_solver.saved_model import export_solver
 
 
 class TensorSolver:
@@ -192,7 +192,7 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        write_saved_model(self.solve, self.lattice, self.medium, Path(path))
+        export_solver(self.solve, self.lattice, self.medium, Path(path))
 
     def _check_images(self, source_images: Any) -> tuple[tf.Tensor, tf.DType]:
         """Source images in the solver's precision, and the type of their fields."""

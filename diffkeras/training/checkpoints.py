@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ import keras
 
 from diffkeras.errors import RunError
 from diffkeras.nn.metrics import MaximumError
+from diffkeras.system.atomic_files import names_unwritable, replacing, sync
 
 logger = logging.getLogger(__name__)
 
@@ -81,47 +81,38 @@ class Checkpoints:
         return self.path / f"best-{epoch:06d}.weights.h5"
 
     def save(self, model: keras.Model, state: TrainingState) -> None:
-        """Write a checkpoint beside its place, rename it, and remove those no longer needed.
+        """Write a checkpoint, and remove those that are no longer needed.
 
         Raises:
-            RunError: it can't be written.
+            OutputError: it can't be written.
         """
         if not self.writes:
             return
         place = self.place(state.epoch * self.steps + state.step)
-        beside = self.path / ".partial"
-        try:
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            weights = beside / WEIGHTS
+        partial = self.path / ".partial"
+        with names_unwritable(place):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            weights = partial / WEIGHTS
             model.save_weights(weights)
             # Python's JSON writes each float so that it comes back to the last bit, and NaN too
             text = json.dumps({**asdict(state), "weights_digest": digest(weights)})
             content = {"state": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
-            (beside / STATE).write_text(json.dumps(content), encoding="utf-8")
-            for file in (weights, beside / STATE):
-                _to_disk(file)
+            (partial / STATE).write_text(json.dumps(content), encoding="utf-8")
+            for file in (weights, partial / STATE):
+                sync(file)
             shutil.rmtree(place, ignore_errors=True)
-            beside.rename(place)
-            _to_disk(self.path)
-        except OSError as error:
-            raise RunError(f"the checkpoint {place} can't be written: {error}") from None
+            partial.rename(place)
+            sync(self.path)
         self._prune()
 
     def save_best(self, model: keras.Model, epoch: int) -> str:
         """Write the weights of a model without its optimizer; their file's checksum."""
         if not self.writes:
             return ""
-        beside = self.path / ".best.weights.h5"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            keras.Model(model.inputs, model.outputs).save_weights(beside)
-            _to_disk(beside)
-            checksum = digest(beside)
-            beside.replace(self.best_file(epoch))
-            return checksum
-        except OSError as error:
-            raise RunError(f"{self.best_file(epoch)} can't be written: {error}") from None
+        with replacing(self.best_file(epoch)) as partial:
+            keras.Model(model.inputs, model.outputs).save_weights(partial)
+        return digest(self.best_file(epoch))
 
     def latest(self) -> Path | None:
         """The newest undamaged checkpoint; None if there is none."""
@@ -246,11 +237,3 @@ def digest(file: Path) -> str:
     """A file's checksum."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import replace_directory
+from diffkeras.system.atomic_files import replacing
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.training.compiled_model import CompiledModel
 
@@ -45,7 +45,7 @@ def finish(
             f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
         )
     surrogate = Surrogate(save_best(config, run, state, checkpoints), config)
-    replace_directory(run.saved_model, lambda path: export_saved_model(surrogate, path))
+    export_saved_model(surrogate, run.saved_model)
     best = state.history[state.best_epoch - 1]
     return {
         "seed": config.training.seed,
@@ -78,9 +78,8 @@ def save_best(
         )
     best = build_model(config)
     best.load_weights(checkpoints.best_file(state.best_epoch))
-    beside = run.model_file.with_name(f".{run.model_file.name}")
-    keras.saving.save_model(best, beside)
-    beside.replace(run.model_file)
+    with replacing(run.model_file) as partial:
+        keras.saving.save_model(best, partial)
     return best
 
 

@@ -12,12 +12,12 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import predict_by_each
-from diffkeras.evaluation.report import write_evaluation
+from diffkeras.evaluation.report import FILES, write_evaluation
 from diffkeras.evaluation.tables import overall_table
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.atomic_files import check_replaceable, replace_directory
+from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -74,9 +74,8 @@ def evaluate(
         found = _measure(surrogate, config, data_dir, workers, show_progress)
         pictures = draw_figures(found, surrogate, config, data_dir)
     metrics = found.metrics()
-    replace_directory(
-        path, lambda place: write_evaluation(place, found, pictures, config, run.config())
-    )
+    with replacing_files(path, FILES, last="metrics.json") as partial:
+        write_evaluation(partial, found, pictures, config, run.config())
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 

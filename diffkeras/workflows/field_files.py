@@ -10,7 +10,7 @@ from PIL import Image
 
 from diffkeras.errors import PhysicsError
 from diffkeras.reporting.figures import field_figure, to_png
-from diffkeras.system.atomic_files import check_file, replacing
+from diffkeras.system.atomic_files import check_file, replacing, write_bytes
 from diffkeras.workflows.source_files import ARRAYS, PICTURES
 
 SMALLEST, LARGEST = (
@@ -49,7 +49,7 @@ class FieldFiles:
 
         Raises:
             PhysicsError: a kind of file that can't be written, or one file for two purposes.
-            RunError: a place that can't be written.
+            OutputError: a place that can't be written.
         """
         fields = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
         places: dict[Path, str] = {}
@@ -76,7 +76,7 @@ def write_field(path: Path, field: NDArray) -> None:
 
     Raises:
         PhysicsError: values or a batch that such a file can't hold.
-        RunError: the file can't be written.
+        OutputError: the file can't be written.
     """
     suffix = path.suffix.lower()
     if suffix in PICTURES and field.ndim != 2:
@@ -121,7 +121,7 @@ def write_plot(path: Path, sources: NDArray, field: NDArray, title: str, notes: 
         notes: a line below the picture.
 
     Raises:
-        RunError: it can't be written.
+        OutputError: it can't be written.
     """
     if field.ndim == 3:
         filled = np.isfinite(sources).any(axis=(1, 2))
@@ -129,5 +129,4 @@ def write_plot(path: Path, sources: NDArray, field: NDArray, title: str, notes: 
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
         sources, field = sources[shown], field[shown]
     png = to_png(field_figure(sources, field, title, notes))
-    with replacing(path) as partial:
-        partial.write_bytes(png)
+    write_bytes(path, png)

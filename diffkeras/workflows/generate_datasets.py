@@ -8,7 +8,7 @@ from diffkeras.config import Config
 from diffkeras.data import Making, dataset_status, making
 from diffkeras.data.writing.estimate import format_bytes, format_seconds
 from diffkeras.data.writing.generation import tidy_up
-from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def generate(
         from diffkeras.data.writing.beam import parse_options
 
         parse_options(beam_options)
-    check_writable(data_dir)
+    check_directory(data_dir)
     counts = config.data.sources
     for count in counts:
         # fail on the last source count before an hour is spent on the first
@@ -85,24 +85,6 @@ def _announce(job: Making, workers: int | None, data_dir: Path) -> None:
         f"to make in {data_dir}: {forecast.examples} examples{kept}, "
         f"{format_bytes(forecast.bytes)}, {time}"
     )
-
-
-def check_writable(directory: Path) -> None:
-    """Try to write a file there.
-
-    Raises:
-        DataError: it can't be written.
-    """
-    probe = directory / ".diffkeras-probe"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process may have been faster
-    except OSError as error:
-        raise DataError(
-            f"the data directory {directory} can't be written: {error.strerror}; choose another "
-            "by --data-dir"
-        ) from None
 
 
 def _try_recipe(config: Config, count: int) -> None:

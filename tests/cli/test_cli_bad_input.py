@@ -289,7 +289,7 @@ def test_ctrl_c_is_short(
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "check_writable", interrupt)
+    monkeypatch.setattr(module, "check_directory", interrupt)
     result = diffkeras("generate", *words)
     assert result.exit_code != 0
     assert result.output.strip() == "Aborted!"

@@ -95,3 +95,27 @@ def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path: Path, tiny: Co
     with pytest.raises(KeyboardInterrupt), run.noting_how_it_ends():
         raise KeyboardInterrupt
     assert run.state()["state"] == "finished"
+
+
+def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
+    (tmp_path / "run.json").write_text(json.dumps({"project": "mine"}))
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(RunError, match="not diffkeras'"):
+        Run.begin(tmp_path, tiny)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
+    run = Run.begin(tmp_path / "run", tiny)
+    (run.path / "history.csv").write_text("old")
+    (run.path / "notes.txt").write_text("precious")
+    Run.begin(run.path, tiny)
+    assert (run.path / "notes.txt").read_text() == "precious"
+    assert not (run.path / "history.csv").exists()
+
+
+def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):
+    for _ in range(3):
+        Run.begin(tmp_path / "run", tiny, overwrite=True).write_state("finished")
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert {"run", "run.previous", "run.previous-2"} <= names

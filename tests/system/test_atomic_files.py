@@ -1,70 +1,171 @@
-"""What others put beside or into diffkeras' results is never deleted."""
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 
-import json
-
-import numpy as np
 import pytest
 
-from diffkeras.errors import DiffkerasError, PhysicsError, RunError
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import replace_directory
-from diffkeras.workflows.field_files import FieldFiles, write_field
-from diffkeras.workflows.solve_files import solve_files
+from diffkeras.errors import OutputError, RunError
+from diffkeras.system.atomic_files import (
+    check_file,
+    check_replaceable,
+    read_csv,
+    read_json,
+    replacing,
+    replacing_files,
+    swap_directory,
+    write_csv,
+    write_json,
+    write_text,
+)
+
+OWNED = ("metrics.json", "figures/*.png")
 
 
-def test_results_written_again_leave_notes_alone(tmp_path):
-    place = tmp_path / "evaluation"
-    place.mkdir()
-    (place / "notes.txt").write_text("precious")
-    (place / "metrics.json").write_text("old")
-    replace_directory(place, lambda path: (path / "metrics.json").write_text("new"))
-    assert (place / "notes.txt").read_text() == "precious"
-    assert (place / "metrics.json").read_text() == "new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["evaluation"]
+def content(directory: Path) -> dict[str, str]:
+    """The text of all files below a directory."""
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    return {file.relative_to(directory).as_posix(): file.read_text() for file in files}
 
 
-def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
-    (tmp_path / "run.json").write_text(json.dumps({"project": "mine"}))
-    (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(RunError, match="not diffkeras'"):
-        Run.begin(tmp_path, tiny)
-    assert (tmp_path / "thesis.txt").read_text() == "precious"
+def interrupt(written: object = None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
-def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
-    run = Run.begin(tmp_path / "run", tiny)
-    (run.path / "history.csv").write_text("old")
-    (run.path / "notes.txt").write_text("precious")
-    Run.begin(run.path, tiny)
-    assert (run.path / "notes.txt").read_text() == "precious"
-    assert not (run.path / "history.csv").exists()
+def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    with pytest.raises(KeyboardInterrupt), replacing(file) as partial:
+        interrupt(partial.write_text("new"))
+    assert content(tmp_path) == {"a.txt": "old"}
 
 
-def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):
-    for _ in range(3):
-        Run.begin(tmp_path / "run", tiny, overwrite=True).write_state("finished")
-    names = {entry.name for entry in tmp_path.iterdir()}
-    assert {"run", "run.previous", "run.previous-2"} <= names
+def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "")
+    for unwritable in (tmp_path, file / "below.txt"):
+        with pytest.raises(OutputError, match=str(unwritable)):
+            write_text(unwritable, "new")
 
 
-def test_a_plot_or_field_never_replaces_the_sources(tmp_path):
-    image = np.zeros((16, 16))
-    image[5:8, 5:8] = 1
-    np.save(tmp_path / "a.npy", image)
-    with pytest.raises(PhysicsError, match="same file"):
-        solve_files(tmp_path / "a.npy", tmp_path / "a.npy")
-    files = FieldFiles(tmp_path / "b.png", plot=tmp_path / "b.png")
-    with pytest.raises(PhysicsError, match="same file"):
-        solve_files(tmp_path / "a.npy", files)
-    assert np.array_equal(np.load(tmp_path / "a.npy"), image)
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    target, link = tmp_path / "target" / "a.txt", tmp_path / "a.txt"
+    write_text(target, "old")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
 
 
-def test_an_unwritable_place_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DiffkerasError, match="can't be written"):
-        write_field(tmp_path / "file" / "field.npy", np.zeros((4, 4)))
+def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    with replacing(file, unique=True) as first, replacing(file, unique=True) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert content(tmp_path) == {"a.txt": "first"}
 
 
-def test_upper_case_suffixes(tmp_path):
-    write_field(tmp_path / "field.NPY", np.ones((4, 4)))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["field.NPY"]
+def test_json_is_strict(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "a.json"
+    write_json(file, {"a": float("nan"), 1: [float("inf"), 2.5]})
+    assert read_json(file) == {"a": None, "1": [None, 2.5]}
+    for damaged in ("{", "[" * 100_000):
+        file.write_text(damaged)
+        with pytest.raises(RunError, match=r"a\.json is missing or damaged"):
+            read_json(file)
+
+
+def test_csv_has_empty_cells_where_there_is_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    write_csv(file, ["a", "b"], [[1, None], [float("nan"), "x,y"]])
+    assert read_csv(file) == [{"a": "1", "b": ""}, {"a": "", "b": "x,y"}]
+
+    def rows() -> Iterator[list[int]]:
+        yield [2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_csv(file, ["a"], rows())
+    assert read_csv(file) == [{"a": "1", "b": ""}, {"a": "", "b": "x,y"}]
+
+
+def write_result(place: Path, files: dict[str, str]) -> None:
+    with replacing_files(place, OWNED, last="metrics.json") as partial:
+        for name, text in files.items():
+            write_text(partial / name, text)
+
+
+def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path: Path) -> None:
+    place = tmp_path / "results"
+    write_result(place, {"metrics.json": "1", "figures/old.png": "1"})
+    notes = {"notes.txt": "precious", "figures/notes.txt": "precious"}
+    for name, text in notes.items():
+        write_text(place / name, text)
+    write_result(place, {"metrics.json": "2", "figures/new.png": "2"})
+    assert content(place) == {"metrics.json": "2", "figures/new.png": "2", **notes}
+
+
+def test_an_unfinished_result_replaces_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "results"
+    with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED):
+        interrupt()
+    assert not place.exists()
+    write_result(place, {"metrics.json": "1"})
+    with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED) as partial:
+        interrupt(write_text(partial / "metrics.json", "2"))
+    assert content(tmp_path) == {"results/metrics.json": "1"}
+
+
+def test_the_working_directory_can_be_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_result(Path(), {"metrics.json": "1"})
+    assert content(tmp_path) == {"metrics.json": "1"}
+
+
+def test_only_earlier_results_are_replaceable(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "new" / "deep", "mark")
+    (tmp_path / "empty").mkdir()
+    check_replaceable(tmp_path / "empty", "mark")
+    (tmp_path / "killed" / ".partial").mkdir(parents=True)
+    check_replaceable(tmp_path / "killed", "mark")
+    write_text(tmp_path / "old" / "mark", "")
+    check_replaceable(tmp_path / "old", "mark")
+    write_text(tmp_path / "mine" / "thesis.tex", "")
+    with pytest.raises(OutputError, match="holds other files"):
+        check_replaceable(tmp_path / "mine", "mark")
+    with pytest.raises(OutputError, match="is a file"):
+        check_replaceable(tmp_path / "old" / "mark", "mark")
+    with pytest.raises(OutputError, match="can't be written"):
+        check_replaceable(tmp_path / "old" / "mark" / "below", "mark")
+
+
+def test_a_file_goes_where_nothing_else_lies(tmp_path: Path) -> None:
+    check_file(tmp_path / "new" / "a.txt")
+    with pytest.raises(OutputError, match="is a directory"):
+        check_file(tmp_path)
+    with pytest.raises(OutputError, match="no regular file"):
+        check_file(Path("/dev/null"))
+
+
+def test_a_directory_is_swapped_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new, place, previous = (tmp_path / name for name in ("new", "place", "previous"))
+    write_text(new / "a", "1")
+    swap_directory(new, place, previous)
+    write_text(new / "a", "2")
+    swap_directory(new, place, previous)
+    assert content(tmp_path) == {"place/a": "2", "previous/a": "1"}
+    (previous / "a").unlink()
+    previous.rmdir()
+    write_text(new / "a", "3")
+    rename = Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path == new:
+            raise OSError("no luck")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="no luck"):
+        swap_directory(new, place, previous)
+    assert content(place) == {"a": "2"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.errors import RunError
+from diffkeras.errors import OutputError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
 
@@ -83,9 +83,9 @@ def test_the_description_names_lattice_and_medium(exported):
 def test_only_an_earlier_export_is_replaced(exported, images, tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text("mine")
-    with pytest.raises(RunError):
+    with pytest.raises(OutputError):
         TensorSolver(LATTICE).export(tmp_path)
-    with pytest.raises(RunError):
+    with pytest.raises(OutputError):
         TensorSolver(LATTICE).export(notes)
     assert [*tmp_path.iterdir()] == [notes]
     path = tmp_path / "solver"

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import DataError, RunError
+from diffkeras.errors import DataError, OutputError
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -70,7 +70,7 @@ def test_superposition_is_exact_for_one_source_and_not_for_two(evaluation: Any) 
 
 def test_the_files_are_complete(evaluation: Any) -> None:
     names = {file.name for file in evaluation.path.iterdir()}
-    assert names == {".files.json", "metrics.json", "examples.csv", "figures", "report.html"}
+    assert names == {"metrics.json", "examples.csv", "figures", "report.html"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
     assert stored["test_examples"] == 10
     assert set(stored["methods"]) == set(METHODS)
@@ -150,7 +150,7 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     for place in (tmp_path / "mine", own_run, own_run / "model.keras", Path("/proc/diffkeras")):
-        with pytest.raises(RunError, match=r"choose another|can't be written"):
+        with pytest.raises(OutputError, match=r"choose another|can't be written"):
             evaluate(own_run, data_dir, output=place)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
     load_surrogate(own_run)

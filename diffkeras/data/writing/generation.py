@@ -18,6 +18,7 @@ from diffkeras.data.writing.estimate import Forecast, Sample, measure
 from diffkeras.data.writing.shard_writer import get_builder, write_shard
 from diffkeras.data.writing.staging import Workshop, restore, tidy
 from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.file_lock import locked
 from diffkeras.system.process_pool import run_tasks
 from tfds_builders import DiffusionFieldsConfig
@@ -66,7 +67,8 @@ class Making:
             on_dataset: told the source count of each dataset that is whole.
 
         Raises:
-            DataError: a file can't be written, or a process died; whole shards are kept.
+            OutputError: a file can't be written; finished files are kept.
+        DiffkerasError: a worker process died; finished files are kept.
         """
         tasks = [task for workshop in self.workshops.values() for task in workshop.missing()]
         left = Counter(task.directory for task in tasks)
@@ -110,13 +112,8 @@ class Making:
 
     def _finish(self, count: int, on_dataset: Callable[[int], None]) -> None:
         workshop = self.workshops[count]
-        try:
+        with names_unwritable(workshop.place):
             workshop.finish()
-        except OSError as error:
-            raise DataError(
-                f"the dataset can't be written to {workshop.place}: {error.strerror}; its shards "
-                "are kept: run the same command again"
-            ) from None
         on_dataset(count)
 
 
@@ -133,36 +130,33 @@ def making(config: Config, counts: Sequence[int], data_dir: Path) -> Iterator[Ma
         data_dir: where datasets lie.
 
     Raises:
-        DataError: the directory can't be written, holds a damaged dataset, or another process is
-            making one of these.
+        OutputError: the directory can't be written.
+        DataError: it holds a damaged dataset, or another process is making one of these.
         PackingError: so many or so large discs don't fit.
     """
-    try:
-        with contextlib.ExitStack() as stack:
-            workshops: dict[int, Workshop] = {}
-            samples: dict[int, Sample] = {}
-            for count in counts:
-                dataset = DiffusionFieldsConfig.of_config(count, config)
-                stack.enter_context(_alone(dataset.name, data_dir))
-                restore(dataset_path(config, count, data_dir), data_dir)
-                status = dataset_status(config, count, data_dir, mend=True)
-                if status.holds(config):
-                    continue  # another process has just made it, or a crash had only moved it
-                samples[count] = measure(dataset)
-                examples: dict[str, int] = {
-                    split: max(config.data.examples(split), status.examples.get(split, 0))
-                    for split in SPLITS
-                }
-                workshop = Workshop.of(
-                    dataset, data_dir, status.path, examples, samples[count].record_bytes
-                )
-                stack.callback(workshop.leave)
-                workshop.open()
-                workshop.adopt(_shards_of(dataset, status.path))
-                workshops[count] = workshop
-            yield Making(workshops, samples)
-    except OSError as error:
-        raise DataError(f"the datasets can't be written to {data_dir}: {error}") from None
+    with names_unwritable(data_dir), contextlib.ExitStack() as stack:
+        workshops: dict[int, Workshop] = {}
+        samples: dict[int, Sample] = {}
+        for count in counts:
+            dataset = DiffusionFieldsConfig.of_config(count, config)
+            stack.enter_context(_alone(dataset.name, data_dir))
+            restore(dataset_path(config, count, data_dir), data_dir)
+            status = dataset_status(config, count, data_dir, mend=True)
+            if status.holds(config):
+                continue  # another process has just made it, or a crash had only moved it
+            samples[count] = measure(dataset)
+            examples: dict[str, int] = {
+                split: max(config.data.examples(split), status.examples.get(split, 0))
+                for split in SPLITS
+            }
+            workshop = Workshop.of(
+                dataset, data_dir, status.path, examples, samples[count].record_bytes
+            )
+            stack.callback(workshop.leave)
+            workshop.open()
+            workshop.adopt(_shards_of(dataset, status.path))
+            workshops[count] = workshop
+        yield Making(workshops, samples)
 
 
 def generate_dataset(

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import logging
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard
-from diffkeras.errors import DataError
+from diffkeras.errors import OutputError
+from diffkeras.system.atomic_files import replacing
+from diffkeras.system.tensorflow_setup import tensorflow_os_errors
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 HAND_OVER = 8 << 20  # bytes
@@ -41,45 +42,38 @@ class ShardTask:
 def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> None:
     """Solve the examples of a shard and write them; what any process makes has the same bytes.
 
-    The file is written beside, flushed to the disk and renamed, so a crash of the process or of
-    the machine leaves a whole shard or none.
+    The file gets its name once it is complete, so a crash of the process or of the machine leaves
+    a complete shard or none.
 
     Args:
         task: the shard.
         tick: called after each example; what it raises ends the work.
 
     Raises:
-        DataError: the file can't be written.
+        OutputError: the file can't be written.
     """
-    # a runner may have two workers write the same shard, to use whichever is ready first
-    partial = task.directory / f".{task.shard.name}.{secrets.token_hex(8)}.partial"
     builder = get_builder(task.dataset)
     size = handed = 0
     try:
-        with tf.io.TFRecordWriter(str(partial)) as writer:
-            for k in task.shard.numbers:
-                record = builder.record(task.shard.split, k)
-                writer.write(record)
-                size += len(record) + RECORD_OVERHEAD
-                if size - handed >= HAND_OVER:
-                    writer.flush()
-                    _hand_over(partial)
-                    handed = size
-                tick()
-        if partial.stat().st_size != size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        sync(partial)
-        partial.replace(task.path)
-        sync(task.directory)
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.message
-        raise DataError(
-            f"{task.path} can't be written: {reason}; whole shards are kept, so once that is "
-            "mended the same command makes the others"
+        # unique: Beam may have two workers write the same shard, to use whichever is ready first
+        with replacing(task.path, unique=True) as partial, tensorflow_os_errors():
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for k in task.shard.numbers:
+                    record = builder.record(task.shard.split, k)
+                    writer.write(record)
+                    size += len(record) + RECORD_OVERHEAD
+                    if size - handed >= HAND_OVER:
+                        writer.flush()
+                        _hand_over(partial)
+                        handed = size
+                    tick()
+            if partial.stat().st_size != size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OutputError as error:
+        raise OutputError(
+            f"{error}; finished files are kept: free disk space or change the permissions, then "
+            "run the same command again"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 _builders: dict[str, Builder] = {}
@@ -102,15 +96,6 @@ def _hand_over(path: Path) -> None:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-
-
-def sync(path: Path) -> None:
-    """Have a file's or a directory's content on the disk before anything that follows."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from diffkeras.data.shards import (
     examples_per_shard,
     plan_shards,
 )
-from diffkeras.data.writing.shard_writer import ShardTask, get_builder, quiet_absl, sync
+from diffkeras.data.writing.shard_writer import ShardTask, get_builder, quiet_absl
+from diffkeras.system.atomic_files import replacing, swap_directory
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 
@@ -73,7 +74,7 @@ class Workshop:
                 path.unlink()
 
     def _remove_partial_files(self) -> None:
-        for partial in self.directory.glob(".*.partial"):
+        for partial in self.directory.glob(".partial.*"):
             partial.unlink(missing_ok=True)
 
     def leave(self) -> None:
@@ -97,9 +98,8 @@ class Workshop:
                 try:
                     path.hardlink_to(file)
                 except OSError:  # a file system without links
-                    beside = path.with_name(f".{path.name}.partial")
-                    shutil.copyfile(file, beside)
-                    beside.replace(path)
+                    with replacing(path) as partial:
+                        shutil.copyfile(file, partial)
 
     def missing(self) -> list[ShardTask]:
         """The shards that are still to be written."""
@@ -137,28 +137,12 @@ class Workshop:
         info.set_splits(tfds.core.SplitDict(splits))
         info.download_size = 0
         info.write_to_directory(str(self._whole))
-        for file in self._whole.iterdir():
-            sync(file)
-        sync(self._whole)
-        self._swap()
+        swap_directory(self._whole, self.place, self.directory / "replaced")
         self._clear()
 
     @property
     def _whole(self) -> Path:
         return self.directory / "whole"
-
-    def _swap(self) -> None:
-        aside = self.directory / "replaced"
-        self.place.parent.mkdir(parents=True, exist_ok=True)
-        if self.place.exists():
-            self.place.rename(aside)
-        try:
-            self._whole.rename(self.place)
-        except BaseException:
-            if aside.exists():
-                aside.rename(self.place)
-            raise
-        sync(self.place.parent)
 
     def _clear(self) -> None:
         # also the workshops of the same dataset with other features or shards
@@ -191,7 +175,7 @@ def tidy(place: Path, data_dir: Path) -> None:
     """
     restore(place, data_dir)
     for directory in data_dir.glob(f".making-{place.parent.name}-????????"):
-        if all(file.stat().st_nlink > 1 for file in directory.glob("*.tfrecord")):
+        if all(file.stat().st_nlink > 1 for file in directory.glob("[!.]*.tfrecord")):
             shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
 
-import diffkeras.data.writing.shard_writer
+import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status, generate_dataset, making
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Forecast
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, OutputError
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows import generate
 
@@ -82,7 +82,7 @@ def test_killed_at_random_moments(server, hashes, tmp_path, grown):
             status = int(server.stdout.readline())
             assert status in (0, -signal.SIGKILL)
             killed += bool(status)
-            made = {file.name for file in data_dir.glob(".making-*/*.tfrecord")}
+            made = {file.name for file in data_dir.glob(".making-*/[!.]*.tfrecord")}
             whole = place.exists() and dataset_hash(config, data_dir)
             assert whole or not grown or list(data_dir.glob(".making-*/replaced"))
             assert whole in (False, hashes[40], hashes[20] if grown else "")
@@ -118,13 +118,13 @@ def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     config = tiny_config(40)
-    monkeypatch.setattr(diffkeras.data.writing.shard_writer, "sync", full)
-    with pytest.raises(DataError, match=r"No space left on device; whole shards are kept"):
+    monkeypatch.setattr(diffkeras.system.atomic_files, "sync", full)
+    with pytest.raises(OutputError, match=r"No space left on device; finished files are kept"):
         generate_dataset(config, 2, tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
     assert dataset_status(config, 2, tmp_path).examples == {}
-    assert not list(tmp_path.glob(".making-*/.*.partial"))
+    assert not list(tmp_path.glob(".making-*/.partial.*"))
     with making(config, [2], tmp_path) as job:
         assert job.kept == 2 * SHARD
         job.run(1)
@@ -137,7 +137,7 @@ def test_a_file_that_may_not_grow(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(DataError, match=r"\.tfrecord can't be written: .*File too large"):
+        with pytest.raises(OutputError, match=r"\.tfrecord can't be written: .*File too large"):
             generate_dataset(tiny_config(40), 2, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -195,7 +195,7 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     code = "from diffkeras.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob(".making-*/*.tfrecord"))) < 3:
+    while len(list(tmp_path.glob(".making-*/[!.]*.tfrecord"))) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -205,7 +205,7 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    whole = {file.name for file in tmp_path.glob(".making-*/*.tfrecord")}
+    whole = {file.name for file in tmp_path.glob(".making-*/[!.]*.tfrecord")}
     monkeypatch.setattr(Forecast, "useful_workers", lambda self, workers: 1)
     done = subprocess.run(
         [sys.executable, "-c", code, "generate", *options], capture_output=True, text=True
