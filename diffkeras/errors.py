@@ -33,6 +33,10 @@ class RunError(DiffkerasError):
     """A run directory that is missing, foreign, incomplete or in use."""
 
 
+class InUseError(DiffkerasError):
+    """A dataset or run directory that another process is writing."""
+
+
 class OutputError(DiffkerasError):
     """A file or directory that can't be written."""
 

@@ -1,61 +1,52 @@
-"""One process at a time, held by the operating system: a lock ends however its holder ends."""
+"""Locks that keep other processes out, and that end with the process that holds them."""
 
 import contextlib
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from diffkeras.errors import DataError
+from filelock import FileLock, Timeout
+
+from diffkeras.errors import InUseError
+from diffkeras.system.atomic_files import names_unwritable
+
+PATIENCE = 0.5  # seconds: the holder before may just be removing the file
 
 
 @contextlib.contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file, which is gone afterwards.
+    """Hold a lock file, which is removed at the end of the block.
 
     Args:
-        path: the lock file.
+        path: the lock file; missing directories are created.
         what: what is locked, for the message.
 
     Raises:
-        DataError: another process holds it; the message says which.
+        InUseError: another process holds the lock; the message says which one.
+        OutputError: the file can't be written.
     """
-    descriptor = _acquire(path, what)
+    lock = FileLock(path)
+    with names_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise InUseError(f"{what} is in use by {_holder(path)}; wait until it ends") from None
     try:
         note = f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%F %T')}"
-        os.truncate(descriptor, 0)
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without a note
-            os.write(descriptor, note.encode())
+        with contextlib.suppress(OSError):  # the note may fail, on a full disk or on Windows
+            path.write_text(note, encoding="utf-8")
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        # before the release: filelock takes no lock on a file that has been removed
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()
 
 
-def _acquire(path: Path, what: str) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o664)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_same_file(descriptor, path):
-                return descriptor
-        except BlockingIOError:
-            holder = os.read(descriptor, 500).decode(errors="replace") or "another process"
-            os.close(descriptor)
-            raise DataError(
-                f"{what} is being made by {holder}; run the same command again when it is done"
-            ) from None
-        except OSError:
-            os.close(descriptor)
-            raise
-        # the holder before us removed the file between our two calls
-        os.close(descriptor)
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace")[:500] or "another process"
+    return "another process"

@@ -6,7 +6,14 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 
 import keras
@@ -18,7 +25,6 @@ from diffkeras.distributed.process_group import WORKER_TIMEOUT, Workers, gather_
 from diffkeras.errors import (
     ConfigurationError,
     ConvergenceError,
-    DataError,
     DiffkerasError,
     RunError,
     WorkerLostError,
@@ -207,7 +213,7 @@ def _begin(
     mark = run.path / ".together"
     if together.is_chief:
         try:
-            stack.enter_context(_alone_in(run_dir))
+            stack.enter_context(_lock_run_dir(run_dir))
             if not restart:
                 _check_epochs(config, Checkpoints(run.checkpoints, feed.steps))
             run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
@@ -250,23 +256,8 @@ def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
         )
 
 
-@contextmanager
-def _alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory.
-
-    Raises:
-        RunError: another process trains there, or the directory can't be made.
-    """
+def _lock_run_dir(run_dir: Path) -> AbstractContextManager[None]:
+    """Keep other processes out of a run directory."""
     place = Path(os.path.abspath(run_dir))
-    with ExitStack() as stack:
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            # beside the directory, which an earlier run's may be moved away from under the lock
-            stack.enter_context(
-                locked(place.with_name(f".{place.name}.lock"), f"the run {run_dir}")
-            )
-        except DataError as error:
-            raise RunError(f"{error}, or choose another --run-dir") from None
-        except OSError as error:
-            raise RunError(f"the run directory {run_dir} can't be written: {error}") from None
-        yield
+    # not within the directory, since an earlier run's may be renamed under the lock
+    return locked(place.with_name(f".{place.name}.lock"), f"the run {run_dir}")

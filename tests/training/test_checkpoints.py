@@ -10,7 +10,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import steps_per_epoch, training_batches
-from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.errors import ConfigurationError, InUseError, RunError
 
 SCRIPT = Path(__file__).with_name("interrupted_training.py")
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -333,7 +333,7 @@ def test_a_run_directory_in_use_is_refused(
 
     with (
         locked(unfinished.with_name(f".{unfinished.name}.lock"), "the run"),
-        pytest.raises(RunError, match=r"process \d+ on \S+, since"),
+        pytest.raises(InUseError, match=r"process \d+ on \S+, since"),
     ):
         train(config, data_dir, unfinished)
 

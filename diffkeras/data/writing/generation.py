@@ -17,7 +17,7 @@ from diffkeras.data.storage import (
 from diffkeras.data.writing.estimate import Forecast, Sample, measure
 from diffkeras.data.writing.shard_writer import get_builder, write_shard
 from diffkeras.data.writing.staging import Workshop, restore, tidy
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, DiffkerasError
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.file_lock import locked
 from diffkeras.system.process_pool import run_tasks
@@ -188,7 +188,7 @@ def tidy_up(config: Config, count: int, data_dir: Path) -> None:
     name = place.parent.name
     patterns = (f".making-{name}-????????", f".making-{name}.lock")
     if any(any(data_dir.glob(pattern)) for pattern in patterns):
-        with contextlib.suppress(DataError, OSError), _alone(name, data_dir):
+        with contextlib.suppress(DiffkerasError, OSError), _alone(name, data_dir):
             tidy(place, data_dir)
 
 

@@ -19,8 +19,7 @@ import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status, generate_dataset, making
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Forecast
-from diffkeras.errors import DataError, OutputError
-from diffkeras.system.file_lock import locked
+from diffkeras.errors import InUseError, OutputError
 from diffkeras.workflows import generate
 
 
@@ -174,17 +173,10 @@ def test_the_second_of_two_is_told_who_is_first(tmp_path):
     config = tiny_config(40)
     with (
         making(config, [2], tmp_path),
-        pytest.raises(DataError, match=rf"is being made by process {os.getpid()} on "),
+        pytest.raises(InUseError, match=rf"is in use by process {os.getpid()} on "),
     ):
         generate(config, tmp_path)
     generate(config, tmp_path)
-
-
-def test_a_lock_file_left_by_a_killed_process_locks_nothing(tmp_path):
-    (tmp_path / "lock").write_text("process 1 on nowhere")
-    with locked(tmp_path / "lock", "it"):
-        pass
-    assert not (tmp_path / "lock").exists()
 
 
 @pytest.mark.slow

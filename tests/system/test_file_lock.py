@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diffkeras.errors import InUseError, OutputError
+from diffkeras.system.file_lock import locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from diffkeras.system.file_lock import locked
+with locked(Path(sys.argv[1]), "it"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_process_is_told_which_one_is_first(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with (
+            pytest.raises(InUseError, match=f"it is in use by process {process.pid} on "),
+            locked(lock, "it"),
+        ):
+            pass
+        process.kill()
+        process.wait()
+    with locked(lock, "it"):
+        assert lock.read_text().startswith(f"process {os.getpid()} ")
+    assert not lock.exists()
+
+
+def test_a_lock_in_this_process_excludes_as_well(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "lock", "it"),
+        pytest.raises(InUseError),
+        locked(tmp_path / "lock", "it"),
+    ):
+        pass
+
+
+def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="lock can't be written"),
+        locked(tmp_path / "file" / "lock", "it"),
+    ):
+        pass
