@@ -1,13 +1,12 @@
 """The results that the runs of a study left, checked before they are compared."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, short
+from diffkeras.config import Config
 from diffkeras.errors import RunError
-from diffkeras.evaluation.errors import Scores
+from diffkeras.evaluation.methods import METHODS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
@@ -58,41 +57,20 @@ def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
     """
     file = metrics_file(run_dir)
     content = read_json(file)
-    methods = content.get("methods") if isinstance(content, dict) else None
-    if not isinstance(methods, dict) or "surrogate" not in methods:
-        raise RunError(f"{file} is damaged: it holds no errors of a surrogate")
-    counts = ["all", *map(str, test.data.sources)]
-    for method, by_count in methods.items():
-        if not isinstance(by_count, dict):
-            raise RunError(f"{file} is damaged: it holds no errors of {method}")
-        # "all" is a mean over the source counts, so other counts would change it
-        if set(by_count) != set(counts):
-            raise RunError(
-                f"{file} is of other source counts, {', '.join(by_count)}, than the study's test "
-                f"set, {', '.join(counts)}"
-            )
-        for count in counts:
-            _check_errors(file, method, count, by_count[count], test.data.test_examples)
+    try:
+        methods = content["methods"]
+        images = {
+            method: {count: errors["images"] for count, errors in by_count.items()}
+            for method, by_count in methods.items()
+        }
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(f"{file} is damaged: it holds no errors of methods") from None
+    # "all" is a mean over the source counts, so other counts would change it
+    wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
+    wanted["all"] = sum(wanted.values())
+    if images != dict.fromkeys(METHODS, wanted):
+        raise RunError(f"{file} is of another test set, or of other methods, than the study's")
     return methods
-
-
-def _check_errors(file: Path, method: str, count: str, errors: Any, images: int) -> None:
-    if not isinstance(errors, dict):
-        raise RunError(f"{file} is damaged: it holds no errors of {method} for {count} sources")
-    if count != "all" and errors.get("images") != images:
-        raise RunError(
-            f"{file} is of {short(errors.get('images'))} test images for {count} sources, not "
-            f"{images}"
-        )
-    for name in Scores.columns():
-        value: Any = errors.get(name)
-        empty = value is None and name.startswith("mae_")  # a region without nodes
-        number = type(value) in (int, float) and math.isfinite(value)
-        if not (empty or number):
-            raise RunError(
-                f"{file} is damaged: {name} of {method} for {count} sources is {short(value)}; "
-                "delete the file"
-            )
 
 
 def is_done(run_dir: Path, test: Config) -> bool:

@@ -14,6 +14,7 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import BatchRefinement, Certificate, Medium, Refinement, refine
+from diffkeras.physics.arguments import real_array
 from diffkeras.representation.network_input import Range, network_input, value_scale
 from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.model_file import load_model
@@ -126,13 +127,9 @@ class Surrogate:
         return Prediction(refinement.field, images, media, refinement)
 
     def certify(
-        self,
-        source_images: ArrayLike,
-        *,
-        diffusion_length: ArrayLike | None = None,
-        batch_size: int | None = None,
+        self, source_images: ArrayLike, *, diffusion_length: ArrayLike | None = None
     ) -> Certificate:
-        """Predict fields, correct them and prove bounds of the errors of both.
+        """Predict fields, correct them, and prove bounds of the errors of both.
 
         Arguments and errors are those of `predict`.
 
@@ -140,20 +137,12 @@ class Surrogate:
             The `Certificate` of an image, or the `BatchCertificate` of a batch: `field` is the
             corrected field, `node_bound` bounds the prediction's error.
         """
-        prediction = self.predict(
-            source_images, diffusion_length=diffusion_length, batch_size=batch_size
-        )
-        return prediction.certificate
+        return self.predict(source_images, diffusion_length=diffusion_length).certificate
 
     def __repr__(self) -> str:
-        """One line: name, lattice and source counts that it was trained on."""
+        """One line: its name, and the lattice that it was trained on."""
         rows, columns = self.lattice
-        medium = (
-            repr(self.config.physics.medium)
-            if self.diffusion_lengths is None
-            else f"diffusion lengths {self._span()}"
-        )
-        return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes, {medium})"
+        return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes)"
 
     def _fields(
         self, images: NDArray[np.float64], media: Medium | tuple[Medium, ...], size: int | None
@@ -176,7 +165,7 @@ class Surrogate:
         return (linear * scale.astype(np.float32)).reshape(images.shape)
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
-        images = _as_numbers(source_images, "source_images", "biuf")
+        images = real_array("the source image", source_images)
         if images.ndim not in (2, 3):
             raise PhysicsError(
                 f"source images have shape (batch, rows, columns) or (rows, columns), not "
@@ -212,7 +201,7 @@ class Surrogate:
                 f"this surrogate was trained on diffusion lengths of {self._span()}; give the "
                 "diffusion length of the images"
             )
-        lengths = _as_numbers(given, "diffusion_length", "iuf")
+        lengths = real_array("the diffusion length", given)
         if lengths.shape not in ((), batch):
             raise PhysicsError(
                 f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
@@ -250,16 +239,6 @@ def _refine(
     return BatchRefinement.of(
         [refine(one, image, medium=medium, tolerance=tolerance) for one, image, medium in each]
     )
-
-
-def _as_numbers(values: ArrayLike, name: str, kinds: str) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in kinds:
-            raise TypeError(f"it is of type {array.dtype}")
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise PhysicsError(f"{name} must be an array of real numbers: {error}") from None
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:
