@@ -124,7 +124,10 @@ def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") 
         drawn = ordered > ROUNDING
         axis.step(ordered[drawn], share[drawn], where="post", color=COLORS.get(name), label=name)
     axis.set(
-        xscale="log", yscale="log", xlabel=f"{label} of an image, x", ylabel="images with error ≥ x"
+        xscale="log",
+        yscale="log",
+        xlabel=f"{label} of an image, x",
+        ylabel="share of test images with error ≥ x",
     )
     axis.grid(alpha=0.3)
     axis.legend(loc="lower left")
@@ -138,7 +141,7 @@ def predicted_against_true_figure(histogram: JointHistogram) -> Figure:
     shown = np.where(histogram.counts > 0, histogram.counts, np.nan).T
     edges = histogram.edges
     mesh = axis.pcolormesh(edges, edges, shown, norm="log", cmap="viridis")
-    axis.plot([0, 1], [0, 1], color="#d1792a", linewidth=1, linestyle="--", label="exact")
+    axis.plot([0, 1], [0, 1], color="red", linewidth=2, linestyle="--", label="exact")
     axis.set(xlabel="true value", ylabel="predicted value", aspect="equal")
     axis.legend(loc="upper left")
     figure.colorbar(mesh, ax=axis, label="nodes")
@@ -146,28 +149,16 @@ def predicted_against_true_figure(histogram: JointHistogram) -> Figure:
 
 
 def radial_profile_figure(profile: RadialProfile) -> Figure:
-    """Mean field, and mean absolute error, against the distance from the nearest source."""
-    figure = new_figure(9.5, 4)
-    left, right = figure.subplots(1, 2)
-    distance = np.arange(profile.nodes.size)
-    left.plot(distance, profile.mean("truth"), color="black", label="true")
-    left.plot(
-        distance,
-        profile.mean("predicted"),
-        color=COLORS["surrogate"],
-        linestyle="--",
-        label="surrogate",
-    )
-    left.set(xlabel="distance from the nearest source [lattice steps]", ylabel="mean field")
-    left.legend()
-    right.plot(distance, profile.mean("error"), color=COLORS["surrogate"])
-    right.set(
+    """Mean absolute error against the distance from the nearest source."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    axis.plot(profile.mean_error(), color=COLORS["surrogate"])
+    axis.set(
         xlabel="distance from the nearest source [lattice steps]",
         ylabel="mean absolute error",
         yscale="log",
     )
-    for axis in (left, right):
-        axis.grid(alpha=0.3)
+    axis.grid(alpha=0.3)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Statistics gathered node by node over many images: where on the lattice errors are."""
+"""Statistics over the nodes of many images: errors by distance, and by value."""
 
 from dataclasses import dataclass, field
 
@@ -12,45 +12,37 @@ BINS = 120  # of the histogram of predicted against true values, a side
 
 @dataclass
 class RadialProfile:
-    """Mean field and mean absolute error against the distance from the nearest source node.
+    """Mean absolute error against the distance from the nearest source node.
 
     Distance 0 holds the source nodes themselves, bin d the nodes at d − ½ … d + ½ lattice steps.
     """
 
     nodes: NDArray[np.float64] = field(default_factory=lambda: np.zeros(REACH + 1))
-    truth: NDArray[np.float64] = field(default_factory=lambda: np.zeros(REACH + 1))
-    predicted: NDArray[np.float64] = field(default_factory=lambda: np.zeros(REACH + 1))
     error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(REACH + 1))
 
     def add(self, image: NDArray, truth: NDArray, prediction: NDArray) -> None:
-        """Gather one image, all (rows, columns)."""
+        """Add one image, all (rows, columns)."""
         distance = np.rint(scipy.ndimage.distance_transform_edt(image == 0)).astype(int)
         near = distance <= REACH
-        bins = distance[near]
+        error = abs(prediction - truth)[near].astype(np.float64)
+        self.nodes += np.bincount(distance[near], minlength=REACH + 1)
+        self.error += np.bincount(distance[near], error, REACH + 1)
 
-        def gather(values: NDArray) -> NDArray[np.float64]:
-            return np.bincount(bins, values[near].astype(np.float64), REACH + 1).astype(np.float64)
-
-        self.nodes += np.bincount(bins, minlength=REACH + 1)
-        self.truth += gather(truth)
-        self.predicted += gather(prediction)
-        self.error += gather(np.abs(prediction - truth))
-
-    def mean(self, name: str) -> NDArray[np.float64]:
-        """Mean of `truth`, `predicted` or `error` per bin; NaN where no node was."""
+    def mean_error(self) -> NDArray[np.float64]:
+        """Mean absolute error per bin; NaN where there was no node."""
         empty = np.full(self.nodes.shape, np.nan)
-        return np.divide(getattr(self, name), self.nodes, out=empty, where=self.nodes > 0)
+        return np.divide(self.error, self.nodes, out=empty, where=self.nodes > 0)
 
 
 @dataclass
 class JointHistogram:
-    """Nodes by true and predicted value, on 0 … 1."""
+    """Numbers of nodes by true and predicted value."""
 
     edges: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-0.1, 1.3, BINS + 1))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((BINS, BINS)))
 
     def add(self, truth: NDArray, prediction: NDArray) -> None:
-        """Gather images of any shape; values beyond the edges count in the outermost bins."""
+        """Add images of any shape; values beyond the edges count in the outermost bins."""
         low, high = self.edges[0], np.nextafter(self.edges[-1], 0)
         scale = BINS / (self.edges[-1] - low)
         i, j = (

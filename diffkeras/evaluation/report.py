@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import Scores
@@ -58,7 +59,14 @@ def write_evaluation(
         quantiles=quantile_table(metrics),
         bounds=bounds_table(proven),
         bounds_images=tested.evaluation.bounds,
+        corrected_is_worse=_rows_where_corrected_is_worse(proven),
     )
+
+
+def _rows_where_corrected_is_worse(proven: Mapping[str, Any]) -> str:
+    """Rows of the table of bounds in which the correction increases the MAE, in words."""
+    worse = sum(found["corrected_mae"] > found["prediction_mae"] for found in proven.values())
+    return {0: "", len(proven): "every row"}.get(worse, f"{worse} of {len(proven)} rows")
 
 
 def _write_examples(path: Path, found: Measurement) -> None:
