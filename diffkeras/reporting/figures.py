@@ -82,6 +82,20 @@ def _draw_case(axes: Iterable[Any], case: Case) -> None:
         )
 
 
+def plot_above(
+    axis: Axes, floor: float, x: Sequence[float], values: Sequence[float], **style: Any
+) -> None:
+    """Plot a line on a logarithmic axis; values below `floor` are drawn at it and written out.
+
+    The superposition of one disc, for example, has no error but rounding.
+    """
+    axis.plot(x, np.maximum(values, floor), **style)
+    for place, value in zip(x, values, strict=True):
+        if value < floor:
+            shift: Any = {"xytext": (8, -3), "textcoords": "offset points", "size": 8}
+            axis.annotate(f"↓ {value:.0e}", (place, floor), **shift)
+
+
 def write_out_numbers(axis: Axes) -> None:
     """Have 5 and 20 on a logarithmic x axis in place of 5×10⁰ and 2×10¹."""
     axis.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
