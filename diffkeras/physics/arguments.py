@@ -1,6 +1,7 @@
 """Arguments of the public functions, told apart before any time is spent on them."""
 
 import numbers
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,45 @@ def is_batch(source_image: Any) -> bool:
         return False
 
 
+def images_of_batch(
+    source_images: Any, fixed: Any, predictions: Any = None
+) -> Iterator[tuple[NDArray, NDArray | None, NDArray | None]]:
+    """Source image, fixed mask and prediction of each image of a batch.
+
+    Args:
+        source_images: (batch, rows, columns).
+        fixed: None, (rows, columns), or (batch, rows, columns).
+        predictions: None, or (batch, rows, columns).
+
+    Raises:
+        PhysicsError: an empty batch, or shapes that don't fit.
+    """
+    images = real_array("the source image", source_images)
+    if len(images) == 0:
+        raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
+    predicted = None if predictions is None else real_array("the prediction", predictions)
+    if predicted is not None and predicted.shape != images.shape:
+        raise PhysicsError(
+            f"the prediction has shape {predicted.shape}, the batch of source images {images.shape}"
+        )
+    masks = None if fixed is None else real_array("the fixed mask", fixed)
+    if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
+        raise PhysicsError(
+            f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"
+        )
+    for number, image in enumerate(images):
+        mask = masks if masks is None or masks.ndim == 2 else masks[number]
+        yield image, mask, None if predicted is None else predicted[number]
+
+
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
     """Values as an array of float64.
 
     Raises:
-        PhysicsError: ragged lists, text, complex numbers, …
+        PhysicsError: ragged lists, text, complex numbers, a masked array, …
     """
+    if np.ma.isMaskedArray(values):
+        raise PhysicsError(f"{what} is a masked array, which has no meaning here; fill it")
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -9,13 +9,13 @@ pair and no ring system between discs, which is what makes it the baseline to be
 from typing import Unpack
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.ring import find_ring
 from diffkeras.physics.operators.spectral import spectral_operator
-from diffkeras.physics.solvers.ring import find_ring, green_matrix
+from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.sources.discs import Sources
 
 
@@ -52,11 +52,10 @@ def superpose(
         )
     labels = sources.labels(lattice)
     image = sources.image(lattice, np.float64)
-    density = np.zeros(lattice)
+    density, constant = np.zeros(lattice), 0.0
     for label in range(1, sources.count + 1):
         disc = find_ring(labels == label, operator.axes)
-        matrix = green_matrix(operator, disc, disc)
-        density[disc.rows, disc.columns] = scipy.linalg.solve(
-            matrix, image[disc.rows, disc.columns], assume_a="pos"
-        )
-    return np.where(labels > 0, image, operator.inverse(density))
+        strengths, shift = DenseRing(operator, disc).solve(image[disc.nodes])
+        density[disc.nodes] = strengths
+        constant += shift
+    return np.where(labels > 0, image, operator.inverse(density) + constant)

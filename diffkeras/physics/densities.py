@@ -1,7 +1,7 @@
-"""Ring densities: all of a field that its source image doesn't tell, in a few kB.
+"""Ring densities: a field in a few kB, to be stored with its source image.
 
-A field outside its sources is that of point sources on their rims (`ring`), so whoever has the
-source image and these densities gets the field by one pair of transforms, without a solve.
+A field outside its sources is that of point sources on their rims (`solvers.ring_field`). Source
+image and densities give the field by one pair of transforms, without a solve.
 """
 
 from typing import Unpack
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
-from diffkeras.physics.operators.spectral import spectral_operator
-from diffkeras.physics.problem import check_problem
-from diffkeras.physics.solvers.ring import find_ring, solve_ring
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solvers.cost import dense_ring, ring_iteration
+from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
-from diffkeras.physics.steady_state import CORRECTIONS, dense_is_faster
+from diffkeras.physics.solvers.ring_field import CORRECTIONS, RingSystem
 
 
 def ring_densities(
@@ -34,8 +34,8 @@ def ring_densities(
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Returns:
-        (m,) in the order of `find_ring`: row by row [concentration/time]. Where no axis absorbs,
-        they give the field up to a constant, which the values on the ring tell.
+        (m,) in the order of `operators.ring.find_ring`: row by row [concentration/time]. Where no
+        axis absorbs, they give the field up to a constant, which follows from the ring's values.
 
     Raises:
         PhysicsError: not a two-dimensional finite image.
@@ -43,29 +43,25 @@ def ring_densities(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("ring_densities")
-    values, fixed = check_problem(source_image, None)
-    operator = spectral_operator(values.shape, medium)
-    ring = find_ring(fixed, operator.axes)
+    problem = Problem.check(source_image, medium)
+    operator, ring, targets = problem.operator, problem.ring, problem.ring_values
     densities, constant = np.zeros(ring.size), 0.0
-    targets = values[ring.nodes]
-    scale = float(np.abs(targets).max(initial=0.0))
-    if scale == 0.0:
+    if not problem.scale:
         return densities
-    targets /= scale
-    dense = dense_is_faster(ring.size, operator)
-    iteration = None if dense else RingIteration(operator, ring, None)
+    system: RingSystem
+    if dense_ring(ring.size) < ring_iteration(ring.size, problem.values.size):
+        system = DenseRing(operator, ring)
+    else:
+        system = RingIteration(operator, ring)
     mismatch = targets
     for _ in range(1 + CORRECTIONS):
-        if iteration is None:
-            correction, shift = solve_ring(operator, ring, mismatch)
-        else:
-            correction, shift = iteration.solve(mismatch, tolerance / 4)
+        correction, shift = system.solve(mismatch, tolerance / 4)
         densities += correction
         constant += shift
         # by the maximum principle the field is nowhere further off than on the ring
         mismatch = targets - operator.product(ring.nodes, densities) - constant
         if np.abs(mismatch).max() <= tolerance:
-            return scale * densities
+            return problem.scale * problem.medium.unit * densities
     raise ConvergenceError(
         f"the densities of {ring.size} ring nodes reached a residual of "
         f"{np.abs(mismatch).max():.1e} instead of {tolerance:.1e}: choose dense storage"

@@ -13,9 +13,11 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.operators.axis import BOUNDARIES, BoundaryName
 
-# Limits of D, h, and γh²/D, within which no number of the solver over- or underflows.
+# D, h, γh²/D and source values lie within these limits: then no number of the solvers over- or
+# underflows. No tissue comes close to any limit in units that are not absurd.
 SMALLEST, LARGEST = 1e-30, 1e30
-MOST_ANISOTROPIC = 1e24
+MOST_ANISOTROPIC = 1e3  # of a uniform medium's axes: the ring system keeps enough digits up to here
+MOST_CONTRAST = 1e8  # of a medium that varies: multigrid converges up to here
 
 BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
 NodeValues = float | NDArray[np.float64]  # one number for all nodes, or (rows, columns)
@@ -78,21 +80,23 @@ class Medium:
                 "the arrays of diffusivity and decay must have one shape, not "
                 + " and ".join(map(str, sorted(shapes)))
             )
-        if self.is_uniform:
-            self._check_rates()
+        self._check_rates()
 
     def _check_rates(self) -> None:
-        along, across = map(float, self.diffusivities)
-        if max(along, across) > MOST_ANISOTROPIC * min(along, across):
+        extremes = [f(part) for part in self.diffusivities for f in (np.min, np.max)]
+        low, high = float(min(extremes)), float(max(extremes))
+        limit = MOST_ANISOTROPIC if self.is_uniform else MOST_CONTRAST
+        if high > limit * low:
             raise PhysicsError(
-                f"the diffusivities along the axes, {along:g} and {across:g}, may differ by a "
-                f"factor of {MOST_ANISOTROPIC:g} at most"
+                f"the diffusivities go from {low:g} to {high:g}; they may differ by a factor of "
+                f"{limit:g} at most"
             )
-        share = float(self.decay) / max(along, across) * self.step * self.step
-        if self.decay and not SMALLEST <= share <= LARGEST:
+        decays = np.atleast_1d(self.decay)
+        shares = decays[decays > 0] / high * self.step * self.step
+        if shares.size and not (shares.min() >= SMALLEST and shares.max() <= LARGEST):
             raise PhysicsError(
-                f"decay {self.decay:g} is {share:.0e} D/h², the rate of diffusion over one lattice "
-                f"step; it must be 0 or {SMALLEST:g} to {LARGEST:g} of that"
+                f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
+                f"over one lattice step; it must be 0 or {SMALLEST:g} to {LARGEST:g} of that"
             )
 
     @property
@@ -155,19 +159,24 @@ class Medium:
             )
 
     def normalised(self) -> "Medium":
-        """This uniform medium in units in which h and the larger D lie in [1, 2).
+        """This medium in units in which h and the largest D lie in [1, 2).
 
-        The units are powers of 2, so that its operator is this one's times a power of 2 to the bit,
+        The units are powers of 2, so that its operator is this one's divided by `unit` to the bit,
         and the field is the same. No unit lets numbers over- or underflow within the solver.
         """
-        length, rate = _power(self.step), _power(max(map(float, self.diffusivities)))
-        along, across = (math.ldexp(float(value), -rate) for value in self.diffusivities)
-        return Medium(
-            (along, across) if isinstance(self.diffusivity, tuple) else along,
-            math.ldexp(float(self.decay), 2 * length - rate),
-            math.ldexp(self.step, -length),
-            self.boundary,
-        )
+        rate = _power_of_two(self._largest_diffusivity)
+        along, across = (part / rate for part in self.diffusivities)
+        step = self.step / _power_of_two(self.step)
+        return Medium((along, across), self.decay / self.unit, step, self.boundaries)
+
+    @property
+    def unit(self) -> float:
+        """The power of 2 [1/time] by which `normalised` divides D/h² and γ."""
+        return _power_of_two(self._largest_diffusivity) / _power_of_two(self.step) ** 2
+
+    @property
+    def _largest_diffusivity(self) -> float:
+        return max(float(np.max(part)) for part in self.diffusivities)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Medium):
@@ -267,9 +276,9 @@ def _check_range(name: str, values: NodeValues, good: Any, wanted: str) -> None:
         )
 
 
-def _power(value: float) -> int:
-    """The power of 2 by which a value lies in [1, 2)."""
-    return math.frexp(value)[1] - 1
+def _power_of_two(value: float) -> float:
+    """The largest power of 2 that is not above a value."""
+    return math.ldexp(1.0, math.frexp(value)[1] - 1)
 
 
 def _boundary(name: str, value: Any) -> BoundaryName:

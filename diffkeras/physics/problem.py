@@ -1,58 +1,119 @@
-"""The checks of a problem, before any time is spent on it."""
+"""A problem: a source image, its fixed nodes and a medium, checked once."""
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
-
-Method = Literal["auto", "ring", "ring-cg", "multigrid"]
-
-SMALLEST_TOLERANCE = 1e-13
-
-
-def check_method(method: str, tolerance: float) -> float:
-    """The tolerance; refuses a method that there isn't, and a tolerance that can't be met."""
-    if method not in get_args(Method):
-        raise PhysicsError(
-            f"method {method!r} is unknown; choose one of {', '.join(get_args(Method))}"
-        )
-    tolerance = check_number("tolerance", tolerance)
-    if not SMALLEST_TOLERANCE <= tolerance < 1:
-        raise PhysicsError(
-            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
-            f"not {tolerance}"
-        )
-    return tolerance
+from diffkeras.physics.arguments import real_array
+from diffkeras.physics.medium import LARGEST, SMALLEST, Medium
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.ring import Ring, find_ring
+from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 
 
-def check_problem(
-    source_image: NDArray, fixed: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The source image in float64 and the fixed mask, or the reason why they are none.
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Find u with ∇·(D∇u) − γu = 0 on the free nodes and u = `values` on the fixed ones.
 
-    Raises:
-        PhysicsError: see `solve`.
+    Attributes:
+        medium: D, γ, h and the boundaries.
+        values: (rows, columns), read on the fixed nodes only.
+        fixed: (rows, columns), the fixed nodes.
     """
-    if np.ma.isMaskedArray(source_image):
-        raise PhysicsError(
-            "a masked source image has no meaning here; fill it, or give a fixed mask"
-        )
-    values = real_array("the source image", source_image)
-    if values.ndim != 2 or values.size == 0:
-        raise PhysicsError(
-            f"a source image has shape (rows, columns) with at least one node, not {values.shape}"
-        )
+
+    medium: Medium
+    values: NDArray[np.float64]
+    fixed: NDArray[np.bool_]
+
+    @classmethod
+    def check(
+        cls, source_image: Any, medium: Medium, fixed: NDArray[np.bool_] | None = None
+    ) -> "Problem":
+        """The problem of a source image, whose nodes with values ≠ 0 are fixed unless given.
+
+        Raises:
+            PhysicsError: not a two-dimensional finite image, a mask or a medium of another shape,
+                values out of range, or no unique solution.
+        """
+        values = real_array("the source image", source_image)
+        if values.ndim != 2 or values.size == 0:
+            raise PhysicsError(
+                "a source image has shape (rows, columns) with at least one node, not "
+                f"{values.shape}"
+            )
+        check_finite("the source image", values)
+        mask = values != 0 if fixed is None else check_mask(fixed)
+        if mask.shape != values.shape:
+            raise PhysicsError(
+                f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
+            )
+        if medium.lattice not in (None, values.shape):
+            raise PhysicsError(
+                f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
+            )
+        closed = "absorbing" not in medium.boundaries
+        if closed and not np.any(medium.decay) and not mask.any():
+            raise PhysicsError(
+                "no node is fixed, and with decay 0 and no absorbing boundary every constant "
+                "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
+            )
+        largest = float(np.abs(values).max(where=mask, initial=0.0))
+        if largest and not SMALLEST <= largest <= LARGEST:
+            raise PhysicsError(
+                f"the largest |value| of a fixed node is {largest:.3g}; it must be 0 or "
+                f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+            )
+        return cls(medium, values, mask)
+
+    @property
+    def lattice(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.values.shape
+
+    @cached_property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The lattice's axes with their boundaries."""
+        (rows, columns), (first, second) = self.lattice, self.medium.boundaries
+        return Axis(rows, first), Axis(columns, second)
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The fixed nodes that have a free neighbour: no other value plays a part."""
+        return find_ring(self.fixed, self.axes)
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest |value| on the ring, to which tolerances are relative; 0 without a ring."""
+        return float(np.abs(self.values[self.ring.nodes]).max(initial=0.0))
+
+    @cached_property
+    def ring_values(self) -> NDArray[np.float64]:
+        """The ring's values divided by `scale`, (m,)."""
+        return self.values[self.ring.nodes] / (self.scale or 1.0)
+
+    @cached_property
+    def operator(self) -> SpectralOperator:
+        """A of the normalised medium, which must be uniform."""
+        return spectral_operator(self.lattice, self.medium.normalised())
+
+
+def check_finite(what: str, values: NDArray[np.float64]) -> None:
+    """Raise a PhysicsError that names the first value that is not finite."""
     if not np.isfinite(values).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise PhysicsError(f"the source image holds {values[bad]} at node {bad}")
-    if fixed is None:
-        return values, values != 0
-    fixed = real_array("the fixed mask", fixed) != 0
-    if fixed.shape != values.shape:
-        raise PhysicsError(
-            f"the fixed mask has shape {fixed.shape}, the source image {values.shape}"
-        )
-    return values, fixed
+        raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
+
+
+def check_mask(fixed: Any) -> NDArray[np.bool_]:
+    """A fixed mask as an array of truth values.
+
+    Raises:
+        PhysicsError: not an array of finite numbers.
+    """
+    mask = real_array("the fixed mask", fixed)
+    check_finite("the fixed mask", mask)
+    return mask != 0

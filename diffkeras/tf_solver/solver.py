@@ -1,6 +1,6 @@
 """The exact solver in TensorFlow: batched, differentiable, for CPU and GPU.
 
-The method is that of `diffkeras.solve` (`diffkeras.physics.solvers.ring`): find the source rims,
+The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the source rims,
 solve a dense symmetric system for the densities on them, and spread these over the lattice.
 """
 
@@ -122,8 +122,8 @@ class TensorSolver:
 
         Args:
             source_images: (batch, rows, columns), real; a node is fixed if its value is not 0.
-            densities: (batch, m) float32, in the order of `physics.solvers.ring.find_ring`, row by
-                row; entries after an image's own ring nodes are ignored.
+            densities: (batch, m) float32, in the order of `physics.operators.ring.find_ring`, row
+                by row; entries after an image's own ring nodes are ignored.
             decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
 
         Returns:

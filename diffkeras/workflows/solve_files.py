@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from diffkeras.physics import Medium, Solution, solve
-from diffkeras.physics.problem import Method
 from diffkeras.workflows.field_files import FieldFiles, write_field, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
@@ -16,7 +15,7 @@ def solve_files(
     *,
     medium: Medium | None = None,
     fixed: Path | None = None,
-    method: Method = "auto",
+    method: str = "auto",
     tolerance: float = 1e-10,
     workers: int | None = None,
 ) -> Solution:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, Sources, certify, refine, sample_sources, solve, superpose
 
 DISCS = sample_sources(12, (64, 60), radius=3, rng=np.random.default_rng(0)).image(
@@ -33,7 +33,7 @@ def bars() -> np.ndarray:
     ("image", "medium"),
     [
         (bars(), {"diffusivity": (1, 100.0), "decay": 1e-6, "boundary": "periodic"}),
-        (bars(), {"diffusivity": (1, 1e5), "decay": 1e-6, "boundary": "reflecting"}),
+        (bars(), {"diffusivity": (1, 1e3), "decay": 1e-6, "boundary": "reflecting"}),
         (plates(), {"boundary": "reflecting", "decay": 1e-6}),
         (plates(), {"boundary": "reflecting"}),
         (DISCS, {"boundary": "reflecting", "decay": 1e-11, "method": "ring-cg"}),
@@ -50,24 +50,14 @@ def test_single_precision_keeps_the_tolerance_between_the_sources_too(
     assert np.abs(single.field - exact).max() <= tolerance + 1e-9
 
 
-@pytest.mark.parametrize("ratio", [1e2, 1e5, 1e8])
-@pytest.mark.parametrize("boundary", ["absorbing", "reflecting"])
-def test_where_rounding_would_decide_multigrid_steps_in(boundary: Any, ratio: float) -> None:
-    medium: dict[str, Any] = {
-        "diffusivity": (1, ratio),
-        "decay": 1e-3,
-        "boundary": boundary,
-        "tolerance": 1e-8,
-    }
-    solution = solve(bars(), **medium)
-    proven = solve(bars(), method="multigrid", **medium)
-    assert np.abs(solution.field - proven.field).max() <= 2e-8
-    if ratio > 1e6 and boundary == "reflecting":
-        assert solution.stats.method == "multigrid"
-        with pytest.raises(ConvergenceError, match="ask for a tolerance of"):
-            solve(bars(), method="ring", **medium)
-    else:
-        assert solution.stats.method == "ring"
+@pytest.mark.parametrize("ratio", [1e2, 1e3])
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+def test_the_ring_system_keeps_its_digits_in_anisotropic_media(boundary: Any, ratio: float) -> None:
+    medium = Medium((1, ratio), 1e-3, boundary=boundary)
+    solution = solve(bars(), medium=medium)
+    proven = solve(bars(), medium=medium, method="multigrid")
+    assert solution.stats.method == "ring"
+    assert np.abs(solution.field - proven.field).max() <= 2e-10
 
 
 @pytest.mark.parametrize("decay", SLOW)
@@ -126,7 +116,7 @@ def test_units_make_no_difference(diffusivity: float, step: float, boundary: Any
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-@pytest.mark.parametrize("scale", [1e-306, 1e-232, 1e-200, 1e150, 1e290, 1.7e308])
+@pytest.mark.parametrize("scale", [1e-30, 1e-11, 1e13, 1e30])
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
 def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None:
     exact = solve(DISCS, boundary=boundary).field
@@ -134,22 +124,21 @@ def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None
     for method in ("ring", "ring-cg", "multigrid"):
         same = solve(image, boundary=boundary, method=method).field  # type: ignore[arg-type]
         np.testing.assert_allclose(same / scale, exact, rtol=0, atol=1e-10)
-    for prediction in (0 * image, exact * scale, np.full_like(image, 1e300)):
+    for prediction in (0 * image, exact * scale, np.full_like(image, 1e30)):
         certificate = certify(prediction, image, boundary=boundary)
         errors = np.abs(certificate.field / scale - exact)
         assert errors.max() <= certificate.error_bound / scale + 1e-12
         assert (errors <= certificate.field_bound / scale + 1e-12).all()
         for method in ("rounds", "direct"):
-            tolerance = 1e-6 * scale
             refined = refine(
                 prediction,
                 image,
-                tolerance=tolerance,
+                tolerance=1e-6,
                 boundary=boundary,
                 method=method,  # type: ignore[arg-type]
             )
             assert np.abs(refined.field / scale - exact).max() <= 1e-6 + 1e-12
-            assert refined.error_bound <= tolerance * (1 + 1e-9)
+            assert refined.error_bound <= 1e-6 * scale
 
 
 def test_the_bound_is_never_above_the_tolerance_by_its_own_rounding() -> None:
@@ -176,12 +165,16 @@ def test_values_inside_sources_play_no_part() -> None:
 @pytest.mark.parametrize(
     ("medium", "message"),
     [
-        ({"decay": 1e39}, "decay 1e\\+39 is 1e\\+39 D/h²"),
+        ({"decay": 1e39}, "1e\\+39 D/h²"),
         ({"decay": 1e-309}, "it must be 0 or 1e-30 to 1e\\+30 of that"),
-        ({"diffusivity": (1e20, 1e-20)}, "may differ by a factor of"),
+        ({"decay": np.diag(np.full(60, 1e-40))}, "1e-40 D/h²"),
+        ({"diffusivity": 1e31}, "between 1e-30 and 1e\\+30"),
+        ({"step": 1e-31}, "between 1e-30 and 1e\\+30"),
+        ({"diffusivity": (1.0, 2e3)}, "factor of 1000"),
+        ({"diffusivity": np.linspace(1e-9, 1, 3600).reshape(60, 60)}, "factor of 1e\\+08"),
     ],
 )
-def test_what_doubles_dont_hold_is_refused(medium: dict[str, Any], message: str) -> None:
+def test_what_no_tissue_has_is_refused(medium: dict[str, Any], message: str) -> None:
     with pytest.raises(PhysicsError, match=message):
         solve(DISCS, **medium)
 
@@ -190,3 +183,27 @@ def test_what_doubles_dont_hold_is_refused(medium: dict[str, Any], message: str)
 def test_a_diffusion_length_is_a_length(length: Any) -> None:
     with pytest.raises(PhysicsError, match="diffusion length must be"):
         Medium().with_diffusion_length(length)
+
+
+@pytest.mark.parametrize("value", [1e31, 1e-31, -1e31])
+@pytest.mark.parametrize("method", ["auto", "multigrid"])
+def test_values_of_an_absurd_unit_are_refused(method: str, value: float) -> None:
+    image = np.zeros((8, 8))
+    image[3, 4] = value
+    with pytest.raises(PhysicsError, match="of a fixed node is 1e"):
+        solve(image, method=method)
+    image[3, 4], image[5, 5] = 1e-40, 1.0  # next to others it is as good as 0
+    assert solve(image, method=method).field[3, 4] == 1e-40
+
+
+def test_predictions_of_an_absurd_size_are_refused() -> None:
+    with pytest.raises(PhysicsError, match=r"the prediction holds 1e\+31"):
+        certify(np.full(DISCS.shape, 1e31), DISCS)
+
+
+def test_a_refined_field_meets_a_tolerance_relative_to_the_largest_value() -> None:
+    for scale in (1e-3, 1e6):
+        refined = refine(0 * DISCS, scale * DISCS, tolerance=1e-4)
+        assert refined.error_bound <= 1e-4 * scale
+        exact = solve(scale * DISCS, tolerance=1e-12).field
+        assert np.abs(refined.field - exact).max() <= refined.error_bound

@@ -19,7 +19,7 @@ from diffkeras.data.reading.data_shares import WHOLE, Part
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import ExampleRecipe, Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.solvers.ring import find_ring
+from diffkeras.physics.operators.ring import find_ring
 from diffkeras.tf_solver.draw_sources import draw_sources
 from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
 from tfds_builders import DiffusionFieldsConfig

@@ -32,20 +32,22 @@ They are about the lattice's solution; how far that is from the continuum's is a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Unpack
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import is_batch
-from diffkeras.physics.bounds.predicted_problem import PredictedProblem, each_of_batch
+from diffkeras.physics.arguments import images_of_batch, is_batch
+from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
     inverse_norm_bound,
     operator_diagonal,
     rounding_allowance,
 )
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
@@ -137,55 +139,46 @@ def certify(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("certify")
+    check = partial(PredictedProblem.check, medium=medium)
     if is_batch(source_image):
+        images = images_of_batch(source_image, fixed, prediction)
         return BatchCertificate.of(
-            [
-                _certify(PredictedProblem.check(medium, *image))
-                for image in each_of_batch(prediction, source_image, fixed)
-            ]
+            [_certify(check(predicted, image, mask)) for image, mask, predicted in images]
         )
-    return _certify(PredictedProblem.check(medium, prediction, source_image, fixed))
+    return _certify(check(prediction, source_image, fixed))
 
 
-def _certify(problem: PredictedProblem) -> Certificate:
-    operator, ring, held = problem.operator, problem.ring, problem.fixed
-    field = operator.inverse(problem.densities())
-    error = problem.mismatch(field)
+def _certify(predicted: PredictedProblem) -> Certificate:
+    problem, operator = predicted.problem, predicted.operator
+    field = predicted.corrected()
+    error = predicted.mismatch(field)
     mismatch = float(abs(error).max(initial=0.0))
 
-    precondition = RingPreconditioner(operator, ring)
-    answer = operator.spread(ring.nodes, precondition(error))
-    rest = abs(problem.mismatch(answer, error))
+    precondition = RingPreconditioner(operator, problem.ring)
+    answer = operator.spread(problem.ring.nodes, precondition(error))
+    rest = abs(predicted.mismatch(answer, error))
     barrier = _barrier(problem, precondition, rest)
     bound = _average(problem, np.minimum(barrier, rest.max(initial=0.0)), rest)
 
     # each averaging lets the residual in once more, by its size over A's diagonal
-    norm = inverse_norm_bound(operator, held, ring) + AVERAGINGS / operator_diagonal(operator)
-    allowance = rounding_allowance(operator, held, norm, field, answer, barrier=barrier)
+    norm = inverse_norm_bound(problem) + AVERAGINGS / operator_diagonal(operator)
+    allowance = rounding_allowance(problem, norm, field, answer, barrier=barrier)
     bound += allowance
     # the last roundings are relative: of ratios, products, differences and sums
-    slack, scale = 1 + 8 * float(np.finfo(np.float64).eps), problem.scale
-    least = problem.underflow
-    with np.errstate(over="ignore"):  # a prediction next to the largest number may be that wrong
-        node_bound = (abs(problem.prediction - field - answer) + bound) * slack * scale + least
-        field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack * scale + least
-        held_bound = abs(problem.prediction * scale - problem.given) * slack + least
-    field_bound[held] = 0.0
-    field *= scale
-    np.copyto(field, problem.given, where=held)
-    np.copyto(node_bound, held_bound, where=held)
+    slack = 1 + 8 * float(np.finfo(np.float64).eps)
+    node_bound = (abs(predicted.prediction - field - answer) + bound) * slack
+    field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack
+    field_bound[problem.fixed] = 0.0
+    np.copyto(field, problem.values, where=problem.fixed)
+    held_bound = abs(predicted.prediction - problem.values) * slack
+    np.copyto(node_bound, held_bound, where=problem.fixed)
     return Certificate(
-        field,
-        float(field_bound.max()),
-        field_bound,
-        node_bound,
-        mismatch * scale,
-        allowance * scale + least,
+        field, float(field_bound.max()), field_bound, node_bound, mismatch, allowance
     )
 
 
 def _barrier(
-    problem: PredictedProblem, precondition: RingPreconditioner, error: NDArray[np.float64]
+    problem: Problem, precondition: RingPreconditioner, error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A field that is at least `error` on the ring and satisfies the equation on the free nodes.
 
@@ -210,7 +203,7 @@ def _barrier(
 
 
 def _average(
-    problem: PredictedProblem, bound: NDArray[np.float64], error: NDArray[np.float64]
+    problem: Problem, bound: NDArray[np.float64], error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A sharper bound of |e| next to the ring, where |e| = `error` is known node by node.
 

@@ -11,26 +11,28 @@ with a bound that is read off its ring.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics.arguments import check_number, is_batch
-from diffkeras.physics.bounds.predicted_problem import PredictedProblem, each_of_batch
+from diffkeras.physics.arguments import check_number, images_of_batch, is_batch
+from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
     inverse_norm_bound,
     rounding_allowance,
     stencil_rounding,
 )
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
-from diffkeras.physics.solvers.ring import solve_ring
+from diffkeras.physics.solvers.ring import DenseRing
 
 RefineMethod = Literal["auto", "rounds", "direct"]
 
-CUT_PER_ROUND = 20.0  # what a round divides the bound by, cautiously, to choose the cheaper way
 MOST_ROUNDS = 200
 PATIENCE = 10  # rounds in a row without progress before rounding counts as the cause
 RESTARTS = 3
@@ -105,7 +107,8 @@ def refine(
         prediction: (rows, columns), any finite numbers; or a batch, (batch, rows, columns), for
             which a `BatchRefinement` is returned.
         source_image: of the same shape, the values of the fixed nodes.
-        tolerance: the largest error to be allowed anywhere [concentration].
+        tolerance: the largest error to be allowed anywhere, relative to the largest |value| of a
+            fixed node next to a free one, as for `solve`.
         medium: a uniform medium; by default `Medium()`.
         fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
@@ -126,56 +129,55 @@ def refine(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("refine")
-    tolerance = check_number("the tolerance", tolerance)
+    tolerance = check_number("tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
-        raise PhysicsError(f"the tolerance must be positive and finite, not {tolerance}")
+        raise PhysicsError(f"tolerance must be positive and finite, not {tolerance}")
     if method not in get_args(RefineMethod):
         raise PhysicsError(
-            f"method {method!r} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
+            f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
+    check = partial(PredictedProblem.check, medium=medium)
     if is_batch(source_image):
+        images = images_of_batch(source_image, fixed, prediction)
         return BatchRefinement.of(
-            [
-                _refine(PredictedProblem.check(medium, *image), tolerance, method)
-                for image in each_of_batch(prediction, source_image, fixed)
-            ]
+            [_refine(check(predicted, *image), tolerance, method) for *image, predicted in images]
         )
-    return _refine(
-        PredictedProblem.check(medium, prediction, source_image, fixed), tolerance, method
-    )
+    return _refine(check(prediction, source_image, fixed), tolerance, method)
 
 
-def _refine(problem: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
-    run = _Run(problem, tolerance / problem.scale)
-    run.refuse_unreachable()
+def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
+    problem = predicted.problem
+    run = _Run(predicted, tolerance * problem.scale)
+    run.check_tolerance()
     run.correct()
     if not run.met():
         if method == "auto":
-            method = _cheaper(problem, math.log(run.mismatch / tolerance))
+            method = _cheaper(problem, run.mismatch / run.tolerance)
         if method == "direct":
             run.solve_directly()
         else:
             run.iterate()
-    scale = problem.scale
-    run.field[problem.fixed] = 0.0  # inside the sources it is nothing's field, and may overflow
-    run.field *= scale
-    np.copyto(run.field, problem.given, where=problem.fixed)
-    history = tuple(bound * scale for bound in run.history)
-    rounds = len(history) - 1
-    bound = run.bound * scale + problem.underflow
-    return Refinement(run.field, bound, rounds, history, run.method, run.allowance * scale)
+    np.copyto(run.field, problem.values, where=problem.fixed)
+    return Refinement(
+        run.field, run.bound, len(run.history) - 1, tuple(run.history), run.method, run.allowance
+    )
 
 
 class _Run:
-    """The state of one refinement: a field, its mismatch on the ring, and the bounds so far."""
+    """The state of one refinement: a field, its mismatch on the ring, and the bounds so far.
 
-    def __init__(self, problem: PredictedProblem, tolerance: float) -> None:
-        self.problem = problem
+    Attributes:
+        tolerance: the largest bound that will do, absolute.
+    """
+
+    def __init__(self, predicted: PredictedProblem, tolerance: float) -> None:
+        self.predicted = predicted
+        self.problem = predicted.problem
         self.tolerance = tolerance
         self.method = "rounds"
         self.history: list[float] = []
         self.allowance = 0.0
-        self._norm = inverse_norm_bound(problem.operator, problem.fixed, problem.ring)
+        self._norm = inverse_norm_bound(self.problem)
 
     @property
     def mismatch(self) -> float:
@@ -187,33 +189,30 @@ class _Run:
         """What is proven of the present field: mismatch and allowance, and their rounding."""
         return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
 
-    def refuse_unreachable(self) -> None:
-        """Refuse a tolerance that rounding forbids even for the exact field.
+    def check_tolerance(self) -> None:
+        """Raise an error for a tolerance that rounding forbids even for the exact field.
 
         Raises:
-            PhysicsError: naming the tolerance that may be asked for.
+            PhysicsError: it names the tolerance that may be asked for.
         """
-        largest = abs(self.problem.values[self.problem.ring.nodes]).max(initial=0.0)
-        least = self._norm * stencil_rounding(self.problem.operator, largest)
-        if self.tolerance <= least:
-            scale = self.problem.scale
+        scale = self.problem.scale
+        least = self._norm * stencil_rounding(self.problem.operator, scale)
+        if self.tolerance < least:
             raise PhysicsError(
-                f"a tolerance of {self.tolerance * scale:g} can't be proven: the rounding "
-                f"allowance of this lattice and medium is {least * scale:.1e}; ask for "
-                f"{2 * least * scale:.1e} or more"
+                f"a tolerance of {self.tolerance / scale:g} can't be proven: the rounding "
+                f"allowance of this lattice and medium is {least / scale:.1e}; ask for "
+                f"{2 * least / scale:.1e} or more"
             )
 
     def correct(self) -> None:
         """The field of the prediction's own densities."""
-        self._set(self.problem.operator.inverse(self.problem.densities()))
+        self._set(self.predicted.corrected())
 
     def met(self) -> bool:
         """Whether the bound, allowance included, is within the tolerance."""
         if self.mismatch > self.tolerance:
             return False
-        self.allowance = rounding_allowance(
-            self.problem.operator, self.problem.fixed, self._norm, self.field
-        )
+        self.allowance = rounding_allowance(self.problem, self._norm, self.field)
         return self.bound <= self.tolerance
 
     def solve_directly(self) -> None:
@@ -224,7 +223,7 @@ class _Run:
         problem = self.problem
         ring = problem.ring
         self.method = "direct"
-        density, _ = solve_ring(problem.operator, ring, problem.values[ring.nodes])
+        density, _ = DenseRing(problem.operator, ring).solve(problem.values[ring.nodes])
         if problem.operator.deflated:
             density -= density.sum() / ring.size  # the constant is found by the mismatch
         self._set(problem.operator.spread(ring.nodes, density))
@@ -241,7 +240,7 @@ class _Run:
                 return
             # the fixed values as a prediction: this sheds what rounding a wild one left behind
             held = np.where(problem.fixed, problem.values, self.field)
-            self._set(problem.operator.inverse(problem.densities(held)))
+            self._set(self.predicted.corrected(held))
             if self.met():
                 return
         self._fail()
@@ -270,7 +269,7 @@ class _Run:
 
     def _set(self, field: NDArray[np.float64]) -> None:
         self.field = field
-        self.error = self.problem.mismatch(field)
+        self.error = self.predicted.mismatch(field)
         self.history.append(float(abs(self.error).max(initial=0.0)))
 
     def _fail(self) -> None:
@@ -278,21 +277,14 @@ class _Run:
         other = ", or for method 'direct'" if self.method == "rounds" else ""
         raise ConvergenceError(
             f"{rounds} rounds by method {self.method!r} reached a bound of "
-            f"{self.mismatch * scale:.1e} and a rounding allowance of "
-            f"{self.allowance * scale:.1e}, not the tolerance of {self.tolerance * scale:g}; ask "
-            f"for a larger tolerance{other}"
+            f"{self.mismatch / scale:.1e} and a rounding allowance of "
+            f"{self.allowance / scale:.1e}, not the tolerance of {self.tolerance / scale:g}, all "
+            f"relative to the largest value; ask for a larger tolerance{other}"
         )
 
 
-def _cheaper(problem: PredictedProblem, orders: float) -> RefineMethod:
-    """The way that is likely to cost less, by seconds measured on one core.
-
-    Args:
-        problem: lattice and ring.
-        orders: natural logarithm of the factor by which the bound has to fall.
-    """
-    size = problem.ring.size
-    pair = 2.7e-8 * problem.values.size
-    rounds = math.ceil(orders / math.log(CUT_PER_ROUND))
-    dense = 6e-9 * size**2 + 7e-12 * size**3
-    return "rounds" if 1.5e-5 * size + rounds * pair < dense + pair else "direct"
+def _cheaper(problem: Problem, reduction: float) -> RefineMethod:
+    """The way that is likely to take less time to divide the bound by `reduction`."""
+    nodes, ring_nodes = problem.values.size, problem.ring.size
+    direct = dense_ring(ring_nodes) + transform_pairs(nodes)
+    return "rounds" if refinement_rounds(ring_nodes, nodes, reduction) < direct else "direct"

@@ -16,8 +16,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.solvers.ring import Ring
+from diffkeras.physics.problem import Problem
 
 # A sum of at most nine terms, in absolute value at most 2a·max|f| together, is off by at most
 # 9 · (ε/2) · 2a·max|f|; the rest covers the rounding of D/h² and of a
@@ -25,8 +26,7 @@ STENCIL_ROUNDING = 16.0
 
 
 def rounding_allowance(
-    operator: SpectralOperator,
-    fixed: NDArray[np.bool_],
+    problem: Problem,
     inverse_norm: float,
     *fields: NDArray[np.float64],
     barrier: NDArray[np.float64] | None = None,
@@ -34,13 +34,12 @@ def rounding_allowance(
     """Bound of |A_ff⁻¹ρ| over the free nodes, summed over fields that should satisfy A f = 0 there.
 
     Args:
-        operator: A.
-        fixed: (rows, columns), the fixed nodes.
+        problem: A and the fixed nodes.
         inverse_norm: bound of ‖A_ff⁻¹‖∞, of `inverse_norm_bound`.
         fields: (rows, columns) each.
         barrier: (rows, columns), a field that should satisfy A f ≥ 0: only less than 0 counts.
     """
-    free = ~fixed
+    operator, free = problem.operator, ~problem.fixed
     missed = 0.0
     for field in fields:
         residual = np.abs(operator.apply(field))
@@ -60,14 +59,15 @@ def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | fl
 
 
 def operator_diagonal(operator: SpectralOperator) -> float:
-    """a = 2(D₀ + D₁)/h² + γ [1/time], A's diagonal; beside a reflecting wall it is less."""
+    """a = 2(D₀ + D₁)/h² + γ [1/time], A's diagonal; next to a reflecting wall it is less."""
     return 2 * sum(operator.couplings) + operator.decay
 
 
-def inverse_norm_bound(operator: SpectralOperator, fixed: NDArray[np.bool_], ring: Ring) -> float:
+def inverse_norm_bound(problem: Problem) -> float:
     """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
-    if fixed.all():
+    if problem.fixed.all():
         return 0.0
+    operator, ring = problem.operator, problem.ring
     decay = operator.decay
     bound = 1 / decay if decay else math.inf
     longest = 0.0

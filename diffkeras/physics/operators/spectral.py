@@ -1,31 +1,31 @@
 """The lattice operator A = −D∇²_h + γ, its inverse by transforms, and its Green's function.
 
 On the full rectangular lattice A is diagonal in the product of the two axes' eigenbases (sines,
-cosines or Fourier modes; `boundaries`), so A⁻¹ is a forward transform, a division and an inverse
+cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division and an inverse
 transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
-only and solves the tridiagonal systems which that leaves along axis 0 (`lines`).
+only and solves the tridiagonal systems that this leaves along axis 0 (`tridiagonal`).
 
-Where no axis absorbs, constants have the eigenvalue γ. If that is 0, A is singular, and if it is
-small beside all other eigenvalues, this one mode outweighs all others in A⁻¹ and their digits are
-lost. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode the least other
-eigenvalue κ, which keeps G symmetric positive definite, and
+Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is less
+than the least eigenvalue κ of −D∇²_h among all other modes, that is, if the diffusion length is
+longer than the lattice by about 1/π, the constant mode outweighs all others in A⁻¹, numerically and
+in every preconditioner. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode
+the eigenvalue κ, which keeps G symmetric positive definite, and
 
-    A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes,
+    A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
-whose last term whoever uses it has to find separately (`ring`, `prediction`).
+The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 from functools import cached_property, lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.green_table import green_table
 from diffkeras.physics.operators.tridiagonal import LineSolver
 
-DEFLATED = 1e-3  # share of the least other eigenvalue, below which γ costs more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -55,7 +55,7 @@ class SpectralOperator:
         closed = all(axis.singular for axis in self.axes)
         self.singular = closed and self.decay == 0
         least = self.least_curvature
-        self.deflated = self.singular or (closed and self.decay < DEFLATED * least < np.inf)
+        self.deflated = self.singular or (closed and self.decay < least < np.inf)
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
@@ -65,11 +65,6 @@ class SpectralOperator:
         along, across = map(float, self.medium.diffusivities)
         step = self.medium.step
         return (along / step**2, across / step**2)
-
-    @property
-    def anisotropy(self) -> float:
-        """Ratio of the larger diffusivity to the smaller one."""
-        return max(self.couplings) / min(self.couplings)
 
     @cached_property
     def least_curvature(self) -> float:
@@ -205,29 +200,9 @@ class SpectralOperator:
         return self.make_green_table(self.constant_eigenvalue if self.deflated else None)
 
     def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
-        """The table, with another eigenvalue of the constant mode where one is given.
-
-        It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum makes
-        it; an odd period has no such transform and takes a real FFT.
-        """
-        table = self._invert(
-            self.axes[0].periodic_eigenvalues(), self.axes[1].periodic_eigenvalues(), constant
-        )
-        # The images' signs cancel modes that are constant along an absorbing axis. Left in, with
-        # slow decay they would outweigh all others by far, and their rounding doesn't cancel.
-        if self.axes[0].boundary == "absorbing":
-            table[0] = 0.0
-        if self.axes[1].boundary == "absorbing":
-            table[:, 0] = 0.0
-        for position, axis in enumerate(self.axes):
-            if axis.period == 1:
-                continue
-            if axis.period % 2 == 0:
-                table = scipy.fft.idct(table, type=1, axis=position)
-            else:
-                table = scipy.fft.irfft(table, n=axis.period, axis=position)
-                table = table.take(np.arange(axis.period // 2 + 1), axis=position)
-        return np.ascontiguousarray(table)
+        """The table, with another eigenvalue of the constant mode where one is given."""
+        rows, columns = (axis.periodic_eigenvalues() for axis in self.axes)
+        return green_table(self.axes, self._invert(rows, columns, constant))
 
     def green_table_as(self, dtype: np.dtype) -> NDArray:
         """`green_table` in another precision, kept."""

@@ -1,23 +1,12 @@
 """The steady state in a medium that varies from node to node, by algebraic multigrid.
 
-There A is not diagonal in any fast transform's basis, and the ring system has no Green's table. The
-finite-volume equations of the free nodes (`finite_volumes`) are an M-matrix, symmetric positive
-definite: conjugate gradients, preconditioned by one V-cycle of Ruge-Stüben multigrid (Ruge & Stüben
-1987; PyAMG, Bell, Olson & Schroder 2022), solve them in a number of iterations that hardly depends
-on the lattice's size.
-
-A small residual r = b − A u says little about the error where D varies over orders of magnitude. So
-a second system, A w ≈ 1, is solved loosely. With A w > 0, the comparison principle for M-matrices
-(Varga 2000, §3.5; Ciarlet 1970) gives, node by node,
-
-    |u − A⁻¹b| ≤ β w,    β = max |r| / (A w),
-
-and u is refined until that is within the tolerance. Both residuals are in extended precision, with
-the row sums that the medium gives and not those of A's rounded diagonal, so that they are those of
-the finite volumes (Alfa, Xue & Ye 2002 on why an M-matrix is known best by its row sums).
+There A is not diagonal in the basis of any fast transform, and the ring system has no table of
+Green's function. The finite-volume equations of the free nodes (`finite_volumes`) are an M-matrix,
+symmetric positive definite: conjugate gradients, preconditioned by one V-cycle of Ruge-Stüben
+multigrid (Ruge & Stüben 1987; PyAMG, Bell, Olson & Schroder 2023), solve them in a number of
+iterations that hardly depends on the lattice's size. They are repeated on the residual in extended
+precision until the proven bound of the error (`comparison`) meets the tolerance.
 """
-
-import math
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,131 +14,108 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volume_system
-from diffkeras.physics.problem import check_problem
-from diffkeras.physics.solution import Solution, SolveStatistics
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers import cost as costs
+from diffkeras.physics.solvers.comparison import ComparisonBound
 
 MOST_ITERATIONS = 200
-LEAST_SUPPLY = 0.1  # of A w, which is to be about 1
-LEAST_REDUCTION = 1e-12  # of a residual, in one run of conjugate gradients
+LEAST_REDUCTION = 1e-6  # of a residual in one run: rounding stops runs that shall do much more
+BARRIER_REDUCTION = 1e-2  # the barrier of the bound needs no more digits
+
+# Fixed values are divided by the scale, and the field is rounded to float64 and multiplied by it.
+SCALING_ROUNDING = 3 * float(np.finfo(np.float64).eps) / 2
 
 
-def solve_multigrid(
-    medium: Medium,
-    source_image: NDArray,
-    *,
-    fixed: NDArray[np.bool_] | None = None,
-    tolerance: float = 1e-10,
-) -> Solution:
-    """The steady state in any medium, by multigrid.
+def takes(medium: Medium) -> bool:
+    """Any medium."""
+    return True
 
-    Args:
-        medium: uniform, or of the source image's shape.
-        source_image: (rows, columns), the values of the fixed nodes.
-        fixed: as for `solve`.
-        tolerance: largest error of the field, relative to the largest |value|.
 
-    Returns:
-        The field and its statistics: method "multigrid", no ring nodes, all iterations of conjugate
-        gradients, and for the residual the proven bound of the error, relative to the largest
-        |value|.
+def cost(problem: Problem) -> float:
+    """Seconds of the hierarchy and the iterations."""
+    return costs.multigrid(int(np.count_nonzero(~problem.fixed)))
 
-    Raises:
-        PhysicsError: a medium of another shape than the source image, or what `solve` refuses.
-        ConvergenceError: the tolerance was not met.
+
+def solve(
+    problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
+) -> tuple[NDArray[np.floating], SolveStatistics]:
+    """See `solvers.table.Solver`; always in float64 and on one thread.
+
+    The statistics hold no ring nodes, all iterations of conjugate gradients, and for the residual
+    the proven bound of the error, relative to the largest |value|.
     """
-    values, fixed = check_problem(source_image, fixed)
-    scale = float(np.abs(values[fixed]).max(initial=0.0)) or 1.0
-    system = finite_volume_system(values / scale, fixed, medium)
-    field = values.copy()
-    iterations, bound = 0, 0.0
-    if system.right_hand_side.any():
-        solution, iterations, bound = _multigrid(system, tolerance)
-        field[~fixed] = solution * scale
-    else:
-        field[~fixed] = 0.0
-    return Solution(field, SolveStatistics("multigrid", 0, iterations, bound))
-
-
-class _ErrorBound:
-    """β w ≥ |u − A⁻¹b| for the free nodes of a system, from residuals in extended precision."""
-
-    def __init__(self, system: FiniteVolumes) -> None:
-        self.right_hand_side = system.right_hand_side.astype(np.longdouble)
-        self.coupling = -system.matrix.astype(np.longdouble)
-        self.coupling.setdiag(0)
-        self.coupling.eliminate_zeros()
-        self.diagonal = system.drain.astype(np.longdouble) + self.coupling.sum(axis=1)
-        self.barrier: NDArray[np.float64] = np.zeros(system.drain.size)
-        self.supply = np.zeros(system.drain.size, np.longdouble)
-
-    def apply(self, field: NDArray) -> NDArray[np.longdouble]:
-        """A u of (f,)."""
-        extended = field.astype(np.longdouble)
-        return self.diagonal * extended - self.coupling @ extended
-
-    def residual(self, field: NDArray[np.longdouble]) -> NDArray[np.longdouble]:
-        """b − A u."""
-        return self.right_hand_side - self.apply(field)
-
-    def take_barrier(self, barrier: NDArray[np.float64]) -> bool:
-        """Whether w will do, which it is then."""
-        supply = self.apply(barrier)
-        if not (np.isfinite(barrier).all() and supply.min() > LEAST_SUPPLY):
-            return False
-        self.barrier, self.supply = barrier, supply
-        return True
-
-    def of(self, residual: NDArray[np.longdouble]) -> float:
-        """The largest β w."""
-        return float((np.abs(residual) / self.supply).max()) * float(self.barrier.max())
-
-
-def _multigrid(system: FiniteVolumes, tolerance: float) -> tuple[NDArray[np.float64], int, float]:
-    """Solution, iterations, and the proven bound of its error.
-
-    Raises:
-        ConvergenceError: with both, where the bound stays above the tolerance.
-    """
-    import pyamg  # seconds to import, and few need it
-
-    # splu: the default, a pseudoinverse, drops the slowest modes of extreme media
-    hierarchy = pyamg.ruge_stuben_solver(
-        sp.csr_matrix(system.matrix), max_coarse=100, coarse_solver="splu"
-    )
-    iterations = 0
-
-    def improve(residual: NDArray[np.longdouble], reduction: float) -> NDArray[np.float64]:
-        nonlocal iterations
-        size = float(np.abs(residual).max())
-        norms: list[float] = []
-        correction = hierarchy.solve(
-            (residual / size).astype(np.float64),
-            tol=max(reduction, LEAST_REDUCTION),
-            maxiter=max(MOST_ITERATIONS - iterations, 1),
-            accel="cg",
-            residuals=norms,
-        )
-        iterations += max(len(norms) - 1, 0)
-        return correction * size
-
-    bound = _ErrorBound(system)
-    ones = np.ones(system.drain.size, np.longdouble)
-    barrier = improve(ones, 1e-2)
-    while not bound.take_barrier(barrier) and iterations < MOST_ITERATIONS:
-        barrier += improve(ones - bound.apply(barrier), 1e-2)
-    field = improve(bound.right_hand_side, tolerance / 4).astype(np.longdouble)
-    reached, last = math.inf, math.inf
-    while bound.supply.any() and iterations < MOST_ITERATIONS:
-        residual = bound.residual(field)
-        reached = bound.of(residual)
-        if reached <= tolerance or not reached < last / 2:
+    volumes = finite_volumes(problem.lattice, problem.medium.normalised())
+    free = ~problem.fixed
+    field = np.where(free, 0.0, problem.values / problem.scale).astype(np.longdouble)
+    if not free.any():
+        return field.astype(np.float64), SolveStatistics("multigrid", 0)
+    matrix, _ = volumes.free_system(problem.values, problem.fixed)
+    cycles = _Cycles(matrix)
+    bound = ComparisonBound(volumes, problem.fixed)
+    barrier = np.zeros(problem.lattice)
+    missing: NDArray | None = np.ones(matrix.shape[0], np.longdouble)
+    reached, best = np.inf, np.inf
+    while missing is not None and cycles.may_go_on:
+        barrier[free] += cycles.solve(missing, BARRIER_REDUCTION)
+        missing = bound.take_barrier(barrier)
+    while missing is None:
+        reached, residual = bound.of(field)
+        reached += SCALING_ROUNDING * max(1.0, float(np.abs(field[free]).max()))
+        if reached <= tolerance or not (reached < best / 2 and cycles.may_go_on):
             break
-        last = reached
-        field = field + improve(residual, tolerance / reached / 4)
+        best = reached
+        # no error is larger than 1, as the fixed values aren't: the first bound may be
+        field[free] += cycles.solve(residual, tolerance / min(reached, 1.0) / 4)
     if not reached <= tolerance:
-        raise ConvergenceError(_not_met(iterations, reached, tolerance))
-    return field.astype(np.float64), iterations, reached
+        raise ConvergenceError(_not_met(cycles.iterations, reached, tolerance))
+    return field.astype(np.float64), SolveStatistics("multigrid", 0, cycles.iterations, reached)
+
+
+class _Cycles:
+    """Conjugate gradients with multigrid for preconditioner, on one matrix.
+
+    Attributes:
+        iterations: so far, over all solutions.
+        may_go_on: whether iterations are left and the last solution took at least one.
+    """
+
+    def __init__(self, matrix: sp.csr_array) -> None:
+        import pyamg  # seconds to import, and few programs need it
+
+        # splu: the default, a pseudoinverse, drops the slowest modes of extreme media
+        self._hierarchy = pyamg.ruge_stuben_solver(
+            sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu"
+        )
+        self.iterations = 0
+        self.may_go_on = True
+
+    def solve(self, right_hand_side: NDArray, reduction: float) -> NDArray[np.float64]:
+        """About A⁻¹b, whose residual is `reduction` times b in the Euclidean norm.
+
+        Raises:
+            ConvergenceError: the coarsest matrix is singular to rounding.
+        """
+        size = float(np.abs(right_hand_side).max()) or 1.0
+        norms: list[float] = []
+        try:
+            solution = self._hierarchy.solve(
+                (right_hand_side / size).astype(np.float64),
+                tol=max(reduction, LEAST_REDUCTION),
+                maxiter=max(MOST_ITERATIONS - self.iterations, 1),
+                accel="cg",
+                residuals=norms,
+            )
+        except RuntimeError as error:  # SuperLU's
+            raise ConvergenceError(f"multigrid: {error}; {WAY_OUT}") from None
+        steps = len(norms) - 1
+        self.iterations += max(steps, 0)
+        self.may_go_on = steps > 0 and self.iterations < MOST_ITERATIONS
+        return solution * size
+
+
+WAY_OUT = "the diffusivities vary too much, or decay is too slow"
 
 
 def _not_met(iterations: int, reached: float, tolerance: float) -> str:
@@ -159,7 +125,4 @@ def _not_met(iterations: int, reached: float, tolerance: float) -> str:
         else f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
         f"{2 * reached:.0e} or more"
     )
-    return (
-        f"multigrid: after {iterations} iterations {proven}. The diffusivities vary too much, or "
-        "decay is too slow"
-    )
+    return f"multigrid: after {iterations} iterations {proven}; {WAY_OUT}"

@@ -1,151 +1,78 @@
-"""The ring system: which densities on the sources' rims reproduce the sources' values.
-
-Outside the sources the steady state is the field of point sources ("densities" q) on their rims:
-u = A⁻¹q with q supported on the ring, because A u = 0 on every free node and a free node's
-neighbours are free or on the ring. The densities follow from u = c there:
-
-    G q = c,    G = A⁻¹ restricted to the ring, symmetric positive definite.
-
-This is the discrete single-layer potential, an exact "capacitance matrix" method (Buzbee, Dorr,
-George & Golub 1971; Proskurowski & Widlund 1976).
-"""
-
-from dataclasses import dataclass
+"""The ring system by Cholesky's method: the solver for rings of up to some thousand nodes."""
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.ring import Ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers import cost as costs
+from diffkeras.physics.solvers.ring_field import field_of_ring
 
-BLOCK = 32  # rows of G built at a time
+
+def takes(medium: Medium) -> bool:
+    """Whether the medium is uniform."""
+    return medium.is_uniform
 
 
-@dataclass(frozen=True)
-class Ring:
-    """Fixed nodes that have a free neighbour.
+def cost(problem: Problem) -> float:
+    """Seconds, before the last transforms."""
+    return costs.dense_ring(problem.ring.size)
 
-    Attributes:
-        rows, columns: (m,) node coordinates.
+
+def solve(
+    problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
+) -> tuple[NDArray[np.floating], SolveStatistics]:
+    """See `solvers.table.Solver`."""
+    system = DenseRing(problem.operator, problem.ring)
+    return field_of_ring(problem, system, tolerance=tolerance, precision=precision, workers=workers)
+
+
+class DenseRing:
+    """G q = c by a Cholesky factorisation, a `RingSystem`.
+
+    Args:
+        operator: the lattice operator.
+        ring: the m nodes.
     """
 
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
+    method = "ring"
+    iterations = 0
 
-    @property
-    def size(self) -> int:
-        """Number m of ring nodes."""
-        return self.rows.size
+    def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
+        self._operator = operator
+        self._ring = ring
 
-    @property
-    def nodes(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(rows, columns), to index an array of the lattice."""
-        return self.rows, self.columns
+    def solve(
+        self, values: NDArray[np.floating], tolerance: float = 0.0
+    ) -> tuple[NDArray[np.floating], float]:
+        """Densities (m,) and constant, see `RingSystem`; the tolerance plays no part.
 
-
-def find_ring(fixed: NDArray[np.bool_], axes: tuple[Axis, Axis]) -> Ring:
-    """The ring of the fixed nodes of a mask (rows, columns), in row-major order."""
-    width = fixed.shape[1]
-    # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks
-    nodes = np.flatnonzero(fixed)
-    rows, columns = np.divmod(nodes.astype(np.int32), np.int32(width))
-    flat = fixed.ravel()
-    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])]
-    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])]
-    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)]
-    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)]
-    return Ring(rows[~enclosed], columns[~enclosed])
-
-
-def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.int32]:
-    """The next node; at a wall that is not periodic the node itself, as no free node is beyond."""
-    if axis.boundary == "periodic":
-        return (nodes + np.int32(step)) % np.int32(axis.nodes)
-    return (nodes + np.int32(step)).clip(0, axis.nodes - 1)
-
-
-def green_matrix(operator: SpectralOperator, to: Ring, of: Ring) -> NDArray[np.float64]:
-    """G between two sets of nodes, (to.size, of.size), by the method of images."""
-    matrix = np.empty((to.size, of.size))
-    for start in range(0, to.size, BLOCK):
-        _fill_green(operator, operator.green_table, to, of, slice(start, start + BLOCK), matrix)
-    return matrix
-
-
-def ring_matrix(
-    operator: SpectralOperator, ring: Ring, dtype: DTypeLike = np.float64
-) -> NDArray[np.floating]:
-    """G of a ring, (m, m): only its lower triangle holds numbers, as G is symmetric."""
-    table = operator.green_table_as(np.dtype(dtype))
-    matrix = np.empty((ring.size, ring.size), table.dtype)
-    for start in range(0, ring.size, BLOCK):
-        stop = min(start + BLOCK, ring.size)
-        before = Ring(ring.rows[:stop], ring.columns[:stop])
-        _fill_green(operator, table, ring, before, slice(start, stop), matrix)
-    return matrix
-
-
-def _fill_green(
-    operator: SpectralOperator, table: NDArray, to: Ring, of: Ring, part: slice, matrix: NDArray
-) -> None:
-    """Fill the rows `part` of G between two sets of nodes, in the first `of.size` columns.
-
-    A few rows at a time, so that the index arrays stay in the cache.
-    """
-    i, j = (nodes[part, None].astype(np.intp) for nodes in (to.rows, to.columns))
-    k, n = (nodes.astype(np.intp) for nodes in (of.rows, of.columns))
-    flat = table.ravel()
-    row_images = [
-        (sign, offsets * table.shape[1]) for sign, offsets in operator.axes[0].images(i, k)
-    ]
-    total: NDArray | None = None
-    for column_sign, column_offsets in operator.axes[1].images(j, n):
-        for row_sign, starts in row_images:
-            # "clip" spares a pass over the indices, which are in range by construction
-            term = flat.take(starts + column_offsets, mode="clip")
-            if total is None:
-                total = term
-            elif row_sign * column_sign > 0:
-                total += term
-            else:
-                total -= term
-    matrix[part, : of.size] = total
-
-
-def solve_ring(
-    operator: SpectralOperator, ring: Ring, values: NDArray[np.floating]
-) -> tuple[NDArray[np.floating], float]:
-    """Densities (m,) that give the ring its values (m,), and the constant to add to their field.
-
-    The constant is 0 unless the operator is deflated. Then the pair solves the bordered system
-    G q + μ1 = c, 1ᵀq = μ/s (`spectral`), where a singular operator has 1/s = 0. The values'
-    precision is that of the whole computation.
-
-    Raises:
-        PhysicsError: a system that is not positive definite to rounding.
-    """
-    single = values.dtype == np.float32
-    posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
-    right_hand_side = values[:, None]
-    if operator.deflated:
-        right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
-    # LAPACK reads columns first, to which the lower triangle is the upper one
-    matrix = ring_matrix(operator, ring, values.dtype).T
-    _, solved, info = posv(matrix, right_hand_side, lower=0, overwrite_a=True)
-    if info > 0 and single:
-        # the caller sees by the residual that this precision doesn't do
-        return np.full_like(values, np.nan), 0.0
-    if info > 0:
-        along, across = operator.medium.diffusivities
-        raise PhysicsError(
-            f"the ring system of {ring.size} nodes is not positive definite to rounding; where "
-            f"the diffusivities along the axes, {along:g} and {across:g}, differ by many orders, "
-            'method "multigrid" may do'
-        )
-    if not operator.deflated:
-        return solved[:, 0], 0.0
-    of_values, of_ones = solved.T
-    constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
-    return of_values - constant * of_ones, float(constant)
+        Raises:
+            ConvergenceError: a system that is not positive definite to rounding, in float64. In
+                float32 the densities are NaN.
+        """
+        single = values.dtype == np.float32
+        posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
+        right_hand_side = values[:, None]
+        if self._operator.deflated:
+            right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
+        # LAPACK reads columns first, to which the lower triangle is the upper one
+        matrix = ring_matrix(self._operator, self._ring, values.dtype).T
+        _, solved, info = posv(matrix, right_hand_side, lower=0, overwrite_a=True)
+        if info > 0 and single:
+            return np.full_like(values, np.nan), 0.0
+        if info > 0:
+            raise ConvergenceError(
+                f"the ring system of {self._ring.size} nodes is not positive definite to rounding; "
+                'take method="multigrid"'
+            )
+        if not self._operator.deflated:
+            return solved[:, 0], 0.0
+        of_values, of_ones = solved.T
+        constant = of_values.sum() / (of_ones.sum() + self._operator.inverse_weight)
+        return of_values - constant * of_ones, float(constant)

@@ -9,56 +9,82 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers import cost as costs
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
-from diffkeras.physics.solvers.ring import Ring
+from diffkeras.physics.solvers.ring_field import field_of_ring
 
-MAX_ITERATIONS = 500
+MAX_ITERATIONS = 500  # in each precision
+
+
+def takes(medium: Medium) -> bool:
+    """Whether the medium is uniform."""
+    return medium.is_uniform
+
+
+def cost(problem: Problem) -> float:
+    """Seconds, before the last transforms."""
+    return costs.ring_iteration(problem.ring.size, problem.values.size)
+
+
+def solve(
+    problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
+) -> tuple[NDArray[np.floating], SolveStatistics]:
+    """See `solvers.table.Solver`."""
+    system = RingIteration(problem.operator, problem.ring, workers)
+    return field_of_ring(problem, system, tolerance=tolerance, precision=precision, workers=workers)
 
 
 @dataclass
 class RingIteration:
-    """Conjugate gradients on G q = c for one ring.
+    """Conjugate gradients on G q = c for one ring, a `RingSystem`.
 
     Attributes:
         operator: the lattice operator.
         ring: the m nodes.
         workers: threads of each transform.
+        method: its solver's name.
         iterations: products with G so far.
     """
 
     operator: SpectralOperator
     ring: Ring
     workers: int | None = None
+    method: str = "ring-cg"
     iterations: int = 0
 
     def __post_init__(self) -> None:
-        self._precondition = RingPreconditioner(self.operator, self.ring, of_whole_system=True)
+        self._precondition = RingPreconditioner(self.operator, self.ring, bordered=True)
+        self._of_ones: dict[np.dtype, NDArray[np.floating]] = {}
+        self._left = {np.dtype(t): MAX_ITERATIONS for t in (np.float32, np.float64)}
 
     def solve(
         self, values: NDArray[np.floating], tolerance: float
     ) -> tuple[NDArray[np.floating], float]:
-        """Densities (m,) and constant, as `ring.solve_ring` gives them.
+        """Densities (m,) and constant, see `RingSystem`.
 
         Args:
             values: (m,), the values on the ring; their precision is the computation's.
             tolerance: largest |c − G q| to stop at, absolute.
 
         Returns:
-            The best densities reached: whether they will do, their field shows.
+            The best densities reached. Their field shows whether they will do.
         """
         densities = self._conjugate_gradients(values, tolerance)
         if not self.operator.deflated:
             return densities, 0.0
-        # the bordered system G q + μ1 = c, 1ᵀq = μ/s; `_unit` serves every later call
-        unit = self._unit(values.dtype, tolerance / max(float(np.abs(values).max()), 1e-300))
+        # the bordered system G q + μ1 = c, 1ᵀq = μ/s; the answer to 1 serves every later call
+        if values.dtype not in self._of_ones:
+            self._of_ones[values.dtype] = self._conjugate_gradients(
+                np.ones_like(values), tolerance / max(float(np.abs(values).max()), 1e-300)
+            )
+        unit = self._of_ones[values.dtype]
         constant = densities.sum() / (unit.sum() + self.operator.inverse_weight)
         return densities - constant * unit, float(constant)
-
-    def _unit(self, dtype: np.dtype, tolerance: float) -> NDArray[np.floating]:
-        if not hasattr(self, "_of_ones"):
-            self._of_ones = self._conjugate_gradients(np.ones(self.ring.size, dtype), tolerance)
-        return self._of_ones
 
     def _conjugate_gradients(
         self, values: NDArray[np.floating], tolerance: float
@@ -67,8 +93,8 @@ class RingIteration:
         solution = np.zeros_like(values)
         residual = values.copy()
         direction, energy = np.zeros_like(values), 1.0
-        while self.iterations < MAX_ITERATIONS:
-            # the residual's maximum norm is the field's error bound: see `solve`
+        for _ in range(self._left[values.dtype]):
+            # the residual's maximum norm bounds the field's error, see `ring_field`
             if np.abs(residual).max() <= tolerance:
                 break
             corrected = self._precondition(residual)
@@ -84,4 +110,5 @@ class RingIteration:
             solution += step * direction
             residual -= step * product
             self.iterations += 1
+            self._left[values.dtype] -= 1
         return solution

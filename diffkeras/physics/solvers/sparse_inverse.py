@@ -26,8 +26,8 @@ import scipy.spatial
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.ring import Ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.solvers.ring import Ring, ring_matrix
 
 BLOCK_NODES = 32
 WHOLE_NODES = 96  # sources whose ring is not larger stay in one block
@@ -35,7 +35,7 @@ NEAR_BLOCKS = 9
 WINDOW = 511  # nodes a side; its transforms have the length 2·512
 
 
-class Screening:
+class SparseInverse:
     """LᵀL ≈ G⁻¹ of a ring.
 
     Attributes:

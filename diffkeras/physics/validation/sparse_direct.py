@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.operators.finite_volumes import finite_volume_system
+from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.spectral import spectral_operator
 
 
@@ -63,8 +63,7 @@ def free_system(
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order."""
     if not medium.is_uniform:
-        system = finite_volume_system(source_image, fixed, medium)
-        return system.matrix, system.right_hand_side
+        return finite_volumes(fixed.shape, medium).free_system(source_image, fixed)
     matrix = sparse_operator(fixed.shape, medium)
     free = np.flatnonzero(~fixed)
     held = np.flatnonzero(fixed)

@@ -12,7 +12,7 @@ from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.bounds.certificate import certify
 from diffkeras.physics.bounds.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.solvers.ring import find_ring
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.validation.sparse_direct import free_system
 
 
@@ -64,10 +64,9 @@ def test_an_exact_prediction_is_certified_down_to_the_rounding_allowance(problem
 def test_bounds_hold_for_random_problems_and_predictions(random_problem):
     medium, image, fixed, exact, prediction = random_problem
     certificate = certify(prediction, image, medium=medium, fixed=fixed)
-    operator = SpectralOperator(image.shape, medium)
     # the reference rounds as well; its own residual bounds by how much
-    norm = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
-    own = rounding_allowance(operator, fixed, norm, exact)
+    problem = Problem.check(image, medium, fixed)
+    own = rounding_allowance(problem, inverse_norm_bound(problem), exact)
     assert_bounds_hold(certificate, prediction, exact, fixed, own)
 
 
@@ -137,13 +136,13 @@ def test_nothing_to_solve_is_certified_exactly():
 def test_inverse_norm_is_bounded_by_every_barrier(medium):
     # against the true norm, the largest row sum of the inverse on the free nodes
     lattice = (12, 15)
-    operator = SpectralOperator(lattice, medium)
     fixed = np.zeros(lattice, dtype=bool)
     fixed[3:6, 4:9] = True
     fixed[10, 13] = True
     matrix, _ = free_system(np.zeros(lattice), fixed, medium)
     true = np.linalg.inv(matrix.toarray()).sum(axis=1).max()
-    bound = inverse_norm_bound(operator, fixed, find_ring(fixed, operator.axes))
+    problem = Problem.check(np.zeros(lattice), medium, fixed)
+    bound = inverse_norm_bound(problem) / medium.unit
     assert true <= bound * (1 + 1e-12)
     assert bound <= 60 * true
 

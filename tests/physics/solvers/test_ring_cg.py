@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, solve, solve_reference
+from diffkeras.physics.operators.ring import green_matrix
 from diffkeras.physics.operators.spectral import spectral_operator
-from diffkeras.physics.problem import check_problem
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers import ring_cg, sparse_inverse
-from diffkeras.physics.solvers.ring import find_ring, green_matrix
-from diffkeras.physics.solvers.sparse_inverse import Screening
+from diffkeras.physics.solvers.sparse_inverse import SparseInverse
+from diffkeras.physics.solvers.table import cheapest
 from diffkeras.physics.sources.discs import sample_sources
-from diffkeras.physics.steady_state import dense_is_faster
 
 MEDIA = {
     "absorbing": Medium(),
@@ -83,37 +83,35 @@ def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sparse_inverse, "NEAR_BLOCKS", 10_000)
-    image, fixed = check_problem(_mask("discs", np.random.default_rng(5)), None)
-    operator = spectral_operator(image.shape, Medium())
-    ring = find_ring(fixed, operator.axes)
+    problem = Problem.check(_mask("discs", np.random.default_rng(5)), Medium())
+    operator, ring = problem.operator, problem.ring
     vector = np.random.default_rng(6).standard_normal(ring.size)
-    product = green_matrix(operator, ring, ring) @ Screening(operator, ring).apply(vector)
+    product = green_matrix(operator, ring, ring) @ SparseInverse(operator, ring).apply(vector)
     assert np.abs(product - vector).max() < 1e-4  # the factor is kept in single precision
 
 
 def test_the_screening_is_symmetric_positive_definite() -> None:
-    image, fixed = check_problem(_mask("vessels", np.random.default_rng(7)), None)
-    operator = spectral_operator(image.shape, Medium(decay=0.0, boundary="reflecting"))
-    ring = find_ring(fixed, operator.axes)
-    apply = Screening(operator, ring).apply
+    problem = Problem.check(
+        _mask("vessels", np.random.default_rng(7)), Medium(decay=0.0, boundary="reflecting")
+    )
+    operator, ring = problem.operator, problem.ring
+    apply = SparseInverse(operator, ring).apply
     matrix = np.stack([apply(row) for row in np.eye(ring.size)])
     assert np.abs(matrix - matrix.T).max() < 1e-5 * np.abs(matrix).max()
     assert np.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
 
 
 def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() -> None:
-    operator = spectral_operator((512, 512), Medium())
-    assert dense_is_faster(560, operator)
-    assert not dense_is_faster(6000, operator)
     many = _mask("single nodes", np.random.default_rng(8))
     many = np.tile(many, (3, 3))
+    assert cheapest(Problem.check(many, Medium())) == "ring-cg"
     assert solve(many).stats.method == "ring-cg"
     assert solve(_mask("discs", np.random.default_rng(8))).stats.method == "ring"
 
 
 def test_no_convergence_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring_cg, "MAX_ITERATIONS", 2)
-    with pytest.raises(ConvergenceError, match=r"1\.0e-12 after 2 iterations; .*larger tolerance"):
+    with pytest.raises(ConvergenceError, match=r"1\.0e-12 after 2 iterations; ask for a"):
         solve(_mask("single nodes", np.random.default_rng(9)), method="ring-cg", tolerance=1e-12)
 
 

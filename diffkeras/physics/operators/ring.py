@@ -1,0 +1,105 @@
+"""The ring: the fixed nodes next to free ones, and the matrix G of Green's function between them.
+
+A free node's neighbours are free or on the ring, so the other fixed nodes have no influence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.spectral import SpectralOperator
+
+BLOCK = 32  # rows of G built at a time
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Fixed nodes that have a free neighbour.
+
+    Attributes:
+        rows, columns: (m,) node coordinates.
+    """
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+
+    @property
+    def size(self) -> int:
+        """Number m of ring nodes."""
+        return self.rows.size
+
+    @property
+    def nodes(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(rows, columns), to index an array of the lattice."""
+        return self.rows, self.columns
+
+
+def find_ring(fixed: NDArray[np.bool_], axes: tuple[Axis, Axis]) -> Ring:
+    """The ring of the fixed nodes of a mask (rows, columns), in row-major order."""
+    width = fixed.shape[1]
+    # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks
+    nodes = np.flatnonzero(fixed)
+    rows, columns = np.divmod(nodes.astype(np.int32), np.int32(width))
+    flat = fixed.ravel()
+    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])]
+    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])]
+    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)]
+    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)]
+    return Ring(rows[~enclosed], columns[~enclosed])
+
+
+def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.int32]:
+    """The next node; at a wall that is not periodic the node itself, as no free node is beyond."""
+    if axis.boundary == "periodic":
+        return (nodes + np.int32(step)) % np.int32(axis.nodes)
+    return (nodes + np.int32(step)).clip(0, axis.nodes - 1)
+
+
+def green_matrix(operator: SpectralOperator, to: Ring, of: Ring) -> NDArray[np.float64]:
+    """G between two sets of nodes, (to.size, of.size), by the method of images."""
+    matrix = np.empty((to.size, of.size))
+    for start in range(0, to.size, BLOCK):
+        _fill_green(operator, operator.green_table, to, of, slice(start, start + BLOCK), matrix)
+    return matrix
+
+
+def ring_matrix(
+    operator: SpectralOperator, ring: Ring, dtype: DTypeLike = np.float64
+) -> NDArray[np.floating]:
+    """G of a ring, (m, m): only its lower triangle holds numbers, as G is symmetric."""
+    table = operator.green_table_as(np.dtype(dtype))
+    matrix = np.empty((ring.size, ring.size), table.dtype)
+    for start in range(0, ring.size, BLOCK):
+        stop = min(start + BLOCK, ring.size)
+        before = Ring(ring.rows[:stop], ring.columns[:stop])
+        _fill_green(operator, table, ring, before, slice(start, stop), matrix)
+    return matrix
+
+
+def _fill_green(
+    operator: SpectralOperator, table: NDArray, to: Ring, of: Ring, part: slice, matrix: NDArray
+) -> None:
+    """Fill the rows `part` of G between two sets of nodes, in the first `of.size` columns.
+
+    A few rows at a time, so that the index arrays stay in the cache.
+    """
+    i, j = (nodes[part, None].astype(np.intp) for nodes in (to.rows, to.columns))
+    k, n = (nodes.astype(np.intp) for nodes in (of.rows, of.columns))
+    flat = table.ravel()
+    row_images = [
+        (sign, offsets * table.shape[1]) for sign, offsets in operator.axes[0].images(i, k)
+    ]
+    total: NDArray | None = None
+    for column_sign, column_offsets in operator.axes[1].images(j, n):
+        for row_sign, starts in row_images:
+            # "clip" spares a pass over the indices, which are in range by construction
+            term = flat.take(starts + column_offsets, mode="clip")
+            if total is None:
+                total = term
+            elif row_sign * column_sign > 0:
+                total += term
+            else:
+                total -= term
+    matrix[part, : of.size] = total
