@@ -115,14 +115,12 @@ def results_of(strategy):
     results["scalar"] = {"change": changes["scalar"], "logs": logs}
     changes, logs = fit(
         strategy,
-        lambda: nn.encoder_decoder(width=4, depth=2),
+        lambda: nn.encoder_decoder(width=4, depth=1),
         nn.get_loss("squared"),
         metrics=[*nn.default_metrics("sqrt"), nn.metrics.SourceCountError([1, 2, 5], "sqrt")],
     )
-    results["encoder_decoder"] = {
-        "change": [v for values in changes.values() for v in values],
-        "logs": logs,
-    }
+    change = [value for values in changes.values() for value in values]
+    results["encoder_decoder"] = {"change": change, "logs": logs}
     return results
 
 

@@ -83,7 +83,8 @@ def test_weight_in_a_loss(weight):
     assert losses.AbsoluteError.from_config(config).get_config() == config
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda o: o.name)
+# the first three differ in how they are serialized; the others only in their class
+@pytest.mark.parametrize("loss", LOSSES[:3], ids=lambda o: o.name)
 def test_saved_model_loads_by_itself(loss, tmp_path):
     keras.utils.set_random_seed(0)
     model = nn.encoder_decoder(width=2, depth=1)
