@@ -4,9 +4,8 @@ The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the
 solve a dense symmetric system for the densities on them, and spread these over the lattice.
 """
 
-from operator import index
 from pathlib import Path
-from typing import Any, Unpack, get_args
+from typing import Unpack, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +14,12 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.medium import MediumParts, as_medium
+from diffkeras.tf_solver.images import check_images, check_lattice, powers_of_two
 from diffkeras.tf_solver.operator import Precision, tensor_operator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
 from diffkeras.tf_solver.saved_model import export_solver
+
+MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
 
 
 class TensorSolver:
@@ -61,7 +63,7 @@ class TensorSolver:
         precision: Precision | None = None,
         **parts: Unpack[MediumParts],
     ) -> None:
-        self.lattice = _check_lattice(lattice)
+        self.lattice = check_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_uniform("TensorSolver")
         if precision is None:
@@ -69,6 +71,12 @@ class TensorSolver:
         if precision not in get_args(Precision):
             raise PhysicsError(
                 f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
+            )
+        rate = max(map(float, self.medium.diffusivities)) / self.medium.step / self.medium.step
+        if precision == "float32" and not 1 / MOST_RATE <= rate <= MOST_RATE:
+            raise PhysicsError(
+                f"diffusivity / step² is {rate:.0e}, too far from 1 for float32; choose other "
+                'units, or precision "float64"'
             )
         self._operator = tensor_operator(self.lattice, self.medium, precision)
 
@@ -94,10 +102,11 @@ class TensorSolver:
 
         Raises:
             PhysicsError: source images or mask of another shape or type.
-            tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution, that
-                is, decay 0, no absorbing boundary and no fixed node.
+            tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution (decay
+                0, no absorbing boundary and no fixed node), or the values of an image are so small
+                that parts of its field would underflow: their largest is below 1e-32 in float32.
         """
-        images, dtype = self._check_images(source_images)
+        images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
         if fixed is None:
             fixed = tf.not_equal(images, 0)
         else:
@@ -109,11 +118,12 @@ class TensorSolver:
         if self._operator.deflated and not self._operator.inverse_factor:
             fixed = _some_fixed(fixed)
         rings = find_rings(fixed, self._operator.axes)
-        values = tf.gather_nd(images, rings.nodes)
+        power = powers_of_two(images)
+        values = tf.gather_nd(images / power, rings.nodes)
         densities, constants = solve_rings(self._operator, rings, values, media)
         decays = None if media is None else media.decays
         field = self._operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
-        return self._finish(field + constants, images, fixed, dtype)
+        return self._finish(power * (field + constants), images, fixed, dtype)
 
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
@@ -132,19 +142,21 @@ class TensorSolver:
         Raises:
             PhysicsError: source images of another shape or type.
         """
-        images, dtype = self._check_images(source_images)
+        images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
         fixed = tf.not_equal(images, 0)
         rings = find_rings(fixed, self._operator.axes)
         batch = tf.shape(images)[0]
-        stored = tf.cast(tf.gather_nd(densities, rings.places), self._operator.dtype)
+        power = powers_of_two(images)
+        densities = tf.cast(densities, self._operator.dtype) / power[:, 0]
+        stored = tf.gather_nd(densities, rings.places)
         field = self._operator.spread(rings.nodes, stored, batch, decays)
         if self._operator.deflated:
             # rounding has cancelled the sum of the densities, so it can't give the missing
             # constant; the known values on the ring can
-            missing = tf.gather_nd(images - field, rings.nodes)
+            missing = tf.gather_nd(images / power - field, rings.nodes)
             constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
             field += constants[:, None, None]
-        return self._finish(field, images, fixed, dtype)
+        return self._finish(power * field, images, fixed, dtype)
 
     def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
         """Tables for `OwnMedia`, computed with NumPy.
@@ -194,22 +206,6 @@ class TensorSolver:
         """
         export_solver(self.solve, self.lattice, self.medium, Path(path))
 
-    def _check_images(self, source_images: Any) -> tuple[tf.Tensor, tf.DType]:
-        """Source images in the solver's precision, and the type of their fields."""
-        if np.ma.isMaskedArray(source_images):
-            raise PhysicsError("source images must not be a masked array; fill it first")
-        images = tf.convert_to_tensor(source_images)
-        if not images.shape.is_compatible_with((None, *self.lattice)):
-            raise PhysicsError(
-                f"source images must have shape (batch, {self.lattice[0]}, {self.lattice[1]}), not "
-                f"{images.shape}"
-            )
-        if images.dtype.is_floating:
-            return tf.cast(images, self._operator.dtype), images.dtype
-        if not (images.dtype.is_integer or images.dtype.is_bool):
-            raise PhysicsError(f"source images must be real numbers, not {images.dtype.name}")
-        return tf.cast(images, self._operator.dtype), self._operator.dtype
-
     def _finish(
         self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
     ) -> tf.Tensor:
@@ -227,19 +223,6 @@ def _some_fixed(fixed: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([check]):
         return tf.identity(fixed)
-
-
-def _check_lattice(lattice: Any) -> tuple[int, int]:
-    pair = (lattice, lattice) if isinstance(lattice, int) else lattice
-    try:
-        rows, columns = (index(side) for side in pair)
-    except (TypeError, ValueError):
-        rows = columns = 0
-    if min(rows, columns) < 1:
-        raise PhysicsError(
-            f"lattice must be (rows, columns) or one number of nodes, not {repr(lattice)[:60]}"
-        )
-    return rows, columns
 
 
 def _products_are_rounded() -> bool:

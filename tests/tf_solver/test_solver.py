@@ -86,12 +86,47 @@ def test_double_precision_is_exact_to_rounding():
     assert np.abs(field - exact(Medium(), images)).max() < 1e-12
 
 
-def test_values_of_any_size_and_sign():
-    images = images_of((24, 24)) * np.array([-3e5, 2e-6, 1.0], np.float32)[:, None, None]
-    truth = exact(Medium(), images)
-    field = TensorSolver((24, 24), Medium(), "float32").solve(images)
-    scale = np.abs(truth).max(axis=(1, 2), keepdims=True)
-    assert np.abs((field - truth) / scale).max() < NEAR
+@pytest.mark.parametrize("diffusivity", [1e-20, 1.0, 1e20])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_values_of_any_size_and_sign(diffusivity, boundary):
+    medium = Medium(diffusivity, 1e-9 * diffusivity, boundary=boundary)
+    images = images_of((24, 24))
+    truth = exact(medium, images)
+    solver = TensorSolver((24, 24), medium, "float32")
+    densities = np.zeros((3, 200), np.float32)
+    for row, image in zip(densities, images, strict=True):
+        values = ring_densities(image, medium=medium)
+        row[: values.size] = values
+    for factors in ([-3e5, 2e-6, 1.0], [3e38, 1e-30, -1e30]):
+        scale = np.array(factors, np.float32)[:, None, None]
+        assert np.abs(solver.solve(images * scale) / scale - truth).max() < 2 * NEAR
+    scale = np.array([-3e5, 2e-6, 1.0], np.float32)[:, None, None]
+    restored = solver.restore(images * scale, densities * scale[:, 0])
+    assert np.abs(restored / scale - truth).max() < 2 * NEAR
+
+
+def test_values_whose_field_would_underflow_raise():
+    images = images_of((24, 24))
+    solver = TensorSolver(24, precision="float32")
+    for function in (solver.solve, tf.function(solver.solve)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
+            function(images * np.float32(1e-35))
+
+
+@pytest.mark.parametrize("factor", [2.0**-40, 2.0**100])
+def test_a_power_of_two_changes_no_bit(factor):
+    images = images_of((24, 24))
+    solver = TensorSolver((24, 24), Medium(), "float32")
+    field = solver.solve(images * np.float32(factor))
+    np.testing.assert_array_equal(field / np.float32(factor), solver.solve(images))
+
+
+def test_nan_spoils_its_own_image_only():
+    images = images_of((24, 24))
+    images[1, 3, 3] = np.nan
+    field = TensorSolver((24, 24)).solve(images).numpy()
+    assert np.isnan(field[1][images[1] == 0]).all()
+    assert np.isfinite(field[[0, 2]]).all()
 
 
 def test_an_image_is_solved_alike_in_any_batch():
@@ -180,6 +215,7 @@ def test_media_may_be_given_by_their_parts():
         (((4, 5, 6),), {}, "(4, 5, 6)"),
         (("16",), {}, "'16'"),
         ((16, None, "float16"), {}, "float16"),
+        ((16, None, "float32"), {"diffusivity": 1e20, "step": 1e-10, "decay": 0}, "1e+40"),
     ],
 )
 def test_bad_arguments(arguments, options, named):
