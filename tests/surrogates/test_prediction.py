@@ -1,0 +1,156 @@
+"""Predictions with proven bounds, and what a surrogate takes."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import diffkeras as dk
+from diffkeras.config import Config
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import BatchCertificate, Certificate
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
+
+
+@pytest.fixture(scope="module")
+def surrogate(tiny: Config) -> Surrogate:
+    return Surrogate(build_model(tiny), tiny)
+
+
+@pytest.fixture(scope="module")
+def varying(tiny: Config) -> Surrogate:
+    config = tiny.with_overrides(
+        {"physics.diffusivity": 2, "physics.decay": 1 / 400, "data.diffusion_length": [1, 20]}
+    )
+    return Surrogate(build_model(config), config)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    stack = np.zeros((3, 16, 16))
+    for index, image in enumerate(stack):
+        image[3:6, 3 + index : 6 + index] = 1
+        image[11, 5 + index] = 0.5
+    return stack
+
+
+def test_bounds_hold(surrogate: Surrogate, images: np.ndarray) -> None:
+    exact = dk.solve(images, medium=surrogate.medium).field
+    for chosen in (0, slice(None)):
+        prediction = surrogate.predict(images[chosen])
+        error = abs(prediction.field - exact[chosen])
+        assert prediction.field.dtype == np.float32
+        assert prediction.rounds == 0
+        assert (error <= prediction.node_bound).all()
+        assert prediction.error_bound == prediction.node_bound.max()
+        assert error.max() <= prediction.error_bound <= 1.5 * error.max()
+
+
+def test_a_tolerance_is_met(surrogate: Surrogate, images: np.ndarray) -> None:
+    exact = dk.solve(images, medium=surrogate.medium).field
+    for chosen in (0, slice(None)):
+        prediction = surrogate.predict(images[chosen], tolerance=1e-4)
+        error = abs(prediction.field - exact[chosen])
+        assert error.max() <= prediction.error_bound <= 1e-4
+        assert (error <= prediction.node_bound + 1e-12).all()
+        assert prediction.node_bound.max() <= prediction.error_bound
+        assert prediction.refinement is not None
+        assert prediction.rounds == prediction.refinement.rounds
+    assert "error_bound=" in repr(prediction)
+
+
+def test_bounds_are_computed_when_they_are_read(
+    surrogate: Surrogate, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr("diffkeras.surrogates.prediction.certify", lambda *a, **k: calls.append(a))
+    prediction = surrogate.predict(images)
+    assert not calls
+    _ = prediction.certificate, prediction.certificate
+    assert len(calls) == 1
+
+
+def test_a_surrogate_certifies(surrogate: Surrogate, images: np.ndarray) -> None:
+    one, batch = surrogate.certify(images[0]), surrogate.certify(images)
+    assert isinstance(one, Certificate)
+    assert isinstance(batch, BatchCertificate)
+    exact = dk.solve(images, medium=surrogate.medium).field
+    assert abs(one.field - exact[0]).max() <= one.error_bound
+    assert (abs(batch.field - exact) <= batch.field_bound + 1e-12).all()
+
+
+def test_each_image_is_judged_in_its_own_medium(varying: Surrogate, images: np.ndarray) -> None:
+    lengths = [2.0, 5.0, 15.0]
+    exact = np.stack(
+        [
+            dk.solve(image, diffusivity=2, decay=2 / length**2).field
+            for image, length in zip(images, lengths, strict=True)
+        ]
+    )
+    prediction = varying.predict(images, diffusion_length=lengths)
+    assert (abs(prediction.field - exact) <= prediction.node_bound).all()
+    refined = varying.predict(images, diffusion_length=lengths, tolerance=1e-5)
+    assert abs(refined.field - exact).max() <= refined.error_bound <= 1e-5
+    certificate = varying.certify(images[1], diffusion_length=5.0)
+    assert abs(certificate.field - exact[1]).max() <= certificate.error_bound
+    assert varying.medium_of(5.0).decay == pytest.approx(2 / 25)
+
+
+def test_a_surrogate_of_several_media_has_no_single_one(varying: Surrogate) -> None:
+    with pytest.raises(PhysicsError, match="1 to 20"):
+        _ = varying.medium
+    with pytest.raises(PhysicsError, match="1 to 20"):
+        varying.certify(np.eye(16))
+
+
+@pytest.fixture(scope="module")
+def served(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("served") / "saved_model"
+    export_saved_model(surrogate, path)
+    return tf.saved_model.load(str(path))
+
+
+def test_fields_are_linear_in_values_above_one(
+    surrogate: Surrogate, served: Any, images: np.ndarray
+) -> None:
+    scales = np.array([1.0, 2.0, 40.0])[:, None, None]
+    field = surrogate.predict(images).field
+    scaled = surrogate.predict(images * scales)
+    np.testing.assert_allclose(scaled.field, field * scales, rtol=1e-5, atol=1e-6)
+    exact = dk.solve(images * scales, medium=surrogate.medium).field
+    assert (abs(scaled.field - exact) <= scaled.node_bound).all()
+    given = (images * scales)[..., None].astype(np.float32)
+    np.testing.assert_allclose(served.serve(given)[..., 0], scaled.field, rtol=1e-5, atol=1e-5)
+    # values within 0 … 1 stay as they are
+    x = surrogate.transform.forward(0.5 * images[..., None].astype(np.float32))
+    raw = surrogate.transform.inverse(surrogate.model(x).numpy()[..., 0])
+    np.testing.assert_allclose(surrogate.predict(0.5 * images).field, raw, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [-1e-3, np.nan, np.inf])
+def test_values_that_are_none_of_a_source_raise_errors(
+    surrogate: Surrogate, served: Any, images: np.ndarray, value: float
+) -> None:
+    wrong = images.copy()
+    wrong[1, 2, 2] = value
+    with pytest.raises(PhysicsError, match=f"{value:g}"):
+        surrogate.predict(wrong)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="finite and not negative"):
+        served.serve(wrong[..., None].astype(np.float32))
+
+
+def test_sides_that_the_network_doesnt_divide_raise_errors(
+    surrogate: Surrogate, served: Any
+) -> None:
+    with pytest.raises(PhysicsError, match="17"):
+        surrogate.predict(np.zeros((16, 17)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"multiples of 2, not.*16 17"):
+        served.serve(np.zeros((1, 16, 17, 1), np.float32))
+
+
+def test_representations_are_short(surrogate: Surrogate, images: np.ndarray) -> None:
+    assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
+    assert repr(surrogate.predict(images)) == "Prediction(field=3×16×16 float32, rounds=0)"
