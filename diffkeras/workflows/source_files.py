@@ -29,12 +29,13 @@ class SourceFile:
             grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1, or a TIFF of 32-bit
             floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value: 1.0}` each,
             either alone or as `sources:` next to a `lattice:`.
-        lattice: (rows, columns) for a list of discs; used instead of the lattice in the file.
+        lattice: (rows, columns), or the side of a square, for a list of discs; used instead of the
+            lattice in the file.
         batch: whether the file holds a batch of images, an array (batch, rows, columns).
     """
 
     path: Path
-    lattice: tuple[int, int] | None = None
+    lattice: tuple[int, int] | int | None = None
     batch: bool = False
 
     @classmethod
@@ -51,43 +52,30 @@ class SourceFile:
         suffix = self.path.suffix.lower()
         if not self.path.is_file():  # reading a pipe would wait for ever
             raise PhysicsError(f"{self.path} is no file")
-        if suffix in LISTS:
-            image = _read_discs(self.path, self.lattice)
-        elif suffix in ARRAYS + PICTURES:
-            image = _read_image(self.path, suffix)
-        else:
-            known = ", ".join(ARRAYS + PICTURES + LISTS)
+        if suffix in LISTS and not self.batch:
+            return _read_discs(self.path, self.lattice)
+        if suffix not in ARRAYS + PICTURES:
+            kinds = ", ".join(ARRAYS + PICTURES + (() if self.batch else LISTS))
+            raise PhysicsError(f"{self.path} is of an unknown kind; choose one of {kinds}")
+        if self.lattice is not None:
             raise PhysicsError(
-                f"{self.path} is of an unknown kind; source images are read from {known}"
+                f"{self.path} is an image, which has its own lattice; leave out --lattice"
             )
-        if self.lattice is not None and suffix not in LISTS:
-            raise PhysicsError(
-                f"a lattice ({'×'.join(map(str, self.lattice))}) can only be given for a list of "
-                f"discs; {self.path} is an image of its own size"
-            )
+        image = _read_image(self.path, suffix)
         self._check_shape(image)
         return image
 
     def _check_shape(self, image: NDArray) -> None:
-        sides = "×".join(map(str, image.shape))
+        wanted = "a batch (batch, rows, columns)" if self.batch else "an image (rows, columns)"
         if image.ndim == 3 and not self.batch:
             count, rows, columns = image.shape
             raise PhysicsError(
-                f"{self.path} holds an array of {sides} numbers, and diffkeras solves "
-                f"two-dimensional problems; for {count} separate images of {rows}×{columns} nodes "
-                "use --batch"
+                f"{self.path} holds an array of {count}×{rows}×{columns} numbers, and diffkeras "
+                f"solves two-dimensional problems; for {count} separate images of {rows}×{columns} "
+                "nodes use --batch"
             )
-        if self.batch and image.ndim != 3:
-            raise PhysicsError(
-                f"{self.path} holds an array of shape {image.shape}, not a batch of images "
-                "(batch, rows, columns); leave out --batch"
-            )
-        if not self.batch and image.ndim != 2:
-            raise PhysicsError(
-                f"{self.path} holds an array of shape {image.shape}, not an image (rows, columns)"
-            )
-        if not image.size:
-            raise PhysicsError(f"{self.path} holds an empty array of shape {image.shape}")
+        if image.ndim != 2 + self.batch or not image.size:
+            raise PhysicsError(f"{self.path} holds an array of shape {image.shape}, not {wanted}")
 
 
 class _Disc(Section):
@@ -138,7 +126,7 @@ def _read_picture(path: Path) -> NDArray:
         return np.asarray(picture, dtype=np.float64) / FULL_SCALE[picture.mode]
 
 
-def _read_discs(path: Path, lattice: tuple[int, int] | None) -> NDArray[np.float64]:
+def _read_discs(path: Path, lattice: tuple[int, int] | int | None) -> NDArray[np.float64]:
     content: Any = read_yaml(path)
     if isinstance(content, list):
         content = {"sources": content}
@@ -148,7 +136,7 @@ def _read_discs(path: Path, lattice: tuple[int, int] | None) -> NDArray[np.float
         found = _DiscList.model_validate(content)
     except ValidationError as error:
         raise PhysicsError(f"{path}: {explain(error, _DiscList, content)}") from None
-    lattice = lattice or found.lattice
+    lattice = (lattice, lattice) if isinstance(lattice, int) else lattice or found.lattice
     if lattice is None:
         raise PhysicsError(
             f"{path} has no lattice; write `lattice: [rows, columns]` into it, or use --lattice"

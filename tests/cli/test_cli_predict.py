@@ -108,7 +108,7 @@ def test_options_that_cant_be_are_refused(
         (np.full((16, 16), np.nan), "holds nan"),
         (np.zeros((15, 16)), "15"),
         (np.zeros(16), "not an image (rows, columns)"),
-        (np.zeros((0, 16)), "an empty array"),
+        (np.zeros((0, 16)), "an array of shape (0, 16)"),
     ],
 )
 def test_images_that_a_surrogate_cant_take_are_refused(

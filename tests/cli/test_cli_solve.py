@@ -88,7 +88,7 @@ def test_lattices_that_are_none_are_refused(
 def test_an_image_takes_no_lattice(refused: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.eye(8))
     message = refused("solve", tmp_path / "a.npy", "-o", tmp_path / "f.npy", "--lattice", 16)
-    assert "a lattice (16×16) can only be given for a list of discs" in message
+    assert "leave out --lattice" in message
 
 
 @pytest.mark.parametrize("option", ["--plot", "-o"])

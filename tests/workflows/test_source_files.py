@@ -1,0 +1,98 @@
+"""Source images in files that are damaged, of the wrong shape, or no files."""
+
+import io
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image
+
+from diffkeras.errors import PhysicsError
+from diffkeras.workflows.source_files import SourceFile
+
+
+def npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.eye(8))
+    return buffer.getvalue()
+
+
+def png_with_a_damaged_chunk() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save(buffer, "PNG")
+    content = buffer.getvalue()
+    start = content.index(b"IDAT") + 4
+    return content[:start] + zlib.compress(b"other")[:4] + content[start + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", npy()[:40]),
+        ("a.npy", npy().replace(b"(8, 8)", b"(8, -")),
+        ("a.npy", npy().replace(b"(8, 8), }", b"(88888888, 88888888), }")),
+        ("a.npy", npy().replace(b"fortran_order", b"\xff\xfeortran_order")),
+        ("a.npz", b"text"),
+        ("a.npz", b""),
+        ("a.png", png_with_a_damaged_chunk()),
+        ("a.png", b"\x89PNG\r\n\x1a\n"),
+        ("a.tif", b"II*\x00garbage"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PhysicsError, match=f"{name} can't be read"):
+        SourceFile(tmp_path / name).read()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".yaml", ".png"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    with pytest.raises(PhysicsError, match="is no file"):
+        SourceFile(tmp_path / f"pipe{suffix}").read()
+
+
+def test_a_volume_is_no_batch_unless_it_is_called_one(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    volume = np.zeros((3, 8, 9))
+    volume[1, 4, 4] = 1
+    np.save(tmp_path / "vol.npy", volume)
+    words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
+    message = refused(*words)
+    assert "3×8×9 numbers" in message
+    assert "for 3 separate images of 8×9 nodes use --batch" in message
+    assert not (tmp_path / "field.npy").exists()
+    result = diffkeras(*words, "--batch", "--plot", tmp_path / "plot.png")
+    assert result.exit_code == 0, result.output
+    assert "(3 images of 8×9 float64)" in result.stdout
+    assert np.load(tmp_path / "field.npy").shape == (3, 8, 9)
+    np.save(tmp_path / "vol.npy", volume[1])
+    assert "not a batch" in refused(*words, "--batch")
+
+
+def test_the_plot_shows_the_first_image_with_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diffkeras.workflows import field_files
+
+    drawn = []
+    monkeypatch.setattr(field_files, "field_figure", lambda *args: drawn.append(args))
+    monkeypatch.setattr(field_files, "to_png", lambda figure: b"")
+    sources = np.full((3, 4, 4), np.nan)
+    sources[1:, 2, 2] = [1, 2]
+    field = np.arange(48.0).reshape(3, 4, 4)
+    field_files.write_plot(tmp_path / "a.png", sources, field, "field u", "D = 1")
+    shown, its_field, title, notes = drawn[0]
+    np.testing.assert_array_equal(shown, sources[1])
+    np.testing.assert_array_equal(its_field, field[1])
+    assert (title, notes) == ("field u, image 1 of 0 to 2", "D = 1")
+
+
+def test_a_side_is_a_square_lattice(tmp_path: Path) -> None:
+    (tmp_path / "discs.yaml").write_text("- {row: 3, column: 4, radius: 1, value: 1}")
+    assert SourceFile(tmp_path / "discs.yaml", 9).read().shape == (9, 9)
