@@ -44,6 +44,26 @@ class BoundaryType(click.ParamType):
         return parts[0], parts[-1]
 
 
+class MethodType(click.ParamType):
+    """A solver, by the table of solvers, which only `solve` and its help load."""
+
+    name = "method"
+
+    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+        """All names."""
+        from diffkeras.physics.solvers.table import METHODS
+
+        return f"[{'|'.join(METHODS)}]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Check the name."""
+        from diffkeras.physics.solvers.table import METHODS
+
+        if value not in METHODS:
+            self.fail(f"{value!r} is no method; choose one of {', '.join(METHODS)}", param, ctx)
+        return str(value)
+
+
 @click.command()
 @click.argument("sources", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -105,7 +125,7 @@ class BoundaryType(click.ParamType):
 )
 @click.option(
     "--method",
-    type=click.Choice(["auto", "ring", "ring-cg", "multigrid"]),
+    type=MethodType(),
     default="auto",
     show_default=True,
     help="How to solve.",

@@ -4,15 +4,12 @@ Example k of a split is drawn from a generator seeded by (seed, split, source co
 else, so any worker, restart or subset makes the same one.
 """
 
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 
 import numpy as np
-import threadpoolctl
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
@@ -27,11 +24,12 @@ from diffkeras.physics.sources.discs import (
 )
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.steady_state import solve
+from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 LENGTH_KEY = 1  # after an example's own key, for the generator of its diffusion length
-CHUNK = 8  # examples a worker makes at a time: long against the hand-over, short against a shard
+CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
 
 @dataclass(frozen=True)
@@ -154,41 +152,20 @@ class ExampleRecipe:
         return CompactExample(sources, densities.astype(np.float32), length)
 
     def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:
-        """The examples of these numbers, in their order, made by `workers` processes.
+        """The examples of these numbers, in their order, solved by `workers` processes.
 
-        With more than one worker the calling program must be importable, as for any use of
+        A script that asks for workers needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
         if workers <= 1:
-            for k in numbers:
-                yield self.example(split, k)
+            yield from (self.example(split, k) for k in numbers)
             return
-        yield from _parallel(self, split, list(numbers), workers)
+        tasks = iter(numbers)
+        chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
+        with ProcessPool(workers) as pool:
+            for examples in pool.map(partial(_solve_examples, self, split), chunks):
+                yield from examples
 
 
-def _parallel(
-    recipe: ExampleRecipe, split: str, numbers: list[int], workers: int
-) -> Iterator[Example]:
-    # forking a process that runs TensorFlow's threads deadlocks, so workers are spawned
-    context = multiprocessing.get_context("spawn")
-    chunks = deque(numbers[i : i + CHUNK] for i in range(0, len(numbers), CHUNK))
-    pending: deque[Future[list[Example]]] = deque()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker)
-    try:
-        while chunks or pending:
-            # no more than a few chunks ahead, so that a slow writer doesn't fill the memory
-            while chunks and len(pending) < 3 * workers:
-                pending.append(pool.submit(_make, recipe, split, chunks.popleft()))
-            yield from pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _become_worker() -> None:
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threadpoolctl.threadpool_limits(1)
-
-
-def _make(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
+def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
     return [recipe.example(split, k) for k in numbers]

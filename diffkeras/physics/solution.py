@@ -56,15 +56,14 @@ class BatchSolution(Solution):
     image_stats: tuple[SolveStatistics, ...]
 
     @classmethod
-    def of(
-        cls, field: NDArray[np.floating], image_stats: Sequence[SolveStatistics]
-    ) -> "BatchSolution":
+    def of(cls, images: Sequence[Solution]) -> "BatchSolution":
         """The batch of one or more solved images."""
+        each = [image.stats for image in images]
         stats = SolveStatistics(
-            image_stats[0].method,
-            max(image.ring_nodes for image in image_stats),
-            sum(image.iterations for image in image_stats),
-            max(image.residual for image in image_stats),
-            image_stats[0].precision,
+            each[0].method,
+            max(image.ring_nodes for image in each),
+            sum(image.iterations for image in each),
+            max(image.residual for image in each),
+            each[0].precision,
         )
-        return cls(field, stats, tuple(image_stats))
+        return cls(np.stack([image.field for image in images]), stats, tuple(each))

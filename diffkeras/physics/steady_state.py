@@ -69,7 +69,7 @@ def solve(
     check_workers(workers)
     task = partial(_solve_image, medium=medium, method=method, tolerance=check_tolerance(tolerance))
     if is_batch(source_image):
-        return solve_batch(task, source_image, fixed, field_precision(tolerance), workers)
+        return solve_batch(task, source_image, fixed, workers)
     return task(source_image, fixed=fixed, workers=workers)
 
 
