@@ -26,12 +26,12 @@ import click
 import numpy as np
 
 from diffkeras.config import load_config
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import plan_shards
-from diffkeras.data.writing.estimate import measure
+from diffkeras.data.writing.estimate import measure_example
 from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
-from tfds_builders import DiffusionFieldsConfig
 
 COLUMNS = ["processes", "bare [1/s]", "generate [1/s]", "share of n × bare"]
 COLUMNS += ["share of bare in n", "share by CPU time", "MB/s", "start [s]"]
@@ -54,7 +54,7 @@ def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
     return begin, *((solved - begun) / number), *((written - solved) / number)
 
 
-def rates(dataset: DiffusionFieldsConfig, workers: int, each: int) -> tuple[float, ...]:
+def rates(dataset: DatasetConfig, workers: int, each: int) -> tuple[float, ...]:
     """Examples per second, bare and with `generate`; share by CPU time; seconds until the start."""
     with tempfile.TemporaryDirectory() as directory:
         shards = plan_shards({"train": workers * each}, max(1, each // 10))
@@ -81,8 +81,8 @@ def main(side: int, sources: int, workers: str | None, examples: int, output: Pa
     powers = {2**i for i in range(cores.bit_length()) if 2**i <= cores}
     chosen = [int(n) for n in workers.split(",")] if workers else sorted(powers | {cores})
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
-    dataset = DiffusionFieldsConfig.of_config(sources, config)
-    megabytes = measure(dataset).record_bytes / 1e6
+    dataset = DatasetConfig.of(sources, config)
+    megabytes = measure_example(dataset).record_bytes / 1e6
     rows: list[list[str]] = []
     single = 0.0
     for n in chosen:

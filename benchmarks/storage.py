@@ -27,12 +27,11 @@ import tensorflow_datasets as tfds
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data.reading.compact import restored
-from diffkeras.data.writing.shard_writer import get_builder
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import dataset_features, example_values
+from diffkeras.data.reading.compact import restore_fields
+from diffkeras.data.records import serialize
 from diffkeras.physics import solve
-from tfds_builders import DiffusionFieldsConfig
-from tfds_builders.diffusion_fields.diffusion_fields_dataset_builder import features_of
-from tfds_builders.diffusion_fields.records import serialize
 
 BATCH = 16
 PAPER_EXAMPLES = 400_000
@@ -49,49 +48,38 @@ class Storage:
 
     name: str
     features: tfds.features.FeaturesDict
-    store: Callable[[Values], Values]
-    restore: Callable[[tf.data.Dataset], tf.data.Dataset]
+    to_record: Callable[[Values], bytes]
+    restore: Callable[[Values], Values]
 
 
 def storages(config: Config, count: int) -> list[Storage]:
     dense, compact = (
-        get_builder(DiffusionFieldsConfig.of_config(count, config.with_overrides(changes)))
+        dataset_features(DatasetConfig.of(count, config.with_overrides(changes)))
         for changes in ({"data.storage": "dense"}, {"data.storage": "compact"})
     )
     image = (*config.physics.lattice, 1)
-    rest = {name: dense.info.features[name] for name in ("source_image", "sources")}
+    rest = {name: dense[name] for name in ("source_image", "sources")}
     zlib = tfds.features.Tensor(shape=image, dtype=np.float32, encoding=tfds.features.Encoding.ZLIB)
     png = tfds.features.Image(shape=image, dtype=np.uint16, encoding_format="png")
 
     def same(values: Any) -> Any:
         return values
 
-    def quantised(values: Values) -> Values:
-        return values | {"field": np.rint(values["field"] * LEVELS).astype(np.uint16)}
+    with_zlib = tfds.features.FeaturesDict({**rest, "field": zlib})
+    with_png = tfds.features.FeaturesDict({**rest, "field": png})
+
+    def quantized(values: Values) -> bytes:
+        field = np.rint(values["field"] * LEVELS).astype(np.uint16)
+        return with_png.serialize_example(values | {"field": field})
 
     def rescaled(example: Values) -> Values:
         return example | {"field": tf.cast(example["field"], tf.float32) / LEVELS}
 
-    def map_rescaled(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return dataset.map(rescaled, num_parallel_calls=tf.data.AUTOTUNE)
-
     return [
-        Storage("dense: float32 as it is (BYTES)", dense.info.features, same, same),
-        Storage(
-            "dense: float32, ZLIB", tfds.features.FeaturesDict({**rest, "field": zlib}), same, same
-        ),
-        Storage(
-            "dense: 16-bit PNG",
-            tfds.features.FeaturesDict({**rest, "field": png}),
-            quantised,
-            map_rescaled,
-        ),
-        Storage(
-            "compact: ring densities",
-            compact.info.features,
-            same,
-            lambda dataset: restored(dataset, config),
-        ),
+        Storage("dense: float32 as it is (BYTES)", dense, serialize, same),
+        Storage("dense: float32, ZLIB", with_zlib, with_zlib.serialize_example, same),
+        Storage("dense: 16-bit PNG", with_png, quantized, rescaled),
+        Storage("compact: ring densities", compact, serialize, restore_fields(config)),
     ]
 
 
@@ -103,10 +91,13 @@ def write_records(path: Path, records: Iterable[bytes]) -> int:
 
 
 def read(storage: Storage, path: Path) -> tf.data.Dataset:
-    parsed = tf.data.TFRecordDataset(str(path)).map(
-        storage.features.deserialize_example, num_parallel_calls=tf.data.AUTOTUNE
+    return (
+        tf.data.TFRecordDataset(str(path))
+        .map(storage.features.deserialize_example, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(storage.restore, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(BATCH)
+        .prefetch(tf.data.AUTOTUNE)
     )
-    return storage.restore(parsed).batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
 
 def rate(dataset: tf.data.Dataset, examples: int) -> float:
@@ -129,14 +120,14 @@ def rate(dataset: tf.data.Dataset, examples: int) -> float:
 )
 def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> None:
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
-    recipe = DiffusionFieldsConfig.of_config(sources, config).recipe()
+    recipe = DatasetConfig.of(sources, config).recipe()
     values: dict[bool, list[Values]] = {False: [], True: []}
     truth = []
     for k in range(examples):
         example = recipe.example("test", k)
         truth.append(solve(example.source_image, medium=recipe.medium).field)
-        values[False].append(features_of(example))
-        values[True].append(features_of(recipe.compact_example("test", k)))
+        values[False].append(example_values(example))
+        values[True].append(example_values(recipe.compact_example("test", k)))
     rows: dict[str, Mapping[str, Any]] = {}
     chosen = storages(config, sources)
     with tempfile.TemporaryDirectory() as directory:
@@ -144,7 +135,7 @@ def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> N
         for number, storage in enumerate(chosen):
             kept = values["densities" in storage.features]
             start = time.perf_counter()
-            records = [serialize(storage.features, storage.store(v)) for v in kept]
+            records = [storage.to_record(v) for v in kept]
             seconds = (time.perf_counter() - start) / examples
             path = Path(directory) / f"{number}.tfrecord"
             size = write_records(path, records) / examples

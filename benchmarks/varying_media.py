@@ -22,8 +22,8 @@ from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data import generate_dataset, training_batches
-from diffkeras.data.writing.shard_writer import get_builder
-from tfds_builders import DiffusionFieldsConfig
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.records import make_record
 
 LENGTHS = [4, 40]
 RECORDS = 30  # timed records per source count
@@ -33,17 +33,15 @@ COLUMNS += ["compact read [1/s]", "stream [1/s]"]
 
 def milliseconds(config: Config) -> float:
     """Time to make a record, on one core."""
-    builders = [
-        get_builder(DiffusionFieldsConfig.of_config(count, config)) for count in config.data.sources
-    ]
+    datasets = [DatasetConfig.of(count, config) for count in config.data.sources]
     with threadpoolctl.threadpool_limits(1):
-        for builder in builders:
-            builder.record("train", 0)
+        for dataset in datasets:
+            make_record(dataset, "train", 0)
         start = time.perf_counter()
-        for builder in builders:
+        for dataset in datasets:
             for k in range(RECORDS):
-                builder.record("train", k)
-    return 1e3 * (time.perf_counter() - start) / (RECORDS * len(builders))
+                make_record(dataset, "train", k)
+    return 1e3 * (time.perf_counter() - start) / (RECORDS * len(datasets))
 
 
 @click.command(help=__doc__.splitlines()[0])

@@ -91,7 +91,6 @@ def generate(
             "--direct_num_workers=8"
         )
     config = read_config(config_file, flags)
-    start_tensorflow()
     if preview is not None:
         from diffkeras.workflows import preview as look
 
@@ -101,6 +100,7 @@ def generate(
 
     workers = workers or available_cores()
     if share is not None:
+        start_tensorflow()
         from diffkeras.workflows import verify
 
         if verify(config, data_dir, share=share, workers=workers, show_progress=True):

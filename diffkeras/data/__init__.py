@@ -1,31 +1,32 @@
-"""TFRecord datasets and the tf.data pipelines that feed Keras."""
+"""TFRecord datasets and the tf.data pipelines that feed Keras.
 
-from diffkeras.data.reading.data_shares import Part
-from diffkeras.data.reading.pipeline import (
-    mixed_dataset,
-    raw_dataset,
-    reading,
-    steps_per_epoch,
-    stream_batches,
-    training_batches,
-)
-from diffkeras.data.storage import DatasetStatus, dataset_status, open_dataset
-from diffkeras.data.writing.generation import Making, generate_dataset, making
-from diffkeras.tf_solver.solver import TensorSolver
+Names are loaded when they are first used, so that a command that finds all datasets complete need
+not load TensorFlow.
+"""
 
-__all__ = [
-    "DatasetStatus",
-    "Making",
-    "Part",
-    "TensorSolver",
-    "dataset_status",
-    "generate_dataset",
-    "making",
-    "mixed_dataset",
-    "open_dataset",
-    "raw_dataset",
-    "reading",
-    "steps_per_epoch",
-    "stream_batches",
-    "training_batches",
-]
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "DatasetConfig": "diffkeras.data.dataset_config",
+    "DatasetStatus": "diffkeras.data.storage",
+    "DataShares": "diffkeras.data.reading.data_shares",
+    "TensorSolver": "diffkeras.tf_solver.solver",
+    "dataset_status": "diffkeras.data.storage",
+    "generate_dataset": "diffkeras.data.writing.generation",
+    "mixed_dataset": "diffkeras.data.reading.batches",
+    "open_dataset": "diffkeras.data.storage",
+    "raw_dataset": "diffkeras.data.reading.examples",
+    "explain_damage": "diffkeras.data.reading.examples",
+    "steps_per_epoch": "diffkeras.data.reading.batches",
+    "stream_batches": "diffkeras.data.reading.streams",
+    "training_batches": "diffkeras.data.reading.batches",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'diffkeras.data' has no attribute {name!r}")

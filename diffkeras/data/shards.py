@@ -1,4 +1,4 @@
-"""Which examples lie in which file: a function of the dataset alone, never of who writes it."""
+"""Shards: which examples lie in which file. This depends on the dataset alone."""
 
 import math
 import struct
@@ -6,38 +6,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SHARD_BYTES = 64 << 20  # what TFDS takes for the smallest worthwhile file
-SHARD_EXAMPLES = 256  # at most, so that small examples too are shared among many workers
-RECORD_OVERHEAD = 16  # bytes a TFRecord adds to each record: length, its CRC, the data's CRC
+from diffkeras.data.dataset_config import NAME
+
+# TFDS recommends at least 64 MiB per file.
+SHARD_BYTES = 64 << 20
+# An upper limit, so that several processes can share the work also where examples are small.
+SHARD_EXAMPLES = 256
+# Bytes that TFRecord adds to each record: the length, its CRC and the CRC of the data.
+RECORD_OVERHEAD = 16
 
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """Examples that lie in one file.
+    """Consecutive examples of a split that one file holds.
 
     Attributes:
         split: train, validation or test.
+        index: its place among the shards of the split.
         first: number of the first example.
         examples: how many.
     """
 
     split: str
+    index: int
     first: int
     examples: int
 
     @property
     def numbers(self) -> range:
-        """The numbers of its examples."""
+        """Numbers of its examples."""
         return range(self.first, self.first + self.examples)
 
     @property
     def name(self) -> str:
-        """Its file's name until the dataset is whole; it doesn't say how many files there are."""
-        return f"{self.split}-{self.first:09d}+{self.examples}.tfrecord"
+        """Name of its file until the dataset is complete."""
+        return f"{NAME}-{self.split}.tfrecord-{self.index:05d}"
+
+    def final_name(self, shards: int) -> str:
+        """Name of its file in a dataset where the split has that many shards."""
+        return f"{self.name}-of-{shards:05d}"
 
 
 def examples_per_shard(record_bytes: int) -> int:
-    """How many examples a file holds: a power of two, so a few bytes more or less change nothing.
+    """Number of examples in a file: a power of two, so that a few bytes more change nothing.
 
     Args:
         record_bytes: bytes of one record.
@@ -49,32 +60,42 @@ def examples_per_shard(record_bytes: int) -> int:
 def plan_shards(examples: Mapping[str, int], per_shard: int) -> tuple[Shard, ...]:
     """The shards of a dataset, by split and in order.
 
-    Every shard but a split's last holds `per_shard` examples, so a dataset that grows keeps all
-    its shards but the last.
+    Every shard of a split except the last holds `per_shard` examples, so a dataset that grows keeps
+    all its shards except the last.
 
     Args:
         examples: examples by split.
         per_shard: see `examples_per_shard`.
     """
     return tuple(
-        Shard(split, first, min(per_shard, number - first))
+        Shard(split, index, first, min(per_shard, number - first))
         for split, number in examples.items()
-        for first in range(0, number, per_shard)
+        for index, first in enumerate(range(0, number, per_shard))
     )
 
 
-def count_records(path: Path) -> int | None:
-    """Records in a file by their lengths alone, without reading what they hold.
+def find_records(path: Path) -> tuple[list[int], bool]:
+    """Find the records of a file by their lengths alone, without reading their content.
 
     Returns:
-        The number, or None if the file ends amid a record.
+        The position of each complete record [bytes], and whether the last one ends with the file.
     """
     size = path.stat().st_size
-    position = records = 0
-    with path.open("rb") as file:
+    offsets: list[int] = []
+    position = 0
+    with path.open("rb", buffering=0) as file:
         while position + RECORD_OVERHEAD <= size:
             file.seek(position)
             (length,) = struct.unpack("<Q", file.read(8))
-            position += length + RECORD_OVERHEAD
-            records += 1
-    return records if position == size else None
+            following = position + length + RECORD_OVERHEAD
+            if following > size:
+                break
+            offsets.append(position)
+            position = following
+    return offsets, position == size
+
+
+def holds_records(path: Path, number: int) -> bool:
+    """Whether a file consists of that many complete records."""
+    offsets, complete = find_records(path)
+    return complete and len(offsets) == number

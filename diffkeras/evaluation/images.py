@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Medium, Sources
-from tfds_builders import DiffusionFieldsConfig
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def read_batches(
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
     """A batch of one: example `number` of the test split of one source count."""
-    dataset = raw_dataset(config, count, "test", data_dir).skip(number).take(1)
+    dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
-    recipe = DiffusionFieldsConfig.of_config(count, config).recipe()
+    recipe = DatasetConfig.of(count, config).recipe()
     discs = [batch["sources"][name] for name in ("rows", "columns", "radii", "values")]
     lengths = batch.get("diffusion_length")
     each = [None] * len(batch["source_image"]) if lengths is None else lengths.tolist()

@@ -5,8 +5,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.data import Part, mixed_dataset, steps_per_epoch, training_batches
-from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
+from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.distributed.multiworker_model import distribute
 from diffkeras.distributed.process_group import Workers
 from diffkeras.errors import ConfigurationError
@@ -30,7 +30,7 @@ class Feed:
         self._config, self._data_dir, self._threads = config, data_dir, threads
         self._strategy, self._replicas = workers.strategy, workers.replicas
         self._shares = _count_shares(config, self._replicas)
-        self.waiting = WaitingTime() if self._replicas == 1 else None
+        self.waiting = InputWaitTime() if self._replicas == 1 else None
         self.steps = steps_per_epoch(config, shares=self._shares)
         self.validation_steps: int | None = None
         if self._replicas > 1:
@@ -60,23 +60,23 @@ class Feed:
     def training(self, epoch: int, step: int) -> tf.data.Dataset:
         """Training batches from an epoch and a step within it on, without end."""
 
-        def batches(part: Part) -> tf.data.Dataset:
+        def batches(shares: DataShares) -> tf.data.Dataset:
             return training_batches(
                 self._config,
                 self._data_dir,
                 epoch=epoch,
                 step=step,
-                part=part,
+                shares=shares,
                 workers=self._threads,
             )
 
         if self.waiting is not None:
-            return self.waiting.measure(batches(Part.whole(self._shares)))
+            return self.waiting.measure(batches(DataShares.all(self._shares)))
         each = self._shares // self._replicas
         return distribute(
             self._strategy,
             lambda replica: batches(
-                Part(range(replica * each, (replica + 1) * each), self._shares)
+                DataShares(range(replica * each, (replica + 1) * each), self._shares)
             ),
         )
 
@@ -91,7 +91,7 @@ class Feed:
             self._config,
             "validation",
             self._data_dir,
-            part=Part(range(replica, replica + 1), self._replicas),
+            shares=DataShares(range(replica, replica + 1), self._replicas),
             workers=self._threads,
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, PhysicsConfig
-from diffkeras.data import open_dataset, reading
+from diffkeras.data import explain_damage, open_dataset
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import read_batches
@@ -70,7 +70,7 @@ def evaluate(
     path = output or run.evaluation
     check_replaceable(path, "metrics.json")
     surrogate = load_surrogate(run_dir)
-    with reading(config, data_dir):
+    with explain_damage(config, data_dir):
         found = _measure(surrogate, config, data_dir, workers, show_progress)
         pictures = draw_figures(found, surrogate, config, data_dir)
     metrics = found.metrics()

@@ -3,31 +3,34 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diffkeras.config import Config
-from diffkeras.data import Making, dataset_status, making
-from diffkeras.data.writing.estimate import format_bytes, format_seconds
-from diffkeras.data.writing.generation import tidy_up
-from diffkeras.system.atomic_files import check_directory
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.storage import dataset_status
+from diffkeras.errors import DataError
 from diffkeras.system.progress import progress_bar
+
+if TYPE_CHECKING:
+    from diffkeras.data.writing.generation import Generation
 
 logger = logging.getLogger(__name__)
 
 
 def generate(
     config: Config,
-    data_dir: Path,
+    data_dir: str | Path,
     *,
     workers: int = 1,
     beam_options: Sequence[str] | None = None,
     show_progress: bool = False,
 ) -> list[Path]:
-    """Make the datasets that are missing, one per source count.
+    """Generate the datasets that are missing, one per source count.
 
     Args:
         config: physics, source counts, sizes and seed.
-        data_dir: where datasets lie, each in a directory of its own.
-        workers: processes that solve and write; the records are the same however many.
+        data_dir: the directory of all datasets, each in a directory of its own.
+        workers: processes that solve and write; the files don't depend on it.
         beam_options: options of an Apache Beam pipeline that does it instead.
         show_progress: whether to draw a progress bar.
 
@@ -35,62 +38,71 @@ def generate(
         The directories of the datasets, in the order of the source counts.
 
     Raises:
-        ConfigurationError: Beam isn't installed.
+        ConfigurationError: Beam isn't installed, or doesn't accept the options.
         DataError: the directory can't be written or is too small, holds a damaged dataset, or
-            another process makes one of these.
-        PackingError: so many or so large discs don't fit.
+            another process is generating one of these.
+        PackingError: the discs don't fit.
     """
-    if beam_options is not None:
-        from diffkeras.data.writing.beam import parse_options
-
-        parse_options(beam_options)
-    check_directory(data_dir)
+    data_dir = Path(data_dir)
     counts = config.data.sources
     for count in counts:
-        # fail on the last source count before an hour is spent on the first
-        _try_recipe(config, count)
-    statuses = {count: dataset_status(config, count, data_dir, mend=True) for count in counts}
-    for count, status in statuses.items():
-        if status.holds(config):
-            logger.info(f"{_plural(count)}: already at {status.path}, skipped")
-            tidy_up(config, count, data_dir)
+        # Raises an error before hours are spent on the other source counts.
+        DatasetConfig.of(count, config).recipe().sources("train", 0)
+    if beam_options is not None:
+        from diffkeras.workflows.generate_on_beam import generate_on_beam, parse_options
 
-    def finished(count: int) -> None:
-        logger.info(f"{_plural(count)}: {statuses[count].path}")
+        pipeline_options = parse_options(beam_options)
+    _check_writable(data_dir)
+    statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
+    missing = [status.count for status in statuses if not status.holds(config)]
+    for status in statuses:
+        if status.count not in missing:
+            logger.info("%s: skipped, already at %s", _plural(status.count), status.path)
+    if missing:
+        # TensorFlow is loaded only if there is something to do.
+        from diffkeras.system.tensorflow_setup import load_tensorflow
 
-    missing = [count for count, status in statuses.items() if not status.holds(config)]
-    with making(config, missing, data_dir) as job:
-        if job.workshops:
-            _announce(job, workers if beam_options is None else None, data_dir)
-            job.forecast.check_space(data_dir)
-        shown = show_progress and bool(job.workshops) and beam_options is None
-        with progress_bar(job.forecast.examples, "Solving", "examples", shown=shown) as bar:
-            if beam_options is None:
-                job.run(workers, on_examples=bar.update, on_dataset=finished)
-            else:
-                job.run_on_beam(beam_options, on_dataset=finished)
-    return [status.path for status in statuses.values()]
+        load_tensorflow()
+        from diffkeras.data.writing.generation import prepare_generation
+
+        with prepare_generation(config, missing, data_dir) as generation:
+            if beam_options is not None:
+                logger.info("%s, on one core", _announcement(generation, 1))
+                generation.estimate.check_space(data_dir)
+                generate_on_beam(generation, pipeline_options)
+            elif generation.staging:
+                processes = generation.estimate.useful_processes(workers)
+                with_processes = f"{processes} process" + ("es" if processes > 1 else "")
+                logger.info("%s with %s", _announcement(generation, processes), with_processes)
+                generation.estimate.check_space(data_dir)
+                examples = generation.estimate.examples
+                with progress_bar(examples, "Solving", "examples", shown=show_progress) as bar:
+                    generation.run(workers, on_examples=bar.update)
+    return [status.path for status in statuses]
 
 
-def _announce(job: Making, workers: int | None, data_dir: Path) -> None:
-    forecast = job.forecast
-    kept = f" ({job.kept} more are there already)" if job.kept else ""
-    if workers is None:
-        time = f"{format_seconds(forecast.core_seconds)} on one core"
-    else:
-        processes = forecast.useful_workers(workers)
-        time = f"about {format_seconds(forecast.seconds(workers))} with "
-        time += f"{processes} process" + ("es" if processes > 1 else "")
-    logger.info(
-        f"to make in {data_dir}: {forecast.examples} examples{kept}, "
-        f"{format_bytes(forecast.bytes)}, {time}"
+def _announcement(generation: "Generation", processes: int) -> str:
+    from diffkeras.data.writing.estimate import format_bytes, format_seconds
+
+    estimate = generation.estimate
+    kept = f" ({generation.kept} more exist already)" if generation.kept else ""
+    return (
+        f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, about "
+        f"{format_seconds(estimate.seconds(processes))}"
     )
 
 
-def _try_recipe(config: Config, count: int) -> None:
-    from tfds_builders import DiffusionFieldsConfig
-
-    DiffusionFieldsConfig.of_config(count, config).recipe().sources("train", 0)
+def _check_writable(directory: Path) -> None:
+    probe = directory / ".diffkeras-probe"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)  # Another process may have removed it.
+    except OSError as error:
+        raise DataError(
+            f"the data directory {directory} can't be written: {error.strerror}; choose another "
+            "by --data-dir"
+        ) from None
 
 
 def _plural(count: int) -> str:

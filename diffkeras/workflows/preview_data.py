@@ -9,16 +9,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config, format_counts
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example
 from diffkeras.reporting.figures import new_figure, to_png, write_out_numbers
 from diffkeras.reporting.html import Table, number, write_report
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
-from tfds_builders import DiffusionFieldsConfig
 
-SHOWN = 5  # source counts of which examples are shown
-EXAMPLES = 3  # examples shown of each
-SAMPLE = 20  # examples per source count that the statistics are from
+SHOWN_COUNTS = 5
+SHOWN_EXAMPLES = 3  # Of each shown source count.
+MAX_EXAMPLES = 20  # Per source count, for the statistics.
 
 logger = logging.getLogger(__name__)
 
@@ -26,28 +26,28 @@ logger = logging.getLogger(__name__)
 def preview(config: Config, path: Path) -> Path:
     """Solve a few examples of each source count and write an HTML report about them.
 
-    They are the first of the training split, but nothing is read from or written to a dataset.
+    They are the first ones of the training split. No dataset is read or written.
 
     Args:
-        config: physics, source counts, radii and seed.
+        config: physics, source counts, radii and seed; with fewer than 20 training examples, all of
+            them are solved.
         path: the report.
 
     Raises:
-        PackingError: so many or so large discs don't fit.
+        PackingError: the discs don't fit.
         RunError: the report can't be written.
     """
     check_file(path)
     counts = config.data.sources
-    logger.info(f"solving {SAMPLE} examples for each of {len(counts)} source counts")
+    examples = min(MAX_EXAMPLES, config.data.train_examples)
+    logger.info("solving %d examples of each of %d source counts", examples, len(counts))
     samples = {
-        count: list(
-            DiffusionFieldsConfig.of_config(count, config).recipe().examples("train", range(SAMPLE))
-        )
+        count: list(DatasetConfig.of(count, config).recipe().examples("train", range(examples)))
         for count in counts
     }
-    chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN).astype(int)})
+    chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN_COUNTS).astype(int)})
     pictures = {
-        "examples": examples_figure({count: samples[count][:EXAMPLES] for count in chosen}),
+        "examples": examples_figure({count: samples[count][:SHOWN_EXAMPLES] for count in chosen}),
         "values": values_figure({count: samples[count] for count in chosen}),
         "distances": distances_figure({n: samples[n] for n in counts if n > 1}, config),
     }
@@ -58,7 +58,7 @@ def preview(config: Config, path: Path) -> Path:
         path,
         "preview.html.j2",
         title=f"The data of {config.name}",
-        lead=f"{SAMPLE} examples for each of {format_counts(counts)} sources on a lattice of "
+        lead=f"{examples} examples for each of {format_counts(counts)} sources on a lattice of "
         f"{rows}×{columns} nodes; {_lengths_in_words(config)} lattice steps.",
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),

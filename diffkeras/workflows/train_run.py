@@ -20,7 +20,7 @@ import keras
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data import reading
+from diffkeras.data import explain_damage
 from diffkeras.distributed.process_group import WORKER_TIMEOUT, Workers, gather_workers
 from diffkeras.errors import (
     ConfigurationError,
@@ -118,7 +118,7 @@ def train(
             state, config.training.epochs, feed.steps, shown=show_progress and together.is_chief
         )
         counts = CountErrors(compiled.counts)
-        with closing(progress), reading(config, data_dir), within_memory(config):
+        with closing(progress), explain_damage(config, data_dir), within_memory(config):
             callbacks = make_callbacks(
                 config,
                 compiled,

@@ -10,9 +10,12 @@ pytest.importorskip("dill", reason="TFDS's test case imports dill")
 import tensorflow_datasets as tfds
 
 from diffkeras.config import DataConfig, PhysicsConfig
+from diffkeras.data.dataset_config import DatasetConfig
 from tfds_builders import Builder, DiffusionFieldsConfig
 
-SMALL = DiffusionFieldsConfig.of(2, PhysicsConfig(lattice=(16, 20)), DataConfig(radius=2.0))
+SMALL = DiffusionFieldsConfig.of(
+    DatasetConfig(2, PhysicsConfig(lattice=(16, 20)), DataConfig(radius=2.0))
+)
 
 
 class TestBuilder(tfds.testing.DatasetBuilderTestCase):

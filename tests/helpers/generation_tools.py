@@ -3,7 +3,9 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from diffkeras.config import SPLITS, Config, parse_config
 from diffkeras.data.storage import dataset_path
@@ -35,6 +37,19 @@ def records_hash(path: Path) -> str:
         for file in sorted(path.glob(f"*-{split}.tfrecord*")):
             for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
                 digest.update(split.encode() + len(record).to_bytes(8, "big") + record)
+    return digest.hexdigest()
+
+
+def examples_hash(path: Path) -> str:
+    """A hash of all decoded examples of a dataset, in order, however its records are encoded."""
+    digest = hashlib.sha256()
+    builder = tfds.builder_from_directory(str(path))
+    read_config = tfds.ReadConfig(interleave_cycle_length=1)
+    for split in SPLITS:
+        dataset = builder.as_dataset(split=split, read_config=read_config)
+        for example in dataset.as_numpy_iterator():
+            for array in tf.nest.flatten(example):
+                digest.update(split.encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 

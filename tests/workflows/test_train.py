@@ -15,7 +15,6 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import train
-from tfds_builders import Builder
 
 
 def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
@@ -94,18 +93,11 @@ def test_training_is_repeatable_and_never_reads_the_test_split(
     data_dir: Path,
     run_dir: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    own_data: Path,
 ) -> None:
-    splits: set[str] = set()
-    read = Builder.as_dataset
-
-    def watched(self: Builder, split: str, *args: Any, **kwargs: Any) -> Any:
-        splits.add(str(split).partition("[")[0])
-        return read(self, split, *args, **kwargs)
-
-    monkeypatch.setattr(Builder, "as_dataset", watched)
-    run = train(tiny, data_dir, tmp_path / "run")
-    assert splits == {"train", "validation"}
+    for file in own_data.rglob("*-test.tfrecord*"):
+        file.write_bytes(bytes(file.stat().st_size))
+    run = train(tiny, own_data, tmp_path / "run")
     for one, other in zip(
         read_csv(run.path / "history.csv"), read_csv(run_dir / "history.csv"), strict=True
     ):

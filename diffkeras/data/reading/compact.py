@@ -1,5 +1,6 @@
-"""Compact storage: fields restored from source lists and ring densities as they are read."""
+"""Compact storage: fields are restored from source lists and ring densities as they are read."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -9,18 +10,17 @@ from diffkeras.tf_solver.draw_sources import draw_sources
 from diffkeras.tf_solver.solver import TensorSolver
 
 
-def restored(dataset: tf.data.Dataset, config: Config) -> tf.data.Dataset:
-    """The examples of a compact dataset as a dense one would give them.
+def restore_fields(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function from a compact example to the one that dense storage gives.
 
-    Source images are the same to the bit, fields within 2e-6 of the largest value.
+    Source images are equal to the bit, fields within 2e-6 of the largest value.
 
     Args:
-        dataset: {"densities": (m,), "sources": {…}}, one example at a time.
-        config: says which physics and radii.
+        config: physics and radii.
 
     Returns:
-        {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32; and
-        "diffusion_length" () where it varies.
+        A function from {"densities": (m,), "sources": {…}} to {"source_image": (H, W, 1),
+        "field": (H, W, 1), "sources": {…}}, float32. It keeps "diffusion_length" () where it is.
     """
     physics, radius = config.physics, config.data.radius
     lengths = config.data.diffusion_length
@@ -32,11 +32,11 @@ def restored(dataset: tf.data.Dataset, config: Config) -> tf.data.Dataset:
         image = draw_sources(sources, physics.lattice, radius)
         decays = None
         if lengths is not None:
-            # in float64, as `Medium.with_diffusion_length` does
+            # In float64, as `Medium.with_diffusion_length` computes it.
             length = tf.cast(example["diffusion_length"], tf.float64)
             decays = (physics.diffusivity / length**2)[None]
         field = solver.restore(image, example["densities"][None], decays)
         kept = {name: value for name, value in example.items() if name != "densities"}
         return {**kept, "source_image": image[0, ..., None], "field": field[0, ..., None]}
 
-    return dataset.map(restore, num_parallel_calls=tf.data.AUTOTUNE)
+    return restore

@@ -1,36 +1,32 @@
-"""Equal shares of a split, and the part of them that one reader takes."""
+"""Equal shares of a split, and those of them that one replica reads."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some of the equal shares that a split is read in.
+class DataShares:
+    """Some of the equal shares in which a split is read.
 
-    Share s of S of N examples holds those from s·⌊N/S⌋ to (s + 1)·⌊N/S⌋, and stands for the s-th of
-    S equal pieces of every batch.
+    Share s of S of N examples holds the examples from s·⌊N/S⌋ to (s + 1)·⌊N/S⌋, and fills the s-th
+    of S equal pieces of every batch.
 
     Attributes:
-        numbers: of the shares, one after another.
-        shares: how many there are.
+        numbers: which shares, one after another.
+        total: how many there are.
     """
 
     numbers: range = range(1)
-    shares: int = 1
+    total: int = 1
 
     @classmethod
-    def whole(cls, shares: int = 1) -> "Part":
-        """All shares."""
-        return cls(range(shares), shares)
-
-    def each(self) -> list["Part"]:
-        """Every share by itself."""
-        return [Part(range(n, n + 1), self.shares) for n in self.numbers]
+    def all(cls, total: int) -> "DataShares":
+        """All of that many shares."""
+        return cls(range(total), total)
 
     def of(self, examples: int) -> range:
-        """The part's examples, of so many; those that can't be shared evenly are left out."""
-        size = examples // self.shares
+        """Numbers of the examples in these shares; a remainder that can't be shared is left out."""
+        size = examples // self.total
         return range(self.numbers.start * size, self.numbers.stop * size)
 
 
-WHOLE = Part()
+EVERYTHING = DataShares()

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class WaitingTime:
+class InputWaitTime:
     """Seconds that whoever takes batches has waited for them, measured in the pipeline itself.
 
     A clock is read when a batch is asked for and again when it is there; nothing between the
@@ -16,7 +16,7 @@ class WaitingTime:
     Example:
 
     ```python
-    waiting = WaitingTime()
+    waiting = InputWaitTime()
     model.fit(waiting.measure(batches), steps_per_epoch=100)
     waiting.take()  # seconds since the last call
     ```

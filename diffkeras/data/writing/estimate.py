@@ -1,4 +1,4 @@
-"""What making datasets will take, measured on a few examples of each, before it starts."""
+"""How long generating datasets will take and how much space, measured on a few examples of each."""
 
 import shutil
 import time
@@ -8,53 +8,53 @@ from pathlib import Path
 
 import threadpoolctl
 
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD
-from diffkeras.data.writing.shard_writer import get_builder
 from diffkeras.errors import DataError
-from tfds_builders import DiffusionFieldsConfig
 
-TIMED = 2  # examples, after one that fills the solver's tables
-START = 6.0  # seconds a process needs to load TensorFlow
-ROOM = 1.02  # records differ by a few bytes, and file systems round up
+TIMED_EXAMPLES = 2  # After one that fills the solver's tables.
+PROCESS_START = 6.0  # Seconds in which a process loads TensorFlow.
+SPACE_FACTOR = 1.02  # Records differ by a few bytes, and file systems round up.
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What an example of one dataset takes.
+class ExampleCost:
+    """The cost of one example of a dataset.
 
     Attributes:
-        record_bytes: bytes on the disk.
-        seconds: time one core solves and serialises it in.
+        record_bytes: space on the disk.
+        seconds: time in which one core solves and serializes it.
     """
 
     record_bytes: int
     seconds: float
 
 
-def measure(dataset: DiffusionFieldsConfig) -> Sample:
+def measure_example(dataset: DatasetConfig) -> ExampleCost:
     """Make the first examples of a dataset.
 
     Raises:
-        PackingError: so many or so large discs don't fit.
+        PackingError: the discs don't fit.
     """
-    builder = get_builder(dataset)
     with threadpoolctl.threadpool_limits(1):
-        record = builder.record("train", 0)
+        record = make_record(dataset, "train", 0)
         start = time.perf_counter()
-        # none twice: a medium of its own has its tables at hand the second time
-        for k in range(1, 1 + TIMED):
-            builder.record("train", k)
-    return Sample(len(record) + RECORD_OVERHEAD, (time.perf_counter() - start) / TIMED)
+        # Different examples, because the tables of each medium are kept.
+        for k in range(1, 1 + TIMED_EXAMPLES):
+            make_record(dataset, "train", k)
+    seconds = (time.perf_counter() - start) / TIMED_EXAMPLES
+    return ExampleCost(len(record) + RECORD_OVERHEAD, seconds)
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """What making datasets will take.
+class Estimate:
+    """The cost of generating datasets.
 
     Attributes:
-        examples: how many are to be made.
-        bytes: what they take on the disk.
-        core_seconds: time one core needs for them.
+        examples: how many have to be made.
+        bytes: their space on the disk.
+        core_seconds: time in which one core makes them.
     """
 
     examples: int
@@ -62,30 +62,30 @@ class Forecast:
     core_seconds: float
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[int, Sample]]) -> "Forecast":
-        """The forecast for numbers of examples, each with a sample of its dataset."""
+    def of(cls, parts: Sequence[tuple[int, ExampleCost]]) -> "Estimate":
+        """The estimate for numbers of examples, each with the cost of one."""
         return cls(
             sum(number for number, _ in parts),
-            sum(number * sample.record_bytes for number, sample in parts),
-            sum(number * sample.seconds for number, sample in parts),
+            sum(number * cost.record_bytes for number, cost in parts),
+            sum(number * cost.seconds for number, cost in parts),
         )
 
-    def useful_workers(self, workers: int) -> int:
-        """The workers asked for, or one where starting more would take longer than the work."""
-        return workers if self.core_seconds > 2 * START else 1
+    def useful_processes(self, processes: int) -> int:
+        """That many processes, or one if starting more would take longer than the work."""
+        return processes if self.core_seconds > 2 * PROCESS_START else 1
 
-    def seconds(self, workers: int) -> float:
-        """The time it will take with that many processes [s]."""
-        workers = self.useful_workers(workers)
-        return self.core_seconds / workers + (START if workers > 1 else 0)
+    def seconds(self, processes: int) -> float:
+        """Time that it takes with that many processes [s]."""
+        processes = self.useful_processes(processes)
+        return self.core_seconds / processes + (PROCESS_START if processes > 1 else 0)
 
     def check_space(self, directory: Path) -> None:
-        """Refuse what the disk can't hold.
+        """Check that the disk has enough free space.
 
         Raises:
-            DataError: there is too little room; the message says how much is needed and free.
+            DataError: it has too little; the message says how much is needed and free.
         """
-        needed, free = round(self.bytes * ROOM), shutil.disk_usage(directory).free
+        needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
         if needed > free:
             raise DataError(
                 f"the disk of {directory} can't hold the datasets: {format_bytes(needed)} are "

@@ -1,27 +1,26 @@
-"""Writing one shard, by whatever process, so that only whole ones ever bear its name."""
+"""Writing one shard, in any process, so that a file with its name is always complete."""
 
 import contextlib
 import errno
-import logging
 import os
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard
-from diffkeras.errors import OutputError
-from diffkeras.system.atomic_files import replacing
-from diffkeras.system.tensorflow_setup import tensorflow_os_errors
-from tfds_builders import Builder, DiffusionFieldsConfig
+from diffkeras.errors import DataError
 
-HAND_OVER = 8 << 20  # bytes
+FLUSH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard that is to be written.
+    """A shard that has to be written.
 
     Attributes:
         dataset: the dataset's configuration.
@@ -29,7 +28,7 @@ class ShardTask:
         directory: where its file goes.
     """
 
-    dataset: DiffusionFieldsConfig
+    dataset: DatasetConfig
     shard: Shard
     directory: Path
 
@@ -40,56 +39,49 @@ class ShardTask:
 
 
 def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> None:
-    """Solve the examples of a shard and write them; what any process makes has the same bytes.
+    """Solve the examples of a shard and write them; the bytes are the same in every process.
 
-    The file gets its name once it is complete, so a crash of the process or of the machine leaves
-    a complete shard or none.
+    The file is written under another name, flushed to the disk and renamed, so that after a crash
+    of the process or the machine it is either complete or missing.
 
     Args:
         task: the shard.
-        tick: called after each example; what it raises ends the work.
+        tick: called after each example; an exception that it raises ends the work.
 
     Raises:
-        OutputError: the file can't be written.
+        DataError: the file can't be written.
     """
-    builder = get_builder(task.dataset)
-    size = handed = 0
+    partial = task.directory / f".{task.shard.name}.{secrets.token_hex(8)}.partial"
+    size = flushed = 0
     try:
-        # unique: Beam may have two workers write the same shard, to use whichever is ready first
-        with replacing(task.path, unique=True) as partial, tensorflow_os_errors():
-            with tf.io.TFRecordWriter(str(partial)) as writer:
-                for k in task.shard.numbers:
-                    record = builder.record(task.shard.split, k)
-                    writer.write(record)
-                    size += len(record) + RECORD_OVERHEAD
-                    if size - handed >= HAND_OVER:
-                        writer.flush()
-                        _hand_over(partial)
-                        handed = size
-                    tick()
-            if partial.stat().st_size != size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OutputError as error:
-        raise OutputError(
-            f"{error}; finished files are kept: free disk space or change the permissions, then "
-            "run the same command again"
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for k in task.shard.numbers:
+                record = make_record(task.dataset, task.shard.split, k)
+                writer.write(record)
+                size += len(record) + RECORD_OVERHEAD
+                if size - flushed >= FLUSH_BYTES:
+                    writer.flush()
+                    _start_writeback(partial)
+                    flushed = size
+                tick()
+        if partial.stat().st_size != size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(partial)
+        partial.replace(task.path)
+        sync(task.directory)
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise DataError(
+            f"{task.path} can't be written: {reason}; finished files are kept: solve the problem "
+            "and run the same command again"
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
-_builders: dict[str, Builder] = {}
-
-
-def get_builder(dataset: DiffusionFieldsConfig) -> Builder:
-    """A builder that makes records of a dataset, bound to no directory."""
-    if dataset.name not in _builders:
-        nowhere = os.path.join(os.devnull, dataset.name)
-        with quiet_absl():  # TFDS warns of every configuration that isn't listed in the builder
-            _builders[dataset.name] = Builder(config=dataset, data_dir=nowhere)
-    return _builders[dataset.name]
-
-
-def _hand_over(path: Path) -> None:
-    # the disk takes up what is written while the next example is solved, not all at the end
+def _start_writeback(path: Path) -> None:
+    # The disk writes while the next example is solved, instead of everything at the end.
     if hasattr(os, "posix_fadvise"):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -98,13 +90,10 @@ def _hand_over(path: Path) -> None:
             os.close(descriptor)
 
 
-@contextlib.contextmanager
-def quiet_absl() -> Iterator[None]:
-    """TFDS makes builders without its warning."""
-    logger = logging.getLogger("absl")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+def sync(path: Path) -> None:
+    """Flush the content of a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield
+        os.fsync(descriptor)
     finally:
-        logger.setLevel(before)
+        os.close(descriptor)

@@ -1,40 +1,40 @@
-"""Where a dataset is made: its whole shards wait there until all are, whatever ends the program."""
+"""Where a dataset is generated: finished shards stay there until the dataset is complete.
+
+The directory `.staging-NAME-FINGERPRINT` lies next to the datasets. A later call finds the finished
+shards there, however the earlier one ended.
+"""
 
 import contextlib
-import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow_datasets as tfds
-
 from diffkeras.config import fingerprint
-from diffkeras.data.shards import (
-    RECORD_OVERHEAD,
-    Shard,
-    count_records,
-    examples_per_shard,
-    plan_shards,
-)
-from diffkeras.data.writing.shard_writer import ShardTask, get_builder, quiet_absl
-from diffkeras.system.atomic_files import replacing, swap_directory
-from tfds_builders import Builder, DiffusionFieldsConfig
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig
+from diffkeras.data.features import dataset_features
+from diffkeras.data.shards import Shard, examples_per_shard, holds_records, plan_shards
+from diffkeras.data.writing.metadata import write_metadata
+from diffkeras.data.writing.shard_writer import ShardTask, sync
+
+# The files of a dataset. Any others in its directory belong to the user and are kept.
+OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """A dataset in the making.
+class Staging:
+    """The staging directory of a dataset, and what belongs there.
 
     Attributes:
-        dataset: its configuration.
-        place: the directory it will have.
-        directory: where shards wait. Its name stands for all that a shard's bytes depend on, so
-            an interrupted call's shards serve the next one, also if it asks for more examples.
-        shards: all of them, by split and in order.
+        dataset: the dataset's configuration.
+        place: the directory that the dataset will have.
+        directory: the staging directory. Its name depends on everything that the bytes of a shard
+            depend on, so that a later call can use the shards, also if it asks for more examples.
+        shards: all of its shards, by split and in order.
     """
 
-    dataset: DiffusionFieldsConfig
+    dataset: DatasetConfig
     place: Path
     directory: Path
     shards: tuple[Shard, ...]
@@ -42,145 +42,147 @@ class Workshop:
     @classmethod
     def of(
         cls,
-        dataset: DiffusionFieldsConfig,
-        data_dir: Path,
+        dataset: DatasetConfig,
         place: Path,
+        data_dir: Path,
         examples: Mapping[str, int],
         record_bytes: int,
-    ) -> "Workshop":
-        """The workshop of a dataset with that many examples by split."""
+    ) -> "Staging":
+        """The staging directory of a dataset with that many examples by split."""
         per_shard = examples_per_shard(record_bytes)
         content = {
             "identity": dataset.identity(),
-            "version": str(Builder.VERSION),
-            "features": get_builder(dataset).info.features.to_json(),
+            "version": VERSION,
+            "features": dataset_features(dataset).to_json(),
             "per_shard": per_shard,
         }
-        directory = data_dir / f".making-{dataset.name}-{fingerprint(content)}"
+        directory = data_dir / f".staging-{dataset.name}-{fingerprint(content)}"
         return cls(dataset, place, directory, plan_shards(examples, per_shard))
 
-    def open(self) -> None:
-        """Make the directory, and clear away what an interrupted call left half done.
-
-        Raises:
-            OSError: it can't be written.
-        """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._remove_partial_files()
-        shutil.rmtree(self._whole, ignore_errors=True)
-        for shard in self.shards:
-            path = self.directory / shard.name
-            if path.exists() and count_records(path) != shard.examples:
-                path.unlink()
-
-    def _remove_partial_files(self) -> None:
-        for partial in self.directory.glob(".partial.*"):
-            partial.unlink(missing_ok=True)
-
-    def leave(self) -> None:
-        """Remove files that a stopped worker left unfinished, and the directory if it is empty."""
-        self._remove_partial_files()
-        with contextlib.suppress(OSError):
-            self.directory.rmdir()
-
-    def adopt(self, files: Mapping[Shard, Path]) -> None:
-        """Take over shards of a smaller dataset, which keeps them as well.
+    def prepare(self, stored: Mapping[Shard, Path]) -> None:
+        """Make the directory, remove unfinished files, and link the shards of a smaller dataset.
 
         Args:
-            files: the file of each of its shards.
+            stored: the files of the smaller dataset, which keeps them too.
+
+        Raises:
+            OSError: the directory can't be written.
         """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for file in list(self.directory.iterdir()):
+            if file.is_dir():  # It comes from a Beam pipeline.
+                shutil.rmtree(file, ignore_errors=True)
+            elif not file.name.startswith(f"{NAME}-"):
+                file.unlink()  # It is unfinished, or metadata of an interrupted `_complete`.
+            elif "-of-" in file.name:
+                file.rename(file.with_name(file.name.rpartition("-of-")[0]))
         for shard in self.shards:
-            path = self.directory / shard.name
-            file = files.get(shard)
-            if path.exists() or file is None or not file.is_file():
+            path, former = self.directory / shard.name, stored.get(shard)
+            if path.exists() and not holds_records(path, shard.examples):
+                path.unlink()
+            if path.exists() or former is None or not former.is_file():
                 continue
-            if count_records(file) == shard.examples:
-                try:
-                    path.hardlink_to(file)
-                except OSError:  # a file system without links
-                    with replacing(path) as partial:
-                        shutil.copyfile(file, partial)
+            if holds_records(former, shard.examples):
+                _link_or_copy(former, path)
+
+    @property
+    def examples(self) -> dict[str, int]:
+        """Number of examples by split."""
+        examples: Counter[str] = Counter()
+        for shard in self.shards:
+            examples[shard.split] += shard.examples
+        return dict(examples)
 
     def missing(self) -> list[ShardTask]:
-        """The shards that are still to be written."""
+        """The shards that still have to be written."""
         return [
             ShardTask(self.dataset, shard, self.directory)
             for shard in self.shards
             if not (self.directory / shard.name).exists()
         ]
 
-    def finish(self) -> None:
-        """Give the files TFDS's names, write its metadata last, and put the whole in its place.
+    def publish(self, complete: Path | None = None) -> None:
+        """Move a complete dataset to its place, and remove all staging directories of it.
+
+        Args:
+            complete: its directory; by default the staging directory, which is completed first.
 
         Raises:
-            OSError: it can't be written; the shards are kept.
+            OSError: a file can't be written; the shards are kept.
         """
-        self._whole.mkdir()
-        with quiet_absl():
-            info = Builder(config=self.dataset, data_dir=str(self._whole / "none")).info
-        splits = []
-        for split in dict.fromkeys(shard.split for shard in self.shards):
-            shards = [shard for shard in self.shards if shard.split == split]
-            template = tfds.core.ShardedFileTemplate(
-                data_dir=str(self._whole),
-                dataset_name=Builder.name,
-                split=split,
-                filetype_suffix="tfrecord",
-            )
-            size = 0
-            for index, shard in enumerate(shards):
-                target = template.sharded_filepath(shard_index=index, num_shards=len(shards))
-                _link_or_move(self.directory / shard.name, Path(target))
-                size += Path(target).stat().st_size - RECORD_OVERHEAD * shard.examples
-            lengths = [shard.examples for shard in shards]
-            splits.append(tfds.core.SplitInfo(split, lengths, size, template))
-        info.set_splits(tfds.core.SplitDict(splits))
-        info.download_size = 0
-        info.write_to_directory(str(self._whole))
-        swap_directory(self._whole, self.place, self.directory / "replaced")
-        self._clear()
+        if complete is None:
+            self._complete()
+        replace_dataset(self.place, complete or self.directory)
+        for other in self.directory.parent.glob(f".staging-{self.dataset.name}-????????"):
+            shutil.rmtree(other, ignore_errors=True)
 
-    @property
-    def _whole(self) -> Path:
-        return self.directory / "whole"
+    def _complete(self) -> None:
+        """Give the shards their final names, and write the metadata."""
+        wanted = {shard.name for shard in self.shards}
+        for file in self.directory.iterdir():
+            if file.name not in wanted:  # It comes from an interrupted call for more examples.
+                file.unlink()
+        numbers = Counter(shard.split for shard in self.shards)
+        for shard in self.shards:
+            final = shard.final_name(numbers[shard.split])
+            (self.directory / shard.name).rename(self.directory / final)
+        write_metadata(self.dataset, self.directory, self.shards)
 
-    def _clear(self) -> None:
-        # also the workshops of the same dataset with other features or shards
-        pattern = re.compile(rf"\.making-{re.escape(self.dataset.name)}-[0-9a-f]{{8}}")
-        for directory in self.directory.parent.iterdir():
-            if pattern.fullmatch(directory.name):
-                shutil.rmtree(directory, ignore_errors=True)
+    def leave(self) -> None:
+        """Remove what a stopped worker left unfinished, and the directory if it is empty."""
+        for partial in self.directory.glob(".*.partial"):
+            partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
 
-def restore(place: Path, data_dir: Path) -> None:
-    """Mend what a crash left amid the exchange of a dataset for its successor.
-
-    Args:
-        place: its directory, e.g. data/diffusion_fields/sources_05/1.0.0.
-        data_dir: where datasets lie.
-    """
-    for aside in data_dir.glob(f".making-{place.parent.name}-????????/replaced"):
-        if place.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.rename(place)
-
-
-def tidy(place: Path, data_dir: Path) -> None:
-    """Remove what a crash just after the exchange left: shards that the dataset holds as well.
+def replace_dataset(place: Path, complete: Path) -> None:
+    """Move a complete dataset to its place; what the user added to a former one is kept.
 
     Args:
         place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
-        data_dir: where datasets lie.
+        complete: the directory that is moved, on the same file system.
+
+    Raises:
+        OSError: it can't be moved; the former dataset is still there.
     """
-    restore(place, data_dir)
-    for directory in data_dir.glob(f".making-{place.parent.name}-????????"):
-        if all(file.stat().st_nlink > 1 for file in directory.glob("[!.]*.tfrecord")):
-            shutil.rmtree(directory, ignore_errors=True)
+    if place.exists():
+        for file in place.iterdir():
+            if not any(file.match(pattern) for pattern in OWN_FILES):
+                copy = shutil.copytree if file.is_dir() else _link_or_copy
+                copy(file, complete / file.name)
+    for file in complete.iterdir():
+        sync(file)
+    sync(complete)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rename(_former(place))
+    complete.rename(place)
+    sync(place.parent)
+    shutil.rmtree(_former(place), ignore_errors=True)
 
 
-def _link_or_move(file: Path, target: Path) -> None:
+def restore_dataset(place: Path) -> None:
+    """Undo or finish `replace_dataset` after a crash.
+
+    Args:
+        place: the dataset's directory.
+    """
+    if _former(place).exists():
+        if place.exists():
+            shutil.rmtree(_former(place), ignore_errors=True)
+        else:
+            _former(place).rename(place)
+
+
+def _former(place: Path) -> Path:
+    return place.with_name(f".{place.name}.former")
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}.partial")
     try:
         target.hardlink_to(file)
     except OSError:  # a file system without links
-        file.rename(target)
+        shutil.copyfile(file, partial)
+        partial.replace(target)

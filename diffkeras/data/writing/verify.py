@@ -1,4 +1,4 @@
-"""Verifying datasets: every record's checksums, and a random share of examples solved again."""
+"""Verifying datasets: read every record, and solve a random share of the examples again."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,40 +9,35 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import Config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import dataset_features
+from diffkeras.data.records import make_record, read_records
 from diffkeras.data.shards import Shard
-from diffkeras.data.storage import (
-    REMEDY,
-    check_identity,
-    dataset_path,
-    records,
-    stored_features,
-    stored_splits,
-)
-from diffkeras.data.writing.estimate import Forecast, measure
-from diffkeras.data.writing.shard_writer import get_builder
+from diffkeras.data.storage import dataset_path, open_builder
+from diffkeras.data.stored_metadata import REMEDY, check_identity, stored_splits
+from diffkeras.data.writing.estimate import Estimate, measure_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
-from tfds_builders import DiffusionFieldsConfig
 
-AT_LEAST = 3  # examples of each split are solved again, however small the share
-# Machines differ by about 1e-13 of the largest value in float64, so in float32 a value may be
-# rounded to its neighbour: 2⁻²³ of itself apart, here with a factor of two.
+LEAST_EXAMPLES = 3  # That many of each split are solved again, however small the share is.
+# Fields on different machines differ by about 1e-13 of the largest value in float64. In float32 a
+# value may then be rounded to its neighbour, which differs by 2⁻²³; here with a factor of two.
 RELATIVE = 2.4e-7
-ABSOLUTE = 1e-9  # of the feature's largest value
+ABSOLUTE = 1e-9  # Of the feature's largest value.
 
 
 @dataclass(frozen=True)
 class Check:
-    """A file that is to be checked.
+    """A file that has to be checked.
 
     Attributes:
         dataset: the dataset's configuration.
-        shard: the examples the file should hold.
+        shard: the examples that the file should hold.
         path: the file.
-        again: the numbers of those that are solved again.
+        again: numbers of the examples that are solved again.
     """
 
-    dataset: DiffusionFieldsConfig
+    dataset: DatasetConfig
     shard: Shard
     path: Path
     again: frozenset[int]
@@ -50,97 +45,113 @@ class Check:
 
 def plan_checks(
     config: Config, count: int, data_dir: Path, share: float, rng: np.random.Generator
-) -> list[Check]:
-    """The files of a dataset, with examples chosen at random.
+) -> tuple[list[Check], list[str]]:
+    """Check the metadata and sizes of a dataset, and choose the examples that are solved again.
 
     Args:
-        config: says which physics.
+        config: the physics.
         count: source count.
-        data_dir: where datasets lie.
+        data_dir: the directory of all datasets.
         share: share of the examples that are solved again; at least three of each split are.
         rng: chooses them.
 
-    Raises:
-        DataError: there is no dataset, or one of other physics, or its metadata are damaged.
+    Returns:
+        The files that have to be checked, and a line for each thing that is wrong already.
     """
-    path = dataset_path(config, count, data_dir)
+    path, dataset = dataset_path(config, count, data_dir), DatasetConfig.of(count, config)
     if not path.exists():
-        raise DataError(f"there is no dataset at {path}; run `diffkeras generate`")
-    check_identity(config, count, path)
-    stored_features(path)
-    dataset = DiffusionFieldsConfig.of_config(count, config)
-    checks = []
-    for split in stored_splits(path):
-        examples = sum(shard.examples for shard in split.files)
-        number = min(examples, max(AT_LEAST, round(share * examples)))
-        chosen = frozenset(rng.choice(examples, number, replace=False).tolist())
+        return [], [f"there is no dataset at {path}; run `diffkeras generate`"]
+    try:
+        check_identity(dataset, path)
+        splits = stored_splits(path)
+        if open_builder(path).info.features.to_json() != dataset_features(dataset).to_json():
+            raise DataError(f"{path / 'features.json'} is damaged; {REMEDY}")
+    except DataError as error:
+        return [], [str(error)]
+    checks, findings = [], []
+    for split in splits:
+        if split.intact:  # Otherwise reading the records shows which file is damaged.
+            try:
+                split.check_size()
+            except DataError as error:
+                findings.append(str(error))
+        number = min(split.examples, max(LEAST_EXAMPLES, round(share * split.examples)))
+        chosen = frozenset(rng.choice(split.examples, number, replace=False).tolist())
         for shard, file in split.files.items():
             checks.append(Check(dataset, shard, file, chosen & set(shard.numbers)))
-    return checks
+    return checks, findings
 
 
 def run_checks(
     checks: Sequence[Check],
-    workers: int,
+    processes: int,
     on_examples: Callable[[int], None] = lambda number: None,
 ) -> Iterator[str]:
-    """Do checks.
+    """Read files and solve the chosen examples again.
 
     Args:
         checks: see `plan_checks`.
-        workers: processes that read and solve.
-        on_examples: told how many examples were solved since it was told last.
+        processes: how many read and solve.
+        on_examples: called with the number of examples that were solved since the last call.
 
     Yields:
-        A line for each thing that is wrong, as it is found, which names the file and the example.
+        A line for each thing that is wrong, which names the file and the example.
     """
-    work: dict[str, list[Check]] = {}
+    by_dataset: dict[str, list[Check]] = {}
     for check in checks:
-        work.setdefault(check.dataset.name, []).append(check)
-    parts = [(sum(len(c.again) for c in cs), measure(cs[0].dataset)) for cs in work.values()]
-    workers = Forecast.of(parts).useful_workers(workers)
-    with contextlib.closing(run_tasks(check_shard, checks, workers, on_examples)) as results:
+        by_dataset.setdefault(check.dataset.name, []).append(check)
+    estimate = Estimate.of(
+        [
+            (sum(len(check.again) for check in own), measure_example(own[0].dataset))
+            for own in by_dataset.values()
+        ]
+    )
+    processes = estimate.useful_processes(processes)
+    with contextlib.closing(run_tasks(check_shard, checks, processes, on_examples)) as results:
         for _, findings in results:
             yield from findings
 
 
 def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[str]:
-    """Read a whole file and compare the chosen examples with what their seeds give.
+    """Read a file and compare the chosen examples with newly solved ones.
 
-    Of the file's first example the sources are compared too, which needs no solve: so a file that
-    holds other examples than its name says is found whatever is chosen.
+    For the first example of the file, the sources are drawn again too, which needs no solve. So a
+    file with other examples than its name says is found, whichever examples are chosen.
 
     Returns:
         A line for each thing that is wrong.
     """
-    builder = get_builder(check.dataset)
-    features, recipe = builder.info.features, check.dataset.recipe()
+    features = dataset_features(check.dataset)
     split = check.shard.split
     findings = []
     try:
-        for k, record in records(check.shard, check.path):
+        for k, record in read_records(check.shard, check.path):
             if k in check.again:
-                stored = features.deserialize_example_np(record)
-                fresh = features.deserialize_example_np(builder.record(split, k))
-                different = compare(stored, fresh)
+                new = features.deserialize_example_np(make_record(check.dataset, split, k))
                 tick()
             elif k == check.shard.first:
-                stored = features.deserialize_example_np(record)
-                different = compare(stored, {"sources": vars(recipe.sources(split, k))})
+                new = {"sources": vars(check.dataset.recipe().sources(split, k))}
             else:
                 continue
-            if different:
+            if different := _compare_record(features, record, new):
                 findings.append(
-                    f"{check.path}: example {k} of the {split} split isn't what its seed gives: "
-                    f"{different}; {REMEDY}"
+                    f"{check.path}: example {k} of the {split} split differs from the newly solved "
+                    f"one: {different}; {REMEDY}"
                 )
     except DataError as error:
         findings.append(str(error))
     return findings
 
 
-def compare(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> str:
-    """What differs between two examples by more than the rounding of another machine explains.
+def _compare_record(features: Any, record: bytes, new: Mapping[str, Any]) -> str:
+    try:
+        return compare(features.deserialize_example_np(record), new)
+    except Exception as error:  # noqa: BLE001 - TFDS raises any error for a malformed record.
+        return f"it can't be decoded ({type(error).__name__})"
+
+
+def compare(stored: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Describe how two examples differ by more than the rounding of different machines.
 
     Integers must be equal; real numbers may differ by 2.4e-7 of their value and 1e-9 of the
     feature's largest value.
@@ -149,7 +160,7 @@ def compare(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> str:
         The features that differ and by how much; empty if none does.
     """
     found = []
-    for name, value in fresh.items():
+    for name, value in new.items():
         if isinstance(value, Mapping):
             if inner := compare(stored[name], value):
                 found.append(f"{name}/{inner}")
@@ -163,7 +174,7 @@ def compare(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> str:
         elif b.size:
             a, b = a.astype(np.float64), b.astype(np.float64)
             allowed = RELATIVE * np.abs(b) + ABSOLUTE * np.abs(b).max()
-            # not >: a NaN differs too
+            # A NaN compares as false, so this finds it too.
             if not (np.abs(a - b) <= allowed).all():
                 found.append(f"{name} differs by up to {np.abs(a - b).max():.2g}")
     return ", ".join(found)

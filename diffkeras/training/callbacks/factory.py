@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from diffkeras.config import Config
-from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.distributed.process_group import Workers
 from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
 from diffkeras.surrogates.run_directory import Run
@@ -40,7 +40,7 @@ def make_callbacks(
     counts: CountErrors,
     checkpoints: Checkpoints,
     interruption: Interruption,
-    waiting: WaitingTime | None,
+    waiting: InputWaitTime | None,
     progress: keras.callbacks.Callback,
 ) -> list[keras.callbacks.Callback]:
     """All callbacks of a training.

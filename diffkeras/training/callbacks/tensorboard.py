@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from diffkeras.config import Config
-from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.representation.regions import REGIONS
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.checkpoints import TrainingState
@@ -56,7 +56,7 @@ class TensorBoard(keras.callbacks.Callback):
         *,
         steps: int,
         counts: CountErrors,
-        waiting: WaitingTime | None,
+        waiting: InputWaitTime | None,
     ) -> None:
         super().__init__()
         self.config, self.state, self.steps, self.counts = config, state, steps, counts

@@ -7,18 +7,21 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import Part, mixed_dataset, raw_dataset, steps_per_epoch, training_batches
+from diffkeras.data import DataShares, mixed_dataset, raw_dataset, steps_per_epoch, training_batches
 
 
-def batches(config: Config, data_dir: Path, part: Part, count: int, **position: int) -> list:
-    dataset = training_batches(config, data_dir, part=part, **position)
+def batches(
+    config: Config, data_dir: Path, shares: DataShares, count: int, **position: int
+) -> list:
+    dataset = training_batches(config, data_dir, shares=shares, **position)
     return [x for x, _ in islice(dataset.as_numpy_iterator(), count)]
 
 
 def test_shares_have_examples_of_their_own() -> None:
-    assert [list(part.of(7)) for part in Part.whole(3).each()] == [[0, 1], [2, 3], [4, 5]]
-    assert list(Part(range(1, 3), 3).of(7)) == [2, 3, 4, 5]
-    assert list(Part.whole().of(7)) == list(range(7))
+    each = [DataShares(range(s, s + 1), 3) for s in range(3)]
+    assert [list(share.of(7)) for share in each] == [[0, 1], [2, 3], [4, 5]]
+    assert list(DataShares(range(1, 3), 3).of(7)) == [2, 3, 4, 5]
+    assert list(DataShares().of(7)) == list(range(7))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -26,8 +29,8 @@ def test_parts_of_replicas_make_up_the_batches_of_one(
     stream: bool, tiny: Config, data_dir: Path
 ) -> None:
     config = tiny.with_overrides({"data.stream": stream})
-    whole = batches(config, data_dir, Part.whole(4), 7)
-    parts = [batches(config, data_dir, Part(range(s, s + 2), 4), 7) for s in (0, 2)]
+    whole = batches(config, data_dir, DataShares.all(4), 7)
+    parts = [batches(config, data_dir, DataShares(range(s, s + 2), 4), 7) for s in (0, 2)]
     for batch, pieces in zip(whole, zip(*parts, strict=True), strict=True):
         assert [len(piece) for piece in pieces] == [2, 2]
         np.testing.assert_allclose(np.concatenate(pieces), batch, atol=1e-5)
@@ -35,12 +38,12 @@ def test_parts_of_replicas_make_up_the_batches_of_one(
 
 def test_a_stream_is_the_same_in_any_number_of_parts(tiny: Config, data_dir: Path) -> None:
     config = tiny.with_overrides({"data.stream": True})
-    one, two = (batches(config, data_dir, Part.whole(shares), 5) for shares in (1, 2))
+    one, two = (batches(config, data_dir, DataShares.all(shares), 5) for shares in (1, 2))
     np.testing.assert_allclose(np.stack(one), np.stack(two), atol=1e-5)
 
 
 def test_parts_go_on_at_any_position(tiny: Config, data_dir: Path) -> None:
-    part = Part(range(1, 2), 2)
+    part = DataShares(range(1, 2), 2)
     steps = steps_per_epoch(tiny, shares=2)
     through = batches(tiny, data_dir, part, 2 * steps)
     later = batches(tiny, data_dir, part, steps - 2, epoch=1, step=2)
@@ -50,7 +53,7 @@ def test_parts_go_on_at_any_position(tiny: Config, data_dir: Path) -> None:
 def test_an_epoch_has_each_share_once(tiny: Config, data_dir: Path) -> None:
     steps = steps_per_epoch(tiny, shares=2)
     assert steps == 2 * 12 // 4
-    own = np.concatenate(batches(tiny, data_dir, Part(range(1), 2), steps))
+    own = np.concatenate(batches(tiny, data_dir, DataShares(range(1), 2), steps))
     stored = [
         example["source_image"]
         for count in (1, 2)
@@ -70,8 +73,8 @@ def test_shares_fill_whole_batches_alone(tiny: Config) -> None:
 
 def test_validation_parts_have_batches_of_the_same_sizes(tiny: Config, data_dir: Path) -> None:
     parts = [
-        mixed_dataset(tiny, "validation", data_dir, batch_size=4, part=part)
-        for part in Part.whole(2).each()
+        mixed_dataset(tiny, "validation", data_dir, batch_size=4, shares=shares)
+        for shares in (DataShares(range(1), 2), DataShares(range(1, 2), 2))
     ]
     sizes = [[len(x) for x, _ in part.as_numpy_iterator()] for part in parts]
     assert sizes == [[2, 2], [2, 2]]

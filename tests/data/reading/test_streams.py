@@ -11,11 +11,11 @@ from diffkeras.data import (
     stream_batches,
     training_batches,
 )
-from diffkeras.data.reading.streams import CHUNK
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.solved_examples import CHUNK
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, train
-from tfds_builders import DiffusionFieldsConfig
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_samples_are_those_of_the_recipe(stream):
     target = unpack_target(y)
     assert target.source_count.tolist() == [1, 2] * 5
     for k in range(10):
-        recipe = DiffusionFieldsConfig.of_config((1, 2)[k % 2], stream).recipe()
+        recipe = DatasetConfig.of((1, 2)[k % 2], stream).recipe()
         example = recipe.example("stream", k)
         assert np.array_equal(x[k, ..., 0], example.source_image)
         assert np.array_equal(target.source_image[k], example.source_image)
@@ -89,7 +89,7 @@ def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
 def test_source_counts_take_turns(stream):
     batches = stream_batches(stream, sources=[2], batch_size=4)
     x, _ = samples(batches, 4)
-    recipe = DiffusionFieldsConfig.of_config(2, stream).recipe()
+    recipe = DatasetConfig.of(2, stream).recipe()
     assert np.array_equal(x[3, ..., 0], recipe.sources("stream", 3).image((16, 16)))
 
 
@@ -145,7 +145,7 @@ def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
     crowded = stream.with_overrides({"data.sources": 20})
     with pytest.raises(PackingError):
         stream_batches(crowded)
-    with pytest.raises(ConfigurationError, match="stored nowhere"):
+    with pytest.raises(ConfigurationError, match=r"^data\.stream: "):
         raw_dataset(stream, 1, "train", tmp_path)
 
 

@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from generation_tools import SHARD, dataset_hash, leftovers, records_hash, tiny_config
+from generation_tools import SHARD, dataset_hash, examples_hash, leftovers, tiny_config
 
 from diffkeras.config import SPLITS
-from diffkeras.data import generate_dataset, making, open_dataset
-from diffkeras.data.shards import SHARD_EXAMPLES, Shard, count_records, examples_per_shard
+from diffkeras.data import generate_dataset, open_dataset
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.shards import SHARD_EXAMPLES, Shard, examples_per_shard, holds_records
 from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.estimate import Forecast, Sample
+from diffkeras.data.writing.estimate import Estimate, ExampleCost
+from diffkeras.data.writing.generation import prepare_generation
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
@@ -25,9 +27,9 @@ def small_shards(monkeypatch):
 
 
 @pytest.fixture
-def many_workers(monkeypatch):
+def many_processes(monkeypatch):
     """As if the work were worth starting processes for."""
-    monkeypatch.setattr(Forecast, "useful_workers", lambda self, workers: workers)
+    monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: processes)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_a_larger_plan_keeps_all_shards_but_the_last():
 
 
 @pytest.mark.parametrize("storage", ["dense", "compact"])
-def test_same_records_as_tfds_makes(tmp_path, storage):
+def test_same_examples_as_tfds_makes(tmp_path, storage):
     config = tiny_config(storage=storage)
     builder = Builder(
         config=DiffusionFieldsConfig.of_config(2, config),
@@ -57,14 +59,16 @@ def test_same_records_as_tfds_makes(tmp_path, storage):
     builder.download_and_prepare()
     by_tfds = Path(builder.data_path)
     path = generate_dataset(config, 2, tmp_path / "ours")
-    assert records_hash(path) == records_hash(by_tfds)
+    assert examples_hash(path) == examples_hash(by_tfds)
+    assert path.relative_to(tmp_path / "ours") == by_tfds.relative_to(tmp_path / "tfds")
     assert (path / "features.json").read_text() == (by_tfds / "features.json").read_text()
     assert (path / "metadata.json").read_text() == (by_tfds / "metadata.json").read_text()
     assert leftovers(tmp_path / "ours") == []
     assert verify(config, tmp_path / "ours", share=1) == []
+    assert verify(config, tmp_path / "tfds", share=1) == []
 
 
-def test_same_files_with_two_workers(tmp_path, many_workers):
+def test_same_files_with_two_workers(tmp_path, many_processes):
     config, told = tiny_config(), []
     one = generate_dataset(config, 2, tmp_path / "one")
     two = generate_dataset(config, 2, tmp_path / "two", workers=2, on_examples=told.append)
@@ -85,7 +89,7 @@ def test_any_tfds_user_reads_it(tmp_path):
     assert builder.info.splits["train"].num_examples == 40
     read_config = tfds.ReadConfig(interleave_cycle_length=1)
     stored = list(builder.as_dataset(split="train", read_config=read_config).as_numpy_iterator())
-    recipe = DiffusionFieldsConfig.of_config(2, config).recipe()
+    recipe = DatasetConfig.of(2, config).recipe()
     for k in (0, 17, 39):
         example = recipe.example("train", k)
         np.testing.assert_array_equal(stored[k]["field"][..., 0], example.field)
@@ -97,13 +101,13 @@ def test_any_tfds_user_reads_it(tmp_path):
 def test_growing_makes_only_what_is_new(tmp_path):
     path = generate_dataset(tiny_config(20), 2, tmp_path)
     before = (path / "diffusion_fields-train.tfrecord-00000-of-00003").stat().st_ino
-    with making(tiny_config(), [2], tmp_path) as job:
+    with prepare_generation(tiny_config(), [2], tmp_path) as job:
         assert job.kept == 16 + 3 + 9
-        assert job.forecast.examples == 40 - 16
+        assert job.estimate.examples == 40 - 16
         job.run(1)
     assert (path / "diffusion_fields-train.tfrecord-00000-of-00005").stat().st_ino == before
     assert dataset_hash(tiny_config(), tmp_path) == dataset_hash(
-        tiny_config(), _made(tmp_path / "anew", tiny_config())
+        tiny_config(), _made(tmp_path / "other", tiny_config())
     )
 
 
@@ -116,7 +120,7 @@ def test_growing_on_a_file_system_without_links(tmp_path, monkeypatch):
     generate_dataset(tiny_config(), 2, tmp_path)
     monkeypatch.undo()
     assert dataset_hash(tiny_config(), tmp_path) == dataset_hash(
-        tiny_config(), _made(tmp_path / "anew", tiny_config())
+        tiny_config(), _made(tmp_path / "other", tiny_config())
     )
 
 
@@ -125,52 +129,53 @@ def test_a_smaller_configuration_shrinks_nothing(tmp_path, log):
     log.clear()
     generate(tiny_config(8), tmp_path)
     [message] = log.messages
-    assert message.endswith("skipped")
+    assert message.startswith("2 sources: skipped, already at ")
 
 
-def test_a_missing_file_alone_is_made_anew(tmp_path, log):
+def test_only_a_missing_file_is_made_again(tmp_path, log):
     config = tiny_config()
     generate(config, tmp_path)
-    whole = dataset_hash(config, tmp_path)
+    complete = dataset_hash(config, tmp_path)
     lost = dataset_path(config, 2, tmp_path) / "diffusion_fields-train.tfrecord-00001-of-00005"
     lost.unlink()
-    with pytest.raises(DataError, match=r"00001-of-00005 is missing; .* makes it anew"):
+    with pytest.raises(DataError, match=r"00001-of-00005 is missing; .* makes it again"):
         open_dataset(config, 2, tmp_path)
     log.clear()
     generate(config, tmp_path)
-    assert "8 examples (44 more are there already)" in log.messages[0]
-    assert dataset_hash(config, tmp_path) == whole
+    assert "8 examples (44 more exist already)" in log.messages[0]
+    assert dataset_hash(config, tmp_path) == complete
 
 
-def test_announces_and_refuses_what_the_disk_cannot_hold(tmp_path, monkeypatch, log):
+def test_a_disk_without_enough_space(tmp_path, monkeypatch, log):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
     with pytest.raises(DataError, match=r"kB are needed and 100\.0 kB are free; free .* or ch"):
         generate(tiny_config(), tmp_path)
-    assert log.messages[0].startswith(f"to make in {tmp_path}: 52 examples, ")
+    assert log.messages[0].startswith("generating 52 examples: ")
     assert leftovers(tmp_path) == []
 
 
-def test_forecast():
-    forecast = Forecast.of([(10, Sample(100, 2.0)), (5, Sample(200, 8.0))])
-    assert forecast == Forecast(15, 2000, 60.0)
-    assert forecast.useful_workers(4) == 4
-    assert 60 / 4 < forecast.seconds(4) < 60
-    assert Forecast(1, 1, 1.0).useful_workers(4) == 1
+def test_estimate():
+    estimate = Estimate.of([(10, ExampleCost(100, 2.0)), (5, ExampleCost(200, 8.0))])
+    assert estimate == Estimate(15, 2000, 60.0)
+    assert estimate.useful_processes(4) == 4
+    assert 60 / 4 < estimate.seconds(4) < 60
+    assert Estimate(1, 1, 1.0).useful_processes(4) == 1
 
 
-def test_count_records(tmp_path):
+def test_holds_records(tmp_path):
     path = generate_dataset(tiny_config(), 2, tmp_path)
     file = path / "diffusion_fields-train.tfrecord-00000-of-00005"
-    assert count_records(file) == SHARD
+    assert holds_records(file, SHARD)
+    assert not holds_records(file, SHARD - 1)
     file.write_bytes(file.read_bytes()[:-1])
-    assert count_records(file) is None
+    assert not holds_records(file, SHARD)
 
 
 def test_shard_names_sort_by_number():
     names = [shard.name for shard in plan({"train": 3000}, 256)]
     assert names == sorted(names)
-    assert Shard("train", 0, 8).numbers == range(8)
+    assert Shard("train", 0, 0, 8).numbers == range(8)
 
 
 def _made(data_dir, config):

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
 
-import diffkeras.system.atomic_files
-from diffkeras.data import dataset_status, generate_dataset, making
+import diffkeras.data.writing.shard_writer
+from diffkeras.data import dataset_status, generate_dataset
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.estimate import Forecast
-from diffkeras.errors import InUseError, OutputError
+from diffkeras.data.writing.estimate import Estimate
+from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.errors import DataError
+from diffkeras.system.file_lock import locked
 from diffkeras.workflows import generate
 
 
@@ -81,9 +83,9 @@ def test_killed_at_random_moments(server, hashes, tmp_path, grown):
             status = int(server.stdout.readline())
             assert status in (0, -signal.SIGKILL)
             killed += bool(status)
-            made = {file.name for file in data_dir.glob(".making-*/[!.]*.tfrecord")}
+            made = {file.name for file in data_dir.glob(".staging-*/*.tfrecord-*")}
             whole = place.exists() and dataset_hash(config, data_dir)
-            assert whole or not grown or list(data_dir.glob(".making-*/replaced"))
+            assert whole or not grown or list(place.parent.glob(".*.former"))
             assert whole in (False, hashes[40], hashes[20] if grown else "")
             assert made >= shards or whole == hashes[40]  # what was whole stays
             shards = made
@@ -102,7 +104,7 @@ def test_an_interrupted_call_serves_one_for_more_examples(tmp_path, hashes):
     with pytest.raises(KeyboardInterrupt):
         generate_dataset(tiny_config(20), 2, tmp_path, on_examples=interrupt)
     assert dataset_status(tiny_config(20), 2, tmp_path).examples == {}
-    with making(tiny_config(40), [2], tmp_path) as job:
+    with prepare_generation(tiny_config(40), [2], tmp_path) as job:
         assert job.kept == 2 * SHARD
         job.run(1)
     assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
@@ -117,14 +119,14 @@ def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     config = tiny_config(40)
-    monkeypatch.setattr(diffkeras.system.atomic_files, "sync", full)
-    with pytest.raises(OutputError, match=r"No space left on device; finished files are kept"):
+    monkeypatch.setattr(diffkeras.data.writing.shard_writer, "sync", full)
+    with pytest.raises(DataError, match=r"No space left on device; finished files are kept"):
         generate_dataset(config, 2, tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
     assert dataset_status(config, 2, tmp_path).examples == {}
-    assert not list(tmp_path.glob(".making-*/.partial.*"))
-    with making(config, [2], tmp_path) as job:
+    assert not list(tmp_path.glob(".staging-*/.*.partial"))
+    with prepare_generation(config, [2], tmp_path) as job:
         assert job.kept == 2 * SHARD
         job.run(1)
     assert dataset_hash(config, tmp_path) == hashes[40]
@@ -136,7 +138,7 @@ def test_a_file_that_may_not_grow(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(OutputError, match=r"\.tfrecord can't be written: .*File too large"):
+        with pytest.raises(DataError, match=r"\.tfrecord-00000 can't be written: .*File too large"):
             generate_dataset(tiny_config(40), 2, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -144,39 +146,65 @@ def test_a_file_that_may_not_grow(tmp_path):
     assert not dataset_path(tiny_config(40), 2, tmp_path).exists()
 
 
-def test_a_crash_amid_the_exchange(tmp_path, hashes, log):
+def test_a_crash_while_the_former_dataset_is_moved_away(tmp_path, hashes, log):
     place = generate_dataset(tiny_config(20), 2, tmp_path)
-    aside = tmp_path / f".making-{place.parent.name}-00000000" / "replaced"
-    aside.parent.mkdir()
-    place.rename(aside)
+    place.rename(place.with_name(f".{place.name}.former"))
     generate(tiny_config(20), tmp_path)
     assert dataset_hash(tiny_config(20), tmp_path) == hashes[20]
     log.clear()
     generate(tiny_config(20), tmp_path)
-    assert log.messages[0].endswith("skipped")
+    assert "skipped" in log.messages[0]
 
 
-def test_a_crash_just_after_the_exchange(tmp_path):
-    config = tiny_config(20)
-    place = generate_dataset(config, 2, tmp_path)
-    left = tmp_path / f".making-{place.parent.name}-00000000"
-    left.mkdir()
-    (left / "train-000000000+8.tfrecord").hardlink_to(next(place.glob("*.tfrecord*")))
-    grown = tmp_path / f".making-{place.parent.name}-11111111"
-    grown.mkdir()
-    (grown / "train-000000000+8.tfrecord").write_text("in no dataset yet")
-    generate(config, tmp_path)
-    assert leftovers(tmp_path) == [grown.name]
+def test_a_crash_before_the_former_dataset_is_removed(tmp_path, hashes):
+    place = generate_dataset(tiny_config(20), 2, tmp_path)
+    former = Path(shutil.copytree(place, place.with_name(f".{place.name}.former")))
+    generate(tiny_config(40), tmp_path)
+    assert not former.exists()
+    assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
+
+
+def test_a_crash_after_the_files_have_their_final_names(tmp_path, hashes, monkeypatch):
+    def crash(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("diffkeras.data.writing.staging.replace_dataset", crash)
+    with pytest.raises(KeyboardInterrupt):
+        generate_dataset(tiny_config(20), 2, tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    with prepare_generation(tiny_config(40), [2], tmp_path) as job:
+        assert job.kept == 16 + 3 + 9
+        job.run(1)
+    assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
+
+
+def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
+    place = generate_dataset(tiny_config(20), 2, tmp_path)
+    (place / "notes.txt").write_text("precious")
+    (place / "plots").mkdir()
+    (place / "plots" / "field.png").write_text("precious too")
+    generate(tiny_config(40), tmp_path)
+    assert dataset_status(tiny_config(40), 2, tmp_path).examples["train"] == 40
+    assert (place / "notes.txt").read_text() == "precious"
+    assert (place / "plots" / "field.png").read_text() == "precious too"
 
 
 def test_the_second_of_two_is_told_who_is_first(tmp_path):
     config = tiny_config(40)
     with (
-        making(config, [2], tmp_path),
-        pytest.raises(InUseError, match=rf"is in use by process {os.getpid()} on "),
+        prepare_generation(config, [2], tmp_path),
+        pytest.raises(DataError, match=rf"is being made by process {os.getpid()} on "),
     ):
         generate(config, tmp_path)
     generate(config, tmp_path)
+
+
+def test_a_lock_file_left_by_a_killed_process_locks_nothing(tmp_path):
+    (tmp_path / "lock").write_text("process 1 on nowhere")
+    with locked(tmp_path / "lock", "it"):
+        pass
+    assert not (tmp_path / "lock").exists()
 
 
 @pytest.mark.slow
@@ -187,7 +215,7 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     code = "from diffkeras.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob(".making-*/[!.]*.tfrecord"))) < 3:
+    while len(list(tmp_path.glob(".staging-*/*.tfrecord-*"))) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -197,10 +225,10 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    whole = {file.name for file in tmp_path.glob(".making-*/[!.]*.tfrecord")}
-    monkeypatch.setattr(Forecast, "useful_workers", lambda self, workers: 1)
+    whole = {file.name for file in tmp_path.glob(".staging-*/*.tfrecord-*")}
+    monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: 1)
     done = subprocess.run(
         [sys.executable, "-c", code, "generate", *options], capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert f"({len(whole) * 256} more are there already)" in done.stderr
+    assert f"({len(whole) * 256} more exist already)" in done.stderr

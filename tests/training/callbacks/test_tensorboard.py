@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
-from diffkeras.data.reading.input_wait_time import WaitingTime
+from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.callbacks.tensorboard import settings
 
@@ -108,7 +108,7 @@ def test_waiting_for_data_is_measured(slow_source: bool, expected: float) -> Non
         return k
 
     batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
-    waiting = WaitingTime()
+    waiting = InputWaitTime()
     iterator = iter(waiting.measure(batches.prefetch(tf.data.AUTOTUNE)))
     next(iterator)
     waiting.take()

@@ -1,0 +1,87 @@
+"""The features of a dataset: what an example stores, as TFDS describes it."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.physics import CompactExample, Example
+
+HOMEPAGE = "https://arxiv.org/abs/2302.03786"
+
+
+def dataset_features(
+    dataset: DatasetConfig, *, any_count: bool = False
+) -> tfds.features.FeaturesDict:
+    """The features of a dataset's examples, with shapes, types and encodings.
+
+    Args:
+        dataset: physics, storage and source count.
+        any_count: whether to read examples of any source count.
+    """
+    per_source = (None,) if any_count else (dataset.count,)
+    features: dict[str, Any] = {
+        "sources": {
+            "rows": tfds.features.Tensor(shape=per_source, dtype=np.int32),
+            "columns": tfds.features.Tensor(shape=per_source, dtype=np.int32),
+            "radii": tfds.features.Tensor(shape=per_source, dtype=np.float32),
+            "values": tfds.features.Tensor(shape=per_source, dtype=np.float32),
+        }
+    }
+    if dataset.storage == "dense":
+        image = {"shape": (*dataset.physics.lattice, 1), "dtype": np.float32}
+        # A source image is mostly zeros and takes a few kB compressed; a field fills its megabyte.
+        zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
+        features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
+        features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
+    else:
+        features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
+    if dataset.data.diffusion_length is not None:
+        features["diffusion_length"] = tfds.features.Tensor(shape=(), dtype=np.float32)
+    return tfds.features.FeaturesDict(features)
+
+
+def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
+    """Arguments of `tfds.core.DatasetInfo` that depend on the dataset."""
+    return {
+        "features": dataset_features(dataset),
+        "supervised_keys": ("source_image", "field") if dataset.storage == "dense" else None,
+        "homepage": HOMEPAGE,
+        # Record k is example k, so that subsets are nested and examples can be checked.
+        "disable_shuffling": True,
+        "metadata": tfds.core.MetadataDict(dataset.identity()),
+    }
+
+
+def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
+    """Solve example k of a split.
+
+    Returns:
+        Its values by feature.
+    """
+    recipe = dataset.recipe()
+    if dataset.storage == "compact":
+        return example_values(recipe.compact_example(split, k))
+    return example_values(recipe.example(split, k))
+
+
+def example_values(example: Example | CompactExample) -> dict[str, Any]:
+    """The values of a solved example by feature."""
+    sources = example.sources
+    values: dict[str, Any] = {
+        "sources": {
+            "rows": sources.rows,
+            "columns": sources.columns,
+            "radii": sources.radii,
+            "values": sources.values,
+        }
+    }
+    if isinstance(example, CompactExample):
+        values["densities"] = example.densities
+    else:
+        values["source_image"] = example.source_image[..., None]
+        values["field"] = example.field[..., None]
+    if example.diffusion_length is not None:
+        values["diffusion_length"] = np.float32(example.diffusion_length)
+    return values

@@ -1,0 +1,88 @@
+"""The examples of one source count, in order, on the linear scale."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from diffkeras.config import Config, Split
+from diffkeras.data.reading.compact import restore_fields
+from diffkeras.data.reading.network_pairs import with_threads
+from diffkeras.data.reading.solved_examples import solved_split
+from diffkeras.data.storage import dataset_path, find_damage, open_dataset
+from diffkeras.errors import ConfigurationError
+
+
+def raw_dataset(
+    config: Config,
+    count: int,
+    split: Split,
+    data_dir: str | Path,
+    *,
+    numbers: range | None = None,
+    workers: int | None = None,
+) -> tf.data.Dataset:
+    """The examples of one source count, in order; fields of compact storage are restored.
+
+    A configuration with a stream needs no stored validation split: if there is none, the same
+    examples are solved.
+
+    Args:
+        config: physics and numbers of examples.
+        count: number of sources.
+        split: train, validation or test.
+        data_dir: the directory of all datasets.
+        numbers: consecutive examples of the split; the others are not read. By default as many as
+            the configuration asks for.
+        workers: threads that read and convert; by default tf.data chooses.
+
+    Returns:
+        A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
+        linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too.
+
+    Raises:
+        ConfigurationError: training examples of a stream, which are not stored.
+        DataError: see `open_dataset`.
+    """
+    if config.data.stream and split == "train":
+        raise ConfigurationError(
+            "data.stream: the training examples of a stream are not stored; choose stream: false"
+        )
+    if numbers is None:
+        numbers = range(examples_used(config, split))
+    stored = dataset_path(config, count, data_dir).exists()
+    if config.data.stream and split == "validation" and not stored:
+        return with_threads(solved_split(config, count, split, numbers), workers)
+    builder = open_dataset(config, count, data_dir, (split,))
+    dataset = builder.as_dataset(
+        split=f"{split}[{numbers.start}:{numbers.stop}]",
+        shuffle_files=False,
+        # With one file after another, record k is example k.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    if config.data.storage == "compact":
+        dataset = dataset.map(restore_fields(config), num_parallel_calls=tf.data.AUTOTUNE)
+    return with_threads(dataset, workers)
+
+
+def examples_used(config: Config, split: Split) -> int:
+    """Examples of a split that the configuration uses, per source count."""
+    return config.data.train_examples_used if split == "train" else config.data.examples(split)
+
+
+@contextmanager
+def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
+    """Replace TensorFlow's error about a damaged record by one that names the file.
+
+    Raises:
+        DataError: a record is damaged.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+        for count in config.data.sources:
+            if dataset_path(config, count, data_dir).exists():
+                find_damage(config, count, data_dir)
+        raise

@@ -1,0 +1,134 @@
+"""Examples that are solved as they are needed, instead of being read.
+
+NumPy draws the sources ahead of time in tf.data's threads, and the field is solved in the graph.
+Where the medium varies, each example needs a table of Green's function of its own, which NumPy
+computes too, because TensorFlow lacks the fast transforms.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, Split
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics import Sources, check_radius
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.solvers.ring import find_ring
+from diffkeras.tf_solver.draw_sources import draw_sources
+from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
+
+CHUNK = 4  # Examples that are solved together; on small lattices, starting operations takes long.
+LARGE = 1 << 16  # With that many nodes, examples are solved one by one, without padding.
+MAX_RING_NODES = 3000  # The dense systems of more ring nodes take a GB per chunk.
+
+TYPES = {"rows": tf.int32, "columns": tf.int32, "radii": tf.float32, "values": tf.float32}
+
+
+def solved_split(config: Config, count: int, split: Split, numbers: range) -> tf.data.Dataset:
+    """Examples of a split as `raw_dataset` gives them, solved instead of read.
+
+    Source lists and images are those of the stored ones, fields within 2e-6.
+
+    Raises:
+        ConfigurationError: the solver for streams can't take that many sources.
+        PackingError: the discs don't fit.
+    """
+    chunks = solved_chunks(
+        config, [count], split, tf.data.Dataset.range(numbers.start, numbers.stop)
+    )
+    return chunks.unbatch().apply(tf.data.experimental.assert_cardinality(len(numbers)))
+
+
+def solved_chunks(
+    config: Config, counts: Sequence[int], split: str, numbers: tf.data.Dataset
+) -> tf.data.Dataset:
+    """Examples of source counts that alternate, `chunk_size` at a time.
+
+    Args:
+        config: physics, radii and seed.
+        counts: source counts; example k has the one at k modulo their number.
+        split: train, validation, test or stream.
+        numbers: which examples.
+
+    Returns:
+        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1), "sources": {…}}, float32.
+        Lists of sources are as long as the longest, padded with discs of radius −1. Where the
+        diffusion length varies, it has "diffusion_length" (k,) too.
+
+    Raises:
+        ConfigurationError: the solver for streams can't take that many sources.
+        PackingError: the discs don't fit.
+    """
+    recipes = [DatasetConfig.of(count, config).recipe() for count in counts]
+    for count, recipe in zip(counts, recipes, strict=True):
+        _check_ring_size(config, count)
+        recipe.sources(split, 0)  # Raises an error if the discs don't fit.
+    physics, radius = config.physics, config.data.radius
+    lengths, medium = config.data.diffusion_length, physics.medium
+    if lengths is not None:
+        medium = medium.with_diffusion_length(lengths[1])
+    solver = TensorSolver(physics.lattice, medium, "float32")
+    longest, types = max(counts), list(TYPES.values())
+
+    def draw(chunk: NDArray[np.int64]) -> list[NDArray]:
+        chosen = [(recipes[k % len(recipes)], k) for k in chunk.tolist()]
+        arrays = _source_lists([recipe.sources(split, k) for recipe, k in chosen], longest)
+        if lengths is not None:
+            own = np.array([recipe.length_of(split, k) for recipe, k in chosen])
+            decays = np.array([medium.with_diffusion_length(length).decay for length in own])
+            arrays += [own.astype(np.float32), decays.astype(np.float32), solver.tables(decays)]
+        return arrays
+
+    def solve(chunk: tf.Tensor) -> dict[str, Any]:
+        # Without state, several calls can run at once.
+        media_types = [] if lengths is None else [tf.float32] * 3
+        arrays = tf.numpy_function(draw, [chunk], types + media_types, stateful=False)
+        lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(types)]]
+        example: dict[str, Any] = {"sources": dict(zip(TYPES, lists, strict=True))}
+        media = None
+        if lengths is not None:
+            own, decays, tables = arrays[len(types) :]
+            example["diffusion_length"] = tf.ensure_shape(own, (None,))
+            tables = tf.ensure_shape(tables, (None, None, None))
+            media = OwnMedia(tf.ensure_shape(decays, (None,)), tables)
+        images = draw_sources(example["sources"], physics.lattice, radius)
+        fields = solver.solve(images, media=media)
+        return {**example, "source_image": images[..., None], "field": fields[..., None]}
+
+    chunks = numbers.batch(chunk_size(config))
+    return chunks.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def chunk_size(config: Config) -> int:
+    """Number of examples that are solved together."""
+    rows, columns = config.physics.lattice
+    return 1 if rows * columns >= LARGE else CHUNK
+
+
+def _source_lists(drawn: Sequence[Sources], longest: int) -> list[NDArray]:
+    """Rows, columns, radii and values, (examples, longest) each, padded with radii of −1."""
+    shape = (len(drawn), longest)
+    arrays: list[NDArray] = [np.zeros(shape, np.int32), np.zeros(shape, np.int32)]
+    arrays += [np.full(shape, -1, np.float32), np.zeros(shape, np.float32)]
+    for index, sources in enumerate(drawn):
+        for name, array in zip(TYPES, arrays, strict=True):
+            array[index, : sources.count] = getattr(sources, name)
+    return arrays
+
+
+def _check_ring_size(config: Config, count: int) -> None:
+    largest = check_radius(config.data.radius)[1]
+    side = 2 * int(largest) + 3
+    disc = Sources.from_lists([side // 2], [side // 2], [largest], [1.0]).image((side, side))
+    axis = Axis(side, "absorbing")
+    ring_nodes = count * find_ring(disc != 0, (axis, axis)).size
+    if ring_nodes > MAX_RING_NODES:
+        raise ConfigurationError(
+            f"data.stream: {count} sources have up to {ring_nodes} nodes on their rims, more than "
+            f"the {MAX_RING_NODES} that the solver for streams takes; choose fewer or smaller "
+            "sources, or stream: false and `diffkeras generate`"
+        )

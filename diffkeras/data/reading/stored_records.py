@@ -1,0 +1,96 @@
+"""Records of the training split, read in any order.
+
+TFDS reads a TFRecord file from its beginning. Here each record's position is found once, by the
+lengths in the files; then any record is read by itself, and its checksums are verified.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import dataset_features
+from diffkeras.data.reading.compact import restore_fields
+from diffkeras.data.shards import Shard, find_records
+from diffkeras.data.storage import open_dataset
+from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
+from diffkeras.errors import DataError
+
+THREADS = 16  # Hide the latency of disks and networks.
+
+
+class StoredRecords:
+    """The training examples of several source counts, by position.
+
+    Args:
+        config: physics, source counts and numbers of examples.
+        data_dir: the directory of all datasets.
+        counts: source counts.
+        numbers: consecutive examples of each source count.
+
+    Attributes:
+        size: number of examples. Those of the first source count come first.
+
+    Raises:
+        DataError: see `open_dataset`.
+    """
+
+    def __init__(
+        self, config: Config, data_dir: str | Path, counts: Sequence[int], numbers: range
+    ) -> None:
+        self._config = config
+        files: list[tuple[Shard, Path]] = []
+        for count in counts:
+            path = Path(str(open_dataset(config, count, data_dir, ("train",)).data_path))
+            (split,) = (split for split in stored_splits(path) if split.name == "train")
+            files += [
+                (shard, file)
+                for shard, file in split.files.items()
+                if shard.first < numbers.stop and shard.numbers.stop > numbers.start
+            ]
+        with ThreadPoolExecutor(THREADS) as threads:
+            offsets = list(threads.map(lambda item: _offsets(item[0], item[1], numbers), files))
+        self._paths = [str(file) for _, file in files]
+        self._files = np.repeat(np.arange(len(files)), [len(found) for found in offsets])
+        self._offsets = np.concatenate(offsets)
+        self.size = self._offsets.size
+
+    def reader(self) -> Callable[[tf.Tensor], dict[str, Any]]:
+        """A function, for the graph of a tf.data pipeline, from a position to its example.
+
+        The example has what `raw_dataset` gives.
+        """
+        paths, files = tf.constant(self._paths), tf.constant(self._files)
+        offsets = tf.constant(self._offsets, tf.int64)
+        features = dataset_features(DatasetConfig.of(1, self._config), any_count=True)
+        compact = self._config.data.storage == "compact"
+        restore = restore_fields(self._config) if compact else None
+
+        def read(position: tf.Tensor) -> dict[str, Any]:
+            records = tf.data.experimental.from_variant(
+                tf.raw_ops.TFRecordDatasetV2(
+                    filenames=paths[files[position]][None],
+                    byte_offsets=offsets[position][None],
+                    compression_type="",
+                    buffer_size=tf.constant(0, tf.int64),
+                ),
+                tf.TensorSpec((), tf.string),
+            )
+            example = features.deserialize_example(records.take(1).get_single_element())
+            return restore(example) if restore else example
+
+        return read
+
+
+def _offsets(shard: Shard, file: Path, numbers: range) -> np.ndarray:
+    """Positions of the chosen records in a file [bytes]."""
+    offsets, complete = find_records(file)
+    if not complete or len(offsets) != shard.examples:
+        raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
+    first = max(numbers.start - shard.first, 0)
+    return np.array(offsets[first : numbers.stop - shard.first], np.int64)

@@ -1,0 +1,82 @@
+"""Records of TFRecord files: how an example becomes one, and how those of a file are read.
+
+The bytes of a record depend on the example alone. A `tf.train.Example` keeps its features in a
+map, which Protobuf may write in any order; here the order is fixed.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.data.compression import compress_sparse
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import make_example
+from diffkeras.data.shards import Shard, find_records
+from diffkeras.data.stored_metadata import FILE_REMEDY
+from diffkeras.errors import DataError
+
+
+def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
+    """Solve example k of a split and serialize it; every process makes the same bytes."""
+    return serialize(make_example(dataset, split, k))
+
+
+def serialize(values: Mapping[str, Any]) -> bytes:
+    """Serialize an example, in the encodings of `dataset_features`.
+
+    Args:
+        values: values by feature, as `make_example` returns them.
+    """
+    record = tf.train.Example()
+    _fill(record.features.feature, values)
+    return record.SerializeToString(deterministic=True)
+
+
+def _fill(target: Any, values: Mapping[str, Any], prefix: str = "") -> None:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _fill(target, value, f"{prefix}{name}/")
+            continue
+        feature = target[f"{prefix}{name}"]
+        if name == "source_image":
+            feature.bytes_list.value.append(compress_sparse(value))
+        elif name == "field":
+            feature.bytes_list.value.append(value.tobytes())
+        elif np.issubdtype(np.asarray(value).dtype, np.floating):
+            feature.float_list.value.extend(np.ravel(value).tolist())
+        else:
+            feature.int64_list.value.extend(np.ravel(value).tolist())
+
+
+def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Read the records of a shard with the numbers of their examples, and verify their checksums.
+
+    Raises:
+        DataError: a record is damaged or missing; the message names the file and the example.
+    """
+    k = shard.first
+    try:
+        # TensorFlow would try to allocate any length that a damaged record states.
+        offsets, complete = find_records(path)
+        records = tf.data.TFRecordDataset(str(path)).take(len(offsets))
+        for record in records.as_numpy_iterator():
+            if k == shard.numbers.stop:
+                raise DataError(
+                    f"{path} holds more than its {shard.examples} examples; {FILE_REMEDY}"
+                )
+            yield k, record
+            k += 1
+    except (tf.errors.OpError, OSError):
+        if not path.is_file():
+            raise DataError(f"{path} is missing; `diffkeras generate` makes it again") from None
+        raise DataError(
+            f"{path} is damaged at example {k} of the {shard.split} split; {FILE_REMEDY}"
+        ) from None
+    if not complete or k < shard.numbers.stop:
+        raise DataError(
+            f"{path} is truncated or damaged at example {k} of the {shard.split} split; "
+            f"{FILE_REMEDY}"
+        )

@@ -1,0 +1,120 @@
+"""What the metadata of a stored dataset say: its identity, and where its examples lie."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard, holds_records
+from diffkeras.errors import DataError
+
+REMEDY = "delete its directory and run `diffkeras generate` again"
+FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
+
+
+@dataclass(frozen=True)
+class StoredSplit:
+    """What a dataset's metadata say about one split.
+
+    Attributes:
+        name: train, validation or test.
+        files: the file of each of its shards, in order.
+        bytes: total size of the files.
+    """
+
+    name: str
+    files: Mapping[Shard, Path]
+    bytes: int
+
+    @property
+    def examples(self) -> int:
+        """Number of examples."""
+        return sum(shard.examples for shard in self.files)
+
+    @property
+    def intact(self) -> bool:
+        """Whether each file is there and has its number of complete records."""
+        return all(
+            path.is_file() and holds_records(path, shard.examples)
+            for shard, path in self.files.items()
+        )
+
+    def check_size(self) -> None:
+        """Find truncated files by the total size, without reading them.
+
+        Flipped bits are found when a record is read, by its checksum.
+
+        Raises:
+            DataError: the total size differs from that in the metadata.
+        """
+        found = sum(path.stat().st_size for path in self.files.values())
+        if found == self.bytes:
+            return
+        for shard, path in self.files.items():
+            if not holds_records(path, shard.examples):
+                raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
+        raise DataError(
+            f"dataset_info.json in {next(iter(self.files.values())).parent} is damaged: the files "
+            f"of the {self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
+        )
+
+
+def stored_splits(path: Path) -> list[StoredSplit]:
+    """The splits of the dataset in a directory, by its metadata.
+
+    Raises:
+        DataError: the metadata are missing or damaged.
+    """
+    file = path / "dataset_info.json"
+    info = read_json(file)
+    try:
+        return [_stored_split(path, split) for split in info["splits"]]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
+
+
+def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
+    lengths = [int(length) for length in split["shardLengths"]]
+    files, first = {}, 0
+    for index, length in enumerate(lengths):
+        shard = Shard(str(split["name"]), index, first, length)
+        files[shard] = path / shard.final_name(len(lengths))
+        first += length
+    size = int(split["numBytes"]) + RECORD_OVERHEAD * first
+    return StoredSplit(str(split["name"]), files, size)
+
+
+def check_identity(dataset: DatasetConfig, path: Path) -> None:
+    """Check that the dataset in a directory is the one that a configuration asks for.
+
+    Raises:
+        DataError: it has other physics, or its metadata are damaged.
+    """
+    wanted, found = dataset.identity(), read_json(path / "metadata.json")
+    if found != wanted:
+        raise DataError(
+            f"{path} holds a dataset of other physics than the configuration: "
+            + ", ".join(
+                f"{key} {found.get(key)} instead of {wanted.get(key)}"
+                for key in {**wanted, **found}
+                if found.get(key) != wanted.get(key)
+            )
+            + "; use another --data-dir"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds an object.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is damaged; {REMEDY}")
+    return content
