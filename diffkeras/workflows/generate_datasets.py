@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
+from diffkeras.data.writing.replacement import remove_leftovers
 from diffkeras.errors import DataError
 from diffkeras.system.progress import progress_bar
 
@@ -58,6 +59,7 @@ def generate(
     for status in statuses:
         if status.count not in missing:
             logger.info("%s: skipped, already at %s", _plural(status.count), status.path)
+            remove_leftovers(status.path)
     if missing:
         # TensorFlow is loaded only if there is something to do.
         from diffkeras.system.tensorflow_setup import load_tensorflow

@@ -14,10 +14,10 @@ from diffkeras.data.shards import Shard
 from diffkeras.data.storage import dataset_path, dataset_status, open_builder
 from diffkeras.data.stored_metadata import stored_splits
 from diffkeras.data.writing.estimate import Estimate, ExampleCost, measure_example
+from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_writer import write_shard
-from diffkeras.data.writing.staging import Staging, restore_dataset
+from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
-from diffkeras.system.file_lock import locked
 from diffkeras.system.process_pool import run_tasks
 
 logger = logging.getLogger(__name__)
@@ -123,9 +123,9 @@ def prepare_generation(
         with contextlib.ExitStack() as stack:
             for count in counts:
                 dataset = DatasetConfig.of(count, config)
-                lock = data_dir / f".staging-{dataset.name}.lock"
-                stack.enter_context(locked(lock, f"the dataset {dataset.name} in {data_dir}"))
-                restore_dataset(dataset_path(config, count, data_dir))
+                place = dataset_path(config, count, data_dir)
+                stack.enter_context(lock_dataset(place))
+                restore_dataset(place)
                 status = dataset_status(config, count, data_dir, allow_missing=True)
                 if status.holds(config):
                     continue  # Another process has generated it, or a crash had moved it.

@@ -13,6 +13,7 @@ import tensorflow as tf
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard
+from diffkeras.data.writing.replacement import sync
 from diffkeras.errors import DataError
 
 FLUSH_BYTES = 8 << 20
@@ -88,12 +89,3 @@ def _start_writeback(path: Path) -> None:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-
-
-def sync(path: Path) -> None:
-    """Flush the content of a file or a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,10 +16,8 @@ from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.shards import Shard, examples_per_shard, holds_records, plan_shards
 from diffkeras.data.writing.metadata import write_metadata
-from diffkeras.data.writing.shard_writer import ShardTask, sync
-
-# The files of a dataset. Any others in its directory belong to the user and are kept.
-OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
+from diffkeras.data.writing.replacement import link_or_copy, replace_dataset
+from diffkeras.data.writing.shard_writer import ShardTask
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Staging:
             if path.exists() or former is None or not former.is_file():
                 continue
             if holds_records(former, shard.examples):
-                _link_or_copy(former, path)
+                link_or_copy(former, path)
 
     @property
     def examples(self) -> dict[str, int]:
@@ -134,55 +132,3 @@ class Staging:
             partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
-
-
-def replace_dataset(place: Path, complete: Path) -> None:
-    """Move a complete dataset to its place; what the user added to a former one is kept.
-
-    Args:
-        place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
-        complete: the directory that is moved, on the same file system.
-
-    Raises:
-        OSError: it can't be moved; the former dataset is still there.
-    """
-    if place.exists():
-        for file in place.iterdir():
-            if not any(file.match(pattern) for pattern in OWN_FILES):
-                copy = shutil.copytree if file.is_dir() else _link_or_copy
-                copy(file, complete / file.name)
-    for file in complete.iterdir():
-        sync(file)
-    sync(complete)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        place.rename(_former(place))
-    complete.rename(place)
-    sync(place.parent)
-    shutil.rmtree(_former(place), ignore_errors=True)
-
-
-def restore_dataset(place: Path) -> None:
-    """Undo or finish `replace_dataset` after a crash.
-
-    Args:
-        place: the dataset's directory.
-    """
-    if _former(place).exists():
-        if place.exists():
-            shutil.rmtree(_former(place), ignore_errors=True)
-        else:
-            _former(place).rename(place)
-
-
-def _former(place: Path) -> Path:
-    return place.with_name(f".{place.name}.former")
-
-
-def _link_or_copy(file: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.hardlink_to(file)
-    except OSError:  # a file system without links
-        shutil.copyfile(file, partial)
-        partial.replace(target)

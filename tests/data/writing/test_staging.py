@@ -83,7 +83,8 @@ def test_killed_at_random_moments(server, hashes, tmp_path, grown):
             status = int(server.stdout.readline())
             assert status in (0, -signal.SIGKILL)
             killed += bool(status)
-            made = {file.name for file in data_dir.glob(".staging-*/*.tfrecord-*")}
+            files = data_dir.glob(".staging-*/diffusion_fields-*")
+            made = {file.name.partition("-of-")[0] for file in files}
             whole = place.exists() and dataset_hash(config, data_dir)
             assert whole or not grown or list(place.parent.glob(".*.former"))
             assert whole in (False, hashes[40], hashes[20] if grown else "")
@@ -215,7 +216,7 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     code = "from diffkeras.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob(".staging-*/*.tfrecord-*"))) < 3:
+    while len(list(tmp_path.glob(".staging-*/diffusion_fields-*"))) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -225,7 +226,7 @@ def test_workers_end_with_the_command(tmp_path, monkeypatch):
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    whole = {file.name for file in tmp_path.glob(".staging-*/*.tfrecord-*")}
+    whole = {file.name for file in tmp_path.glob(".staging-*/diffusion_fields-*")}
     monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: 1)
     done = subprocess.run(
         [sys.executable, "-c", code, "generate", *options], capture_output=True, text=True

@@ -1,0 +1,101 @@
+"""Moving a complete dataset to its place, so that a crash leaves the former one or the new one."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from diffkeras.data.dataset_config import NAME
+from diffkeras.errors import DataError
+from diffkeras.system.file_lock import locked
+
+# The files of a dataset. Any others in its directory belong to the user and are kept.
+OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
+
+
+def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
+    """Keep other processes from generating a dataset.
+
+    Args:
+        place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
+
+    Raises:
+        DataError: another process is generating it; the message says which.
+    """
+    data_dir, name = place.parents[2], place.parent.name
+    return locked(data_dir / f".staging-{name}.lock", f"the dataset {name} in {data_dir}")
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove what a process left that was killed after it had replaced a dataset.
+
+    Args:
+        place: the directory of a complete dataset.
+    """
+    lock = place.parents[2] / f".staging-{place.parent.name}.lock"
+    if lock.exists() or _former(place).exists():
+        # If another process is at work, it will remove them.
+        with contextlib.suppress(DataError, OSError), lock_dataset(place):
+            restore_dataset(place)
+
+
+def replace_dataset(place: Path, complete: Path) -> None:
+    """Move a complete dataset to its place; what the user added to a former one is kept.
+
+    Args:
+        place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
+        complete: the directory that is moved, on the same file system.
+
+    Raises:
+        OSError: it can't be moved; the former dataset is still there.
+    """
+    if place.exists():
+        for file in place.iterdir():
+            if not any(file.match(pattern) for pattern in OWN_FILES):
+                copy = shutil.copytree if file.is_dir() else link_or_copy
+                copy(file, complete / file.name)
+    for file in complete.iterdir():
+        sync(file)
+    sync(complete)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rename(_former(place))
+    complete.rename(place)
+    sync(place.parent)
+    shutil.rmtree(_former(place), ignore_errors=True)
+
+
+def restore_dataset(place: Path) -> None:
+    """Undo or finish `replace_dataset` after a crash.
+
+    Args:
+        place: the dataset's directory.
+    """
+    if _former(place).exists():
+        if place.exists():
+            shutil.rmtree(_former(place), ignore_errors=True)
+        else:
+            _former(place).rename(place)
+
+
+def _former(place: Path) -> Path:
+    return place.with_name(f".{place.name}.former")
+
+
+def link_or_copy(file: Path, target: Path) -> None:
+    """Make a hard link, or a copy where the file system has no links."""
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, partial)
+        partial.replace(target)
+
+
+def sync(path: Path) -> None:
+    """Flush the content of a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
