@@ -9,7 +9,7 @@ from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacement import remove_leftovers
-from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def generate(
 
     Raises:
         ConfigurationError: Beam isn't installed, or doesn't accept the options.
-        DataError: the directory can't be written or is too small, holds a damaged dataset, or
-            another process is generating one of these.
+        OutputError: the directory can't be written.
+        DataError: it has too little space or holds a damaged dataset, or the Beam pipeline failed.
+        InUseError: another process is generating one of these.
         PackingError: the discs don't fit.
     """
     data_dir = Path(data_dir)
@@ -53,7 +54,7 @@ def generate(
         from diffkeras.workflows.generate_on_beam import generate_on_beam, parse_options
 
         pipeline_options = parse_options(beam_options)
-    _check_writable(data_dir)
+    check_directory(data_dir)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
     missing = [status.count for status in statuses if not status.holds(config)]
     for status in statuses:
@@ -92,19 +93,6 @@ def _announcement(generation: "Generation", processes: int) -> str:
         f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, about "
         f"{format_seconds(estimate.seconds(processes))}"
     )
-
-
-def _check_writable(directory: Path) -> None:
-    probe = directory / ".diffkeras-probe"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # Another process may have removed it.
-    except OSError as error:
-        raise DataError(
-            f"the data directory {directory} can't be written: {error.strerror}; choose another "
-            "by --data-dir"
-        ) from None
 
 
 def _plural(count: int) -> str:

@@ -235,7 +235,7 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
     )
     try:
         # it is at work as soon as there is anything besides the datasets
-        while process.poll() is None and not list(own_data.rglob(".*.partial")):
+        while process.poll() is None and not list(own_data.rglob(".partial.*")):
             time.sleep(0.05)
         assert process.poll() is None, process.stderr and process.stderr.read()
         os.killpg(process.pid, kind)

@@ -17,7 +17,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.solvers.ring import find_ring
+from diffkeras.physics.operators.ring import find_ring
 from diffkeras.tf_solver.draw_sources import draw_sources
 from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
 

@@ -17,7 +17,7 @@ from diffkeras.data.writing.estimate import Estimate, ExampleCost, measure_examp
 from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_writer import write_shard
 from diffkeras.data.writing.staging import Staging
-from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.process_pool import run_tasks
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class Generation:
             on_examples: called with the number of examples that were made since the last call.
 
         Raises:
-            DataError: a file can't be written, or a process died; finished shards are kept.
+            OutputError: a file can't be written; finished files are kept.
+            DiffkerasError: a process died; finished files are kept.
         """
         tasks = [task for staging in self.staging.values() for task in staging.missing()]
         left = Counter(task.directory for task in tasks)
@@ -85,16 +86,11 @@ class Generation:
             complete: its directory; by default it is completed in the staging directory.
 
         Raises:
-            DataError: it can't be written there.
+            OutputError: it can't be written there; its finished files are kept.
         """
         staging = self.staging[count]
-        try:
+        with names_unwritable(staging.place):
             staging.publish(complete)
-        except OSError as error:
-            raise DataError(
-                f"the dataset can't be written to {staging.place}: {error.strerror}; its finished "
-                "files are kept: run the same command again"
-            ) from None
         logger.info("%s: %s", "1 source" if count == 1 else f"{count} sources", staging.place)
 
 
@@ -113,36 +109,31 @@ def prepare_generation(
         data_dir: the directory of all datasets.
 
     Raises:
-        DataError: the directory can't be written or holds a damaged dataset, or another process is
-            generating one of these.
+        OutputError: the directory can't be written.
+        DataError: it holds a damaged dataset.
+        InUseError: another process is generating one of these.
         PackingError: the discs don't fit.
     """
     staged: dict[int, Staging] = {}
     costs: dict[int, ExampleCost] = {}
-    try:
-        with contextlib.ExitStack() as stack:
-            for count in counts:
-                dataset = DatasetConfig.of(count, config)
-                place = dataset_path(config, count, data_dir)
-                stack.enter_context(lock_dataset(place))
-                restore_dataset(place)
-                status = dataset_status(config, count, data_dir, allow_missing=True)
-                if status.holds(config):
-                    continue  # Another process has generated it, or a crash had moved it.
-                costs[count] = measure_example(dataset)
-                examples: dict[str, int] = {
-                    split: max(config.data.examples(split), status.examples.get(split, 0))
-                    for split in SPLITS
-                }
-                staging = Staging.of(
-                    dataset, status.path, data_dir, examples, costs[count].record_bytes
-                )
-                stack.callback(staging.leave)
-                staging.prepare(_reusable_shards(dataset, status.path))
-                staged[count] = staging
-            yield Generation(staged, costs)
-    except OSError as error:
-        raise DataError(f"the datasets can't be written to {data_dir}: {error}") from None
+    with names_unwritable(data_dir), contextlib.ExitStack() as stack:
+        for count in counts:
+            dataset, place = DatasetConfig.of(count, config), dataset_path(config, count, data_dir)
+            stack.enter_context(lock_dataset(place))
+            restore_dataset(place)
+            status = dataset_status(config, count, data_dir, allow_missing=True)
+            if status.holds(config):
+                continue  # Another process has generated it, or a crash had moved it.
+            costs[count] = measure_example(dataset)
+            examples: dict[str, int] = {
+                split: max(config.data.examples(split), status.examples.get(split, 0))
+                for split in SPLITS
+            }
+            record_bytes = costs[count].record_bytes
+            staged[count] = Staging.of(dataset, place, data_dir, examples, record_bytes)
+            stack.callback(staged[count].leave)
+            staged[count].prepare(_reusable_shards(dataset, place))
+        yield Generation(staged, costs)
 
 
 def generate_dataset(
@@ -165,8 +156,7 @@ def generate_dataset(
         on_examples: called with the number of examples that were made since the last call.
 
     Raises:
-        DataError: see `prepare_generation`.
-        PackingError: the discs don't fit.
+        DiffkerasError: see `prepare_generation` and `Generation.run`.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with prepare_generation(config, [count], data_dir) as generation:

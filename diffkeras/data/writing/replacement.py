@@ -1,12 +1,12 @@
 """Moving a complete dataset to its place, so that a crash leaves the former one or the new one."""
 
 import contextlib
-import os
 import shutil
 from pathlib import Path
 
 from diffkeras.data.dataset_config import NAME
-from diffkeras.errors import DataError
+from diffkeras.errors import InUseError, OutputError
+from diffkeras.system.atomic_files import replacing, swap_directory
 from diffkeras.system.file_lock import locked
 
 # The files of a dataset. Any others in its directory belong to the user and are kept.
@@ -20,7 +20,8 @@ def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
         place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
 
     Raises:
-        DataError: another process is generating it; the message says which.
+        InUseError: another process is generating it; the message says which.
+        OutputError: the directory can't be written.
     """
     data_dir, name = place.parents[2], place.parent.name
     return locked(data_dir / f".staging-{name}.lock", f"the dataset {name} in {data_dir}")
@@ -35,7 +36,7 @@ def remove_leftovers(place: Path) -> None:
     lock = place.parents[2] / f".staging-{place.parent.name}.lock"
     if lock.exists() or _former(place).exists():
         # If another process is at work, it will remove them.
-        with contextlib.suppress(DataError, OSError), lock_dataset(place):
+        with contextlib.suppress(InUseError, OutputError), lock_dataset(place):
             restore_dataset(place)
 
 
@@ -54,14 +55,7 @@ def replace_dataset(place: Path, complete: Path) -> None:
             if not any(file.match(pattern) for pattern in OWN_FILES):
                 copy = shutil.copytree if file.is_dir() else link_or_copy
                 copy(file, complete / file.name)
-    for file in complete.iterdir():
-        sync(file)
-    sync(complete)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        place.rename(_former(place))
-    complete.rename(place)
-    sync(place.parent)
+    swap_directory(complete, place, _former(place))
     shutil.rmtree(_former(place), ignore_errors=True)
 
 
@@ -84,18 +78,8 @@ def _former(place: Path) -> Path:
 
 def link_or_copy(file: Path, target: Path) -> None:
     """Make a hard link, or a copy where the file system has no links."""
-    partial = target.with_name(f".{target.name}.partial")
     try:
         target.hardlink_to(file)
     except OSError:
-        shutil.copyfile(file, partial)
-        partial.replace(target)
-
-
-def sync(path: Path) -> None:
-    """Flush the content of a file or a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with replacing(target) as partial:
+            shutil.copyfile(file, partial)

@@ -128,7 +128,7 @@ class Staging:
 
     def leave(self) -> None:
         """Remove what a stopped worker left unfinished, and the directory if it is empty."""
-        for partial in self.directory.glob(".*.partial"):
+        for partial in self.directory.glob(".partial.*"):
             partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()

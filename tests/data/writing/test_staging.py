@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
 
-import diffkeras.data.writing.shard_writer
+import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status, generate_dataset
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Estimate
 from diffkeras.data.writing.generation import prepare_generation
-from diffkeras.errors import DataError
-from diffkeras.system.file_lock import locked
+from diffkeras.errors import InUseError, OutputError
 from diffkeras.workflows import generate
 
 
@@ -120,13 +119,13 @@ def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     config = tiny_config(40)
-    monkeypatch.setattr(diffkeras.data.writing.shard_writer, "sync", full)
-    with pytest.raises(DataError, match=r"No space left on device; finished files are kept"):
+    monkeypatch.setattr(diffkeras.system.atomic_files, "sync", full)
+    with pytest.raises(OutputError, match=r"No space left on device; finished files are kept"):
         generate_dataset(config, 2, tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
     assert dataset_status(config, 2, tmp_path).examples == {}
-    assert not list(tmp_path.glob(".staging-*/.*.partial"))
+    assert not list(tmp_path.glob(".staging-*/.partial.*"))
     with prepare_generation(config, [2], tmp_path) as job:
         assert job.kept == 2 * SHARD
         job.run(1)
@@ -139,7 +138,9 @@ def test_a_file_that_may_not_grow(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(DataError, match=r"\.tfrecord-00000 can't be written: .*File too large"):
+        with pytest.raises(
+            OutputError, match=r"\.tfrecord-00000 can't be written: .*File too large"
+        ):
             generate_dataset(tiny_config(40), 2, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -195,17 +196,10 @@ def test_the_second_of_two_is_told_who_is_first(tmp_path):
     config = tiny_config(40)
     with (
         prepare_generation(config, [2], tmp_path),
-        pytest.raises(DataError, match=rf"is being made by process {os.getpid()} on "),
+        pytest.raises(InUseError, match=rf"is in use by process {os.getpid()} on "),
     ):
         generate(config, tmp_path)
     generate(config, tmp_path)
-
-
-def test_a_lock_file_left_by_a_killed_process_locks_nothing(tmp_path):
-    (tmp_path / "lock").write_text("process 1 on nowhere")
-    with locked(tmp_path / "lock", "it"):
-        pass
-    assert not (tmp_path / "lock").exists()
 
 
 @pytest.mark.slow
