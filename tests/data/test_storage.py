@@ -13,7 +13,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.data import dataset_status, generate_dataset, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
-from diffkeras.errors import DataError, PackingError
+from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate
 
 
@@ -172,7 +172,7 @@ def test_a_directory_that_cant_be_written_is_refused(
 ) -> None:
     (tmp_path / "file").write_text("precious")
     for path in (tmp_path / place, tmp_path / place / "data"):
-        with pytest.raises(DataError, match="can't be written"):
+        with pytest.raises(OutputError, match="can't be written"):
             generate(tiny, path)
     assert (tmp_path / "file").read_text() == "precious"
 
@@ -254,7 +254,7 @@ def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) 
 
     def meanwhile(number: int) -> None:
         if not refusals:
-            with pytest.raises(DataError) as caught:
+            with pytest.raises(InUseError) as caught:
                 generate_dataset(tiny, 1, tmp_path)
             refusals.append(str(caught.value))
             generate_dataset(tiny, 2, tmp_path)  # another one is no matter
