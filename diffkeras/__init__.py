@@ -23,7 +23,7 @@ _HOMES = {
     "sample_sources": "diffkeras.physics",
     "solve": "diffkeras.physics",
 }
-_SUBPACKAGES = ("data", "nn", "physics", "workflows")
+_SUBPACKAGES = ("data", "nn", "physics", "tf_solver", "workflows")
 
 __all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
 

@@ -16,7 +16,7 @@ FLOATS = {
 }
 
 
-def check_lattice(lattice: Any) -> tuple[int, int]:
+def as_lattice(lattice: Any) -> tuple[int, int]:
     """(rows, columns) of a lattice, which may be one number for a square one.
 
     Raises:
@@ -44,7 +44,10 @@ def check_images(
     """
     if np.ma.isMaskedArray(source_images):
         raise PhysicsError("source images must not be a masked array; fill it first")
-    images = tf.convert_to_tensor(source_images)
+    try:
+        images = tf.convert_to_tensor(source_images)
+    except (TypeError, ValueError) as error:
+        raise PhysicsError(f"source images must be an array of real numbers: {error}") from None
     if not images.shape.is_compatible_with((None, *lattice)):
         raise PhysicsError(
             f"source images must have shape (batch, {lattice[0]}, {lattice[1]}), not {images.shape}"

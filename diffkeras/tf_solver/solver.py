@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.tf_solver.images import check_images, check_lattice, powers_of_two
+from diffkeras.tf_solver.images import as_lattice, check_images, powers_of_two
 from diffkeras.tf_solver.operator import Precision, tensor_operator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
 from diffkeras.tf_solver.saved_model import export_solver
@@ -63,7 +63,7 @@ class TensorSolver:
         precision: Precision | None = None,
         **parts: Unpack[MediumParts],
     ) -> None:
-        self.lattice = check_lattice(lattice)
+        self.lattice = as_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_uniform("TensorSolver")
         if precision is None:

@@ -230,6 +230,9 @@ def test_bad_arguments(arguments, options, named):
         (np.zeros((1, 8, 9), np.float32), "(1, 8, 9)"),
         (np.zeros((1, 8, 8, 1), np.float32), "(1, 8, 8, 1)"),
         (np.zeros((1, 8, 8), np.complex64), "complex64"),
+        ("image", "()"),
+        ([[[0.0, 1.0], [2.0]]], "array of real numbers"),
+        (None, "array of real numbers"),
         (np.ma.masked_equal(np.zeros((1, 8, 8)), 1.0), "masked"),
     ],
 )

@@ -7,7 +7,7 @@ import keras
 from diffkeras.nn.arguments import boolean, one_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
 from diffkeras.nn.sample_weights import per_node_weight
-from diffkeras.representation.target import target_and_prediction
+from diffkeras.representation.target import shapes_differ, target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
 
@@ -89,6 +89,11 @@ class WeightedError(keras.losses.Loss):
             return values, None
         field = target if self.weight_from == "target" else keras.ops.maximum(prediction, 0.0)
         weights = self.weight(field, source_image)
+        if shapes_differ(weights.shape, values.shape):
+            raise ValueError(
+                f"{type(self.weight).__name__} must return weights of shape {tuple(values.shape)}, "
+                f"one a node, not {tuple(weights.shape)}"
+            )
         if self.normalize_weight:
             weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
         return values, keras.ops.stop_gradient(weights)

@@ -187,6 +187,16 @@ def test_normalize_weight_is_checked():
         AbsoluteError(normalize_weight="false")
 
 
+class WithChannelAxis(WeightMap):
+    def call(self, field, source_image):
+        return keras.ops.ones_like(field)[..., None]
+
+
+def test_a_weight_map_that_would_be_broadcast_raises():
+    with pytest.raises(ValueError, match=r"WithChannelAxis must return weights of .*\(2, 1, 2\)"):
+        AbsoluteError(weight=WithChannelAxis())(TARGET, PREDICTION)
+
+
 def test_base_weight_map_is_abstract():
     with pytest.raises(NotImplementedError):
         WeightMap()(FIELD)
