@@ -1,137 +1,85 @@
-"""Pydantic's findings in diffkeras' words."""
+"""Pydantic's findings as one line for the user."""
 
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 LONGEST = 60  # characters of a value in a message
-
-# kind of finding → what would do
-WANTED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "literal_error": lambda given: f"must be {given['expected']}",
-    "finite_number": lambda given: "must be a finite number",
-    "greater_than": lambda given: f"must be more than {given['gt']:g}",
-    "greater_than_equal": lambda given: f"must be at least {given['ge']:g}",
-    "less_than": lambda given: f"must be less than {given['lt']:g}",
-    "less_than_equal": lambda given: f"must be at most {given['le']:g}",
-    "multiple_of": lambda given: f"must be a multiple of {given['multiple_of']:g}",
-    "too_long": lambda given: f"must have at most {given['max_length']} values",
-    "too_short": lambda given: f"must have at least {given['min_length']} values",
-    "invalid_key": lambda given: "must have text for keys",
-}
-TYPES = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "tuple": "a list",
-    "list": "a list",
-    "dict": "a mapping",
-    "model": "a mapping",
-}
+LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def explain(error: ValidationError, model: type[BaseModel], raw: Any) -> str:
-    """Pydantic's findings in one line, one for each key, with its value and what would do.
+    """Each finding with the dotted key that it is about and the value there.
 
     Args:
         error: what Pydantic found.
-        model: of what.
+        model: the model that was to be filled.
         raw: the plain data that it was given.
     """
-    by_field: dict[tuple[str, ...], list[tuple[tuple[str, ...], Any]]] = {}
+    by_path: dict[tuple[str, ...], list[Any]] = {}
     for finding in error.errors(include_url=False):
-        field = _field(model, finding["loc"])
-        by_field.setdefault(field, []).append((_path(raw, finding), finding))
+        by_path.setdefault(_path(raw, finding["loc"]), []).append(finding)
     lines = []
-    for findings in by_field.values():
-        # of the alternatives of a union, the one that the value comes closest to
-        closest = max(findings, key=lambda pair: _closeness(*pair))
-        path, finding = closest
-        alike = [f for p, f in findings if p == path and _closeness(p, f) == _closeness(*closest)]
-        text = _text(finding, alike, model)
-        # a section's own finding begins with the key that it is about
-        own = text.partition(":")[0] in _known_keys(model, finding["loc"])
-        joint = "" if not any(path) else "." if own else ": "
-        lines.append(".".join(path) + joint + text)
+    for path, findings in by_path.items():
+        # of the alternatives of a union, the one that fits the value up to a deeper place counts
+        if any(other[: len(path)] == path != other for other in by_path):
+            continue
+        text = " or ".join(dict.fromkeys(_message(finding, model) for finding in findings))
+        if findings[0]["type"] not in ("value_error", "extra_forbidden", "missing"):
+            text = f"{text} (given: {short(findings[0]['input'])})"
+        # a check of a whole section begins its message with the key that it is about
+        about_key = text.partition(":")[0] in _known_keys(model, path)
+        lines.append(".".join(path) + (("." if about_key else ": ") if path else "") + text)
     return "; ".join(lines)
 
 
 def short(value: Any) -> str:
     """A value in a message, cut where it is long."""
+    shortener = reprlib.Repr()  # it doesn't print a huge value in full before cutting it
+    shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
     try:
-        text = repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits
+        text = shortener.repr(value)
+    except ValueError:  # Python prints no number of more than 4300 digits
         return "a number of thousands of digits"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _text(finding: Any, alike: list[Any], model: type[BaseModel]) -> str:
-    kind: str = finding["type"]
-    if kind == "value_error":
-        return str(finding["msg"]).removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        known = _known_keys(model, finding["loc"][:-1])
-        alike_keys = get_close_matches(str(finding["loc"][-1]), known, n=1)
-        meant = f", do you mean {alike_keys[0]}?" if alike_keys else ";"
-        return f"unknown key{meant} known here: {', '.join(known)}"
-    value = short(finding["input"])
-    if kind == "missing":
-        # a key of a mapping, or a place in a list
-        return f"has too few values: {value}" if isinstance(finding["loc"][-1], int) else "missing"
-    wanted = dict.fromkeys(
-        TYPES[base] for f in alike if (base := f["type"].partition("_")[0]) in TYPES
-    )
-    if kind in WANTED and not wanted:
-        return f"{WANTED[kind](finding.get('ctx', {}))}, not {value}"
-    wanted |= {f["ctx"]["expected"]: None for f in alike if f["type"] == "literal_error"}
-    return f"must be {' or '.join(wanted)}, not {value}" if wanted else f"can't be {value}"
-
-
-def _closeness(path: tuple[str, ...], finding: Any) -> tuple[int, bool]:
-    of_length = finding["type"] in ("missing", "too_long", "too_short")
-    of_type = finding["type"].endswith("_type") or finding["input"] is None
-    return len(path) + of_length, not of_type
-
-
-def _path(raw: Any, finding: Any) -> tuple[str, ...]:
-    """The parts of a finding's place that are keys, and not names of alternatives."""
-    path: list[str] = []
-    for part in finding["loc"]:
+def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The parts of a location that are keys or indices, without the names of a union's types."""
+    path = []
+    for part in location:
         in_list = isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
         if in_list or (isinstance(raw, Mapping) and part in raw):
             raw = raw[part]
             path.append(str(part))
-    missing = finding["loc"][-1] if finding["type"] == "missing" else None
-    return (*path, missing) if isinstance(missing, str) else tuple(path)
+    return tuple(path)
 
 
-def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """The keys down to the field that a finding is about."""
-    field: list[str] = []
-    current: Any = model
+def _message(finding: Any, model: type[BaseModel]) -> str:
+    location, message = finding["loc"], finding["msg"]
+    if finding["type"] == "value_error":
+        return str(message).removeprefix("Value error, ")
+    if finding["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        alike = get_close_matches(str(location[-1]), known, n=1)
+        return "unknown key; " + (
+            f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
+        )
+    if finding["type"] == "missing":
+        return "too few values" if isinstance(location[-1], int) else f"{location[-1]} is missing"
+    for name, limit in finding.get("ctx", {}).items():
+        if name in LIMITS:
+            return f"must be {LIMITS[name]} {limit:g}"
+    message = message.replace("Input should", "must")
+    return f"{message[0].lower()}{message[1:]}"
+
+
+def _known_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        field.append(str(part))
-        if not _is_model(current) or part not in current.model_fields:
-            break
-        current = current.model_fields[str(part)].annotation
-        if not _is_model(current):
-            break
-    return tuple(field)
-
-
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    current: Any = model
-    for part in location:
-        if part not in current.model_fields:
+        if part not in getattr(model, "model_fields", ()):
             return []
-        current = current.model_fields[str(part)].annotation
-        if not _is_model(current):
-            return []
-    return list(current.model_fields)
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = model.model_fields[part].annotation
+    return list(getattr(model, "model_fields", ()))

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from diffkeras.errors import InUseError
-from diffkeras.system.atomic_files import names_unwritable
+from diffkeras.system.atomic_files import check_directory, names_unwritable
 
 PATIENCE = 0.5  # seconds: the holder before may just be removing the file
 
@@ -28,8 +28,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
         OutputError: the file can't be written.
     """
     lock = FileLock(path)
+    check_directory(path.parent)  # filelock takes some places that can't be written for locked
     with names_unwritable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=PATIENCE)
         except Timeout:

@@ -4,13 +4,13 @@
 and `layer-table` the layers of the network. `measured` shows a table that a benchmark wrote.
 """
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import click
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from pydantic import BaseModel
@@ -237,8 +237,7 @@ def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     instance = model.model_construct(**{name: default})
     value = instance.model_dump(mode="json", include={name})[name]
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
-    return text.removesuffix("...").strip()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _section(title: str, identifier: str, *children: nodes.Node) -> nodes.section:

@@ -47,7 +47,7 @@ def test_a_list_of_discs_is_solved(
     [
         (DISCS + "decay: 0.1\n", "decay: unknown key"),
         (DISCS + "source: []\n", "source: unknown key"),
-        ("[]", "sources: must have at least 1"),
+        ("[]", "sources: list should have at least 1"),
         ("- {row: 1, column: 1, radius: 1, value: 1}", "has no lattice"),
         (DISCS.replace("[24, 32]", "[24]"), "lattice"),
         (DISCS.replace("row: 8", "row: 80"), "centre at (80, 9), off the lattice"),

@@ -259,7 +259,7 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: []}", "has no values"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: 3}", r"factors\.training\.seed: "),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "names a value twice"),
-        ("name: a\nbase: tiny.yaml\nfactors: {training.sed: [1]}", "sed: unknown key, do you mean"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.sed: [1]}", "sed: unknown key; do you mean"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.epochs: [-1]}", r"training\.epochs: "),
         ("name: a\nbase: tiny.yaml\nfactors: {training.loss: [cubic]}", r"training\.loss: "),
         ("name: a\nbase: tiny.yaml\nfactors: {physics.decay: [0.1]}", "can't be a factor"),
@@ -281,7 +281,7 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
             )
         ),
         ("name: a\nbase: nosuch\nfactors: {training.seed: [1]}", "no configuration file 'nosuch'"),
-        ("base: tiny.yaml\nfactors: {training.seed: [1]}", "name: "),
+        ("base: tiny.yaml\nfactors: {training.seed: [1]}", "name is missing"),
         ("name: ../a\nbase: tiny.yaml\nfactors: {training.seed: [1]}", "name: "),
         ("name: a\nbase: tiny.yaml\nextra: 1\nfactors: {training.seed: [1]}", "extra: unknown key"),
         ("name: a\nbase: tiny.yaml\nsettings: 5\nfactors: {training.seed: [1]}", "settings: "),

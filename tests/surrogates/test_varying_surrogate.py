@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import diffkeras as dk
-from diffkeras.config import Config, parse_config
+from diffkeras.config import Config, from_yaml, parse_config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, PhysicsError
 from diffkeras.evaluation.methods import METHODS
@@ -319,6 +319,4 @@ def test_the_command_refuses_them_in_one_line(refused: Callable[..., str], tmp_p
 
 
 def test_a_configuration_with_a_range_is_read_back(varying: Config) -> None:
-    import yaml
-
-    assert parse_config(yaml.safe_load(varying.to_yaml())) == varying
+    assert parse_config(from_yaml(varying.to_yaml())) == varying

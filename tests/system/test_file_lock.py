@@ -52,7 +52,7 @@ def test_a_lock_in_this_process_excludes_as_well(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OutputError, match="lock can't be written"),
+        pytest.raises(OutputError, match="file can't be written"),
         locked(tmp_path / "file" / "lock", "it"),
     ):
         pass
