@@ -57,7 +57,9 @@ def draw_figures(
         lengths = found.lengths() / config.physics.step
         pictures["error_per_length"] = error_per_length_figure(lengths, errors)
     if config.evaluation.bounds:
-        pictures["rounds"] = rounds_figure(found.bounds().histories, TOLERANCES)
+        pictures["rounds"] = rounds_figure(
+            [bounds.history for bounds in found.bounds()], TOLERANCES
+        )
     for name, chosen in choose_cases(found, config.evaluation.cases).items():
         pictures[name] = case_figure(
             [read_case(surrogate, config, data_dir, count, number) for count, number in chosen]
@@ -65,9 +67,7 @@ def draw_figures(
     return {name: to_png(figure) for name, figure in pictures.items()}
 
 
-def error_per_count_figure(
-    counts: Sequence[int], errors: Mapping[str, Sequence[float]], label: str = "lattice MAE"
-) -> Figure:
+def error_per_count_figure(counts: Sequence[int], errors: Mapping[str, Sequence[float]]) -> Figure:
     """Error of each method against the number of sources, on a logarithmic scale."""
     figure = new_figure(6.5, 4)
     axis = figure.subplots()
@@ -76,16 +76,14 @@ def error_per_count_figure(
     for name, values in errors.items():
         style = {"marker": MARKERS.get(name, "o"), "color": COLORS.get(name), "label": name}
         plot_above(axis, floor, counts, values, **style)
-    axis.set(yscale="log", xlabel="number of sources", ylabel=label)
+    axis.set(yscale="log", xlabel="number of sources", ylabel="lattice MAE")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
     axis.legend()
     return figure
 
 
-def error_per_length_figure(
-    lengths: NDArray, errors: dict[str, NDArray], label: str = "lattice MAE"
-) -> Figure:
+def error_per_length_figure(lengths: NDArray, errors: dict[str, NDArray]) -> Figure:
     """Error of each image against its diffusion length, with the means of ten bins (log-log).
 
     Errors of exactly 0 up to rounding can't be drawn.
@@ -104,14 +102,16 @@ def error_per_length_figure(
         means = np.divide(sums, nodes, out=np.full(LENGTH_BINS, np.nan), where=nodes > 0)
         means[means <= ROUNDING] = np.nan
         axis.plot(middles, means, marker=MARKERS.get(name, "o"), color=color, label=name)
-    axis.set(xscale="log", yscale="log", xlabel="diffusion length [lattice steps]", ylabel=label)
+    axis.set(
+        xscale="log", yscale="log", xlabel="diffusion length [lattice steps]", ylabel="lattice MAE"
+    )
     write_out_numbers(axis)
     axis.grid(alpha=0.3)
     axis.legend()
     return figure
 
 
-def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") -> Figure:
+def distribution_figure(errors: dict[str, NDArray]) -> Figure:
     """Share of the images whose error is larger than x, for each method (log-log).
 
     The tail on the right is what an average hides.
@@ -126,7 +126,7 @@ def distribution_figure(errors: dict[str, NDArray], label: str = "lattice MAE") 
     axis.set(
         xscale="log",
         yscale="log",
-        xlabel=f"{label} of an image, x",
+        xlabel="lattice MAE of an image, x",
         ylabel="share of test images with error ≥ x",
     )
     axis.grid(alpha=0.3)

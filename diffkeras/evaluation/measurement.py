@@ -10,7 +10,7 @@ from diffkeras.evaluation.errors import Scores
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
-from diffkeras.evaluation.proven_bounds import Bounds
+from diffkeras.evaluation.proven_bounds import Bounds, summarise_bounds
 
 
 @dataclass
@@ -24,7 +24,7 @@ class CountMeasurement:
     """
 
     batches: dict[str, list[Scores]] = field(default_factory=lambda: {m: [] for m in METHODS})
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: list[Bounds] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
 
     def scores(self, method: str) -> Scores:
@@ -64,16 +64,16 @@ class Measurement:
             batch.images, batch.fields, own, batch.media, strict=True
         ):
             self.profile.add(image, truth, prediction)
-            if len(found.bounds.predicted) < self._bounded_images:
-                found.bounds.add(medium, prediction, truth, image)
+            if len(found.bounds) < self._bounded_images:
+                found.bounds.append(Bounds.of(prediction, truth, image, medium))
 
     def scores(self, method: str) -> Scores:
         """The scores of a method over all source counts."""
         return Scores.join(found.scores(method) for found in self.counts.values())
 
-    def bounds(self) -> Bounds:
+    def bounds(self) -> list[Bounds]:
         """The proven bounds over all source counts."""
-        return Bounds.join(found.bounds for found in self.counts.values())
+        return [bounds for found in self.counts.values() for bounds in found.bounds]
 
     def lengths(self) -> NDArray[np.float64]:
         """(images,) diffusion lengths over all source counts [length], in the order of scores."""
@@ -90,8 +90,8 @@ class Measurement:
         }
 
     def proven(self) -> dict[str, Any]:
-        """ "all" or source count → proven bounds, as plain data; empty if none were computed."""
+        """Source count or "all" → proven bounds, as plain data; empty if none were computed."""
         if not self._bounded_images:
             return {}
-        by_count = {str(n): found.bounds.summary() for n, found in self.counts.items()}
-        return {"all": self.bounds().summary(), **by_count}
+        by_count = {str(n): summarise_bounds(found.bounds) for n, found in self.counts.items()}
+        return {"all": summarise_bounds(self.bounds()), **by_count}

@@ -1,7 +1,7 @@
 """Proven error bounds of predictions: before and after the correction, and by rounds after it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,79 +12,67 @@ from diffkeras.physics import Medium, certify, refine
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bounds:
-    """Bounds gathered over a number of images.
+    """Proven bounds and true errors of one prediction and of its corrected field.
 
     Attributes:
-        predicted: proven bound of each prediction's largest error.
-        predicted_error: its true largest error.
-        corrected: proven bound of each corrected field's largest error.
-        corrected_error: its true largest error.
-        predicted_mae, corrected_mae: their true mean absolute errors over the lattice.
-        histories: for each image, the bound after the correction and after each round.
+        prediction_bound, corrected_bound: proven bound of the largest error.
+        prediction_max_error, corrected_max_error: true largest error.
+        prediction_mae, corrected_mae: true mean absolute error over the lattice.
+        history: the bound after the correction and after each round of refinement.
     """
 
-    predicted: list[float] = field(default_factory=list)
-    predicted_error: list[float] = field(default_factory=list)
-    corrected: list[float] = field(default_factory=list)
-    corrected_error: list[float] = field(default_factory=list)
-    predicted_mae: list[float] = field(default_factory=list)
-    corrected_mae: list[float] = field(default_factory=list)
-    histories: list[tuple[float, ...]] = field(default_factory=list)
+    prediction_bound: float
+    prediction_max_error: float
+    corrected_bound: float
+    corrected_max_error: float
+    prediction_mae: float
+    corrected_mae: float
+    history: tuple[float, ...]
 
-    def add(self, medium: Medium, prediction: NDArray, truth: NDArray, image: NDArray) -> None:
-        """Certify and refine one prediction; all (rows, columns) on the linear scale."""
+    @classmethod
+    def of(cls, prediction: NDArray, truth: NDArray, image: NDArray, medium: Medium) -> "Bounds":
+        """Certify and refine a prediction; all (rows, columns) on the linear scale."""
         certificate = certify(prediction, image, medium=medium)
-        self.predicted.append(float(certificate.node_bound.max()))
-        self.predicted_error.append(float(np.abs(prediction - truth).max()))
-        self.corrected.append(certificate.error_bound)
-        self.corrected_error.append(float(np.abs(certificate.field - truth).max()))
-        self.predicted_mae.append(float(np.abs(prediction - truth).mean(dtype=np.float64)))
-        self.corrected_mae.append(float(np.abs(certificate.field - truth).mean()))
         refinement = refine(
             prediction, image, medium=medium, tolerance=TOLERANCES[-1], method="rounds"
         )
-        self.histories.append(refinement.history)
+        error = abs(prediction - truth.astype(np.float64))
+        corrected = abs(certificate.field - truth)
+        return cls(
+            certificate.prediction_bound,
+            float(error.max()),
+            certificate.error_bound,
+            float(corrected.max()),
+            float(error.mean()),
+            float(corrected.mean()),
+            refinement.history,
+        )
 
-    @classmethod
-    def join(cls, parts: Iterable["Bounds"]) -> "Bounds":
-        """The bounds of several sets of images as those of one."""
-        joined = cls()
-        for part in parts:
-            for name in vars(joined):
-                getattr(joined, name).extend(getattr(part, name))
-        return joined
+    def rounds(self, tolerance: float) -> int:
+        """Rounds until the bound met the tolerance."""
+        met = (i for i, bound in enumerate(self.history) if bound <= tolerance)
+        # the last bound met the smallest tolerance, if only by a margin of rounding
+        return next(met, len(self.history) - 1)
 
-    def rounds(self, tolerance: float) -> list[int]:
-        """Rounds that each image needed until its bound met the tolerance."""
-        return [
-            # the last bound met the smallest tolerance, if only by a margin of rounding
-            next((i for i, bound in enumerate(history) if bound <= tolerance), len(history) - 1)
-            for history in self.histories
-        ]
 
-    def summary(self) -> dict[str, Any]:
-        """Medians and maxima over the images, and means of the MAEs, as plain data."""
-        figures = {
-            name: {"median": float(np.median(values)), "max": float(np.max(values))}
-            for name, values in (
-                ("prediction_bound", self.predicted),
-                ("prediction_max_error", self.predicted_error),
-                ("corrected_bound", self.corrected),
-                ("corrected_max_error", self.corrected_error),
-            )
-        }
-        rounds = {
-            f"{tolerance:.0e}": {
-                "mean": float(np.mean(needed)),
-                "max": int(np.max(needed)),
-            }
-            for tolerance in TOLERANCES
-            for needed in [self.rounds(tolerance)]
-        }
-        maes = {
-            "prediction_mae": float(np.mean(self.predicted_mae)),
-            "corrected_mae": float(np.mean(self.corrected_mae)),
-        }
-        return {"images": len(self.predicted), **figures, **maes, "rounds": rounds}
+def summarise_bounds(bounds: Sequence[Bounds]) -> dict[str, Any]:
+    """Medians and maxima over images, means of the MAEs, and rounds, as plain data."""
+    summary: dict[str, Any] = {"images": len(bounds)}
+    for name in (
+        "prediction_bound",
+        "prediction_max_error",
+        "corrected_bound",
+        "corrected_max_error",
+    ):
+        values = [getattr(bound, name) for bound in bounds]
+        summary[name] = {"median": float(np.median(values)), "max": max(values)}
+    for name in ("prediction_mae", "corrected_mae"):
+        summary[name] = float(np.mean([getattr(bound, name) for bound in bounds]))
+    needed = {t: [bound.rounds(t) for bound in bounds] for t in TOLERANCES}
+    summary["rounds"] = {
+        f"{t:.0e}": {"mean": float(np.mean(rounds)), "max": max(rounds)}
+        for t, rounds in needed.items()
+    }
+    return summary

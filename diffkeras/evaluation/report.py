@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import Scores
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.evaluation.tables import (
@@ -75,7 +75,7 @@ def _write_examples(path: Path, found: Measurement) -> None:
     length_column = ["diffusion_length"] if vary else []
     write_csv(
         path,
-        ["method", "sources", "example", *length_column, *Scores.columns()],
+        ["method", "sources", "example", *length_column, *ERRORS],
         (
             [method, count, number, *of_count.lengths[number : number + 1], *row]
             for method in METHODS

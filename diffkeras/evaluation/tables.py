@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from diffkeras.evaluation.errors import QUANTILES, Scores
+from diffkeras.evaluation.errors import ERRORS, QUANTILES
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.evaluation.proven_bounds import TOLERANCES
 from diffkeras.reporting.html import Table, mark_best, number
 
-# the headings of `Scores.columns`
-ERRORS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
+# of the columns in `ERRORS`
+HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
 def overall_table(metrics: dict[str, Any]) -> Table:
     """Errors of each method over all test images, the best of each column marked."""
-    return Table(["method", *ERRORS], mark_best(_rows(metrics, "all", METHODS)))
+    return Table(["method", *HEADINGS], mark_best(_rows(metrics, "all", METHODS)))
 
 
 def per_count_table(metrics: dict[str, Any], counts: tuple[int, ...]) -> Table:
@@ -22,12 +22,12 @@ def per_count_table(metrics: dict[str, Any], counts: tuple[int, ...]) -> Table:
     for count in counts:
         labels = [f"{count}: {method}" for method in METHODS]
         rows += mark_best(_rows(metrics, str(count), labels))
-    return Table(["sources: method", *ERRORS], rows)
+    return Table(["sources: method", *HEADINGS], rows)
 
 
 def _rows(metrics: dict[str, Any], count: str, labels: Any) -> list[tuple[str, list[float | None]]]:
     return [
-        (label, [metrics[method][count][name] for name in Scores.columns()])
+        (label, [metrics[method][count][name] for name in ERRORS])
         for label, method in zip(labels, METHODS, strict=True)
     ]
 

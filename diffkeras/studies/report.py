@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import format_counts
-from diffkeras.evaluation.errors import Scores
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import BASELINES
-from diffkeras.evaluation.tables import ERRORS
+from diffkeras.evaluation.tables import HEADINGS
 from diffkeras.reporting.figures import to_png
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import value_text
@@ -61,17 +61,16 @@ def _draw(study: Study, groups: Sequence[Group], baselines: dict[str, Any]) -> d
 
 
 def _write_runs(path: Path, study: Study, results: Sequence[Result]) -> None:
-    columns = Scores.columns()
     counts = ["all", *map(str, study.test.data.sources)]
     write_csv(
         path,
-        [*study.factors, "training_examples", "sources", *columns, "best_epoch", "seconds", "run"],
+        [*study.factors, "training_examples", "sources", *ERRORS, "best_epoch", "seconds", "run"],
         (
             [
                 *(value_text(result.values[key]) for key in study.factors),
                 result.training_examples,
                 sources,
-                *(result.error(name, sources) for name in columns),
+                *(result.error(name, sources) for name in ERRORS),
                 result.state.get("best_epoch"),
                 result.state.get("seconds"),
                 result.path.as_posix(),
@@ -87,24 +86,20 @@ def _summary(groups: Sequence[Group]) -> Table:
     rows = []
     for group in groups:
         means = [
-            float(np.mean(values)) if (values := group.errors(name)) else None
-            for name in Scores.columns()
+            float(np.mean(values)) if (values := group.errors(name)) else None for name in ERRORS
         ]
         rows.append((f"{group.label} ({len(group.results)})", means))
     marked = mark_best(rows)
     for row, group in zip(marked, groups, strict=True):
         spread = group.errors()
         row.append(f"{number(min(spread))} – {number(max(spread))}")
-    return Table(["factors (runs)", *ERRORS, "lattice MAE, min – max"], marked)
+    return Table(["factors (runs)", *HEADINGS, "lattice MAE, min – max"], marked)
 
 
 def _run_row(result: Result) -> tuple[Any, ...]:
     """Link to a run's report, its error, best epoch and time, as the template takes them."""
-    title = ", ".join(
-        f"{key.split('.')[-1]} {value_text(value)}" for key, value in result.values.items()
-    )
     return (
-        {"title": title, "href": f"{result.path.as_posix()}/evaluation/report.html"},
+        {"title": result.title, "href": f"{result.path.as_posix()}/evaluation/report.html"},
         number(result.error()),
         result.state.get("best_epoch"),
         f"{result.state.get('seconds', 0):.0f} s",

@@ -16,6 +16,7 @@ class Result:
     """The result of one run of a study.
 
     Attributes:
+        title: the factors' values, for people.
         values: factor → value.
         metrics: method → "all" or source count → errors.
         state: content of the run's `run.json`.
@@ -23,6 +24,7 @@ class Result:
         path: its directory, relative to the study's.
     """
 
+    title: str
     values: dict[str, Any]
     metrics: dict[str, Any]
     state: dict[str, Any]

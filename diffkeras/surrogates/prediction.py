@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from diffkeras.physics import (
     Refinement,
     certify,
 )
+
+Media = Medium | tuple[Medium, ...]  # of all images, or of each
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +37,7 @@ class Prediction:
 
     field: NDArray
     source_images: NDArray[np.float64]
-    media: Medium | tuple[Medium, ...]
+    media: Media
     refinement: Refinement | None = None
 
     @property
@@ -64,18 +67,31 @@ class Prediction:
         Raises:
             PhysicsError: a batch without images, or a problem that `solve` would refuse.
         """
-        if isinstance(self.media, Medium):
-            return certify(self.field, self.source_images, medium=self.media)
-        images = zip(self.field, self.source_images, self.media, strict=True)
-        return BatchCertificate.of(
-            [certify(one, image, medium=medium) for one, image, medium in images]
-        )
+        return prove(certify, BatchCertificate, self.field, self.source_images, self.media)
 
     def __repr__(self) -> str:
         """One line: shape and type of the field, and the bound if it is known."""
         shape = "×".join(map(str, self.field.shape))
         known = "" if self.refinement is None else f", error_bound={self.error_bound:.3g}"
         return f"Prediction(field={shape} {self.field.dtype}{known}, rounds={self.rounds})"
+
+
+def prove(
+    proof: Any, batch: Any, field: NDArray, images: NDArray, media: Media, **options: Any
+) -> Any:
+    """`certify` or `refine` predicted fields, each image in its own medium.
+
+    Args:
+        proof: `certify` or `refine`.
+        batch: its class of results for a batch.
+        field, images: (rows, columns) or (batch, rows, columns).
+        media: the medium of all images or of each.
+        **options: of `proof`.
+    """
+    if isinstance(media, Medium):
+        return proof(field, images, medium=media, **options)
+    each = zip(field, images, media, strict=True)
+    return batch.of([proof(one, image, medium=medium, **options) for one, image, medium in each])
 
 
 def _each_bound(refinement: Refinement) -> NDArray[np.float64] | float:

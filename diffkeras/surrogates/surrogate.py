@@ -13,15 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import BatchRefinement, Certificate, Medium, Refinement, refine
+from diffkeras.physics import BatchRefinement, Certificate, Medium, refine
 from diffkeras.physics.arguments import real_array
+from diffkeras.physics.medium import LARGEST
 from diffkeras.representation.network_input import Range, network_input, value_scale
 from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.model_file import load_model
-from diffkeras.surrogates.prediction import Prediction
+from diffkeras.surrogates.prediction import Media, Prediction, prove
 from diffkeras.surrogates.run_directory import Run
-
-LARGEST_VALUE = 1e30  # of a source; fields and the values themselves then fit into float32
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +122,7 @@ class Surrogate:
         field = self._fields(images, media, batch_size)
         if tolerance is None:
             return Prediction(field, images, media)
-        refinement = _refine(field, images, media, tolerance)
+        refinement = prove(refine, BatchRefinement, field, images, media, tolerance=tolerance)
         return Prediction(refinement.field, images, media, refinement)
 
     def certify(
@@ -145,7 +144,7 @@ class Surrogate:
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes)"
 
     def _fields(
-        self, images: NDArray[np.float64], media: Medium | tuple[Medium, ...], size: int | None
+        self, images: NDArray[np.float64], media: Media, size: int | None
     ) -> NDArray[np.float32]:
         """What the network predicts, on the linear scale."""
         size = self.config.evaluation.batch_size if size is None else size
@@ -176,17 +175,15 @@ class Surrogate:
                 nn.check_lattice(images.shape[-2:], self.config.model.depth)
             except ValueError as error:
                 raise PhysicsError(str(error)) from None
-        wrong = ~((images >= 0) & (images <= LARGEST_VALUE))
+        wrong = ~((images >= 0) & (images <= LARGEST))
         if wrong.any():
             raise PhysicsError(
-                f"source values lie between 0 and {LARGEST_VALUE:g}, and the source image holds "
+                f"source values lie between 0 and {LARGEST:g}, and the source image holds "
                 f"{images[wrong][0]:g}"
             )
         return images
 
-    def _media(
-        self, given: ArrayLike | None, batch: tuple[int, ...]
-    ) -> Medium | tuple[Medium, ...]:
+    def _media(self, given: ArrayLike | None, batch: tuple[int, ...]) -> Media:
         """The medium of all images, or one for each."""
         limits = self.diffusion_lengths
         if limits is None:
@@ -228,17 +225,6 @@ class Surrogate:
     def _forward(self) -> Any:
         # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
         return tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
-
-
-def _refine(
-    field: NDArray, images: NDArray, media: Medium | tuple[Medium, ...], tolerance: float
-) -> Refinement:
-    if isinstance(media, Medium):
-        return refine(field, images, medium=media, tolerance=tolerance)
-    each = zip(field, images, media, strict=True)
-    return BatchRefinement.of(
-        [refine(one, image, medium=medium, tolerance=tolerance) for one, image, medium in each]
-    )
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:

@@ -5,17 +5,7 @@ nor Keras.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from diffkeras.workflows.evaluate_run import evaluate as evaluate
-    from diffkeras.workflows.generate_datasets import generate as generate
-    from diffkeras.workflows.predict_files import predict_files as predict
-    from diffkeras.workflows.preview_data import preview as preview
-    from diffkeras.workflows.run_study import run_study as study
-    from diffkeras.workflows.solve_files import solve_files as solve
-    from diffkeras.workflows.train_run import train as train
-    from diffkeras.workflows.verify_datasets import verify as verify
+from typing import Any
 
 # function → its module and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
@@ -30,16 +20,7 @@ _FUNCTIONS = {
     "verify": ("verify_datasets", "verify"),
 }
 
-__all__ = [
-    "evaluate",
-    "generate",
-    "predict",
-    "preview",
-    "solve",
-    "study",
-    "train",
-    "verify",
-]
+__all__ = [*_FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:

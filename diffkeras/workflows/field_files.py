@@ -13,9 +13,6 @@ from diffkeras.reporting.figures import field_figure, to_png
 from diffkeras.system.atomic_files import check_file, replacing, write_bytes
 from diffkeras.workflows.source_files import ARRAYS, PICTURES
 
-SMALLEST, LARGEST = (
-    float(limit) for limit in (np.finfo(np.float32).tiny, np.finfo(np.float32).max)
-)
 FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
 
 
@@ -85,12 +82,6 @@ def write_field(path: Path, field: NDArray) -> None:
         raise PhysicsError(
             f"a PNG holds values of 0 to 1, and the field goes from {field.min():.3g} to "
             f"{field.max():.3g}; write to .tif, .npy or .npz"
-        )
-    largest = float(abs(field).max())
-    if suffix in (".tif", ".tiff") and largest and not SMALLEST <= largest <= LARGEST:
-        raise PhysicsError(
-            f"a TIFF holds 32-bit floats, and the field's largest value is {largest:.3g}; write to "
-            ".npy or .npz, or choose another unit of concentration"
         )
     with replacing(path) as partial, partial.open("wb") as file:
         if suffix == ".npy":

@@ -1,7 +1,6 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
 import logging
-import time
 from pathlib import Path
 
 import keras
@@ -10,7 +9,7 @@ from diffkeras.distributed.process_group import refuse_cluster
 from diffkeras.errors import RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Cell, data_needed, plan
+from diffkeras.studies.plan import Cell, data_needed, plan, time_left
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import Result, metrics_file, read_methods
 from diffkeras.surrogates.run_directory import Run
@@ -49,24 +48,13 @@ def run_study(
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
     logger.info(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
-    for cell in todo:
-        if metrics_file(cell.run_dir).exists():
-            try:
-                read_methods(cell.run_dir, study.test)
-            except RunError as error:
-                logger.warning(f"{error}: evaluated again")
     for config in data_needed(study, todo):
         generate(config, data_dir, workers=workers, show_progress=show_progress)
-    started, steps_done = time.monotonic(), 0
-    steps_all = sum(cell.steps for cell in todo)
     for number, cell in enumerate(todo, 1):
-        left = ""
-        if steps_done:
-            seconds = (time.monotonic() - started) / steps_done * (steps_all - steps_done)
-            left = f", about {duration(seconds)} left"
+        seconds = time_left(plan(study, directory))
+        left = f", at most {duration(seconds)} left" if seconds else ""
         logger.info(f"run {number} of {len(todo)}: {cell.title}{left}")
         _run_cell(cell, study, data_dir, workers, show_progress)
-        steps_done += cell.steps
     write_study(directory, study, [_read_result(cell, study, directory) for cell in cells])
     return directory
 
@@ -92,6 +80,7 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
 
 def _read_result(cell: Cell, study: Study, directory: Path) -> Result:
     return Result(
+        cell.title,
         cell.values,
         read_methods(cell.run_dir, study.test),
         Run.open(cell.run_dir).state(),

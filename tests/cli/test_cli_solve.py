@@ -121,13 +121,9 @@ def test_a_preview_is_refused_before_the_work(
     assert "can't be written" in message
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".png"])
-@pytest.mark.parametrize("largest", [1e40, 1e-40])
-def test_what_a_picture_cant_hold_is_refused(tmp_path: Path, suffix: str, largest: float) -> None:
-    if suffix == ".png" and largest < 1:
-        pytest.skip("a PNG rounds to 16 bits")
+def test_what_a_png_cant_hold_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
-        write_field(tmp_path / f"field{suffix}", np.full((4, 4), largest))
+        write_field(tmp_path / "field.png", np.full((4, 4), 1.5))
     assert not list(tmp_path.iterdir())
 
 
