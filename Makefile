@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_PROCESSES ?= 2
 
 .PHONY: help quickstart test test-slow lint format docs pictures check clean
 
@@ -22,11 +23,11 @@ quickstart: $(STAMP)  ## generate, train and evaluate at a reduced scale, and pr
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
 	$(BIN)/diffkeras evaluate --run-dir saved_models/quickstart
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, in two processes
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: $(STAMP)  ## run the long and large tests as well
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest -m 'slow or not slow' -n $(TEST_PROCESSES) --dist loadfile
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

@@ -4,9 +4,12 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from diffkeras._version import __version__
 
@@ -28,6 +31,39 @@ def machine() -> str:
         if names:
             processor = f"{names[0].partition(':')[2].strip()}, {len(names)} cores"
     return f"{processor}, {platform.system()} {platform.machine()}"
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process can still allocate, also within a container.
+
+    Args:
+        root: directory of `proc` and `sys`.
+    """
+    return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
+
+
+def _left_in_cgroups(root: Path) -> Iterator[int]:
+    """Bytes left below the limit of each control group of this process, of version 2 or 1."""
+    groups = root / "proc/self/cgroup"
+    for line in groups.read_text().splitlines() if groups.is_file() else ():
+        _, controllers, name = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
+        limit_name, used_name = (
+            ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            if controllers
+            else ("memory.max", "memory.current")
+        )
+        # a container may see its own group at the top, under a name from outside
+        for group in {top, top / name[1:], *(top / parent for parent in Path(name[1:]).parents)}:
+            with contextlib.suppress(OSError, ValueError):  # "max": no limit
+                limit = int((group / limit_name).read_text())
+                used = int((group / used_name).read_text())
+                cache = re.search(
+                    r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M
+                )
+                yield limit - used + int(cache[1] if cache else 0)
 
 
 def available_cores() -> int:
