@@ -15,7 +15,7 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
-from diffkeras.physics.validation.sparse_direct import free_system
+from diffkeras.physics.operators.finite_volumes import finite_volumes
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
@@ -213,7 +213,7 @@ def available_memory() -> float:
 
 def _free_problem(image: NDArray) -> tuple[sp.csr_array, NDArray, Callable[[NDArray], NDArray]]:
     free = image == 0
-    matrix, right_hand_side = free_system(image, ~free, MEDIUM)
+    matrix, right_hand_side = finite_volumes(image.shape, MEDIUM).free_system(image, ~free)
 
     def fill(values: NDArray) -> NDArray:
         field = image.copy()

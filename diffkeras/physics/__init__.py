@@ -6,11 +6,11 @@ from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, ref
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.reference import solve_reference
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources, check_radius, sample_sources
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.steady_state import solve
-from diffkeras.physics.validation.sparse_direct import solve_reference
 
 __all__ = [
     "BatchCertificate",

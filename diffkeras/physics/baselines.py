@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.ring import find_ring
 from diffkeras.physics.operators.spectral import spectral_operator
@@ -19,6 +20,7 @@ from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.sources.discs import Sources
 
 
+@blas_threads()
 def superpose(
     sources: Sources,
     lattice: tuple[int, int],

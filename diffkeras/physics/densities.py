@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, ring_iteration
@@ -18,6 +19,7 @@ from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import CORRECTIONS, RingSystem
 
 
+@blas_threads()
 def ring_densities(
     source_image: NDArray,
     *,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, check_workers, is_batch
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import Solution, SolveStatistics
@@ -46,8 +47,7 @@ def solve(
             least time.
         tolerance: largest error of the field, relative to the largest |value| of a fixed node next
             to a free one. From 1e-6 on the field is float32.
-        workers: processes for the images of a batch, or threads within the transforms of a single
-            image; by default one.
+        workers: processes for the images of a batch, or threads for a single image; by default one.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
@@ -69,8 +69,10 @@ def solve(
     check_workers(workers)
     task = partial(_solve_image, medium=medium, method=method, tolerance=check_tolerance(tolerance))
     if is_batch(source_image):
-        return solve_batch(task, source_image, fixed, workers)
-    return task(source_image, fixed=fixed, workers=workers)
+        with blas_threads():
+            return solve_batch(task, source_image, fixed, workers)
+    with blas_threads(workers or 1):
+        return task(source_image, fixed=fixed, workers=workers)
 
 
 def _solve_image(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from sparse_operator import sparse_operator
 
 from diffkeras.physics import Medium, sample_sources, solve, solve_reference
 from diffkeras.physics.operators.ring import Ring, green_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.validation.sparse_direct import sparse_operator
 
 BOUNDARIES = st.sampled_from(["absorbing", "reflecting", "periodic"])
 

@@ -40,6 +40,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import images_of_batch, is_batch
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
     inverse_norm_bound,
@@ -106,6 +107,7 @@ class BatchCertificate(Certificate):
         )
 
 
+@blas_threads()
 def certify(
     prediction: NDArray,
     source_image: NDArray,

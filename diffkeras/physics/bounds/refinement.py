@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import check_number, images_of_batch, is_batch
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
     inverse_norm_bound,
@@ -91,6 +92,7 @@ class BatchRefinement(Refinement):
         )
 
 
+@blas_threads()
 def refine(
     prediction: NDArray,
     source_image: NDArray,

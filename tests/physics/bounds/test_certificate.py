@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from predictions import predict, problems
+from sparse_operator import free_system
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
@@ -13,7 +14,6 @@ from diffkeras.physics.bounds.certificate import certify
 from diffkeras.physics.bounds.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.validation.sparse_direct import free_system
 
 
 def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scipy.fft
+from sparse_operator import second_difference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.operators.axis import BOUNDARIES, Axis, BoundaryName
 from diffkeras.physics.operators.matrix_transforms import FoldedBasis, Kind, product_is_faster
 from diffkeras.physics.operators.prime_factor import FactoredSine, coprime_factors
-from diffkeras.physics.validation.sparse_direct import second_difference
 
 LENGTHS = [1, 2, 3, 5, 8, 16, 17, 36, 257, 256]
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from sparse_operator import second_difference, sparse_operator
 
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import Ring, find_ring, green_matrix, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.operators.tridiagonal import LineSolver
-from diffkeras.physics.validation.sparse_direct import second_difference, sparse_operator
 
 LATTICES = [(12, 17), (17, 12), (1, 9), (9, 1), (2, 2), (16, 256)]
 

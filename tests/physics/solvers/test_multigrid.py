@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sparse_operator import free_system
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, solve, solve_reference
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.validation.sparse_direct import free_system
 
 BOUNDARIES = [
     "absorbing",

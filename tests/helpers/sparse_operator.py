@@ -1,18 +1,11 @@
-"""A sparse-direct reference: the same lattice equation, assembled and factorised by SuperLU.
-
-Slow and obviously right, it judges the exact solver in the tests and in the benchmarks.
-"""
-
-from typing import Unpack
+"""The lattice operator of a uniform medium as a sparse matrix, assembled in the obvious way."""
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.spectral import spectral_operator
 
 
@@ -62,38 +55,9 @@ def free_system(
     source_image: NDArray, fixed: NDArray[np.bool_], medium: Medium
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """The equations of the free nodes: matrix (f, f) and right-hand side (f,), row-major order."""
-    if not medium.is_uniform:
-        return finite_volumes(fixed.shape, medium).free_system(source_image, fixed)
     matrix = sparse_operator(fixed.shape, medium)
     free = np.flatnonzero(~fixed)
     held = np.flatnonzero(fixed)
     rows = matrix[free]
     right_hand_side = -(rows[:, held] @ source_image.ravel()[held].astype(np.float64))
     return rows[:, free].tocsr(), right_hand_side
-
-
-def solve_reference(
-    source_image: NDArray,
-    *,
-    medium: Medium | None = None,
-    fixed: NDArray[np.bool_] | None = None,
-    **parts: Unpack[MediumParts],
-) -> NDArray[np.float64]:
-    """The steady state by `scipy.sparse.linalg.spsolve` on the free nodes.
-
-    Args:
-        source_image: (rows, columns), the values of the fixed nodes.
-        medium: of any kind; or its parts as keywords, as for `solve`.
-        fixed: (rows, columns), which nodes are fixed; by default those that are not 0.
-        **parts: diffusivity, decay, step and boundary, in place of `medium`.
-
-    Returns:
-        The field, (rows, columns).
-    """
-    fixed = source_image != 0 if fixed is None else fixed
-    medium = as_medium(medium, parts)
-    field = np.where(fixed, source_image, 0.0).astype(np.float64)
-    if not fixed.all():
-        matrix, right_hand_side = free_system(field, fixed, medium)
-        field[~fixed] = scipy.sparse.linalg.spsolve(matrix.tocsc(), right_hand_side)
-    return field

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import scipy.special
+from analytic import disc_in_plane, lattice_sine_mode, sine_mode
 
 from diffkeras.physics import solve
-from diffkeras.physics.validation.analytic import disc_in_plane, lattice_sine_mode, sine_mode
 
 NAMES = ("absorbing", "reflecting", "periodic")
 

@@ -1,1 +1,0 @@
-"""Independent references for tests and benchmarks."""
