@@ -1,5 +1,6 @@
 """Forward pass, loss, metrics and a training step on the backend of KERAS_BACKEND, as JSON."""
 
+import contextlib
 import json
 import sys
 
@@ -23,10 +24,9 @@ def main():
     for metric in (*nn.default_metrics("sqrt"), nn.metrics.SourceCountError([1, 5], "sqrt")):
         metric.update_state(target, prediction)
         values[metric.name] = float(metric.result())
-    try:
+    values["plain mae"] = "raises"
+    with contextlib.suppress(Exception):  # each backend raises an error of its own type
         values["plain mae"] = float(keras.losses.get("mae")(target, prediction))
-    except Exception:  # each backend has its own type
-        values["plain mae"] = "raises"
     constant = keras.initializers.Constant(0.1)
     model = nn.encoder_decoder(width=2, depth=1, kernel_initializer=constant)
     model.compile(keras.optimizers.SGD(1e-4), loss, metrics=nn.default_metrics("sqrt"))

@@ -80,8 +80,9 @@ class SourceCountError(LinearScaleMetric):
     def result(self) -> Any:
         """The largest error; NaN before the first example."""
         ops = keras.ops
-        seen = self.examples > 0
-        means = self.errors / ops.where(seen, self.examples, 1.0)
+        errors, examples = (ops.convert_to_tensor(v) for v in (self.errors, self.examples))
+        seen = examples > 0
+        means = errors / ops.where(seen, examples, 1.0)
         largest = largest_or_nan(ops.where(seen, means, -1.0))
         return ops.where(ops.any(seen), largest, float("nan"))
 
