@@ -28,18 +28,7 @@ OWN = (
 )
 # the last line of config.yaml; a file without it is cut off
 END = "# end of the configuration"
-
-# of the values in run.json; a value may be missing
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "state": str,
-    "config_end": str,
-    "versions": dict,
-    "seed": int,
-    "trainable_parameters": int,
-    "seconds": (int, float),
-    "epochs": int,
-    "best_epoch": int,
-}
+NUMBERS = ("seed", "trainable_parameters", "seconds", "epochs", "best_epoch")  # in run.json
 
 
 @dataclass(frozen=True)
@@ -85,21 +74,16 @@ class Run:
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
-        # other programs write files of that name, too
-        foreign = RunError(f"{path / MARK} is not diffkeras'; choose another --run-dir")
         try:
-            state = self.state()
+            finished = self.state()["state"] == "finished"
         except RunError as error:
-            raise RunError(f"{error}; choose another --run-dir, or delete {path}") from None
-        if "state" not in state or "diffkeras" not in (state.get("versions") or {}):
-            raise foreign
-        finished = state["state"] == "finished"
+            raise RunError(f"{error}; choose another --run-dir") from None
+        if finished and not overwrite:
+            raise RunError(
+                f"{path} holds a finished run; choose another --run-dir, or give --overwrite to "
+                f"train again (the old run is renamed to {_free_name(path).name})"
+            )
         if finished:
-            if not overwrite:
-                raise RunError(
-                    f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
-                    f"to train again (the old run is renamed to {_free_name(path).name})"
-                )
             path.rename(_free_name(path))
         elif restart or not any(self.checkpoints.glob("[0-9]*")):
             self._remove_own()
@@ -133,7 +117,7 @@ class Run:
             what = "holds no diffkeras run" if any(path.iterdir()) else "is empty"
             raise RunError(f"the run directory {path} {what}: {MARK} is missing")
         run = cls(path)
-        if run.state().get("state") != "finished":
+        if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
         if not run.model_file.is_file():
             raise RunError(f"the run directory {path} is damaged: {run.model_file} is missing")
@@ -180,7 +164,7 @@ class Run:
             # a key that is newer than the run takes its default, so a file that is cut off would
             # load without an error
             end = self.state().get("config_end")
-            if end and not file.read_text(encoding="utf-8").rstrip().endswith(end):
+            if end and not file.read_text(encoding="utf-8").rstrip().endswith(str(end)):
                 raise ConfigurationError(f"{file} is cut off: its last line, {end!r}, is missing")
             return config
         except ConfigurationError as error:
@@ -192,17 +176,17 @@ class Run:
         Raises:
             RunError: missing or damaged.
         """
-        content = read_json(self.path / MARK)
-        if not isinstance(content, dict):
-            raise RunError(f"{self.path / MARK} is damaged")
-        for key, types in TYPES.items():
-            value = content.get(key)
-            right = isinstance(value, types) and not isinstance(value, bool)
-            if isinstance(value, int | float):
-                right = right and 0 <= value < math.inf
-            if value is not None and not right:
-                raise RunError(f"{self.path / MARK} is damaged: {key} is {short(value)}")
-        return content
+        file = self.path / MARK
+        content = read_json(file)
+        parts = content if isinstance(content, dict) else {}
+        if not (isinstance(parts.get("state"), str) and isinstance(parts.get("versions"), dict)):
+            # other programs write files of that name, too
+            raise RunError(f"{file} is damaged, or written by another program")
+        for key in NUMBERS:
+            value = parts.get(key, 0)
+            if type(value) not in (int, float) or not 0 <= value < math.inf:
+                raise RunError(f"{file} is damaged: {key} is {short(value)}")
+        return parts
 
     def write_state(self, state: str, **details: Any) -> None:
         """Write `run.json`: the state, the details, the versions of the libraries, the machine."""
@@ -225,7 +209,7 @@ class Run:
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
             before = self.state()
-            if before.get("state") == "finished":
+            if before["state"] == "finished":
                 raise
             details = {"seed": before["seed"]} if "seed" in before else {}
             reason = str(error) or type(error).__name__

@@ -87,17 +87,16 @@ class Surrogate:
         diffusion_length: ArrayLike | None = None,
         batch_size: int | None = None,
     ) -> Prediction:
-        """Predict fields, and on request refine them until their proven error is small enough.
+        """Predict fields, and refine them if a tolerance is given.
 
-        The equation is linear in the source values. The network was trained on values from 0 to 1,
-        so an image with larger values is divided by the largest one, and its field multiplied by
-        it.
+        The network was trained on source values from 0 to 1. The equation is linear in them, so an
+        image with larger values is divided by the largest one, and its field multiplied by it.
 
         Args:
             source_images: (rows, columns) or (batch, rows, columns): the value of each source on
                 its nodes, 0 elsewhere.
-            tolerance: the largest error that the returned field may have, as for `refine`; None
-                for the network's field as it is.
+            tolerance: the largest error that the returned field may have, relative to the largest
+                source value, as for `refine`; None for the network's field as it is.
             diffusion_length: ℓ [length] of all images or (batch,) of each, for a surrogate that
                 was trained on several.
             batch_size: images that go through the network at once; by default that of the
@@ -107,9 +106,9 @@ class Surrogate:
             The fields, with their proven bounds.
 
         Raises:
-            PhysicsError: an image of another rank, with negative or infinite values, or with sides
-                that are no multiples of `side_divisor`; a diffusion length that is missing,
-                superfluous or outside the trained range; a tolerance that can't be proven.
+            PhysicsError: an image of another rank, with values that are negative or not finite, or
+                with sides that are not multiples of `side_divisor`; a diffusion length that is
+                missing, not expected or outside the trained range; a tolerance that can't be met.
             ConvergenceError: the refinement stopped short of the tolerance.
 
         Example:

@@ -30,7 +30,7 @@ def predict_files(
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
-        tolerance: as for `Surrogate.predict`.
+        tolerance: largest error of the written field, relative to the largest source value.
 
     Raises:
         PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and

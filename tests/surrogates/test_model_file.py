@@ -15,6 +15,15 @@ from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import load_surrogate
 
 
+def test_a_run_json_of_another_program_is_told_apart(own_run: Path) -> None:
+    file = own_run / "run.json"
+    content = json.loads(file.read_text())
+    for wrong in ({"state": 3}, {"versions": []}, {"versions": None}):
+        file.write_text(json.dumps({**content, **wrong}))
+        with pytest.raises(RunError, match=r"run\.json is damaged, or written by another"):
+            load_surrogate(own_run)
+
+
 def spoilt(config: Config) -> keras.Model:
     model = build_model(config)
     model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
@@ -54,9 +63,6 @@ def test_another_model_raises_an_error(
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("state", 3),
-        ("versions", []),
-        ("config_end", 5),
         ("trainable_parameters", "many"),
         ("seconds", -1),
         ("best_epoch", True),

@@ -100,7 +100,7 @@ def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path: Path, tiny: Co
 def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
     (tmp_path / "run.json").write_text(json.dumps({"project": "mine"}))
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(RunError, match="not diffkeras'"):
+    with pytest.raises(RunError, match="another program"):
         Run.begin(tmp_path, tiny)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
