@@ -142,3 +142,21 @@ def test_the_picture_of_the_package_shows_its_rooms() -> None:
     assert drawn == [room for layer in script["layers"]() for room in layer]
     packages = {path.parent.name for path in (ROOT / "diffkeras").glob("*/__init__.py")}
     assert packages <= set(drawn)
+
+
+def test_every_key_of_a_configuration_is_described() -> None:
+    from pydantic import BaseModel
+
+    from diffkeras.config import Config
+    from diffkeras.studies.config import StudyConfig
+
+    def undescribed(model: type[BaseModel]) -> list[str]:
+        found = []
+        for name, field in model.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                found += undescribed(field.annotation)
+            elif not field.description:
+                found.append(name)
+        return found
+
+    assert undescribed(Config) == undescribed(StudyConfig) == []

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import (
-    Field,
     ValidationError,
     field_validator,
     model_validator,
@@ -36,9 +35,8 @@ class Config(Section):
         ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
     """
 
-    name: Name = Field(
-        "diffkeras", description="Name of the configuration. Run directories are named after it."
-    )
+    name: Name = "diffkeras"
+    """Name of the configuration. Run directories are named after it."""
     physics: PhysicsConfig = PhysicsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

@@ -35,22 +35,16 @@ NARROWEST = 1.001  # ratio of a range's ends that single precision tells well ap
 class PhysicsConfig(Section):
     """The diffusion problem: D∇²u − γu = 0 on the free nodes, fixed values on the sources."""
 
-    lattice: Lattice = Field(
-        (512, 512), description="Number of nodes per side, or [rows, columns]."
-    )
-    step: Quantity = Field(1.0, description="Distance h between neighbouring nodes [length].")
-    diffusivity: Quantity = Field(1.0, description="Diffusivity D [length²/time].")
-    decay: float = Field(
-        1 / 400,
-        ge=0,
-        le=1e30,
-        allow_inf_nan=False,
-        description="Decay rate γ [1/time]. Not used if data.diffusion_length is set.",
-    )
-    boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = Field(
-        "absorbing",
-        description="absorbing, reflecting or periodic, or a list of two: [rows, columns].",
-    )
+    lattice: Lattice = (512, 512)
+    """Number of nodes per side, or [rows, columns]."""
+    step: Quantity = 1.0
+    """Distance h between neighbouring nodes [length]."""
+    diffusivity: Quantity = 1.0
+    """Diffusivity D [length²/time]."""
+    decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False)
+    """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
+    boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = "absorbing"
+    """absorbing, reflecting or periodic, or a list of two: [rows, columns]."""
 
     @property
     def medium(self) -> Medium:
@@ -61,23 +55,15 @@ class PhysicsConfig(Section):
 class PlacementConfig(Section):
     """How the centres of the discs are distributed."""
 
-    kind: PlacementKind = Field(
-        "uniform",
-        description="uniform (as in the paper), clustered, or edge (near the edge of the lattice).",
-    )
-    clusters: int = Field(
-        1, ge=1, le=LARGEST_COUNT, description="Number of clusters (for clustered)."
-    )
-    spread: Quantity = Field(
-        20.0, description="Standard deviation of a cluster along each axis [lattice steps]."
-    )
-    margin: float = Field(
-        10.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="Largest distance between a disc's rim and the edge of the lattice "
-        "[lattice steps] (for edge).",
-    )
+    kind: PlacementKind = "uniform"
+    """uniform (as in the paper), clustered, or edge (near the edge of the lattice)."""
+    clusters: int = Field(1, ge=1, le=LARGEST_COUNT)
+    """Number of clusters (for clustered)."""
+    spread: Quantity = 20.0
+    """Standard deviation of a cluster along each axis [lattice steps]."""
+    margin: float = Field(10.0, ge=0, allow_inf_nan=False)
+    """Largest distance between a disc's rim and the edge of the lattice [lattice steps] (for edge).
+    """
 
     @property
     def placement(self) -> Placement:
@@ -88,57 +74,42 @@ class PlacementConfig(Section):
 class DataConfig(Section):
     """The datasets (one per source count, each with three splits) and how they are read."""
 
-    sources: SourceCounts = Field(
-        tuple(range(1, 21)), description='Source counts, e.g. "1-20", "1,5,20" or a list.'
-    )
-    radius: float | tuple[float, float] = Field(
-        5.0, description="Radius of the discs [lattice steps], or a range [smallest, largest]."
-    )
+    sources: SourceCounts = tuple(range(1, 21))
+    """Source counts, e.g. "1-20", "1,5,20" or a list."""
+    radius: float | tuple[float, float] = 5.0
+    """Radius of the discs [lattice steps], or a range [smallest, largest]."""
     placement: PlacementConfig = PlacementConfig()
-    values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = Field(
-        "uniform",
-        description="Values of the discs: uniform on (0, 1] (as in the paper), constant (all 1), "
-        "or [log_uniform, smallest]. One disc always has the value 1.",
-    )
-    diffusion_length: tuple[Quantity, Quantity] | None = Field(
-        None,
-        description="Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each "
-        "example draws one log-uniformly, and the network gets it as a second input channel. null: "
-        "all examples have the medium of physics.",
-    )
-    train_examples: Examples = Field(16_000, description="Training examples per source count.")
-    validation_examples: Examples = Field(
-        800, description="Validation examples per source count. They select the best model."
-    )
-    test_examples: Examples = Field(4_000, description="Test examples per source count.")
-    seed: int = Field(0, ge=0, description="Seed of the datasets.")
-    train_fraction: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="Fraction of the training examples that is used, per source count.",
-    )
-    storage: Literal["dense", "compact"] = Field(
-        "dense",
-        description="dense stores the fields; compact stores ring densities (a few kB per "
-        "example), from which the fields are restored when they are read.",
-    )
-    stream: bool = Field(
-        False,
-        description="Solve training examples on the fly instead of reading them; each is used "
-        "once. train_examples is then the length of an epoch.",
-    )
-    cache: bool = Field(False, description="Keep the examples in memory after the first epoch.")
-    shuffle_buffer: PositiveInt = Field(
-        1_024, description="Number of examples from which the next one is drawn at random."
-    )
-    shares: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
-        None,
-        description="Number of equal shares into which the examples are divided. Each share is "
-        "shuffled separately and contributes equally to every batch. With a fixed number, the "
-        "batches are the same on every number of replicas that divides it. null: one share per "
-        "replica.",
-    )
+    values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = "uniform"
+    """Values of the discs: uniform on (0, 1] (as in the paper), constant (all 1), or [log_uniform,
+    smallest]. One disc always has the value 1."""
+    diffusion_length: tuple[Quantity, Quantity] | None = None
+    """Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each example draws one
+    log-uniformly, and the network gets it as a second input channel. null: all examples have the
+    medium of physics."""
+    train_examples: Examples = 16_000
+    """Training examples per source count."""
+    validation_examples: Examples = 800
+    """Validation examples per source count. They select the best model."""
+    test_examples: Examples = 4_000
+    """Test examples per source count."""
+    seed: int = Field(0, ge=0)
+    """Seed of the datasets."""
+    train_fraction: float = Field(1.0, gt=0, le=1)
+    """Fraction of the training examples that is used, per source count."""
+    storage: Literal["dense", "compact"] = "dense"
+    """dense stores the fields; compact stores ring densities (a few kB per example), from which the
+    fields are restored when they are read."""
+    stream: bool = False
+    """Solve training examples on the fly instead of reading them; each is used once. train_examples
+    is then the length of an epoch."""
+    cache: bool = False
+    """Keep the examples in memory after the first epoch."""
+    shuffle_buffer: PositiveInt = 1_024
+    """Number of examples from which the next one is drawn at random."""
+    shares: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    """Number of equal shares into which the examples are divided. Each share is shuffled separately
+    and contributes equally to every batch. With a fixed number, the batches are the same on every
+    number of replicas that divides it. null: one share per replica."""
 
     @field_validator("sources")
     @classmethod
@@ -210,17 +181,14 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The network and the scale of its inputs and outputs."""
 
-    architecture: Literal["encoder_decoder"] = Field(
-        "encoder_decoder", description="Network architecture: the encoder-decoder of the paper."
-    )
-    width: int = Field(
-        64, ge=2, le=65_536, multiple_of=2, description="Channels of the first convolution."
-    )
-    depth: int = Field(5, ge=1, le=10, description="Number of pooling and of upsampling layers.")
-    pad: bool = Field(
-        False,
-        description="If 2**depth does not divide a side, pad with zeros and crop the prediction.",
-    )
+    architecture: Literal["encoder_decoder"] = "encoder_decoder"
+    """Network architecture: the encoder-decoder of the paper."""
+    width: int = Field(64, ge=2, le=65_536, multiple_of=2)
+    """Channels of the first convolution."""
+    depth: int = Field(5, ge=1, le=10)
+    """Number of pooling and of upsampling layers."""
+    pad: bool = False
+    """If 2**depth does not divide a side, pad with zeros and crop the prediction."""
     transform: str = Field(
         "linear", description=f"Scale of inputs and outputs: {', '.join(TRANSFORMS)}."
     )
@@ -238,85 +206,57 @@ class ModelConfig(Section):
 class TrainingConfig(Section):
     """How the network is trained."""
 
-    loss: str | dict[str, Any] = Field(
-        "absolute",
-        description="Name of an error, or a mapping with `error`, its parameters and `weight`.",
-    )
-    optimizer: Literal["adam", "adamw", "muon"] = Field("muon", description="Optimizer.")
-    learning_rate: Positive = Field(3e-3, description="Peak learning rate.")
-    weight_decay: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay of adamw and muon."
-    )
-    schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="Learning-rate schedule over all steps."
-    )
-    warmup: float = Field(
-        0.05,
-        ge=0,
-        lt=1,
-        description="Fraction of all steps over which the learning rate rises linearly.",
-    )
-    final_factor: float = Field(
-        0.0, ge=0, le=1, description="Final learning rate of cosine, as a fraction of the peak."
-    )
-    scale_learning_rate: Literal["none", "linear", "sqrt"] = Field(
-        "none", description="How the learning rate scales with batch_size / base_batch_size."
-    )
-    base_batch_size: BatchSize = Field(
-        32, description="Batch size that learning_rate refers to when it is scaled."
-    )
-    clip_norm: Positive | None = Field(
-        None, description="Largest global norm of the gradient; null for no clipping."
-    )
-    ema: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Momentum of a moving average of the weights. If set, the averaged weights are "
-        "validated and saved. null for no average.",
-    )
-    batch_size: BatchSize = Field(32, description="Global batch size, over all replicas.")
-    epochs: PositiveInt = Field(100, description="Passes over the training examples.")
-    early_stopping: PositiveInt | None = Field(
-        None,
-        description="Stop after this many epochs without a better validation MAE; null for never.",
-    )
-    rollback_factor: Positive | None = Field(
-        10.0,
-        description="Undo an epoch if its loss rises by more than this factor times the mean "
-        "change of recent epochs; null for never.",
-    )
-    rollback_window: PositiveInt = Field(
-        20, description="Number of recent epochs whose changes are averaged for rollback_factor."
-    )
-    zero_field_epochs: PositiveInt = Field(
-        3,
-        description="Warn if the model is no better than a field of zeros after this many epochs.",
-    )
-    checkpoint_minutes: Positive = Field(
-        10.0, description="Longest time between checkpoints. Every epoch also ends with one."
-    )
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        "float32",
-        description="Precision of the layers in training. Weights, output, loss and the saved "
-        "model are always float32.",
-    )
-    jit: bool | Literal["auto"] = Field(
-        "auto",
-        description="Compile the training step with XLA. auto: only on a single GPU, because XLA "
-        "is slower on CPUs.",
-    )
-    steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = Field(
-        1,
-        description="Number of steps per call of TensorFlow. Nothing is logged or saved between "
-        "them. Must divide the steps of an epoch, and be 1 with several replicas.",
-    )
-    deterministic: bool = Field(
-        False, description="Use deterministic operations, so that runs repeat bit for bit; slower."
-    )
-    seed: Seed = Field(
-        0, description="Seed of the initial weights and of the order of the examples."
-    )
+    loss: str | dict[str, Any] = "absolute"
+    """Name of an error, or a mapping with `error`, its parameters and `weight`."""
+    optimizer: Literal["adam", "adamw", "muon"] = "muon"
+    """Optimizer."""
+    learning_rate: Positive = 3e-3
+    """Peak learning rate."""
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Decoupled weight decay of adamw and muon."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Learning-rate schedule over all steps."""
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Fraction of all steps over which the learning rate rises linearly."""
+    final_factor: float = Field(0.0, ge=0, le=1)
+    """Final learning rate of cosine, as a fraction of the peak."""
+    scale_learning_rate: Literal["none", "linear", "sqrt"] = "none"
+    """How the learning rate scales with batch_size / base_batch_size."""
+    base_batch_size: BatchSize = 32
+    """Batch size that learning_rate refers to when it is scaled."""
+    clip_norm: Positive | None = None
+    """Largest global norm of the gradient; null for no clipping."""
+    ema: float | None = Field(None, gt=0, lt=1)
+    """Momentum of a moving average of the weights. If set, the averaged weights are validated and
+    saved. null for no average."""
+    batch_size: BatchSize = 32
+    """Global batch size, over all replicas."""
+    epochs: PositiveInt = 100
+    """Passes over the training examples."""
+    early_stopping: PositiveInt | None = None
+    """Stop after this many epochs without a better validation MAE; null for never."""
+    rollback_factor: Positive | None = 10.0
+    """Undo an epoch if its loss rises by more than this factor times the mean change of recent
+    epochs; null for never."""
+    rollback_window: PositiveInt = 20
+    """Number of recent epochs whose changes are averaged for rollback_factor."""
+    zero_field_epochs: PositiveInt = 3
+    """Warn if the model is no better than a field of zeros after this many epochs."""
+    checkpoint_minutes: Positive = 10.0
+    """Longest time between checkpoints. Every epoch also ends with one."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Precision of the layers in training. Weights, output, loss and the saved model are always
+    float32."""
+    jit: bool | Literal["auto"] = "auto"
+    """Compile the training step with XLA. auto: only on a single GPU, because XLA is slower on
+    CPUs."""
+    steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = 1
+    """Number of steps per call of TensorFlow. Nothing is logged or saved between them. Must divide
+    the steps of an epoch, and be 1 with several replicas."""
+    deterministic: bool = False
+    """Use deterministic operations, so that runs repeat bit for bit; slower."""
+    seed: Seed = 0
+    """Seed of the initial weights and of the order of the examples."""
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:
@@ -328,12 +268,9 @@ class TrainingConfig(Section):
 class EvaluationConfig(Section):
     """How a trained surrogate is evaluated."""
 
-    batch_size: BatchSize = Field(32, description="Number of examples predicted at once.")
-    bounds: int = Field(
-        10,
-        ge=0,
-        description="Number of images per source count for which error bounds are computed.",
-    )
-    cases: PositiveInt = Field(
-        3, description="Number of worst and of median cases shown in the report."
-    )
+    batch_size: BatchSize = 32
+    """Number of examples predicted at once."""
+    bounds: int = Field(10, ge=0)
+    """Number of images per source count for which error bounds are computed."""
+    cases: PositiveInt = 3
+    """Number of worst and of median cases shown in the report."""

@@ -26,20 +26,18 @@ class StudyConfig(Section):
     ```
     """
 
-    name: Name = Field(description="Name of the study and of its directory.")
-    title: str = Field("", description="Title of the report.")
-    base: str = Field(
-        description="Configuration that the runs start from: a file, or a shipped name."
-    )
-    settings: dict[str, Any] = Field(
-        {}, description="Values that replace those of the base, by key."
-    )
-    factors: dict[str, list[Any]] = Field(
-        description="Values of each varied key. Every combination is one run."
-    )
-    test_sources: SourceCounts | None = Field(
-        None, description="Source counts that every run is tested on. null: those of the base."
-    )
+    name: Name
+    """Name of the study and of its directory."""
+    title: str = ""
+    """Title of the report."""
+    base: str
+    """Configuration that the runs start from: a file, or a shipped name."""
+    settings: dict[str, Any] = Field({})
+    """Values that replace those of the base, by key."""
+    factors: dict[str, list[Any]]
+    """Values of each varied key. Every combination is one run."""
+    test_sources: SourceCounts | None = None
+    """Source counts that every run is tested on. null: those of the base."""
 
     @field_validator("factors")
     @classmethod

@@ -197,7 +197,8 @@ def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iter
             yield from _key_rows(field.annotation, f"{key}.", ())
             continue
         kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
-        yield [key, _default(model, name, field), f"{field.description or ''}\n{kind}"]
+        text = " ".join((field.description or "").split())
+        yield [key, _default(model, name, field), f"{text}\n{kind}"]
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
