@@ -7,8 +7,11 @@ from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
 from diffkeras.physics import ExampleRecipe
 
 NAME = "diffusion_fields"
-VERSION = "1.0.0"
-RELEASE_NOTES = {"1.0.0": "Initial release."}
+RELEASE_NOTES = {
+    "1.0.0": "Initial release.",
+    "2.0.0": "No image of the validation or test split occurs in training. It is the "
+    "version of configurations with few different images, for example those of one source.",
+}
 PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
 
@@ -56,6 +59,11 @@ class DatasetConfig:
     def _differs_from_paper(self) -> bool:
         own = {k: v for k, v in self.identity().items() if k != "storage"}
         return own != DatasetConfig(self.count).identity()
+
+    @property
+    def version(self) -> str:
+        """Version of its examples: 2.0.0 where splits share few images, otherwise 1.0.0."""
+        return "2.0.0" if self.recipe().has_few_images else "1.0.0"
 
     @property
     def description(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig
+from diffkeras.data.dataset_config import NAME, DatasetConfig
 from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
 from diffkeras.errors import DataError
 
@@ -36,7 +36,8 @@ class DatasetStatus:
 
 def dataset_path(config: Config, count: int, data_dir: str | Path) -> Path:
     """The directory of the dataset of `count` sources, whether or not it exists."""
-    return Path(data_dir) / NAME / DatasetConfig.of(count, config).name / VERSION
+    dataset = DatasetConfig.of(count, config)
+    return Path(data_dir) / NAME / dataset.name / dataset.version
 
 
 def dataset_status(
@@ -140,15 +141,18 @@ def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
 
 
 def _others(config: Config, count: int, data_dir: Path) -> str:
-    """Which datasets of that source count there are instead, and how their physics differs."""
-    wanted = DatasetConfig.of(count, config).identity()
+    """Which datasets of that source count there are instead, and how they differ."""
+    dataset = DatasetConfig.of(count, config)
     found = []
     for file in sorted(data_dir.glob(f"{NAME}/sources_{count:02d}*/*/metadata.json")):
+        name, version, wanted = file.parts[-3], file.parts[-2], dataset.identity()
         physics = read_json(file)
         different = [
             f"{key} {physics.get(key)}" for key in wanted if physics.get(key) != wanted[key]
         ]
-        found.append(f"{file.parent.parent.name} with {', '.join(different)}")
+        if name == dataset.name and version != dataset.version:
+            different = [f"version {version}, whose test images may occur in training"]
+        found.append(f"{name} with {', '.join(different)}")
     return f"; it holds {'; '.join(found)}" if found else ""
 
 

@@ -6,13 +6,13 @@ else, so any worker, restart or subset makes the same one.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.sources.discs import (
@@ -22,12 +22,14 @@ from diffkeras.physics.sources.discs import (
     ValueDistribution,
     sample_sources,
 )
+from diffkeras.physics.sources.held_out import few_images, split_of
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
+MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
 LENGTH_KEY = 1  # after an example's own key, for the generator of its diffusion length
 CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
@@ -103,17 +105,34 @@ class ExampleRecipe:
     def sources(self, split: str, k: int) -> Sources:
         """The sources of example k of a split.
 
+        No image of the validation or test split occurs in training or in the stream.
+
         Raises:
-            PackingError: so many or so large discs don't fit.
+            PackingError: the discs don't fit, or there are too few different images for all splits.
         """
-        return sample_sources(
-            self.count,
-            self.lattice,
-            radius=self.radius,
-            placement=self.placement,
-            values=self.values,
-            rng=self.rng(split, k),
+        rng = self.rng(split, k)
+        for _ in range(MAX_DRAWS):
+            sources = sample_sources(
+                self.count,
+                self.lattice,
+                radius=self.radius,
+                placement=self.placement,
+                values=self.values,
+                rng=rng,
+            )
+            own = "train" if split == "stream" else split
+            if not self.has_few_images or split_of(sources, self.lattice) == own:
+                return sources
+        raise PackingError(
+            f"too few different images of {self.count} source(s) of radius {self.radius} can be "
+            f"drawn on {self.lattice[0]}×{self.lattice[1]} for separate training, validation and "
+            "test splits; choose a larger lattice, smaller discs or more sources"
         )
+
+    @cached_property
+    def has_few_images(self) -> bool:
+        """Whether splits share a small number of different images between them."""
+        return few_images(self.count, self.lattice, self.radius, self.placement, self.values)
 
     def length_of(self, split: str, k: int) -> float | None:
         """ℓ of example k of a split [length], None where all examples share one medium.

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 import tfds_builders
 from diffkeras.config import DataConfig, PhysicsConfig, load_config
-from diffkeras.data.dataset_config import VERSION, DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 DATASET = DatasetConfig(3, PhysicsConfig(lattice=(16, 20)), DataConfig(radius=2.0, seed=5))
@@ -120,7 +120,7 @@ print(info.full_name, info.splits["test"].num_examples)
 """,
         cwd=tmp_path,
     )
-    assert done.stdout.splitlines()[-1] == f"diffusion_fields/sources_05/{VERSION} 2"
+    assert done.stdout.splitlines()[-1] == "diffusion_fields/sources_05/1.0.0 2"
 
 
 def test_tfds_build_works_in_the_builders_folder(tmp_path: Path) -> None:

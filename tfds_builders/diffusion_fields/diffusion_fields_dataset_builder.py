@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from diffkeras.config import SPLITS, Config
-from diffkeras.data.dataset_config import PAPER_DATA, RELEASE_NOTES, VERSION, DatasetConfig
+from diffkeras.data.dataset_config import PAPER_DATA, RELEASE_NOTES, DatasetConfig
 from diffkeras.data.features import info_arguments, make_example
 
 
@@ -24,7 +24,12 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
     @classmethod
     def of(cls, dataset: DatasetConfig) -> "DiffusionFieldsConfig":
         """The TFDS configuration of a dataset."""
-        return cls(name=dataset.name, description=dataset.description, dataset=dataset)
+        return cls(
+            name=dataset.name,
+            version=dataset.version,
+            description=dataset.description,
+            dataset=dataset,
+        )
 
     @classmethod
     def of_config(cls, count: int, config: Config) -> "DiffusionFieldsConfig":
@@ -44,7 +49,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
     """
 
-    VERSION = tfds.core.Version(VERSION)
+    VERSION = tfds.core.Version(max(RELEASE_NOTES))  # Each configuration has its own.
     RELEASE_NOTES: ClassVar = RELEASE_NOTES
     BUILDER_CONFIGS: ClassVar = [
         DiffusionFieldsConfig.of(DatasetConfig(count)) for count in PAPER_DATA.sources

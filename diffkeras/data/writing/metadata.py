@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
+from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, DatasetConfig
 from diffkeras.data.features import info_arguments
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard
 
@@ -28,7 +28,7 @@ def write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Sha
     """
     identity = tfds.core.DatasetIdentity(
         name=NAME,
-        version=tfds.core.Version(VERSION),
+        version=tfds.core.Version(dataset.version),
         data_dir=str(directory),
         module_name="",
         config_name=dataset.name,

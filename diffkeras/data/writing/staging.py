@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import fingerprint
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig
+from diffkeras.data.dataset_config import NAME, DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.shards import Shard, examples_per_shard, holds_records, plan_shards
 from diffkeras.data.writing.metadata import write_metadata
@@ -50,7 +50,7 @@ class Staging:
         per_shard = examples_per_shard(record_bytes)
         content = {
             "identity": dataset.identity(),
-            "version": VERSION,
+            "version": dataset.version,
             "features": dataset_features(dataset).to_json(),
             "per_shard": per_shard,
         }
