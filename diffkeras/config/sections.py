@@ -1,5 +1,7 @@
 """The sections of a configuration: physics, data, model, training, evaluation."""
 
+import logging
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -27,6 +29,8 @@ from diffkeras.physics.operators.axis import BoundaryName
 from diffkeras.physics.sources.discs import ValueDistribution, check_values
 from diffkeras.physics.sources.placement import PlacementKind
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
+
+logger = logging.getLogger(__name__)
 
 LARGEST_RADIUS = 1e6  # lattice steps
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
@@ -103,13 +107,20 @@ class DataConfig(Section):
     """Solve training examples on the fly instead of reading them; each is used once. train_examples
     is then the length of an epoch."""
     cache: bool = False
-    """Keep the examples in memory after the first epoch."""
-    shuffle_buffer: PositiveInt = 1_024
-    """Number of examples from which the next one is drawn at random."""
+    """Keep the examples in memory."""
     shares: Annotated[int, Field(gt=0, le=100_000)] | None = None
     """Number of equal shares into which the examples are divided. Each share is shuffled separately
     and contributes equally to every batch. With a fixed number, the batches are the same on every
     number of replicas that divides it. null: one share per replica."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_shuffle_buffer(cls, value: Any) -> Any:
+        # Earlier versions wrote this key into the configuration of every run.
+        if isinstance(value, Mapping) and "shuffle_buffer" in value:
+            logger.warning("data.shuffle_buffer has no effect: each epoch shuffles all examples")
+            return {key: value[key] for key in value if key != "shuffle_buffer"}
+        return value
 
     @field_validator("sources")
     @classmethod

@@ -280,3 +280,10 @@ def test_fingerprints_tell_values_apart_and_ignore_their_order() -> None:
 
 def test_parse_config_takes_plain_data() -> None:
     assert parse_config({"data": {"sources": 3}}).data.sources == (3,)
+
+
+def test_a_configuration_of_an_earlier_version_has_a_buffer_that_is_ignored(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    assert parse_config({"data": {"shuffle_buffer": 5}}) == parse_config({})
+    assert "data.shuffle_buffer has no effect" in log.text

@@ -116,6 +116,15 @@ def test_a_missing_dataset_tells_what_makes_it(tiny: Config, tmp_path: Path) -> 
         open_dataset(tiny, 2, tmp_path)
 
 
+def test_a_dataset_whose_test_images_occur_in_training_is_refused(
+    tiny: Config, own_data: Path
+) -> None:
+    path = dataset_status(tiny, 1, own_data).path
+    path.rename(path.with_name("1.0.0"))
+    with pytest.raises(DataError, match=r"version 1\.0\.0, whose test images .*diffkeras generate"):
+        open_dataset(tiny, 1, own_data)
+
+
 def test_too_few_examples_are_refused(tiny: Config, data_dir: Path) -> None:
     with pytest.raises(DataError, match="holds 12 train examples, fewer than the 13 train"):
         open_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))

@@ -65,6 +65,60 @@ def test_a_shard_that_ends_between_records(data_dir):
     assert f"{file} is truncated or damaged at example 13 of the train split" in finding
 
 
+@pytest.mark.parametrize("appended", [b"x", bytes(16), bytes(40)])
+def test_bytes_after_the_last_record(data_dir, appended):
+    file = shard(data_dir, 1)
+    file.write_bytes(file.read_bytes() + appended)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert str(file) in finding
+
+
+@pytest.mark.parametrize("length", [1 << 40, (1 << 64) - 8, 0])
+def test_a_record_of_an_impossible_length(data_dir, length):
+    file = shard(data_dir, 1)
+    content = bytearray(file.read_bytes())
+    content[:8] = length.to_bytes(8, "little")
+    content[8:12] = masked_crc(bytes(content[:8]))
+    file.write_bytes(content)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file} is" in finding
+    assert "damaged at example 8 of the train split" in finding
+
+
+def masked_crc(data: bytes) -> bytes:
+    """TFRecord's checksum of a length, by a record that TensorFlow writes."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8 & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def test_a_record_that_holds_no_example(data_dir):
+    file = shard(data_dir, 0)
+    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in [bytes(len(records[0])), *records[1:]]:
+            writer.write(record)
+    (finding,) = verify(tiny_config(), data_dir)
+    assert f"{file}: example 0 of the train split" in finding
+    assert "can't be decoded" in finding
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"numBytes": "', b'"numBytes": "1'), (b'"8"', b'"9"'), (b'"train"', b'"tra\xfen"')],
+)
+def test_a_flipped_bit_in_the_metadata(data_dir, old, new):
+    (file,) = data_dir.rglob("dataset_info.json")
+    content = file.read_bytes()
+    assert old in content
+    file.write_bytes(content.replace(old, new, 1))
+    assert verify(tiny_config(), data_dir)
+
+
 def test_a_missing_shard_and_a_missing_dataset(data_dir):
     file = shard(data_dir, 0)
     file.unlink()
