@@ -12,11 +12,11 @@ import tensorflow as tf
 from benchmarks.children import answer, timed
 from diffkeras.config import load_config
 from diffkeras.data import generate_dataset
-from diffkeras.distributed.process_group import gather_workers
+from diffkeras.distributed.process_group import join_process_group
 from diffkeras.nn import unpack_target
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.batches import Feed
+from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.compiled_model import compile_model
 
 WARM_UP = 3  # steps; the first ones build the graph and allocate memory
@@ -68,9 +68,9 @@ class Rates:
         )
         for count in self.config.data.sources:
             generate_dataset(self.config, count, directory)
-        workers = gather_workers({}, timeout=60)
-        self.feed = Feed(self.config, directory, workers)
-        self.compiled = compile_model(self.config, workers, 1000)
+        group = join_process_group({}, timeout=60)
+        self.batches = TrainingBatches(self.config, directory, group)
+        self.compiled = compile_model(self.config, group, 1000)
         self.fit(WARM_UP)
         if case["replicas"] == 1:
             self.prepare(directory)
@@ -80,7 +80,7 @@ class Rates:
         self.surrogate = Surrogate(self.compiled.model, self.config)
         export_saved_model(self.surrogate, directory / "saved_model")
         self.loaded = tf.saved_model.load(str(directory / "saved_model"))
-        x, y = next(iter(self.feed.training(0, 0)))
+        x, y = next(iter(self.batches.training(0, 0)))
         self.images = x
         weights = [array for layer in self.compiled.model.layers for array in layer.get_weights()]
         np.savez(
@@ -93,9 +93,9 @@ class Rates:
         )
 
     def fit(self, steps: int) -> dict:
-        clock = Clock(self.feed.waiting)
+        clock = Clock(self.batches.waiting)
         self.compiled.model.fit(
-            self.feed.training(0, 0), steps_per_epoch=steps + 1, verbose=0, callbacks=[clock]
+            self.batches.training(0, 0), steps_per_epoch=steps + 1, verbose=0, callbacks=[clock]
         )
         return clock.result
 

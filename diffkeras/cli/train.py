@@ -81,7 +81,7 @@ def train(
             config,
             data_dir,
             run_dir or default_run_dir(config),
-            workers=workers,
+            threads=workers,
             overwrite=overwrite,
             restart=restart,
             worker_timeout=worker_timeout,
@@ -89,12 +89,12 @@ def train(
         )
     except WorkerLostError as error:
         echo_status(f"{error}. Waiting for it here")
-        _begin_again()
+        _restart_process()
     click.echo(finished.path)
 
 
-def _begin_again() -> NoReturn:
+def _restart_process() -> NoReturn:
     """Run the same command in this process's place: TensorFlow connects workers only once."""
-    dropped = ("--overwrite", "--restart")  # they were meant for what lay there at first
+    dropped = ("--overwrite", "--restart")  # they were meant for the run that was there at first
     sys.stdout.flush()
     os.execv(sys.executable, [word for word in sys.orig_argv if word not in dropped])

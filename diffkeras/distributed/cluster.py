@@ -1,4 +1,4 @@
-"""Which processes train together: from TF_CONFIG, or from Slurm's variables."""
+"""Which processes train one network, by TF_CONFIG or by Slurm's variables."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from typing import Any
 
 from diffkeras.errors import ConfigurationError
 
-FIRST_PORT, PORTS = 12_000, 20_000  # below those that systems give to outgoing connections
+# below the ports that operating systems give to outgoing connections
+FIRST_PORT, PORTS = 12_000, 20_000
 EXAMPLE = (
     '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -17,50 +18,60 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """The processes that train one network together.
+    """The processes that train one network.
 
     Attributes:
-        addresses: "host:port" of each worker.
-        index: of this one.
+        addresses: "host:port" of each process.
+        index: number of this process.
     """
 
     addresses: tuple[str, ...]
     index: int
 
     @property
+    def size(self) -> int:
+        """Number of processes."""
+        return len(self.addresses)
+
+    @property
     def is_chief(self) -> bool:
-        """Whether this worker writes what all have reached."""
+        """Whether this process writes the run."""
         return self.index == 0
 
     def name(self, index: int) -> str:
-        """A worker with its address, for messages."""
+        """A process with its address, for messages."""
         return f"worker {index} ({self.addresses[index]})"
 
+    def host_and_port(self, index: int) -> tuple[str, int]:
+        """The address of a process, as sockets take it."""
+        host, _, port = self.addresses[index].rpartition(":")
+        return host.strip("[]"), int(port)
+
     def tf_config(self) -> str:
-        """What TensorFlow reads from the variable TF_CONFIG."""
+        """The value of the variable TF_CONFIG for this process."""
         task = {"type": "worker", "index": self.index}
         return json.dumps({"cluster": {"worker": list(self.addresses)}, "task": task})
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The cluster that the environment tells of, by TF_CONFIG or else by Slurm's step.
+    """The cluster that the environment describes: by TF_CONFIG, or else by a step of Slurm.
 
     Returns:
-        None for a single process.
+        The cluster; None for a single process.
 
     Raises:
-        ConfigurationError: the variables contradict themselves or are malformed.
+        ConfigurationError: the variables are malformed or contradict each other.
     """
     if environment.get("TF_CONFIG", "").strip():
-        cluster = _of_tf_config(environment["TF_CONFIG"])
+        cluster = _cluster_from_tf_config(environment["TF_CONFIG"])
     elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":
-        cluster = _of_slurm(environment)
+        cluster = _cluster_from_slurm(environment)
     else:
         return None
-    return cluster if len(cluster.addresses) > 1 else None
+    return cluster if cluster.size > 1 else None
 
 
-def _of_tf_config(text: str) -> Cluster:
+def _cluster_from_tf_config(text: str) -> Cluster:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -75,7 +86,7 @@ def _of_tf_config(text: str) -> Cluster:
     for job, listed in jobs.items():
         if not isinstance(listed, list) or not listed:
             raise _malformed(f'must list the addresses of "{job}"')
-    # a chief is the first of the workers, by whatever name
+    # the job "chief" is worker 0 under another name
     addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
     for address in addresses:
         _check_address(address)
@@ -111,7 +122,9 @@ def _malformed(what: str) -> ConfigurationError:
     return ConfigurationError(f"TF_CONFIG {what}; e.g. {EXAMPLE}")
 
 
-def _of_slurm(environment: Mapping[str, str]) -> Cluster:
+def _cluster_from_slurm(environment: Mapping[str, str]) -> Cluster:
+    # not tf.distribute.cluster_resolver.SlurmClusterResolver: as of TensorFlow 2.21 it sorts hosts
+    # by their text, so that n10 gets the rank of n2, and fails on nodes without a GPU
     from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import (
         expand_hostlist,
         expand_tasks_per_node,
@@ -127,12 +140,13 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
         index = int(environment["SLURM_PROCID"])
         hosts = expand_hostlist(environment["SLURM_STEP_NODELIST"])
         per_host = expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
-        # jobs that share a node keep apart
+        # two jobs that share a node get different ports
         first = FIRST_PORT + int(environment.get("SLURM_JOB_ID", "0")) * 37 % PORTS
     except (KeyError, ValueError) as error:
         raise ConfigurationError(
-            f"Slurm's variables tell of {environment['SLURM_STEP_NUM_TASKS']} tasks but don't say "
-            f"which ({type(error).__name__}: {error}); start all by one srun, or set TF_CONFIG"
+            f"SLURM_STEP_NUM_TASKS is {environment['SLURM_STEP_NUM_TASKS']}, but another variable "
+            f"of Slurm is missing or malformed ({type(error).__name__}: {error}); start all tasks "
+            "by one srun, or set TF_CONFIG"
         ) from None
     addresses = [
         f"{host}:{first + i}"
@@ -141,7 +155,7 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
     ]
     if len(set(addresses)) != tasks or not 0 <= index < tasks:
         raise ConfigurationError(
-            f"Slurm's variables contradict themselves: SLURM_STEP_NUM_TASKS {tasks}, SLURM_PROCID "
+            f"Slurm's variables contradict each other: SLURM_STEP_NUM_TASKS {tasks}, SLURM_PROCID "
             f"{index}, {len(set(addresses))} tasks by SLURM_STEP_NODELIST and "
             "SLURM_STEP_TASKS_PER_NODE"
         )

@@ -1,4 +1,4 @@
-"""A network whose copies train together: what Keras lacks for several processes."""
+"""A model and a metric for several processes, and batches for each replica."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,23 +7,15 @@ import keras
 import tensorflow as tf
 
 from diffkeras.nn.metrics import MaximumError
+from diffkeras.system.keras_compat import BuiltFromOneReplica
 
 
-class ReplicatedModel(keras.Model):
-    """A functional model that `fit` trains under MultiWorkerMirroredStrategy as well.
+class ReplicatedModel(BuiltFromOneReplica):
+    """A functional model that `fit` can train under MultiWorkerMirroredStrategy.
 
-    Keras fails there in two places (Keras issue 20585): it traces the metrics with a batch of all
-    replicas at once, and averages the logs of a step over an axis that scalars don't have.
+    Keras averages the logs of a step over the replicas along an axis that scalars do not have
+    (Keras issue 20585), so each log gets one.
     """
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        if iterator is not None:
-            data_batch = next(next(iter(iterator))[-1])
-        local = self.distribute_strategy.experimental_local_results
-        with self.distribute_strategy.scope():
-            self._symbolic_build(
-                data_batch=keras.tree.map_structure(lambda v: local(v)[0], data_batch)
-            )
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on one replica's share of a batch."""
@@ -38,11 +30,14 @@ def _with_axis(logs: dict[str, Any]) -> dict[str, Any]:
     return {name: keras.ops.reshape(value, (1,)) for name, value in logs.items()}
 
 
-class MaximumOverWorkers(MaximumError):
-    """The largest error on all replicas of all workers, which TensorFlow can't reduce by itself."""
+class MaximumOverProcesses(MaximumError):
+    """The largest error on all replicas of all processes.
+
+    TensorFlow adds up the variables of replicas when it reads them; it has no maximum.
+    """
 
     def result(self) -> Any:
-        """Largest error so far; on a replica, its own."""
+        """Largest error so far; in the code of a replica, the largest of that replica."""
         variable = self.maximum.value
         strategy = getattr(variable, "distribute_strategy", None)  # None while Keras infers shapes
         replica = tf.distribute.get_replica_context()
@@ -55,14 +50,14 @@ class MaximumOverWorkers(MaximumError):
 def distribute(
     strategy: tf.distribute.Strategy, make: Callable[[int], tf.data.Dataset]
 ) -> tf.data.Dataset:
-    """Batches for each replica, each read by the process that the replica runs in.
+    """Batches for each replica, read by the process in which the replica runs.
 
     Args:
         strategy: with its replicas.
-        make: the batches of replica r. All replicas' must have the same sizes, one after another.
+        make: makes the batches of replica r. Batch k must have the same size for all replicas.
     """
 
-    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = context.num_replicas_in_sync // context.num_input_pipelines
         first = context.input_pipeline_id * local
         own = [make(replica) for replica in range(first, first + local)]
@@ -71,4 +66,4 @@ def distribute(
         # TensorFlow hands successive batches to successive replicas
         return tf.data.Dataset.choose_from_datasets(own, tf.data.Dataset.range(local).repeat())
 
-    return strategy.distribute_datasets_from_function(of_worker)
+    return strategy.distribute_datasets_from_function(of_process)

@@ -1,5 +1,6 @@
-"""What the workers of a distributed training agree on; alone, everything is agreed at once."""
+"""The processes that train one network: what they agree on, and what happens when one is lost."""
 
+import logging
 import os
 import sys
 import threading
@@ -11,8 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.distributed.cluster import Cluster, find_cluster
-from diffkeras.distributed.rendezvous import meet
+from diffkeras.distributed.meeting import meet
 from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError, WorkerLostError
+
+logger = logging.getLogger(__name__)
 
 WORKER_TIMEOUT = 300.0  # seconds
 LOST = (
@@ -23,12 +26,12 @@ LOST = (
 )
 
 
-class Workers:
-    """The processes that train one network together, this one among them.
+class ProcessGroup:
+    """The processes that train one network, seen from one of them.
 
     Args:
-        strategy: distributes what each step computes.
-        cluster: the processes; None for one alone.
+        strategy: distributes the computation of each step.
+        cluster: the processes; None for a single one.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None) -> None:
@@ -36,71 +39,71 @@ class Workers:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes what all have reached."""
+        """Whether this process writes the run."""
         return self.cluster is None or self.cluster.is_chief
 
     @property
-    def count(self) -> int:
+    def processes(self) -> int:
         """Number of processes."""
-        return 1 if self.cluster is None else len(self.cluster.addresses)
+        return 1 if self.cluster is None else self.cluster.size
 
     @property
     def replicas(self) -> int:
-        """Number of copies of the network on all of them."""
+        """Number of copies of the network in all processes."""
         return self.strategy.num_replicas_in_sync
 
     def gather(self, value: int) -> list[int]:
-        """The value of each process; each must ask, and waits for the others."""
+        """The value of each process. All processes must call this, and wait for each other."""
         if self.cluster is None:
             return [value]
         own = tf.one_hot(
-            self.cluster.index, self.count, on_value=value, off_value=0, dtype=tf.int64
+            self.cluster.index, self.processes, on_value=value, off_value=0, dtype=tf.int64
         )
         # all replicas of a process add the process's value
         added = self.strategy.reduce("SUM", self.strategy.run(lambda: tf.identity(own)), axis=None)
-        return [int(v) * self.count // self.replicas for v in added.numpy()]
+        return [int(v) * self.processes // self.replicas for v in added.numpy()]
 
-    def agree(self, value: int) -> int:
-        """The chief's value, on all processes."""
+    def of_chief(self, value: int) -> int:
+        """The chief's value, in all processes."""
         return self.gather(value)[0]
 
     def largest(self, value: int) -> int:
         """The largest value of all processes."""
         return max(self.gather(value))
 
-    def all_or_none(self, problem: DiffkerasError | None) -> None:
-        """Have all processes end with what keeps any of them from going on.
+    def wait(self) -> None:
+        """Return once all processes have called this."""
+        self.gather(0)
+
+    def raise_in_all(self, problem: DiffkerasError | None) -> None:
+        """End all processes if one of them has a problem.
 
         Args:
-            problem: of this one.
+            problem: of this process.
 
         Raises:
-            DiffkerasError: this one's problem.
-            WorkerError: that another one has one.
+            DiffkerasError: the problem of this process.
+            WorkerError: another process has a problem.
         """
-        troubled = [i for i, has in enumerate(self.gather(int(problem is not None))) if has]
+        failed = [i for i, has in enumerate(self.gather(int(problem is not None))) if has]
         if problem is not None:
             raise problem
-        if troubled and self.cluster is not None:
-            raise WorkerError(f"{self.cluster.name(troubled[0])} can't train; it says why")
-
-    def wait(self) -> None:
-        """Return once all processes are here."""
-        self.gather(0)
+        if failed and self.cluster is not None:
+            raise WorkerError(f"{self.cluster.name(failed[0])} can't train; its output says why")
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Turn the loss of a worker into one line.
+        """Turn the loss of a process into one line.
 
         Raises:
-            WorkerLostError: a worker ended or can't be reached.
+            WorkerLostError: a process ended or can't be reached.
         """
         try:
             yield
         except LOST as error:
             if self.cluster is None:
                 raise
-            others = [i for i in range(self.count) if i != self.cluster.index]
+            others = [i for i in range(self.processes) if i != self.cluster.index]
             names = ", ".join(self.cluster.name(i) for i in others)
             own = self.cluster.name(self.cluster.index)
             raise WorkerLostError(
@@ -108,88 +111,106 @@ class Workers:
                 "command on every node, and it goes on from the last checkpoint"
             ) from None
 
+    @contextmanager
+    def only_chief_logs(self) -> Iterator[None]:
+        """Within this context the other processes log errors only."""
+        rooms = logging.getLogger("diffkeras")
+        level = rooms.level
+        if not self.is_chief and self.cluster is not None:
+            logger.info(
+                f"{self.cluster.name(self.cluster.index)} of {self.processes}: training; "
+                f"{self.cluster.name(0)} shows the progress"
+            )
+            rooms.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            rooms.setLevel(level)
 
-def gather_workers(settings: Mapping[str, Any], *, timeout: float) -> Workers:
-    """The workers that the environment tells of, once all are there; or this process alone.
 
-    A MultiWorkerMirroredStrategy connects several; one alone has a MirroredStrategy over its GPUs
-    (or logical CPUs), or the default strategy.
+def join_process_group(settings: Mapping[str, Any], *, timeout: float) -> ProcessGroup:
+    """The group of processes that the environment describes, once all of them are there.
+
+    Several processes are connected by MultiWorkerMirroredStrategy. A single one has a
+    MirroredStrategy over its GPUs or logical CPUs; with one CPU device, the default strategy.
 
     Args:
-        settings: what must be equal on all, by name.
+        settings: what must be equal in all processes, by name.
         timeout: seconds to wait for the others.
 
     Raises:
-        WorkerError: one didn't come.
-        ConfigurationError: malformed TF_CONFIG or Slurm variables, or differing settings.
+        WorkerError: a process did not come.
+        ConfigurationError: malformed TF_CONFIG or Slurm variables, or settings that differ.
     """
     cluster = find_cluster()
     if cluster is None:
-        return Workers(_strategy_of_this_process())
-    if not _strategy_over_workers.cache_info().currsize:
+        return ProcessGroup(_strategy_of_this_process())
+    if not _strategy_over_processes.cache_info().currsize:
         meet(cluster, settings, timeout=timeout)
-    with _within(timeout, cluster):
-        strategy = _strategy_over_workers(cluster)
-    return Workers(strategy, cluster)
+    with _limited_to(timeout, cluster):
+        strategy = _strategy_over_processes(cluster)
+    return ProcessGroup(strategy, cluster)
 
 
-def refuse_cluster(what: str) -> None:
-    """Refuse to run something on several workers at once.
+def check_single_process(what: str) -> None:
+    """Check that the environment does not describe several processes.
+
+    Args:
+        what: needs a process alone, for the message.
 
     Raises:
-        ConfigurationError: the environment tells of several.
+        ConfigurationError: it describes several.
     """
     if (cluster := find_cluster()) is not None:
         raise ConfigurationError(
-            f"{what} runs in one process, but TF_CONFIG or Slurm tells of "
-            f"{len(cluster.addresses)}; start it alone"
+            f"{what} runs in one process, but TF_CONFIG or Slurm describes {cluster.size}; start "
+            "one process without them"
         )
 
 
 @contextmanager
-def _within(seconds: float, cluster: Cluster) -> Iterator[None]:
-    """End the process if TensorFlow, which can't be interrupted, waits without end for a worker."""
+def _limited_to(seconds: float, cluster: Cluster) -> Iterator[None]:
+    """End this process if TensorFlow waits longer for another one: nothing else interrupts it."""
 
     def end() -> None:
         own = cluster.name(cluster.index)
         print(
             f"Error: TensorFlow on {own} couldn't connect to the other workers within {seconds:g} "
-            "s, though all were there before; start the same command on every node",
+            "s, though all of them had started; start the same command on every node",
             file=sys.stderr,
             flush=True,
         )
         os._exit(1)
 
-    watch = threading.Timer(seconds, end)
-    watch.daemon = True
-    watch.start()
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        watch.cancel()
+        timer.cancel()
 
 
 @lru_cache(maxsize=1)
-def _strategy_over_workers(cluster: Cluster) -> tf.distribute.Strategy:
+def _strategy_over_processes(cluster: Cluster) -> tf.distribute.Strategy:
     os.environ["TF_CONFIG"] = cluster.tf_config()
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except RuntimeError as error:
+    except (RuntimeError, tf.errors.OpError) as error:
         raise WorkerError(
-            f"TensorFlow can't connect the workers: {error}; train in a new process"
+            f"TensorFlow can't connect the workers: {error}. Check that no other program uses the "
+            "port of this worker, and start training in a new process"
         ) from None
 
 
 @lru_cache(maxsize=1)
 def _strategy_of_this_process() -> tf.distribute.Strategy:
-    """One object a process: a second MirroredStrategy fails in its first collective.
+    """The same object for every run: a second MirroredStrategy fails in its first collective.
 
-    A study of several runs would meet that (TensorFlow issue 62790).
+    A study of several runs would fail there (TensorFlow issue 62790).
     """
-    for kind in ("GPU", "CPU"):
-        devices = tf.config.list_logical_devices(kind)
-        if len(devices) > 1:
-            return tf.distribute.MirroredStrategy([device.name for device in devices])
-        if devices:
-            break
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    if gpus or len(devices) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.get_strategy()

@@ -7,11 +7,11 @@ from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
 from diffkeras.nn.models import MODELS, get_model
-from diffkeras.nn.muon import ConvolutionalMuon
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
 from diffkeras.representation.target import pack_target, unpack_target
+from diffkeras.system.keras_compat import ConvolutionalMuon
 
 __all__ = [
     "MODELS",

@@ -1,4 +1,4 @@
-"""The batches of a training: each replica's from the examples that are its share."""
+"""The batches of a training run: each replica reads its own share of the examples."""
 
 from pathlib import Path
 
@@ -8,34 +8,34 @@ from diffkeras.config import Config
 from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
 from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.distributed.multiworker_model import distribute
-from diffkeras.distributed.process_group import Workers
+from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 
 
-class Feed:
+class TrainingBatches:
     """Training and validation batches for all replicas.
 
     Attributes:
-        steps: of an epoch.
-        validation_steps: None where the validation batches end by themselves.
+        steps: number of training batches of an epoch.
+        validation_steps: number of validation batches; None where the dataset ends by itself.
         waiting: measures the wait for training batches; None with several replicas.
 
     Raises:
-        ConfigurationError: a batch, share or number of examples that the replicas don't divide.
+        ConfigurationError: the replicas do not divide a batch or the shares, or a split has too few
+            examples.
     """
 
     def __init__(
-        self, config: Config, data_dir: Path, workers: Workers, *, threads: int | None = None
+        self, config: Config, data_dir: Path, group: ProcessGroup, *, threads: int | None = None
     ) -> None:
         self._config, self._data_dir, self._threads = config, data_dir, threads
-        self._strategy, self._replicas = workers.strategy, workers.replicas
+        self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = _count_shares(config, self._replicas)
         self.waiting = InputWaitTime() if self._replicas == 1 else None
         self.steps = steps_per_epoch(config, shares=self._shares)
         self.validation_steps: int | None = None
         if self._replicas > 1:
-            own = self._of_replica(0)
-            self.validation_steps = int(own.cardinality())
+            self.validation_steps = int(self._validation_of(0).cardinality())
         self._check()
 
     def _check(self) -> None:
@@ -49,7 +49,8 @@ class Feed:
         if section.steps_per_execution > 1 and self._replicas > 1:
             raise ConfigurationError(
                 f"training.steps_per_execution: {section.steps_per_execution} steps at once don't "
-                f"work with {self._replicas} replicas (Keras feeds such a step no batch); choose 1"
+                f"work with {self._replicas} replicas, because Keras feeds such a step no batch; "
+                "choose 1"
             )
         if self.steps % section.steps_per_execution:
             raise ConfigurationError(
@@ -58,7 +59,7 @@ class Feed:
             )
 
     def training(self, epoch: int, step: int) -> tf.data.Dataset:
-        """Training batches from an epoch and a step within it on, without end."""
+        """Training batches without end, from a step of an epoch on."""
 
         def batches(shares: DataShares) -> tf.data.Dataset:
             return training_batches(
@@ -71,7 +72,10 @@ class Feed:
             )
 
         if self.waiting is not None:
-            return self.waiting.measure(batches(DataShares.all(self._shares)))
+            measured = self.waiting.measure(batches(DataShares.all(self._shares)))
+            # a strategy that fetched batches ahead to its GPU would be what waits for them
+            on_host = tf.distribute.InputOptions(experimental_fetch_to_device=False)
+            return self._strategy.distribute_datasets_from_function(lambda _: measured, on_host)
         each = self._shares // self._replicas
         return distribute(
             self._strategy,
@@ -81,12 +85,12 @@ class Feed:
         )
 
     def validation(self) -> tf.data.Dataset:
-        """Batches of the validation split; without end where `validation_steps` says how many."""
+        """Batches of the validation split; without end where `validation_steps` is set."""
         if self._replicas == 1:
             return mixed_dataset(self._config, "validation", self._data_dir, workers=self._threads)
-        return distribute(self._strategy, lambda replica: self._of_replica(replica).repeat())
+        return distribute(self._strategy, lambda replica: self._validation_of(replica).repeat())
 
-    def _of_replica(self, replica: int) -> tf.data.Dataset:
+    def _validation_of(self, replica: int) -> tf.data.Dataset:
         return mixed_dataset(
             self._config,
             "validation",
@@ -101,13 +105,13 @@ def _count_shares(config: Config, replicas: int) -> int:
     batch = config.training.batch_size
     if shares % replicas:
         raise ConfigurationError(
-            f"data.shares: {shares} can't be dealt evenly to {replicas} replicas; choose a "
+            f"data.shares: {shares} can't be divided evenly among {replicas} replicas; choose a "
             f"multiple of {replicas}"
         )
     if batch % shares:
         what = f"{shares} shares" if config.data.shares else f"{replicas} replicas"
         raise ConfigurationError(
-            f"training.batch_size: {batch} examples can't be shared evenly by {what}; choose a "
+            f"training.batch_size: {batch} examples can't be divided evenly among {what}; choose a "
             f"multiple of {shares}"
         )
     fewest = {
@@ -117,6 +121,6 @@ def _count_shares(config: Config, replicas: int) -> int:
     for key, (examples, parts, what) in fewest.items():
         if examples < parts:
             raise ConfigurationError(
-                f"{key}: {examples} example(s) a source count are fewer than the {parts} {what}"
+                f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
             )
     return shares

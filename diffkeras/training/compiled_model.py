@@ -1,6 +1,6 @@
-"""The network of a configuration, compiled: loss, metrics, optimizer and precision."""
+"""The network of a configuration, compiled with loss, metrics, optimizer and precision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.distributed.multiworker_model import MaximumOverWorkers, ReplicatedModel
-from diffkeras.distributed.process_group import Workers
+from diffkeras.distributed.multiworker_model import MaximumOverProcesses, ReplicatedModel
+from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import WeightedError
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
@@ -20,44 +20,72 @@ from diffkeras.training.optimizers import make_optimizer
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A network that is ready to be fitted.
+    """A network that is ready for training.
 
     Attributes:
-        model: with its optimizer built.
+        model: the network, with its optimizer built.
         loss: compiled into it.
-        terms: the metric that sees the loss's terms.
-        counts: the metric that tells source counts apart.
-        accumulators: every metric by its name, the mean loss among them.
+        terms: the metric that sees the terms of the loss.
+        counts: the metric of errors per source count.
+        metrics: all metrics by name, the mean loss included.
     """
 
     model: keras.Model
     loss: WeightedError
     terms: UnweightedError
     counts: SourceCountError
-    accumulators: dict[str, keras.metrics.Metric]
+    metrics: dict[str, keras.metrics.Metric]
 
     @property
     def parameters(self) -> int:
         """Number of trainable weights."""
         return sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
 
+    def metrics_so_far(self) -> dict[str, list]:
+        """What each metric has accumulated so far, over all replicas."""
+        return {
+            name: [float(metric.result())]
+            if isinstance(metric, MaximumError)
+            else [keras.ops.convert_to_numpy(v).tolist() for v in metric.variables]
+            for name, metric in self.metrics.items()
+        }
 
-def compile_model(config: Config, workers: Workers, steps: int) -> CompiledModel:
-    """The network of a configuration with new weights, compiled for a number of steps in all."""
+    def restore_metrics(self, values: Mapping[str, list], replicas: int) -> None:
+        """Give the metrics back what they had accumulated.
+
+        Args:
+            values: from `metrics_so_far`.
+            replicas: number of replicas, among which TensorFlow divides what is assigned.
+        """
+        for name, metric in self.metrics.items():
+            # each replica has a part of a sum, but all of a maximum
+            factor = replicas if isinstance(metric, MaximumError) else 1
+            for variable, value in zip(metric.variables, values.get(name, []), strict=False):
+                variable.assign(keras.ops.multiply(value, factor))
+
+
+def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledModel:
+    """The network of a configuration with new weights, compiled.
+
+    Args:
+        config: the configuration.
+        group: the processes that train it.
+        steps: number of steps of the whole run, for the learning-rate schedule.
+    """
     section = config.training
     transform = config.model.transform
-    with workers.strategy.scope():
+    with group.strategy.scope():
         loss = make_loss(config)
         terms = UnweightedError(loss)
         counts = SourceCountError(config.data.sources, transform)
         metrics = [terms, *nn.default_metrics(transform), counts]
         with layers_in(section.precision):
             model = build_model(config)
-            if workers.count > 1:
+            if group.processes > 1:
                 model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
-        if workers.count > 1:
+        if group.processes > 1:
             metrics = [
-                MaximumOverWorkers(transform) if isinstance(metric, MaximumError) else metric
+                MaximumOverProcesses(transform) if isinstance(metric, MaximumError) else metric
                 for metric in metrics
             ]
         model.compile(
@@ -68,13 +96,13 @@ def compile_model(config: Config, workers: Workers, steps: int) -> CompiledModel
             steps_per_execution=section.steps_per_execution,
         )
         model.optimizer.build(model.trainable_variables)
-    accumulators = {metric.name: metric for metric in [model.metrics[0], *metrics]}
-    return CompiledModel(model, loss, terms, counts, accumulators)
+    by_name = {metric.name: metric for metric in [model.metrics[0], *metrics]}
+    return CompiledModel(model, loss, terms, counts, by_name)
 
 
 @contextmanager
 def layers_in(precision: str) -> Iterator[None]:
-    """Have layers that are made within it compute in a precision."""
+    """Layers made within this context compute in a precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

@@ -1,23 +1,31 @@
 """Optimizers and learning-rate schedules by configuration."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.nn import ConvolutionalMuon
+from diffkeras.system.keras_compat import ConvolutionalMuon, SummedGradientsHook, adam_moments
 
-# at the two ends a kernel is no map between features
+# Muon is for maps between features, and these two layers map from and to the lattice
 ADAMW_LAYERS = ["encoder_conv_0", "field_conv"]
 
 
-class Measured:
-    """Mixin: measures, and limits, the norm of the gradient of all weights together.
+class Measured(SummedGradientsHook):
+    """Mixin for an optimizer: measures the norm of the gradient of all weights, and limits it.
 
-    It does so after the replicas' gradients are added up. Keras' `global_clipnorm` would limit
-    each replica's own before, so that the step would depend on how many replicas there are.
+    Keras' `global_clipnorm` limits the gradient of each replica, so that the step would depend on
+    the number of replicas.
+
+    Args:
+        clip_norm: largest norm; None for no limit.
+        **options: those of the optimizer.
+
+    Attributes:
+        gradient_norm: variable with the norm before it was limited, of the last step.
     """
 
     def __init__(self, *, clip_norm: float | None = None, **options: Any) -> None:
@@ -30,33 +38,32 @@ class Measured:
             name="gradient_norm",
         )
 
-    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        pairs = list(super()._all_reduce_sum_gradients(grads_and_vars))  # type: ignore[misc]
-        gradients = [gradient for gradient, _ in pairs if gradient is not None]
-        norm = tf.linalg.global_norm([tf.cast(gradient, tf.float32) for gradient in gradients])
+    def change_gradients(self, gradients: Sequence[Any]) -> Sequence[Any]:
+        """Measure and limit the gradient."""
+        known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
+        norm = tf.linalg.global_norm(known)
         self.gradient_norm.assign(norm)
         if self.clip_norm is None:
-            return pairs
+            return gradients
         factor = self.clip_norm / tf.maximum(norm, self.clip_norm)
-        return [
-            (g if g is None else g * tf.cast(factor, g.dtype), variable) for g, variable in pairs
-        ]
+        return [g if g is None else g * tf.cast(factor, g.dtype) for g in gradients]
 
 
 class MeasuredAdam(Measured, keras.optimizers.Adam):
-    """Adam, with the gradient measured and limited, and each weight updated by one operation.
+    """Adam with a measured gradient, which updates each weight by a single operation.
 
-    Keras' own update passes over a weight and its moments once for each arithmetic operation.
+    Keras' Adam passes over a weight and its moments once per arithmetic operation. For the paper's
+    50 million weights that takes 0.1 s longer per step on two cores.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a weight and its moments."""
-        index, dtype = self._get_variable_index(variable), variable.dtype
+        dtype = variable.dtype
         beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
         step = tf.cast(self.iterations + 1, dtype)
         weight, first, second = (
             v.value if isinstance(v, keras.Variable) else v
-            for v in (variable, self._momentums[index], self._velocities[index])
+            for v in (variable, *adam_moments(self, variable))
         )
         tf.raw_ops.ResourceApplyAdam(
             var=weight.handle,
@@ -73,18 +80,18 @@ class MeasuredAdam(Measured, keras.optimizers.Adam):
 
 
 class MeasuredAdamW(Measured, keras.optimizers.AdamW):
-    """AdamW, with the gradient measured and limited."""
+    """AdamW with a measured gradient."""
 
 
 class MeasuredMuon(Measured, ConvolutionalMuon):
-    """Muon for convolutions, with the gradient measured and limited."""
+    """Muon for convolutions with a measured gradient."""
 
 
 class SharedLossScale(keras.optimizers.LossScaleOptimizer):
     """Loss scaling for float16 in which all replicas skip a step if one of them overflows.
 
-    As of Keras 3.15 each replica looks at its own gradients alone, before they are added up. The
-    others would then apply infinite ones, or wait without end for the one that doesn't.
+    As of Keras 3.15 each replica looks at its own gradients only, before they are added up. The
+    others would then apply infinite gradients, or wait without end for the one that skips.
     """
 
     def check_finite(self, grads: Any) -> Any:
@@ -98,18 +105,18 @@ class SharedLossScale(keras.optimizers.LossScaleOptimizer):
 
 
 def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """The configuration's optimizer; the `innermost` has the last step's `gradient_norm`.
+    """The optimizer of a configuration. Its `innermost` has the attribute `gradient_norm`.
 
     Args:
-        config: its section `training` says which.
-        steps: of the whole training.
+        config: the configuration.
+        steps: number of steps of the whole run.
     """
-    optimizer = _plain_optimizer(config, steps)
+    optimizer = _unscaled_optimizer(config, steps)
     half = config.training.precision == "mixed_float16"
     return SharedLossScale(optimizer) if half else optimizer
 
 
-def _plain_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+def _unscaled_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     section = config.training
     options: dict[str, Any] = {
         "learning_rate": make_schedule(config, steps),
@@ -137,8 +144,8 @@ def make_schedule(
     After a linear rise it is constant, or η_end + (η − η_end)(1 + cos πt)/2 for t from 0 to 1.
 
     Args:
-        config: its section `training` says which.
-        steps: of the whole training.
+        config: the configuration.
+        steps: number of steps of the whole run.
     """
     section = config.training
     rate = largest_learning_rate(config)
@@ -147,7 +154,7 @@ def make_schedule(
     if constant and not warmup:
         return rate
     return keras.optimizers.schedules.CosineDecay(
-        rate / (warmup + 1) if warmup else rate,  # from 0 the first step would do nothing
+        rate / (warmup + 1) if warmup else rate,  # at rate 0 the first step would do nothing
         max(1, steps - warmup),
         alpha=1.0 if constant else section.final_factor,
         warmup_target=rate if warmup else None,
@@ -156,7 +163,7 @@ def make_schedule(
 
 
 def largest_learning_rate(config: Config) -> float:
-    """The configured learning rate, scaled with the global batch where that is asked for."""
+    """The configured learning rate, scaled with the global batch if the configuration says so."""
     section = config.training
     growth = section.batch_size / section.base_batch_size
     factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}
@@ -164,10 +171,10 @@ def largest_learning_rate(config: Config) -> float:
 
 
 def innermost(optimizer: Any) -> Any:
-    """The optimizer itself, without what scales the loss for it under float16."""
+    """The optimizer inside the one that scales the loss for float16; else the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def learning_rate(model: keras.Model) -> float:
-    """The learning rate of a model's next step."""
+    """The learning rate of the next step."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))

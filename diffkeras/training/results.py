@@ -1,55 +1,41 @@
-"""What a training leaves when it ends: the best model, and a summary."""
+"""The results of a training run: the best model, and a summary."""
 
 from typing import Any
 
 import keras
 
-from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, RunError
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
-from diffkeras.training.checkpoints import Checkpoints, TrainingState
-from diffkeras.training.compiled_model import CompiledModel
+from diffkeras.training.session import TrainingSession
 
 
-def finish(
-    config: Config,
-    run: Run,
-    compiled: CompiledModel,
-    state: TrainingState,
-    checkpoints: Checkpoints,
-    zero_field_mae: float | None,
-) -> dict[str, Any]:
-    """Write the best model of a training, in both forms.
+def write_results(session: TrainingSession, zero_field_mae: float | None) -> None:
+    """Write the best model in both forms, and mark the run as finished.
 
     Args:
-        config: of the training.
-        run: where the model goes.
-        compiled: the network that was trained.
-        state: says which epoch was best.
-        checkpoints: hold its weights.
+        session: the training run.
         zero_field_mae: validation MAE of a field of zeros.
-
-    Returns:
-        What is to be known of the run.
 
     Raises:
         ConvergenceError: there is no best model.
+        RunError: the file with the best weights is damaged, or a file can't be written.
     """
+    config, run, state = session.config, session.run, session.state
     if not state.best_epoch:
         raise ConvergenceError(
             f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
             f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
         )
-    surrogate = Surrogate(save_best(config, run, state, checkpoints), config)
+    surrogate = Surrogate(save_best_model(session), config)
     export_saved_model(surrogate, run.saved_model)
     best = state.history[state.best_epoch - 1]
-    return {
+    summary: dict[str, Any] = {
+        "replicas": session.group.replicas,
         "seed": config.training.seed,
-        "trainable_parameters": compiled.parameters,
+        "trainable_parameters": session.compiled.parameters,
         "seconds": round(state.seconds, 1),
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
@@ -57,42 +43,35 @@ def finish(
         "zero_field_mae": zero_field_mae,
         "validation": {k[4:]: v for k, v in best.items() if k.startswith("val_")},
     }
+    run.write_state("finished", **summary)
 
 
-def save_best(
-    config: Config, run: Run, state: TrainingState, checkpoints: Checkpoints
-) -> keras.Model:
-    """Write model.keras: without the optimizer, twice the size of the network, and in float32.
+def save_best_model(session: TrainingSession) -> keras.Model:
+    """Write model.keras: without the optimizer, which is twice its size, and in float32.
 
     Raises:
         RunError: the file with the best weights is damaged.
     """
-    try:
-        damaged = checkpoints.best_is_damaged(state)
-    except OSError:
-        damaged = True
-    if damaged:
+    checkpoints, state, run = session.checkpoints, session.state, session.run
+    if checkpoints.best_is_damaged(state):
         raise RunError(
-            f"{checkpoints.best_file(state.best_epoch)} is damaged; the same command goes on from "
-            "a checkpoint before it or, with --restart, starts anew"
+            f"{checkpoints.best_file(state.best_epoch)} is damaged; the same command continues "
+            "from a checkpoint before it or, with --restart, starts from the first epoch"
         )
-    best = build_model(config)
+    best = build_model(session.config)
     best.load_weights(checkpoints.best_file(state.best_epoch))
     with replacing(run.model_file) as partial:
         keras.saving.save_model(best, partial)
     return best
 
 
-def with_best_kept(
-    error: ConvergenceError,
-    config: Config,
-    run: Run,
-    state: TrainingState,
-    checkpoints: Checkpoints,
-) -> ConvergenceError:
-    """Write the best model of a training that diverged; the error that says where."""
-    kept = ""
-    if state.best_epoch:
-        save_best(config, run, state, checkpoints)
-        kept = f". The best model before, of epoch {state.best_epoch}, is kept in {run.model_file}"
-    return ConvergenceError(f"{error}{kept}")
+def after_divergence(session: TrainingSession, error: ConvergenceError) -> ConvergenceError:
+    """Write the best model before training diverged; the error, which says where it is."""
+    state = session.state
+    if not session.group.is_chief or not state.best_epoch:
+        return error
+    save_best_model(session)
+    return ConvergenceError(
+        f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
+        f"{session.run.model_file}"
+    )

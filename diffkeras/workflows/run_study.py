@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from diffkeras.distributed.process_group import refuse_cluster
+from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
@@ -44,7 +44,7 @@ def run_study(
         DataError, RunError: see `generate`, `train` and `evaluate`.
         ConfigurationError: the environment describes a cluster.
     """
-    refuse_cluster("a study")
+    check_single_process("a study")
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
     logger.info(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
@@ -67,7 +67,7 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
             cell.config,
             data_dir,
             cell.run_dir,
-            workers=workers,
+            threads=workers,
             overwrite=True,  # a finished run that doesn't open is damaged
             show_progress=show_progress,
         )

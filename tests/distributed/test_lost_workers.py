@@ -95,7 +95,7 @@ def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(
     outputs = workers.outputs(1)
     assert "DataError" in outputs[1]
     assert "worker 1" in outputs[0]
-    assert "can't train; it says why" in outputs[0]
+    assert "can't train; its output says why" in outputs[0]
     assert not workers.run.exists()
 
 

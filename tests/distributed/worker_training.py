@@ -20,17 +20,18 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
     from diffkeras.workflows import train_run as module
 
-    original = module.fit_from
+    original = module.run_epochs
 
-    def fit_and_tell(state: Any, model: Any, *args: Any, **options: Any) -> None:
-        original(state, model, *args, **options)
+    def run_and_tell(session: Any) -> Any:
+        counts = original(session)
         digest = hashlib.sha256()
-        for weight in model.get_weights():
+        for weight in session.model.get_weights():
             digest.update(weight.tobytes())
         print("weights", digest.hexdigest(), flush=True)
-        print("optimizer", type(model.optimizer).__name__, flush=True)
+        print("optimizer", type(session.model.optimizer).__name__, flush=True)
+        return counts
 
-    module.fit_from = fit_and_tell
+    module.run_epochs = run_and_tell
     try:
         module.train(
             load_config(config_file),

@@ -18,12 +18,12 @@ from diffkeras.system.tensorflow_setup import load_tensorflow
 def hit_at(point: str, step: int, number: int) -> None:
     """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
     from diffkeras.training import checkpoints
-    from diffkeras.training.callbacks import checkpointing as keeping
+    from diffkeras.training.callbacks import history, position
 
     owner, name = {
-        "step": (keeping.CountSteps, "on_train_batch_end"),
-        "validation": (keeping.KeepHistory, "on_test_batch_end"),  # step: 0, within validation
-        "best": (keeping.KeepHistory, "on_epoch_end"),  # best model written, no checkpoint yet
+        "step": (position.CountSteps, "on_train_batch_end"),
+        "validation": (history.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
+        "best": (history.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
         "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed
     }[point]
     original = getattr(owner, name)

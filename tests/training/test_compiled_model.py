@@ -12,8 +12,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import gather_workers
-from diffkeras.errors import ConfigurationError
+from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.compiled_model import compile_model
@@ -41,7 +40,7 @@ def test_layers_compute_in_half_precision_but_for_the_field(
     precision: str, dtype: str, pad: bool, tiny: Config
 ) -> None:
     config = tiny.with_overrides({"training.precision": precision, "model.pad": pad})
-    compiled = compile_model(config, gather_workers({}, timeout=1), 10)
+    compiled = compile_model(config, join_process_group({}, timeout=1), 10)
     layers = {layer.name: layer for layer in compiled.model._flatten_layers()}
     convolutions = [layer for name, layer in layers.items() if "conv" in name]
     assert convolutions
@@ -49,7 +48,7 @@ def test_layers_compute_in_half_precision_but_for_the_field(
     assert {weight.dtype for weight in compiled.model.weights} == {"float32"}
     assert compiled.model.output.dtype == "float32"
     assert compiled.loss.dtype == "float32"
-    assert {metric.dtype for metric in compiled.accumulators.values()} == {"float32"}
+    assert {metric.dtype for metric in compiled.metrics.values()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -77,11 +76,11 @@ def test_training_in_half_precision_keeps_a_model_in_single(
 
 
 def test_the_optimizer_itself_is_found(tiny: Config) -> None:
-    workers = gather_workers({}, timeout=1)
-    single = compile_model(tiny, workers, 10).model.optimizer
+    group = join_process_group({}, timeout=1)
+    single = compile_model(tiny, group, 10).model.optimizer
     assert innermost(single) is single
     half = tiny.with_overrides({"training.precision": "mixed_float16"})
-    assert hasattr(innermost(compile_model(half, workers, 10).model.optimizer), "gradient_norm")
+    assert hasattr(innermost(compile_model(half, group, 10).model.optimizer), "gradient_norm")
 
 
 def test_several_steps_at_once_are_the_same_steps(
@@ -93,13 +92,6 @@ def test_several_steps_at_once_are_the_same_steps(
     assert json.loads((run.path / "run.json").read_text())["epochs"] == 6
 
 
-def test_several_steps_must_divide_an_epoch(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
-    config = tiny.with_overrides({"training.steps_per_execution": 4})
-    with pytest.raises(ConfigurationError, match="steps_per_execution: 4 doesn't divide the 6 st"):
-        train(config, data_dir, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 def test_xla_computes_the_same(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
     changes = {"training.epochs": 1, "training.jit": True}
     runs = [
@@ -109,43 +101,31 @@ def test_xla_computes_the_same(tiny: Config, data_dir: Path, tmp_path: Path) -> 
     np.testing.assert_allclose(losses(runs[1]), losses(runs[0]), rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("change", "part"),
-    [
-        ({"data.shares": 3}, "batch_size: 4 examples can't be shared evenly by 3 shares"),
-        ({"data.shares": 4, "data.train_examples": 3}, "train_examples: 3 .* fewer than the 4"),
-    ],
-)
-def test_shares_that_do_not_fit_are_refused(
-    change: dict[str, int], part: str, tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(ConfigurationError, match=part):
-        train(tiny.with_overrides(change), data_dir, tmp_path / "run")
-
-
 TWO_REPLICAS = """
 import keras, numpy as np, tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_visible_devices([], "GPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from diffkeras.config import load_config
-from diffkeras.distributed.process_group import gather_workers
-workers = gather_workers({{}}, timeout=1)
+from diffkeras.distributed.process_group import join_process_group
+group = join_process_group({{}}, timeout=1)
 config = load_config({config!r}, {overrides!r})
 """
 
 OVERFLOW = """
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.distributed.multiworker_model import distribute
+from diffkeras.nn import pack_target
 rng = np.random.default_rng(0)
 for huge in ([], [0], [1], [0, 1]):
-    model = compile_model(config, workers, 10).model
+    model = compile_model(config, group, 10).model
     def batches(replica):
-        x, y = (rng.random((2, 16, 16, c), np.float32) for c in (1, 2))
-        factor = 1e4 if replica in huge else 1.0  # whose gradients are infinite in float16
-        return tf.data.Dataset.from_tensors((factor * x, factor * y)).repeat()
+        x, y = rng.random((2, 2, 16, 16, 1), np.float32)
+        factor = 1e4 if replica in huge else 1.0  # its gradients are infinite in float16
+        batch = factor * x, pack_target(factor * y, x, 1)
+        return tf.data.Dataset.from_tensors(batch).repeat()
     before = model.get_weights()
-    model.fit(distribute(workers.strategy, batches), steps_per_epoch=1, verbose=0)
+    model.fit(distribute(group.strategy, batches), steps_per_epoch=1, verbose=0)
     optimizer = model.optimizer
     assert float(keras.ops.convert_to_numpy(optimizer.dynamic_scale)) == 2**15 / (2 if huge else 1)
     assert int(optimizer.iterations.numpy()) == (0 if huge else 1), huge
@@ -160,27 +140,6 @@ def test_an_overflow_on_one_replica_makes_all_of_them_skip_the_step(
 ) -> None:
     overrides = {"training.precision": "mixed_float16", "training.optimizer": optimizer}
     python(TWO_REPLICAS.format(config=str(tiny_file), overrides=overrides) + OVERFLOW)
-
-
-REFUSED = """
-from pathlib import Path
-from diffkeras.errors import ConfigurationError
-from diffkeras.training.batches import Feed
-try:
-    Feed(config, Path({data!r}), workers)
-except ConfigurationError as error:
-    assert "training.steps_per_execution: 3 steps at once don't work with 2" in str(error), error
-else:
-    raise AssertionError("accepted")
-"""
-
-
-def test_several_steps_at_once_are_refused_with_several_replicas(
-    python: Callable[..., Any], tiny_file: Path, data_dir: Path
-) -> None:
-    overrides = {"training.steps_per_execution": 3}
-    script = TWO_REPLICAS.format(config=str(tiny_file), overrides=overrides)
-    python(script + REFUSED.format(data=str(data_dir)))
 
 
 def test_deterministic_operations_end_with_the_run(

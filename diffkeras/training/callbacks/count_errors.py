@@ -1,4 +1,4 @@
-"""Errors per source count after each epoch, read on all workers at once."""
+"""Reads the errors per source count after each epoch."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from diffkeras.nn.metrics import SourceCountError
 
 
 class CountErrors(keras.callbacks.Callback):
-    """What the metric of source counts has found in validation.
+    """The validation errors per source count.
 
-    Reading a metric adds up all replicas', so all workers read it at the same time, here, and
-    whoever needs it asks this callback.
+    Reading a metric adds up the values of all replicas, so all processes must read it at the same
+    time. They do so here, and other callbacks ask this one.
 
     Args:
         metric: compiled into the model.
@@ -21,23 +21,15 @@ class CountErrors(keras.callbacks.Callback):
     def __init__(self, metric: SourceCountError) -> None:
         super().__init__()
         self._metric = metric
-        self._per_count: dict[int, float] = {}
-        self._zero_field: dict[int, float] = {}
+        self.per_count: dict[int, float] = {}  # MAE of each source count
+        self.zero_field: dict[int, float] = {}  # the same for a field of zeros
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the metric."""
-        self._per_count, self._zero_field = self._metric.per_count(), self._metric.zero_field()
-
-    def per_count(self) -> dict[int, float]:
-        """MAE of each source count."""
-        return self._per_count
-
-    def zero_field(self) -> dict[int, float]:
-        """MAE of a field of zeros of each source count."""
-        return self._zero_field
+        self.per_count, self.zero_field = self._metric.per_count(), self._metric.zero_field()
 
     def zero_field_mae(self) -> float | None:
-        """MAE of a field of zeros; None if no epoch was validated, since training was over."""
-        # as many validation examples of each count
-        values = list(self._zero_field.values())
+        """Validation MAE of a field of zeros; None before the first epoch."""
+        # the mean of the counts' means: each count has as many validation examples
+        values = list(self.zero_field.values())
         return float(np.mean(values)) if values else None

@@ -1,92 +1,95 @@
-"""Pictures of fixed examples in TensorBoard, as training goes on."""
+"""Pictures of fixed examples in TensorBoard."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
+import matplotlib
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.reporting.figures import square_case_figure, to_png
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
+from diffkeras.training.session import TrainingSession
 
-EXAMPLES = 4  # of as many source counts
+EXAMPLES = 4  # each of another source count
 SETS = 20  # over a run
+SIDE = 256  # pixels of a panel at least
+GAP = 8  # pixels between panels
+LARGEST_ERROR = 0.1  # the end of the colour scale of errors
+FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
+ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
+DESCRIPTION = (
+    "Above: source image, true field. Below: predicted field, prediction minus truth. Fields from "
+    "0 (dark blue) to 1 (yellow), red above, black below. Errors from "
+    f"-{LARGEST_ERROR} (blue) to {LARGEST_ERROR} (red), magenta above, black below."
+)
 
 
 class Pictures(keras.callbacks.Callback):
-    """Sources, field, prediction and error of fixed examples, in TensorBoard.
+    """Write pictures of fixed validation examples, from few to many sources, for TensorBoard.
+
+    Each shows source image, true field, predicted field and error. They are drawn without a figure,
+    which would take longer than a small epoch.
 
     Args:
-        surrogate: wraps the model in training.
-        source_images, fields: (examples, rows, columns), linear scale.
-        lengths: diffusion length of each example, where they vary; else None.
-        titles: one per example.
-        logs: TensorBoard's directory.
-        every: epochs from one set of pictures to the next; the last epoch always has one.
-        epochs: epochs in all.
+        session: the training run.
     """
 
-    def __init__(
-        self,
-        surrogate: Surrogate,
-        source_images: NDArray[np.float32],
-        fields: NDArray[np.float32],
-        lengths: NDArray[np.float32] | None,
-        titles: list[str],
-        logs: Path,
-        *,
-        every: int,
-        epochs: int,
-    ) -> None:
+    def __init__(self, session: TrainingSession) -> None:
         super().__init__()
-        self.surrogate = surrogate
-        self.source_images, self.fields, self.titles = source_images, fields, titles
-        self.lengths = lengths
-        self.every, self.epochs = every, epochs
-        self.writer = tf.summary.create_file_writer(str(logs / "pictures"))
+        config, model = session.config, session.model
+        self.epochs = session.epochs
+        self.every = max(1, self.epochs // SETS)
+        counts = config.data.sources
+        chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, EXAMPLES).astype(int)})
+        self.titles = [f"{count} source" + "s" * (count > 1) for count in chosen]
+        self.examples = [
+            next(raw_dataset(config, n, "validation", session.data_dir).take(1).as_numpy_iterator())
+            for n in chosen
+        ]
+        # outside the strategy, under which each replica would predict all examples
+        self.surrogate = Surrogate(keras.Model(model.inputs, model.outputs), config)
+        self.writer = tf.summary.create_file_writer(str(session.run.logs / "pictures"))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Draw, if it is this epoch's turn."""
+        """Draw, if it is this epoch's turn. The last epoch always has pictures."""
         if epoch % self.every and epoch != self.epochs - 1:
             return
-        with averaged_weights(self.model):
-            predictions = self.surrogate.predict(
-                self.source_images, diffusion_length=self.lengths
-            ).field
-        with self.writer.as_default():
-            for title, image, field, prediction in zip(
-                self.titles, self.source_images, self.fields, predictions, strict=True
-            ):
-                png = to_png(square_case_figure((title, image, field, prediction)), dpi=130)
-                picture = tf.image.decode_png(png, channels=3)[None]
-                tf.summary.image(f"pictures/{title}", picture, step=epoch + 1)
+        with averaged_weights(self.model), self.writer.as_default():
+            for title, example in zip(self.titles, self.examples, strict=True):
+                image, field = (example[name][..., 0] for name in ("source_image", "field"))
+                prediction = self.surrogate.predict(
+                    image, diffusion_length=example.get("diffusion_length")
+                ).field
+                picture = draw_example(image, field, prediction)
+                name = f"pictures/{title}"
+                tf.summary.image(name, picture[None], step=epoch + 1, description=DESCRIPTION)
         self.writer.flush()
 
 
-def make_pictures(config: Config, data_dir: Path, model: keras.Model, logs: Path) -> Pictures:
-    """Pictures of validation examples from few to many sources."""
-    counts = config.data.sources
-    chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, EXAMPLES).astype(int)})
-    examples = [
-        next(raw_dataset(config, count, "validation", data_dir).take(1).as_numpy_iterator())
-        for count in chosen
+def draw_example(image: NDArray, field: NDArray, prediction: NDArray) -> NDArray[np.uint8]:
+    """Source image, field, prediction and error, two by two.
+
+    Args:
+        image: source image on the linear scale, (height, width).
+        field: true field, the same shape.
+        prediction: predicted field, the same shape.
+
+    Returns:
+        Colours, (rows, columns, 3).
+    """
+    error = 0.5 + (prediction - field) / (2 * LARGEST_ERROR)
+    panels = [FIELD_COLORS(values) for values in (image, field, prediction)]
+    scale = -(-SIDE // min(image.shape))
+    drawn = [
+        np.pad(
+            panel[..., :3].repeat(scale, 0).repeat(scale, 1),
+            ((0, GAP), (0, GAP), (0, 0)),
+            constant_values=1.0,
+        )
+        for panel in (*panels, ERROR_COLORS(error))
     ]
-    varies = config.data.diffusion_length is not None
-    lengths = np.array([example["diffusion_length"] for example in examples]) if varies else None
-    # apart from the strategy, under which each replica would predict all of them
-    view = keras.Model(model.inputs, model.outputs)
-    return Pictures(
-        Surrogate(view, config),
-        np.stack([example["source_image"][..., 0] for example in examples]),
-        np.stack([example["field"][..., 0] for example in examples]),
-        lengths,
-        [f"{count} source" + "s" * (count > 1) for count in chosen],
-        logs,
-        every=max(1, config.training.epochs // SETS),
-        epochs=config.training.epochs,
-    )
+    rows = [np.concatenate(drawn[:2], axis=1), np.concatenate(drawn[2:], axis=1)]
+    return np.round(255 * np.concatenate(rows)).astype(np.uint8)

@@ -1,39 +1,59 @@
-"""A progress bar over a whole training."""
+"""A progress bar over all epochs, or one line an epoch."""
 
+import logging
+import sys
+import time
 from typing import Any
 
 import keras
 
 from diffkeras.system.progress import progress_bar
-from diffkeras.training.checkpoints import TrainingState
+from diffkeras.training.session import TrainingSession
+
+logger = logging.getLogger(__name__)
+
+FIGURES = ("loss", "val_mae")
+# without the step numbers, so that the figures fit into 80 columns
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """One bar over all epochs, with the losses of the last one and the time left.
+    """Draw a bar on a terminal, with the figures of the last epoch; elsewhere log them.
 
     Args:
-        state: of the training; the bar begins where it stands.
-        epochs: in all.
-        steps: of an epoch.
-        shown: whether to draw it.
+        session: the training run.
     """
 
-    def __init__(self, state: TrainingState, epochs: int, steps: int, *, shown: bool) -> None:
+    def __init__(self, session: TrainingSession) -> None:
         super().__init__()
-        self.state, self.epochs, self.steps = state, epochs, steps
-        done = state.epoch * steps + state.step
-        self.bar = progress_bar(epochs * steps, "Training", "steps", done=done, shown=shown)
+        self.session = session
+        self._shown = session.show_progress and session.group.is_chief and sys.stderr.isatty()
+        self.bar = progress_bar(
+            session.epochs * session.steps,
+            f"epoch {session.state.epoch + 1}/{session.epochs}",
+            "steps",
+            done=session.steps_done,
+            shown=self._shown,
+        )
+        self.bar.bar_format = BAR
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the number of the epoch."""
+        self._began = time.monotonic()
+        self.bar.set_description_str(f"epoch {epoch + 1}/{self.session.epochs}", refresh=False)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Move on by what was done since the last call: Keras may run several steps at once."""
-        self.bar.update(self.state.epoch * self.steps + self.state.step - self.bar.n)
+        """Move the bar by the steps done since the last call: Keras may run several at once."""
+        self.bar.update(self.session.steps_done - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Show the epoch's figures."""
-        figures = {k: v for k, v in (logs or {}).items() if k in ("loss", "val_loss", "val_mae")}
-        shown = {"epoch": f"{epoch + 1}/{self.epochs}"}
-        shown |= {name: f"{value:.3g}" for name, value in figures.items()}
-        self.bar.set_postfix(shown)
+        """Show the figures of the epoch."""
+        known = logs or {}
+        figures = ", ".join(f"{name} {known[name]:.3g}" for name in FIGURES if name in known)
+        self.bar.set_postfix_str(figures, refresh=False)
+        if not self._shown:
+            seconds = time.monotonic() - self._began
+            logger.info(f"epoch {epoch + 1}/{self.session.epochs}: {figures}, {seconds:.3g} s")
 
     def close(self) -> None:
         """End the bar."""

@@ -1,9 +1,8 @@
-"""TensorBoard: what one needs to judge a run at a glance."""
+"""Curves and settings for TensorBoard."""
 
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,13 +10,12 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from diffkeras.config import Config
-from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.representation.regions import REGIONS
 from diffkeras.training.callbacks.count_errors import CountErrors
-from diffkeras.training.checkpoints import TrainingState
 from diffkeras.training.optimizers import innermost, learning_rate
+from diffkeras.training.session import TrainingSession
 
-POINTS = 20  # an epoch, for what is drawn against steps
+POINTS = 20  # an epoch, of curves that are drawn against steps
 
 TAGS = {
     "loss": "loss/weighted",
@@ -35,34 +33,23 @@ TAGS = {
 class TensorBoard(keras.callbacks.Callback):
     """Write losses, errors, gradient norm, learning rate, speed and settings for TensorBoard.
 
-    Curves of the training and the validation split lie in one chart, with the error of a field of
-    zeros on the validation split, which a surrogate must be well below. Those of the optimizer are
-    drawn against steps, all others against epochs.
+    The curves of the training and the validation split are in one chart, together with the error of
+    a field of zeros on the validation split. Curves of the optimizer are drawn against steps, all
+    others against epochs.
 
     Args:
-        logs: TensorBoard's directory.
-        config: shown as text, and as HParams to compare runs by.
-        state: of the training.
-        steps: of an epoch.
-        counts: errors per source count, read after validation.
-        waiting: measures the wait for data; None where it can't be measured.
+        session: the training run.
+        counts: have read the validation errors per source count.
     """
 
-    def __init__(
-        self,
-        logs: Path,
-        config: Config,
-        state: TrainingState,
-        *,
-        steps: int,
-        counts: CountErrors,
-        waiting: InputWaitTime | None,
-    ) -> None:
+    def __init__(self, session: TrainingSession, counts: CountErrors) -> None:
         super().__init__()
-        self.config, self.state, self.steps, self.counts = config, state, steps, counts
-        self.waiting, self.name = waiting, logs.absolute().parent.name
-        self.every = max(1, steps // POINTS)
-        # the root holds the session that HParams compares, "validation" its metrics
+        self.session, self.state, self.counts = session, session.state, counts
+        self.config, self.waiting = session.config, session.batches.waiting
+        self.every = max(1, session.steps // POINTS)
+        logs = session.run.logs
+        self.name = logs.absolute().parent.name
+        # the root has the settings that HParams compares; "validation" has the metrics it shows
         self.root = tf.summary.create_file_writer(str(logs))
         self.training = tf.summary.create_file_writer(str(logs / "train"))
         self.validation = tf.summary.create_file_writer(str(logs / "validation"))
@@ -86,15 +73,15 @@ class TensorBoard(keras.callbacks.Callback):
         """Start the clock."""
         self._began, self._first_step = time.monotonic(), self.state.step
         self._seconds = 0.0
-        self._written = epoch * self.steps + self._first_step
+        self._written = self.session.steps_done
         if self.waiting:
             self.waiting.take()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what belongs to steps."""
-        step = self.state.epoch * self.steps + self.state.step
+        """Write the curves against steps."""
+        step = self.session.steps_done
         self._seconds = time.monotonic() - self._began
-        if step // self.every == self._written // self.every:  # several steps may be done at once
+        if step // self.every == self._written // self.every:  # Keras may run several at once
             return
         self._written = step
         with self.training.as_default(step):
@@ -105,21 +92,21 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.scalar("optimizer/learning rate", learning_rate(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what belongs to epochs."""
+        """Write the curves against epochs."""
         number = epoch + 1
         with self.training.as_default(number):
             _write_scalars({k: v for k, v in (logs or {}).items() if not k.startswith("val_")})
             tf.summary.scalar("optimizer/rollbacks so far", len(self.state.rollbacks))
-            done = (self.steps - self._first_step) * self.config.training.batch_size
+            done = (self.session.steps - self._first_step) * self.config.training.batch_size
             tf.summary.scalar("speed/examples a second", done / max(self._seconds, 1e-9))
             if self.waiting:
                 share = self.waiting.take() / max(self._seconds, 1e-9)
                 tf.summary.scalar("speed/share of time waiting for data", share)
         with self.validation.as_default(number):
             _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
-            _write_counts(self.counts.per_count())
+            _write_counts(self.counts.per_count)
         with self.zero_field.as_default(number):
-            _write_counts(self.counts.zero_field())
+            _write_counts(self.counts.zero_field)
             mean = self.counts.zero_field_mae()
             _write_scalars({} if mean is None else {"mae": mean})
         for writer in (self.training, self.validation, self.zero_field):
@@ -127,7 +114,7 @@ class TensorBoard(keras.callbacks.Callback):
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """The configuration's settings that runs may differ in, as HParams takes them."""
+    """The settings by which HParams compares runs, as numbers and strings."""
     sections = config.model_dump(
         mode="json",
         include={

@@ -1,4 +1,4 @@
-"""Validating and keeping the moving average of the weights instead of the weights."""
+"""Validates and keeps the moving average of the weights instead of the weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,30 +6,25 @@ from typing import Any
 
 import keras
 
+from diffkeras.system.keras_compat import moving_averages
 from diffkeras.training.optimizers import innermost
 
 
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Have a model hold the moving average of its weights, if its optimizer keeps one.
+    """Set the weights to their moving average, if the optimizer keeps one, and back afterwards.
 
-    The values are exchanged and not, as by `keras.callbacks.SwapEMAWeights`, added and
-    subtracted, which would change the weights in their last digits.
+    `keras.callbacks.SwapEMAWeights` adds and subtracts the two instead, which changes the last
+    digits of the weights.
     """
-    optimizer = innermost(model.optimizer)
-    if not optimizer.use_ema:
-        yield
-        return
-    pairs = list(
-        zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
-    )
-    kept = [keras.ops.convert_to_numpy(variable) for variable, _ in pairs]
+    pairs = moving_averages(innermost(model.optimizer))
+    weights = [keras.ops.convert_to_numpy(variable) for variable, _ in pairs]
     for variable, average in pairs:
         variable.assign(average)
     try:
         yield
     finally:
-        for (variable, _), value in zip(pairs, kept, strict=True):
+        for (variable, _), value in zip(pairs, weights, strict=True):
             variable.assign(value)
 
 
@@ -37,10 +32,10 @@ class AverageInValidation(keras.callbacks.Callback):
     """Validate the moving average of the weights, if the optimizer keeps one."""
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Put the average in place."""
+        """Set the weights to their average."""
         self._exchange = averaged_weights(self.model)
         self._exchange.__enter__()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Put the weights back."""
+        """Set the weights back."""
         self._exchange.__exit__(None, None, None)

@@ -1,0 +1,64 @@
+"""What the parts of a training run share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from diffkeras.config import Config
+from diffkeras.distributed.process_group import ProcessGroup
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.training.batches import TrainingBatches
+from diffkeras.training.checkpoints import Checkpoints
+from diffkeras.training.compiled_model import CompiledModel
+from diffkeras.training.signals import Interruption
+from diffkeras.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class TrainingSession:
+    """A training run in this process.
+
+    Attributes:
+        config: the configuration.
+        data_dir: where the datasets are.
+        group: the processes that train together.
+        batches: training and validation data.
+        run: the run directory.
+        checkpoints: the run's checkpoints.
+        compiled: the network with its loss, metrics and optimizer.
+        state: how far training has come.
+        interruption: whether a signal asked training to stop.
+        show_progress: whether to draw a progress bar.
+    """
+
+    config: Config
+    data_dir: Path
+    group: ProcessGroup
+    batches: TrainingBatches
+    run: Run
+    checkpoints: Checkpoints
+    compiled: CompiledModel
+    state: TrainingState
+    interruption: Interruption
+    show_progress: bool = False
+
+    @property
+    def model(self) -> keras.Model:
+        """The network that is trained."""
+        return self.compiled.model
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs of the run."""
+        return self.config.training.epochs
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of an epoch."""
+        return self.batches.steps
+
+    @property
+    def steps_done(self) -> int:
+        """Number of steps since the start of the run."""
+        return self.state.epoch * self.steps + self.state.step

@@ -1,0 +1,103 @@
+"""The strategy of a single process, and the messages of a group of processes."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.distributed import process_group
+from diffkeras.distributed.cluster import Cluster
+from diffkeras.distributed.process_group import ProcessGroup, check_single_process
+from diffkeras.errors import ConfigurationError, DataError, WorkerError, WorkerLostError
+from diffkeras.system.atomic_files import read_csv
+from diffkeras.workflows import train
+
+TWO = Cluster(("a:1000", "b:2000"), 1)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "mirrored"), [(0, 1, None), (0, 2, 2), (1, 1, 1), (4, 1, 4)]
+)
+def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
+    gpus: int, cpus: int, mirrored: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = {"GPU": gpus, "CPU": cpus}
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: [SimpleNamespace(name=f"{kind}:{i}") for i in range(number[kind])],
+    )
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
+    process_group._strategy_of_this_process.cache_clear()
+    try:
+        strategy: Any = process_group._strategy_of_this_process()
+    finally:
+        process_group._strategy_of_this_process.cache_clear()
+    if mirrored is None:
+        assert strategy is tf.distribute.get_strategy()
+    else:
+        assert strategy == [f"{'GPU' if gpus else 'CPU'}:{i}" for i in range(mirrored)]
+
+
+def test_one_mirrored_device_trains_to_the_same_values(
+    tiny: Config,
+    data_dir: Path,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What one GPU does, on one CPU device."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    monkeypatch.setattr(process_group, "_strategy_of_this_process", lambda: strategy)
+    run = train(tiny, data_dir, tmp_path / "run")
+    assert run.state()["replicas"] == 1
+    for one, other in zip(
+        read_csv(run.path / "history.csv"), read_csv(run_dir / "history.csv"), strict=True
+    ):
+        assert {k: float(v) for k, v in one.items()} == pytest.approx(
+            {k: float(v) for k, v in other.items()}, rel=1e-5
+        )
+
+
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch) -> ProcessGroup:
+    """The second of two processes, of which the first has a problem."""
+    group = ProcessGroup(tf.distribute.get_strategy(), TWO)
+    monkeypatch.setattr(group, "gather", lambda value: [1, value])
+    return group
+
+
+def test_the_problem_of_one_process_ends_all(second: ProcessGroup) -> None:
+    with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"):
+        second.raise_in_all(None)
+    with pytest.raises(DataError, match="missing"):
+        second.raise_in_all(DataError("missing"))
+
+
+def test_a_lost_connection_names_the_others(second: ProcessGroup) -> None:
+    with (
+        pytest.raises(WorkerLostError, match=r"worker 1 .* worker 0 \(a:1000\)"),
+        second.connected(),
+    ):
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+
+def test_only_the_chief_logs(second: ProcessGroup, log: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("diffkeras.training.loop")
+    with second.only_chief_logs():
+        logger.warning("of a process that is not the chief")
+    logger.info("afterwards")
+    assert log.messages[1:] == ["afterwards"]
+    assert "worker 1 (b:2000) of 2" in log.messages[0]
+
+
+def test_commands_for_one_process_refuse_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    check_single_process("a study")
+    monkeypatch.setenv("TF_CONFIG", TWO.tf_config())
+    with pytest.raises(ConfigurationError, match="a study runs in one process"):
+        check_single_process("a study")

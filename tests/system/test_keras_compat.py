@@ -1,0 +1,138 @@
+"""Keras really calls the undocumented methods that diffkeras overrides."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.distributed.multiworker_model import ReplicatedModel
+from diffkeras.nn import encoder_decoder
+from diffkeras.system.keras_compat import (
+    ConvolutionalMuon,
+    SummedGradientsHook,
+    adam_moments,
+    moving_averages,
+)
+from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredMuon, SharedLossScale
+
+X = np.random.default_rng(0).random((2, 4, 4, 1)).astype(np.float32)
+
+
+def fitted(optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    """A small convolutional network after one step of `fit`."""
+    model = encoder_decoder(width=2, depth=1, batch_norm=False)
+    model.compile(optimizer, "mse")
+    model.fit(X, X, verbose=0)
+    return model
+
+
+def test_keras_asks_for_the_gradients_to_apply() -> None:
+    class Doubled(SummedGradientsHook, keras.optimizers.SGD):
+        def change_gradients(self, gradients: Sequence[Any]) -> Sequence[Any]:
+            return [2 * gradient for gradient in gradients]
+
+    keras.utils.set_random_seed(0)
+    before = encoder_decoder(width=2, depth=1, batch_norm=False).get_weights()
+    changes = []
+    for optimizer in (Doubled(0.1), keras.optimizers.SGD(0.1)):
+        keras.utils.set_random_seed(0)
+        after = fitted(optimizer).get_weights()
+        changes.append([b - a for a, b in zip(before, after, strict=True)])
+    for doubled, plain in zip(*changes, strict=True):
+        np.testing.assert_allclose(doubled, 2 * plain, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [MeasuredAdam, MeasuredAdamW, MeasuredMuon])
+def test_each_optimizer_measures_and_clips_the_gradient(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[np.ndarray] = []
+
+    def note(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        applied.append(np.array(gradient))
+
+    monkeypatch.setattr(kind, "update_step", note)
+    variables = [keras.Variable(np.ones(shape, np.float32)) for shape in ((1,), (1, 2))]
+    gradients = [tf.constant([3.0]), tf.constant([[0.0, 4.0]])]
+    for limit, scale in ((None, 1.0), (10.0, 1.0), (0.5, 0.1)):
+        applied.clear()
+        optimizer = kind(learning_rate=0.1, clip_norm=limit)
+        optimizer.build(variables)
+        optimizer.apply(gradients, variables)
+        assert float(optimizer.gradient_norm) == pytest.approx(5.0)
+        for found, gradient in zip(applied, gradients, strict=True):
+            np.testing.assert_allclose(found, scale * gradient.numpy(), rtol=1e-6)
+
+
+def test_keras_asks_muon_about_each_weight_and_for_its_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("_should_use_adamw", "zeropower_via_newtonschulz5", "lr_adjust")
+    called: set[str] = set()
+    for name in names:
+        original = getattr(ConvolutionalMuon, name)
+
+        def noted(self: Any, *args: Any, n: str = name, f: Any = original) -> Any:
+            called.add(n)
+            return f(self, *args)
+
+        monkeypatch.setattr(ConvolutionalMuon, name, noted)
+    fitted(ConvolutionalMuon(0.01))
+    assert called == set(names)
+
+
+def test_the_moments_of_adam_are_found() -> None:
+    model = fitted(keras.optimizers.Adam(0.1, beta_1=0.5))
+    variable = model.trainable_variables[0]
+    first, second = adam_moments(model.optimizer, variable)
+    assert first.shape == second.shape == variable.shape
+    assert np.abs(keras.ops.convert_to_numpy(first)).max() > 0
+    assert keras.ops.convert_to_numpy(second).min() >= 0
+
+
+def test_the_moving_averages_are_found() -> None:
+    assert moving_averages(fitted(keras.optimizers.Adam(0.1)).optimizer) == []
+    model = fitted(keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5))
+    pairs = moving_averages(model.optimizer)
+    assert [variable.shape for variable, _ in pairs] == [v.shape for v in model.trainable_variables]
+    model.fit(X, X, verbose=0)
+    assert all(average.shape == variable.shape for variable, average in pairs)
+
+
+def test_the_loss_scale_asks_whether_gradients_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def check(self: Any, grads: Any) -> Any:
+        asked.append(len(grads))
+        return keras.ops.convert_to_tensor(False)
+
+    monkeypatch.setattr(SharedLossScale, "check_finite", check)
+    model = encoder_decoder(width=2, depth=1, batch_norm=False)
+    before = model.get_weights()
+    model.compile(SharedLossScale(keras.optimizers.SGD(1.0)), "mse")
+    model.fit(X, X, verbose=0)
+    assert asked
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)  # the step was skipped
+
+
+def test_keras_builds_the_metrics_of_several_replicas_by_our_method(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called = []
+    original = ReplicatedModel._maybe_symbolic_build
+
+    def noted(self: Any, *args: Any, **options: Any) -> None:
+        called.append(True)
+        original(self, *args, **options)
+
+    monkeypatch.setattr(ReplicatedModel, "_maybe_symbolic_build", noted)
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        network = encoder_decoder(width=2, depth=1, batch_norm=False)
+        model = ReplicatedModel(network.inputs, network.outputs)
+        model.compile("sgd", "mse")
+    model.fit(tf.data.Dataset.from_tensors((X, X)), verbose=0)
+    assert called

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.errors import ConvergenceError
+from diffkeras.training.callbacks.rollback import MOST_ROLLBACKS, Rollback
+from diffkeras.training.checkpoints import Checkpoints
+from diffkeras.training.state import TrainingState
+from diffkeras.workflows import train
+
+LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    return model
+
+
+@pytest.fixture
+def rollback(model: keras.Model, tmp_path: Path) -> Rollback:
+    """A rollback after four epochs of ten steps, the last of which is backed up."""
+    state = TrainingState(epoch=4, losses=list(LOSSES))
+    checkpoints = Checkpoints(tmp_path, 10)
+    checkpoints.save(model, state)
+    callback = Rollback(state, checkpoints, factor=10, window=20)
+    callback.set_model(model)
+    return callback
+
+
+def variables(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(v) for v in (*model.variables, *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("loss", [0.1, 0.65, 0.65 + 9.9 * 0.35 / 3])
+def test_an_epoch_without_a_jump_is_kept(rollback: Rollback, loss: float) -> None:
+    logs = {"loss": loss}
+    rollback.on_epoch_end(4, logs)
+    assert logs["rolled_back"] == 0
+    assert rollback.state.losses == [*LOSSES, loss]
+    assert rollback.state.rollbacks == []
+
+
+def test_a_jump_restores_weights_and_optimizer(rollback: Rollback, model: keras.Model) -> None:
+    before = variables(model)
+    model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=3, verbose=0)
+    logs = {"loss": 0.65 + 10.1 * 0.35 / 3}
+    rollback.on_epoch_end(4, logs)
+    assert logs["rolled_back"] == 1
+    assert rollback.state.rollbacks == [5]
+    assert rollback.state.losses == LOSSES
+    # the count of steps continues, for the schedule and the order of the data
+    assert int(model.optimizer.iterations) == 4
+    model.optimizer.iterations.assign(1)
+    for now, then in zip(variables(model), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_the_mean_covers_the_last_epochs_only(rollback: Rollback) -> None:
+    rollback.window = 2
+    assert rollback.mean_change() == pytest.approx(0.075)
+    rollback.state.losses = LOSSES[:2]
+    assert rollback.mean_change() == 0  # too few
+
+
+def test_rollbacks_in_a_row_end_training(rollback: Rollback) -> None:
+    for epoch in range(4, 4 + MOST_ROLLBACKS - 1):
+        rollback.on_epoch_end(epoch, {"loss": 9.0})
+    with pytest.raises(ConvergenceError, match=r"training\.learning_rate"):
+        rollback.on_epoch_end(3 + MOST_ROLLBACKS, {"loss": 9.0})
+
+
+def test_a_rollback_in_training(
+    tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    """The loss of the fifth epoch is made to jump."""
+    config = tiny.with_overrides({"training.epochs": 6})
+    original = Rollback.on_epoch_end
+
+    def jump(self: Rollback, epoch: int, logs: dict) -> None:
+        original(self, epoch, {**logs, "loss": 99.0} if epoch == 4 else logs)
+        logs.setdefault("rolled_back", 1.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rollback, "on_epoch_end", jump)
+        run = train(config, data_dir, tmp_path / "run")
+    assert run.state()["rolled_back_epochs"] == [5]
+    assert any(line.startswith("epoch 5 undone") for line in log.messages)
+    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]

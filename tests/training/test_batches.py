@@ -1,0 +1,98 @@
+"""Batches go on at any position, and what the replicas can't share is refused."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.data import steps_per_epoch, training_batches
+from diffkeras.distributed.process_group import ProcessGroup
+from diffkeras.errors import ConfigurationError
+from diffkeras.training.batches import TrainingBatches
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_batches_go_on_at_any_position(tiny: Config, data_dir: Path, stream: bool) -> None:
+    config = tiny.with_overrides({"data.stream": stream, "training.batch_size": 5})
+    steps = steps_per_epoch(config)
+
+    def images(number: int, **position: int) -> list[np.ndarray]:
+        batches = training_batches(config, data_dir, **position).take(number)
+        return [x for x, _ in batches.as_numpy_iterator()]
+
+    all_batches = images(3 * steps)
+    epochs = [np.concatenate(all_batches[e * steps : (e + 1) * steps]) for e in range(3)]
+    for epoch, step in ((0, 3), (1, 0), (2, steps - 1)):
+        rest = images(3 * steps - epoch * steps - step, epoch=epoch, step=step)
+        for one, other in zip(rest, all_batches[epoch * steps + step :], strict=True):
+            np.testing.assert_array_equal(one, other)
+    # each epoch has another order, and the same examples unless it is a stream
+    assert not np.array_equal(epochs[0], epochs[1])
+    sums = [sorted(epoch.sum(axis=(1, 2, 3))) for epoch in epochs]
+    assert (sums[0] == sums[1]) is not stream
+
+
+class Replicas(ProcessGroup):
+    """A group with a number of replicas that this machine need not have."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(tf.distribute.get_strategy())
+        self.number = number
+
+    @property
+    def replicas(self) -> int:
+        return self.number
+
+
+@pytest.mark.parametrize(
+    ("replicas", "change", "message"),
+    [
+        (1, {"data.shares": 3}, "batch_size: 4 examples .* 3 shares"),
+        (1, {"data.shares": 4, "data.train_examples": 3}, "train_examples: 3 .* the 4 shares"),
+        (2, {"data.shares": 3}, "shares: 3 .* 2 replicas"),
+        (3, {}, "batch_size: 4 examples .* 3 replicas"),
+        (4, {"data.validation_examples": 3}, "validation_examples: 3 .* the 4 replicas"),
+        (2, {"training.steps_per_execution": 3}, "steps_per_execution: 3 .* 2 replicas"),
+        (1, {"training.steps_per_execution": 4}, "steps_per_execution: 4 doesn't divide the 6"),
+        (1, {"training.batch_size": 25}, "batch_size: 25 is more than all 24"),
+    ],
+)
+def test_what_the_replicas_can_not_share_is_refused(
+    replicas: int, change: dict[str, Any], message: str, tiny: Config, data_dir: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        TrainingBatches(tiny.with_overrides(change), data_dir, Replicas(replicas))
+
+
+class Pause(keras.callbacks.Callback):
+    """A step that takes a while."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "strategy", [tf.distribute.get_strategy, lambda: tf.distribute.MirroredStrategy(["CPU:0"])]
+)
+def test_the_wait_for_batches_is_measured_under_each_strategy(
+    strategy: Callable[[], tf.distribute.Strategy], tiny: Config, data_dir: Path
+) -> None:
+    """Batches are ready long before a slow step has ended."""
+    group = ProcessGroup(strategy())
+    batches = TrainingBatches(tiny, data_dir, group)
+    assert batches.waiting is not None
+    with group.strategy.scope():
+        model = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten()])
+        model.add(keras.layers.Dense(1))
+        model.compile(loss=lambda y, prediction: keras.ops.sum(prediction))
+    model.fit(batches.training(0, 0), steps_per_epoch=1, verbose=0)
+    batches.waiting.take()
+    began = time.monotonic()
+    model.fit(batches.training(0, 0), steps_per_epoch=10, verbose=0, callbacks=[Pause()])
+    assert 0 < batches.waiting.take() < 0.5 * (time.monotonic() - began)
