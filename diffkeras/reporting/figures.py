@@ -55,14 +55,6 @@ def case_figure(cases: Sequence[Case]) -> Figure:
     return figure
 
 
-def square_case_figure(case: Case) -> Figure:
-    """The same four panels of one example, in two rows."""
-    figure = new_figure(6, 5.6)
-    _draw_case(figure.subplots(2, 2).ravel(), case)
-    figure.suptitle(case[0])
-    return figure
-
-
 def _draw_case(axes: Iterable[Any], case: Case) -> None:
     _, image, truth, prediction = case
     error = prediction - truth
