@@ -4,8 +4,8 @@ Keras passes one array `y_true` besides the prediction, yet some weight maps and
 the source nodes, and one metric depends on the source count. `pack_target` puts all three into one
 array, and `unpack_target` returns them by name.
 
-The array has one row and one column more than the lattice, where the source count is written. A
-loss that does not unpack it, such as Keras' "mae", therefore raises an error about shapes. Without
+The array has one row and one column more than the lattice, which contain the source count. A loss
+that does not unpack it, such as Keras' "mae", therefore raises an error about shapes. Without
 that row and column, the prediction's single channel would broadcast against both channels of the
 target, and an exact prediction would get an error above zero.
 """
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-UNKNOWN = -1  # is written where the source count is not given
+# Source count of an example for which none was given
+UNKNOWN = -1
 
 
 class Target(NamedTuple):
@@ -23,9 +24,8 @@ class Target(NamedTuple):
 
     Attributes:
         field: target field, (batch, height, width), on the scale it was packed on.
-        source_image: on the linear scale, the shape of `field`; None where only the field is known.
-        source_count: (batch,), `UNKNOWN` where it was not given; None where only the field is
-            known.
+        source_image: on the linear scale, the shape of `field`; None if only the field is known.
+        source_count: (batch,), `UNKNOWN` for examples without one; None if only the field is known.
     """
 
     field: Any

@@ -26,7 +26,7 @@ def export_solver(
         path: the directory.
 
     Raises:
-        OutputError: the directory can't be written, or holds something else than a SavedModel.
+        OutputError: the directory can't be written, or contains something other than a SavedModel.
     """
     check_replaceable(path, MARK)
     # sides are left open, so that the graph itself compares them and says what it expects

@@ -193,7 +193,8 @@ class TensorSolver:
             path: the directory.
 
         Raises:
-            RunError: the directory can't be written, or holds something else than a SavedModel.
+            OutputError: the directory can't be written, or contains something other than a
+                SavedModel.
 
         Example:
             >>> import tempfile

@@ -13,7 +13,7 @@ ROOT = HERE.parents[1]
 
 
 def _run(name: str, **environment: str) -> Any:
-    """Standard output of a script of this folder, as JSON, from a fresh interpreter."""
+    """The JSON that a script of this folder prints in a fresh interpreter."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, str(HERE / name)],
@@ -35,5 +35,5 @@ def run_script() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def distributed_steps() -> dict[str, Any]:
-    """Steps on one and on two replicas: TensorFlow fixes its devices once for a process."""
+    """Steps on one and on two replicas, in a process of their own with two logical devices."""
     return _run("distribution_script.py", KERAS_BACKEND="tensorflow")

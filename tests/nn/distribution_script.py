@@ -117,7 +117,13 @@ def results_of(strategy):
         strategy,
         lambda: nn.encoder_decoder(width=4, depth=1),
         nn.get_loss("squared"),
-        metrics=[*nn.default_metrics("sqrt"), nn.metrics.SourceCountError([1, 2, 5], "sqrt")],
+        metrics=[
+            nn.metrics.RegionMeanAbsoluteError("lattice", "sqrt", name="mae"),
+            nn.metrics.RegionMeanAbsoluteError("r1", "sqrt", name="mae_r1"),
+            nn.metrics.RelativeL2Error("sqrt"),
+            nn.metrics.MaximumError("sqrt"),
+            nn.metrics.SourceCountError([1, 2, 5], "sqrt"),
+        ],
     )
     change = [value for values in changes.values() for value in values]
     results["encoder_decoder"] = {"change": change, "logs": logs}

@@ -16,7 +16,7 @@ def formulation(request, monkeypatch):
 
 
 def pair(kind, filters=3, channels=4, **options):
-    """A layer, and what it stands for in layers of Keras, with the same weights."""
+    """A layer, and the layers of Keras that it replaces, with the same weights."""
     options = {"bias_initializer": "normal", **options}
     layer = kind(filters, **options)
     plain = keras.layers.Conv2D(filters, 3, padding="same", **options)
@@ -71,7 +71,7 @@ def test_mixed_precision(kind, policy, formulation):
 
 
 @pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
-def test_sides_that_are_unknown(kind, formulation):
+def test_unknown_sides(kind, formulation):
     layer, plain, _ = pair(kind)
     model = keras.Sequential([keras.Input((None, None, 4)), layer])
     assert model.output_shape == (None, None, None, 3)
@@ -91,6 +91,6 @@ def test_training_starts_with_larger_kernels():
 
 @pytest.mark.parametrize("kind", [Conv3x3, UpsampledConv3x3])
 @pytest.mark.parametrize("option", ["strides", "groups", "dilation_rate"])
-def test_what_they_cant_do_is_refused(kind, option):
+def test_unsupported_options_raise(kind, option):
     with pytest.raises(ValueError, match=f"takes no {option}"):
         kind(4, **{option: 2})

@@ -8,7 +8,7 @@ tf = pytest.importorskip("tensorflow")
 
 
 def pair(channels=1, **options):
-    """The layer, and the two of Keras it stands for, with the same weights that aren't trivial."""
+    """The layer, and the two layers that it replaces, with the same random weights."""
     norm_options = {"momentum": 0.8, "epsilon": 1e-4}
     layer = NormalizedConv3x3(6, **norm_options, **options)
     plain = keras.layers.Conv2D(6, 3, padding="same", **options)
@@ -50,7 +50,7 @@ def test_values_gradients_and_moving_statistics(training, channels, use_bias, dt
         tape.gradient(expected_loss, [x, *trained]),
         strict=True,
     ):
-        # the bias's is 0 in training, but for rounding
+        # in training, the gradient of the bias is 0 up to rounding
         scale = max(np.abs(b).max(), float(expected_loss) * 0.1)
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
     for a, b in zip(layer.get_weights(), plain.get_weights() + norm.get_weights(), strict=True):

@@ -36,6 +36,6 @@ def test_the_rings_need_the_source_image() -> None:
         region_mask("r1", FIELD, None)
 
 
-def test_unknown_regions_are_refused() -> None:
+def test_unknown_regions_raise() -> None:
     with pytest.raises(ValueError, match="no region is named 'r4'"):
         region_mask("r4", FIELD, IMAGE)

@@ -52,10 +52,10 @@ def test_negative_predictions_come_back_negative(transform: Transform) -> None:
     ("name", "value"),
     [("linear", 0.25), ("sqrt", 0.5), ("log", np.log10(1.25)), ("power", 2**-0.5)],
 )
-def test_values_of_a_quarter(name: str, value: float) -> None:
+def test_hand_computed_values(name: str, value: float) -> None:
     assert get_transform(name).forward(0.25) == pytest.approx(value, rel=1e-14)
 
 
-def test_unknown_names_are_refused() -> None:
+def test_unknown_names_raise() -> None:
     with pytest.raises(ValueError, match="'cube'; choose one of linear, sqrt, log, power"):
         get_transform("cube")

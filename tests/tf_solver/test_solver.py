@@ -35,7 +35,7 @@ def exact(medium: Medium, images: NDArray) -> NDArray:
 @pytest.mark.parametrize("lattice", [(24, 24), (25, 38)], ids=str)
 def test_fields_are_exact_with_every_boundary(lattice, boundary):
     images = images_of(lattice)
-    # where no axis absorbs, decays of 0 and close to it leave a constant almost undetermined
+    # if no axis absorbs, a decay close to 0 leaves a constant almost undetermined
     for decay in (0.2, 1e-3, 1e-7, 1e-13, 0.0):
         medium = Medium((1.0, 2.0), decay, 0.5, boundary)
         field = TensorSolver(lattice, medium, "float32").solve(tf.constant(images))
@@ -129,7 +129,7 @@ def test_nan_spoils_its_own_image_only():
     assert np.isfinite(field[[0, 2]]).all()
 
 
-def test_an_image_is_solved_alike_in_any_batch():
+def test_an_image_has_the_same_field_in_any_batch():
     images = images_of((24, 24), (1, 6, 2, 4))
     solver = TensorSolver((24, 24), Medium(), "float32")
     together = solver.solve(images)

@@ -44,7 +44,7 @@ def test_alternating_selects():
         weight.select(2)
 
 
-def test_toggle_takes_turns():
+def test_toggle_alternates():
     weight = AlternatingWeight(UniformWeight(), TanhWeight(), schedule="toggle")
     assert [weight.choice(step) for step in range(4)] == [0, 1, 0, 1]
 
@@ -71,14 +71,14 @@ def test_random_choice_is_a_function_of_seed_and_step():
         ({"second": "tanh"}, "second must be a weight map, got 'tanh'"),
     ],
 )
-def test_alternating_refuses(options, message):
+def test_alternating_raises_for_bad_arguments(options, message):
     arguments = {"first": UniformWeight(), "second": TanhWeight(), **options}
     with pytest.raises(ValueError, match=message):
         AlternatingWeight(**arguments)
 
 
 class LossLog(keras.callbacks.Callback):
-    """Loss of each batch: of batches of one example, so that the running mean can be undone."""
+    """Records the loss of each batch; Keras logs the running mean of them."""
 
     def on_train_begin(self, logs=None):
         self.losses = []
@@ -90,7 +90,7 @@ class LossLog(keras.callbacks.Callback):
 
 
 def losses_of_fit(weight, initial_epoch=0, epochs=2, updates=0, **options):
-    """Loss of each batch, 3 an epoch, of a model that doesn't train: errors of 0.1 on sources."""
+    """Loss of each batch, 3 an epoch, of a constant model with errors of 0.1 on sources."""
     model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1)])
     model.compile(keras.optimizers.SGD(0.0), AbsoluteError(weight=weight))
     model.layers[-1].set_weights([np.zeros((1, 1, 1, 1)), np.full(1, 0.1)])
@@ -112,7 +112,7 @@ def losses_of_fit(weight, initial_epoch=0, epochs=2, updates=0, **options):
 
 @pytest.mark.parametrize("schedule", ["toggle", "random"])
 @pytest.mark.parametrize("every", ["batch", "epoch"])
-def test_callback_puts_the_chosen_map_in_force(schedule, every):
+def test_the_callback_selects_the_map(schedule, every):
     weight = AlternatingWeight(UniformWeight(), StepWeight(10.0), schedule, every, seed=SEED)
     steps = range(6) if every == "batch" else [0, 0, 0, 1, 1, 1]
     expected = [(0.1, 1.0)[weight.choice(step)] for step in steps]
@@ -120,12 +120,12 @@ def test_callback_puts_the_chosen_map_in_force(schedule, every):
     np.testing.assert_allclose(losses_of_fit(weight), expected, rtol=1e-4)
 
 
-def test_resumed_run_draws_what_the_whole_run_draws():
+def test_a_resumed_run_makes_the_same_choices():
     def weight():
         return AlternatingWeight(UniformWeight(), StepWeight(10.0), seed=SEED)
 
     whole = losses_of_fit(weight())
-    for updates in (3, 1):  # float16 skips some
+    for updates in (3, 1):  # float16 training skips some
         resumed = losses_of_fit(weight(), initial_epoch=1, updates=updates)
         np.testing.assert_allclose(resumed, whole[3:], rtol=1e-4)
     elsewhere = losses_of_fit(weight(), epochs=1, first_step=lambda: 2)

@@ -97,7 +97,7 @@ def test_region_that_no_example_has_is_nan():
     assert np.isnan(float(metric.result()))
 
 
-def test_zero_target_is_left_out_of_the_relative_error():
+def test_the_relative_error_ignores_zero_targets():
     metric = RelativeL2Error()
     target = TARGET * np.array([1.0, 0.0, 1.0], "float32").reshape(3, 1, 1, 1)
     metric.update_state(target, PREDICTION)
