@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 quickstart: $(STAMP)  ## generate, train and evaluate at a reduced scale, and print where the report is
 	$(BIN)/diffkeras generate --config configs/quickstart.yaml
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
-	$(BIN)/diffkeras evaluate --run-dir saved_models/quickstart
+	$(BIN)/diffkeras evaluate saved_models/quickstart
 
 test: $(STAMP)  ## run the tests, in two processes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile

@@ -7,64 +7,66 @@ import click
 
 from diffkeras.cli.options import (
     collect_overrides,
+    command,
     config_option,
     data_dir_option,
-    default_run_dir,
     override_options,
     read_config,
-    run_dir_option,
     start_tensorflow,
     workers_option,
 )
 
+SECTIONS = ("physics", "data", "evaluation")
 
-@click.command()
-@config_option(None, "Source counts, sizes and seed of the test data, if not the run's own.")
-@override_options
+
+@command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--run-dir", hidden=True, type=click.Path(path_type=Path), help="Now: RUN.")
+@config_option(None, "Configuration of the test data.  [default: that of the run]")
+@override_options("sources", "test_examples")
 @data_dir_option
-@run_dir_option
-@workers_option
+@workers_option("Threads that read data")
 @click.option(
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where the results go.  [default: RUN_DIR/evaluation]",
+    help="Directory of the results.  [default: RUN/evaluation]",
 )
 def evaluate(
+    run: Path | None,
+    run_dir: Path | None,
     config_file: str | None,
     data_dir: Path,
-    run_dir: Path | None,
     workers: int | None,
     output: Path | None,
     **flags: Any,
 ) -> None:
-    """Measure a trained surrogate on test data, beside two baselines, and write a report.
+    """Measure a surrogate on test data.
 
-    Writes metrics.json, examples.csv (one row per method and test image), figures/ and
-    report.html, which opens in any browser.
+    RUN is a run directory of `diffkeras train`. Writes metrics.json, examples.csv (one row per
+    method and test image), figures/ and report.html, which opens in any browser.
 
     \b
     Examples:
-      diffkeras evaluate --run-dir saved_models/quickstart
-      diffkeras evaluate --run-dir saved_models/quickstart --sources 5 --test-examples 50
+      diffkeras evaluate saved_models/quickstart
+      diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
     """
     from diffkeras.surrogates.run_directory import Run
 
-    overrides = collect_overrides(flags)
+    run_dir = run or run_dir
     if run_dir is None:
-        run_dir = default_run_dir(read_config(config_file or "quickstart", flags))
+        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
+    overrides = collect_overrides(flags)
+    for key in overrides:
+        if key.partition(".")[0] not in SECTIONS:
+            raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
     own = Run.open(run_dir).config()
     config = read_config(config_file, flags) if config_file else own.with_overrides(overrides)
     start_tensorflow()
-    from diffkeras.workflows import evaluate as run
+    from diffkeras.workflows import evaluate as evaluate_run
 
-    evaluation = run(
-        run_dir,
-        data_dir,
-        config=config,
-        workers=workers,
-        output=output,
-        show_progress=True,
+    evaluation = evaluate_run(
+        run_dir, data_dir, config=config, workers=workers, output=output, show_progress=True
     )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")

@@ -1,13 +1,14 @@
 """`diffkeras generate`."""
 
-import math
 import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from diffkeras.cli.file_options import FILE
 from diffkeras.cli.options import (
+    command,
     config_option,
     data_dir_option,
     override_options,
@@ -17,45 +18,38 @@ from diffkeras.cli.options import (
 )
 
 
-class Share(click.FloatRange):
-    """A number of a range; NaN, which compares with nothing, is none."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """The number, or a refusal."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value} is not a number from {self.min} to {self.max}.", param, ctx)
-        return number
-
-
-@click.command()
+@command(
+    interrupted="finished files are kept; run the same command again to generate the rest",
+)
 @config_option("quickstart", "Configuration file, or the name of a shipped one.")
-@override_options
+@override_options(
+    "sources", "train_examples", "validation_examples", "test_examples", "stream", "seed"
+)
 @data_dir_option
-@workers_option
+@workers_option("Processes that solve")
 @click.option(
     "--verify",
     "share",
     metavar="[SHARE]",
-    type=Share(0, 1),
+    type=click.FloatRange(0, 1),
     is_flag=False,
     flag_value=0.01,
-    help="Make nothing: read every record that is there, and solve a random share of the examples "
-    "again, at least three of each split.  [default share: 0.01]",
+    help="Check instead of generating: read every record, and solve a random share of the "
+    "examples again, at least three of each split.  [default share: 0.01]",
 )
 @click.option(
     "--preview",
     metavar="[FILE]",
     is_flag=False,
     flag_value="preview.html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Make nothing: solve a few examples and write an HTML page about them, preview.html.",
+    type=FILE,
+    help="Only solve a few examples, and write an HTML page about them.  [default: preview.html]",
 )
-@click.option("--beam", is_flag=True, help="Have an Apache Beam pipeline make the data.")
+@click.option("--beam", is_flag=True, help="Generate by an Apache Beam pipeline.")
 @click.option(
     "--beam-options",
     metavar="OPTIONS",
-    help='The pipeline\'s options, e.g. "--runner=FlinkRunner --parallelism=64".',
+    help='Options of the pipeline, e.g. "--runner=FlinkRunner --parallelism=64".',
 )
 def generate(
     config_file: str,
@@ -67,10 +61,10 @@ def generate(
     beam_options: str | None,
     **flags: Any,
 ) -> None:
-    """Solve random sources and write the datasets, one per source count.
+    """Solve random sources and write datasets.
 
-    Datasets that are there already are skipped. What an interrupted call had finished is kept
-    beside, and the same call makes only what is missing; nothing unfinished can be read as data.
+    Writes one dataset per source count, and skips those that exist. If interrupted, run the same
+    command again; finished files are kept and only the rest is generated.
 
     \b
     Examples:
@@ -82,13 +76,12 @@ def generate(
           "--runner=DirectRunner --direct_num_workers=8 --direct_running_mode=multi_processing"
     """
     if beam_options is not None and not beam:
-        raise click.UsageError("--beam-options without --beam")
+        raise click.UsageError("--beam-options needs --beam")
     if beam and share is not None:
-        raise click.UsageError("--verify reads here, not on Beam; leave --beam out")
+        raise click.UsageError("--verify doesn't run on Beam; leave --beam out")
     if beam and workers is not None:
         raise click.UsageError(
-            "--workers doesn't reach Beam; name its workers in --beam-options, e.g. "
-            "--direct_num_workers=8"
+            "--workers has no effect on Beam; use --beam-options, e.g. --direct_num_workers=8"
         )
     config = read_config(config_file, flags)
     if preview is not None:

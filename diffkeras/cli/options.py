@@ -1,11 +1,14 @@
-"""Options that every command shares, and the configuration they make."""
+"""Options that several commands share, and the configuration that they give."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkeras.cli.command import DiffkerasCommand
+from diffkeras.cli.status import echo_status
 from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -13,15 +16,40 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+command = partial(click.command, cls=DiffkerasCommand)
+
 # flag → the keys of the configuration that it sets
 OVERRIDES: dict[str, tuple[str, ...]] = {
     "sources": ("data.sources",),
     "train_examples": ("data.train_examples",),
     "validation_examples": ("data.validation_examples",),
     "test_examples": ("data.test_examples",),
+    "stream": ("data.stream",),
     "epochs": ("training.epochs",),
     "seed": ("data.seed", "training.seed"),
-    "stream": ("data.stream",),
+}
+_integer = partial(click.option, metavar="N", type=int)
+_OPTIONS: dict[str, Callable[[Command], Command]] = {
+    "sources": click.option(
+        "--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'
+    ),
+    "train_examples": _integer("--train-examples", help="Training examples per source count."),
+    "validation_examples": _integer(
+        "--validation-examples", help="Validation examples per source count."
+    ),
+    "test_examples": _integer("--test-examples", help="Test examples per source count."),
+    "stream": click.option(
+        "--stream",
+        is_flag=True,
+        default=None,
+        help="Solve training examples when they are needed instead of storing them.",
+    ),
+    "epochs": _integer("--epochs", help="Passes over the training examples."),
+    "seed": _integer(
+        "--seed",
+        help="Seed of the datasets and of training; for one of them use --set data.seed=N or "
+        "--set training.seed=N.",
+    ),
 }
 
 
@@ -32,47 +60,22 @@ def config_option(default: str | None, help: str) -> Callable[[Command], Command
     )
 
 
-def override_options(command: Command) -> Command:
-    """The flags that win over the configuration file."""
-    options = [
-        click.option("--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'),
-        click.option(
-            "--train-examples", metavar="N", type=int, help="Training examples per source count."
-        ),
-        click.option(
-            "--validation-examples",
-            metavar="N",
-            type=int,
-            help="Validation examples per source count.",
-        ),
-        click.option(
-            "--test-examples", metavar="N", type=int, help="Test examples per source count."
-        ),
-        click.option(
-            "--stream",
-            is_flag=True,
-            default=None,
-            help="Train on examples that are solved as they are needed; none are generated.",
-        ),
-        click.option("--epochs", metavar="N", type=int, help="Passes over the training examples."),
-        click.option(
-            "--seed",
-            metavar="N",
-            type=int,
-            help="Seed of the datasets and of training; for one alone --set data.seed=N or "
-            "training.seed=N.",
-        ),
-        click.option(
+def override_options(*names: str) -> Callable[[Command], Command]:
+    """Options that replace values of the configuration file: these, and `--set`."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option(
             "--set",
             "settings",
             metavar="KEY=VALUE",
             multiple=True,
-            help="Any other value, e.g. --set training.learning_rate=3e-4. Repeatable.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+            help="Any other value, e.g. --set physics.decay=0.01. Repeatable.",
+        )(command)
+        for name in reversed(names):
+            command = _OPTIONS[name](command)
+        return command
+
+    return decorate
 
 
 data_dir_option = click.option(
@@ -81,22 +84,28 @@ data_dir_option = click.option(
     type=click.Path(path_type=Path),
     default=Path("data"),
     show_default=True,
-    help="Where the datasets lie.",
+    help="Directory of the datasets.",
 )
 
-run_dir_option = click.option(
-    "--run-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Directory of the run.  [default: saved_models/NAME]",
-)
 
-workers_option = click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes (generate) or threads (reading data) to use.  [default: all cores]",
-)
+def run_dir_option(what: str, default: str) -> Callable[[Command], Command]:
+    """`--run-dir`, where a command writes."""
+    return click.option(
+        "--run-dir",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help=f"Directory of the {what}.  [default: {default}]",
+    )
+
+
+def workers_option(help: str) -> Callable[[Command], Command]:
+    """`--workers`."""
+    return click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help=f"{help}.  [default: all cores]",
+    )
 
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
@@ -117,30 +126,34 @@ def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
         except ConfigurationError as error:
             raise click.BadParameter(f"{key.strip()} is {error}", param_hint="--set") from None
         for name, part in settings(key.strip(), value).items():
-            overrides.pop(name, None)  # the last one is to come last
+            overrides.pop(name, None)  # the last of several comes last
             overrides[name] = part
     for flag, keys in OVERRIDES.items():
         if flags.get(flag) is not None:
             overrides |= dict.fromkeys(keys, flags[flag])
-    if flags.get("stream"):  # a cache that the file wants is for stored examples
+    if flags.get("stream"):  # a cache that the file asks for is for stored examples
         overrides.setdefault("data.cache", False)
     return overrides
 
 
 def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
-    """The configuration of a file and the flags that win over it."""
+    """The configuration in a file, with the flags that replace its values."""
     from diffkeras.config import load_config
 
+    ctx = click.get_current_context(silent=True)
+    source = ctx and ctx.get_parameter_source("config_file")
+    if source is click.core.ParameterSource.DEFAULT:
+        echo_status(f"configuration: {config_file}, the default; --config names another one")
     return load_config(config_file, collect_overrides(flags))
 
 
 def default_run_dir(config: "Config") -> Path:
-    """Where a run goes if nothing else is said."""
+    """Where a run goes without `--run-dir`."""
     return Path("saved_models") / config.name
 
 
 def start_tensorflow() -> None:
-    """Load TensorFlow, which takes seconds and which help must not pay for."""
+    """Load TensorFlow, which takes seconds, so not for help."""
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()

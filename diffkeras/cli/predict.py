@@ -5,53 +5,31 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import start_tensorflow
-from diffkeras.cli.solve import LatticeType
-
-FIELD = click.Path(dir_okay=False, path_type=Path)
+from diffkeras.cli.file_options import file_option, source_options
+from diffkeras.cli.options import command, start_tensorflow
 
 
-@click.command()
+@command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("sources", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    required=True,
-    type=FIELD,
-    help="The field: .npy, .npz, .tif (32-bit floats) or .png (16 bits, 1 at full scale).",
-)
-@click.option("--plot", metavar="FILE", type=FIELD, help="A picture of sources and field, .png.")
-@click.option(
-    "--lattice",
-    metavar="N|ROWSxCOLUMNS",
-    type=LatticeType(),
-    help="For a list of discs that names none.",
-)
+@source_options
 @click.option(
     "--diffusion-length",
-    metavar="ℓ",
+    metavar="NUMBER",
     type=float,
-    help="√(D/γ) [length], for a surrogate that was trained on a range of them.",
-)
-@click.option(
-    "--batch", is_flag=True, help="SOURCES holds a batch of images, (batch, rows, columns)."
+    help="Diffusion length [length], for a surrogate that was trained on several.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
-@click.option("--bound", metavar="FILE", type=FIELD, help="The proven bound, node by node.")
-@click.option(
-    "--corrected", metavar="FILE", type=FIELD, help="The corrected field that the proof makes."
-)
+@file_option("--bound", "The proven bound, node by node.")
+@file_option("--corrected", "The corrected field, which the proof yields.")
 @click.option(
     "--tolerance",
-    metavar="ε",
+    metavar="NUMBER",
     type=float,
-    help="Refine the field until it is proven to be nowhere more than this off.",
+    help="Refine the field until its error is proven to be at most this anywhere.",
 )
 def predict(
     run: Path,
-    sources: Path,
+    source_file: Path,
     output: Path,
     plot: Path | None,
     lattice: tuple[int, int] | None,
@@ -59,9 +37,9 @@ def predict(
     certify: bool,
     **options: Any,
 ) -> None:
-    """Predict the field around the sources in a file with the surrogate of a run.
+    """Predict the field around sources by a surrogate.
 
-    RUN is a run directory of `diffkeras train`. SOURCES is as for `diffkeras solve`, without
+    RUN is a run directory of `diffkeras train`. SOURCE_FILE is as for `diffkeras solve`, without
     negative values. Medium and boundary are those that the surrogate was trained on.
 
     \b
@@ -75,7 +53,7 @@ def predict(
     from diffkeras.workflows.source_files import SourceFile
 
     files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
-    prediction = predict_files(run, SourceFile(sources, lattice, batch), files, **options)
+    prediction = predict_files(run, SourceFile(source_file, lattice, batch), files, **options)
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
         how = (

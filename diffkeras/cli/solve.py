@@ -1,27 +1,16 @@
 """`diffkeras solve`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from diffkeras.cli.file_options import INPUT, source_options
+from diffkeras.cli.options import command
 from diffkeras.cli.status import echo_status
 
-BOUNDARIES = ("absorbing", "reflecting", "periodic")
-
-
-class LatticeType(click.ParamType):
-    """A side, or ROWSxCOLUMNS."""
-
-    name = "lattice"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Parse."""
-        parts = str(value).lower().replace("×", "x").split("x")
-        sides = [part.strip() for part in parts]
-        if len(sides) > 2 or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
-            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
-        return int(sides[0]), int(sides[-1])
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
 class BoundaryType(click.ParamType):
@@ -30,18 +19,12 @@ class BoundaryType(click.ParamType):
     name = "boundary"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Parse."""
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip() for part in value.split(",")]
-        if len(parts) > 2 or any(part not in BOUNDARIES for part in parts):
-            self.fail(
-                f"{value!r} is no boundary; choose one of {', '.join(BOUNDARIES)}, or one for each "
-                "axis, e.g. periodic,reflecting",
-                param,
-                ctx,
-            )
-        return parts[0], parts[-1]
+        """Split; the medium checks the names."""
+        parts = value if isinstance(value, tuple) else tuple(value.split(","))
+        names = tuple(part.strip() for part in parts)
+        if len(names) > 2:
+            self.fail(f"{value!r} has more than two names, one for each axis", param, ctx)
+        return names * 2 if len(names) == 1 else names
 
 
 class MethodType(click.ParamType):
@@ -64,79 +47,35 @@ class MethodType(click.ParamType):
         return str(value)
 
 
-@click.command()
-@click.argument("sources", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The field: .npy, .npz, .tif (32-bit floats) or .png (16 bits, 1 at full scale).",
-)
-@click.option(
-    "--plot",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A picture of sources and field, .png.",
-)
-@click.option(
-    "--lattice",
-    metavar="N|ROWSxCOLUMNS",
-    type=LatticeType(),
-    help="For a list of discs that names none.",
-)
-@click.option(
-    "--batch", is_flag=True, help="SOURCES holds a batch of images, (batch, rows, columns)."
-)
-@click.option(
-    "--diffusivity",
-    metavar="D",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="D [length²/time].",
-)
-@click.option(
+@command()
+@source_options
+@_number("--diffusivity", default=1.0, help="D [length^2/time].")
+@_number(
     "--decay",
-    metavar="γ",
-    type=float,
     default=1 / 400,
-    show_default=True,
-    help="γ [1/time]; the diffusion length is √(D/γ).",
+    help="Decay [1/time]; the diffusion length is the square root of D/decay.",
 )
-@click.option(
-    "--step", metavar="h", type=float, default=1.0, show_default=True, help="Lattice step [length]."
-)
+@_number("--step", default=1.0, help="Lattice step [length].")
 @click.option(
     "--boundary",
     metavar="NAME[,NAME]",
     type=BoundaryType(),
     default="absorbing",
     show_default=True,
-    help="absorbing, reflecting or periodic; a pair for rows' and columns' ends.",
+    help="absorbing, reflecting or periodic; a pair for the ends of rows and columns.",
 )
 @click.option(
     "--fixed",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=INPUT,
     help="Image whose non-zero nodes are fixed, so that a source may hold 0 (a sink).  "
-    "[default: the non-zero nodes of SOURCES]",
+    "[default: the non-zero nodes of SOURCE_FILE]",
 )
-@click.option(
-    "--method",
-    type=MethodType(),
-    default="auto",
-    show_default=True,
-    help="How to solve.",
-)
-@click.option(
+@click.option("--method", type=MethodType(), default="auto", show_default=True, help="Solver.")
+@_number(
     "--tolerance",
-    metavar="ε",
-    type=float,
     default=1e-10,
-    show_default=True,
-    help="Largest error, relative to the largest |value|; from 1e-6 on in single precision.",
+    help="Largest error relative to the largest |value|; from 1e-6 on in single precision.",
 )
 @click.option(
     "--workers",
@@ -145,17 +84,17 @@ class MethodType(click.ParamType):
     help="Processes for a batch, threads for one image.  [default: 1]",
 )
 def solve(
-    sources: Path,
+    source_file: Path,
     output: Path,
     plot: Path | None,
     lattice: tuple[int, int] | None,
     batch: bool,
     **options: Any,
 ) -> None:
-    """Solve the steady state around the sources in a file, exactly.
+    """Solve the field around sources exactly.
 
-    SOURCES is a .npy or .npz array (rows, columns); a grey PNG or TIFF of 8 or 16 bits, whose full
-    scale stands for 1; or a YAML list of discs:
+    SOURCE_FILE is a .npy or .npz array (rows, columns); a grey PNG or TIFF of 8 or 16 bits, whose
+    full scale stands for 1; or a YAML list of discs:
 
     \b
       lattice: [128, 128]
@@ -174,8 +113,8 @@ def solve(
     from diffkeras.workflows.source_files import SourceFile
 
     parts = {key: options.pop(key) for key in ("diffusivity", "decay", "step", "boundary")}
-    source_file, files = SourceFile(sources, lattice, batch), FieldFiles(output, plot=plot)
-    solution = solve_files(source_file, files, medium=Medium(**parts), **options)
+    sources, files = SourceFile(source_file, lattice, batch), FieldFiles(output, plot=plot)
+    solution = solve_files(sources, files, medium=Medium(**parts), **options)
     stats = solution.stats
     echo_status(
         f"method {stats.method}, {stats.ring_nodes} ring nodes, {stats.iterations} iterations, "

@@ -15,8 +15,10 @@ def echo_status(line: str) -> None:
     """
     from tqdm import tqdm
 
-    # tqdm moves a progress bar that is being drawn out of the line's way
-    tqdm.write(line, file=sys.stderr)
+    # RuntimeError: a signal handler prints while another line is being printed
+    with contextlib.suppress(RuntimeError, OSError):
+        # tqdm moves a progress bar that is being drawn out of the line's way
+        tqdm.write(line, file=sys.stderr)
 
 
 class StatusHandler(logging.Handler):
@@ -28,9 +30,7 @@ class StatusHandler(logging.Handler):
         if record.levelno >= logging.WARNING:
             mark = "warning:"
             line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
-        # RuntimeError: a signal handler logs while another line is being printed
-        with contextlib.suppress(RuntimeError, OSError):
-            echo_status(line)
+        echo_status(line)
 
 
 @contextlib.contextmanager

@@ -6,16 +6,19 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
+    OVERRIDES,
     collect_overrides,
+    command,
     data_dir_option,
     override_options,
+    run_dir_option,
     start_tensorflow,
     workers_option,
 )
 from diffkeras.cli.status import echo_status
 
 
-@click.command()
+@command(interrupted="finished runs are kept; run the same command again to go on")
 @click.option(
     "--config",
     "config_file",
@@ -23,16 +26,11 @@ from diffkeras.cli.status import echo_status
     required=True,
     help="Study file, or the name of a shipped one, e.g. studies/training_size_reduced.",
 )
-@override_options
+@override_options(*OVERRIDES)
 @data_dir_option
-@click.option(
-    "--run-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Directory of the study.  [default: saved_models/studies/NAME]",
-)
-@workers_option
-@click.option("--dry-run", is_flag=True, help="List the runs with what is done, and stop.")
+@run_dir_option("study", "saved_models/studies/NAME")
+@workers_option("Processes that solve, and threads that read data")
+@click.option("--dry-run", is_flag=True, help="Only list the runs, and which of them are finished.")
 def study(
     config_file: str,
     data_dir: Path,
@@ -41,10 +39,11 @@ def study(
     dry_run: bool,
     **flags: Any,
 ) -> None:
-    """Train and evaluate every combination of a study's factors, and compare them.
+    """Train and compare all variants of a study.
 
-    What is done already is skipped, so an interrupted study goes on where it stopped. Writes
-    runs.csv (one row per run and source count), figures/ and report.html.
+    Trains and evaluates a surrogate for every combination of the factors in the study file. Skips
+    finished runs, so if interrupted, run the same command again. Writes runs.csv (one row per run
+    and source count), figures/ and report.html.
 
     \b
     Example:
@@ -80,5 +79,5 @@ def _outlook(seconds: float | None, all_done: bool) -> str:
     if all_done:
         return "nothing is left to train"
     if seconds is None:
-        return "no run is done yet whose speed would tell how long this takes"
-    return f"at most {duration(seconds)} of training left, at the speed of the runs that are done"
+        return "no time estimate yet: no run has finished"
+    return f"at most {duration(seconds)} of training left, at the speed of the finished runs"

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from diffkeras.cli.options import (
+    command,
     config_option,
     data_dir_option,
     default_run_dir,
@@ -21,29 +22,28 @@ from diffkeras.cli.status import echo_status
 from diffkeras.errors import WorkerLostError
 
 
-@click.command()
+@command()
 @config_option("quickstart", "Configuration file, or the name of a shipped one.")
-@override_options
+@override_options("sources", "train_examples", "validation_examples", "stream", "epochs", "seed")
 @data_dir_option
-@run_dir_option
-@workers_option
+@run_dir_option("run", "saved_models/NAME")
+@workers_option("Threads that read data")
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Start anew where a finished run lies; that one is kept as DIR.previous.",
+    help="Replace a finished run, which is kept as DIR.previous.",
 )
 @click.option(
     "--restart",
     is_flag=True,
-    help="Start anew where an unfinished run lies, which is lost, instead of going on with it.",
+    help="Delete an unfinished run and start again, instead of going on with it.",
 )
 @click.option(
     "--worker-timeout",
     type=click.FloatRange(min=1),
     default=300.0,
     show_default=True,
-    help="Seconds to wait for the other processes of a distributed training, at its start and "
-    "after one of them was lost.",
+    help="Seconds to wait for the other machines, at the start and after one of them was lost.",
 )
 def train(
     config_file: str,
@@ -55,15 +55,15 @@ def train(
     worker_timeout: float,
     **flags: Any,
 ) -> None:
-    """Train a surrogate on the datasets that `diffkeras generate` made.
+    """Train a surrogate on generated datasets.
 
-    Uses every visible GPU, or the CPU. The best model by the validation split is kept, as
-    model.keras and as a SavedModel that loads without diffkeras. The same command goes on with a
-    run that was interrupted, from its last checkpoint.
+    Uses all visible GPUs, or the CPU if there are none. Keeps the model with the lowest validation
+    error, as model.keras and as a SavedModel that loads without diffkeras. If interrupted, run the
+    same command again; it goes on from the last checkpoint.
 
-    On several machines, start the same command on each, with TF_CONFIG set or by Slurm's srun: they
-    train one network together, and the first of them writes the run. When one is lost, the others
-    wait for it to be started again.
+    To train on several machines, start the same command on each, with TF_CONFIG set or by Slurm's
+    srun. The first machine writes the run. If one is lost, the others wait until it is started
+    again.
 
     \b
     Examples:
@@ -94,7 +94,7 @@ def train(
 
 
 def _restart_process() -> NoReturn:
-    """Run the same command in this process's place: TensorFlow connects workers only once."""
-    dropped = ("--overwrite", "--restart")  # they were meant for the run that was there at first
+    """Replace this process by the same command: TensorFlow connects workers only once."""
+    dropped = ("--overwrite", "--restart")  # they were meant for the earlier run
     sys.stdout.flush()
     os.execv(sys.executable, [word for word in sys.orig_argv if word not in dropped])

@@ -43,7 +43,7 @@ def predict_files(
             "--tolerance writes a refined field, which is a corrected one; leave out --corrected "
             "or --tolerance"
         )
-    output.check({"SOURCES": sources.path})
+    output.check({"SOURCE_FILE": sources.path})
     image = sources.read()
     surrogate = load_surrogate(run_dir)
     trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))

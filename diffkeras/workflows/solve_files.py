@@ -34,7 +34,7 @@ def solve_files(
     """
     medium = medium or Medium()
     sources, output = SourceFile.of(sources), FieldFiles.of(output)
-    output.check({"SOURCES": sources.path, "--fixed": fixed})
+    output.check({"SOURCE_FILE": sources.path, "--fixed": fixed})
     image = sources.read()
     mask = SourceFile(fixed, sources.lattice, image.ndim == 3).read() != 0 if fixed else None
     solution = solve(

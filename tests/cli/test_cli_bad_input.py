@@ -50,8 +50,9 @@ def test_configurations(
         (["--sources", "all"], "'all' is no list of source counts"),
         (["--sources", "5-1"], "runs backwards"),
         (["--sources", "1-999999999"], "more than 100000 sources"),
-        (["--epochs", "0"], "training.epochs: "),
-        (["--epochs", "many"], "--epochs"),
+        (["--epochs", "3"], "No such option"),
+        (["--test-examples", "many"], "--test-examples"),
+        (["--set", "training.epochs=0"], "training.epochs: "),
         (["--seed", "-1"], "data.seed: "),
         (["--seed", str(2**40)], "training.seed: "),
         (["--train-examples", "0"], "data.train_examples: "),
@@ -170,7 +171,7 @@ def test_run_directories(
         run.mkdir()
         for name, text in content.items():
             (run / name).write_text(text)
-    assert message in refused("evaluate", "--run-dir", run, "--data-dir", own_data)
+    assert message in refused("evaluate", run, "--data-dir", own_data)
     assert run.exists() is (content is not None)
     assert snapshot(run) == {k: v.encode() for k, v in (content or {}).items()}
 
@@ -193,7 +194,7 @@ def test_damaged_runs(
     message: str,
 ) -> None:
     (own_run / name).write_text(content)
-    assert message in refused("evaluate", "--run-dir", own_run, "--data-dir", own_data)
+    assert message in refused("evaluate", own_run, "--data-dir", own_data)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", ""])
@@ -276,20 +277,3 @@ def test_a_study_where_a_file_is(
     flags = ["--config", file, "--data-dir", words[-1], "--run-dir", file]
     assert "can't be written" in refused("study", *flags)
     assert json.dumps(file.read_text())
-
-
-def test_ctrl_c_is_short(
-    diffkeras: Callable[..., Any],
-    words: list[Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from diffkeras.workflows import generate_datasets as module
-
-    def interrupt(*args: Any, **kwargs: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "check_directory", interrupt)
-    result = diffkeras("generate", *words)
-    assert result.exit_code != 0
-    assert result.output.strip() == "Aborted!"

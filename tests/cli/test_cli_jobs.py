@@ -84,7 +84,7 @@ def test_train_and_evaluate_print_where_things_are(
     config = Run.open(tmp_path / "run").config()
     assert config.training.epochs == 1
     assert config.training.loss == {"error": "absolute", "weight": "tanh"}
-    words = ["--data-dir", data_dir, "--run-dir", tmp_path / "run", "--sources", 2]
+    words = [tmp_path / "run", "--data-dir", data_dir, "--sources", 2]
     evaluated = diffkeras("evaluate", *words)
     assert evaluated.exit_code == 0, evaluated.output
     lines = evaluated.stdout.splitlines()
@@ -109,7 +109,7 @@ def test_a_study_can_be_listed_without_being_run(
     )
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == ["to do  seed 0", "to do  seed 1"]
-    assert "no run is done yet" in result.stderr
+    assert "no time estimate yet" in result.stderr
     assert not (tmp_path / "s").exists()
 
 
@@ -124,7 +124,7 @@ def test_the_defaults_stand_beside_the_checkout(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(data_dir, "data")
     shutil.copytree(run_dir, "saved_models/tiny")
-    result = diffkeras("evaluate", "--config", tiny_file)
+    result = diffkeras("evaluate", "--run-dir", "saved_models/tiny")
     assert result.exit_code == 0, result.output
     assert Path("saved_models/tiny/evaluation/report.html").is_file()
 

@@ -75,11 +75,11 @@ def test_a_tolerance_is_met(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--tolerance", "0"], "the tolerance must be positive"),
-        (["--tolerance", "nan"], "the tolerance must be positive"),
+        (["--tolerance", "0"], "tolerance must be positive"),
+        (["--tolerance", "nan"], "tolerance must be positive"),
         (["--tolerance", "1e-30"], "can't be proven"),
         (["--tolerance", "1e-3", "--corrected", "c.npy"], "leave out --corrected"),
-        (["--bound", "sources.npy"], "--bound and SOURCES are the same file"),
+        (["--bound", "sources.npy"], "--bound and SOURCE_FILE are the same file"),
         (["--bound", "b.xyz"], "unknown kind"),
         (["--corrected", "field.npy"], "are the same file"),
         (["--diffusion-length", "5"], "was trained for one medium"),

@@ -5,14 +5,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from diffkeras.cli import DiffkerasGroup
+from diffkeras.cli.command import DiffkerasGroup
 
 logger = logging.getLogger("diffkeras.workflows.some")
 
 
 @pytest.fixture
 def command() -> click.Group:
-    @click.group(cls=DiffkerasGroup)
+    @click.group(cls=DiffkerasGroup, headings={})
     def main() -> None:
         pass
 

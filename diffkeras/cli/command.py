@@ -1,0 +1,126 @@
+"""What all commands share: an error is one line, and `--debug` prints its traceback as well."""
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diffkeras.cli.status import printed_log
+from diffkeras.errors import DiffkerasError
+
+UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
+DEBUG = "diffkeras.debug"
+
+
+def debug_option() -> click.Option:
+    """`--debug`, which may stand before or after the command's name."""
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[DEBUG] = True
+
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=note,
+        help="Print the traceback of an error.",
+    )
+
+
+class DiffkerasCommand(click.Command):
+    """A command that turns every error into one line and an exit status.
+
+    Args:
+        interrupted: what is kept after Ctrl-C, for the user.
+    """
+
+    def __init__(self, *args: Any, interrupted: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.interrupted = interrupted
+        self.params.append(debug_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with printed_log():
+                return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # Click's own; it also ends quietly where nobody reads the output any more
+        except KeyboardInterrupt as error:
+            message = "; ".join(filter(None, ("interrupted", self.interrupted)))
+            raise _failure(message, INTERRUPTED) from error
+        except Exception as error:
+            if ctx.meta.get(DEBUG):
+                traceback.print_exc()
+            raise _failure(*self._explain(error, ctx)) from error
+
+    def _explain(self, error: Exception, ctx: click.Context) -> tuple[str, int]:
+        """The line and the exit status for an error."""
+        words = " ".join(str(error).split())
+        if isinstance(error, DiffkerasError):
+            return words, getattr(error, "exit_code", 1)
+        if isinstance(error, MemoryError):
+            return f"out of memory: {words}", 1
+        if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
+            return _discard_output(error), 1
+        paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
+        there = ", ".join(str(path) for path in paths if os.path.lexists(path))
+        return (
+            f"{ctx.command_path} failed{' on ' if there else ''}{there}: {type(error).__name__}: "
+            f"{words[:500]}; --debug prints the traceback"
+        ), UNEXPECTED
+
+
+class DiffkerasGroup(click.Group):
+    """The group of all commands, listed under headings."""
+
+    command_class = DiffkerasCommand
+
+    def __init__(self, *, headings: dict[str, list[click.Command]], **options: Any) -> None:
+        commands = [command for group in headings.values() for command in group]
+        super().__init__(commands=commands, **options)
+        self.headings = headings
+        self.params.append(debug_option())
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings."""
+        for heading, commands in self.headings.items():
+            with formatter.section(heading):
+                formatter.write_dl([(c.name or "", c.get_short_help_str(60)) for c in commands])
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line."""
+        try:
+            os.getcwd()
+        except OSError:
+            click.echo(
+                "Error: the working directory doesn't exist; change to another one", err=True
+            )
+            sys.exit(1)
+        try:
+            return super().main(*args, **options)
+        except OSError as error:  # while help is printed, since commands turn theirs into a line
+            click.echo(f"Error: {_discard_output(error)}", err=True)
+            sys.exit(1)
+
+
+def _failure(message: str, status: int) -> click.ClickException:
+    failure = click.ClickException(message)
+    vars(failure)["exit_code"] = status
+    return failure
+
+
+def _discard_output(error: OSError) -> str:
+    """Discard standard output that can't be written; the line that says so."""
+    # otherwise the interpreter would try once more, and print a traceback, when it exits
+    with open(os.devnull, "w") as sink, contextlib.suppress(OSError):
+        os.dup2(sink.fileno(), sys.stdout.fileno())
+    return f"standard output can't be written: {error.strerror}"

@@ -1,0 +1,175 @@
+"""How every command ends: one line and an exit status, and a traceback only on request."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+DISCS = "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]\n"
+COMMAND = [sys.executable, "-c", "from diffkeras.cli import main; main(prog_name='diffkeras')"]
+
+
+@pytest.fixture
+def discs(tmp_path: Path) -> Path:
+    file = tmp_path / "discs.yaml"
+    file.write_text(DISCS)
+    return file
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Have `solve` raise an error."""
+
+    def break_with(error: BaseException) -> None:
+        def fail(*args: Any, **options: Any) -> None:
+            raise error
+
+        monkeypatch.setattr("diffkeras.workflows.solve_files.solve", fail)
+
+    return break_with
+
+
+def test_an_unforeseen_error_is_one_line(
+    diffkeras: Callable[..., Result],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+) -> None:
+    broken(KeyError("some\nkey"))
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 70
+    [line] = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert f"solve failed on {discs}: KeyError: " in line
+    assert line.endswith("--debug prints the traceback")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])
+def test_the_traceback_is_printed_on_request(
+    diffkeras: Callable[..., Result],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+    words: list[str],
+) -> None:
+    broken(ZeroDivisionError("words"))
+    result = diffkeras(*words, discs, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 70
+    assert "Traceback (most recent call last)" in result.stderr
+
+
+def test_a_huge_message_is_cut(
+    diffkeras: Callable[..., Result],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+) -> None:
+    broken(ValueError("x" * 10**7))
+    assert len(diffkeras("solve", discs, "-o", tmp_path / "field.npy").output) < 1000
+
+
+def test_memory_is_a_limit_and_no_fault(
+    diffkeras: Callable[..., Result],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+) -> None:
+    broken(MemoryError("Unable to allocate 1 TiB"))
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: out of memory: Unable to allocate 1 TiB\n"
+
+
+def test_ctrl_c_says_what_is_kept(
+    diffkeras: Callable[..., Result],
+    tiny_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("diffkeras.workflows.generate_datasets.check_directory", interrupt)
+    result = diffkeras("generate", "--config", tiny_file, "--data-dir", tmp_path / "data")
+    assert result.exit_code == 130
+    assert "finished files are kept; run the same command again" in result.stderr.splitlines()[-1]
+
+
+def run(*words: Any, **options: Any) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_on_a_full_disk(discs: Path, tmp_path: Path, unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    for words in (["--help"], ["solve", discs, "-o", tmp_path / "field.npy"]):
+        with open("/dev/full", "w") as full:
+            done = run(*words, stdout=full, env=environment)
+        assert done.returncode == 1
+        line = done.stderr.splitlines()[-1]
+        assert line == "Error: standard output can't be written: No space left on device"
+        assert "Traceback" not in done.stderr
+
+
+def test_nobody_reads_the_output(discs: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run("solve", discs, "-o", tmp_path / "field.npy", stdout=writer)
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    place = tmp_path / "gone"
+    place.mkdir()
+    script = "import os, sys; os.chdir(sys.argv.pop(1)); os.rmdir(os.getcwd())\n" + COMMAND[-1]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(place), "solve", "discs.yaml", "-o", "field.npy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the working directory doesn't exist; change to another one\n"
+
+
+def test_a_pipe_as_input_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    for name in ("sources.npy", "sources.yaml"):
+        os.mkfifo(tmp_path / name)
+        words = ["solve", tmp_path / name, "-o", tmp_path / "field.npy"]
+        assert "is no file" in refused(*words)
+    assert "no configuration" in refused("generate", "--config", tmp_path / "sources.yaml")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path) -> None:
+    words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
+    command = [*COMMAND, "generate", *map(str, words), "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob(".making-*/*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "finished files are kept" in errors.splitlines()[-1]
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
