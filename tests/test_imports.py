@@ -20,11 +20,12 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
         "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
         "assert diffkeras.solve(image).field.shape == (16, 16)",
         "import diffkeras; diffkeras.load_config('quickstart')",
+        "import diffkeras.data.storage, diffkeras.workflows.generate_datasets",
         "from click.testing import CliRunner; from diffkeras.cli import main\n"
         "for words in ['--help'], ['--version'], ['train', '--help'], ['study', '--help']:\n"
         "    assert CliRunner().invoke(main, words).exit_code == 0",
     ],
-    ids=["diffkeras", "solve", "load_config", "help"],
+    ids=["diffkeras", "solve", "load_config", "generate", "help"],
 )
 def test_tensorflow_stays_out(python: Callable[..., object], code: str) -> None:
     python(f"{code}\n{CHECK}")

@@ -1,6 +1,7 @@
 """`diffkeras generate`."""
 
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
+from diffkeras.errors import Interrupted
 
 
 @command(
@@ -101,13 +103,18 @@ def generate(
         return
     from diffkeras.workflows import generate as run
 
-    paths = run(
-        config,
-        data_dir,
-        workers=workers,
-        beam_options=_words(beam_options or "") if beam else None,
-        show_progress=True,
-    )
+    try:
+        paths = run(
+            config,
+            data_dir,
+            workers=workers,
+            beam_options=_words(beam_options or "") if beam else None,
+            show_progress=True,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; finished files are kept: run the same command again", signal.SIGINT
+        ) from None
     for path in paths:
         click.echo(path)
 

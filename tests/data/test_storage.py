@@ -253,6 +253,9 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
         process.kill()
     assert process.returncode not in (0, None)
     assert "Traceback" not in message
+    if kind == signal.SIGINT:
+        assert process.returncode == 128 + signal.SIGINT
+        assert "finished files are kept" in message
     assert contents(own_data / "diffusion_fields") == before
     generate(tiny.with_overrides({"data.train_examples": 13}), own_data)
     assert dataset_status(tiny, 1, own_data).examples["train"] == 13

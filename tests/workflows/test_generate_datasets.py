@@ -1,0 +1,27 @@
+"""`generate` and `--preview` from Python."""
+
+from pathlib import Path
+
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.workflows import generate, preview
+
+
+def test_nothing_to_do_needs_no_tensorflow(
+    tiny: Config, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise AssertionError("TensorFlow is loaded")
+
+    monkeypatch.setattr("diffkeras.system.tensorflow_setup.load_tensorflow", fail)
+    paths = generate(tiny, str(data_dir))
+    assert [path.is_dir() for path in paths] == [True, True]
+
+
+def test_the_preview_solves_no_more_than_the_training_examples(
+    tiny: Config, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    few = tiny.with_overrides({"data.train_examples": 2})
+    assert preview(few, tmp_path / "preview.html").stat().st_size
+    assert "solving 2 examples of each of 2 source counts" in log.messages
