@@ -6,7 +6,6 @@ from diffkeras.nn.encoder_decoder import encoder_decoder
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
-from diffkeras.nn.models import MODELS, get_model
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 from diffkeras.nn.padding import CropTo, PadToMultiple, padded
@@ -14,7 +13,6 @@ from diffkeras.representation.target import pack_target, unpack_target
 from diffkeras.system.keras_compat import ConvolutionalMuon
 
 __all__ = [
-    "MODELS",
     "AlternateWeights",
     "Conv3x3",
     "ConvolutionalMuon",
@@ -28,7 +26,6 @@ __all__ = [
     "default_metrics",
     "encoder_decoder",
     "get_loss",
-    "get_model",
     "losses",
     "metrics",
     "pack_target",

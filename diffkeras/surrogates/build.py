@@ -17,14 +17,7 @@ def build_model(config: Config) -> keras.Model:
         network's scale.
     """
     section = config.model
-    model = nn.get_model(
-        {
-            "architecture": section.architecture,
-            "width": section.width,
-            "depth": section.depth,
-            "channels": input_channels(config),
-        }
-    )
+    model = nn.encoder_decoder(section.width, section.depth, channels=input_channels(config))
     return nn.padded(model, 2**section.depth) if section.pad else model
 
 

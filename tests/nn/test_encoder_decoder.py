@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import NormalizedConv3x3, encoder_decoder, get_model
+from diffkeras.nn import NormalizedConv3x3, encoder_decoder
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +105,6 @@ def test_a_step_lowers_the_loss():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         encoder_decoder(**options)
-
-
-def test_get_model():
-    model = get_model({"architecture": "encoder_decoder", "width": 2, "depth": 1, "name": "tiny"})
-    assert model.name == "tiny"
-    assert model.get_layer("encoder_conv_1").filters == 4
-    with pytest.raises(ValueError, match="no architecture is named 'u_net'; choose one of enc"):
-        get_model("u_net")
-    with pytest.raises(ValueError, match="has no parameter 'levels'; it takes width, depth"):
-        get_model({"architecture": "encoder_decoder", "levels": 3})
-    with pytest.raises(ValueError, match=r"a model must be .* got 3"):
-        get_model(3)
 
 
 @pytest.mark.parametrize("seed", [None, 3])
