@@ -24,8 +24,8 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
     for group in groups:
         series.setdefault(group.label_without(key), []).append(group)
     for index, (label, members) in enumerate(series.items()):
-        members = sorted(members, key=lambda g: g.results[0].training_examples)
-        sizes = [g.results[0].training_examples for g in members]
+        members = sorted(members, key=lambda g: g.results[0].cell.training_examples)
+        sizes = [g.results[0].cell.training_examples for g in members]
         values = [np.array(g.errors()) for g in members]
         _draw_range(left, sizes, values, f"C{index}", label)
         for size, errors in zip(sizes, values, strict=True):

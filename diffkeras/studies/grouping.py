@@ -1,14 +1,33 @@
-"""Runs of a study that differ in their seed only, gathered into groups."""
+"""Finished runs of a study, and groups of those that differ in their seed only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.results import Result
+from diffkeras.studies.plan import Cell
 
 SEED = "training.seed"
 LOSS = "training.loss"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run of a study.
+
+    Attributes:
+        cell: the run.
+        metrics: method → "all" or source count → errors.
+        state: content of its `run.json`.
+    """
+
+    cell: Cell
+    metrics: dict[str, Any]
+    state: dict[str, Any]
+
+    def error(self, name: str = "mae", sources: str = "all") -> float | None:
+        """An error of the surrogate; None for a region without nodes."""
+        return self.metrics["surrogate"][sources][name]
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,7 @@ def group_results(results: Sequence[Result], factors: dict[str, list[Any]]) -> l
     """Runs gathered over seeds, in the order of the study."""
     groups: dict[str, Group] = {}
     for result in results:
-        values = {k: v for k, v in result.values.items() if k != SEED and len(factors[k]) > 1}
+        values = {k: v for k, v in result.cell.values.items() if k != SEED and len(factors[k]) > 1}
         group = Group(label_of(values) or "all runs", values, [])
         groups.setdefault(repr(values), group).results.append(result)
     return list(groups.values())

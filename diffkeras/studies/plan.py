@@ -37,11 +37,15 @@ class Cell:
     done: bool
 
     @property
+    def training_examples(self) -> int:
+        """Training examples over all source counts."""
+        return self.config.data.train_examples_used * len(self.config.data.sources)
+
+    @property
     def steps(self) -> int:
         """Optimisation steps, a measure of the work."""
-        data, training = self.config.data, self.config.training
-        examples = data.train_examples_used * len(data.sources)
-        return training.epochs * -(-examples // training.batch_size)
+        training = self.config.training
+        return training.epochs * -(-self.training_examples // training.batch_size)
 
 
 def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:

@@ -15,8 +15,7 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study
 from diffkeras.studies.figures import counts_figure, loss_figure, size_figure
-from diffkeras.studies.grouping import LOSS, Group, group_results
-from diffkeras.studies.results import Result
+from diffkeras.studies.grouping import LOSS, Group, Result, group_results
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
 SIZES = ("data.train_fraction", "data.train_examples")
@@ -67,13 +66,13 @@ def _write_runs(path: Path, study: Study, results: Sequence[Result]) -> None:
         [*study.factors, "training_examples", "sources", *ERRORS, "best_epoch", "seconds", "run"],
         (
             [
-                *(value_text(result.values[key]) for key in study.factors),
-                result.training_examples,
+                *(value_text(result.cell.values[key]) for key in study.factors),
+                result.cell.training_examples,
                 sources,
                 *(result.error(name, sources) for name in ERRORS),
                 result.state.get("best_epoch"),
                 result.state.get("seconds"),
-                result.path.as_posix(),
+                f"runs/{result.cell.config.name}",
             ]
             for result in results
             for sources in counts
@@ -99,7 +98,10 @@ def _summary(groups: Sequence[Group]) -> Table:
 def _run_row(result: Result) -> tuple[Any, ...]:
     """Link to a run's report, its error, best epoch and time, as the template takes them."""
     return (
-        {"title": result.title, "href": f"{result.path.as_posix()}/evaluation/report.html"},
+        {
+            "title": result.cell.title,
+            "href": f"runs/{result.cell.config.name}/evaluation/report.html",
+        },
         number(result.error()),
         result.state.get("best_epoch"),
         f"{result.state.get('seconds', 0):.0f} s",

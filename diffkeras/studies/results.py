@@ -1,6 +1,5 @@
-"""The results that the runs of a study left, checked before they are compared."""
+"""The errors that the runs of a study left, checked before they are compared."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +8,6 @@ from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
-
-
-@dataclass(frozen=True)
-class Result:
-    """The result of one run of a study.
-
-    Attributes:
-        title: the factors' values, for people.
-        values: factor → value.
-        metrics: method → "all" or source count → errors.
-        state: content of the run's `run.json`.
-        config: its configuration.
-        path: its directory, relative to the study's.
-    """
-
-    title: str
-    values: dict[str, Any]
-    metrics: dict[str, Any]
-    state: dict[str, Any]
-    config: Config
-    path: Path
-
-    @property
-    def training_examples(self) -> int:
-        """Training examples over all source counts."""
-        data = self.config.data
-        return data.train_examples_used * len(data.sources)
-
-    def error(self, name: str = "mae", sources: str = "all") -> float | None:
-        """An error of the surrogate; None for a region without nodes."""
-        return self.metrics["surrogate"][sources][name]
 
 
 def metrics_file(run_dir: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Evaluate a trained surrogate on test images, next to methods that nobody trains."""
+"""Evaluate a trained surrogate and two baselines on test images."""
 
 import logging
 from dataclasses import dataclass
@@ -39,12 +39,12 @@ class Evaluation:
 
 
 def evaluate(
-    run_dir: Path,
-    data_dir: Path,
+    run_dir: str | Path,
+    data_dir: str | Path,
     *,
     config: Config | None = None,
     workers: int | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
     """Measure a surrogate's errors on the test split, per source count and over all.
@@ -62,14 +62,14 @@ def evaluate(
         RunError: the run directory is missing, unfinished or damaged, or `output` can't be written.
         DataError: datasets are missing, damaged, or of other physics than the run's.
     """
-    run = Run.open(run_dir)
+    run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     config = config or run.config()
-    _check_physics(run.config(), config, run_dir)
+    _check_physics(run.config(), config, run.path)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
-    path = output or run.evaluation
+    path = Path(output or run.evaluation)
     check_replaceable(path, "metrics.json")
-    surrogate = load_surrogate(run_dir)
+    surrogate = load_surrogate(run.path)
     with explain_damage(config, data_dir):
         found = _measure(surrogate, config, data_dir, workers, show_progress)
         pictures = draw_figures(found, surrogate, config, data_dir)

@@ -9,9 +9,10 @@ from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Cell, data_needed, plan, time_left
+from diffkeras.studies.grouping import Result
+from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
 from diffkeras.studies.report import write_study
-from diffkeras.studies.results import Result, metrics_file, read_methods
+from diffkeras.studies.results import metrics_file, read_methods
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.generate_datasets import generate
@@ -21,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def run_study(
-    study: Study,
-    data_dir: Path,
-    directory: Path,
+    study: Study | str,
+    data_dir: str | Path,
+    directory: str | Path,
     *,
     workers: int = 1,
     show_progress: bool = False,
@@ -31,7 +32,7 @@ def run_study(
     """Run what is missing, then write the table, the figures and the report.
 
     Args:
-        study: what to run; see `load_study`.
+        study: what to run, or its file, or the name of a shipped one, for `load_study`.
         data_dir: where the datasets are; missing ones are generated.
         directory: where the runs and the results go.
         workers: processes that solve, and threads that read.
@@ -45,6 +46,8 @@ def run_study(
         ConfigurationError: the environment describes a cluster.
     """
     check_single_process("a study")
+    study = load_study(study) if isinstance(study, str) else study
+    data_dir, directory = Path(data_dir), Path(directory)
     cells = plan(study, directory)
     todo = [cell for cell in cells if not cell.done]
     logger.info(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
@@ -55,7 +58,11 @@ def run_study(
         left = f", at most {duration(seconds)} left" if seconds else ""
         logger.info(f"run {number} of {len(todo)}: {cell.title}{left}")
         _run_cell(cell, study, data_dir, workers, show_progress)
-    write_study(directory, study, [_read_result(cell, study, directory) for cell in cells])
+    results = [
+        Result(cell, read_methods(cell.run_dir, study.test), Run.open(cell.run_dir).state())
+        for cell in cells
+    ]
+    write_study(directory, study, results)
     return directory
 
 
@@ -76,14 +83,3 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
     evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=output)
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()
-
-
-def _read_result(cell: Cell, study: Study, directory: Path) -> Result:
-    return Result(
-        cell.title,
-        cell.values,
-        read_methods(cell.run_dir, study.test),
-        Run.open(cell.run_dir).state(),
-        cell.config,
-        cell.run_dir.relative_to(directory),
-    )

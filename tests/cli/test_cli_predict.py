@@ -67,7 +67,12 @@ def test_a_tolerance_is_met(
     output = tmp_path / "field.npy"
     result = diffkeras("predict", run_dir, source_file, "-o", output, "--tolerance", "1e-5")
     assert result.exit_code == 0, result.output
-    assert float(result.stdout.splitlines()[0].split()[-1]) <= 1e-5
+    told = result.stdout.splitlines()[0]
+    assert float(told.split()[-1]) <= 1e-5
+    refinement = load_surrogate(run_dir).predict(np.load(source_file), tolerance=1e-5).refinement
+    assert refinement is not None
+    direct = refinement.method == "direct"
+    assert direct == told.startswith("solved directly; the prediction was not used")
     exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
     assert abs(np.load(output) - exact).max() <= 1e-5
 

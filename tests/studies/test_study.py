@@ -14,9 +14,8 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.reporting.figures import to_png
 from diffkeras.studies import figures as study_figures
-from diffkeras.studies.grouping import group_results
-from diffkeras.studies.plan import data_needed, load_study, plan, time_left
-from diffkeras.studies.results import Result
+from diffkeras.studies.grouping import Result, group_results
+from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
@@ -59,7 +58,7 @@ def interrupted(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "train", third_is_interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run_study(load_study(str(study_file)), data, directory)
+            run_study(str(study_file), str(data), str(directory))
     return data, directory
 
 
@@ -108,7 +107,7 @@ def test_a_finished_study_runs_nothing(
     for name in ("train", "evaluate", "generate"):
         monkeypatch.setattr(module, name, never)
     before = (directory / "runs.csv").read_bytes()
-    run_study(load_study(str(study_file)), data, directory)
+    run_study(str(study_file), str(data), str(directory))
     assert "4 runs, 4 of them done already" in log.messages[0]
     assert (directory / "runs.csv").read_bytes() == before
 
@@ -311,7 +310,8 @@ def result(config: Config, values: dict[str, Any], mae: float) -> Result:
     figures = {"mae": mae, **{f"mae_{r}": mae for r in ("sources", "field", "r1", "r2")}}
     by_count = {sources: {**figures, "mae_r3": None} for sources in ("all", "1", "2")}
     methods = {"surrogate": by_count, "zero field": by_count}
-    return Result("", values, methods, {}, config.with_overrides(values), Path("runs/x"))
+    cell = Cell("", values, config.with_overrides(values), Path(), True)
+    return Result(cell, methods, {})
 
 
 def test_seeds_are_gathered_and_their_spread_is_drawn(tiny: Config) -> None:
