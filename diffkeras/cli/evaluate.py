@@ -66,7 +66,7 @@ def evaluate(
     from diffkeras.workflows import evaluate as evaluate_run
 
     evaluation = evaluate_run(
-        run_dir, data_dir, config=config, workers=workers, output=output, show_progress=True
+        run_dir, data_dir, config=config, threads=workers, output=output, show_progress=True
     )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")

@@ -25,7 +25,7 @@ from diffkeras.cli.options import command, start_tensorflow
     "--tolerance",
     metavar="NUMBER",
     type=float,
-    help="Refine the field until its error is proven to be at most this anywhere.",
+    help="Refine the field until its proven error, relative to the largest value, is at most this.",
 )
 def predict(
     run: Path,

@@ -43,7 +43,7 @@ def evaluate(
     data_dir: str | Path,
     *,
     config: Config | None = None,
-    workers: int | None = None,
+    threads: int | None = None,
     output: str | Path | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
@@ -54,7 +54,7 @@ def evaluate(
         data_dir: where the datasets are.
         config: source counts, test examples and evaluation settings; by default the run's own. Its
             physics must be the run's, and a range of diffusion lengths must lie within the run's.
-        workers: threads that read data; by default as many as tf.data finds best.
+        threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory.
         show_progress: whether to draw a progress bar.
 
@@ -71,7 +71,7 @@ def evaluate(
     check_replaceable(path, "metrics.json")
     surrogate = load_surrogate(run.path)
     with explain_damage(config, data_dir):
-        found = _measure(surrogate, config, data_dir, workers, show_progress)
+        found = _measure(surrogate, config, data_dir, threads, show_progress)
         pictures = draw_figures(found, surrogate, config, data_dir)
     metrics = found.metrics()
     with replacing_files(path, FILES, last="metrics.json") as partial:

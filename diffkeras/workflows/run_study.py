@@ -80,6 +80,6 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
         )
     test = study.test.with_overrides({"name": cell.config.name})
     output = metrics_file(cell.run_dir).parent
-    evaluate(cell.run_dir, data_dir, config=test, workers=workers, output=output)
+    evaluate(cell.run_dir, data_dir, config=test, threads=workers, output=output)
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()
