@@ -1,0 +1,30 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn.losses import (
+    AlternatingWeight,
+    ExponentialWeight,
+    StepWeight,
+    TanhWeight,
+    UniformWeight,
+)
+
+FIELD = np.array([[[1.0, 0.5, 0.0]]], "float32")
+SOURCE_IMAGE = np.array([[[1.0, 0.0, 0.0]]], "float32")
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [
+        (UniformWeight(), [1.0, 1.0, 1.0]),
+        (ExponentialWeight(0.5), [1.0, 0.36787944, 0.13533528]),
+        (TanhWeight(), [1524.1884, 925.23432, 1.0]),
+        (TanhWeight(3.0, 2.0), [3.8920827, 3.2847825, 1.0]),
+        (StepWeight(100.0), [100.0, 1.0, 1.0]),
+        (AlternatingWeight(StepWeight(100.0), UniformWeight()), [100.0, 1.0, 1.0]),
+    ],
+)
+def test_hand_computed_weights(weight, expected):
+    result = keras.ops.convert_to_numpy(weight(FIELD, SOURCE_IMAGE))
+    np.testing.assert_allclose(result, [[expected]], rtol=1e-6)
