@@ -13,9 +13,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.operators.axis import BOUNDARIES, BoundaryName
 
-# D, h, γh²/D and source values lie within these limits: then no number of the solvers over- or
-# underflows. No tissue comes close to any limit in units that are not absurd.
-SMALLEST, LARGEST = 1e-30, 1e30
+# No tissue comes close to these limits, in units that are not absurd, and within them no number of
+# the solvers over- or underflows.
+SMALLEST, LARGEST = 1e-30, 1e30  # of D, h and source values
+SLOWEST, FASTEST = 1e-20, 1e10  # of γh²/D
 MOST_ANISOTROPIC = 1e3  # of a uniform medium's axes: the ring system keeps enough digits up to here
 MOST_CONTRAST = 1e8  # of a medium that varies: multigrid converges up to here
 
@@ -93,10 +94,10 @@ class Medium:
             )
         decays = np.atleast_1d(self.decay)
         shares = decays[decays > 0] / high * self.step * self.step
-        if shares.size and not (shares.min() >= SMALLEST and shares.max() <= LARGEST):
+        if shares.size and not (shares.min() >= SLOWEST and shares.max() <= FASTEST):
             raise PhysicsError(
                 f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
-                f"over one lattice step; it must be 0 or {SMALLEST:g} to {LARGEST:g} of that"
+                f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
             )
 
     @property

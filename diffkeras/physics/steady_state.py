@@ -1,5 +1,6 @@
 """The exact solver: one call from a source image to the steady-state field."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
@@ -46,7 +47,8 @@ def solve(
         method: a solver of `solvers.table.SOLVERS`, or "auto", the one that is likely to take the
             least time.
         tolerance: largest error of the field, relative to the largest |value| of a fixed node next
-            to a free one. From 1e-6 on the field is float32.
+            to a free one. From 1e-6 on the field is float32. Where D varies by many orders, tolerances
+            below 1e-11 may not be provable.
         workers: processes for the images of a batch, or threads for a single image; by default one.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
@@ -88,10 +90,11 @@ def _solve_image(
     name = cheapest(problem) if method == "auto" else method
     dtype = field_precision(tolerance)
     if problem.scale:
-        margin = SINGLE_ROUNDING if dtype == np.float32 else 0.0
+        rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
         field, statistics = SOLVERS[name].solve(
-            problem, tolerance=tolerance - margin, precision=dtype, workers=workers
+            problem, tolerance=tolerance - rounding, precision=dtype, workers=workers
         )
+        statistics = replace(statistics, residual=statistics.residual + rounding)
         if problem.scale != 1.0:
             field *= problem.scale
     else:

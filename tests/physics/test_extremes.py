@@ -13,7 +13,7 @@ DISCS = sample_sources(12, (64, 60), radius=3, rng=np.random.default_rng(0)).ima
 )
 DISCS[40, 8] = -0.5  # and a sink
 UNITS = [(1e-30, 1e30), (1e30, 1e-15), (3e7, 2e-9)]  # diffusivity, step
-SLOW = [1e-6, 1e-9, 1e-12, 1e-16, 1e-20, 1e-28]
+SLOW = [1e-6, 1e-9, 1e-12, 1e-16, 1e-20]
 
 
 def plates() -> np.ndarray:
@@ -89,7 +89,7 @@ def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary: Any, decay: floa
         assert np.abs(refined.field - exact).max() <= refined.error_bound + 1e-12 <= 1e-6 + 1e-12
 
 
-@pytest.mark.parametrize("decay", [1e-9, 1e-14, 1e-18, 1e-25])
+@pytest.mark.parametrize("decay", [1e-9, 1e-14, 1e-18])
 def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay: float) -> None:
     one = Sources.from_lists([20], [20], [5], [1.0])
     exact = solve(one.image((64, 64), np.float64), decay=decay, tolerance=1e-12).field
@@ -166,7 +166,7 @@ def test_values_inside_sources_play_no_part() -> None:
     ("medium", "message"),
     [
         ({"decay": 1e39}, "1e\\+39 D/h²"),
-        ({"decay": 1e-309}, "it must be 0 or 1e-30 to 1e\\+30 of that"),
+        ({"decay": 1e-309}, "it must be 0 or 1e-20 to 1e\\+10 of that"),
         ({"decay": np.diag(np.full(60, 1e-40))}, "1e-40 D/h²"),
         ({"diffusivity": 1e31}, "between 1e-30 and 1e\\+30"),
         ({"step": 1e-31}, "between 1e-30 and 1e\\+30"),

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -274,3 +275,37 @@ def test_the_tolerance_bounds_the_error_in_media_that_vary_by_orders(seed, toler
     error = np.abs(solution.field[image == 0] - truth).max()
     assert error <= solution.stats.residual + 1e-15
     assert solution.stats.residual <= tolerance
+
+
+@pytest.mark.parametrize("seed", [8, 50, 98])
+def test_the_bound_holds_where_a_constant_field_is_the_answer(seed):
+    # one node holds all others at 1 through resistances of eight orders of magnitude
+    diffusivity = 10 ** np.random.default_rng(seed).uniform(-4, 4, (5, 3))
+    image = np.zeros((5, 3))
+    image[2, 1] = 1.0
+    solution = solve(image, diffusivity=diffusivity, decay=0.0, boundary="reflecting")
+    assert np.abs(solution.field - 1).max() <= solution.stats.residual <= 1e-10
+
+
+def failing_hierarchy(solution):
+    """What stands in for PyAMG's hierarchy."""
+    return lambda *_, **__: SimpleNamespace(solve=solution)
+
+
+def test_an_iteration_that_stops_at_once_ends_the_solve(monkeypatch):
+    def stop(right_hand_side, *, residuals, **_):
+        residuals.append(1.0)
+        return np.zeros_like(right_hand_side)
+
+    monkeypatch.setattr("pyamg.ruge_stuben_solver", failing_hierarchy(stop))
+    with pytest.raises(ConvergenceError, match="after 0 iterations"):
+        multigrid(two_sources((20, 20)))
+
+
+def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("Factor is exactly singular")
+
+    monkeypatch.setattr("pyamg.ruge_stuben_solver", failing_hierarchy(fail))
+    with pytest.raises(ConvergenceError, match="exactly singular"):
+        multigrid(two_sources((20, 20)))

@@ -1,0 +1,116 @@
+"""Random problems of every kind that is accepted, with their exact fields."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from diffkeras.physics import Medium
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.problem import Problem
+
+BOUNDARIES = ("absorbing", "reflecting", "periodic")
+REFINEMENTS = 60
+EXACT = 1e-15  # relative to the largest value: far below every tolerance
+
+
+@dataclass(frozen=True)
+class RandomProblem:
+    """A problem with its exact field and an allowance for the exact field's own error.
+
+    Attributes:
+        exact: (rows, columns) in extended precision, relative to the largest value `scale`.
+    """
+
+    medium: Medium
+    image: NDArray[np.float64]
+    fixed: NDArray[np.bool_]
+    scale: float
+    exact: NDArray[np.longdouble]
+
+    def error(self, field: NDArray) -> float:
+        """The largest error of a field on the free nodes, relative to `scale`."""
+        assert np.array_equal(field[self.fixed], self.image.astype(field.dtype)[self.fixed])
+        return float(self.errors(field)[~self.fixed].max())
+
+    def errors(self, field: NDArray) -> NDArray[np.longdouble]:
+        """The error on every node, (rows, columns), relative to `scale`."""
+        return np.abs(field.astype(np.longdouble) / np.longdouble(self.scale) - self.exact)
+
+
+def random_problem(seed: int) -> RandomProblem | None:
+    """The problem of a seed; None if all its free nodes are 0, or its exact field isn't found."""
+    rng = np.random.default_rng(seed)
+    lattice = tuple(int(n) for n in rng.integers(1, [40, 24][int(rng.integers(2))], 2))
+    medium = _medium(rng, lattice)
+    fixed = _mask(rng, lattice)
+    scale = float(10 ** rng.choice([0.0, 0.0, 0.0, rng.uniform(-18, 29)]))
+    values = rng.choice(["uniform", "signs", "orders", "one"])
+    image = {
+        "uniform": rng.uniform(-1, 1, lattice),
+        "signs": rng.choice([-1.0, 1.0], lattice),
+        "orders": 10 ** rng.uniform(-12, 0, lattice),
+        "one": np.ones(lattice),
+    }[values]
+    image = np.where(fixed, image * scale, 0.0)
+    closed = "absorbing" not in medium.boundaries and not np.any(medium.decay)
+    if closed and not fixed.any():
+        return None
+    problem = Problem.check(image, medium, fixed)
+    if not problem.scale or fixed.all():
+        return None
+    exact = _exact(problem)
+    return None if exact is None else RandomProblem(medium, image, fixed, problem.scale, exact)
+
+
+def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:
+    boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
+    step = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-3, 3), rng.uniform(-20, 20)]))
+    rate = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-9, 9)]))
+    decays = np.array([0.0, 1 / 400, 10 ** rng.uniform(-4, 1), 10 ** rng.uniform(-15, 9)])
+    share = float(rng.choice(decays))  # γh²/D
+    diffusivity: object = rate
+    if rng.random() < 0.3:
+        diffusivity = (rate, rate * 10 ** rng.uniform(-3, 3))
+    if rng.random() < 0.4:
+        decades = rng.choice([0.5, 3.0, 7.9])
+        diffusivity = rate * 10 ** rng.uniform(-decades / 2, decades / 2, lattice)
+        if rng.random() < 0.3:  # a wall that lets little pass
+            diffusivity = np.full(lattice, rate)
+            diffusivity[:, lattice[1] // 2] *= 10 ** -rng.uniform(1, 8)
+        if rng.random() < 0.5:
+            share = share * rng.choice([0.0, 1.0], lattice)
+    return Medium(diffusivity, share * np.max(diffusivity) / step**2, step, boundary)
+
+
+def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
+    fixed = rng.random(lattice) < rng.choice([0.0, 0.02, 0.2, 0.7])
+    for _ in range(int(rng.integers(0, 3))):
+        corner = rng.integers(0, lattice)
+        height, width = rng.integers(1, 8, 2)
+        fixed[corner[0] : corner[0] + height, corner[1] : corner[1] + width] = True
+    return fixed
+
+
+def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
+    """The exact field by a sparse direct solve, refined by residuals in extended precision."""
+    volumes = finite_volumes(problem.lattice, problem.medium.normalised())
+    free = ~problem.fixed
+    values = problem.values.astype(np.longdouble) / np.longdouble(problem.scale)
+    field = np.where(free, 0.0, values)
+    matrix, _ = volumes.free_system(problem.values, problem.fixed)
+    factors = scipy.sparse.linalg.splu(matrix.tocsc())
+    sizes = []
+    for _ in range(REFINEMENTS):
+        residual = -volumes.apply(field)[free]
+        largest = np.abs(residual).max() or np.longdouble(1.0)
+        correction = factors.solve((residual / largest).astype(np.float64)) * largest
+        field[free] += correction
+        sizes.append(float(np.abs(correction).max()))
+        if sizes[-1] < EXACT / 100:
+            break
+    # the corrections must fall geometrically for the last one to bound the error
+    falling = all(later < earlier / 2 for earlier, later in pairwise(sizes))
+    return field if sizes[-1] < EXACT / 100 and falling else None

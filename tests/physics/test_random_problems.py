@@ -1,0 +1,124 @@
+"""Random problems of every kind that is accepted, against exact fields in higher precision.
+
+No bound lies below the error, no tolerance is missed, no solve takes longer than its time.
+"""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from random_problems import EXACT, RandomProblem, random_problem
+
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import certify, refine, solve
+from diffkeras.physics.solvers.table import METHODS
+
+SECONDS = 20.0  # for one problem, whose lattice has at most 40 × 40 nodes
+ROUNDING = 1e-13  # of transforms, which the residual on the ring doesn't show
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the main thread after some time."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def check(seed: int, problem: RandomProblem) -> str:
+    """Solve, certify and refine one problem; what came of it."""
+    rng = np.random.default_rng([seed, 1])
+    tolerance = float(10 ** rng.uniform(-13, -1))
+    method = str(rng.choice(METHODS)) if problem.medium.is_uniform else "auto"
+    medium, fixed = problem.medium, problem.fixed
+    outcome = f"{method} solved"
+    try:
+        solution = solve(
+            problem.image, medium=medium, fixed=fixed, method=method, tolerance=tolerance
+        )
+    except ConvergenceError:
+        # proofs of such tolerances can need more digits than extended precision has
+        assert not medium.is_uniform and tolerance < 1e-11, "did not converge"
+        outcome = "did not converge"
+    else:
+        error = problem.error(solution.field)
+        assert error <= tolerance + EXACT, "tolerance missed"
+        assert solution.stats.residual <= tolerance, "residual above the tolerance"
+        proven = solution.stats.method == "multigrid"
+        slack = EXACT if proven else max(ROUNDING, 2e-6 * (tolerance >= 1e-6))
+        assert error <= solution.stats.residual + slack, "residual below the error"
+    if medium.is_uniform:
+        outcome += _check_bounds(rng, problem)
+    return outcome
+
+
+def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
+    medium, fixed, scale = problem.medium, problem.fixed, problem.scale
+    wrong = rng.standard_normal(fixed.shape) * 10 ** rng.uniform(-10, 0)
+    prediction = (problem.exact * scale + wrong * scale).astype(np.float64)
+    certificate = certify(prediction, problem.image, medium=medium, fixed=fixed)
+    errors = problem.errors(certificate.field)
+    assert (errors <= certificate.field_bound / scale + EXACT).all(), "field bound violated"
+    assert problem.error(certificate.field) <= certificate.error_bound / scale + EXACT, "bound"
+    errors = problem.errors(prediction)
+    violated = errors > certificate.node_bound / scale + EXACT * (1 + errors)
+    assert not (violated & ~fixed).any(), "node bound violated"
+    tolerance = float(10 ** rng.uniform(-12, -1))
+    try:
+        refinement = refine(
+            prediction,
+            problem.image,
+            medium=medium,
+            fixed=fixed,
+            tolerance=tolerance,
+            method=str(rng.choice(["auto", "rounds", "direct"])),
+        )
+    except PhysicsError as error:
+        assert "can't be proven" in str(error)
+        return ", refinement beyond rounding"
+    except ConvergenceError:
+        assert tolerance < 1e-9, "refinement did not converge"
+        return ", refinement did not converge"
+    assert refinement.error_bound <= tolerance * scale * (1 + 1e-15), "refinement missed"
+    assert problem.error(refinement.field) <= refinement.error_bound / scale + EXACT, "refinement"
+    return ", refined"
+
+
+def check_all(seeds: range) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    failures: list[str] = []
+    for seed in seeds:
+        problem = random_problem(seed)
+        if problem is None:
+            outcomes["no problem"] += 1
+            continue
+        try:
+            with time_limit(SECONDS):
+                outcomes[check(seed, problem)] += 1
+        except (AssertionError, TimeoutError, PhysicsError, RuntimeError) as failure:
+            failures.append(f"{seed}: {type(failure).__name__} {failure}")
+    assert not failures, "\n".join(failures)
+    return outcomes
+
+
+def test_random_problems() -> None:
+    outcomes = check_all(range(200))
+    assert sum(outcomes.values()) - outcomes["no problem"] > 130
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(10))
+def test_ten_thousand_random_problems(part: int) -> None:
+    outcomes = check_all(range(1000 * part, 1000 * (part + 1)))
+    print(*sorted(outcomes.items()), sep="\n")
