@@ -1,16 +1,20 @@
 """Running out of memory: foreseen on CPUs, where it would end the process, and told in one line."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.errors import OutOfMemoryError
+from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.system.environment import available_memory
 
 BYTES = 4  # of a float32
 COPIES = 3  # of the weights: themselves, their gradient, and at least one moment
+
+DISK_FULL = os.strerror(errno.ENOSPC)
 
 
 def check_memory(config: Config, processes: int = 1) -> None:
@@ -59,14 +63,17 @@ def least_memory(config: Config) -> tuple[int, int]:
 
 @contextmanager
 def within_memory(config: Config) -> Iterator[None]:
-    """Turn TensorFlow's failure to allocate memory into one line that names the reason.
+    """Turn TensorFlow's failure to get memory or disk space into one line that names the reason.
 
     Raises:
         OutOfMemoryError: a batch does not fit.
+        OutputError: the disk is full, where TensorFlow raises the same exception.
     """
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError):
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        if isinstance(error, tf.errors.ResourceExhaustedError) and DISK_FULL in error.message:
+            raise OutputError(f"the logs of the run can't be written: {DISK_FULL}") from None
         raise OutOfMemoryError(
             f"out of memory: {_what(config)} doesn't fit; {_advice(config)}"
         ) from None

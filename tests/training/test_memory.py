@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.errors import OutOfMemoryError
+from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
 from diffkeras.training import memory
 from diffkeras.training.memory import BYTES, COPIES, check_memory, least_memory
@@ -62,3 +62,9 @@ def test_a_failure_to_allocate_names_batch_and_lattice(tiny: Config) -> None:
         memory.within_memory(tiny),
     ):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory(tiny: Config) -> None:
+    message = "logs/events.out.tfevents.0.v2; No space left on device"
+    with pytest.raises(OutputError, match="No space left on device"), memory.within_memory(tiny):
+        raise tf.errors.ResourceExhaustedError(None, None, message)
