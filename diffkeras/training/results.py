@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConvergenceError, RunError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
@@ -35,6 +36,7 @@ def write_results(session: TrainingSession, zero_field_mae: float | None) -> Non
     summary: dict[str, Any] = {
         "replicas": session.group.replicas,
         "seed": config.training.seed,
+        "dataset_versions": {n: DatasetConfig.of(n, config).version for n in config.data.sources},
         "trainable_parameters": session.compiled.parameters,
         "seconds": round(state.seconds, 1),
         "epochs": state.epoch,

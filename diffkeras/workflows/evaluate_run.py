@@ -7,6 +7,7 @@ from typing import Any
 
 from diffkeras.config import Config, PhysicsConfig
 from diffkeras.data import explain_damage, open_dataset
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import read_batches
@@ -65,6 +66,7 @@ def evaluate(
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     config = config or run.config()
     _check_physics(run.config(), config, run.path)
+    _check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
     path = Path(output or run.evaluation)
@@ -106,6 +108,19 @@ def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
             f"data.diffusion_length {list(own) if own else 'null'} against "
             f"{list(other) if other else 'null'}; choose a range within the trained one"
         )
+
+
+def _check_held_out(run: Run, config: Config) -> None:
+    """Check that a run of an earlier version was not trained on some of the test images."""
+    if "dataset_versions" in run.state():
+        return
+    for count in config.data.sources:
+        if DatasetConfig.of(count, config).recipe().has_few_images:
+            raise DataError(
+                f"the run in {run.path} was trained by an earlier version of diffkeras, which did "
+                f"not hold out test images of {count} source(s): train it again, or evaluate "
+                "larger source counts by --sources"
+            )
 
 
 def _differences(learned: PhysicsConfig, wanted: PhysicsConfig) -> str:

@@ -162,3 +162,14 @@ def test_evaluating_again_replaces_the_results(own_run: Path, data_dir: Path) ->
     found = evaluate(own_run, data_dir)
     assert found.path == own_run / "evaluation"
     assert json.loads((found.path / "metrics.json").read_text())["test_examples"] == 10
+
+
+def test_a_run_that_may_have_been_trained_on_test_images_is_refused(
+    own_run: Path, data_dir: Path
+) -> None:
+    file = own_run / "run.json"
+    state = json.loads(file.read_text())
+    assert state.pop("dataset_versions") == {"1": "2.0.0", "2": "2.0.0"}
+    file.write_text(json.dumps(state))
+    with pytest.raises(DataError, match=r"did not hold out test images of 1 source"):
+        evaluate(own_run, data_dir)
