@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.evaluation.cases import choose_cases, read_case
+from diffkeras.evaluation.images import ImageBatch, read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import DRAWN
 from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
@@ -19,6 +19,7 @@ from diffkeras.reporting.figures import (
     COLORS,
     MARKERS,
     ROUNDING,
+    Case,
     case_figure,
     new_figure,
     plot_above,
@@ -33,14 +34,7 @@ LENGTH_BINS = 10
 def draw_figures(
     found: Measurement, surrogate: Surrogate, config: Config, data_dir: Path
 ) -> dict[str, bytes]:
-    """All figures of an evaluation: name → PNG image.
-
-    Args:
-        found: what was measured on the test images.
-        surrogate: predicts the cases that are drawn.
-        config: the configuration of the test data.
-        data_dir: where the cases are read from.
-    """
+    """All figures of an evaluation on the test data of `config`: name → PNG image."""
     errors = {method: found.scores(method).mae() for method in DRAWN}
     counts = found.counts.values()
     per_count = {
@@ -61,10 +55,34 @@ def draw_figures(
             [bounds.history for bounds in found.bounds()], TOLERANCES
         )
     for name, chosen in choose_cases(found, config.evaluation.cases).items():
-        pictures[name] = case_figure(
-            [read_case(surrogate, config, data_dir, count, number) for count, number in chosen]
-        )
+        batches = [(count, k, read_image(config, count, k, data_dir)) for count, k in chosen]
+        pictures[name] = case_figure([_case(surrogate, *batch) for batch in batches])
     return {name: to_png(figure) for name, figure in pictures.items()}
+
+
+def choose_cases(found: Measurement, cases: int) -> dict[str, list[tuple[int, int]]]:
+    """Source count and number of the images with the largest, and with median, surrogate errors."""
+    ordered = sorted(
+        (float(mae), count, number)
+        for count, of_count in found.counts.items()
+        for number, mae in enumerate(of_count.scores("surrogate").mae())
+    )
+    middle = max(0, (len(ordered) - cases) // 2)
+    chosen = {
+        "worst_cases": ordered[::-1][:cases],
+        "median_cases": ordered[middle : middle + cases],
+    }
+    return {name: [(count, number) for _, count, number in case] for name, case in chosen.items()}
+
+
+def _case(surrogate: Surrogate, count: int, number: int, batch: ImageBatch) -> Case:
+    """The only image of a batch, with its field and the surrogate's prediction."""
+    truth = batch.fields[0]
+    prediction = surrogate.predict(batch.images, diffusion_length=batch.lengths).field[0]
+    medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
+    mae = abs(prediction - truth).mean(dtype=np.float64)
+    title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+    return title, batch.images[0], truth, prediction
 
 
 def error_per_count_figure(counts: Sequence[int], errors: Mapping[str, Sequence[float]]) -> Figure:

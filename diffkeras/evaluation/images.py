@@ -35,14 +35,7 @@ class ImageBatch:
 def read_batches(
     config: Config, count: int, data_dir: Path, threads: int | None = None
 ) -> Iterator[ImageBatch]:
-    """The test split of one source count, in order.
-
-    Args:
-        config: source counts, number of test examples, and the size of a batch.
-        count: the source count.
-        data_dir: where the datasets are.
-        threads: threads that read; by default as many as tf.data finds best.
-    """
+    """The test split of one source count, in order."""
     dataset = raw_dataset(config, count, "test", data_dir, workers=threads)
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
         yield _as_batch(batch, config, count)

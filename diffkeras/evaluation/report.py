@@ -23,7 +23,7 @@ FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
 def write_evaluation(
     path: Path, found: Measurement, pictures: Mapping[str, bytes], tested: Config, learned: Config
 ) -> None:
-    """Write `metrics.json`, `examples.csv`, `figures/` and `report.html` into a directory.
+    """Write `FILES` into a directory.
 
     Args:
         path: the directory.

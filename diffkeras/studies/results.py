@@ -16,11 +16,7 @@ def metrics_file(run_dir: Path) -> Path:
 
 
 def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
-    """Method → "all" or source count → errors of a run.
-
-    Args:
-        run_dir: the run's directory.
-        test: the configuration of the study's test set.
+    """Method → "all" or source count → errors of a run, on the test set of `test`.
 
     Raises:
         RunError: the errors are missing, damaged, or of another test set.

@@ -7,15 +7,7 @@ from diffkeras.config import Config
 
 
 def build_model(config: Config) -> keras.Model:
-    """The network of a configuration, with new weights.
-
-    Args:
-        config: the section `model`; `data.diffusion_length` adds a second input channel.
-
-    Returns:
-        A model from (batch, rows, columns, channels) to (batch, rows, columns, 1), both on the
-        network's scale.
-    """
+    """The network of a configuration, with new weights, from and to the network's scale."""
     section = config.model
     model = nn.encoder_decoder(section.width, section.depth, channels=input_channels(config))
     return nn.padded(model, 2**section.depth) if section.pad else model

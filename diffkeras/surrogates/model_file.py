@@ -31,7 +31,8 @@ def load_model(run: Run, config: Config) -> keras.Model:
         raise RunError(f"{file} is damaged: {error}") from error
     _check_interface(model, config, file)
     trained = run.state().get("trainable_parameters")
-    if trained is not None and trained != (found := _parameters(model)):
+    found = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    if trained not in (None, found):
         raise RunError(
             f"{file} is not the model that this run trained: it has {found:,} trainable "
             f"parameters, and the run had {trained:,}"
@@ -56,7 +57,3 @@ def _check_interface(model: keras.Model, config: Config, file: Path) -> None:
             f"{file} is not the model that this run trained: its inputs and outputs must be one "
             f"image of {wanted[0][0]} channel(s) and one field"
         )
-
-
-def _parameters(model: keras.Model) -> int:
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)

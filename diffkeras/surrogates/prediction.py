@@ -81,12 +81,7 @@ def prove(
 ) -> Any:
     """`certify` or `refine` predicted fields, each image in its own medium.
 
-    Args:
-        proof: `certify` or `refine`.
-        batch: its class of results for a batch.
-        field, images: (rows, columns) or (batch, rows, columns).
-        media: the medium of all images or of each.
-        **options: of `proof`.
+    `batch` is the class of the results of a batch.
     """
     if isinstance(media, Medium):
         return proof(field, images, medium=media, **options)
