@@ -64,34 +64,36 @@ class FieldFiles:
             check_file(file)
 
 
-def write_field(path: Path, field: NDArray) -> None:
-    """Write a field; see `FieldFiles` for the kinds of files.
+def write_fields(fields: Mapping[Path, NDArray]) -> None:
+    """Write fields into files of the kinds that `FieldFiles` lists.
 
     Args:
-        path: the file.
-        field: (rows, columns), or a batch of them for `.npy` and `.npz`.
+        fields: file → (rows, columns), or a batch of them for `.npy` and `.npz`.
 
     Raises:
-        PhysicsError: values or a batch that such a file can't hold.
-        OutputError: the file can't be written.
+        PhysicsError: values or a batch that such a file can't hold; nothing is written.
+        OutputError: a file can't be written.
     """
-    suffix = path.suffix.lower()
-    if suffix in PICTURES and field.ndim != 2:
-        raise PhysicsError(f"{path} can't hold a batch of fields; write to .npy or .npz")
-    if suffix == ".png" and (field.min() < 0 or field.max() > 1):
-        raise PhysicsError(
-            f"a PNG holds values of 0 to 1, and the field goes from {field.min():.3g} to "
-            f"{field.max():.3g}; write to .tif, .npy or .npz"
-        )
-    with replacing(path) as partial, partial.open("wb") as file:
-        if suffix == ".npy":
-            np.save(file, field)
-        elif suffix == ".npz":
-            np.savez_compressed(file, field=field)
-        elif suffix == ".png":
-            Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(file, "PNG")
-        else:
-            Image.fromarray(field.astype(np.float32)).save(file, "TIFF")
+    for path, field in fields.items():
+        suffix = path.suffix.lower()
+        if suffix in PICTURES and field.ndim != 2:
+            raise PhysicsError(f"{path} can't hold a batch of fields; write to .npy or .npz")
+        if suffix == ".png" and (field.min() < 0 or field.max() > 1):
+            raise PhysicsError(
+                f"a PNG holds values of 0 to 1, and {path} would hold {field.min():.3g} to "
+                f"{field.max():.3g}; write to .tif, .npy or .npz"
+            )
+    for path, field in fields.items():
+        suffix = path.suffix.lower()
+        with replacing(path) as partial, partial.open("wb") as file:
+            if suffix == ".npy":
+                np.save(file, field)
+            elif suffix == ".npz":
+                np.savez_compressed(file, field=field)
+            elif suffix == ".png":
+                Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(file, "PNG")
+            else:
+                Image.fromarray(field.astype(np.float32)).save(file, "TIFF")
 
 
 def described(field: NDArray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from diffkeras.errors import PhysicsError
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows.field_files import FieldFiles, write_field, write_plot
+from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def predict_files(
 
     Raises:
         PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and
-            `write_field`.
+            `write_fields`.
         RunError: the run can't be used, or a file can't be written.
     """
     sources, output = SourceFile.of(sources), FieldFiles.of(output)
@@ -50,13 +50,14 @@ def predict_files(
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
     prediction = surrogate.predict(image, tolerance=tolerance, diffusion_length=diffusion_length)
+    fields = {output.field: prediction.field}
     if output.bound:
-        write_field(output.bound, prediction.node_bound)
+        fields[output.bound] = prediction.node_bound
     if output.corrected:
-        write_field(output.corrected, prediction.certificate.field)
-    write_field(output.field, prediction.field)
+        fields[output.corrected] = prediction.certificate.field
+    notes = f"proven: off by at most {prediction.error_bound:.3g}" if output.plot else ""
+    write_fields(fields)
     if output.plot:
         title = "prediction" if tolerance is None else "refined field"
-        notes = f"proven: off by at most {prediction.error_bound:.3g}"
         write_plot(output.plot, np.where(image != 0, image, np.nan), prediction.field, title, notes)
     return prediction

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from diffkeras.physics import Medium, Solution, solve
-from diffkeras.workflows.field_files import FieldFiles, write_field, write_plot
+from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
 
@@ -29,7 +29,7 @@ def solve_files(
         method, tolerance, workers: as for `solve`.
 
     Raises:
-        PhysicsError, ConvergenceError: see `solve`, `SourceFile.read` and `write_field`.
+        PhysicsError, ConvergenceError: see `solve`, `SourceFile.read` and `write_fields`.
         RunError: a file can't be written.
     """
     medium = medium or Medium()
@@ -40,7 +40,7 @@ def solve_files(
     solution = solve(
         image, medium=medium, fixed=mask, method=method, tolerance=tolerance, workers=workers
     )
-    write_field(output.field, solution.field)
+    write_fields({output.field: solution.field})
     if output.plot:
         shown = np.where(image != 0 if mask is None else mask, image, np.nan)
         write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))

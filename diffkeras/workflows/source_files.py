@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, FiniteFloat, NonNegativeFloat, ValidationError
 
-from diffkeras.config import Lattice, Section, explain, read_yaml
+from diffkeras.config import Lattice, Section, explain, read_yaml, short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
 
@@ -109,7 +109,7 @@ def _read_array(path: Path) -> NDArray:
         return loaded["source_image"]
     if len(names) != 1:
         raise ValueError(
-            f"it holds {len(names)} arrays ({', '.join(names)}) and none named source_image"
+            f"it holds {len(names)} arrays, {short(names)}, and none named source_image"
         )
     return loaded[names[0]]
 

@@ -61,6 +61,16 @@ def test_without_a_proof_the_path_alone_is_printed(
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
+def test_nothing_is_written_if_a_file_cant_hold_its_field(
+    refused: Callable[..., str], run_dir: Path, source_file: Path, tmp_path: Path
+) -> None:
+    words = [run_dir, source_file, "-o", tmp_path / "field.npy", "--corrected", tmp_path / "c.png"]
+    values = np.load(source_file) * 3
+    np.save(source_file, values)
+    assert "c.png would hold" in refused("predict", *words)
+    assert [file.name for file in tmp_path.iterdir()] == [source_file.name]
+
+
 def test_a_tolerance_is_met(
     diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path, tiny: Config
 ) -> None:

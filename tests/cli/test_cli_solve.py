@@ -10,7 +10,7 @@ from click.testing import Result
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.workflows.field_files import write_field
+from diffkeras.workflows.field_files import write_fields
 from diffkeras.workflows.source_files import SourceFile
 
 DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 1.0}\n"
@@ -123,7 +123,7 @@ def test_a_preview_is_refused_before_the_work(
 
 def test_what_a_png_cant_hold_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
-        write_field(tmp_path / "field.png", np.full((4, 4), 1.5))
+        write_fields({tmp_path / "field.png": np.full((4, 4), 1.5)})
     assert not list(tmp_path.iterdir())
 
 
