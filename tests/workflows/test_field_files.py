@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.workflows.field_files import FieldFiles, write_field
+from diffkeras.workflows.field_files import FieldFiles, write_fields
 from diffkeras.workflows.solve_files import solve_files
 
 
@@ -19,5 +19,5 @@ def test_a_plot_or_field_never_replaces_the_sources(tmp_path):
 
 
 def test_upper_case_suffixes(tmp_path):
-    write_field(tmp_path / "field.NPY", np.ones((4, 4)))
+    write_fields({tmp_path / "field.NPY": np.ones((4, 4))})
     assert [entry.name for entry in tmp_path.iterdir()] == ["field.NPY"]
