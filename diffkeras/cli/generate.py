@@ -72,7 +72,8 @@ def generate(
     Examples:
       diffkeras generate --config quickstart
       diffkeras generate --config quickstart --preview data.html
-      diffkeras generate --config paper --sources 1,20 --train-examples 100
+      diffkeras generate --config paper --sources 1,20 --train-examples 100 \\
+          --validation-examples 10 --test-examples 10
       diffkeras generate --config paper --verify 0.05
       diffkeras generate --config paper --beam --beam-options \\
           "--runner=DirectRunner --direct_num_workers=8 --direct_running_mode=multi_processing"
