@@ -26,8 +26,8 @@ from diffkeras.config.types import (
 from diffkeras.config.validation_messages import short
 from diffkeras.physics import Medium, Placement, check_radius
 from diffkeras.physics.operators.axis import BoundaryName
-from diffkeras.physics.sources.discs import ValueDistribution, check_values
 from diffkeras.physics.sources.placement import PlacementKind
+from diffkeras.physics.sources.sampling import ValueDistribution, check_values
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.reference import solve_reference
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
-from diffkeras.physics.sources.discs import Sources, check_radius, sample_sources
+from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
+from diffkeras.physics.sources.sampling import check_radius, sample_sources
 from diffkeras.physics.steady_state import solve
 
 __all__ = [

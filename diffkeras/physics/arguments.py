@@ -30,15 +30,55 @@ def check_number(name: str, value: Any) -> float:
         raise PhysicsError(f"{name} must be a number that floats hold, below 1e308") from None
 
 
-def check_workers(workers: Any) -> None:
-    """Refuse what is no number of processes or threads; None is left to the callee.
+def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+    """A whole number of any type, as an int.
 
     Raises:
-        PhysicsError: no whole number, fewer than one, or more than any machine has.
+        PhysicsError: something else, or out of its range.
     """
-    whole = isinstance(workers, numbers.Integral) and not isinstance(workers, bool)
-    if workers is not None and not (whole and 1 <= workers <= MOST_WORKERS):
-        raise PhysicsError(f"workers must be 1 to {MOST_WORKERS}, not {repr(workers)[:SHOWN]}")
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (whole and least <= value <= most):
+        raise PhysicsError(f"{name} must be {least} to {most}, not {repr(value)[:SHOWN]}")
+    return int(value)
+
+
+def check_workers(workers: Any) -> None:
+    """Raise a PhysicsError for anything but None or a number of processes or threads."""
+    if workers is not None:
+        check_whole("workers", workers, 1, MOST_WORKERS)
+
+
+def check_lattice(lattice: Any) -> tuple[int, int]:
+    """(rows, columns) of a pair, or of one number for both.
+
+    Raises:
+        PhysicsError: not one or two whole numbers of at least 1.
+    """
+    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
+    if not isinstance(sides, tuple | list):
+        sides = (sides, sides)
+    if len(sides) != 2:
+        raise PhysicsError(
+            f"the lattice must be a side or (rows, columns), not {repr(lattice)[:SHOWN]}"
+        )
+    rows, columns = (check_whole("a side of the lattice", side, 1) for side in sides)
+    return rows, columns
+
+
+def check_rng(rng: Any) -> np.random.Generator:
+    """A generator, or the one that a seed gives.
+
+    Raises:
+        PhysicsError: None, or something else that seeds no generator.
+    """
+    try:
+        if rng is None:
+            raise TypeError
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise PhysicsError(
+            f"rng must be a numpy.random.Generator or a seed ≥ 0, not {repr(rng)[:SHOWN]}"
+        ) from None
 
 
 def is_batch(source_image: Any) -> bool:

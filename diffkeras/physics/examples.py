@@ -13,17 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
 from diffkeras.physics.densities import ring_densities
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.sources.discs import (
-    UNIFORM,
-    Radius,
-    Sources,
-    ValueDistribution,
-    sample_sources,
-)
+from diffkeras.physics.medium import Medium, as_medium
+from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.held_out import few_images, split_of
 from diffkeras.physics.sources.placement import Placement
+from diffkeras.physics.sources.sampling import (
+    UNIFORM,
+    Radius,
+    ValueDistribution,
+    check_placement,
+    check_radius,
+    check_values,
+    sample_sources,
+)
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
 
@@ -73,7 +77,7 @@ class ExampleRecipe:
 
     Attributes:
         count: number n of discs.
-        lattice: (rows, columns).
+        lattice: (rows, columns); a side is taken for both.
         medium: the uniform medium; its decay is that of no example if there is a range of diffusion
             lengths.
         radius: radius or range of radii [lattice steps].
@@ -81,6 +85,9 @@ class ExampleRecipe:
         placement: how centres are distributed.
         values: how the discs' values are distributed.
         diffusion_length: range [shortest, longest] of which each example draws its own [length].
+
+    Raises:
+        PhysicsError: an argument of a wrong type or out of its range.
     """
 
     count: int
@@ -92,13 +99,30 @@ class ExampleRecipe:
     values: ValueDistribution = "uniform"
     diffusion_length: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
+        object.__setattr__(self, "lattice", check_lattice(self.lattice))
+        check_whole("seed", self.seed, 0, 2**128)
+        check_radius(self.radius)
+        check_values(self.values)
+        check_placement(self.placement)
+        as_medium(self.medium, {}).require_uniform("ExampleRecipe")
+        if self.diffusion_length is not None:
+            shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
+            if shortest.decay < longest.decay:
+                raise PhysicsError(
+                    "diffusion_length must be a range [shortest, longest], not "
+                    f"{self.diffusion_length}"
+                )
+
     def rng(self, split: str, k: int) -> np.random.Generator:
         """The generator of example k of a split, or of the stream, which has no end."""
         return self._rng(split, k)
 
     def _rng(self, split: str, *numbers: int) -> np.random.Generator:
-        if split not in SPLIT_KEYS:
-            raise PhysicsError(f"there is no split {split!r}; choose one of {list(SPLIT_KEYS)}")
+        if not isinstance(split, str) or split not in SPLIT_KEYS:
+            raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
+        numbers = tuple(check_whole("an example's number", k, 0, 2**63) for k in numbers)
         key = (SPLIT_KEYS[split], self.count, *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
@@ -176,7 +200,8 @@ class ExampleRecipe:
         A script that asks for workers needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
-        if workers <= 1:
+        check_workers(workers)
+        if workers == 1:
             yield from (self.example(split, k) for k in numbers)
             return
         tasks = iter(numbers)

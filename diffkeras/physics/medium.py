@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.operators.axis import BOUNDARIES, BoundaryName
+from diffkeras.physics.operators.axis import BoundaryName, canonical_boundary
+from diffkeras.physics.short_repr import ShortRepr
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
 # the solvers over- or underflows.
@@ -36,7 +37,7 @@ class MediumParts(TypedDict, total=False):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Medium:
+class Medium(ShortRepr):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
@@ -47,7 +48,8 @@ class Medium:
         diffusivity: D > 0 [length²/time]; a pair (axis 0, axis 1) where it differs between them.
         decay: γ ≥ 0 [1/time].
         step: lattice step h > 0 [length].
-        boundary: absorbing, reflecting or periodic; a pair (axis 0, axis 1) where they differ.
+        boundary: absorbing (Dirichlet, u = 0), reflecting (Neumann, no flux) or periodic; a pair
+            (axis 0, axis 1) where they differ. The names in parentheses are taken too.
 
     Raises:
         PhysicsError: a value out of its range or not finite, arrays of different shapes, or an
@@ -70,7 +72,7 @@ class Medium:
             "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _diffusivity),
             "decay": _node_values("decay", self.decay),
             "step": check_number("step", self.step),
-            "boundary": _one_or_pair("boundary", self.boundary, _boundary),
+            "boundary": _one_or_pair("boundary", self.boundary, canonical_boundary),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -192,14 +194,6 @@ class Medium:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.boundaries))
 
-    def __repr__(self) -> str:
-        parts = ", ".join(
-            f"{name}={_shown(value)}"
-            for name, value in vars(self).items()
-            if name in MediumParts.__annotations__
-        )
-        return f"Medium({parts})"
-
 
 def as_medium(medium: Medium | None, parts: MediumParts) -> Medium:
     """The medium of a function that takes either `medium=` or its parts as keywords.
@@ -282,21 +276,5 @@ def _power_of_two(value: float) -> float:
     return math.ldexp(1.0, math.frexp(value)[1] - 1)
 
 
-def _boundary(name: str, value: Any) -> BoundaryName:
-    if not isinstance(value, str) or value not in BOUNDARIES:
-        shown = repr(value)[:60]
-        raise PhysicsError(f"{name} {shown} is unknown; choose one of {', '.join(BOUNDARIES)}")
-    return value
-
-
 def _pair(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value, value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_shown, value))})"
-    if isinstance(value, np.ndarray):
-        rows, columns = value.shape
-        return f"<{rows}×{columns} nodes, {value.min():.3g} to {value.max():.3g}>"
-    return repr(value)

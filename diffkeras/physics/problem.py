@@ -13,6 +13,7 @@ from diffkeras.physics.medium import LARGEST, SMALLEST, Medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.sources.discs import Sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,14 @@ class Problem:
     def check(
         cls, source_image: Any, medium: Medium, fixed: NDArray[np.bool_] | None = None
     ) -> "Problem":
-        """The problem of a source image, whose nodes with values ≠ 0 are fixed unless given.
+        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed.
 
         Raises:
             PhysicsError: not a two-dimensional finite image, a mask or a medium of another shape,
                 values out of range, or no unique solution.
         """
+        if isinstance(source_image, Sources):
+            source_image = source_image.image(dtype=np.float64)
         values = real_array("the source image", source_image)
         if values.ndim != 2 or values.size == 0:
             raise PhysicsError(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.short_repr import ShortRepr
+
 
 @dataclass(frozen=True)
 class SolveStatistics:
@@ -28,8 +30,8 @@ class SolveStatistics:
     precision: str = "float64"
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(ShortRepr):
     """A solved field with its statistics.
 
     Attributes:
@@ -42,7 +44,7 @@ class Solution:
     stats: SolveStatistics
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchSolution(Solution):
     """The fields of a batch of source images.
 

@@ -47,8 +47,8 @@ def solve(
         method: a solver of `solvers.table.SOLVERS`, or "auto", the one that is likely to take the
             least time.
         tolerance: largest error of the field, relative to the largest |value| of a fixed node next
-            to a free one. From 1e-6 on the field is float32. Where D varies by many orders, tolerances
-            below 1e-11 may not be provable.
+            to a free one. From 1e-6 on the field is float32. Where D varies by many orders,
+            tolerances below 1e-11 may not be provable.
         workers: processes for the images of a batch, or threads for a single image; by default one.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 

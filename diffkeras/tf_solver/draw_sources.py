@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics import check_radius
-from diffkeras.physics.sources.discs import Radius
+from diffkeras.physics.sources.sampling import Radius
 
 
 def draw_sources(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
-from diffkeras.physics import Medium, solve
+from diffkeras.physics import Medium, certify, refine, solve
 from diffkeras.physics.operators.axis import Axis
 
 
@@ -141,3 +141,59 @@ def test_the_diffusion_length_comes_with_the_medium():
     assert Medium().diffusion_length == 20
     assert Medium(diffusivity=(1.0, 4.0), decay=0.25).diffusion_length == 4
     assert Medium(decay=0.0).diffusion_length == math.inf
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        np.ma.masked_array(np.ones((6, 8)), mask=np.eye(6, 8)),
+        np.full((6, 8), math.nan),
+        np.full((6, 8), 1j),
+    ],
+    ids=["masked", "nan", "complex"],
+)
+@pytest.mark.parametrize("batch", [False, True])
+def test_masks_that_are_none_are_refused(fixed, batch):
+    image = image_with(1.0)
+    with pytest.raises(PhysicsError, match="the fixed mask"):
+        solve(np.stack([image, image]) if batch else image, fixed=fixed)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.ma.masked_array(np.ones((6, 8)), mask=np.eye(6, 8)),
+        np.full((6, 8), 1j),
+        np.full((6, 8), "1"),
+        np.full((6, 8), None),
+    ],
+    ids=["masked", "complex", "text", "objects"],
+)
+@pytest.mark.parametrize("function", [solve, lambda image: certify(np.zeros((6, 8)), image)])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_batches_are_checked_as_single_images_are(image, function, workers):
+    stacked = np.ma.stack([image, image]) if np.ma.isMaskedArray(image) else np.stack([image] * 2)
+    for given in (image, stacked):
+        with pytest.raises(PhysicsError, match="the source image"):
+            function(given) if workers is None else solve(given, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("dirichlet", "absorbing"), ("Neumann", "reflecting"), ("no-flux", "reflecting")],
+)
+def test_aliases_of_boundaries_are_stored_by_their_names(alias, name):
+    assert Medium(boundary=alias).boundary == name
+    assert Medium(boundary=(alias, "periodic")) == Medium(boundary=(name, "periodic"))
+
+
+def test_results_have_short_representations():
+    image = image_with(1.0)
+    for result in (
+        solve(image),
+        solve(np.stack([image] * 40)),
+        certify(0 * image, image),
+        refine(0 * image, image, tolerance=1e-6),
+    ):
+        assert "field=<" in repr(result)
+        assert len(repr(result)) < 600

@@ -99,5 +99,5 @@ def test_media_are_equal_by_their_values():
 
 def test_its_repr_is_short():
     assert repr(Medium()) == "Medium(diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing')"
-    assert "diffusivity=<12×10 nodes, 1 to 2>" in repr(VARYING)
+    assert "diffusivity=<12×10 float64, 1 to 2>" in repr(VARYING)
     assert len(repr(VARYING)) < 120

@@ -19,6 +19,7 @@ from diffkeras.data.writing.estimate import Estimate, measure_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
 
+SOURCE_ARRAYS = ("rows", "columns", "radii", "values")
 LEAST_EXAMPLES = 3  # That many of each split are solved again, however small the share is.
 # Fields on different machines differ by about 1e-13 of the largest value in float64. In float32 a
 # value may then be rounded to its neighbour, which differs by 2⁻²³; here with a factor of two.
@@ -130,7 +131,8 @@ def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[s
                 new = features.deserialize_example_np(make_record(check.dataset, split, k))
                 tick()
             elif k == check.shard.first:
-                new = {"sources": vars(check.dataset.recipe().sources(split, k))}
+                sources = check.dataset.recipe().sources(split, k)
+                new = {"sources": {n: getattr(sources, n) for n in SOURCE_ARRAYS}}
             else:
                 continue
             if different := _compare_record(features, record, new):

@@ -49,13 +49,14 @@ from diffkeras.physics.bounds.rounding import (
 )
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
+from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(ShortRepr):
     """A corrected field, and proven bounds of its and the prediction's errors.
 
     Attributes:
@@ -81,7 +82,7 @@ class Certificate:
         return float(self.node_bound.max())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchCertificate(Certificate):
     """The certificates of a batch of predictions.
 

@@ -28,6 +28,7 @@ from diffkeras.physics.bounds.rounding import (
 )
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
+from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring import DenseRing
@@ -39,8 +40,8 @@ PATIENCE = 10  # rounds in a row without progress before rounding counts as the 
 RESTARTS = 3
 
 
-@dataclass(frozen=True)
-class Refinement:
+@dataclass(frozen=True, repr=False)
+class Refinement(ShortRepr):
     """A field with a proven error bound.
 
     Attributes:
@@ -60,7 +61,7 @@ class Refinement:
     allowance: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchRefinement(Refinement):
     """The refinements of a batch of predictions.
 

@@ -32,6 +32,25 @@ from diffkeras.physics.operators.prime_factor import FactoredSine
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
+ALIASES: dict[str, BoundaryName] = {
+    "dirichlet": "absorbing",
+    "neumann": "reflecting",
+    "no-flux": "reflecting",
+}
+
+
+def canonical_boundary(name: str, value: Any) -> BoundaryName:
+    """The boundary that a value or one of its aliases stands for.
+
+    Raises:
+        PhysicsError: it names the argument, `name`, and the known boundaries.
+    """
+    boundary = ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
+    if not isinstance(boundary, str) or boundary not in BOUNDARIES:
+        raise PhysicsError(
+            f"{name} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}"
+        )
+    return boundary
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
-from diffkeras.physics.sources.discs import Radius, Sources, ValueDistribution, check_radius
+from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
+from diffkeras.physics.sources.sampling import Radius, ValueDistribution, check_radius
 
 # Splits draw independently from 2⁴⁴ images or more. With the paper's 16,000 training and 4,800
 # other images, the expected number of images in both is then below 10⁻⁵.

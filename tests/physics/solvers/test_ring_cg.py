@@ -12,7 +12,7 @@ from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers import ring_cg, sparse_inverse
 from diffkeras.physics.solvers.sparse_inverse import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
-from diffkeras.physics.sources.discs import sample_sources
+from diffkeras.physics.sources.sampling import sample_sources
 
 MEDIA = {
     "absorbing": Medium(),

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics import Sources, check_radius, sample_sources
-from diffkeras.physics.sources.discs import _refuse_hopeless
+from diffkeras.physics import Sources, check_radius, sample_sources, solve
+from diffkeras.physics.sources.sampling import _check_packing_bound
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -225,16 +225,75 @@ def test_nothing_that_fits_counts_as_hopeless(radius):
     smallest = 2 * math.ceil(radius) + 1
     for height, width in itertools.combinations_with_replacement(range(5), 2):
         lattice = (smallest + height, smallest + width)
-        _refuse_hopeless(_most_that_fit(lattice, radius), lattice, radius)
+        _check_packing_bound(_most_that_fit(lattice, radius), lattice, radius)
 
 
 def test_nothing_in_a_row_counts_as_hopeless():
     for radius, gap in ((1, 3), (2, 5), (0, 1), (0.5, 2), (5, 11)):
         for count in range(1, 40):
             lattice = (2 * math.ceil(radius) + 1, 2 * math.ceil(radius) + 1 + (count - 1) * gap)
-            _refuse_hopeless(count, lattice, radius)
+            _check_packing_bound(count, lattice, radius)
 
 
 def test_a_radius_that_rounds_down_to_a_fitting_one_is_not_refused():
     sources = sample_sources(1, (11, 11), radius=5 + 1e-9, rng=rng())
     assert (sources.rows[0], sources.columns[0]) == (5, 5)
+
+
+def test_a_seed_and_a_side_stand_for_a_generator_and_a_lattice():
+    seeded, drawn = sample_sources(3, 48, rng=7), sample_sources(3, (48, 48), rng=rng(7))
+    assert np.array_equal(seeded.image(48), drawn.image((48, 48)))
+    assert np.array_equal(seeded.image(), drawn.image())
+
+
+def test_sources_are_solved_on_the_lattice_they_were_sampled_for():
+    sources = sample_sources(3, (40, 48), rng=0)
+    assert np.array_equal(solve(sources).field, solve(sources.image(dtype=np.float64)).field)
+    with pytest.raises(PhysicsError, match="know no lattice"):
+        solve(Sources.from_lists([5], [5], [2], [1.0]))
+
+
+def test_their_repr_is_short():
+    text = repr(sample_sources(400, 512, radius=4, rng=0))
+    assert "radii=<400 float32, 4 to 4>, " in text
+    assert len(text) < 250
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"count": 2.5},
+        {"count": None},
+        {"lattice": "64"},
+        {"lattice": None},
+        {"lattice": 64.0},
+        {"lattice": [64]},
+        {"radius": None},
+        {"radius": [1, 2, 3]},
+        {"radius": "5"},
+        {"placement": "edge"},
+        {"values": None},
+        {"values": ["log_uniform", None]},
+        {"rng": None},
+        {"rng": -1},
+        {"rng": "seed"},
+        {"rng": [0] * 10**6 + [-1]},
+    ],
+    ids=lambda arguments: str(arguments)[:40],
+)
+def test_arguments_of_wrong_types_are_named_in_one_line(arguments):
+    with pytest.raises(PhysicsError) as refusal:
+        sample_sources(**{"count": 2, "lattice": 64, "rng": 0} | arguments)
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex])
+def test_images_of_types_that_cut_values_are_refused(dtype):
+    with pytest.raises(PhysicsError, match="floating-point"):
+        sample_sources(1, 32, rng=0).image(dtype=dtype)
+
+
+@pytest.mark.parametrize("lattice", ["64", None, (64,), (64, 64, 1), -3, 1.5, (8, 0)])
+def test_images_on_no_lattice_are_refused(lattice):
+    with pytest.raises(PhysicsError, match="lattice"):
+        Sources.from_lists([5], [5], [2], [1.0]).image(lattice)

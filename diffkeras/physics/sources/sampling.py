@@ -1,0 +1,174 @@
+"""Random sources: discs placed without overlap, with random radii and values."""
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.physics.arguments import (
+    SHOWN,
+    check_lattice,
+    check_number,
+    check_rng,
+    check_whole,
+)
+from diffkeras.physics.sources.discs import Sources
+from diffkeras.physics.sources.placement import Placement, place
+
+Radius = float | tuple[float, float]
+ValueDistribution = Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float]
+
+RESTARTS = 100  # the most placements from scratch before sources count as not fitting
+PLACEMENTS = 10_000  # the most discs in all of them: jammed counts of many discs hardly vary
+UNIFORM = Placement()
+
+
+def sample_sources(
+    count: int,
+    lattice: int | tuple[int, int],
+    *,
+    radius: Radius = 5.0,
+    placement: Placement = UNIFORM,
+    values: ValueDistribution = "uniform",
+    rng: int | np.random.Generator,
+) -> Sources:
+    """Random sources as in arXiv 2302.03786: inside the lattice, apart, one of them of value 1.
+
+    Centres are placed one after another, each uniformly over the nodes that keep its disc inside
+    the lattice and off the discs that are there (random sequential adsorption). "Inside" means that
+    the whole disc lies between the outermost nodes, and discs that touch in a point count as
+    overlapping. Radii are uniform over the range, larger discs are placed first. The other values
+    are uniform on (0, 1].
+
+    Args:
+        count: number n ≥ 0 of discs.
+        lattice: (rows, columns), or a side.
+        radius: one radius [lattice steps], or a range (smallest, largest).
+        placement: how centres are distributed: uniformly, in clusters, or near the edge.
+        values: "uniform" on (0, 1], "constant" (all 1), or ("log_uniform", smallest).
+        rng: a generator or a seed, the only source of randomness: the same state gives the same
+            sources.
+
+    Raises:
+        PackingError: so many or so large discs don't fit; the message says how many do.
+        PhysicsError: an argument of a wrong type or out of its range.
+
+    Example:
+        >>> sources = sample_sources(3, 64, rng=0)
+        >>> sources.count, float(sources.values.max())
+        (3, 1.0)
+    """
+    count, lattice = check_whole("the source count", count, 0), check_lattice(lattice)
+    smallest, largest = check_radius(radius)
+    check_values(values)
+    check_placement(placement)
+    rng = check_rng(rng)
+    if count == 0:
+        return replace(Sources.from_lists([], [], [], []), lattice=lattice)
+    radii = np.full(count, smallest, dtype=np.float32)
+    if largest > smallest:
+        radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
+    # by the range, not by the draw, so that a range is refused always or never
+    side = 2 * math.ceil(float(np.float32(largest))) + 1
+    if side > min(lattice):
+        raise PackingError(
+            f"a disc of radius {largest:g} needs {side}×{side} nodes and doesn't fit on "
+            f"{lattice[0]}×{lattice[1]}: 0 fit; choose a smaller radius or a larger lattice"
+        )
+    # in float32, like the discs: the rounded radius may need a smaller margin
+    _check_packing_bound(count, lattice, float(np.float32(smallest)))
+    most = 0
+    restarts = min(RESTARTS, 2 + PLACEMENTS // count)
+    for _ in range(restarts):
+        centres = place(radii, lattice, rng, placement)
+        if len(centres) == count:
+            break
+        most = max(most, len(centres))
+    else:
+        size = (
+            f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
+        )
+        raise PackingError(
+            f"{count} discs of {size} don't fit on {lattice[0]}×{lattice[1]} without overlap: at "
+            f"most {most} fit in {restarts} random placements; choose fewer sources, a smaller "
+            "radius or a larger lattice"
+        )
+    rows, columns = np.array(centres, dtype=np.int32).T
+    return Sources(rows.copy(), columns.copy(), radii, _draw_values(values, count, rng), lattice)
+
+
+def check_radius(radius: Radius) -> tuple[float, float]:
+    """The range (smallest, largest) that a radius stands for.
+
+    Raises:
+        PhysicsError: negative, not finite, or not a range.
+    """
+    given = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
+    pair = [check_number("the radius", r) for r in given[:3]]
+    if len(pair) != 2 or not all(math.isfinite(r) for r in pair) or not 0 <= pair[0] <= pair[1]:
+        raise PhysicsError(
+            "the radius must be a number ≥ 0 or a range (smallest, largest), not "
+            f"{repr(radius)[:SHOWN]}"
+        )
+    return pair[0], pair[1]
+
+
+def check_values(values: ValueDistribution) -> None:
+    """Raise a PhysicsError for an unknown distribution, or a smallest value out of (0, 1]."""
+    if isinstance(values, tuple | list):
+        named = len(values) == 2 and values[0] == "log_uniform"
+        if named and 0 < check_number("the smallest value", values[1]) <= 1:
+            return
+    elif isinstance(values, str) and values in ("uniform", "constant"):
+        return
+    raise PhysicsError(
+        f"values must be uniform, constant, or (log_uniform, smallest) with a smallest value in "
+        f"(0, 1], not {repr(values)[:SHOWN]}"
+    )
+
+
+def check_placement(placement: Placement) -> None:
+    """Raise a PhysicsError for anything but a `Placement`."""
+    if not isinstance(placement, Placement):
+        raise PhysicsError(f"placement must be a Placement, not {repr(placement)[:SHOWN]}")
+
+
+def _check_packing_bound(count: int, lattice: tuple[int, int], radius: float) -> None:
+    """Raise an error at once if no arrangement holds so many discs of at least this radius.
+
+    Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
+    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of
+    permitted centres. They are nodes more than 2R apart, so d² is an integer: the smallest one
+    above 4R².
+    """
+    height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
+    squared = math.floor(4 * radius**2) + 1
+    bound = (
+        2 * height * width / (math.sqrt(3) * squared) + (height + width) / math.sqrt(squared) + 1
+    )
+    # the bound is met exactly by discs in a row, so it must not lose a disc to rounding
+    limit = min(math.floor(bound * (1 + 1e-12)), (height + 1) * (width + 1))
+    if count > limit:
+        raise PackingError(
+            f"{count} discs of radius {radius:g} don't fit on {lattice[0]}×{lattice[1]} without "
+            f"overlap: no arrangement holds more than {limit}; choose fewer sources, a smaller "
+            "radius or a larger lattice"
+        )
+
+
+def _draw_values(
+    values: ValueDistribution, count: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Values of `count` discs, in (0, 1], one of them 1."""
+    if isinstance(values, tuple | list):
+        low = float(np.float32(values[1]))
+        drawn = (low ** rng.random(count)).astype(np.float32)
+    elif values == "constant":
+        return np.ones(count, dtype=np.float32)
+    else:
+        drawn = (1.0 - rng.random(count)).astype(np.float32)
+    drawn[rng.integers(count)] = 1.0
+    return drawn

@@ -1,0 +1,60 @@
+"""Examples: what a recipe takes, and that workers solve the same ones."""
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import ExampleRecipe, Medium
+
+
+def test_a_side_is_a_square_lattice() -> None:
+    one, other = ExampleRecipe(2, 32), ExampleRecipe(2, (32, 32))
+    assert one == other
+    assert np.array_equal(one.example("train", 3).field, other.example("train", 3).field)
+
+
+def test_workers_solve_the_same_examples_in_order() -> None:
+    recipe = ExampleRecipe(2, (24, 30), radius=2.0)
+    alone = [example.field for example in recipe.examples("test", range(11))]
+    helped = [example.field for example in recipe.examples("test", range(11), workers=2)]
+    np.testing.assert_array_equal(alone, helped)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"count": 1.5},
+        {"count": -1},
+        {"count": "3"},
+        {"lattice": "32"},
+        {"lattice": (32, 32, 32)},
+        {"lattice": (32, 0)},
+        {"medium": {"decay": 0.1}},
+        {"medium": Medium(decay=np.ones((32, 32)))},
+        {"radius": "5"},
+        {"radius": (5, 3)},
+        {"seed": -1},
+        {"seed": 0.5},
+        {"placement": "edge"},
+        {"values": 3},
+        {"values": ("log_uniform", "0.1")},
+        {"diffusion_length": (20.0, 10.0)},
+        {"diffusion_length": ("a", 10.0)},
+    ],
+    ids=str,
+)
+def test_bad_recipes_are_refused_before_anything_is_drawn(arguments: dict) -> None:
+    with pytest.raises(PhysicsError):
+        ExampleRecipe(**{"count": 1, "lattice": 32} | arguments)
+
+
+@pytest.mark.parametrize("split", ["training", None, 0])
+def test_unknown_splits_are_named(split: object) -> None:
+    with pytest.raises(PhysicsError, match="there is no split"):
+        ExampleRecipe(1, 32).example(split, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, "0", None])
+def test_numbers_of_examples_are_whole(number: object) -> None:
+    with pytest.raises(PhysicsError, match="example's number"):
+        ExampleRecipe(1, 32).sources("train", number)  # type: ignore[arg-type]
