@@ -1,6 +1,14 @@
 """Metadata lives in pyproject.toml; only the mapping of the configuration folder needs code."""
 
-from setuptools import find_packages, setup
+import sys
+
+from setuptools import __version__, find_packages, setup
+
+if int(__version__.partition(".")[0]) < 77:
+    sys.exit(
+        f"diffkeras needs setuptools 77 or newer, and this is {__version__}; run "
+        "`pip install --upgrade setuptools`, or `pip install .`, which uses its own"
+    )
 
 setup(
     packages=[*find_packages(include=["diffkeras*", "tfds_builders*"]), "diffkeras.configs"],

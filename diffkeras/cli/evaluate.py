@@ -61,7 +61,11 @@ def evaluate(
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
     own = Run.open(run_dir).config()
-    config = read_config(config_file, flags) if config_file else own.with_overrides(overrides)
+    config = (
+        read_config(config_file, flags)
+        if config_file is not None
+        else own.with_overrides(overrides)
+    )
     start_tensorflow()
     from diffkeras.workflows import evaluate as evaluate_run
 

@@ -9,6 +9,7 @@ import click
 
 from diffkeras.cli.file_options import FILE
 from diffkeras.cli.options import (
+    NumberRange,
     command,
     config_option,
     data_dir_option,
@@ -33,7 +34,7 @@ from diffkeras.errors import Interrupted
     "--verify",
     "share",
     metavar="[SHARE]",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     is_flag=False,
     flag_value=0.01,
     help="Check instead of generating: read every record, and solve a random share of the "

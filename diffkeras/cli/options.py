@@ -1,5 +1,6 @@
 """Options that several commands share, and the configuration that they give."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from diffkeras.config import Config
 
 Command = Callable[..., Any]
+
+MOST_WORKERS = 4096
 
 command = partial(click.command, cls=DiffkerasCommand)
 
@@ -51,6 +54,17 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         "--set training.seed=N.",
     ),
 }
+
+
+class NumberRange(click.FloatRange):
+    """A number within limits; NaN, which compares with nothing, is refused too."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Parse."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
 
 
 def config_option(default: str | None, help: str) -> Callable[[Command], Command]:
@@ -103,7 +117,7 @@ def workers_option(help: str) -> Callable[[Command], Command]:
     return click.option(
         "--workers",
         metavar="N",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, MOST_WORKERS),
         help=f"{help}.  [default: all cores]",
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from diffkeras.cli.file_options import INPUT, source_options
-from diffkeras.cli.options import command
+from diffkeras.cli.options import MOST_WORKERS, command
 from diffkeras.cli.status import echo_status
 
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
@@ -80,7 +80,7 @@ class MethodType(click.ParamType):
 @click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_WORKERS),
     help="Processes for a batch, threads for one image.  [default: 1]",
 )
 def solve(

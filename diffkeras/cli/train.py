@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from diffkeras.cli.options import (
+    NumberRange,
     command,
     config_option,
     data_dir_option,
@@ -40,7 +41,7 @@ from diffkeras.errors import WorkerLostError
 )
 @click.option(
     "--worker-timeout",
-    type=click.FloatRange(min=1),
+    type=NumberRange(1, 7 * 24 * 3600),
     default=300.0,
     show_default=True,
     help="Seconds to wait for the other machines, at the start and after one of them was lost.",

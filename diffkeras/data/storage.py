@@ -1,5 +1,6 @@
 """Stored datasets: whether one is there, is complete, and is the one that is asked for."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def open_builder(path: Path) -> Any:
 
     readers = {
         "features.json": tfds.features.FeatureConnector.from_config,
-        "dataset_info.json": tfds.builder_from_directory,
+        "dataset_info.json": _builder_with_files,
     }
     opened = None
     for name, read in readers.items():
@@ -124,6 +125,19 @@ def open_builder(path: Path) -> Any:
                 f"{path / name} is missing or damaged ({type(error).__name__}: {reason}); {REMEDY}"
             ) from None
     return opened
+
+
+def _builder_with_files(directory: str) -> Any:
+    """A builder whose splits name files that exist, and whose features are of an example."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(directory)
+    for split in builder.info.splits.values():
+        for file in split.filepaths:
+            os.stat(file)
+    if "sources" not in builder.info.features:
+        raise ValueError("there is no feature `sources`")
+    return builder
 
 
 def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
