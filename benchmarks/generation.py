@@ -28,7 +28,7 @@ import numpy as np
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import plan_shards
-from diffkeras.data.writing.estimate import measure_example
+from diffkeras.data.writing.estimate import estimate_example
 from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
@@ -82,7 +82,7 @@ def main(side: int, sources: int, workers: str | None, examples: int, output: Pa
     chosen = [int(n) for n in workers.split(",")] if workers else sorted(powers | {cores})
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
     dataset = DatasetConfig.of(sources, config)
-    megabytes = measure_example(dataset).record_bytes / 1e6
+    megabytes = estimate_example(dataset).bytes / 1e6
     rows: list[list[str]] = []
     single = 0.0
     for n in chosen:

@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
-from diffkeras.data import generate_dataset, training_batches
+from diffkeras.data import training_batches
+from diffkeras.workflows import generate
 
 BATCH = 32
 SOURCES = {64: "1-5", 128: "1-20", 512: "1-20"}
@@ -68,8 +69,7 @@ def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -
         rates: dict[str, list[float]] = {name: [] for name in configs}
         with tempfile.TemporaryDirectory() as directory:
             for name in ("dense dataset", "compact dataset"):
-                for count in config.data.sources:
-                    generate_dataset(configs[name], count, Path(directory))
+                generate(configs[name], Path(directory))
             for _ in range(rounds):
                 for name, chosen in configs.items():
                     rates[name].append(rate(training_batches(chosen, Path(directory)), seconds))

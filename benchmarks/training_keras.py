@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from benchmarks.children import answer, timed
 from diffkeras.config import load_config
-from diffkeras.data import generate_dataset
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.nn import unpack_target
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.compiled_model import compile_model
+from diffkeras.workflows import generate
 
 WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 
@@ -66,8 +66,7 @@ class Rates:
                 "model.depth": case["depth"],
             },
         )
-        for count in self.config.data.sources:
-            generate_dataset(self.config, count, directory)
+        generate(self.config, directory)
         group = join_process_group({}, timeout=60)
         self.batches = TrainingBatches(self.config, directory, group)
         self.compiled = compile_model(self.config, group, 1000)

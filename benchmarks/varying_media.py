@@ -21,9 +21,10 @@ import threadpoolctl
 from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data import generate_dataset, training_batches
+from diffkeras.data import training_batches
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
+from diffkeras.workflows import generate
 
 LENGTHS = [4, 40]
 RECORDS = 30  # timed records per source count
@@ -75,9 +76,7 @@ def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -
         rates: dict[tuple[str, str], list[float]] = {}
         with tempfile.TemporaryDirectory() as directory:
             for config in media.values():
-                for count in config.data.sources:
-                    compact = config.with_overrides({"data.storage": "compact"})
-                    generate_dataset(compact, count, Path(directory))
+                generate(config.with_overrides({"data.storage": "compact"}), Path(directory))
             for _ in range(rounds):
                 for name, config in media.items():
                     compact = config.with_overrides({"data.storage": "compact"})

@@ -1,7 +1,6 @@
 """`diffkeras generate`."""
 
 import shlex
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
-from diffkeras.errors import Interrupted
 
 
 @command(
@@ -105,18 +103,13 @@ def generate(
         return
     from diffkeras.workflows import generate as run
 
-    try:
-        paths = run(
-            config,
-            data_dir,
-            workers=workers,
-            beam_options=_words(beam_options or "") if beam else None,
-            show_progress=True,
-        )
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "interrupted; finished files are kept: run the same command again", signal.SIGINT
-        ) from None
+    paths = run(
+        config,
+        data_dir,
+        workers=workers,
+        beam_options=_words(beam_options or "") if beam else None,
+        show_progress=True,
+    )
     for path in paths:
         click.echo(path)
 

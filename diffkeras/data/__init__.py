@@ -13,7 +13,6 @@ _HOMES = {
     "DataShares": "diffkeras.data.reading.data_shares",
     "TensorSolver": "diffkeras.tf_solver.solver",
     "dataset_status": "diffkeras.data.storage",
-    "generate_dataset": "diffkeras.data.writing.generation",
     "mixed_dataset": "diffkeras.data.reading.batches",
     "open_dataset": "diffkeras.data.storage",
     "raw_dataset": "diffkeras.data.reading.examples",

@@ -36,7 +36,7 @@ def read_batches(
     config: Config, count: int, data_dir: Path, threads: int | None = None
 ) -> Iterator[ImageBatch]:
     """The test split of one source count, in order."""
-    dataset = raw_dataset(config, count, "test", data_dir, workers=threads)
+    dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
         yield _as_batch(batch, config, count)
 

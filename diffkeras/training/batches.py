@@ -68,7 +68,7 @@ class TrainingBatches:
                 epoch=epoch,
                 step=step,
                 shares=shares,
-                workers=self._threads,
+                threads=self._threads,
             )
 
         if self.waiting is not None:
@@ -87,7 +87,7 @@ class TrainingBatches:
     def validation(self) -> tf.data.Dataset:
         """Batches of the validation split; without end where `validation_steps` is set."""
         if self._replicas == 1:
-            return mixed_dataset(self._config, "validation", self._data_dir, workers=self._threads)
+            return mixed_dataset(self._config, "validation", self._data_dir, threads=self._threads)
         return distribute(self._strategy, lambda replica: self._validation_of(replica).repeat())
 
     def _validation_of(self, replica: int) -> tf.data.Dataset:
@@ -96,7 +96,7 @@ class TrainingBatches:
             "validation",
             self._data_dir,
             shares=DataShares(range(replica, replica + 1), self._replicas),
-            workers=self._threads,
+            threads=self._threads,
         )
 
 

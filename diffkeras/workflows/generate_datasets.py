@@ -9,6 +9,7 @@ from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacement import remove_leftovers
+from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
 
@@ -85,13 +86,13 @@ def generate(
 
 
 def _announcement(generation: "Generation", processes: int) -> str:
-    from diffkeras.data.writing.estimate import format_bytes, format_seconds
+    from diffkeras.data.writing.estimate import format_bytes
 
     estimate = generation.estimate
     kept = f" ({generation.kept} more exist already)" if generation.kept else ""
     return (
         f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, about "
-        f"{format_seconds(estimate.seconds(processes))}"
+        f"{duration(estimate.seconds(processes))}"
     )
 
 

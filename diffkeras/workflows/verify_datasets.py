@@ -7,6 +7,7 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.writing.verify import plan_checks, run_checks
+from diffkeras.errors import ConfigurationError
 from diffkeras.system.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,14 @@ def verify(
         workers: processes that read and solve.
         show_progress: whether to draw a progress bar.
 
+    Raises:
+        ConfigurationError: `share` is not from 0 to 1.
+
     Returns:
         A line for each thing that is wrong, naming the file and the example.
     """
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
     findings, checks = [], []
     rng = np.random.default_rng()  # Without a seed, each call chooses other examples.
     for count in config.data.sources:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generation_tools import generate_dataset
 
 from diffkeras.config import Config
-from diffkeras.data import dataset_status, generate_dataset, open_dataset, raw_dataset
+from diffkeras.data import dataset_status, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generation_tools import dataset_hash
+from generation_tools import dataset_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import (
     dataset_status,
-    generate_dataset,
     mixed_dataset,
     raw_dataset,
     stream_batches,
@@ -182,7 +181,8 @@ def test_verifying_finds_a_wrong_length(varying, tmp_path, storage, monkeypatch)
 
 
 def test_the_network_sees_the_length_as_a_constant_channel(varying, varying_dir):
-    x, y = next(mixed_dataset(varying, "test", varying_dir, batch_size=10).as_numpy_iterator())
+    config = varying.with_overrides({"training.batch_size": 10})
+    x, y = next(mixed_dataset(config, "test", varying_dir).as_numpy_iterator())
     assert x.shape == (10, 16, 16, 2)
     source_images = unpack_target(y).source_image
     assert x.dtype == np.float32

@@ -1,6 +1,7 @@
 """Tiny datasets for the tests of generation, and the hash of what they hold."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from diffkeras.config import SPLITS, Config, parse_config
 from diffkeras.data.storage import dataset_path
+from diffkeras.data.writing.generation import prepare_generation
 
 SHARD = 8  # examples, in the tests
 
@@ -28,6 +30,20 @@ def tiny_config(train: int = 40, sources: str = "2", storage: str = "dense") -> 
             "model": {"depth": 2},
         }
     )
+
+
+def generate_dataset(
+    config: Config,
+    count: int,
+    data_dir: Path,
+    *,
+    workers: int = 1,
+    on_examples: Callable[[int], None] = lambda number: None,
+) -> Path:
+    """Generate the dataset of one source count, and return its directory."""
+    with prepare_generation(config, [count], data_dir) as generation:
+        generation.run(workers, on_examples=on_examples)
+    return dataset_path(config, count, data_dir)
 
 
 def records_hash(path: Path) -> str:

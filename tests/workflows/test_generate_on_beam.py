@@ -52,7 +52,7 @@ def test_two_processes_make_the_same_examples(tmp_path):
     assert leftovers(tmp_path / "beam") == []
     assert verify(config, tmp_path / "beam", share=1) == []
     assert len(raw_dataset(config, 2, "test", tmp_path / "beam")) == 9
-    batches = mixed_dataset(config, "train", tmp_path / "beam", batch_size=8)
+    batches = mixed_dataset(config, "train", tmp_path / "beam")
     assert sum(len(x) for x, _ in batches) == 40
     # A dataset of the pipeline grows like any other.
     generate(tiny_config(50), tmp_path / "beam")

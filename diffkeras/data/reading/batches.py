@@ -1,6 +1,6 @@
 """Batches for Keras: all source counts together, shuffled for training, on the network's scale."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,8 @@ def mixed_dataset(
     split: Split,
     data_dir: str | Path,
     *,
-    batch_size: int | None = None,
-    sources: Sequence[int] | None = None,
     shares: DataShares = EVERYTHING,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> tf.data.Dataset:
     """Batches for `keras.Model.fit` and `evaluate`, with as many examples of each source count.
 
@@ -33,13 +31,11 @@ def mixed_dataset(
     stream and has no end.
 
     Args:
-        config: source counts, numbers of examples, transform and seed.
+        config: source counts, numbers of examples, batch size, transform and seed.
         split: train, validation or test.
         data_dir: the directory of all datasets.
-        batch_size: examples per batch over all replicas; by default that of training.
-        sources: source counts, by default the configuration's.
         shares: of the examples and of each batch; not for training.
-        workers: threads that read and convert; by default tf.data chooses.
+        threads: how many read and convert; by default tf.data chooses.
 
     Returns:
         A dataset of (x, y): x (batch, H, W, 1) the source image on the network's scale, with the
@@ -50,35 +46,32 @@ def mixed_dataset(
     Raises:
         DataError: see `open_dataset`.
     """
-    size = batch_size or config.training.batch_size
-    counts = tuple(sources or config.data.sources)
+    if split == "train" and config.data.stream:
+        return stream_batches(config, threads=threads)
     if split == "train":
-        if config.data.stream:
-            return stream_batches(config, batch_size=size, sources=counts, workers=workers)
-        examples, pair_at = _training_pairs(config, data_dir, counts, EVERYTHING)
+        examples, pair_at = _training_pairs(config, data_dir, EVERYTHING)
         positions = tf.data.Dataset.range(examples).shuffle(examples, seed=config.training.seed)
         pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
     else:
-        numbers = shares.of(examples_used(config, split))
-        pairs = _alternating_pairs(config, split, data_dir, counts, numbers)
-    batches = pairs.batch(len(shares.of(size))).prefetch(tf.data.AUTOTUNE)
-    return with_threads(batches, workers)
+        pairs = _alternating_pairs(config, split, data_dir, shares)
+    batch = len(shares.of(config.training.batch_size))
+    return with_threads(pairs.batch(batch).prefetch(tf.data.AUTOTUNE), threads)
 
 
 def _alternating_pairs(
-    config: Config, split: Split, data_dir: str | Path, counts: Sequence[int], numbers: range
+    config: Config, split: Split, data_dir: str | Path, shares: DataShares
 ) -> tf.data.Dataset:
+    numbers = shares.of(examples_used(config, split))
     datasets = [
         raw_dataset(config, count, split, data_dir, numbers=numbers).map(
             to_network_pair(config), num_parallel_calls=tf.data.AUTOTUNE
         )
-        for count in counts
+        for count in config.data.sources
     ]
-    mixed = tf.data.Dataset.choose_from_datasets(
-        datasets, tf.data.Dataset.range(len(datasets)).repeat(), stop_on_empty_dataset=False
-    )
     size = len(datasets) * len(numbers)
-    mixed = mixed.take(size).apply(tf.data.experimental.assert_cardinality(size))
+    turns = tf.data.Dataset.range(len(datasets)).repeat(len(numbers))
+    mixed = tf.data.Dataset.choose_from_datasets(datasets, turns, stop_on_empty_dataset=False)
+    mixed = mixed.apply(tf.data.experimental.assert_cardinality(size))
     return mixed.cache() if config.data.cache else mixed
 
 
@@ -99,62 +92,48 @@ def training_batches(
     epoch: int = 0,
     step: int = 0,
     shares: DataShares = EVERYTHING,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of all epochs from one on, one epoch after the other without end.
 
     Each epoch is a random permutation of the examples of each share. It depends on the training
     seed, the epoch and the number of shares, so training can continue at any position, and on any
-    number of replicas that divides the number of shares. For
-    `fit(..., steps_per_epoch=steps_per_epoch(config, shares=...))`. If the configuration trains on
-    a stream, every epoch has new examples, and all batches are full.
+    number of replicas that divides the number of shares. If the configuration trains on a stream,
+    every epoch has new examples, and all batches are full.
 
     Args:
         config: as for `mixed_dataset`.
         data_dir: the directory of all datasets.
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
-        shares: of the examples and of each batch. With several in total, a last batch that is
-            smaller than the others is left out.
-        workers: threads that read and convert; by default tf.data chooses.
+        shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
+        threads: how many read and convert; by default tf.data chooses.
 
     Returns:
         (x, y) as from `mixed_dataset`.
-
-    Raises:
-        DataError: see `open_dataset`.
     """
     steps = steps_per_epoch(config, shares=shares.total)
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
-        return stream_batches(config, start=start, shares=shares, workers=workers)
-    examples, pair_at = _training_pairs(config, data_dir, config.data.sources, shares)
+        return stream_batches(config, start=start, shares=shares, threads=threads)
+    examples, pair_at = _training_pairs(config, data_dir, shares)
     batch = len(shares.of(config.training.batch_size))
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
         order = epoch_order(config, examples, steps, shares, number)
         skipped = tf.where(number == epoch, tf.constant(step * batch, tf.int64), 0)
         positions = tf.data.Dataset.from_tensor_slices(order).skip(skipped)
-        return positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE).batch(
-            batch, drop_remainder=shares.total > 1
-        )
+        pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
+        return pairs.batch(batch, drop_remainder=shares.total > 1)
 
     batches = tf.data.Dataset.range(epoch, MAX_EPOCHS).flat_map(epoch_batches)
-    return with_threads(batches.prefetch(tf.data.AUTOTUNE), workers)
+    return with_threads(batches.prefetch(tf.data.AUTOTUNE), threads)
 
 
 def epoch_order(
     config: Config, examples: int, steps: int, shares: DataShares, epoch: tf.Tensor
 ) -> tf.Tensor:
-    """The positions of the examples in one epoch, batch after batch.
-
-    Args:
-        config: source counts, batch size and seed.
-        examples: number of examples in these shares, from all source counts.
-        steps: batches per epoch.
-        shares: of the examples and of each batch.
-        epoch: its number.
-    """
+    """The positions of all examples in these shares, in the order of one epoch."""
     own, first = len(shares.numbers), shares.numbers.start
     size = examples // (own * len(config.data.sources))  # of each source count, in one share
     # Every replica draws the numbers of all shares, so that its own don't depend on the others.
@@ -177,11 +156,11 @@ def epoch_order(
 
 
 def _training_pairs(
-    config: Config, data_dir: str | Path, counts: Sequence[int], shares: DataShares
+    config: Config, data_dir: str | Path, shares: DataShares
 ) -> tuple[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     """The number of training examples, and a function from a position among them to (x, y)."""
     numbers = shares.of(config.data.train_examples_used)
-    records = StoredRecords(config, data_dir, counts, numbers)
+    records = StoredRecords(config, data_dir, numbers)
     read, convert = records.reader(), to_network_pair(config)
     if not config.data.cache:
         return records.size, lambda position: convert(read(position))

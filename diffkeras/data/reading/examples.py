@@ -22,7 +22,7 @@ def raw_dataset(
     data_dir: str | Path,
     *,
     numbers: range | None = None,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> tf.data.Dataset:
     """The examples of one source count, in order; fields of compact storage are restored.
 
@@ -36,7 +36,7 @@ def raw_dataset(
         data_dir: the directory of all datasets.
         numbers: consecutive examples of the split; the others are not read. By default as many as
             the configuration asks for.
-        workers: threads that read and convert; by default tf.data chooses.
+        threads: how many read and convert; by default tf.data chooses.
 
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
@@ -54,7 +54,7 @@ def raw_dataset(
         numbers = range(examples_used(config, split))
     stored = dataset_path(config, count, data_dir).exists()
     if config.data.stream and split == "validation" and not stored:
-        return with_threads(solved_split(config, count, split, numbers), workers)
+        return with_threads(solved_split(config, count, split, numbers), threads)
     builder = open_dataset(config, count, data_dir, (split,))
     dataset = builder.as_dataset(
         split=f"{split}[{numbers.start}:{numbers.stop}]",
@@ -64,7 +64,7 @@ def raw_dataset(
     )
     if config.data.storage == "compact":
         dataset = dataset.map(restore_fields(config), num_parallel_calls=tf.data.AUTOTUNE)
-    return with_threads(dataset, workers)
+    return with_threads(dataset, threads)
 
 
 def examples_used(config: Config, split: Split) -> int:

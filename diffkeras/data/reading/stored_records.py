@@ -4,7 +4,7 @@ TFDS reads a TFRecord file from its beginning. Here each record's position is fo
 lengths in the files; then any record is read by itself, and its checksums are verified.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.reading.compact import restore_fields
 from diffkeras.data.shards import Shard, find_records
-from diffkeras.data.storage import open_dataset
+from diffkeras.data.storage import dataset_path, open_dataset
 from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
 from diffkeras.errors import DataError
 
@@ -25,29 +25,27 @@ THREADS = 16  # Hide the latency of disks and networks.
 
 
 class StoredRecords:
-    """The training examples of several source counts, by position.
+    """The training examples of all source counts, by position; those of one count are consecutive.
 
     Args:
-        config: physics, source counts and numbers of examples.
+        config: physics and source counts.
         data_dir: the directory of all datasets.
-        counts: source counts.
         numbers: consecutive examples of each source count.
-
-    Attributes:
-        size: number of examples. Those of the first source count come first.
 
     Raises:
         DataError: see `open_dataset`.
     """
 
-    def __init__(
-        self, config: Config, data_dir: str | Path, counts: Sequence[int], numbers: range
-    ) -> None:
+    def __init__(self, config: Config, data_dir: str | Path, numbers: range) -> None:
         self._config = config
         files: list[tuple[Shard, Path]] = []
-        for count in counts:
-            path = Path(str(open_dataset(config, count, data_dir, ("train",)).data_path))
-            (split,) = (split for split in stored_splits(path) if split.name == "train")
+        for count in config.data.sources:
+            open_dataset(config, count, data_dir, ("train",))
+            (split,) = (
+                split
+                for split in stored_splits(dataset_path(config, count, data_dir))
+                if split.name == "train"
+            )
             files += [
                 (shard, file)
                 for shard, file in split.files.items()

@@ -4,8 +4,6 @@ Sample k of a stream depends on (data seed, k) alone. The source counts alternat
 example k of the split "stream" of the k-th source count, modulo their number.
 """
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
 from diffkeras.config import Config
@@ -20,20 +18,16 @@ def stream_batches(
     config: Config,
     *,
     start: int = 0,
-    batch_size: int | None = None,
-    sources: Sequence[int] | None = None,
     shares: DataShares = EVERYTHING,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of the samples `start`, `start` + 1, … of a stream, without end and all full.
 
     Args:
         config: as for `mixed_dataset`.
         start: number of the first sample; with several shares, the first sample of a batch.
-        batch_size: examples per batch over all replicas; by default that of training.
-        sources: source counts that alternate; by default the configuration's.
         shares: of each batch; the other samples are not solved.
-        workers: threads that draw and solve; by default tf.data chooses.
+        threads: how many draw and solve; by default tf.data chooses.
 
     Returns:
         (x, y) as from `mixed_dataset`.
@@ -42,7 +36,7 @@ def stream_batches(
         ConfigurationError: the solver for streams can't take that many sources.
         PackingError: the discs don't fit.
     """
-    size = batch_size or config.training.batch_size
+    size = config.training.batch_size
     own = shares.of(size)
     # Samples are counted within these shares, of which each batch has len(own).
     first = start // size * len(own) if len(own) < size else start
@@ -53,9 +47,9 @@ def stream_batches(
         return index // len(own) * size + own.start + index % len(own)
 
     numbers = tf.data.Dataset.range(first - surplus, ENDLESS).map(sample)
-    chunks = solved_chunks(config, tuple(sources or config.data.sources), "stream", numbers)
+    chunks = solved_chunks(config, config.data.sources, "stream", numbers)
     if surplus:
         chunks = chunks.unbatch().skip(surplus).batch(chunk_size(config))
     pairs = chunks.map(to_network_pair(config), num_parallel_calls=tf.data.AUTOTUNE)
     batches = pairs.rebatch(len(own), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
-    return with_threads(batches, workers)
+    return with_threads(batches, threads)

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,56 +18,23 @@ SPACE_FACTOR = 1.02  # Records differ by a few bytes, and file systems round up.
 
 
 @dataclass(frozen=True)
-class ExampleCost:
-    """The cost of one example of a dataset.
-
-    Attributes:
-        record_bytes: space on the disk.
-        seconds: time in which one core solves and serializes it.
-    """
-
-    record_bytes: int
-    seconds: float
-
-
-def measure_example(dataset: DatasetConfig) -> ExampleCost:
-    """Make the first examples of a dataset.
-
-    Raises:
-        PackingError: the discs don't fit.
-    """
-    with threadpoolctl.threadpool_limits(1):
-        record = make_record(dataset, "train", 0)
-        start = time.perf_counter()
-        # Different examples, because the tables of each medium are kept.
-        for k in range(1, 1 + TIMED_EXAMPLES):
-            make_record(dataset, "train", k)
-    seconds = (time.perf_counter() - start) / TIMED_EXAMPLES
-    return ExampleCost(len(record) + RECORD_OVERHEAD, seconds)
-
-
-@dataclass(frozen=True)
 class Estimate:
-    """The cost of generating datasets.
+    """Number of examples, their space on the disk, and the time in which one core makes them."""
 
-    Attributes:
-        examples: how many have to be made.
-        bytes: their space on the disk.
-        core_seconds: time in which one core makes them.
-    """
+    examples: int = 0
+    bytes: int = 0
+    core_seconds: float = 0.0
 
-    examples: int
-    bytes: int
-    core_seconds: float
-
-    @classmethod
-    def of(cls, parts: Sequence[tuple[int, ExampleCost]]) -> "Estimate":
-        """The estimate for numbers of examples, each with the cost of one."""
-        return cls(
-            sum(number for number, _ in parts),
-            sum(number * cost.record_bytes for number, cost in parts),
-            sum(number * cost.seconds for number, cost in parts),
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(
+            self.examples + other.examples,
+            self.bytes + other.bytes,
+            self.core_seconds + other.core_seconds,
         )
+
+    def times(self, number: int) -> "Estimate":
+        """The estimate of that many times as many examples."""
+        return Estimate(number * self.examples, number * self.bytes, number * self.core_seconds)
 
     def useful_processes(self, processes: int) -> int:
         """That many processes, or one if starting more would take longer than the work."""
@@ -76,7 +42,6 @@ class Estimate:
 
     def seconds(self, processes: int) -> float:
         """Time that it takes with that many processes [s]."""
-        processes = self.useful_processes(processes)
         return self.core_seconds / processes + (PROCESS_START if processes > 1 else 0)
 
     def check_space(self, directory: Path) -> None:
@@ -94,6 +59,18 @@ class Estimate:
             )
 
 
+def estimate_example(dataset: DatasetConfig) -> Estimate:
+    """The estimate of one example of a dataset, of which it makes the first ones."""
+    with threadpoolctl.threadpool_limits(1):
+        record = make_record(dataset, "train", 0)
+        start = time.perf_counter()
+        # Different examples, because the tables of each medium are kept.
+        for k in range(1, 1 + TIMED_EXAMPLES):
+            make_record(dataset, "train", k)
+    seconds = (time.perf_counter() - start) / TIMED_EXAMPLES
+    return Estimate(1, len(record) + RECORD_OVERHEAD, seconds)
+
+
 def format_bytes(number: float) -> str:
     """A number of bytes for people, e.g. "1.1 GB"."""
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -101,11 +78,3 @@ def format_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
-
-
-def format_seconds(seconds: float) -> str:
-    """A duration for people, e.g. "3 min"."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{max(seconds, 1):.0f} s"

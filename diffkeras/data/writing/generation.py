@@ -13,7 +13,7 @@ from diffkeras.data.features import dataset_features
 from diffkeras.data.shards import Shard
 from diffkeras.data.storage import dataset_path, dataset_status, open_builder
 from diffkeras.data.stored_metadata import stored_splits
-from diffkeras.data.writing.estimate import Estimate, ExampleCost, measure_example
+from diffkeras.data.writing.estimate import Estimate, estimate_example
 from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_writer import write_shard
 from diffkeras.data.writing.staging import Staging
@@ -29,21 +29,20 @@ class Generation:
 
     Attributes:
         staging: the staging directory of each, by source count.
-        costs: the cost of one example, by source count.
+        per_example: the estimate of one example of each, by source count.
     """
 
     staging: dict[int, Staging]
-    costs: dict[int, ExampleCost]
+    per_example: dict[int, Estimate]
 
     @property
     def estimate(self) -> Estimate:
         """What is missing and what it costs."""
-        return Estimate.of(
-            [
-                (sum(task.shard.examples for task in staging.missing()), self.costs[count])
-                for count, staging in self.staging.items()
-            ]
-        )
+        total = Estimate()
+        for count, staging in self.staging.items():
+            missing = sum(task.shard.examples for task in staging.missing())
+            total += self.per_example[count].times(missing)
+        return total
 
     @property
     def kept(self) -> int:
@@ -61,8 +60,7 @@ class Generation:
             on_examples: called with the number of examples that were made since the last call.
 
         Raises:
-            OutputError: a file can't be written; finished files are kept.
-            DiffkerasError: a process died; finished files are kept.
+            DiffkerasError: a file can't be written or a process died; finished files are kept.
         """
         tasks = [task for staging in self.staging.values() for task in staging.missing()]
         left = Counter(task.directory for task in tasks)
@@ -79,15 +77,7 @@ class Generation:
                     self.publish(counts[task.directory])
 
     def publish(self, count: int, complete: Path | None = None) -> None:
-        """Put a complete dataset in its place.
-
-        Args:
-            count: its source count.
-            complete: its directory; by default it is completed in the staging directory.
-
-        Raises:
-            OutputError: it can't be written there; its finished files are kept.
-        """
+        """Put a dataset in its place, from its staging directory or from `complete`."""
         staging = self.staging[count]
         with names_unwritable(staging.place):
             staging.publish(complete)
@@ -103,11 +93,6 @@ def prepare_generation(
     Until the block ends, no other process can generate them. Other processes or machines can
     generate those of other source counts in the same directory.
 
-    Args:
-        config: physics, sizes and seed.
-        counts: source counts.
-        data_dir: the directory of all datasets.
-
     Raises:
         OutputError: the directory can't be written.
         DataError: it holds a damaged dataset.
@@ -115,7 +100,7 @@ def prepare_generation(
         PackingError: the discs don't fit.
     """
     staged: dict[int, Staging] = {}
-    costs: dict[int, ExampleCost] = {}
+    per_example: dict[int, Estimate] = {}
     with names_unwritable(data_dir), contextlib.ExitStack() as stack:
         for count in counts:
             dataset, place = DatasetConfig.of(count, config), dataset_path(config, count, data_dir)
@@ -124,45 +109,16 @@ def prepare_generation(
             status = dataset_status(config, count, data_dir, allow_missing=True)
             if status.holds(config):
                 continue  # Another process has generated it, or a crash had moved it.
-            costs[count] = measure_example(dataset)
+            per_example[count] = estimate_example(dataset)
             examples: dict[str, int] = {
                 split: max(config.data.examples(split), status.examples.get(split, 0))
                 for split in SPLITS
             }
-            record_bytes = costs[count].record_bytes
+            record_bytes = per_example[count].bytes
             staged[count] = Staging.of(dataset, place, data_dir, examples, record_bytes)
             stack.callback(staged[count].leave)
             staged[count].prepare(_reusable_shards(dataset, place))
-        yield Generation(staged, costs)
-
-
-def generate_dataset(
-    config: Config,
-    count: int,
-    data_dir: Path,
-    *,
-    workers: int = 1,
-    on_examples: Callable[[int], None] = lambda number: None,
-) -> Path:
-    """Generate the dataset of `count` sources; it replaces one with fewer examples.
-
-    After an interruption or an error, the former dataset is still there and complete.
-
-    Args:
-        config: physics, sizes and seed.
-        count: number of sources.
-        data_dir: the directory of all datasets.
-        workers: processes that solve and write; the files don't depend on it.
-        on_examples: called with the number of examples that were made since the last call.
-
-    Raises:
-        DiffkerasError: see `prepare_generation` and `Generation.run`.
-    """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with prepare_generation(config, [count], data_dir) as generation:
-        generation.estimate.check_space(data_dir)
-        generation.run(workers, on_examples=on_examples)
-    return dataset_path(config, count, data_dir)
+        yield Generation(staged, per_example)
 
 
 def _reusable_shards(dataset: DatasetConfig, path: Path) -> dict[Shard, Path]:

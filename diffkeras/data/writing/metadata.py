@@ -16,16 +16,7 @@ DESCRIPTION = (
 
 
 def write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Shard]) -> None:
-    """Write `features.json`, `metadata.json` and `dataset_info.json`, in this order.
-
-    Args:
-        dataset: its configuration.
-        directory: where its files lie.
-        shards: all of its shards, by split and in order.
-
-    Raises:
-        OSError: a file can't be written.
-    """
+    """Write `features.json`, `metadata.json` and `dataset_info.json` next to a dataset's shards."""
     identity = tfds.core.DatasetIdentity(
         name=NAME,
         version=tfds.core.Version(dataset.version),

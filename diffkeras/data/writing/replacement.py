@@ -14,25 +14,13 @@ OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.t
 
 
 def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep other processes from generating a dataset.
-
-    Args:
-        place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
-
-    Raises:
-        InUseError: another process is generating it; the message says which.
-        OutputError: the directory can't be written.
-    """
+    """Keep other processes from generating the dataset that has its place there."""
     data_dir, name = place.parents[2], place.parent.name
     return locked(data_dir / f".staging-{name}.lock", f"the dataset {name} in {data_dir}")
 
 
 def remove_leftovers(place: Path) -> None:
-    """Remove what a process left that was killed after it had replaced a dataset.
-
-    Args:
-        place: the directory of a complete dataset.
-    """
+    """Remove what a process left that was killed after it had replaced a dataset."""
     lock = place.parents[2] / f".staging-{place.parent.name}.lock"
     if lock.exists() or _former(place).exists():
         # If another process is at work, it will remove them.
@@ -41,15 +29,7 @@ def remove_leftovers(place: Path) -> None:
 
 
 def replace_dataset(place: Path, complete: Path) -> None:
-    """Move a complete dataset to its place; what the user added to a former one is kept.
-
-    Args:
-        place: the dataset's directory, e.g. data/diffusion_fields/sources_05/1.0.0.
-        complete: the directory that is moved, on the same file system.
-
-    Raises:
-        OSError: it can't be moved; the former dataset is still there.
-    """
+    """Move a complete dataset to its place; what the user added to a former one is kept."""
     if place.exists():
         for file in place.iterdir():
             if not any(file.match(pattern) for pattern in OWN_FILES):
@@ -60,11 +40,7 @@ def replace_dataset(place: Path, complete: Path) -> None:
 
 
 def restore_dataset(place: Path) -> None:
-    """Undo or finish `replace_dataset` after a crash.
-
-    Args:
-        place: the dataset's directory.
-    """
+    """Undo or finish `replace_dataset` after a crash."""
     if _former(place).exists():
         if place.exists():
             shutil.rmtree(_former(place), ignore_errors=True)

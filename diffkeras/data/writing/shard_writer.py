@@ -46,7 +46,7 @@ def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> Non
 
     Args:
         task: the shard.
-        tick: called after each example; an exception that it raises ends the work.
+        tick: called after each example.
 
     Raises:
         OutputError: the file can't be written.

@@ -58,14 +58,7 @@ class Staging:
         return cls(dataset, place, directory, plan_shards(examples, per_shard))
 
     def prepare(self, stored: Mapping[Shard, Path]) -> None:
-        """Make the directory, remove unfinished files, and link the shards of a smaller dataset.
-
-        Args:
-            stored: the files of the smaller dataset, which keeps them too.
-
-        Raises:
-            OSError: the directory can't be written.
-        """
+        """Make the directory, remove unfinished files, and link the shards of a smaller dataset."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for file in list(self.directory.iterdir()):
             if file.is_dir():  # It comes from a Beam pipeline.
@@ -104,9 +97,6 @@ class Staging:
 
         Args:
             complete: its directory; by default the staging directory, which is completed first.
-
-        Raises:
-            OSError: a file can't be written; the shards are kept.
         """
         if complete is None:
             self._complete()

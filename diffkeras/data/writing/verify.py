@@ -1,6 +1,7 @@
 """Verifying datasets: read every record, and solve a random share of the examples again."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from diffkeras.data.records import make_record, read_records
 from diffkeras.data.shards import Shard
 from diffkeras.data.storage import dataset_path, open_builder
 from diffkeras.data.stored_metadata import REMEDY, check_identity, stored_splits
-from diffkeras.data.writing.estimate import Estimate, measure_example
+from diffkeras.data.writing.estimate import Estimate, estimate_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
 
@@ -48,13 +49,6 @@ def plan_checks(
     config: Config, count: int, data_dir: Path, share: float, rng: np.random.Generator
 ) -> tuple[list[Check], list[str]]:
     """Check the metadata and sizes of a dataset, and choose the examples that are solved again.
-
-    Args:
-        config: the physics.
-        count: source count.
-        data_dir: the directory of all datasets.
-        share: share of the examples that are solved again; at least three of each split are.
-        rng: chooses them.
 
     Returns:
         The files that have to be checked, and a line for each thing that is wrong already.
@@ -90,23 +84,15 @@ def run_checks(
 ) -> Iterator[str]:
     """Read files and solve the chosen examples again.
 
-    Args:
-        checks: see `plan_checks`.
-        processes: how many read and solve.
-        on_examples: called with the number of examples that were solved since the last call.
-
     Yields:
         A line for each thing that is wrong, which names the file and the example.
     """
-    by_dataset: dict[str, list[Check]] = {}
+    again = Counter({check.dataset: 0 for check in checks})
     for check in checks:
-        by_dataset.setdefault(check.dataset.name, []).append(check)
-    estimate = Estimate.of(
-        [
-            (sum(len(check.again) for check in own), measure_example(own[0].dataset))
-            for own in by_dataset.values()
-        ]
-    )
+        again[check.dataset] += len(check.again)
+    estimate = Estimate()
+    for dataset, number in again.items():
+        estimate += estimate_example(dataset).times(number)
     processes = estimate.useful_processes(processes)
     with contextlib.closing(run_tasks(check_shard, checks, processes, on_examples)) as results:
         for _, findings in results:

@@ -49,7 +49,7 @@ def test_any_part_of_an_ordered_split_has_the_same_number(tiny: Config, data_dir
 
 
 def test_chosen_source_counts_alone(tiny: Config, data_dir: Path) -> None:
-    counts = counts_of(mixed_dataset(tiny, "train", data_dir, sources=[2]))
+    counts = counts_of(mixed_dataset(tiny.with_overrides({"data.sources": "2"}), "train", data_dir))
     assert counts.tolist() == [2] * 12
 
 
@@ -85,7 +85,8 @@ def test_a_train_fraction_is_the_first_examples(tiny: Config, data_dir: Path) ->
 
 
 def test_sizes_are_known_and_batches_are_full(tiny: Config, data_dir: Path) -> None:
-    batches = mixed_dataset(tiny, "train", data_dir, batch_size=5)
+    config = tiny.with_overrides({"training.batch_size": 5})
+    batches = mixed_dataset(config, "train", data_dir)
     assert len(batches) == 5
     assert [len(x) for x, _ in batches] == [5, 5, 5, 5, 4]
 
@@ -94,8 +95,8 @@ def test_sizes_are_known_and_batches_are_full(tiny: Config, data_dir: Path) -> N
 def test_the_network_sees_its_scale_and_the_loss_the_sources(
     tiny: Config, data_dir: Path, name: str
 ) -> None:
-    config = tiny.with_overrides({"model.transform": name})
-    x, y = next(mixed_dataset(config, "test", data_dir, batch_size=10).as_numpy_iterator())
+    config = tiny.with_overrides({"model.transform": name, "training.batch_size": 10})
+    x, y = next(mixed_dataset(config, "test", data_dir).as_numpy_iterator())
     assert (x.shape, y.shape, x.dtype, y.dtype) == (
         (10, 16, 16, 1),
         (10, 17, 17, 2),
@@ -114,7 +115,7 @@ def test_the_network_sees_its_scale_and_the_loss_the_sources(
 
 def test_threads_dont_change_the_order(tiny: Config, data_dir: Path) -> None:
     orders = {
-        workers: order(mixed_dataset(tiny, "train", data_dir, workers=workers))
-        for workers in (1, 3, None)
+        threads: order(mixed_dataset(tiny, "train", data_dir, threads=threads))
+        for threads in (1, 3, None)
     }
     assert orders[1] == orders[3] == orders[None]

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from generation_tools import examples_hash
+from generation_tools import examples_hash, generate_dataset
 
 from diffkeras.config import Config, parse_config
-from diffkeras.data import dataset_status, generate_dataset, mixed_dataset, raw_dataset
+from diffkeras.data import dataset_status, mixed_dataset, raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.writing.verify import plan_checks, run_checks

@@ -73,7 +73,7 @@ def test_shares_fill_whole_batches_alone(tiny: Config) -> None:
 
 def test_validation_parts_have_batches_of_the_same_sizes(tiny: Config, data_dir: Path) -> None:
     parts = [
-        mixed_dataset(tiny, "validation", data_dir, batch_size=4, shares=shares)
+        mixed_dataset(tiny, "validation", data_dir, shares=shares)
         for shares in (DataShares(range(1), 2), DataShares(range(1, 2), 2))
     ]
     sizes = [[len(x) for x, _ in part.as_numpy_iterator()] for part in parts]

@@ -46,7 +46,8 @@ def test_samples_are_those_of_the_recipe(stream):
 @pytest.mark.parametrize("start", [0, 1, CHUNK, 2 * CHUNK + 3])
 def test_a_stream_goes_on_anywhere_to_the_bit(stream, start):
     x, y = samples(stream_batches(stream), start + 6)
-    later = samples(stream_batches(stream, start=start, batch_size=3), 6)
+    smaller = stream.with_overrides({"training.batch_size": 3})
+    later = samples(stream_batches(smaller, start=start), 6)
     assert np.array_equal(x[start:], later[0])
     assert np.array_equal(y[start:], later[1])
 
@@ -61,7 +62,7 @@ def test_another_seed_is_another_stream(stream):
 
 def test_no_sample_is_one_of_a_split(stream, tiny, data_dir):
     # of two sources: a single disc, whose value is 1, has not many places on 16² nodes
-    x, _ = samples(stream_batches(stream, sources=[2]), 24)
+    x, _ = samples(stream_batches(stream.with_overrides({"data.sources": "2"})), 24)
     seen = {image.tobytes() for image in x}
     assert len(seen) == 24
     for split in ("train", "validation", "test"):
@@ -79,7 +80,9 @@ def test_training_begins_at_any_epoch_and_step(stream, tmp_path):
 
 
 def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
-    x, _ = samples(mixed_dataset(stream, "train", tmp_path, sources=[2]), 48)
+    x, _ = samples(
+        mixed_dataset(stream.with_overrides({"data.sources": "2"}), "train", tmp_path), 48
+    )
     assert len({image.tobytes() for image in x}) == 48
     run = train(stream, tmp_path / "none", tmp_path / "run")
     assert run.saved_model.exists()
@@ -87,7 +90,7 @@ def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
 
 
 def test_source_counts_take_turns(stream):
-    batches = stream_batches(stream, sources=[2], batch_size=4)
+    batches = stream_batches(stream.with_overrides({"data.sources": "2"}))
     x, _ = samples(batches, 4)
     recipe = DatasetConfig.of(2, stream).recipe()
     assert np.array_equal(x[3, ..., 0], recipe.sources("stream", 3).image((16, 16)))

@@ -6,15 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from generation_tools import SHARD, dataset_hash, examples_hash, leftovers, tiny_config
+from generation_tools import (
+    SHARD,
+    dataset_hash,
+    examples_hash,
+    generate_dataset,
+    leftovers,
+    tiny_config,
+)
 
 from diffkeras.config import SPLITS
-from diffkeras.data import generate_dataset, open_dataset
+from diffkeras.data import open_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import SHARD_EXAMPLES, Shard, examples_per_shard, holds_records
 from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.estimate import Estimate, ExampleCost
+from diffkeras.data.writing.estimate import Estimate
 from diffkeras.data.writing.generation import prepare_generation
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
@@ -156,7 +163,7 @@ def test_a_disk_without_enough_space(tmp_path, monkeypatch, log):
 
 
 def test_estimate():
-    estimate = Estimate.of([(10, ExampleCost(100, 2.0)), (5, ExampleCost(200, 8.0))])
+    estimate = Estimate(1, 100, 2.0).times(10) + Estimate(1, 200, 8.0).times(5)
     assert estimate == Estimate(15, 2000, 60.0)
     assert estimate.useful_processes(4) == 4
     assert 60 / 4 < estimate.seconds(4) < 60

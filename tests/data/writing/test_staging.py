@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from generation_tools import SHARD, dataset_hash, leftovers, tiny_config
+from generation_tools import SHARD, dataset_hash, generate_dataset, leftovers, tiny_config
 
 import diffkeras.system.atomic_files
-from diffkeras.data import dataset_status, generate_dataset
+from diffkeras.data import dataset_status
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Estimate
 from diffkeras.data.writing.generation import prepare_generation

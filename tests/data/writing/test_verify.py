@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from generation_tools import SHARD, tiny_config
+from generation_tools import SHARD, generate_dataset, tiny_config
 
 from diffkeras.cli import main
-from diffkeras.data import generate_dataset
 from diffkeras.data.writing.verify import compare, plan_checks, run_checks
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.workflows import verify
 
 
@@ -196,10 +195,7 @@ def test_command(data_dir, tmp_path):
     done = CliRunner().invoke(main, [*options, "--verify", "0.5"])
     assert done.exit_code == 1
     assert "-00004-of-00005 is missing" in done.output
-    for wrong in (
-        ["--verify", "2"],
-        ["--verify", "nan"],
-        ["--verify", "--beam"],
-        ["--beam-options", "-x"],
-    ):
+    for wrong in (["--verify", "2"], ["--verify", "--beam"], ["--beam-options", "-x"]):
         assert CliRunner().invoke(main, [*options, *wrong]).exit_code == 2
+    with pytest.raises(ConfigurationError, match="not nan"):
+        verify(tiny_config(), data_dir, share=float("nan"))
