@@ -129,6 +129,31 @@ def test_nan_spoils_its_own_image_only():
     assert np.isfinite(field[[0, 2]]).all()
 
 
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_random_problems(seed):
+    """Any lattice, medium and boundary, with fixed nodes and values anywhere."""
+    rng = np.random.default_rng(seed)
+    for _ in range(5000 if seed else 50):
+        lattice = tuple(rng.integers(1, 40, 2).tolist())
+        boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
+        diffusivity = 10 ** rng.uniform(-12, 12)
+        decay = diffusivity * 10 ** rng.uniform(-14, 2) if rng.random() < 0.8 else 0.0
+        ratio = 10 ** rng.uniform(0, 3) if rng.random() < 0.3 else 1.0
+        medium = Medium((diffusivity, diffusivity * ratio), decay, boundary=boundary)
+        fixed = rng.random(lattice) < 10 ** rng.uniform(-2.5, 0)
+        fixed.flat[rng.integers(fixed.size)] = True
+        image = np.where(fixed & (rng.random(lattice) < 0.9), rng.normal(size=lattice), 0)
+        scale = 10 ** rng.uniform(-20, 20)
+        solver = TensorSolver(lattice, medium)
+        field = solver.solve((image * scale)[None], fixed[None])[0] / scale
+        truth = solve(image, medium=medium, fixed=fixed).field
+        limit = 1e-9 if ratio > 10 else 1e-5 if ratio == 1 else 3e-5
+        assert np.abs(field - truth).max() < limit * max(np.abs(image).max(), 1e-9), (
+            lattice,
+            medium,
+        )
+
+
 def test_an_image_has_the_same_field_in_any_batch():
     images = images_of((24, 24), (1, 6, 2, 4))
     solver = TensorSolver((24, 24), Medium(), "float32")
