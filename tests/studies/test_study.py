@@ -16,6 +16,7 @@ from diffkeras.reporting.figures import to_png
 from diffkeras.studies import figures as study_figures
 from diffkeras.studies.grouping import Result, group_results
 from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
+from diffkeras.studies.results import read_methods
 from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
@@ -158,24 +159,18 @@ def test_damaged_runs_are_made_anew(
     assert all(cell.done for cell in plan(study, copy))
 
 
-def test_errors_of_another_test_set_are_computed_again(
-    study_file: Path, finished: tuple[Path, Path, list[str]], tmp_path: Path
+def test_errors_on_another_test_set_are_not_used(
+    study_file: Path, finished: tuple[Path, Path, list[str]]
 ) -> None:
-    data, directory, _ = finished
-    copy = Path(shutil.copytree(directory, tmp_path / "small"))
-    file = study_file.with_name("smaller.yaml")
-    file.write_text(STUDY.replace("test_sources: 1-3", "test_sources: 1-2"))
-    study = load_study(str(file))
-    cells = plan(study, copy)
-    assert not any(cell.done for cell in cells)
-    metrics = cells[0].run_dir / "evaluation" / "metrics.json"
-    before = json.loads(metrics.read_text())["methods"]["surrogate"]
-    run_study(study, data, copy)
-    after = json.loads(metrics.read_text())["methods"]["surrogate"]
-    assert set(after) == {"all", "1", "2"}
-    assert after["all"]["images"] == 10
-    assert after["1"] == before["1"]
-    assert after["all"]["mae"] != before["all"]["mae"]
+    _, directory, _ = finished
+    file = study_file.with_name("other.yaml")
+    for change in ("test_sources: 1-2", "test_sources: 1-4"):
+        file.write_text(STUDY.replace("test_sources: 1-3", change))
+        study = load_study(str(file))
+        cells = plan(study, directory)
+        assert [cell.done for cell in cells] == [False] * 4
+        with pytest.raises(RunError, match="another test set"):
+            read_methods(cells[0].run_dir, study.test)
 
 
 def test_figures_that_stay_damaged_are_refused_by_name(

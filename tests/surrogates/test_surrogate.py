@@ -33,12 +33,16 @@ import numpy as np
 import tensorflow as tf
 
 for path in {paths!r}:
-    images = np.load(path + "/images.npy")
+    inputs = {{"source_images": np.load(path + "/images.npy")}}
+    if path.endswith("varying"):
+        inputs["diffusion_length"] = np.float32([1, 5, 20])
+    images = inputs["source_images"]
     loaded = tf.saved_model.load(path + "/saved_model")
-    fields = loaded.serve(images)
+    fields = loaded.serve(*inputs.values())
     assert fields.shape == images.shape and fields.dtype == tf.float32
     np.testing.assert_allclose(fields, np.load(path + "/fields.npy"), rtol=0, atol=1e-5)
-    (served,) = loaded.signatures["serving_default"](tf.constant(images)).values()
+    tensors = {{name: tf.constant(value) for name, value in inputs.items()}}
+    (served,) = loaded.signatures["serving_default"](**tensors).values()
     np.testing.assert_array_equal(served, fields)
 assert not [name for name in sys.modules if name.startswith(("diffkeras", "tfds_builders"))]
 """
@@ -67,18 +71,22 @@ def test_saved_models_load_without_diffkeras(
     surrogates["padded"] = untrained(
         tiny.with_overrides({"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True})
     )
+    surrogates["varying"] = untrained(
+        tiny.with_overrides({"data.diffusion_length": [1, 20], "physics.decay": 1 / 400})
+    )
     surrogates["trained"] = load_surrogate(run_dir)
     paths = []
     for name, surrogate in surrogates.items():
         path = tmp_path / name
         path.mkdir()
-        x = images((3, *surrogate.config.physics.lattice))
+        x = images((3, *surrogate.lattice))
+        lengths = {"diffusion_length": [1, 5, 20]} if name == "varying" else {}
         if name == "trained":
             (path / "saved_model").symlink_to(run_dir / "saved_model")
         else:
             export_saved_model(surrogate, path / "saved_model")
         np.save(path / "images.npy", x[..., None])
-        np.save(path / "fields.npy", surrogate.predict(x).field[..., None])
+        np.save(path / "fields.npy", surrogate.predict(x, **lengths).field[..., None])
         paths.append(str(path))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
