@@ -4,14 +4,15 @@ The bytes of a record depend on the example alone. A `tf.train.Example` keeps it
 map, which Protobuf may write in any order; here the order is fixed.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from diffkeras.data.compression import compress_sparse
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
 from diffkeras.data.shards import Shard, find_records
@@ -42,13 +43,28 @@ def _fill(target: Any, values: Mapping[str, Any], prefix: str = "") -> None:
             continue
         feature = target[f"{prefix}{name}"]
         if name == "source_image":
-            feature.bytes_list.value.append(compress_sparse(value))
+            feature.bytes_list.value.append(compress_rows(value))
         elif name == "field":
             feature.bytes_list.value.append(value.tobytes())
         elif np.issubdtype(np.asarray(value).dtype, np.floating):
             feature.float_list.value.extend(np.ravel(value).tolist())
         else:
             feature.int64_list.value.extend(np.ravel(value).tolist())
+
+
+def compress_rows(image: NDArray[np.float32]) -> bytes:
+    """A zlib stream in which runs of empty rows and runs of other rows are blocks of their own.
+
+    With level 1 this takes at most 1 ms for 512² nodes; TFDS takes 2 ms, which is a fifth of the
+    time for an example of 20 sources. It needs 4 kB instead of 2 kB, next to a field of 1 MB.
+    """
+    rows = image.reshape(len(image), -1)
+    starts = np.flatnonzero(np.diff(rows.any(axis=1))) + 1
+    compressor = zlib.compressobj(1)
+    blocks = []
+    for run in np.split(rows, starts):
+        blocks += [compressor.compress(run.tobytes()), compressor.flush(zlib.Z_FULL_FLUSH)]
+    return b"".join([*blocks, compressor.flush()])
 
 
 def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:

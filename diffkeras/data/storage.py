@@ -1,6 +1,5 @@
 """Stored datasets: whether one is there, is complete, and is the one that is asked for."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +99,10 @@ def open_dataset(
             f"{status.path} holds {_list(held)} examples, fewer than the "
             f"{_list(wanted)} asked for; run `diffkeras generate` with the same configuration"
         )
-    return open_builder(status.path)
+    return open_builder(DatasetConfig.of(count, config), status.path)
 
 
-def open_builder(path: Path) -> Any:
+def open_builder(dataset: DatasetConfig, path: Path) -> Any:
     """Have TFDS open the dataset in a directory.
 
     Raises:
@@ -111,33 +110,20 @@ def open_builder(path: Path) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    readers = {
-        "features.json": tfds.features.FeatureConnector.from_config,
-        "dataset_info.json": _builder_with_files,
-    }
-    opened = None
-    for name, read in readers.items():
-        try:
-            opened = read(str(path))
-        except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files.
-            reason = " ".join(str(error).split())[:80]
-            raise DataError(
-                f"{path / name} is missing or damaged ({type(error).__name__}: {reason}); {REMEDY}"
-            ) from None
-    return opened
+    from diffkeras.data.features import dataset_features
 
-
-def _builder_with_files(directory: str) -> Any:
-    """A builder whose splits name files that exist, and whose features are of an example."""
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(directory)
-    for split in builder.info.splits.values():
-        for file in split.filepaths:
-            os.stat(file)
-    if "sources" not in builder.info.features:
-        raise ValueError("there is no feature `sources`")
-    return builder
+    file = path / "features.json"
+    try:
+        features = tfds.features.FeatureConnector.from_config(str(path))
+        if features.to_json() != dataset_features(dataset).to_json():
+            raise ValueError("other features")
+        file = path / "dataset_info.json"
+        return tfds.builder_from_directory(str(path))
+    except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files.
+        reason = " ".join(str(error).split())[:80]
+        raise DataError(
+            f"{file} is missing or damaged ({type(error).__name__}: {reason}); {REMEDY}"
+        ) from None
 
 
 def find_damage(config: Config, count: int, data_dir: str | Path) -> None:

@@ -10,6 +10,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, holds_records
 from diffkeras.errors import DataError
 
+TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # As `Shard.final_name`.
 REMEDY = "delete its directory and run `diffkeras generate` again"
 FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
@@ -76,6 +77,8 @@ def stored_splits(path: Path) -> list[StoredSplit]:
 
 
 def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
+    if split["filepathTemplate"] != TEMPLATE:
+        raise ValueError(f"files are named {split['filepathTemplate']}")
     lengths = [int(length) for length in split["shardLengths"]]
     files, first = {}, 0
     for index, length in enumerate(lengths):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import dataset_features
 from diffkeras.data.shards import Shard
 from diffkeras.data.storage import dataset_path, dataset_status, open_builder
 from diffkeras.data.stored_metadata import stored_splits
@@ -117,15 +116,10 @@ def prepare_generation(
             record_bytes = per_example[count].bytes
             staged[count] = Staging.of(dataset, place, data_dir, examples, record_bytes)
             stack.callback(staged[count].leave)
-            staged[count].prepare(_reusable_shards(dataset, place))
+            stored: dict[Shard, Path] = {}
+            if status.examples:
+                open_builder(dataset, place)  # Raises an error if its records have other features.
+                for split in stored_splits(place):
+                    stored |= split.files
+            staged[count].prepare(stored)
         yield Generation(staged, per_example)
-
-
-def _reusable_shards(dataset: DatasetConfig, path: Path) -> dict[Shard, Path]:
-    """The files of the stored dataset, by shard, if their records have today's features."""
-    if not path.exists():
-        return {}
-    stored = open_builder(path).info.features
-    if stored.to_json() != dataset_features(dataset).to_json():
-        return {}
-    return {shard: file for split in stored_splits(path) for shard, file in split.files.items()}

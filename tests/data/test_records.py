@@ -3,7 +3,7 @@ import zlib
 import numpy as np
 import pytest
 
-from diffkeras.data.compression import compress_sparse
+from diffkeras.data.records import compress_rows
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 1), (512, 512, 1), (2_000, 3_000, 1)])
@@ -12,4 +12,4 @@ def test_any_zlib_reads_it_back(shape: tuple[int, ...], filled: float) -> None:
     rng = np.random.default_rng(0)
     image = rng.random(shape, np.float32) * (rng.random((shape[0], 1, 1)) < filled)
     image = image.astype(np.float32)
-    assert zlib.decompress(compress_sparse(image)) == image.tobytes()
+    assert zlib.decompress(compress_rows(image)) == image.tobytes()
