@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -18,21 +19,20 @@ from diffkeras.config.types import (
     Lattice,
     Positive,
     Quantity,
+    Radius,
     Section,
     Seed,
     SourceCounts,
     Split,
 )
-from diffkeras.config.validation_messages import short
 from diffkeras.physics import Medium, Placement, check_radius
 from diffkeras.physics.operators.axis import BoundaryName
 from diffkeras.physics.sources.placement import PlacementKind
-from diffkeras.physics.sources.sampling import ValueDistribution, check_values
+from diffkeras.physics.sources.sampling import check_values
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
 logger = logging.getLogger(__name__)
 
-LARGEST_RADIUS = 1e6  # lattice steps
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
 
 
@@ -80,7 +80,7 @@ class DataConfig(Section):
 
     sources: SourceCounts = tuple(range(1, 21))
     """Source counts, e.g. "1-20", "1,5,20" or a list."""
-    radius: float | tuple[float, float] = 5.0
+    radius: Radius | tuple[Radius, Radius] = 5.0
     """Radius of the discs [lattice steps], or a range [smallest, largest]."""
     placement: PlacementConfig = PlacementConfig()
     values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = "uniform"
@@ -96,7 +96,7 @@ class DataConfig(Section):
     """Validation examples per source count. They select the best model."""
     test_examples: Examples = 4_000
     """Test examples per source count."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     """Seed of the datasets."""
     train_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the training examples that is used, per source count."""
@@ -122,37 +122,10 @@ class DataConfig(Section):
             return {key: value[key] for key in value if key != "shuffle_buffer"}
         return value
 
-    @field_validator("sources")
+    @field_validator("radius", "values")
     @classmethod
-    def _some_sources(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value:
-            raise ValueError("name at least one source count")
-        return value
-
-    @field_validator("radius")
-    @classmethod
-    def _radius_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
-        if check_radius(value)[1] > LARGEST_RADIUS:
-            raise ValueError(
-                f"a radius is at most {LARGEST_RADIUS:g} lattice steps, more than any lattice has, "
-                f"not {value}"
-            )
-        return value
-
-    @field_validator("values")
-    @classmethod
-    def _known_values(cls, value: ValueDistribution) -> ValueDistribution:
-        check_values(value)
-        return value
-
-    @field_validator("diffusion_length", mode="before")
-    @classmethod
-    def _a_range(cls, value: Any) -> Any:
-        if value is not None and not (isinstance(value, list | tuple) and len(value) == 2):
-            raise ValueError(
-                f"a range [shortest, longest], not {short(value)}; for one diffusion length set "
-                "physics.decay to D/ℓ²"
-            )
+    def _the_sampler_takes_it(cls, value: Any, info: ValidationInfo) -> Any:
+        (check_radius if info.field_name == "radius" else check_values)(value)
         return value
 
     @field_validator("diffusion_length")
