@@ -1,4 +1,4 @@
-"""Keras surrogates of a steady-state diffusion solver that know how wrong they are.
+"""Keras surrogates of a steady-state diffusion solver, with proven error bounds.
 
 The public names are loaded when they are first used: importing diffkeras loads neither TensorFlow
 nor Keras, and `diffkeras.solve` never does.
@@ -13,6 +13,7 @@ from diffkeras.errors import DiffkerasError
 _HOMES = {
     "Certificate": "diffkeras.physics",
     "Medium": "diffkeras.physics",
+    "Prediction": "diffkeras.surrogates.prediction",
     "Refinement": "diffkeras.physics",
     "Solution": "diffkeras.physics",
     "Sources": "diffkeras.physics",

@@ -1,7 +1,7 @@
 """The exceptions that diffkeras raises on purpose.
 
-Each message names the bad value and a way out. The command line prints it in one line and exits
-with status 1; from Python all of them can be caught as `DiffkerasError`.
+Each message names the bad value and says what to do. The command line prints it in one line and
+exits with status 1. From Python, `DiffkerasError` catches all of them.
 """
 
 
@@ -14,7 +14,7 @@ class ConfigurationError(DiffkerasError, ValueError):
 
 
 class PhysicsError(DiffkerasError, ValueError):
-    """A problem that is not well-posed, or input that is no physical problem."""
+    """A problem without a unique solution, or input that describes no problem."""
 
 
 class PackingError(PhysicsError):
@@ -26,11 +26,11 @@ class ConvergenceError(DiffkerasError, ArithmeticError):
 
 
 class DataError(DiffkerasError):
-    """A dataset that is missing, damaged, or of other physics than asked for."""
+    """A dataset that is missing, damaged, or of other physics than required."""
 
 
 class RunError(DiffkerasError):
-    """A run directory that is missing, foreign, incomplete or in use."""
+    """A run directory that is missing, incomplete, damaged or of another program."""
 
 
 class InUseError(DiffkerasError):
@@ -42,22 +42,22 @@ class OutputError(DiffkerasError):
 
 
 class WorkerError(DiffkerasError):
-    """A worker of a distributed training that doesn't answer."""
+    """A process of a distributed training run that doesn't answer."""
 
 
 class WorkerLostError(WorkerError):
-    """A worker that ended, or can't be reached any more, in the middle of a training."""
+    """A process of a distributed training run that was lost during training."""
 
 
 class OutOfMemoryError(DiffkerasError):
-    """A batch that doesn't fit into the memory of the device."""
+    """A batch that doesn't fit into the device's memory."""
 
 
 class Interrupted(DiffkerasError):
-    """A run that a signal ended; what was done is kept, and the same command goes on.
+    """A command that a signal stopped; running it again continues where it stopped.
 
     Attributes:
-        exit_code: what the shell expects after such a signal.
+        exit_code: the exit status that shells expect after such a signal.
     """
 
     def __init__(self, message: str, signal_number: int) -> None:

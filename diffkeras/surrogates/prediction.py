@@ -65,7 +65,7 @@ class Prediction:
         """The proof, with a corrected field; a `BatchCertificate` for a batch.
 
         Raises:
-            PhysicsError: a batch without images, or a problem that `solve` would refuse.
+            PhysicsError: a batch without images, or a problem without a unique solution.
         """
         return prove(certify, BatchCertificate, self.field, self.source_images, self.media)
 
