@@ -15,6 +15,7 @@ from pydantic import (
 from diffkeras.config.types import (
     LARGEST_COUNT,
     BatchSize,
+    Boundary,
     Examples,
     Lattice,
     Positive,
@@ -26,7 +27,6 @@ from diffkeras.config.types import (
     Split,
 )
 from diffkeras.physics import Medium, Placement, check_radius
-from diffkeras.physics.operators.axis import BoundaryName
 from diffkeras.physics.sources.placement import PlacementKind
 from diffkeras.physics.sources.sampling import check_values
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
@@ -47,7 +47,7 @@ class PhysicsConfig(Section):
     """Diffusivity D [length²/time]."""
     decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False)
     """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
-    boundary: BoundaryName | tuple[BoundaryName, BoundaryName] = "absorbing"
+    boundary: Boundary | tuple[Boundary, Boundary] = "absorbing"
     """absorbing, reflecting or periodic, or a list of two: [rows, columns]."""
 
     @property

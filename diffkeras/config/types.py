@@ -17,7 +17,10 @@ from pydantic import (
 )
 
 from diffkeras.config.validation_messages import short
+from diffkeras.physics.operators.axis import ALIASES, BoundaryName
 
+# dirichlet, neumann and no-flux are stored by the names that they stand for.
+Boundary = Annotated[BoundaryName, BeforeValidator(lambda name: ALIASES.get(str(name), name))]
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(ge=0, le=1e6)]  # lattice steps

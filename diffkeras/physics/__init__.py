@@ -6,7 +6,6 @@ from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, ref
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.reference import solve_reference
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
@@ -33,6 +32,5 @@ __all__ = [
     "ring_densities",
     "sample_sources",
     "solve",
-    "solve_reference",
     "superpose",
 ]

@@ -1,6 +1,7 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,23 +70,19 @@ class Medium(ShortRepr):
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
-            "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _diffusivity),
-            "decay": _node_values("decay", self.decay),
-            "step": check_number("step", self.step),
+            "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _positive),
+            "decay": _node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
+            "step": _positive("step", self.step),
             "boundary": _one_or_pair("boundary", self.boundary, canonical_boundary),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        _check_positive("step", self.step)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
-        if len(shapes) > 1:
+        if len(shapes) > 1 or np.ndim(self.step):
             raise PhysicsError(
-                "the arrays of diffusivity and decay must have one shape, not "
+                "step must be a number, and arrays of diffusivity and decay have one shape, not "
                 + " and ".join(map(str, sorted(shapes)))
             )
-        self._check_rates()
-
-    def _check_rates(self) -> None:
         extremes = [f(part) for part in self.diffusivities for f in (np.min, np.max)]
         low, high = float(min(extremes)), float(max(extremes))
         limit = MOST_ANISOTROPIC if self.is_uniform else MOST_CONTRAST
@@ -227,14 +224,13 @@ def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | t
     return (check(name, value[0]), check(name, value[1]))
 
 
-def _diffusivity(name: str, value: Any) -> NodeValues:
-    checked = _node_values(name, value)
-    _check_positive(name, checked)
-    return checked
+def _positive(name: str, value: Any) -> NodeValues:
+    wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
+    return _node_values(name, value, SMALLEST, LARGEST, wanted)
 
 
-def _node_values(name: str, value: Any) -> NodeValues:
-    """A finite number ≥ 0, or an array of them that can't be changed."""
+def _node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
+    """A number in [least, most], or an array of them that can't be changed."""
     checked: NodeValues
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         checked = check_number(name, value)
@@ -246,29 +242,12 @@ def _node_values(name: str, value: Any) -> NodeValues:
                 f"{name} must be a number or an array (rows, columns), not one of shape "
                 f"{checked.shape}"
             )
-    if name == "decay":
-        _check_range(name, checked, np.asarray(checked) >= 0, "zero or positive")
-    return checked
-
-
-def _check_positive(name: str, values: NodeValues) -> None:
-    array = np.asarray(values)
-    _check_range(name, values, array > 0, "positive")
-    if array.min() < SMALLEST or array.max() > LARGEST:
-        bad = float(array.min() if array.min() < SMALLEST else array.max())
-        raise PhysicsError(
-            f"{name} must lie between {SMALLEST:g} and {LARGEST:g}, not {bad}; choose other units"
-        )
-
-
-def _check_range(name: str, values: NodeValues, good: Any, wanted: str) -> None:
-    array = np.asarray(values)
-    bad = ~(good & np.isfinite(array))
+    values = np.asarray(checked)
+    bad = ~((values >= least) & (values <= most))  # NaN is bad, too
     if bad.any():
-        where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if array.ndim else ""
-        raise PhysicsError(
-            f"{name} must be {wanted} and finite, not {float(array[bad].flat[0])}{where}"
-        )
+        where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if values.ndim else ""
+        raise PhysicsError(f"{name} must be {wanted}, not {float(values[bad].flat[0])}{where}")
+    return checked
 
 
 def _power_of_two(value: float) -> float:

@@ -2,8 +2,9 @@
 
 import numpy as np
 from hypothesis import strategies as st
+from sparse_operator import solve_reference
 
-from diffkeras.physics import Medium, solve_reference
+from diffkeras.physics import Medium
 
 KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
@@ -11,7 +12,6 @@ from diffkeras.physics import (
     refine,
     ring_densities,
     solve,
-    solve_reference,
     superpose,
 )
 

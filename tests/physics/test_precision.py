@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve, solve_reference
+from diffkeras.physics import Medium, sample_sources, solve
 
 LATTICE = (128, 100)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from sparse_operator import sparse_operator
+from sparse_operator import solve_reference, sparse_operator
 
-from diffkeras.physics import Medium, sample_sources, solve, solve_reference
+from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.operators.ring import Ring, green_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sparse_operator import free_system
+from sparse_operator import free_system, solve_reference
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import Medium, solve, solve_reference
+from diffkeras.physics import Medium, solve
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 
 BOUNDARIES = [
@@ -202,12 +202,12 @@ def test_nothing_fixed_gives_no_field_and_everything_fixed_its_values():
     [
         ({"diffusivity": np.ones((3, 4))}, r"shape \(3, 4\).*\(6, 8\)"),
         ({"decay": np.ones(8)}, r"decay must be .*\(8,\)"),
-        ({"diffusivity": np.eye(6, 8)}, r"positive and finite, not 0.0 at node \(0, 1\)"),
-        ({"decay": -np.eye(6, 8)}, r"zero or positive and finite, not -1.0 at node \(0, 0\)"),
+        ({"diffusivity": np.eye(6, 8)}, r"positive, .* not 0.0 at node \(0, 1\)"),
+        ({"decay": -np.eye(6, 8)}, r"≥ 0 and finite, not -1.0 at node \(0, 0\)"),
         ({"decay": np.full((6, 8), math.nan)}, r"not nan at node \(0, 0\)"),
         ({"diffusivity": (1.0, 2.0, 3.0)}, "pair"),
         ({"diffusivity": -2.0}, "not -2.0"),
-        ({"step": 0.0}, "step must be positive and finite, not 0.0"),
+        ({"step": 0.0}, "step must be positive, .* not 0.0"),
         ({"boundary": "open"}, "'open' is unknown"),
         ({"tolerance": 1e-17}, "not 1e-17"),
         ({"tolerance": math.nan}, "not nan"),

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sparse_operator import solve_reference
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics import Medium, solve, solve_reference
+from diffkeras.physics import Medium, solve
 from diffkeras.physics.operators.ring import green_matrix
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import Problem
