@@ -1,4 +1,4 @@
-"""Arguments of the public functions, told apart before any time is spent on them."""
+"""Checks of the public functions' arguments."""
 
 import numbers
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SHOWN = 60  # characters of a bad value
 
 
 def check_number(name: str, value: Any) -> float:
-    """A real number, of whatever type, as a float.
+    """A real number of any type, as a float.
 
     Raises:
         PhysicsError: text, a truth value, an array, a complex number, …
@@ -85,7 +85,7 @@ def is_batch(source_image: Any) -> bool:
     """Whether source images come as (batch, rows, columns)."""
     try:
         return np.ndim(source_image) == 3
-    except ValueError:  # ragged lists, which are refused as a single image
+    except ValueError:  # a ragged list, for which the check of a single image raises an error
         return False
 
 

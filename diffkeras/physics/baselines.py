@@ -1,9 +1,9 @@
 """The superposition baseline: each disc solved as if it were alone, and the fields added.
 
-Steady-state diffusion is linear, but holding a disc at a value is not additive: a neighbour's field
-lifts a disc above its value, and in truth the disc would take the excess up. The sum is therefore
-exact for one disc and too high for several, the more the closer they are. It costs one transform
-pair and no ring system between discs, which is what makes it the baseline to beat.
+Steady-state diffusion is linear, but holding discs at values is not additive: a neighbour's field
+lifts a disc above its value, and the disc would really absorb the excess. The sum is therefore
+exact for one disc and too high for several, the more so the closer they are. It costs one transform
+pair and no system between discs.
 """
 
 from typing import Unpack

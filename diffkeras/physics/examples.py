@@ -1,7 +1,7 @@
-"""Examples: random sources and their field, each a function of a few numbers alone.
+"""Examples: random sources and their field, each a function of a few numbers.
 
-Example k of a split is drawn from a generator seeded by (seed, split, source count, k) and nothing
-else, so any worker, restart or subset makes the same one.
+Example k of a split is drawn from a generator that is seeded by (seed, split, source count, k) and
+nothing else, so every worker, restart or subset gives the same one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -73,7 +73,7 @@ class CompactExample:
 
 @dataclass(frozen=True)
 class ExampleRecipe:
-    """All that an example depends on besides its split and number.
+    """Everything that examples depend on, except for split and number.
 
     Attributes:
         count: number n of discs.

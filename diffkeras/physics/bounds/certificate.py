@@ -1,7 +1,7 @@
 """Certificates: what any predicted field proves about the exact one.
 
 Let û be a predicted field, c the fixed nodes' values and A the lattice operator. The prediction's
-densities q̂ = Aû on the fixed nodes make a corrected field, with one transform pair:
+densities q̂ = Aû on the fixed nodes give a corrected field, with one transform pair:
 
     û' = A⁻¹ q̂ = û − A⁻¹r,    r = Aû on the free nodes, 0 on the fixed ones.
 
@@ -12,22 +12,22 @@ the fixed nodes next to them, the ring, where u = c is known:
 
     |û' − u| ≤ B = max over the ring of |û' − c|.
 
-Interior nodes of sources play no part: no free node has one for a neighbour. On the ring itself the
-bound is attained, so B is the exact maximum error of û' over ring and free nodes. The field that is
-handed back has the fixed nodes at their values; there its error is 0, on the free nodes that of û'.
+No free node is next to a fixed node inside a source, so these have no influence. On the ring the
+bound is attained, so B is the exact maximum error of û' over ring and free nodes. The returned
+field has the fixed nodes at their values: its error is 0 there, and that of û' on the free nodes.
 
-Two more transform pairs make the bound sharp node by node. The same principle holds for e less any
-field that satisfies the equation, so let w̃ = A⁻¹p̃ nearly be −e, with p̃ from the ring system solved
-approximately (`preconditioner`). What is left on the ring, e₂, is ten to 1e5 times smaller. For
-densities p ≥ 0 on the ring, the barrier w = A⁻¹p is positive and falls off around each source with
-the diffusion length, and as A w = 0 on the free nodes, |e + w̃| ≤ b₂ = β w there, with β the largest
-|e₂|/w on the ring. (Next to the ring, the mean of the neighbours' bounds sharpens it.) So
+Two more transform pairs sharpen the bound node by node. The same principle holds for the difference
+of e and any field that satisfies the equation. Let w̃ = A⁻¹p̃ be close to −e, with p̃ from the ring
+system solved approximately (`preconditioner`). The remaining error on the ring, e₂, is ten to 1e5
+times smaller. For densities p ≥ 0 on the ring, the barrier w = A⁻¹p is positive and decays around
+each source with the diffusion length. A w = 0 on the free nodes, hence |e + w̃| ≤ b₂ = β w there,
+with β the largest |e₂|/w on the ring. (Next to the ring, the mean of the neighbours' bounds is
+sharper.) So
 
     |û' − u| ≤ min(B, |w̃| + b₂),    |û − u| ≤ |û − û' − w̃| + b₂.
 
-None of this is an estimate. What rounding adds is bounded too (`rounding`), and part of the bounds.
-They are about the lattice's solution; how far that is from the continuum's is another question
-(`analytic`).
+None of this is an estimate. The effect of rounding is bounded too (`rounding`), and included. The
+bounds are about the lattice's solution, not about its distance from the continuum's.
 """
 
 from collections.abc import Sequence
@@ -128,8 +128,8 @@ def certify(
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
-        PhysicsError: a prediction that is not finite or of another shape than the source image, or
-            a problem that `solve` would refuse.
+        PhysicsError: a prediction that is not finite or of another shape than the source image, a
+            medium that varies, or a problem for which `solve` raises it.
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -163,7 +163,7 @@ def _certify(predicted: PredictedProblem) -> Certificate:
     barrier = _barrier(problem, precondition, rest)
     bound = _average(problem, np.minimum(barrier, rest.max(initial=0.0)), rest)
 
-    # each averaging lets the residual in once more, by its size over A's diagonal
+    # each averaging adds the residual once more, divided by A's diagonal
     norm = inverse_norm_bound(problem) + AVERAGINGS / operator_diagonal(operator)
     allowance = rounding_allowance(problem, norm, field, answer, barrier=barrier)
     bound += allowance

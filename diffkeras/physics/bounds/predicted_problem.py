@@ -39,7 +39,7 @@ class PredictedProblem:
 
         Raises:
             PhysicsError: a prediction that is not finite or of another shape than the source image,
-                or a problem that `solve` would refuse.
+                or a problem for which `solve` raises it.
         """
         problem = Problem.check(source_image, medium, fixed)
         predicted = real_array("the prediction", prediction)
@@ -70,18 +70,18 @@ class PredictedProblem:
         radius 5).
 
         Only the ring and the free nodes next to it decide: changing û inside a source by δ changes
-        A⁻¹q̂ by δ there and nowhere else. So c replaces û there, and garbage brings no rounding.
+        A⁻¹q̂ by δ there and nowhere else. So c replaces û there, and garbage adds no rounding.
 
-        Where A is deflated, A⁻¹ makes a constant field of the densities' sum, (1/γ − 1/κ)/nodes
-        times as large, in which rounding would be as much larger. The exact sum is γ Σû if û' has
-        the mean of û. Any excess over that is taken off the ring evenly, and the constant is then
-        (1 − γ/κ) times the mean.
+        Where A is deflated, A⁻¹ multiplies the densities' sum, and its rounding, by the large
+        number (1/γ − 1/κ)/nodes to give a constant field. If û' has the mean of û, the exact sum is
+        γ Σû, and the constant (1 − γ/κ) times the mean. The excess of the computed sum over that is
+        subtracted evenly from the ring.
         """
         problem, operator = self.problem, self.operator
         held = problem.values[problem.ring.nodes]
         low, high = min(held.min(initial=0.0), 0.0), max(held.max(initial=0.0), 0.0)
-        # u lies in [low, high] by the maximum principle: numbers far outside bring rounding alone,
-        # while clipping a slight excess would make jumps as described
+        # u lies in [low, high] by the maximum principle. Numbers far outside only add rounding, but
+        # clipping a slight excess would make jumps as described.
         span = high - low
         prediction = self.prediction if prediction is None else prediction
         clipped = prediction.clip(low - span, high + span)

@@ -1,11 +1,11 @@
 """Refinement: from any predicted field to one whose proven error bound meets a tolerance.
 
 The corrected field of `certificate` satisfies the equation on every free node and misses the values
-on the ring by e = c − û'. Correcting its ring densities by p moves the ring by G p, so what is left
-to solve is the ring system G p = e, and the bound after it is max |e| again. One round is one step
-of conjugate gradients on it (Hestenes & Stiefel 1952; `preconditioner`). Its product G p is one
-transform pair, whose field is added to û': every round leaves a field that satisfies the equation,
-with a bound that is read off its ring.
+on the ring by e = c − û'. Correcting its ring densities by p changes the ring by G p, so the ring
+system G p = e remains to be solved, and the bound after that is max |e| again. One round is one
+step of conjugate gradients on it (Hestenes & Stiefel 1952; `preconditioner`). Its product G p is
+one transform pair, whose field is added to û': after every round the field satisfies the equation,
+and its bound is read on the ring.
 """
 
 import math
@@ -36,7 +36,7 @@ from diffkeras.physics.solvers.ring import DenseRing
 RefineMethod = Literal["auto", "rounds", "direct"]
 
 MOST_ROUNDS = 200
-PATIENCE = 10  # rounds in a row without progress before rounding counts as the cause
+PATIENCE = 10  # rounds in a row without progress, which is then due to rounding
 RESTARTS = 3
 
 
@@ -120,7 +120,7 @@ def refine(
 
     Raises:
         PhysicsError: a tolerance that is not positive or below what rounding allows, a prediction
-            that is not finite or of another shape, or a problem that `solve` would refuse.
+            that is not finite or of another shape, or a problem for which `solve` raises it.
         ConvergenceError: rounds that stopped short of the tolerance.
 
     Example:
@@ -170,7 +170,7 @@ class _Run:
     """The state of one refinement: a field, its mismatch on the ring, and the bounds so far.
 
     Attributes:
-        tolerance: the largest bound that will do, absolute.
+        tolerance: the largest permitted bound, absolute.
     """
 
     def __init__(self, predicted: PredictedProblem, tolerance: float) -> None:
@@ -241,7 +241,7 @@ class _Run:
             self._rounds(precondition)
             if self.met():
                 return
-            # the fixed values as a prediction: this sheds what rounding a wild one left behind
+            # the fixed values as a prediction: the rounding that a wild one left is gone
             held = np.where(problem.fixed, problem.values, self.field)
             self._set(self.predicted.corrected(held))
             if self.met():
@@ -265,7 +265,7 @@ class _Run:
             moved += self.field
             self._set(moved)
             if self.met() or self.mismatch < self.tolerance / 10:
-                # the rest is rounding, which more rounds only add to
+                # the rest is rounding, to which more rounds only add
                 return
             stalled = 0 if self.mismatch < 0.9 * best else stalled + 1
             best = min(best, self.mismatch)

@@ -1,4 +1,4 @@
-"""How far rounding can put a computed field off the equation, as a bound and not as an estimate.
+"""A bound, not an estimate, of the error that rounding puts into a computed field.
 
 A computed field f misses A f = 0 on the free nodes by a residual ρ. For the M-matrix A_ff of the
 free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
@@ -8,7 +8,7 @@ free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be
 - ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
   comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
-  or serves, the field of unit density on all nodes that the ring drains again.
+  or both are large, the field of unit density on all nodes whose sum the ring takes out again.
 """
 
 import math

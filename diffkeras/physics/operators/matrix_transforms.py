@@ -1,10 +1,9 @@
-"""Sine and cosine transforms as matrix products, for the lengths that fast transforms are bad at.
+"""Sine and cosine transforms as matrix products, for lengths at which fast transforms are slow.
 
-The fast transform of n nodes splits its period into prime factors, and a large one costs it dear:
-2(n + 1) for the sines of an absorbing axis, which for n = 256 and 2048 holds the primes 257 and
-683, and n for the cosines of a reflecting axis. A matrix product has no such lengths. The modes are
-even or odd about the axis' middle, so that two products of half the size do, and a quarter of the
-multiplications is saved twice over.
+The fast transform splits its period into prime factors, and large ones are slow: 2(n + 1) for the
+sines of an absorbing axis of n nodes, with the primes 257 and 683 for n = 256 and 2048, and n for
+the cosines of a reflecting axis. A matrix product is equally fast at all lengths. The modes are
+even or odd about the axis' middle, so that two products of half the size suffice.
 """
 
 from functools import lru_cache
@@ -80,7 +79,7 @@ class FoldedBasis:
 
 @lru_cache(maxsize=8)
 def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> FoldedBasis | FactoredSine:
-    """The basis of that length and precision which is the faster one; the last few are kept."""
+    """The faster basis of that length and precision; the last few are cached."""
     factors = coprime_factors(nodes + 1) if kind == "sine" else None
     if factors and _factored_cost(nodes, factors) < _folded_cost(nodes):
         return FactoredSine(nodes, factors, dtype)

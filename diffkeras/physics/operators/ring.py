@@ -94,7 +94,7 @@ def _fill_green(
     total: NDArray | None = None
     for column_sign, column_offsets in operator.axes[1].images(j, n):
         for row_sign, starts in row_images:
-            # "clip" spares a pass over the indices, which are in range by construction
+            # the indices are in range by construction, and "clip" checks them without a second pass
             term = flat.take(starts + column_offsets, mode="clip")
             if total is None:
                 total = term

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.green_table import green_table
-from diffkeras.physics.operators.tridiagonal import LineSolver
+from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
@@ -54,8 +54,7 @@ class SpectralOperator:
         )
         closed = all(axis.singular for axis in self.axes)
         self.singular = closed and self.decay == 0
-        least = self.least_curvature
-        self.deflated = self.singular or (closed and self.decay < least < np.inf)
+        self.deflated = closed and self.decay < self.constant_eigenvalue
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
@@ -67,23 +66,19 @@ class SpectralOperator:
         return (along / step**2, across / step**2)
 
     @cached_property
-    def least_curvature(self) -> float:
-        """The least positive eigenvalue of −D∇²_h [1/time]; infinite on a single node."""
-        eigenvalues = [
-            coupling * axis.eigenvalues()
-            for axis, coupling in zip(self.axes, self.couplings, strict=True)
-        ]
-        # absorbing axes have no mode without curvature, so that all their least ones add up
-        least = sum(float(values.min()) for values in eigenvalues)
-        if least > 0:
-            return least
-        positive = np.concatenate(eigenvalues)
-        return float(positive.min(where=positive > 0, initial=np.inf))
-
-    @property
     def constant_eigenvalue(self) -> float:
-        """κ [1/time], the constant mode's eigenvalue in a deflated operator's inverse."""
-        return self.least_curvature if np.isfinite(self.least_curvature) else 1.0
+        """κ [1/time], −D∇²_h's least positive eigenvalue; 1 on a single node, which has none."""
+        eigenvalues = np.concatenate(
+            [
+                coupling * axis.eigenvalues()
+                for axis, coupling in zip(self.axes, self.couplings, strict=True)
+            ]
+        )
+        return (
+            float(eigenvalues.min(where=eigenvalues > 0, initial=np.inf))
+            if eigenvalues.any()
+            else 1.0
+        )
 
     @property
     def inverse_weight(self) -> float:
@@ -108,28 +103,28 @@ class SpectralOperator:
 
     def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities (…, rows, columns), in q's own precision."""
-        if self._lines is None or density.ndim != 2:
+        if self._tridiagonal is None or density.ndim != 2:
             return self._inverse_by_transforms(density, workers)
         rows = np.arange(self.lattice[0])
-        return self._inverse_by_lines(rows, density, slice(None), workers)
+        return self._inverse_by_elimination(rows, density, slice(None), workers)
 
     def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
         """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""
         rows, sources = self._occupied_rows(nodes, density)
-        if self._lines is None:
+        if self._tridiagonal is None:
             full = np.zeros(self.lattice, density.dtype)
             full[rows] = sources
             return self._inverse_by_transforms(full, workers)
-        return self._inverse_by_lines(rows, sources, slice(None), workers)
+        return self._inverse_by_elimination(rows, sources, slice(None), workers)
 
     def product(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
         """G q, (m,): the field of densities (m,) at their own nodes."""
-        if self._lines is None:
+        if self._tridiagonal is None:
             return self.spread(nodes, density, workers=workers)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
         if rows.size == self.lattice[0]:
-            return self._inverse_by_lines(rows, sources, slice(None), workers)[nodes]
-        field = self._inverse_by_lines(rows, sources, rows, workers)
+            return self._inverse_by_elimination(rows, sources, slice(None), workers)[nodes]
+        field = self._inverse_by_elimination(rows, sources, rows, workers)
         return field[np.searchsorted(rows, nodes[0]), nodes[1]]
 
     def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
@@ -159,7 +154,7 @@ class SpectralOperator:
             )
         return np.ascontiguousarray(coefficients)
 
-    def _inverse_by_lines(
+    def _inverse_by_elimination(
         self,
         rows: NDArray[np.intp],
         sources: NDArray,
@@ -168,10 +163,10 @@ class SpectralOperator:
     ) -> NDArray:
         """The `wanted` rows of A⁻¹q, of densities (r, columns) on r rows.
 
-        The lines are solved in float64 whatever the densities' precision: in float32 the rounding
-        of their pivots adds up to √(D/γ)/h times its size, and little time would be saved.
+        The lines are always solved in float64: in float32 the rounding of their pivots adds up to
+        √(D/γ)/h times its size, and little time would be saved.
         """
-        assert self._lines is not None
+        assert self._tridiagonal is not None
         coefficients = self.axes[1].forward(sources, axis=-1, workers=workers)
         precision = coefficients.dtype
         working = np.complex128 if precision.kind == "c" else np.float64
@@ -180,19 +175,19 @@ class SpectralOperator:
             coefficients /= self.couplings[0]
         modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
         # complex modes are pairs of real ones to the lines
-        self._lines.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
+        self._tridiagonal.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
         modes = modes[wanted].astype(precision, copy=False)
         return self.axes[1].inverse(modes, axis=-1, workers=workers, overwrite=True)
 
     @cached_property
-    def _lines(self) -> LineSolver | None:
+    def _tridiagonal(self) -> TridiagonalSolver | None:
         """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
         if self.axes[0].boundary == "periodic" or self.deflated:
             return None
         shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.decay) / (self.couplings[0])
         if self.axes[1].boundary == "periodic":
             shifts = np.repeat(shifts, 2)
-        return LineSolver(self.axes[0], shifts)
+        return TridiagonalSolver(self.axes[0], shifts)
 
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
@@ -205,7 +200,7 @@ class SpectralOperator:
         return green_table(self.axes, self._invert(rows, columns, constant))
 
     def green_table_as(self, dtype: np.dtype) -> NDArray:
-        """`green_table` in another precision, kept."""
+        """`green_table` in another precision."""
         if dtype == np.float64:
             return self.green_table
         if dtype not in self._tables:

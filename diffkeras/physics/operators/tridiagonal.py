@@ -19,7 +19,7 @@ NEGLIGIBLE = 1e-30  # of the largest right-hand side: far below any precision's 
 FLUSHED_ROWS = 16
 
 
-class LineSolver:
+class TridiagonalSolver:
     """The factorised systems of all modes.
 
     Attributes:

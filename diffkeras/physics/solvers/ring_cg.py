@@ -1,7 +1,7 @@
 """The ring system of a large ring, by preconditioned conjugate gradients.
 
-The product G q is the field of the densities q on their own nodes: the lattice operator's inverse,
-without any matrix. With `preconditioner` some five to thirty products do.
+The product G q is the field of the densities q on their own nodes, by the lattice operator's
+inverse and without any matrix. With the preconditioner five to thirty products suffice.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class RingIteration:
             tolerance: largest |c − G q| to stop at, absolute.
 
         Returns:
-            The best densities reached. Their field shows whether they will do.
+            The best densities reached; their field shows whether the tolerance is met.
         """
         densities = self._conjugate_gradients(values, tolerance)
         if not self.operator.deflated:

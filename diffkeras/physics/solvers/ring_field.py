@@ -44,7 +44,7 @@ class RingSystem(Protocol):
 
         Args:
             values: (m,); their precision is that of the computation.
-            tolerance: largest |c − G q| that will do, absolute.
+            tolerance: largest permitted |c − G q|, absolute.
         """
 
 

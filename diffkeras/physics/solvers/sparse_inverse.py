@@ -1,19 +1,19 @@
 """A sparse approximate inverse of the ring matrix, for large rings.
 
 G is the covariance of a Gaussian free field with the precision matrix A, and such fields screen:
-given the field on the nodes nearby, a node knows nearly nothing more from those far away. So the
-inverse Cholesky factor of G is nearly sparse, and solving small dense systems gives the best factor
-L of a given pattern (block-wise factorised sparse approximate inverse, Kolotilina & Yeremin 1993;
-optimal in the Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
+conditioned on nearby ring nodes, distant ones add almost no information. So the inverse Cholesky
+factor of G is nearly sparse, and small dense systems give the best factor L of a given pattern
+(block-wise factorised sparse approximate inverse, Kolotilina & Yeremin 1993; optimal in the
+Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
 
     G⁻¹ ≈ LᵀL,    the rows of block I: the last rows of C⁻¹ with G_SS = C Cᵀ, S = near blocks, I.
 
-LᵀL is symmetric positive definite whatever the pattern, which conjugate gradients need. The blocks
-are made of nearby nodes by bisection, so that any mask will do, discs or vessels. They are ordered
-from coarse to fine, and the pattern of a block is its nearest predecessors.
+LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
+nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
+and the pattern of a block consists of its nearest predecessors.
 
-The small systems take G from a window of the lattice that is cut off some hundred nodes away: its
-table is cheap, it is exact where the whole lattice fits in, and elsewhere the cut is screened too.
+The small systems take G from a window of the lattice, whose walls are some hundred nodes away. Its
+table is cheap. It is exact if the lattice fits into it, and otherwise its walls are screened too.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class SparseInverse:
         factor: L, sparse (m, m) in float32, lower triangular in the blocks' order.
 
     Args:
-        operator: the lattice operator whose Green's function makes G.
+        operator: the lattice operator.
         ring: the m nodes.
     """
 
@@ -68,7 +68,7 @@ class SparseInverse:
 
     def apply(self, residual: NDArray) -> NDArray:
         """LᵀL r, (m,), in the residual's precision."""
-        # scaled, lest the single precision underflows at the end of a long iteration
+        # scaled, so that the end of a long iteration doesn't underflow in single precision
         scale = np.abs(residual).max() or 1.0
         single = (residual / scale).astype(np.float32)
         return (self._transposed @ (self.factor @ single)).astype(residual.dtype) * scale

@@ -1,18 +1,19 @@
 """Where discs are placed: uniformly as in the paper, in clusters, or near the edge.
 
-A placement proposes centres one at a time; a proposal that would overlap a disc that is there is
-drawn again (random sequential adsorption). Where proposals keep failing, the permitted centres are
-listed and one is drawn with the same probabilities, so that no placement ever loops without end.
+A placement proposes centres one at a time and draws again if the disc would overlap one that was
+placed (random sequential adsorption). If proposals keep failing, it lists the permitted centres and
+draws one of them with the same probabilities, so that no placement loops without end.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number, check_whole
 
 QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
 
@@ -42,16 +43,16 @@ class Placement:
     margin: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("uniform", "clustered", "edge"):
+        if self.kind not in get_args(PlacementKind):
             raise PhysicsError(
-                f"placement {self.kind!r} is unknown; choose uniform, clustered or edge"
+                f"placement {self.kind!r:.60} is unknown; choose uniform, clustered or edge"
             )
-        if self.clusters < 1:
-            raise PhysicsError(f"clusters must be at least 1, not {self.clusters}")
-        if not (math.isfinite(self.spread) and self.spread > 0):
-            raise PhysicsError(f"spread must be positive and finite, not {self.spread}")
-        if not (math.isfinite(self.margin) and self.margin >= 0):
-            raise PhysicsError(f"margin must be zero or positive and finite, not {self.margin}")
+        check_whole("clusters", self.clusters, 1)
+        spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
+        if not (math.isfinite(spread) and spread > 0):
+            raise PhysicsError(f"spread must be positive and finite, not {spread}")
+        if not (math.isfinite(margin) and margin >= 0):
+            raise PhysicsError(f"margin must be zero or positive and finite, not {margin}")
 
 
 def place(

@@ -71,7 +71,7 @@ def sample_sources(
     radii = np.full(count, smallest, dtype=np.float32)
     if largest > smallest:
         radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
-    # by the range, not by the draw, so that a range is refused always or never
+    # the range decides, not the drawn radii, so that every draw of a range gives the same answer
     side = 2 * math.ceil(float(np.float32(largest))) + 1
     if side > min(lattice):
         raise PackingError(

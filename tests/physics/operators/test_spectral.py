@@ -8,7 +8,7 @@ from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import Ring, find_ring, green_matrix, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.operators.tridiagonal import LineSolver
+from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 LATTICES = [(12, 17), (17, 12), (1, 9), (9, 1), (2, 2), (16, 256)]
 
@@ -113,7 +113,7 @@ def test_lines_solve_their_tridiagonal_systems(nodes: int, boundary: str, rows: 
     shifts = np.array([1e-6, 0.3, 5.0])
     places = np.unique(np.array(rows, dtype=np.intp) % nodes)
     sources = np.random.default_rng(5).standard_normal((places.size, 3))
-    field = LineSolver(axis, shifts).solve(places, sources, np.full((nodes, 3), np.nan))
+    field = TridiagonalSolver(axis, shifts).solve(places, sources, np.full((nodes, 3), np.nan))
     given = np.zeros((nodes, 3))
     given[places] = sources
     for mode, shift in enumerate(shifts):
@@ -126,7 +126,7 @@ def test_lines_solve_their_tridiagonal_systems(nodes: int, boundary: str, rows: 
 def test_small_shifts_keep_their_digits() -> None:
     # a reflecting line passes everything on but what decays: the sum of the field is 1/μ
     axis = Axis(200, "reflecting")
-    field = LineSolver(axis, np.array([1e-9])).solve(
+    field = TridiagonalSolver(axis, np.array([1e-9])).solve(
         np.array([50]), np.ones((1, 1)), np.empty((200, 1))
     )
     assert field.sum() * 1e-9 == pytest.approx(1.0, rel=1e-5)
@@ -152,7 +152,7 @@ def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium: Medium) -
 
 def test_modes_that_die_out_end_in_zeros_and_not_near_underflow() -> None:
     axis = Axis(3000, "absorbing")
-    field = LineSolver(axis, np.array([1e-4, 5.0])).solve(
+    field = TridiagonalSolver(axis, np.array([1e-4, 5.0])).solve(
         np.array([40]), np.array([[2.0, 2.0]]), np.empty((3000, 2))
     )
     assert np.count_nonzero((field != 0) & (np.abs(field) < 1e-60)) == 0
