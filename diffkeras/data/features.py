@@ -14,12 +14,7 @@ HOMEPAGE = "https://arxiv.org/abs/2302.03786"
 def dataset_features(
     dataset: DatasetConfig, *, any_count: bool = False
 ) -> tfds.features.FeaturesDict:
-    """The features of a dataset's examples, with shapes, types and encodings.
-
-    Args:
-        dataset: physics, storage and source count.
-        any_count: whether to read examples of any source count.
-    """
+    """The features of a dataset's examples; with `any_count`, of any source count."""
     per_source = (None,) if any_count else (dataset.count,)
     features: dict[str, Any] = {
         "sources": {
@@ -55,11 +50,7 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
 
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
-    """Solve example k of a split.
-
-    Returns:
-        Its values by feature.
-    """
+    """Solve example k of a split, and return its values by feature."""
     recipe = dataset.recipe()
     if dataset.storage == "compact":
         return example_values(recipe.compact_example(split, k))

@@ -26,11 +26,7 @@ def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
 
 
 def serialize(values: Mapping[str, Any]) -> bytes:
-    """Serialize an example, in the encodings of `dataset_features`.
-
-    Args:
-        values: values by feature, as `make_example` returns them.
-    """
+    """Serialize the values of `make_example`, in the encodings of `dataset_features`."""
     record = tf.train.Example()
     _fill(record.features.feature, values)
     return record.SerializeToString(deterministic=True)

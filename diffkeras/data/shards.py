@@ -48,11 +48,7 @@ class Shard:
 
 
 def examples_per_shard(record_bytes: int) -> int:
-    """Number of examples in a file: a power of two, so that a few bytes more change nothing.
-
-    Args:
-        record_bytes: bytes of one record.
-    """
+    """Number of examples in a file: a power of two, so that a few bytes more change nothing."""
     exponent = round(math.log2(SHARD_BYTES / record_bytes))
     return int(2 ** min(max(exponent, 0), math.log2(SHARD_EXAMPLES)))
 
@@ -62,10 +58,6 @@ def plan_shards(examples: Mapping[str, int], per_shard: int) -> tuple[Shard, ...
 
     Every shard of a split except the last holds `per_shard` examples, so a dataset that grows keeps
     all its shards except the last.
-
-    Args:
-        examples: examples by split.
-        per_shard: see `examples_per_shard`.
     """
     return tuple(
         Shard(split, index, first, min(per_shard, number - first))

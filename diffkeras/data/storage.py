@@ -45,11 +45,7 @@ def dataset_status(
 ) -> DatasetStatus:
     """What is stored for `count` sources. No record is read.
 
-    Args:
-        config: the physics.
-        count: number of sources.
-        data_dir: the directory of all datasets.
-        allow_missing: whether files may be missing, because they will be made again.
+    With `allow_missing`, files may be missing, because they will be made again.
 
     Raises:
         DataError: the dataset is damaged; the message names the file.
@@ -74,9 +70,7 @@ def open_dataset(
     """Open the dataset of `count` sources, and check that it is complete and large enough.
 
     Args:
-        config: the physics and the numbers of examples.
-        count: number of sources.
-        data_dir: the directory of all datasets.
+        config, count, data_dir: which dataset, and the numbers of examples.
         splits: those that will be read; the others may be smaller.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A look at the data of a configuration: examples, field values, distances between sources."""
+"""Preview the data of a configuration: examples, field values, distances between sources."""
 
 import logging
 from pathlib import Path
@@ -23,7 +23,7 @@ MAX_EXAMPLES = 20  # Per source count, for the statistics.
 logger = logging.getLogger(__name__)
 
 
-def preview(config: Config, path: Path) -> Path:
+def preview(config: Config, path: str | Path) -> Path:
     """Solve a few examples of each source count and write an HTML report about them.
 
     They are the first ones of the training split. No dataset is read or written.
@@ -35,8 +35,9 @@ def preview(config: Config, path: Path) -> Path:
 
     Raises:
         PackingError: the discs don't fit.
-        RunError: the report can't be written.
+        OutputError: the report can't be written.
     """
+    path = Path(path)
     check_file(path)
     counts = config.data.sources
     examples = min(MAX_EXAMPLES, config.data.train_examples)

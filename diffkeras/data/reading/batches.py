@@ -102,12 +102,10 @@ def training_batches(
     every epoch has new examples, and all batches are full.
 
     Args:
-        config: as for `mixed_dataset`.
-        data_dir: the directory of all datasets.
+        config, data_dir, threads: as for `mixed_dataset`.
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
         shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
-        threads: how many read and convert; by default tf.data chooses.
 
     Returns:
         (x, y) as from `mixed_dataset`.

@@ -15,12 +15,7 @@ def restore_fields(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]
 
     Source images are equal to the bit, fields within 2e-6 of the largest value.
 
-    Args:
-        config: physics and radii.
-
-    Returns:
-        A function from {"densities": (m,), "sources": {…}} to {"source_image": (H, W, 1),
-        "field": (H, W, 1), "sources": {…}}, float32. It keeps "diffusion_length" () where it is.
+    It replaces "densities" (m,) by "source_image" and "field", (H, W, 1) each.
     """
     physics, radius = config.physics, config.data.radius
     lengths = config.data.diffusion_length

@@ -1,4 +1,4 @@
-"""How long a consumer of batches waits for them."""
+"""How long training waits for its batches."""
 
 import time
 
@@ -7,43 +7,34 @@ import tensorflow as tf
 
 
 class InputWaitTime:
-    """Seconds that whoever takes batches has waited for them, measured in the pipeline itself.
+    """Seconds that training has waited for batches, measured in the pipeline itself.
 
-    A clock is read when a batch is asked for and again when it is there; nothing between the
-    consumer and the clocks prefetches. Not for distributed training, which prefetches to the
-    devices: there the clocks would time that prefetching.
-
-    Example:
-
-    ```python
-    waiting = InputWaitTime()
-    model.fit(waiting.measure(batches), steps_per_epoch=100)
-    waiting.take()  # seconds since the last call
-    ```
+    A clock is read when a batch is requested, and again when it is there. This works on one device:
+    distributed training prefetches batches to its devices, and the clocks would time that.
     """
 
     def __init__(self) -> None:
-        self._asked = self._seconds = 0.0
+        self._requested = self._seconds = 0.0
 
     def measure(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """The same batches, timed."""
 
-        # in Python, since tf.timestamp refuses to run where operations are deterministic
-        def asked(number: np.int64) -> np.int64:
-            self._asked = time.monotonic()
+        # Python reads the clock, because tf.timestamp doesn't run with deterministic operations.
+        def request(number: np.int64) -> np.int64:
+            self._requested = time.monotonic()
             return number
 
-        def there(number: np.int64) -> np.int64:
-            self._seconds += time.monotonic() - self._asked
+        def receive(number: np.int64) -> np.int64:
+            self._seconds += time.monotonic() - self._requested
             return number
 
         before, after = (
             tf.data.Dataset.counter().map(lambda k, f=f: tf.numpy_function(f, [k], tf.int64))
-            for f in (asked, there)
+            for f in (request, receive)
         )
         timed = tf.data.Dataset.zip((before, batches, after)).map(lambda _, batch, __: batch)
         options = tf.data.Options()
-        # these would read the clocks ahead, in threads of their own
+        # Otherwise the clocks would be read ahead, in other threads.
         options.experimental_optimization.inject_prefetch = False
         options.experimental_optimization.map_parallelization = False
         return timed.with_options(options)

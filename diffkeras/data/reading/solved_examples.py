@@ -31,11 +31,7 @@ TYPES = {"rows": tf.int32, "columns": tf.int32, "radii": tf.float32, "values": t
 def solved_split(config: Config, count: int, split: Split, numbers: range) -> tf.data.Dataset:
     """Examples of a split as `raw_dataset` gives them, solved instead of read.
 
-    Source lists and images are those of the stored ones, fields within 2e-6.
-
-    Raises:
-        ConfigurationError: the solver for streams can't take that many sources.
-        PackingError: the discs don't fit.
+    Source lists and images are equal to the stored ones, fields within 2e-6.
     """
     chunks = solved_chunks(
         config, [count], split, tf.data.Dataset.range(numbers.start, numbers.stop)
@@ -48,16 +44,8 @@ def solved_chunks(
 ) -> tf.data.Dataset:
     """Examples of source counts that alternate, `chunk_size` at a time.
 
-    Args:
-        config: physics, radii and seed.
-        counts: source counts; example k has the one at k modulo their number.
-        split: train, validation, test or stream.
-        numbers: which examples.
-
-    Returns:
-        A dataset of {"source_image": (k, H, W, 1), "field": (k, H, W, 1), "sources": {…}}, float32.
-        Lists of sources are as long as the longest, padded with discs of radius −1. Where the
-        diffusion length varies, it has "diffusion_length" (k,) too.
+    Example k has the source count at k modulo their number. Lists of sources are as long as the
+    longest, padded with discs of radius −1.
 
     Raises:
         ConfigurationError: the solver for streams can't take that many sources.

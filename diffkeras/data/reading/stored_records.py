@@ -27,13 +27,7 @@ THREADS = 16  # Hide the latency of disks and networks.
 class StoredRecords:
     """The training examples of all source counts, by position; those of one count are consecutive.
 
-    Args:
-        config: physics and source counts.
-        data_dir: the directory of all datasets.
-        numbers: consecutive examples of each source count.
-
-    Raises:
-        DataError: see `open_dataset`.
+    `numbers` are consecutive examples of each source count.
     """
 
     def __init__(self, config: Config, data_dir: str | Path, numbers: range) -> None:

@@ -21,16 +21,9 @@ def stream_batches(
     shares: DataShares = EVERYTHING,
     threads: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the samples `start`, `start` + 1, … of a stream, without end and all full.
+    """Batches (x, y) of the samples `start`, `start` + 1, … of a stream, without end and all full.
 
-    Args:
-        config: as for `mixed_dataset`.
-        start: number of the first sample; with several shares, the first sample of a batch.
-        shares: of each batch; the other samples are not solved.
-        threads: how many draw and solve; by default tf.data chooses.
-
-    Returns:
-        (x, y) as from `mixed_dataset`.
+    With several shares, `start` is the first sample of a batch.
 
     Raises:
         ConfigurationError: the solver for streams can't take that many sources.

@@ -24,12 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Generation:
-    """Datasets that have to be generated; no other process works on them.
-
-    Attributes:
-        staging: the staging directory of each, by source count.
-        per_example: the estimate of one example of each, by source count.
-    """
+    """Datasets that have to be generated, by source count; no other process works on them."""
 
     staging: dict[int, Staging]
     per_example: dict[int, Estimate]
@@ -54,9 +49,7 @@ class Generation:
     ) -> None:
         """Write what is missing, and put each dataset in its place as soon as it is complete.
 
-        Args:
-            processes: how many solve and write; the files don't depend on it.
-            on_examples: called with the number of examples that were made since the last call.
+        `on_examples` is called with the number of examples that were made since the last call.
 
         Raises:
             DiffkerasError: a file can't be written or a process died; finished files are kept.

@@ -20,13 +20,7 @@ FLUSH_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard that has to be written.
-
-    Attributes:
-        dataset: the dataset's configuration.
-        shard: its examples.
-        directory: where its file goes.
-    """
+    """A shard that has to be written to a directory."""
 
     dataset: DatasetConfig
     shard: Shard
@@ -43,10 +37,6 @@ def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> Non
 
     The file gets its name when it is complete, so that after a crash of the process or the machine
     it is either complete or missing.
-
-    Args:
-        task: the shard.
-        tick: called after each example.
 
     Raises:
         OutputError: the file can't be written.

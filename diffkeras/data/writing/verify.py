@@ -30,14 +30,7 @@ ABSOLUTE = 1e-9  # Of the feature's largest value.
 
 @dataclass(frozen=True)
 class Check:
-    """A file that has to be checked.
-
-    Attributes:
-        dataset: the dataset's configuration.
-        shard: the examples that the file should hold.
-        path: the file.
-        again: numbers of the examples that are solved again.
-    """
+    """A file that has to be checked; the examples `again` are solved again."""
 
     dataset: DatasetConfig
     shard: Shard
