@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import DataError
 from diffkeras.physics import Medium, Sources
+from diffkeras.surrogates.run_directory import Run
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,23 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
     """A batch of one: example `number` of the test split of one source count."""
     dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
+
+
+def check_held_out(run: Run, config: Config) -> None:
+    """Check that a run of an earlier version was not trained on some of the test images.
+
+    Raises:
+        DataError: it may have been.
+    """
+    if "dataset_versions" in run.state():
+        return
+    for count in config.data.sources:
+        if DatasetConfig.of(count, config).recipe().has_few_images:
+            raise DataError(
+                f"the run in {run.path} was trained by an earlier version of diffkeras, which did "
+                f"not hold out test images of {count} source(s): train it again, or evaluate "
+                "larger source counts by --sources"
+            )
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.errors import RunError
+from diffkeras.errors import DataError, RunError
+from diffkeras.evaluation.images import check_held_out
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
@@ -42,8 +43,8 @@ def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
 def is_done(run_dir: Path, test: Config) -> bool:
     """Whether a run has been trained, and evaluated on a study's test set."""
     try:
-        Run.open(run_dir)
+        check_held_out(Run.open(run_dir), test)
         read_methods(run_dir, test)
-    except RunError:
+    except (DataError, RunError):
         return False
     return True

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, PhysicsConfig
+from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.images import read_batches
+from diffkeras.evaluation.images import check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import predict_by_each
 from diffkeras.evaluation.report import FILES, write_evaluation
 from diffkeras.evaluation.tables import overall_table
 from diffkeras.reporting.html import Table
+from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
@@ -66,7 +66,7 @@ def evaluate(
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     config = config or run.config()
     _check_physics(run.config(), config, run.path)
-    _check_held_out(run, config)
+    check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
     path = Path(output or run.evaluation)
@@ -96,10 +96,11 @@ def _measure(
 
 
 def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    if wanted.physics != learned.physics:
+    other_physics = [d for d in differences(learned, wanted) if d.startswith("physics.")]
+    if other_physics:
         raise DataError(
             f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
-            + _differences(learned.physics, wanted.physics)
+            f"{'; '.join(other_physics)}"
         )
     own, other = learned.data.diffusion_length, wanted.data.diffusion_length
     if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
@@ -108,21 +109,3 @@ def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
             f"data.diffusion_length {list(own) if own else 'null'} against "
             f"{list(other) if other else 'null'}; choose a range within the trained one"
         )
-
-
-def _check_held_out(run: Run, config: Config) -> None:
-    """Check that a run of an earlier version was not trained on some of the test images."""
-    if "dataset_versions" in run.state():
-        return
-    for count in config.data.sources:
-        if DatasetConfig.of(count, config).recipe().has_few_images:
-            raise DataError(
-                f"the run in {run.path} was trained by an earlier version of diffkeras, which did "
-                f"not hold out test images of {count} source(s): train it again, or evaluate "
-                "larger source counts by --sources"
-            )
-
-
-def _differences(learned: PhysicsConfig, wanted: PhysicsConfig) -> str:
-    old, new = learned.model_dump(mode="json"), wanted.model_dump(mode="json")
-    return ", ".join(f"{key} {old[key]} against {new[key]}" for key in old if old[key] != new[key])

@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 
 from diffkeras.distributed.process_group import check_single_process
-from diffkeras.errors import RunError
+from diffkeras.errors import DataError, RunError
+from diffkeras.evaluation.images import check_held_out
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.grouping import Result
@@ -68,14 +69,14 @@ def run_study(
 
 def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progress: bool) -> None:
     try:
-        Run.open(cell.run_dir)
-    except RunError:
+        check_held_out(Run.open(cell.run_dir), study.test)
+    except (DataError, RunError):
         train(
             cell.config,
             data_dir,
             cell.run_dir,
             threads=workers,
-            overwrite=True,  # a finished run that doesn't open is damaged
+            overwrite=True,  # a finished run that gets here can't be used
             show_progress=show_progress,
         )
     test = study.test.with_overrides({"name": cell.config.name})

@@ -143,7 +143,10 @@ def test_data_of_other_physics(
 def test_a_run_of_other_physics(refused: Callable[..., str], own_run: Path, own_data: Path) -> None:
     words = ["--run-dir", own_run, "--data-dir", own_data]
     message = refused("evaluate", *words, "--set", "physics.decay=0.1")
-    assert "decay 0.05 against 0.1" in message
+    assert "decay 0.05 there, 0.1 here" in message
+
+
+FINISHED = '{"state": "finished", "versions": {}}'
 
 
 @pytest.mark.parametrize(
@@ -154,9 +157,10 @@ def test_a_run_of_other_physics(refused: Callable[..., str], own_run: Path, own_
         ({"notes.txt": "mine"}, "holds no diffkeras run"),
         ({"run.json": "{"}, "run.json is missing or damaged"),
         ({"run.json": "[1]"}, "run.json is damaged"),
-        ({"run.json": '{"state": "running"}'}, "is not finished"),
-        ({"run.json": '{"state": "finished"}'}, "model.keras is missing"),
-        ({"run.json": '{"state": "finished"}', "model.keras": ""}, "config.yaml is missing"),
+        ({"run.json": '{"state": "finished"}'}, "written by another program"),
+        ({"run.json": '{"state": "running", "versions": {}}'}, "is not finished"),
+        ({"run.json": FINISHED}, "model.keras is missing"),
+        ({"run.json": FINISHED, "model.keras": ""}, "config.yaml is missing"),
     ],
 )
 def test_run_directories(

@@ -173,6 +173,19 @@ def test_errors_on_another_test_set_are_not_used(
             read_methods(cells[0].run_dir, study.test)
 
 
+def test_a_run_that_saw_test_images_is_not_done(
+    study_file: Path, finished: tuple[Path, Path, list[str]], tmp_path: Path
+) -> None:
+    _, directory, _ = finished
+    copy = Path(shutil.copytree(directory, tmp_path / "small"))
+    study = load_study(str(study_file))
+    file = plan(study, copy)[1].run_dir / "run.json"
+    content = json.loads(file.read_text())
+    del content["dataset_versions"]  # as runs of earlier versions
+    file.write_text(json.dumps(content))
+    assert [cell.done for cell in plan(study, copy)] == [True, False, True, True]
+
+
 def test_figures_that_stay_damaged_are_refused_by_name(
     study_file: Path,
     finished: tuple[Path, Path, list[str]],

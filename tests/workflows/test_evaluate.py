@@ -141,7 +141,7 @@ def test_other_physics_than_the_runs_are_refused(
     tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path
 ) -> None:
     other = tiny.with_overrides({"physics.decay": 0.2})
-    with pytest.raises(DataError, match=r"other physics.*decay 0.05 against 0.2"):
+    with pytest.raises(DataError, match=r"other physics.*decay 0.05 there, 0.2 here"):
         evaluate(run_dir, data_dir, config=other, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
