@@ -232,8 +232,8 @@ class TrainingConfig(Section):
     """Precision of the layers in training. Weights, output, loss and the saved model are always
     float32."""
     jit: bool | Literal["auto"] = "auto"
-    """Compile the training step with XLA. auto: only on a single GPU, because XLA is slower on
-    CPUs."""
+    """Compile the training step with XLA. auto leaves the choice to Keras, which does not use XLA
+    on CPUs or with MirroredStrategy, i.e. on GPUs."""
     steps_per_execution: Annotated[int, Field(gt=0, le=100_000)] = 1
     """Number of steps per call of TensorFlow. Nothing is logged or saved between them. Must divide
     the steps of an epoch, and be 1 with several replicas."""

@@ -40,7 +40,7 @@ def meet(cluster: Cluster, settings: Settings, *, timeout: float) -> None:
     """
     for index in range(cluster.size):
         _check_host(cluster, index)
-    logger.info(f"waiting for {cluster.size - 1} other worker(s), at most {timeout:g} s")
+    logger.info(f"waiting at most {timeout:g} s for {cluster.size - 1} other worker(s)")
     gathered = (_gather if cluster.is_chief else _report)(cluster, settings, timeout)
     missing = [cluster.name(index) for index in range(cluster.size) if index not in gathered]
     if missing:
@@ -74,11 +74,11 @@ def _gather(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, S
         while len(gathered) < cluster.size and time.monotonic() < deadline:
             # nobody came within a pause, or another program sent something else
             with suppress(OSError, ValueError, KeyError, TypeError):
-                connection, _ = listener.accept()
-                connections.append(stack.enter_context(connection))
+                connection = stack.enter_context(listener.accept()[0])
                 message = _receive(connection, MESSAGE_SECONDS)
                 if message["addresses"] == list(cluster.addresses):
                     gathered[message["index"]] = message["settings"]
+                    connections.append(connection)
         for connection in connections:
             with suppress(OSError):  # a process may have ended, and started again
                 _send(connection, {"gathered": list(gathered.items())})

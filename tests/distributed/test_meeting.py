@@ -132,3 +132,23 @@ def test_a_process_that_starts_again_while_others_are_missing_is_counted_once(
     results.update(meet_all(addresses, {0: {}}))
     late.join()
     assert results == dict.fromkeys(range(3))
+
+
+def test_a_process_of_another_cluster_neither_counts_nor_is_answered(
+    addresses: tuple[str, ...],
+) -> None:
+    other = (addresses[0], "127.0.0.1:1")
+    results: dict[int, Any] = {}
+
+    def stranger() -> None:
+        try:
+            meet(Cluster(other, 1), {}, timeout=1.0)
+        except WorkerError as error:
+            results[1] = error
+
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    error = meet_all(addresses[:2], {0: {}}, timeout=2.0)[0]
+    thread.join()
+    assert f"worker 1 ({addresses[1]})" in str(error)
+    assert f"worker 0 ({addresses[0]})" in str(results[1])

@@ -10,8 +10,12 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, InUseError, RunError
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.file_lock import locked
+from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.workflows import train, train_run
 
-SCRIPT = Path(__file__).with_name("interrupted_training.py")
+SCRIPT = Path(__file__).with_name("interrupted_run.py")
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SETTINGS = {
@@ -38,11 +42,7 @@ def train_in_process(
     config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Train:
     """`train_in_process(run_dir, signal, point, step)` in a process of its own."""
-    return trainer(config, data_dir, tmp_path_factory.mktemp("config"))
-
-
-def trainer(config: Config, data_dir: Path, place: Path) -> Train:
-    file = place / "config.yaml"
+    file = tmp_path_factory.mktemp("config") / "config.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
 
     def run(run_dir: Path, *interruption: object) -> "subprocess.CompletedProcess[str]":
@@ -66,8 +66,6 @@ def uninterrupted(train_in_process: Train, tmp_path_factory: pytest.TempPathFact
 
 
 def assert_equal_runs(one: Path, other: Path) -> None:
-    from diffkeras.surrogates.surrogate import load_surrogate
-
     first, second = (
         np.genfromtxt(run / "history.csv", delimiter=",", names=True) for run in (one, other)
     )
@@ -92,6 +90,9 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
     assert "resuming at epoch 1, step 3 of 6" in preempted.stdout
     assert "stopped by SIGTERM at epoch 2, step 2" in preempted.stdout
     assert preempted.returncode == 143
+    state = json.loads((run_dir / "run.json").read_text())
+    assert state["state"] == "interrupted"
+    assert state["reason"].startswith("stopped by SIGTERM at epoch 2, step 2")
     interrupted = train_in_process(run_dir, "SIGINT", "step", 17)
     assert "resuming at epoch 2, step 2 of 6" in interrupted.stdout
     assert "SIGINT: stopping after this step" in interrupted.stdout
@@ -103,7 +104,9 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
     assert_equal_runs(run_dir, uninterrupted)
 
 
-def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_path: Path) -> None:
+def test_a_stopped_run_on_a_stream_equals_one_that_was_not(
+    config: Config, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
     stream = config.with_overrides(
         {
             "data.stream": True,
@@ -112,15 +115,11 @@ def test_a_killed_run_on_a_stream_equals_one_that_was_not(config: Config, tmp_pa
             "physics.decay": 1 / 400,
         }
     )
-    from diffkeras.workflows import train
-
-    run = trainer(stream, tmp_path / "no data", tmp_path)
-    train(stream, tmp_path / "no data", tmp_path / "whole")
-    assert run(tmp_path / "killed", "SIGKILL", "step", 9).returncode == -9
-    finished = run(tmp_path / "killed")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "resuming at epoch 2, step 2 of 6" in finished.stdout
-    assert_equal_runs(tmp_path / "killed", tmp_path / "whole")
+    train(stream, tmp_path / "no data", tmp_path / "uninterrupted")
+    stop_at(9, lambda: train(stream, tmp_path / "no data", tmp_path / "stopped"))
+    train(stream, tmp_path / "no data", tmp_path / "stopped")
+    assert "resuming at epoch 2, step 2 of 6" in log.messages
+    assert_equal_runs(tmp_path / "stopped", tmp_path / "uninterrupted")
 
 
 @pytest.mark.slow
@@ -156,8 +155,6 @@ def test_hit_at_any_point(
 def test_a_run_that_stopped_early_stays_stopped(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from diffkeras.workflows import train_run as module
-
     rough = {"training.learning_rate": 0.05, "training.early_stopping": 1, "training.epochs": 30}
     config = tiny.with_overrides({**rough, "training.deterministic": True})
 
@@ -165,11 +162,11 @@ def test_a_run_that_stopped_early_stays_stopped(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_results", interrupted)
+        patch.setattr(train_run, "write_results", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            module.train(config, data_dir, tmp_path / "run")
-    resumed = module.train(config, data_dir, tmp_path / "run").state()
-    whole = module.train(config, data_dir, tmp_path / "whole").state()
+            train(config, data_dir, tmp_path / "run")
+    resumed = train(config, data_dir, tmp_path / "run").state()
+    whole = train(config, data_dir, tmp_path / "whole").state()
     assert resumed["epochs"] == whole["epochs"] == whole["best_epoch"] + 1 < 30
     assert resumed["best_epoch"] == whole["best_epoch"]
 
@@ -177,16 +174,13 @@ def test_a_run_that_stopped_early_stays_stopped(
 @pytest.fixture
 def unfinished(config: Config, data_dir: Path, tmp_path: Path) -> Path:
     """A run in this process, stopped after its first epoch and two steps."""
-    from diffkeras.workflows import train_run as module
-
     run_dir = tmp_path / "unfinished"
-    stop_at(8, lambda: module.train(config, data_dir, run_dir))
+    stop_at(8, lambda: train(config, data_dir, run_dir))
     return run_dir
 
 
 def stop_at(step: int, train: Callable[[], object]) -> None:
     """Call `train` and have it end by an exception at a step."""
-    from diffkeras.training.callbacks.progress import TrainingProgress
 
     class Stop(Exception):
         pass
@@ -211,8 +205,6 @@ def flip_a_bit(file: Path) -> None:
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     name: str, config: Config, data_dir: Path, unfinished: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    from diffkeras.workflows import train
-
     newest = max((unfinished / "checkpoints").glob("0*"))
     assert int(newest.name) == 7
     flip_a_bit(newest / name)
@@ -232,8 +224,6 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 def test_a_damaged_best_model_is_not_kept(
     config: Config, data_dir: Path, unfinished: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from diffkeras.workflows import train
-
     [best] = (unfinished / "checkpoints").glob("best-*")
     flip_a_bit(best)
     with pytest.raises(RunError, match="all checkpoints"):
@@ -247,8 +237,6 @@ def test_a_damaged_best_model_is_not_kept(
 def test_fewer_epochs_than_are_done_are_refused(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows import train
-
     run = tmp_path / "run"
     stop_at(15, lambda: train(tiny.with_overrides({"training.epochs": 3}), data_dir, run))
     before = (run / "config.yaml").read_text()
@@ -257,21 +245,9 @@ def test_fewer_epochs_than_are_done_are_refused(
     assert (run / "config.yaml").read_text() == before
 
 
-def test_the_record_says_how_a_run_ended(
-    config: Config, data_dir: Path, tmp_path: Path, train_in_process: Train
-) -> None:
-    run = tmp_path / "run"
-    assert train_in_process(run, "SIGTERM", "step", 3).returncode == 143
-    state = json.loads((run / "run.json").read_text())
-    assert state["state"] == "interrupted"
-    assert state["reason"].startswith("stopped by SIGTERM at epoch 1, step 3")
-
-
 def test_when_all_checkpoints_are_damaged_it_says_so(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.workflows import train
-
     for file in (unfinished / "checkpoints").glob("*/state.json"):
         file.write_text("{")
     with pytest.raises(RunError, match=r"all checkpoints .* damaged; give --restart"):
@@ -282,8 +258,6 @@ def test_when_all_checkpoints_are_damaged_it_says_so(
 def test_a_changed_configuration_is_refused(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.workflows import train
-
     changed = config.with_overrides(
         {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}
     )
@@ -300,8 +274,6 @@ def test_a_changed_configuration_is_refused(
 def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
-    from diffkeras.workflows import train
-
     stop_at(7, lambda: train(tiny, data_dir, tmp_path / "run"))
     longer = tiny.with_overrides({"training.epochs": 4})
     assert train(longer, data_dir, tmp_path / "run").state()["epochs"] == 4
@@ -310,9 +282,6 @@ def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
 def test_a_run_directory_in_use_is_refused(
     config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    from diffkeras.system.file_lock import locked
-    from diffkeras.workflows import train
-
     with (
         locked(unfinished.with_name(f".{unfinished.name}.lock"), "the run"),
         pytest.raises(InUseError, match=r"process \d+ on \S+, since"),
@@ -321,8 +290,6 @@ def test_a_run_directory_in_use_is_refused(
 
 
 def test_a_finished_run_needs_overwrite(tiny: Config, data_dir: Path, own_run: Path) -> None:
-    from diffkeras.workflows import train
-
     for restart in (False, True):
         with pytest.raises(RunError, match=r"finished run.*--overwrite"):
             train(tiny, data_dir, own_run, restart=restart)

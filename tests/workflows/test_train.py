@@ -1,6 +1,5 @@
 import importlib.metadata
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,30 +167,3 @@ def test_an_interrupted_run_is_not_taken_for_a_finished_one(
             train(tiny, data_dir, tmp_path / "run")
     with pytest.raises(RunError, match="not finished"):
         Run.open(tmp_path / "run")
-    one_epoch = tiny.with_overrides({"training.epochs": 1})
-    assert train(one_epoch, data_dir, tmp_path / "other").state()["state"] == "finished"
-
-
-def test_two_replicas_train_through_the_workflow(
-    tiny_file: Path, data_dir: Path, tmp_path: Path, python: Callable[..., Any]
-) -> None:
-    python(f"""
-import tensorflow as tf
-
-tf.config.set_visible_devices([], "GPU")
-(cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-from pathlib import Path
-from diffkeras.config import load_config
-from diffkeras.workflows import train
-
-config, data, run = {str(tiny_file)!r}, {str(data_dir)!r}, {str(tmp_path / "run")!r}
-run = train(load_config(config), Path(data), Path(run))
-assert run.state()["replicas"] == 2, run.state()
-""")
-    run = Run.open(tmp_path / "run")
-    rows = read_csv(run.path / "history.csv")
-    assert len(rows) == 2
-    best = min(float(row["val_mae"]) for row in rows)
-    assert validation_mae(run.path, run.config(), data_dir) == pytest.approx(best, rel=1e-4)

@@ -1,6 +1,6 @@
 """Train a configuration, and have a signal hit the process at a chosen point.
 
-Usage: interrupted_training.py CONFIG DATA_DIR RUN_DIR [SIGNAL POINT STEP]
+Usage: interrupted_run.py CONFIG DATA_DIR RUN_DIR [SIGNAL POINT STEP]
 """
 
 import logging

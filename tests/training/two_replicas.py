@@ -1,0 +1,101 @@
+"""Checks that need two replicas, all in one process with two logical CPU devices.
+
+Usage: two_replicas.py CONFIG DATA_DIR RUN_DIR
+
+Writes RUN_DIR.json: for each check its traceback, or "" if it held.
+"""
+
+import json
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.config import Config, load_config, parse_config
+from diffkeras.distributed.multiworker_model import distribute
+from diffkeras.distributed.process_group import ProcessGroup, join_process_group
+from diffkeras.nn import encoder_decoder, get_loss, pack_target
+from diffkeras.training.compiled_model import compile_model
+from diffkeras.training.optimizers import make_optimizer
+from diffkeras.workflows import train
+
+
+def clips_and_averages_as_one(optimizer: str, group: ProcessGroup) -> None:
+    """Two steps of two replicas, whose gradients differ, are those of one device."""
+    section = {"clip_norm": 0.01, "optimizer": optimizer, "weight_decay": 0.1}
+    config = parse_config({"training": {**section, "learning_rate": 0.1, "ema": 0.5}})
+    x = np.random.default_rng(0).random((4, 8, 8, 1)).astype("float32")
+    x[2:] *= 9
+    weights, norms = [], []
+    for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), group.strategy):
+        keras.utils.set_random_seed(0)
+        with strategy.scope():
+            model = encoder_decoder(width=2, depth=1, batch_norm=False)
+            model.compile(make_optimizer(config, 10), get_loss("squared"))
+        batches = tf.data.Dataset.from_tensor_slices((x, x)).batch(4).repeat(2)
+        model.fit(batches, verbose=0)
+        weights.append(model.get_weights())
+        norms.append(float(model.optimizer.gradient_norm.numpy()))
+    assert norms[0] > 0.1, norms
+    np.testing.assert_allclose(*norms, rtol=1e-4)
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=2e-3, atol=1e-5)
+
+
+def skips_steps_together(optimizer: str, group: ProcessGroup, config: Config) -> None:
+    """An overflow of float16 on any replica makes both skip the step."""
+    config = config.with_overrides(
+        {"training.precision": "mixed_float16", "training.optimizer": optimizer}
+    )
+    rng = np.random.default_rng(0)
+
+    def batches(replica: int, huge: list[int]) -> tf.data.Dataset:
+        x, y = rng.random((2, 2, 16, 16, 1), np.float32)
+        factor = 1e4 if replica in huge else 1.0  # its gradients are infinite in float16
+        return tf.data.Dataset.from_tensors((factor * x, pack_target(factor * y, x, 1))).repeat()
+
+    for huge in ([], [0], [1], [0, 1]):
+        model: Any = compile_model(config, group, 10).model
+        own = distribute(group.strategy, partial(batches, huge=huge))
+        model.fit(own, steps_per_epoch=1, verbose=0)
+        scale = float(keras.ops.convert_to_numpy(model.optimizer.dynamic_scale))
+        assert scale == 2**15 / (2 if huge else 1), huge
+        assert int(model.optimizer.iterations.numpy()) == (0 if huge else 1), huge
+        for variable in model.trainable_variables:
+            assert all(np.isfinite(copy.numpy()).all() for copy in variable.value.values), huge
+
+
+def trains(config: Config, data_dir: str, run_dir: str) -> None:
+    """The command trains under MirroredStrategy."""
+    assert train(config, data_dir, run_dir).state()["replicas"] == 2
+
+
+def main() -> None:
+    tf.config.set_visible_devices([], "GPU")
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    group = join_process_group({}, timeout=1)
+    config = load_config(sys.argv[1])
+    checks = {
+        "trains": partial(trains, config, *sys.argv[2:]),
+        "adamw": partial(clips_and_averages_as_one, "adamw", group),
+        "muon": partial(clips_and_averages_as_one, "muon", group),
+        "adam overflow": partial(skips_steps_together, "adam", group, config),
+        "muon overflow": partial(skips_steps_together, "muon", group, config),
+    }
+    results = {}
+    for name, check in checks.items():
+        try:
+            check()
+            results[name] = ""
+        except Exception:  # noqa: BLE001 - reported to the test of that name
+            results[name] = traceback.format_exc()
+    Path(sys.argv[3]).with_suffix(".json").write_text(json.dumps(results))
+
+
+main()
