@@ -59,8 +59,6 @@ class Medium(ShortRepr):
     Example:
         >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
         10.0
-        >>> Medium(decay=np.ones((64, 64))).is_uniform
-        False
     """
 
     diffusivity: NodeValues | tuple[NodeValues, NodeValues] = 1.0
@@ -124,21 +122,15 @@ class Medium(ShortRepr):
 
     @property
     def diffusion_length(self) -> float:
-        """l_D = √(D/γ) [length], with the larger diffusivity; infinite without decay.
-
-        Raises:
-            PhysicsError: the medium varies.
-        """
+        """l_D = √(D/γ) [length] of a uniform medium, D the larger one; infinite without decay."""
         self.require_uniform("the diffusion length")
-        largest = max(map(float, self.diffusivities))
-        return math.sqrt(largest / float(self.decay)) if self.decay else math.inf
+        return math.sqrt(self._largest / float(self.decay)) if self.decay else math.inf
 
     def with_diffusion_length(self, length: float) -> "Medium":
         """This medium with the decay γ = D/ℓ² that gives it the diffusion length ℓ [length].
 
         Raises:
-            PhysicsError: a length that is not positive, or for which no decay is in range, or a
-                medium that varies.
+            PhysicsError: a length for which no decay is in range, or a medium that varies.
 
         Example:
             >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
@@ -148,7 +140,7 @@ class Medium(ShortRepr):
         length = check_number("diffusion length", length)
         if not 1e-100 < length < 1e100:
             raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
-        return replace(self, decay=max(map(float, self.diffusivities)) / length**2)
+        return replace(self, decay=self._largest / length**2)
 
     def require_uniform(self, what: str) -> None:
         """Raise a PhysicsError that names what needs a uniform medium, unless this is one."""
@@ -164,7 +156,7 @@ class Medium(ShortRepr):
         The units are powers of 2, so that its operator is this one's divided by `unit` to the bit,
         and the field is the same. No unit lets numbers over- or underflow within the solver.
         """
-        rate = _power_of_two(self._largest_diffusivity)
+        rate = _power_of_two(self._largest)
         along, across = (part / rate for part in self.diffusivities)
         step = self.step / _power_of_two(self.step)
         return Medium((along, across), self.decay / self.unit, step, self.boundaries)
@@ -172,10 +164,10 @@ class Medium(ShortRepr):
     @property
     def unit(self) -> float:
         """The power of 2 [1/time] by which `normalised` divides D/h² and γ."""
-        return _power_of_two(self._largest_diffusivity) / _power_of_two(self.step) ** 2
+        return _power_of_two(self._largest) / _power_of_two(self.step) ** 2
 
     @property
-    def _largest_diffusivity(self) -> float:
+    def _largest(self) -> float:
         return max(float(np.max(part)) for part in self.diffusivities)
 
     def __eq__(self, other: object) -> bool:
@@ -183,8 +175,10 @@ class Medium(ShortRepr):
             return NotImplemented
         if (self.step, self.boundaries) != (other.step, other.boundaries):
             return False
-        own, others = ((*medium.diffusivities, medium.decay) for medium in (self, other))
-        return all(np.array_equal(one, two) for one, two in zip(own, others, strict=True))
+        pairs = zip(
+            (*self.diffusivities, self.decay), (*other.diffusivities, other.decay), strict=True
+        )
+        return all(np.array_equal(one, two) for one, two in pairs)
 
     def __hash__(self) -> int:
         if not self.is_uniform:

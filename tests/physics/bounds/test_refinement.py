@@ -1,7 +1,6 @@
 """Refinement: any prediction is brought to any tolerance that rounding allows, with proof."""
 
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from predictions import predict, problems
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.bounds import refinement_run
 from diffkeras.physics.bounds.refinement import refine
 from diffkeras.physics.bounds.rounding import inverse_norm_bound, stencil_rounding
 from diffkeras.physics.problem import Problem
@@ -110,10 +110,8 @@ def test_a_tolerance_below_rounding_is_refused_with_the_one_to_ask_for():
 
 
 def test_rounds_that_fall_short_say_how_far_they_came(monkeypatch):
-    # by the module's entry, as the package may export a function of the same name
-    module = sys.modules[refine.__module__]
-    monkeypatch.setattr(module, "MOST_ROUNDS", 1)
-    monkeypatch.setattr(module, "RESTARTS", 1)
+    monkeypatch.setattr(refinement_run, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(refinement_run, "RESTARTS", 1)
     image, _ = paper_scale()
     with pytest.raises(
         ConvergenceError, match=r"'rounds' reached a bound of .* tolerance of 1e-09"
@@ -157,3 +155,17 @@ def test_a_batch_is_refined_as_its_images_are(method):
 def test_tolerances_that_are_no_numbers_are_refused(tolerance):
     with pytest.raises(PhysicsError, match="tolerance must be a number, not"):
         refine(np.zeros((8, 8)), np.ones((8, 8)), tolerance=tolerance)
+
+
+def test_the_chosen_way_does_not_depend_on_the_unit_of_the_values():
+    image = np.zeros((96, 96))
+    image[20:60, 20:60] = 1.0
+    exact = solve(image).field
+    ways = {
+        scale: [
+            refine(predict("noise", exact) * scale, image * scale, tolerance=tolerance).method
+            for tolerance in (1e-4, 1e-10)
+        ]
+        for scale in (1.0, 1e-9, 1e12)
+    }
+    assert ways[1e-9] == ways[1e12] == ways[1.0]

@@ -1,0 +1,140 @@
+"""One refinement: the correction, then rounds on the ring or its direct solution."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics.bounds.predicted_problem import PredictedProblem
+from diffkeras.physics.bounds.rounding import (
+    inverse_norm_bound,
+    rounding_allowance,
+    stencil_rounding,
+)
+from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.solvers.ring import DenseRing
+
+MOST_ROUNDS = 200
+PATIENCE = 10  # rounds in a row without progress, which is then due to rounding
+RESTARTS = 3
+
+
+class RefinementRun:
+    """The state of one refinement: a field, its mismatch on the ring, and the bounds so far.
+
+    Attributes:
+        tolerance: the largest permitted bound, absolute.
+    """
+
+    def __init__(self, predicted: PredictedProblem, tolerance: float) -> None:
+        self.predicted = predicted
+        self.problem = predicted.problem
+        self.tolerance = tolerance
+        self.method = "rounds"
+        self.history: list[float] = []
+        self.allowance = 0.0
+        self._norm = inverse_norm_bound(self.problem)
+
+    @property
+    def mismatch(self) -> float:
+        """The bound of the present field, without the allowance."""
+        return self.history[-1]
+
+    @property
+    def bound(self) -> float:
+        """What is proven of the present field: mismatch and allowance, and their rounding."""
+        return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
+
+    def check_tolerance(self) -> None:
+        """Raise an error for a tolerance that rounding forbids even for the exact field.
+
+        Raises:
+            PhysicsError: it names the tolerance that may be asked for.
+        """
+        scale = self.problem.scale
+        least = self._norm * stencil_rounding(self.problem.operator, scale)
+        if self.tolerance < least:
+            raise PhysicsError(
+                f"a tolerance of {self.tolerance / scale:g} can't be proven: the rounding "
+                f"allowance of this lattice and medium is {least / scale:.1e}; ask for "
+                f"{2 * least / scale:.1e} or more"
+            )
+
+    def correct(self) -> None:
+        """The field of the prediction's own densities."""
+        self._set(self.predicted.corrected())
+
+    def met(self) -> bool:
+        """Whether the bound, allowance included, is within the tolerance."""
+        if self.mismatch > self.tolerance:
+            return False
+        self.allowance = rounding_allowance(self.problem, self._norm, self.field)
+        return self.bound <= self.tolerance
+
+    def solve_directly(self) -> None:
+        """The field of the densities that solve the dense ring system.
+
+        Rounds follow where rounding left it short, as iterative refinement.
+        """
+        problem = self.problem
+        ring = problem.ring
+        self.method = "direct"
+        density, _ = DenseRing(problem.operator, ring).solve(problem.values[ring.nodes])
+        if problem.operator.deflated:
+            density -= density.sum() / ring.size  # the constant is found by the mismatch
+        self._set(problem.operator.spread(ring.nodes, density))
+        if not self.met():
+            self.iterate()
+
+    def iterate(self) -> None:
+        """Rounds until the tolerance is met; from fresh sums where rounding stops them short."""
+        problem = self.problem
+        precondition = RingPreconditioner(problem.operator, problem.ring)
+        for _ in range(RESTARTS):
+            self._rounds(precondition)
+            if self.met():
+                return
+            # the fixed values as a prediction: the rounding that a wild one left is gone
+            held = np.where(problem.fixed, problem.values, self.field)
+            self._set(self.predicted.corrected(held))
+            if self.met():
+                return
+        self._fail()
+
+    def _rounds(self, precondition: RingPreconditioner) -> None:
+        operator, nodes = self.problem.operator, self.problem.ring.nodes
+        direction = np.zeros(self.problem.ring.size)
+        before, stalled, best = math.inf, 0, self.mismatch
+        while len(self.history) <= MOST_ROUNDS and stalled < PATIENCE:
+            improved = precondition(self.error)
+            now = float(self.error @ improved)
+            direction = improved + (now / before) * direction
+            before = now
+            moved = operator.spread(nodes, direction)
+            curvature = float(direction @ moved[nodes])
+            if not (now > 0 and curvature > 0):
+                return
+            moved *= now / curvature
+            moved += self.field
+            self._set(moved)
+            if self.met() or self.mismatch < self.tolerance / 10:
+                # the rest is rounding, to which more rounds only add
+                return
+            stalled = 0 if self.mismatch < 0.9 * best else stalled + 1
+            best = min(best, self.mismatch)
+
+    def _set(self, field: NDArray[np.float64]) -> None:
+        self.field = field
+        self.error = self.predicted.mismatch(field)
+        self.history.append(float(abs(self.error).max(initial=0.0)))
+
+    def _fail(self) -> None:
+        rounds, scale = len(self.history) - 1, self.problem.scale
+        other = ", or for method 'direct'" if self.method == "rounds" else ""
+        raise ConvergenceError(
+            f"{rounds} rounds by method {self.method!r} reached a bound of "
+            f"{self.mismatch / scale:.1e} and a rounding allowance of "
+            f"{self.allowance / scale:.1e}, not the tolerance of {self.tolerance / scale:g}, all "
+            f"relative to the largest value; ask for a larger tolerance{other}"
+        )
