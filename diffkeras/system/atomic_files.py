@@ -128,12 +128,23 @@ def replacing_files(path: Path, owned: Sequence[str], last: str | None = None) -
                 path.rmdir()  # only an empty one
 
 
+def check_space(directory: Path, size: int) -> None:
+    """Check that a file of a number of bytes can be written to a directory.
+
+    Raises:
+        OSError: it can't.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Replace a file."""
     with replacing(path) as partial:
         partial.write_bytes(content)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from pathlib import Path
 import keras
 
 from diffkeras.errors import RunError
-from diffkeras.system.atomic_files import names_unwritable, replacing, sync
+from diffkeras.system.atomic_files import check_space, names_unwritable, replacing, sync
 from diffkeras.training.state import TrainingState, read_state, write_state
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
+NUMBER_BYTES = 4  # of a float32
+VARIABLE_BYTES = 4096  # what HDF5 takes for a variable besides its numbers, at most
 KEPT = 2  # checkpoints: if the newest is damaged, training continues from the one before
 
 
@@ -59,7 +62,7 @@ class Checkpoints:
         with names_unwritable(place):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            model.save_weights(partial / WEIGHTS)
+            _save_weights(model, partial / WEIGHTS)
             write_state(partial / STATE, state, digest(partial / WEIGHTS))
             for file in (partial / WEIGHTS, partial / STATE):
                 sync(file)
@@ -77,7 +80,7 @@ class Checkpoints:
         if not self.writes:
             return ""
         with replacing(self.best_file(epoch)) as partial:
-            keras.Model(model.inputs, model.outputs).save_weights(partial)
+            _save_weights(keras.Model(model.inputs, model.outputs), partial)
         return digest(self.best_file(epoch))
 
     def latest(self) -> Path | None:
@@ -157,3 +160,19 @@ def digest(file: Path) -> str:
     """A file's checksum."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _save_weights(model: keras.Model, path: Path) -> None:
+    """Save the weights of a model and of its optimizer.
+
+    HDF5 ends the process with a segmentation fault where the disk is full, so that is checked
+    before.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    numbers = sum(math.prod(variable.shape) for variable in variables)
+    check_space(path.parent, NUMBER_BYTES * numbers + VARIABLE_BYTES * (len(variables) + 8))
+    model.save_weights(path)

@@ -1,5 +1,6 @@
 """Fields in files, and pictures of them."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from PIL import Image
 
 from diffkeras.errors import PhysicsError
 from diffkeras.reporting.figures import field_figure, to_png
-from diffkeras.system.atomic_files import check_file, replacing, write_bytes
+from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.workflows.source_files import ARRAYS, PICTURES
 
 FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
@@ -85,15 +86,17 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
             )
     for path, field in fields.items():
         suffix = path.suffix.lower()
-        with replacing(path) as partial, partial.open("wb") as file:
-            if suffix == ".npy":
-                np.save(file, field)
-            elif suffix == ".npz":
-                np.savez_compressed(file, field=field)
-            elif suffix == ".png":
-                Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(file, "PNG")
-            else:
-                Image.fromarray(field.astype(np.float32)).save(file, "TIFF")
+        # not into the file itself, where NumPy and Pillow overlook that a disk is full
+        stream = io.BytesIO()
+        if suffix == ".npy":
+            np.save(stream, field)
+        elif suffix == ".npz":
+            np.savez_compressed(stream, field=field)
+        elif suffix == ".png":
+            Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(stream, "PNG")
+        else:
+            Image.fromarray(field.astype(np.float32)).save(stream, "TIFF")
+        write_bytes(path, stream.getbuffer())
 
 
 def described(field: NDArray) -> str:

@@ -1,0 +1,163 @@
+"""Files that can't grow, as on a full disk, and kills: earlier files survive both."""
+
+import contextlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+LIMITS = (0, 1_000, 3_000, 100_000)  # bytes: nothing, half of the field, the field, all
+
+
+@contextlib.contextmanager
+def files_limited_to(size: int) -> Iterator[None]:
+    """Have the operating system refuse to let any file of this process grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    return {file.relative_to(directory).as_posix(): file.read_bytes() for file in files}
+
+
+def assert_one_line(result: Result) -> None:
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    assert "File too large" in result.output.splitlines()[-1]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    image = np.zeros((16, 16))
+    image[4:8, 5:9] = 1.0
+    np.save(tmp_path / "sources.npy", image)
+    return tmp_path / "sources.npy"
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".png"])
+def test_fields_and_plots(
+    diffkeras: Callable[..., Result], sources: Path, tmp_path: Path, suffix: str
+) -> None:
+    place = tmp_path / "out"
+    words = ["solve", sources, "-o", place / f"field{suffix}", "--plot", place / "plot.png"]
+    for earlier in (True, False):
+        refused = 0
+        for limit in LIMITS:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            if earlier:
+                assert diffkeras(*words).exit_code == 0
+            before = contents(place)
+            with files_limited_to(limit):
+                result = diffkeras(*words)
+            after = contents(place)
+            if result.exit_code:
+                assert_one_line(result)
+                assert {name: after.get(name) for name in before} == before
+                assert set(after) <= {f"field{suffix}"} | set(before)
+                refused += 1
+        assert refused in (2, 3)
+
+
+def test_predictions(
+    diffkeras: Callable[..., Result], run_dir: Path, sources: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    files = {name: place / f"{name}.npy" for name in ("output", "bound", "corrected")}
+    files["plot"] = place / "plot.png"
+    options = [word for name, file in files.items() for word in (f"--{name}", file)]
+    words = ["predict", run_dir, sources, *options]
+    assert diffkeras(*words).exit_code == 0
+    before = contents(place)
+    for limit in (100, 1_500, 10_000):  # nothing, the field only, all but the plot
+        with files_limited_to(limit):
+            result = diffkeras(*words)
+        assert_one_line(result)
+        assert contents(place) == before
+
+
+def test_an_evaluation(
+    diffkeras: Callable[..., Result], run_dir: Path, data_dir: Path, evaluation: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "evaluation"
+    shutil.copytree(evaluation.path, place)
+    before = contents(place)
+    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", place]
+    for limit in (100, 10_000):
+        with files_limited_to(limit):
+            result = diffkeras(*words)
+        assert_one_line(result)
+        assert contents(place) == before
+
+
+def test_a_preview(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "preview.html"
+    file.write_text("earlier")
+    with files_limited_to(10_000):
+        result = diffkeras("generate", "--config", tiny_file, "--preview", file)
+    assert_one_line(result)
+    assert contents(tmp_path) == {"preview.html": b"earlier"}
+
+
+def test_datasets(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path) -> None:
+    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--workers", 1]
+    for limit in (0, 1_000, 12_000):
+        with files_limited_to(limit):
+            result = diffkeras(*words)
+        assert_one_line(result)
+        assert not list(tmp_path.rglob(".partial*"))
+        assert not list(tmp_path.rglob("dataset_info.json"))
+    assert diffkeras(*words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "limit", [5_000, *(pytest.param(x, marks=pytest.mark.slow) for x in (100, 20_000, 40_000))]
+)
+def test_a_training_run(
+    diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path, limit: int
+) -> None:
+    words = ["train", "--config", tiny_file, "--data-dir", data_dir, "--run-dir", tmp_path / "run"]
+    with files_limited_to(limit):
+        result = diffkeras(*words)
+    assert_one_line(result)
+    done = diffkeras(*words)
+    assert done.exit_code == 0, done.output
+
+
+KILL = """
+import os, signal, sys
+from pathlib import Path
+from diffkeras.system.atomic_files import replacing, replacing_files
+kind, path = sys.argv[1], Path(sys.argv[2])
+manager = replacing(path) if kind == "file" else replacing_files(path, ["*"], last="metrics.json")
+with manager as partial:
+    (partial if kind == "file" else partial / "metrics.json").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_killed_process_leaves_the_earlier_files(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "results"
+    place.mkdir()
+    (place / "metrics.json").write_text("earlier")
+    path = place if kind == "directory" else place / "metrics.json"
+    done = subprocess.run([sys.executable, "-c", KILL, kind, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (place / "metrics.json").read_text() == "earlier"
