@@ -1,21 +1,13 @@
-"""The validated configuration: five sections, unknown keys refused, every value checked.
+"""Configurations: five sections, read from YAML, every value checked.
 
-A configuration comes from a YAML file; explicit command-line flags and `--set section.key=value`
-win over it. It says what is computed and with what; where data and runs lie on the disk is for the
-command line (`--data-dir`, `--run-dir`) alone, so that a configuration means the same anywhere.
+They say what is computed. Where data and runs lie is for the command line, so that a configuration
+means the same on any machine.
 """
 
-from diffkeras.config.config import Config, is_section, parse_config, set_key, settings
+from diffkeras.config.config import Config, is_section, parse_config, settings
 from diffkeras.config.files import find_config, fingerprint, load_config
 from diffkeras.config.losses import long_form
-from diffkeras.config.sections import (
-    DataConfig,
-    EvaluationConfig,
-    ModelConfig,
-    PhysicsConfig,
-    PlacementConfig,
-    TrainingConfig,
-)
+from diffkeras.config.sections import DataConfig, PhysicsConfig
 from diffkeras.config.types import (
     SPLITS,
     Lattice,
@@ -33,16 +25,12 @@ __all__ = [
     "SPLITS",
     "Config",
     "DataConfig",
-    "EvaluationConfig",
     "Lattice",
-    "ModelConfig",
     "Name",
     "PhysicsConfig",
-    "PlacementConfig",
     "Section",
     "SourceCounts",
     "Split",
-    "TrainingConfig",
     "explain",
     "find_config",
     "fingerprint",
@@ -54,7 +42,6 @@ __all__ = [
     "parse_config",
     "parse_counts",
     "read_yaml",
-    "set_key",
     "settings",
     "short",
     "to_yaml",

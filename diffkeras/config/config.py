@@ -4,11 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import (
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.losses import KEY, NAMES, check_loss
 from diffkeras.config.sections import (
@@ -29,11 +25,7 @@ SHORTEST, LONGEST = 0.05, 1e4
 
 
 class Config(Section):
-    """A whole configuration.
-
-    Raises:
-        ConfigurationError: from `load_config` and `with_overrides`, for a value that can't be used.
-    """
+    """A whole configuration."""
 
     name: Name = "diffkeras"
     """Name of the configuration. Run directories are named after it."""
@@ -119,11 +111,7 @@ def is_section(dotted: str) -> bool:
 
 
 def settings(dotted: str, value: Any) -> dict[str, Any]:
-    """A value by its dotted key; a mapping for a section as the values in it, by theirs.
-
-    Raises:
-        ConfigurationError: the key names a section, and the value is no mapping.
-    """
+    """A value by its dotted key; a mapping for a section as the values in it, by their keys."""
     if not is_section(dotted):
         return {dotted: value}
     if not isinstance(value, Mapping):
@@ -137,12 +125,7 @@ def settings(dotted: str, value: Any) -> dict[str, Any]:
 
 
 def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it.
-
-    Raises:
-        ConfigurationError: the key leads through something that is no mapping, or names a section
-            and the value is none.
-    """
+    """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it."""
     for key, part in settings(dotted, value).items():
         _set_leaf(raw, key, part)
 
@@ -164,17 +147,8 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def parse_config(raw: Any, origin: str = "") -> Config:
-    """A configuration from plain data.
-
-    Args:
-        raw: what YAML gives.
-        origin: the file's name, for messages.
-
-    Raises:
-        ConfigurationError: unknown keys, wrong types or impossible values, each by its key.
-    """
-    if raw is None:
-        raw = {}
+    """A configuration from plain data; `origin` is the file's name for error messages."""
+    raw = {} if raw is None else raw
     prefix = f"{origin}: " if origin else ""
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"{prefix}a configuration is a mapping, not {type(raw).__name__}")

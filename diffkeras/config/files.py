@@ -15,11 +15,7 @@ from diffkeras.errors import ConfigurationError
 
 
 def find_config(name: str | Path) -> Path:
-    """The file of a configuration: a path, or the name of one that diffkeras ships.
-
-    Raises:
-        ConfigurationError: there is no such file; the message lists what is shipped.
-    """
+    """The file of a configuration: a path, or the name of one that diffkeras ships."""
     path = Path(name)
     if path.is_file():
         return path

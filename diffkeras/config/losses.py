@@ -13,11 +13,7 @@ NAMES = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
 
 
 def check_loss(value: Any, part: str = "loss", key: str = KEY) -> None:
-    """Refuse what names no error or no weight.
-
-    Raises:
-        ValueError: beginning with the key.
-    """
+    """Raise a ValueError that begins with the key if a loss names no error or a weight no map."""
     name = NAMES[part]
     if isinstance(value, str):
         return

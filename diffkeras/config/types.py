@@ -30,7 +30,7 @@ Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-LARGEST_COUNT = 100_000  # of sources: a slip of the keyboard shouldn't fill the memory
+LARGEST_COUNT = 100_000  # of sources
 
 
 def _check_name(name: str) -> str:
@@ -45,39 +45,33 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
-def parse_counts(text: Any) -> Any:
-    """Source counts from "1-20", "1,5,20", "1-3,7", a number, or a list of those.
+def parse_counts(value: Any) -> Any:
+    """Source counts from "1-20", "1,5,20", a number, or a list of those, ascending.
 
-    Returns:
-        An ascending tuple without repeats; anything else comes back as it is, to be refused.
+    Anything else is returned as it is, for Pydantic to raise an error.
     """
-    if type(text) is int:
-        return _limited((text,))
-    if isinstance(text, str):
-        counts: set[int] = set()
-        for part in text.split(","):
-            first, dash, last = (word.strip() for word in part.partition("-"))
-            if not first.isdecimal() or (dash and not last.isdecimal()):
-                raise ValueError(
-                    f'{short(text)} is no list of source counts; write e.g. "1-20" or "1,5"'
-                )
-            low, high = int(first), int(last or first)
-            if low > high:
-                raise ValueError(f"{part.strip()!r} runs backwards; write {high}-{low}")
-            counts.update(range(low, _limited((high,))[0] + 1))
-        return tuple(sorted(counts))
-    if isinstance(text, list | tuple) and any(isinstance(part, str) for part in text):
-        return parse_counts(",".join(str(part) for part in text))
-    if isinstance(text, list | tuple) and all(type(part) is int for part in text):
-        return _limited(tuple(sorted(set(text))))
-    return text
+    if type(value) is int:
+        return (value,)
+    if isinstance(value, list | tuple) and any(isinstance(part, str) for part in value):
+        value = ",".join(str(part) for part in value)
+    if isinstance(value, list | tuple) and all(type(part) is int for part in value):
+        return tuple(sorted(set(value)))
+    if isinstance(value, str):
+        return tuple(sorted({count for part in value.split(",") for count in _parse_range(part)}))
+    return value
 
 
-def _limited(counts: tuple[int, ...]) -> tuple[int, ...]:
-    for count in counts:
-        if count > LARGEST_COUNT:
-            raise ValueError(f"{short(count)} is more than {LARGEST_COUNT} sources")
-    return counts
+def _parse_range(text: str) -> range:
+    """The counts of "5" or of "1-20"."""
+    first, dash, last = (word.strip() for word in text.partition("-"))
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise ValueError(f'{short(text)} is no list of source counts; write e.g. "1-20" or "1,5"')
+    low, high = int(first), int(last or first)
+    if low > high:
+        raise ValueError(f"{text.strip()!r} runs backwards; write {high}-{low}")
+    if high > LARGEST_COUNT:  # don't build a huge set for a typing error
+        raise ValueError(f"{short(high)} is more than {LARGEST_COUNT} sources")
+    return range(low, high + 1)
 
 
 def format_counts(counts: Iterable[int]) -> str:
@@ -101,7 +95,7 @@ Lattice = Annotated[
     PlainSerializer(lambda v: v[0] if v[0] == v[1] else list(v)),
 ]
 SourceCounts = Annotated[
-    tuple[PositiveInt, ...],
+    tuple[Annotated[int, Field(gt=0, le=LARGEST_COUNT)], ...],
     Field(min_length=1),
     BeforeValidator(parse_counts),
     PlainSerializer(format_counts, return_type=str),

@@ -12,13 +12,7 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 def explain(error: ValidationError, model: type[BaseModel], raw: Any) -> str:
-    """Each finding with the dotted key that it is about and the value there.
-
-    Args:
-        error: what Pydantic found.
-        model: the model that was to be filled.
-        raw: the plain data that it was given.
-    """
+    """Each finding about the plain data `raw`, with its dotted key and the value there."""
     by_path: dict[tuple[str, ...], list[Any]] = {}
     for finding in error.errors(include_url=False):
         by_path.setdefault(_path(raw, finding["loc"]), []).append(finding)

@@ -10,17 +10,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from diffkeras.errors import ConfigurationError
 
-# what the parser lets through, e.g. for 2020-13-45, `!!int x` or 5000 digits
+# of the parser, e.g. for 2020-13-45, `!!int x` or 5000 digits
 OTHERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 
 
 def from_yaml(text: str) -> Any:
-    """Plain data from a text.
-
-    Raises:
-        ConfigurationError: invalid YAML, a key that is given twice, or data that contain
-            themselves; the message names line and column.
-    """
+    """Plain data from a text, or a ConfigurationError that names line and column."""
     try:
         data = YAML(typ="safe", pure=True).load(text)
         json.dumps(data, default=str, skipkeys=True)  # raises an error if it contains itself
@@ -46,16 +41,10 @@ def to_yaml(values: Any) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """The plain data in a YAML file.
-
-    Raises:
-        ConfigurationError: unreadable, or invalid YAML.
-    """
+    """The plain data in a YAML file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return from_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} can't be read: {error}") from None
-    try:
-        return from_yaml(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path} is {error}") from None

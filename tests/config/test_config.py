@@ -221,7 +221,7 @@ def test_losses_without_names_are_refused(tiny: Config, loss: Any, message: str)
         ("model.width", 3, "model.width: must be a multiple of 2 (given: 3)"),
         ("name", None, "name: must be a valid string (given: None)"),
         ("data.seed", 10**400, "data.seed: must be less than"),
-        ("data.sources", [10**400], "data.sources: 1000"),
+        ("data.sources", [10**400], "data.sources.0: must be at most"),
         ("data.sources", "9" * 500, "data.sources: 999"),
         pytest.param("data.seed", 10**5000, "data.seed: must be less than", id="huge"),
     ],
