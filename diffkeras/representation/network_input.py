@@ -21,29 +21,16 @@ Range = tuple[float, float]
 
 
 def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
-    """2 ln(ℓ/shortest) / ln(longest/shortest) − 1, of any shape.
-
-    Args:
-        diffusion_length: ℓ [length], positive.
-        limits: the range (shortest, longest) that the network is trained on [length].
-        xp: array namespace of `diffusion_length`.
-    """
+    """2 ln(ℓ/shortest) / ln(longest/shortest) − 1, where the limits are the trained range."""
     shortest, longest = limits
     return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
 
 
 def value_scale(source_images: Any, xp: Any = np) -> Any:
-    """What source values are divided by, and fields multiplied by: their maximum, at least 1.
+    """The largest value of each image, at least 1, (…, 1, 1, 1).
 
-    Networks are trained on values from 0 to 1. The equation is linear in the values, so an image
-    with larger ones is brought into that range. An image within it stays as it is.
-
-    Args:
-        source_images: (…, rows, columns, 1), not negative.
-        xp: array namespace.
-
-    Returns:
-        (…, 1, 1, 1).
+    Networks are trained on values from 0 to 1. The equation is linear in the values, so images are
+    divided by this scale and fields multiplied by it.
     """
     return xp.maximum(xp.max(source_images, axis=(-3, -2, -1), keepdims=True), 1.0)
 

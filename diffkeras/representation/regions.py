@@ -1,14 +1,13 @@
-"""Regions of the lattice for which errors are reported.
+"""Regions of the lattice for which errors are reported, as in arXiv 2302.03786.
 
-arXiv 2302.03786 reports the mean absolute error over the whole lattice, over the sources, over
-the field outside the sources, and over three rings around them, which are defined by the value of
-the target field. Training metrics and evaluation share this definition. It uses operators only, so
-it works on NumPy arrays and on the tensors of any Keras backend.
+The three rings R1 to R3 around the sources are defined by the target field u, never by a
+prediction. Only operators are used, so arrays of NumPy and tensors of any Keras backend work.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-REGIONS: dict[str, str] = {
+REGIONS: dict[str, str] = {  # name → label for tables and plots
     "lattice": "whole lattice",
     "sources": "sources (x > 0)",
     "field": "field (x = 0)",
@@ -16,50 +15,31 @@ REGIONS: dict[str, str] = {
     "r2": "R2 (x = 0, 0.1 ≤ u < 0.2)",
     "r3": "R3 (x = 0, 0.05 ≤ u < 0.1)",
 }
-"""Name of each region → its label for tables and plots."""
+_MASKS: dict[str, Callable[[Any, Any], Any]] = {
+    "sources": lambda u, x: x > 0,
+    "field": lambda u, x: x == 0,
+    "r1": lambda u, x: (x == 0) & (u >= 0.2) & (u <= 1.0),
+    "r2": lambda u, x: (x == 0) & (u >= 0.1) & (u < 0.2),
+    "r3": lambda u, x: (x == 0) & (u >= 0.05) & (u < 0.1),
+}
 
 
 def region_mask(name: str, field: Any, source_image: Any) -> Any:
-    """The nodes that belong to a region.
+    """The nodes that belong to a region, booleans of the shape of `field`.
 
     Args:
         name: a key of `REGIONS`.
-        field: target field u on the linear scale, any shape. Do not pass a prediction: the region
-            would change with the error that is measured over it.
-        source_image: source image x on the linear scale, the shape of `field`; may be None for the
-            region "lattice".
-
-    Returns:
-        Booleans of the shape of `field`.
+        field: target field u on the linear scale.
+        source_image: source image x on the linear scale; may be None for the region "lattice".
 
     Raises:
         ValueError: there is no region of that name, or it needs the source image.
-
-    Example:
-
-    ```python
-    field = np.array([1.0, 0.5, 0.15, 0.07, 0.01])
-    source_image = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
-    region_mask("r2", field, source_image)  # [False, False, True, False, False]
-    ```
-
-    Source: arXiv 2302.03786.
     """
     if name not in REGIONS:
         raise ValueError(f"no region is named {name!r}; choose one of {', '.join(REGIONS)}")
     if name == "lattice":
-        at_least_zero = field >= 0
-        # Includes nodes where the field is NaN, so that a broken target shows in the error.
-        return at_least_zero | ~at_least_zero
+        # includes nodes where the field is NaN, so that a broken target shows in the error
+        return (field >= 0) | ~(field >= 0)
     if source_image is None:
         raise ValueError(f"region {name!r} needs the source image, which is missing")
-    if name == "sources":
-        return source_image > 0
-    outside = source_image == 0
-    if name == "field":
-        return outside
-    if name == "r1":
-        return outside & (field >= 0.2) & (field <= 1.0)
-    if name == "r2":
-        return outside & (field >= 0.1) & (field < 0.2)
-    return outside & (field >= 0.05) & (field < 0.1)
+    return _MASKS[name](field, source_image)

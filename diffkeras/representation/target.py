@@ -1,13 +1,8 @@
 """The target that Keras hands to losses and metrics: field, source image and source count.
 
-Keras passes one array `y_true` besides the prediction, yet some weight maps and regions depend on
-the source nodes, and one metric depends on the source count. `pack_target` puts all three into one
-array, and `unpack_target` returns them by name.
-
-The array has one row and one column more than the lattice, which contain the source count. A loss
-that does not unpack it, such as Keras' "mae", therefore raises an error about shapes. Without
-that row and column, the prediction's single channel would broadcast against both channels of the
-target, and an exact prediction would get an error above zero.
+Keras passes one array `y_true`, so all three are packed into it. It has one row and one column more
+than the lattice: a loss that does not unpack it, such as Keras' "mae", raises an error about
+shapes. Otherwise the prediction's channel would broadcast against both channels of the target.
 """
 
 from collections.abc import Sequence
@@ -108,19 +103,7 @@ def unpack_target(y_true: Any) -> Target:
 
 
 def target_and_prediction(y_true: Any, y_pred: Any) -> tuple[Target, Any]:
-    """Target and predicted field, checked to be on the same lattice.
-
-    Args:
-        y_true: as for `unpack_target`.
-        y_pred: predicted field, (batch, height, width, 1).
-
-    Returns:
-        The target and the predicted field, (batch, height, width).
-
-    Raises:
-        ValueError: an argument has another rank or number of channels, or they differ in batch,
-            height or width. Sides that a graph does not know yet are not compared.
-    """
+    """Target and predicted field (batch, height, width), checked to be on the same lattice."""
     shape = tuple(y_pred.shape)
     if len(shape) != 4 or shape[-1] != 1:
         raise ValueError(f"y_pred must have shape (batch, height, width, 1), got {shape}")
@@ -128,8 +111,7 @@ def target_and_prediction(y_true: Any, y_pred: Any) -> tuple[Target, Any]:
     if shapes_differ(target.field.shape, shape[:-1]):
         raise ValueError(
             f"y_true of shape {tuple(y_true.shape)} does not match y_pred of shape {shape}: it "
-            "must come from diffkeras.nn.pack_target, with shape (batch, height + 1, width + 1, "
-            "2), or be the field alone, with shape (batch, height, width, 1)"
+            "must come from diffkeras.nn.pack_target, or be the field alone, (…, height, width, 1)"
         )
     return target, y_pred[..., 0]
 

@@ -1,13 +1,10 @@
 """Pointwise transforms of source image and field between the linear and the network's scale.
 
-Steady-state fields fall off exponentially. On a compressed scale, a network spends its capacity
-more evenly on large and small values; arXiv 2302.03786 trains on linear, square root, logarithm and
-fourth root. The functions work on arrays of NumPy, TensorFlow and Keras: each takes the array
-namespace `xp` that it computes with, e.g. `numpy`, `keras.ops` or `tf.experimental.numpy`.
+Steady-state fields decrease exponentially, so arXiv 2302.03786 also trains on compressed scales.
+Functions take the array namespace `xp` that they compute with, e.g. `numpy` or `keras.ops`.
 
-All four transforms increase and map 0 to 0, so "x > 0" marks the sources on both scales.
-Predictions may be slightly negative. Roots are therefore extended as odd functions: otherwise a
-negative prediction would become NaN or positive.
+All transforms increase and map 0 to 0, so "x > 0" marks the sources on both scales. Roots are
+extended as odd functions, because predictions may be slightly negative.
 """
 
 import math
@@ -22,14 +19,7 @@ LN_10 = math.log(10.0)
 
 @dataclass(frozen=True)
 class Transform:
-    """A pointwise increasing map with its inverse.
-
-    Attributes:
-        name: the name used in configurations.
-        formula: for reports, in terms of x.
-        forward: `forward(x, xp=numpy)`: linear scale → network's scale, any shape.
-        inverse: `inverse(z, xp=numpy)`: network's scale → linear scale, any shape.
-    """
+    """A pointwise increasing map with its inverse; `formula` is for reports."""
 
     name: str
     formula: str
@@ -76,14 +66,7 @@ TRANSFORMS: dict[str, Transform] = {
 
 
 def get_transform(name: str) -> Transform:
-    """The transform with a name: linear, sqrt, log or power.
-
-    Raises:
-        ValueError: no transform has that name.
-    """
-    try:
-        return TRANSFORMS[name]
-    except KeyError:
-        raise ValueError(
-            f"no transform is named {name!r}; choose one of {', '.join(TRANSFORMS)}"
-        ) from None
+    """The transform with a name: linear, sqrt, log or power; a ValueError for other names."""
+    if name not in TRANSFORMS:
+        raise ValueError(f"no transform is named {name!r}; choose one of {', '.join(TRANSFORMS)}")
+    return TRANSFORMS[name]
