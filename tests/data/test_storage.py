@@ -147,7 +147,7 @@ def test_damaged_metadata_are_refused(
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_missing_file_is_named_and_made_anew(tiny: Config, own_data: Path, split: str) -> None:
+def test_a_missing_file_is_named_and_made_again(tiny: Config, own_data: Path, split: str) -> None:
     before = contents(own_data)
     file = shard(own_data, tiny, 2, split)
     file.unlink()
@@ -244,7 +244,7 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
         start_new_session=True,
     )
     try:
-        # it is at work as soon as there is anything besides the datasets
+        # it is at work when there is an unfinished file
         while process.poll() is None and not list(own_data.rglob(".partial.*")):
             time.sleep(0.05)
         assert process.poll() is None, process.stderr and process.stderr.read()

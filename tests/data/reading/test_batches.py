@@ -5,7 +5,15 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.data import mixed_dataset, raw_dataset
+from diffkeras.data import (
+    explain_damage,
+    mixed_dataset,
+    raw_dataset,
+    steps_per_epoch,
+    training_batches,
+)
+from diffkeras.data.storage import dataset_path
+from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
@@ -119,3 +127,26 @@ def test_threads_dont_change_the_order(tiny: Config, data_dir: Path) -> None:
         for threads in (1, 3, None)
     }
     assert orders[1] == orders[3] == orders[None]
+
+
+def test_examples_are_read_by_their_numbers(tiny: Config, data_dir: Path) -> None:
+    recipe = ExampleRecipe(2, (16, 16), tiny.physics.medium, 2.0, 3)
+    for numbers in (range(3, 4), range(1, 5)):
+        stored = raw_dataset(tiny, 2, "test", data_dir, numbers=numbers)
+        assert len(stored) == len(numbers)
+        for k, example in zip(numbers, stored.as_numpy_iterator(), strict=True):
+            np.testing.assert_array_equal(
+                example["sources"]["rows"], recipe.sources("test", k).rows
+            )
+
+
+def test_damage_found_in_training_names_the_file(tiny: Config, own_data: Path) -> None:
+    (file,) = dataset_path(tiny, 2, own_data).glob("*-train.tfrecord-*")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    batches = training_batches(tiny, own_data).take(steps_per_epoch(tiny))
+    damaged = pytest.raises(DataError, match="damaged at example")
+    with damaged as caught, explain_damage(tiny, own_data):
+        list(batches)
+    assert str(file) in str(caught.value)

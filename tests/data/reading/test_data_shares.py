@@ -1,4 +1,4 @@
-"""Parts of the training batches put together are the batches."""
+"""The shares of all replicas together are the batches of one."""
 
 from itertools import islice
 from pathlib import Path

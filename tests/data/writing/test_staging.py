@@ -1,4 +1,4 @@
-"""Killed at any moment, on a full disk, beside another process: nothing is lost or half there."""
+"""Killed at any moment, on a full disk, next to another process: no file is half written."""
 
 import contextlib
 import errno
@@ -87,7 +87,7 @@ def test_killed_at_random_moments(server, hashes, tmp_path, grown):
             whole = place.exists() and dataset_hash(config, data_dir)
             assert whole or not grown or list(place.parent.glob(".*.former"))
             assert whole in (False, hashes[40], hashes[20] if grown else "")
-            assert made >= shards or whole == hashes[40]  # what was whole stays
+            assert made >= shards or whole == hashes[40]  # finished shards stay
             shards = made
         generate(config, data_dir)
         assert dataset_hash(config, data_dir) == hashes[40]
