@@ -4,7 +4,7 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -48,30 +48,25 @@ def to_png(figure: Figure, dpi: int = 120) -> bytes:
 def case_figure(cases: Sequence[Case]) -> Figure:
     """Sources, true field, prediction and error of examples, one row per example."""
     figure = new_figure(10, 2.8 * len(cases))
-    axes = figure.subplots(len(cases), 4, squeeze=False)
-    for row, case in zip(axes, cases, strict=True):
-        _draw_case(row, case)
-        row[0].set_ylabel(case[0])
-    return figure
-
-
-def _draw_case(axes: Iterable[Any], case: Case) -> None:
-    _, image, truth, prediction = case
-    error = prediction - truth
-    span = float(np.abs(error).max()) or 1e-12
-    panels = (
-        (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0, "neither"),
-        (truth, "true field", "viridis", 0.0, 1.0, "neither"),
-        (prediction, "prediction", "viridis", 0.0, 1.0, "both"),
-        (error, "prediction − truth", "RdBu_r", -span, span, "neither"),
-    )
-    for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
-        picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
-        axis.set(title=name, xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
-        axis.set_facecolor("#f2f2f2")
-        axis.figure.colorbar(
-            picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
+    grid = figure.subplots(len(cases), 4, squeeze=False)
+    for axes, (title, image, truth, prediction) in zip(grid, cases, strict=True):
+        error = prediction - truth
+        span = float(np.abs(error).max()) or 1e-12
+        panels = (
+            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0, "neither"),
+            (truth, "true field", "viridis", 0.0, 1.0, "neither"),
+            (prediction, "prediction", "viridis", 0.0, 1.0, "both"),
+            (error, "prediction − truth", "RdBu_r", -span, span, "neither"),
         )
+        for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
+            picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+            axis.set(title=name, xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
+            axis.set_facecolor("#f2f2f2")
+            figure.colorbar(
+                picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
+            )
+        axes[0].set_ylabel(title)
+    return figure
 
 
 def plot_above(
@@ -97,13 +92,7 @@ def write_out_numbers(axis: Axes) -> None:
 def field_figure(
     sources: NDArray, field: NDArray, title: str = "steady-state field", notes: str = ""
 ) -> Figure:
-    """Sources (NaN where there are none) and field side by side, on one scale.
-
-    Args:
-        sources, field: (rows, columns).
-        title: of the field.
-        notes: a line below, e.g. the medium.
-    """
+    """Sources (NaN where there are none) and field side by side, with a line of notes below."""
     figure = new_figure(10, 4.6)
     shown = np.concatenate([field.ravel(), sources[np.isfinite(sources)]])
     low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
