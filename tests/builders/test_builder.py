@@ -9,7 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import tfds_builders
-from diffkeras.config import DataConfig, PhysicsConfig, load_config
+from diffkeras.config import Config, DataConfig, PhysicsConfig, load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from tfds_builders import Builder, DiffusionFieldsConfig
 
@@ -144,3 +144,13 @@ def test_tfds_build_works_in_the_builders_folder(tmp_path: Path) -> None:
         "validation": 2,
         "test": 2,
     }
+
+
+def test_the_builder_reads_what_generate_writes(tiny: Config, data_dir: Path) -> None:
+    for count in (1, 2):
+        config = DiffusionFieldsConfig.of_config(count, tiny)
+        builder = Builder(config=config, data_dir=str(data_dir))
+        assert len(builder.as_dataset(split="test")) == 5
+        from_files = tfds.builder_from_directory(builder.data_path)
+        assert from_files.info.full_name == builder.info.full_name
+        assert builder.info.full_name == f"diffusion_fields/{config.name}/2.0.0"
