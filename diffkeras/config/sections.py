@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
-    PositiveInt,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -16,6 +15,7 @@ from diffkeras.config.types import (
     LARGEST_COUNT,
     BatchSize,
     Boundary,
+    Count,
     Examples,
     Lattice,
     Positive,
@@ -215,16 +215,16 @@ class TrainingConfig(Section):
     saved. null for no average."""
     batch_size: BatchSize = 32
     """Global batch size, over all replicas."""
-    epochs: PositiveInt = 100
+    epochs: Count = 100
     """Passes over the training examples."""
-    early_stopping: PositiveInt | None = None
+    early_stopping: Count | None = None
     """Stop after this many epochs without a better validation MAE; null for never."""
     rollback_factor: Positive | None = 10.0
     """Undo an epoch if its loss rises by more than this factor times the mean change of recent
     epochs; null for never."""
-    rollback_window: PositiveInt = 20
+    rollback_window: Count = 20
     """Number of recent epochs whose changes are averaged for rollback_factor."""
-    zero_field_epochs: PositiveInt = 3
+    zero_field_epochs: Count = 3
     """Warn if the model is no better than a field of zeros after this many epochs."""
     checkpoint_minutes: Positive = 10.0
     """Longest time between checkpoints. Every epoch also ends with one."""
@@ -256,5 +256,5 @@ class EvaluationConfig(Section):
     """Number of examples predicted at once."""
     bounds: int = Field(10, ge=0)
     """Number of images per source count for which error bounds are computed."""
-    cases: PositiveInt = 3
+    cases: Count = 3
     """Number of worst and of median cases shown in the report."""
