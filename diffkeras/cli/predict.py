@@ -61,7 +61,7 @@ def predict(
             if refined.method == "direct"
             else f"after {rounds}"
         )
-        click.echo(f"{how}: the field is off by at most {refined.error_bound:.3g}")
+        click.echo(f"{how}; the field is off by at most {refined.error_bound:.3g}")
     elif certify or files.bound or files.corrected:
         proof = prediction.certificate
         click.echo(f"the prediction is off by at most {prediction.error_bound:.3g}")

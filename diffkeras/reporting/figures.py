@@ -101,6 +101,7 @@ def field_figure(
     ):
         picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=name, xlabel="column", ylabel="row")
+        axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
         label = "u [unit of the source values]"
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
