@@ -13,20 +13,6 @@ from diffkeras.cli.status import echo_status
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
-class BoundaryType(click.ParamType):
-    """A boundary, or one for each axis."""
-
-    name = "boundary"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Split; the medium checks the names."""
-        parts = value if isinstance(value, tuple) else tuple(value.split(","))
-        names = tuple(part.strip() for part in parts)
-        if len(names) > 2:
-            self.fail(f"{value!r} has more than two names, one for each axis", param, ctx)
-        return names * 2 if len(names) == 1 else names
-
-
 class MethodType(click.ParamType):
     """A solver, by the table of solvers, which only `solve` and its help load."""
 
@@ -59,10 +45,11 @@ class MethodType(click.ParamType):
 @click.option(
     "--boundary",
     metavar="NAME[,NAME]",
-    type=BoundaryType(),
+    callback=lambda ctx, param, value: tuple(value.split(",")) if "," in value else value,
     default="absorbing",
     show_default=True,
-    help="absorbing, reflecting or periodic; a pair for the ends of rows and columns.",
+    help="absorbing (dirichlet), reflecting (neumann, no-flux) or periodic; a pair for the ends of "
+    "rows and columns.",
 )
 @click.option(
     "--fixed",

@@ -1,7 +1,7 @@
 """Configurations: five sections, read from YAML, every value checked.
 
-They say what is computed. Where data and runs lie is for the command line, so that a configuration
-means the same on any machine.
+A configuration defines what is computed. The command line names the directories of data and runs,
+so that a configuration means the same on any machine.
 """
 
 from diffkeras.config.config import Config, is_section, parse_config, settings

@@ -19,8 +19,8 @@ from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError
 
-# Lattice steps: below, a field is gone at the next node, and above, rounding begins to decide
-# where nothing absorbs.
+# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
+# longer ones rounding dominates if no boundary absorbs.
 SHORTEST, LONGEST = 0.05, 1e4
 
 
@@ -55,7 +55,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_say_in_the_medium(self) -> Self:
+    def _medium_is_given_once(self) -> Self:
         lengths, physics = self.data.diffusion_length, self.physics
         if lengths is None:
             return self
@@ -80,7 +80,7 @@ class Config(Section):
         return self
 
     def to_yaml(self) -> str:
-        """The configuration as YAML that `load_config` reads back."""
+        """The configuration as YAML, which `load_config` reads back."""
         return to_yaml(self.model_dump(mode="json"))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "Config":

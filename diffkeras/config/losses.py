@@ -1,4 +1,4 @@
-"""The shape of a loss in a configuration; what its names and numbers mean is `nn.losses`' matter.
+"""The shape of a loss in a configuration; `nn.losses` checks its names and numbers.
 
 `loss: absolute` is short for `loss: {error: absolute}`, and `weight: tanh` for
 `weight: {name: tanh}`.
@@ -7,8 +7,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from diffkeras.config.validation_messages import short
+
 KEY = "training.loss"
-# key → the key under which a mapping there names what it is
+# key → the key of its mapping that holds the name of an error or a weight
 NAMES = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
 
 
@@ -19,9 +21,9 @@ def check_loss(value: Any, part: str = "loss", key: str = KEY) -> None:
         return
     kind = {"error": "an error, e.g. absolute", "name": "a weight, e.g. tanh"}[name]
     if not isinstance(value, Mapping) or not isinstance(value.get(name), str):
-        raise ValueError(f"{key}: name {kind}, or a mapping with `{name}`, not {value!r}")
+        raise ValueError(f"{key}: name {kind}, or a mapping with `{name}`, not {short(value)}")
     for nested, content in value.items():
-        # a weight may be left out by null
+        # null means no weight
         if nested in NAMES and content is not None:
             check_loss(content, nested, f"{key}.{nested}")
 

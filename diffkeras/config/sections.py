@@ -13,7 +13,6 @@ from pydantic import (
 
 from diffkeras.config.types import (
     LARGEST_COUNT,
-    BatchSize,
     Boundary,
     Count,
     Examples,
@@ -206,14 +205,14 @@ class TrainingConfig(Section):
     """Final learning rate of cosine, as a fraction of the peak."""
     scale_learning_rate: Literal["none", "linear", "sqrt"] = "none"
     """How the learning rate scales with batch_size / base_batch_size."""
-    base_batch_size: BatchSize = 32
+    base_batch_size: Count = 32
     """Batch size that learning_rate refers to when it is scaled."""
     clip_norm: Positive | None = None
     """Largest global norm of the gradient; null for no clipping."""
     ema: float | None = Field(None, gt=0, lt=1)
     """Momentum of a moving average of the weights. If set, the averaged weights are validated and
     saved. null for no average."""
-    batch_size: BatchSize = 32
+    batch_size: Count = 32
     """Global batch size, over all replicas."""
     epochs: Count = 100
     """Passes over the training examples."""
@@ -252,9 +251,9 @@ class TrainingConfig(Section):
 class EvaluationConfig(Section):
     """How a trained surrogate is evaluated."""
 
-    batch_size: BatchSize = 32
+    batch_size: Count = 32
     """Number of examples predicted at once."""
-    bounds: int = Field(10, ge=0)
+    bounds: int = Field(10, ge=0, le=1_000_000)
     """Number of images per source count for which error bounds are computed."""
     cases: Count = 3
     """Number of worst and of median cases shown in the report."""

@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    PositiveInt,
     ValidationInfo,
     field_validator,
 )
@@ -24,9 +23,9 @@ Boundary = Annotated[BoundaryName, BeforeValidator(lambda name: ALIASES.get(str(
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(ge=0, le=1e6)]  # lattice steps
-BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
-# per source count: the files of more would take longer to list than anyone waits
+Side = Annotated[int, Field(gt=0, le=10_000_000)]
+# per source count: listing the files of more would take hours
 Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
@@ -91,7 +90,7 @@ def _square(value: Any) -> Any:
 
 
 Lattice = Annotated[
-    tuple[PositiveInt, PositiveInt],
+    tuple[Side, Side],
     BeforeValidator(_square),
     PlainSerializer(lambda v: v[0] if v[0] == v[1] else list(v)),
 ]
@@ -104,7 +103,7 @@ SourceCounts = Annotated[
 
 
 class Section(BaseModel):
-    """Base of the sections: immutable, unknown keys refused."""
+    """Base of the sections: immutable, and unknown keys raise an error."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True

@@ -23,7 +23,6 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray
 from multiprocessing.util import Finalize
-from types import TracebackType
 from typing import Any, TypeVar
 
 import threadpoolctl
@@ -69,8 +68,7 @@ class ProcessPool:
 
     def submit(self, function: Callable[..., Result], *args: Any) -> Future[Result]:
         """Have a worker call a function of a module; function and arguments must be picklable."""
-        with self.names_dead_workers():
-            return self._executor.submit(function, *args)
+        return self._executor.submit(function, *args)
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """Yield the result of each task, in the order of the tasks.
@@ -119,12 +117,7 @@ class ProcessPool:
     def __enter__(self) -> "ProcessPool":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

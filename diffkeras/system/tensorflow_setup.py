@@ -1,4 +1,4 @@
-"""Loading TensorFlow: quietly, and only when a workflow needs it; and its switches."""
+"""Loading TensorFlow without its messages, and settings of TensorFlow."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from diffkeras.system.environment import silent_stderr
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without the lines their C++ parts print while they start."""
+    """Import TensorFlow and Keras without what their C++ code prints at its start."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "tensorflow" not in sys.modules:
@@ -40,9 +40,9 @@ def tensorflow_os_errors() -> Iterator[None]:
 
 @contextmanager
 def deterministic_operations(wanted: bool) -> Iterator[None]:
-    """Have operations whose results don't depend on thread timing, and as before afterwards.
+    """Within the block, use operations whose results don't depend on the timing of threads.
 
-    A seed has to be set before.
+    A seed must have been set.
     """
     import tensorflow as tf
     from tensorflow.python.framework import config  # tf.config can't switch it off again
