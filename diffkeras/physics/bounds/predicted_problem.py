@@ -72,10 +72,10 @@ class PredictedProblem:
         Only the ring and the free nodes next to it decide: changing û inside a source by δ changes
         A⁻¹q̂ by δ there and nowhere else. So c replaces û there, and garbage adds no rounding.
 
-        Where A is deflated, A⁻¹ multiplies the densities' sum, and its rounding, by the large
-        number (1/γ − 1/κ)/nodes to give a constant field. If û' has the mean of û, the exact sum is
-        γ Σû, and the constant (1 − γ/κ) times the mean. The excess of the computed sum over that is
-        subtracted evenly from the ring.
+        Where no axis absorbs, A⁻¹ multiplies the densities' sum, and its error, by 1/(γ · nodes) to
+        give the mean of the field. If û' has the mean of û, the exact sum is γ Σû. The excess of
+        the computed sum over that is subtracted evenly from the ring. Where A is deflated, A₀⁻¹
+        gives only γ/κ of the mean, and the constant is the rest.
         """
         problem, operator = self.problem, self.operator
         held = problem.values[problem.ring.nodes]
@@ -90,12 +90,13 @@ class PredictedProblem:
         np.copyto(clipped, problem.values.clip(low, high), where=inside)
         density = operator.apply(clipped)
         density[~problem.fixed] = 0.0
-        if not (problem.ring.size and operator.deflated):
-            return operator.inverse(density)
-        excess = density.sum() - operator.decay * clipped.sum()
-        density[problem.ring.nodes] -= excess / problem.ring.size
-        share = 1 - operator.decay / operator.constant_eigenvalue
-        return operator.inverse(density) + share * clipped.mean()
+        constant = 0.0
+        if operator.closed and problem.ring.size:
+            excess = density.sum() - operator.decay * clipped.sum()
+            density[problem.ring.nodes] -= excess / problem.ring.size
+        if operator.deflated:
+            constant = (1 - operator.decay / operator.constant_eigenvalue) * clipped.mean()
+        return operator.inverse(density) + constant
 
     def mismatch(
         self, field: NDArray[np.float64], values: NDArray[np.float64] | None = None

@@ -5,11 +5,10 @@ cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division 
 transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
 only and solves the tridiagonal systems that this leaves along axis 0 (`tridiagonal`).
 
-Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is less
-than the least eigenvalue κ of −D∇²_h among all other modes, that is, if the diffusion length is
-longer than the lattice by about 1/π, the constant mode outweighs all others in A⁻¹, numerically and
-in every preconditioner. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode
-the eigenvalue κ, which keeps G symmetric positive definite, and
+Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is far
+below the least positive eigenvalue λ of −D∇²_h, the constant mode outweighs all others in A⁻¹, and
+their digits are lost. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode the
+eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive definite, and
 
     A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
@@ -26,6 +25,7 @@ from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.green_table import green_table
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
+DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -39,11 +39,14 @@ class SpectralOperator:
         medium: the uniform medium.
         decay: its γ [1/time].
         axes: the two axes with their boundaries.
+        closed: whether no axis absorbs.
         singular: whether constants are in A's null space.
         deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
     """
 
-    def __init__(self, lattice: tuple[int, int], medium: Medium) -> None:
+    def __init__(
+        self, lattice: tuple[int, int], medium: Medium, deflate: bool | None = None
+    ) -> None:
         medium.require_uniform("the lattice operator")
         self.lattice = lattice
         self.medium = medium
@@ -52,9 +55,10 @@ class SpectralOperator:
             Axis(lattice[0], medium.boundaries[0]),
             Axis(lattice[1], medium.boundaries[1]),
         )
-        closed = all(axis.singular for axis in self.axes)
-        self.singular = closed and self.decay == 0
-        self.deflated = closed and self.decay < self.constant_eigenvalue
+        self.closed = all(axis.singular for axis in self.axes)
+        self.singular = self.closed and self.decay == 0
+        slow = self.decay < DEFLATED * self.constant_eigenvalue
+        self.deflated = self.closed and (slow if deflate is None else deflate)
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
@@ -67,18 +71,11 @@ class SpectralOperator:
 
     @cached_property
     def constant_eigenvalue(self) -> float:
-        """κ [1/time], −D∇²_h's least positive eigenvalue; 1 on a single node, which has none."""
-        eigenvalues = np.concatenate(
-            [
-                coupling * axis.eigenvalues()
-                for axis, coupling in zip(self.axes, self.couplings, strict=True)
-            ]
-        )
-        return (
-            float(eigenvalues.min(where=eigenvalues > 0, initial=np.inf))
-            if eigenvalues.any()
-            else 1.0
-        )
+        """κ [1/time], a deflated A's eigenvalue of constants; of a single node, 1 more than γ."""
+        values = [c * axis.eigenvalues() for c, axis in zip(self.couplings, self.axes, strict=True)]
+        eigenvalues = np.concatenate(values)
+        positive = eigenvalues[eigenvalues > 0]
+        return self.decay + (float(positive.min()) if positive.size else 1.0)
 
     @property
     def inverse_weight(self) -> float:
@@ -238,12 +235,15 @@ class SpectralOperator:
         return 1.0 / eigenvalues
 
 
-def spectral_operator(lattice: tuple[int, int], medium: Medium) -> SpectralOperator:
-    """The operator of that lattice and medium; the last few are kept with their tables.
+def spectral_operator(
+    lattice: tuple[int, int], medium: Medium, deflate: bool | None = None
+) -> SpectralOperator:
+    """The operator of that lattice and medium; the last few are cached with their tables.
 
     These take 16 bytes a node and more, which adds up where each image has a medium of its own.
     """
-    return _few(lattice, medium) if lattice[0] * lattice[1] > LARGE else _several(lattice, medium)
+    cached = _few if lattice[0] * lattice[1] > LARGE else _several
+    return cached(lattice, medium, deflate)
 
 
 _few = lru_cache(maxsize=2)(SpectralOperator)

@@ -105,7 +105,7 @@ class Window:
         )
         sides = tuple(min(nodes, WINDOW) for nodes in whole)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)  # type: ignore[arg-type]
-        return cls(spectral_operator(sides, window), whole, wraps)  # type: ignore[arg-type]
+        return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)  # type: ignore[arg-type]
 
     def place(self, ring: Ring, nodes: NDArray[np.intp]) -> tuple[Ring, NDArray[np.bool_]]:
         """Some of the ring's nodes in the window's coordinates, and which of them fall inside.

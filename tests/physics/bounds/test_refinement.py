@@ -169,3 +169,18 @@ def test_the_chosen_way_does_not_depend_on_the_unit_of_the_values():
         for scale in (1.0, 1e-9, 1e12)
     }
     assert ways[1e-9] == ways[1e12] == ways[1.0]
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", ("periodic", "reflecting")])
+@pytest.mark.parametrize("share", [0.0, 1e-4, 2e-3, 0.1, 0.5, 1.0, 3.0])
+def test_rounds_hardly_depend_on_the_weight_of_the_constant_mode(boundary, share):
+    # γ from 0 to 3 times the least eigenvalue of −D∇² among fields that are not constant
+    image = sample_sources(30, 96, radius=3, rng=1).image(dtype=np.float64)
+    medium = Medium(decay=share * (np.pi / 96) ** 2, boundary=boundary)
+    exact = solve(image, medium=medium).field
+    for method, most in (("rounds", 16), ("direct", 1)):
+        refinement = refine(
+            predict("noise", exact), image, medium=medium, tolerance=1e-9, method=method
+        )
+        assert refinement.rounds <= most
+        assert np.abs(refinement.field - exact).max() <= refinement.error_bound + 1e-10
