@@ -14,6 +14,7 @@ from diffkeras.physics.bounds.rounding import (
 )
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring import DenseRing
+from diffkeras.physics.solvers.ring_field import spread
 
 MOST_ROUNDS = 200
 PATIENCE = 10  # rounds in a row without progress, which is then due to rounding
@@ -78,12 +79,9 @@ class RefinementRun:
         Rounds follow where rounding left it short, as iterative refinement.
         """
         problem = self.problem
-        ring = problem.ring
         self.method = "direct"
-        density, _ = DenseRing(problem.operator, ring).solve(problem.values[ring.nodes])
-        if problem.operator.deflated:
-            density -= density.sum() / ring.size  # the constant is found by the mismatch
-        self._set(problem.operator.spread(ring.nodes, density))
+        system = DenseRing(problem.operator, problem.ring)
+        self._set(spread(problem, *system.solve(problem.values[problem.ring.nodes])))
         if not self.met():
             self.iterate()
 

@@ -93,15 +93,10 @@ def _correct(
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):
         density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-        if operator.deflated:
-            # any difference between their sum and μ/s would be a residual on every free node
+        single = dtype == np.float32 and not operator.deflated
+        if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
-            density -= (density.sum() - constant * operator.inverse_weight) / ring.size
-        elif dtype == np.float32 and rounding_of_field(operator, density) > tolerance / 2:
-            density = density.astype(np.float64)
-        correction = operator.spread(ring.nodes, density, workers=workers)
-        if constant:
-            correction += correction.dtype.type(constant)
+        correction = spread(problem, density, constant, workers)
         corrected = correction if field is None else field + correction
         mismatch = targets - corrected[ring.nodes]
         reached = float(np.abs(mismatch).max())
@@ -112,6 +107,21 @@ def _correct(
         if residual <= tolerance or stalled:
             break
     return (corrected if field is None else field), residual
+
+
+def spread(
+    problem: Problem, density: NDArray[np.floating], constant: float, workers: int | None = None
+) -> NDArray:
+    """The field, (rows, columns), of densities (m,) and the constant that belongs to them."""
+    operator, ring = problem.operator, problem.ring
+    if operator.deflated:
+        # any difference between their sum and μ/s would be a residual on every free node
+        density = density.astype(np.float64)
+        density -= (density.sum() - constant * operator.inverse_weight) / ring.size
+    field = operator.spread(ring.nodes, density, workers=workers)
+    if constant:
+        field += field.dtype.type(constant)
+    return field
 
 
 def rounding_of_field(operator: SpectralOperator, density: NDArray[np.floating]) -> float:
