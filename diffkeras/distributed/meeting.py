@@ -1,8 +1,8 @@
 """The processes meet before TensorFlow connects them: all are there, with the same settings.
 
 The others report to the chief, which sends everyone's settings back once all have come.
-TensorFlow's own start does not replace this: as of TensorFlow 2.21 it waits without end for a
-missing process, whatever timeout it is given, does not name it, and cannot be interrupted.
+TensorFlow's own start does not replace this. As of TensorFlow 2.21 it ignores its timeout and waits
+forever for a missing process, does not name it, and cannot be interrupted.
 """
 
 import json

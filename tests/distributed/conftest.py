@@ -1,4 +1,4 @@
-"""Two real processes that train together, shared by the tests of this directory."""
+"""Two real processes that train one network, for the tests of this directory."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def alone(four_epochs: Config, data_dir: Path, tmp_path_factory: pytest.TempPath
 
 
 class Workers:
-    """Processes that train one run together.
+    """Processes that train one network.
 
     Attributes:
         addresses: of the two, free ports of this machine.
@@ -65,7 +65,7 @@ class Workers:
             listener.close()
 
     def configure(self, config: Config) -> None:
-        """What those that start from now on train."""
+        """Set the configuration of processes that start from now on."""
         self._file.write_text(config.to_yaml(), encoding="utf-8")
 
     def start(
@@ -76,7 +76,7 @@ class Workers:
         run: Path | None = None,
         timeout: float = 120,
     ) -> "subprocess.Popen[str]":
-        """Start a worker that prints a digest of its weights at the end."""
+        """Start a process that prints a digest of its weights at the end."""
         places = (self._file, data_dir or self.data_dir, run or self.run)
         return self._start([SCRIPT, *places, timeout], index, self.addresses)
 
@@ -116,7 +116,7 @@ class Workers:
             time.sleep(0.02)
 
     def outputs(self, code: int = 0) -> list[str]:
-        """What each says that wasn't killed, once all have ended with this exit status."""
+        """The outputs of processes that were not killed; all must end with this exit status."""
         left = [process for process in self.processes if process.returncode is None]
         outputs = [process.communicate(timeout=DEADLINE)[0] for process in left]
         assert {process.returncode for process in left} == {code}, outputs

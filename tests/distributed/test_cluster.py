@@ -21,7 +21,7 @@ def test_no_variables_or_one_worker_are_a_process_alone() -> None:
     assert find_cluster({"SLURM_STEP_NUM_TASKS": "1"}) is None
 
 
-def test_the_chief_is_the_first_worker_by_whatever_name() -> None:
+def test_the_chief_is_the_first_worker_under_either_name() -> None:
     assert of(TWO, FIRST) == Cluster(("a:1000", "b:2000"), 0)
     assert of(TWO, {"type": "worker", "index": 1}) == Cluster(("a:1000", "b:2000"), 1)
     jobs = {"chief": ["c:1"], "worker": ["a:1000"]}

@@ -1,4 +1,4 @@
-"""Two workers take the course of one process."""
+"""Two processes train to the values of one."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_two_workers_train_as_one_process_does(workers: Any, alone: Path) -> Non
     assert digests[0] == digests[1]
     assert len(digests[0]) == 1
     assert "2 replica(s)" in outputs[0]
-    assert "replica" not in outputs[1], "the chief alone reports"
+    assert "replica" not in outputs[1], "only the chief logs"
     workers.assert_course_of(alone)
     state = json.loads((workers.run / "run.json").read_text())
     assert (state["state"], state["replicas"]) == ("finished", 2)
@@ -59,7 +59,7 @@ def test_half_precision_goes_alike(
 ) -> None:
     from diffkeras.workflows import train
 
-    # without large weights, lest losses overflow, which they do later on two replicas than on one
+    # no large weights: losses would overflow, and not at the same step on one replica and on two
     half = four_epochs.with_overrides(
         {"training.precision": "mixed_float16", "training.loss": "absolute"}
     )

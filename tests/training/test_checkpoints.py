@@ -166,9 +166,9 @@ def test_a_run_that_stopped_early_stays_stopped(
         with pytest.raises(KeyboardInterrupt):
             train(config, data_dir, tmp_path / "run")
     resumed = train(config, data_dir, tmp_path / "run").state()
-    whole = train(config, data_dir, tmp_path / "whole").state()
-    assert resumed["epochs"] == whole["epochs"] == whole["best_epoch"] + 1 < 30
-    assert resumed["best_epoch"] == whole["best_epoch"]
+    other = train(config, data_dir, tmp_path / "uninterrupted").state()
+    assert resumed["epochs"] == other["epochs"] == other["best_epoch"] + 1 < 30
+    assert resumed["best_epoch"] == other["best_epoch"]
 
 
 @pytest.fixture
