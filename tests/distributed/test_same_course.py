@@ -39,7 +39,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike(
             "training.ema": 0.9,
             "training.clip_norm": 0.5,
             "training.optimizer": "muon",
-            "training.learning_rate": 0.3,
+            "training.learning_rate": 0.2,
             "training.rollback_factor": 1e-3,
             "training.rollback_window": 1,
         }
