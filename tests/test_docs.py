@@ -138,8 +138,11 @@ def test_the_images_that_the_pages_name_can_be_read(name: str, side: int) -> Non
 
 def test_the_picture_of_the_package_shows_its_rooms() -> None:
     script = runpy.run_path(str(DOCS / "make_house_picture.py"))
-    drawn = re.findall(r'font-weight="bold">(\w+)', script["PICTURE"].read_text(encoding="utf-8"))
+    picture = script["PICTURE"].read_text(encoding="utf-8")
+    drawn = re.findall(r'font-weight="bold">(\w+)', picture)
     assert drawn == [room for layer in script["layers"]() for room in layer]
+    within = [" · ".join(script["parts"](room)) for room in drawn if script["parts"](room)]
+    assert re.findall(r'font-size="12">([^<]+)<', picture) == within
     packages = {path.parent.name for path in (ROOT / "diffkeras").glob("*/__init__.py")}
     assert packages <= set(drawn)
 
