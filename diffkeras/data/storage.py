@@ -112,7 +112,10 @@ def open_builder(dataset: DatasetConfig, path: Path) -> Any:
         if features.to_json() != dataset_features(dataset).to_json():
             raise ValueError("other features")
         file = path / "dataset_info.json"
-        return tfds.builder_from_directory(str(path))
+        builder = tfds.builder_from_directory(str(path))
+        if builder.name != NAME:  # the names of the files begin with it
+            raise ValueError(f"its name is {builder.name}")
+        return builder
     except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files.
         reason = " ".join(str(error).split())[:80]
         raise DataError(

@@ -164,7 +164,7 @@ def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path)
     command = [*COMMAND, "generate", *map(str, words), "--workers", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
-        while not list(tmp_path.glob(".making-*/*")):
+        while not list(tmp_path.glob(".staging-*/*")):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -172,4 +172,7 @@ def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "finished files are kept" in errors.splitlines()[-1]
-    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
