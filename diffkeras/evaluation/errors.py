@@ -45,7 +45,7 @@ class Scores:
         return cls(
             np.stack([np.where(mask, error, 0.0).sum(axes) for mask in masks], axis=1),
             np.stack([mask.sum(axes) for mask in masks], axis=1),
-            _ratio(np.sqrt((error**2).sum(axes)), norm),
+            ratio(np.sqrt((error**2).sum(axes)), norm),
             error.max(axes),
         )
 
@@ -61,7 +61,7 @@ class Scores:
 
     def rows(self) -> list[list[float]]:
         """One row per image, with the errors of `ERRORS`; NaN for a region without nodes."""
-        maes = _ratio(self.absolute, self.nodes)
+        maes = ratio(self.absolute, self.nodes)
         return np.column_stack([maes, self.relative_l2, self.maximum]).tolist()
 
     def summary(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Scores:
         }
 
 
-def _ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
+def ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
     """Their ratio, NaN where the denominator is 0."""
     empty = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)

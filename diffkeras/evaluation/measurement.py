@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from diffkeras.evaluation.errors import Scores
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import METHODS
-from diffkeras.evaluation.profiles import JointHistogram, RadialProfile
-from diffkeras.evaluation.proven_bounds import Bounds, summarise_bounds
+from diffkeras.evaluation.profiles import VALUE_EDGES, RadialProfile, count_values
+from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 
 
 @dataclass
@@ -19,12 +19,12 @@ class CountMeasurement:
 
     Attributes:
         batches: method → the scores of each batch.
-        bounds: proven bounds of the first images.
+        bounds: of the first images, as from `measure_bounds`.
         lengths: diffusion length of each image [length], where they vary.
     """
 
     batches: dict[str, list[Scores]] = field(default_factory=lambda: {m: [] for m in METHODS})
-    bounds: list[Bounds] = field(default_factory=list)
+    bounds: list[dict[str, Any]] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
 
     def scores(self, method: str) -> Scores:
@@ -42,12 +42,13 @@ class Measurement:
     Attributes:
         counts: source count → what was measured on its images.
         profile: errors of the surrogate by the distance from the nearest source.
-        histogram: nodes by their true value and the surrogate's.
+        value_counts: numbers of nodes by their true value and the surrogate's.
     """
 
     def __init__(self, counts: tuple[int, ...], bounded_images: int) -> None:
         self.counts = {count: CountMeasurement() for count in counts}
-        self.profile, self.histogram = RadialProfile(), JointHistogram()
+        self.profile = RadialProfile()
+        self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
         self._bounded_images = bounded_images
 
     def add(self, count: int, batch: ImageBatch, predictions: dict[str, NDArray]) -> None:
@@ -59,19 +60,19 @@ class Measurement:
         if batch.lengths is not None:
             found.lengths += batch.lengths.tolist()
         own = predictions["surrogate"]
-        self.histogram.add(batch.fields, own)
+        self.value_counts += count_values(batch.fields, own)
         for image, truth, prediction, medium in zip(
             batch.images, batch.fields, own, batch.media, strict=True
         ):
             self.profile.add(image, truth, prediction)
             if len(found.bounds) < self._bounded_images:
-                found.bounds.append(Bounds.of(prediction, truth, image, medium))
+                found.bounds.append(measure_bounds(prediction, truth, image, medium))
 
     def scores(self, method: str) -> Scores:
         """The scores of a method over all source counts."""
         return Scores.join(found.scores(method) for found in self.counts.values())
 
-    def bounds(self) -> list[Bounds]:
+    def bounds(self) -> list[dict[str, Any]]:
         """The proven bounds over all source counts."""
         return [bounds for found in self.counts.values() for bounds in found.bounds]
 

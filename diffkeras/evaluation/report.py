@@ -1,23 +1,20 @@
-"""The files that an evaluation leaves."""
+"""The files and tables that an evaluation leaves."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.errors import ERRORS, QUANTILES
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import METHODS
-from diffkeras.evaluation.tables import (
-    bounds_table,
-    overall_table,
-    per_count_table,
-    quantile_table,
-)
-from diffkeras.reporting.html import write_report
+from diffkeras.evaluation.proven_bounds import TOLERANCES
+from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 
 FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
+# of the columns in `ERRORS`
+HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
 def write_evaluation(
@@ -25,12 +22,7 @@ def write_evaluation(
 ) -> None:
     """Write `FILES` into a directory.
 
-    Args:
-        path: the directory.
-        found: what was measured.
-        pictures: name → PNG image.
-        tested: the configuration of the test data.
-        learned: the configuration of the run.
+    `tested` is the configuration of the test data, `learned` that of the run.
     """
     metrics, proven = found.metrics(), found.proven()
     data = tested.data
@@ -55,9 +47,9 @@ def write_evaluation(
         pictures=pictures,
         configuration=learned.to_yaml(),
         overall=overall_table(metrics),
-        per_count=per_count_table(metrics, data.sources),
-        quantiles=quantile_table(metrics),
-        bounds=bounds_table(proven),
+        per_count=_per_count_table(metrics, data.sources),
+        quantiles=_quantile_table(metrics),
+        bounds=_bounds_table(proven),
         bounds_images=tested.evaluation.bounds,
         corrected_is_worse=_rows_where_corrected_is_worse(proven),
     )
@@ -83,3 +75,61 @@ def _write_examples(path: Path, found: Measurement) -> None:
             for number, row in enumerate(of_count.scores(method).rows())
         ),
     )
+
+
+def overall_table(metrics: dict[str, Any]) -> Table:
+    """Errors of each method over all test images, the best of each column marked."""
+    return Table(["method", *HEADINGS], mark_best(_rows(metrics, "all", METHODS)))
+
+
+def _per_count_table(metrics: dict[str, Any], counts: tuple[int, ...]) -> Table:
+    """The same for each source count."""
+    rows = []
+    for count in counts:
+        labels = [f"{count}: {method}" for method in METHODS]
+        rows += mark_best(_rows(metrics, str(count), labels))
+    return Table(["sources: method", *HEADINGS], rows)
+
+
+def _rows(metrics: dict[str, Any], count: str, labels: Any) -> list[tuple[str, list[float | None]]]:
+    return [
+        (label, [metrics[method][count][name] for name in ERRORS])
+        for label, method in zip(labels, METHODS, strict=True)
+    ]
+
+
+def _quantile_table(metrics: dict[str, Any]) -> Table:
+    """Quantiles of the errors of single images."""
+    names = {"mae": "lattice MAE", "relative_l2": "relative L2", "max_error": "maximum error"}
+    levels = [f"{q * 100:g}%" for q in QUANTILES]
+    rows = [
+        [
+            f"{method}: {label}",
+            *(number(metrics[method]["all"]["quantiles"][name][level]) for level in levels),
+        ]
+        for method in METHODS
+        for name, label in names.items()
+    ]
+    return Table(["quantile over the images", *levels], rows)
+
+
+def _bounds_table(proven: dict[str, Any]) -> Table:
+    """Proven bounds and true errors, and the rounds of refinement to each tolerance."""
+    names = {
+        "prediction_bound": "prediction: bound",
+        "prediction_max_error": "true",
+        "prediction_mae": "MAE",
+        "corrected_bound": "corrected: bound",
+        "corrected_max_error": "true",
+        "corrected_mae": "MAE",
+    }
+    levels = [f"{tolerance:.0e}" for tolerance in TOLERANCES]
+    rows = [
+        [
+            "all" if count == "all" else f"{count} sources" if count != "1" else "1 source",
+            *(number(found[n] if n.endswith("mae") else found[n]["max"]) for n in names),
+            *(f"{found['rounds'][x]['mean']:.1f} ({found['rounds'][x]['max']})" for x in levels),
+        ]
+        for count, found in proven.items()
+    ]
+    return Table(["largest error", *names.values(), *(f"rounds to {x}" for x in levels)], rows)

@@ -37,6 +37,15 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[Figure, Axes]:
+    """A figure [inches] of one pair of axes with a grid, with labels and scales for `Axes.set`."""
+    figure = new_figure(width, height)
+    axis = figure.subplots()
+    axis.set(**settings)
+    axis.grid(alpha=0.3)
+    return figure, axis
+
+
 def to_png(figure: Figure, dpi: int = 120) -> bytes:
     """The figure as a PNG image."""
     buffer = io.BytesIO()

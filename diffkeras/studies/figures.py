@@ -7,9 +7,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from diffkeras.reporting.figures import COLORS, MARKERS, new_figure, plot_above
+from diffkeras.evaluation.figures import error_per_count_figure
+from diffkeras.reporting.figures import COLORS, new_axis, new_figure
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.grouping import Group
 
@@ -27,7 +27,9 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
         members = sorted(members, key=lambda g: g.results[0].cell.training_examples)
         sizes = [g.results[0].cell.training_examples for g in members]
         values = [np.array(g.errors()) for g in members]
-        _draw_range(left, sizes, values, f"C{index}", label)
+        means = [errors.mean() for errors in values]
+        left.plot(sizes, means, "o-", color=f"C{index}", label=label)
+        _draw_range(left, sizes, values, f"C{index}")
         for size, errors in zip(sizes, values, strict=True):
             left.plot([size] * errors.size, errors, ".", color=f"C{index}", alpha=0.6)
         if all(v.size >= FEWEST_SEEDS for v in values):
@@ -41,9 +43,7 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
     if right.lines:
         right.set(**scales)
     else:
-        text = f"drawn from {FEWEST_SEEDS} seeds on"
-        right.text(0.5, 0.5, text, ha="center", transform=right.transAxes)
-        right.set(xticks=[], yticks=[])
+        right.set(xticks=[], yticks=[], xlabel=f"drawn from {FEWEST_SEEDS} seeds on")
     for axis in (left, right):
         axis.grid(alpha=0.3)
     left.legend(fontsize=8)
@@ -52,8 +52,7 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
 
 def loss_figure(groups: Sequence[Group]) -> Figure:
     """Error of each loss in each region: the mean over seeds, with the range."""
-    figure = new_figure(10.5, 4.4)
-    axis = figure.subplots()
+    figure, axis = new_axis(10.5, 4.4, yscale="log", ylabel="mean absolute error")
     names = ["mae" if region == "lattice" else f"mae_{region}" for region in REGIONS]
     width = 0.8 / len(groups)
     for index, group in enumerate(groups):
@@ -72,8 +71,6 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
         )
     axis.set_xticks(range(len(names)), [label.replace(" (", "\n(") for label in REGIONS.values()])
     axis.tick_params(axis="x", labelsize=8)
-    axis.set(yscale="log", ylabel="mean absolute error")
-    axis.grid(axis="y", alpha=0.3)
     axis.legend(fontsize=8, ncols=1 + len(groups) // 8)
     return figure
 
@@ -82,31 +79,25 @@ def counts_figure(
     groups: Sequence[Group], counts: Sequence[str], baselines: dict[str, Any]
 ) -> Figure:
     """Error against the number of sources, a line per combination of factors."""
-    figure = new_figure(8.5, 4.4)
-    axis = figure.subplots()
+    found = {g.label: [np.array(g.errors("mae", count)) for count in counts] for g in groups}
+    drawn = {label: [float(v.mean()) for v in values] for label, values in found.items()}
+    drawn |= {name: [by[count]["mae"] for count in counts] for name, by in baselines.items()}
     numbers = [int(count) for count in counts]
-    drawn: list[float] = []
-    for index, group in enumerate(groups):
-        values = [np.array(group.errors("mae", count)) for count in counts]
-        _draw_range(axis, numbers, values, _shade(index, len(groups)), group.label)
-        drawn += [float(v.min()) for v in values]
-    floor = min(drawn) / 3
-    for name, by_count in baselines.items():
-        errors = [by_count[count]["mae"] for count in counts]
-        style = {"marker": MARKERS.get(name), "color": COLORS.get(name), "linestyle": ":"}
-        plot_above(axis, floor, numbers, errors, label=name, **style)
-    axis.set(yscale="log", xlabel="number of sources", ylabel="lattice MAE")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(axis="y", alpha=0.3)
+    figure = error_per_count_figure(numbers, drawn)
+    figure.set_size_inches(8.5, 4.4)
+    axis = figure.axes[0]
+    for index, values in enumerate(found.values()):
+        color = _shade(index, len(found))
+        axis.lines[index].set_color(color)
+        _draw_range(axis, numbers, values, color)
+    for line in axis.lines[len(found) :]:
+        line.set_linestyle(":")
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
-def _draw_range(
-    axis: Axes, x: Sequence[float], values: Sequence[Any], color: Any, label: str
-) -> None:
-    """Means of the values at each x, and the range between the smallest and the largest."""
-    axis.plot(x, [v.mean() for v in values], "o-", color=color, label=label)
+def _draw_range(axis: Axes, x: Sequence[float], values: Sequence[Any], color: Any) -> None:
+    """The range between the smallest and the largest value at each x."""
     low, high = [v.min() for v in values], [v.max() for v in values]
     axis.fill_between(x, low, high, color=color, alpha=0.18)
 

@@ -9,7 +9,7 @@ import numpy as np
 from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import BASELINES
-from diffkeras.evaluation.tables import HEADINGS
+from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.figures import to_png
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import value_text

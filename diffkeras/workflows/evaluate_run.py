@@ -12,8 +12,7 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import predict_by_each
-from diffkeras.evaluation.report import FILES, write_evaluation
-from diffkeras.evaluation.tables import overall_table
+from diffkeras.evaluation.report import FILES, overall_table, write_evaluation
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run

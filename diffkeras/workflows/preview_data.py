@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example
-from diffkeras.reporting.figures import new_figure, to_png, write_out_numbers
+from diffkeras.reporting.figures import new_axis, new_figure, to_png, write_out_numbers
 from diffkeras.reporting.html import Table, number, write_report
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
@@ -88,25 +88,23 @@ def examples_figure(examples: dict[int, list[Example]]) -> Figure:
 
 def values_figure(samples: dict[int, list[Example]]) -> Figure:
     """Share of the nodes whose field is at least u, for some source counts."""
-    figure = new_figure(6.5, 4)
-    axis = figure.subplots()
+    figure, axis = new_axis(
+        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
+    )
     for count, examples in samples.items():
         values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
         levels = np.geomspace(1e-4, 1, 200)
         share = 1 - np.searchsorted(values, levels) / values.size
         axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
-    axis.set(
-        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
-    )
-    axis.grid(alpha=0.3)
     axis.legend()
     return figure
 
 
 def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
     """Distance from each source to its nearest neighbour, against the number of sources."""
-    figure = new_figure(6.5, 4)
-    axis = figure.subplots()
+    figure, axis = new_axis(
+        xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
+    )
     for count, examples in samples.items():
         found = np.concatenate([_nearest(example) for example in examples])
         axis.plot(np.full(found.size, count), found, ".", color="#0b6e99", alpha=0.15)
@@ -118,9 +116,7 @@ def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figur
         axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
     if lengths:
         axis.legend()
-    axis.set(xlabel="number of sources", ylabel="distance to the nearest [lattice steps]")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(axis="y", alpha=0.3)
     return figure
 
 
@@ -132,13 +128,13 @@ def diffusion_lengths(config: Config) -> tuple[float, ...]:
 
 def lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
     """How many examples have which diffusion length, over the range that they are drawn from."""
-    figure = new_figure(6.5, 3)
-    axis = figure.subplots()
+    figure, axis = new_axis(
+        6.5, 3, xscale="log", xlabel="diffusion length [lattice steps]", ylabel="examples"
+    )
     found = [example.diffusion_length for examples in samples.values() for example in examples]
     shortest, longest = diffusion_lengths(config)
     lengths = np.array(found) / config.physics.step
     axis.hist(lengths, np.geomspace(shortest, longest, 17).tolist(), color="#0b6e99")
-    axis.set(xscale="log", xlabel="diffusion length [lattice steps]", ylabel="examples")
     write_out_numbers(axis)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
