@@ -207,7 +207,7 @@ class ExampleRecipe:
         tasks = iter(numbers)
         chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
         with ProcessPool(workers) as pool:
-            for examples in pool.map(partial(_solve_examples, self, split), chunks):
+            for examples in pool.imap(partial(_solve_examples, self, split), chunks):
                 yield from examples
 
 

@@ -5,7 +5,6 @@ import csv
 import json
 import math
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +18,7 @@ PARTIAL = ".partial"
 
 @contextlib.contextmanager
 def names_unwritable(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into one that names the file.
-
-    Raises:
-        OutputError: instead of an `OSError`.
-    """
+    """Turn an error of the operating system into an OutputError that names the file."""
     try:
         yield
     except OSError as error:
@@ -31,16 +26,13 @@ def names_unwritable(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, unique: bool = False) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to `path` that replaces it at the end of the block.
 
     The temporary file is flushed to the disk before it is renamed, so after a crash either the
     earlier file or the new one is there. An error in the block leaves the earlier file alone. Where
-    `path` is a symbolic link, the file that it points to is replaced.
-
-    Args:
-        path: the file to be written; missing directories are created.
-        unique: whether several processes may write the same file at once.
+    `path` is a symbolic link, the file that it points to is replaced. Missing directories are
+    created.
 
     Raises:
         OutputError: it can't be written.
@@ -48,8 +40,7 @@ def replacing(path: Path, *, unique: bool = False) -> Iterator[Path]:
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        token = f"{secrets.token_hex(8)}." if unique else ""
-        partial = target.with_name(f".partial.{token}{target.name}")
+        partial = target.with_name(f"{PARTIAL}.{target.name}")
         try:
             yield partial
             sync(partial)
@@ -69,29 +60,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def swap_directory(new: Path, path: Path, previous: Path) -> None:
-    """Put a directory in the place of another one, which becomes `previous`.
-
-    A crash between the two renames leaves `previous` and no `path`; renaming it back is up to the
-    caller.
-
-    Raises:
-        OSError: it can't be done; `path` is as before.
-    """
-    for entry in (*new.iterdir(), new):
-        sync(entry)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        path.rename(previous)
-    try:
-        new.rename(path)
-    except BaseException:
-        if previous.exists():
-            previous.rename(path)
-        raise
-    sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -129,11 +97,7 @@ def replacing_files(path: Path, owned: Sequence[str], last: str | None = None) -
 
 
 def check_space(directory: Path, size: int) -> None:
-    """Check that a file of a number of bytes can be written to a directory.
-
-    Raises:
-        OSError: it can't.
-    """
+    """Raise an OSError if a directory has no room for a file of a number of bytes."""
     with tempfile.TemporaryFile(dir=directory) as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
@@ -166,11 +130,7 @@ def _finite(content: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        RunError: missing or damaged.
-    """
+    """The content of a JSON file; a RunError if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -189,34 +149,19 @@ def _cell(value: Any) -> Any:
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file, by column."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def check_file(path: Path) -> None:
-    """Check, before the work, that a file can be written there.
-
-    Raises:
-        OutputError: something else lies there, or it can't be written.
-    """
+    """Raise an OutputError, before the work, if a file can't be written there."""
     if path.exists() and not path.is_file():
-        what = "a directory" if path.is_dir() else "no regular file"
-        raise OutputError(f"{path} is {what}; name a file")
+        raise OutputError(f"{path} is no regular file; choose another name")
     with names_unwritable(path):
         check_directory(Path(os.path.realpath(path)).parent)
 
 
 def check_replaceable(path: Path, mark: str) -> None:
-    """Check, before the work, that a directory can be written and holds nothing else.
+    """Raise an OutputError, before the work, if a result can't be written to a directory.
 
-    Args:
-        path: the directory.
-        mark: name of a file that shows that the directory is an earlier result.
-
-    Raises:
-        OutputError: it can't be written, or holds something else.
+    That is so too if the directory holds files, and none called `mark`, by which earlier results
+    are known.
     """
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; choose another directory")
@@ -228,11 +173,7 @@ def check_replaceable(path: Path, mark: str) -> None:
 
 
 def check_directory(path: Path) -> None:
-    """Check, before the work, that files can be written to a directory, which is created.
-
-    Raises:
-        OutputError: they can't.
-    """
+    """Create a directory; an OutputError, before the work, if files can't be written there."""
     with names_unwritable(path):
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()

@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray
@@ -42,13 +41,14 @@ ONE_THREAD = (
     "TF_NUM_INTEROP_THREADS",
 )
 POLL = 0.2  # seconds between two readings of the workers' counters
-AHEAD = 3  # tasks per worker that `map` draws before their results are used
+AHEAD = 3  # tasks per worker that `imap` draws before their results are used
 
 
-class ProcessPool:
+class ProcessPool(ProcessPoolExecutor):
     """Worker processes that are started when they are first needed.
 
-    A context manager: at its end all workers end, also those that are busy.
+    Functions of modules and picklable arguments can be submitted. At the end of its block all
+    workers end, also those that are busy.
 
     Args:
         workers: number of processes.
@@ -62,15 +62,11 @@ class ProcessPool:
         self.broken = False
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
-        self._executor = ProcessPoolExecutor(
+        super().__init__(
             workers, context, initializer=_become_worker, initargs=(receiver, module, counters)
         )
 
-    def submit(self, function: Callable[..., Result], *args: Any) -> Future[Result]:
-        """Have a worker call a function of a module; function and arguments must be picklable."""
-        return self._executor.submit(function, *args)
-
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
+    def imap(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """Yield the result of each task, in the order of the tasks.
 
         A few tasks per worker are drawn before their results are used, so a slow reader doesn't
@@ -95,11 +91,7 @@ class ProcessPool:
 
     @contextlib.contextmanager
     def names_dead_workers(self) -> Iterator[None]:
-        """Turn the failure of `concurrent.futures` into an error that says what to do.
-
-        Raises:
-            DiffkerasError: a worker died.
-        """
+        """Turn a worker's death into a DiffkerasError that says what to do."""
         try:
             yield
         except BrokenProcessPool:
@@ -109,16 +101,10 @@ class ProcessPool:
                 'workers needs `if __name__ == "__main__":`'
             ) from None
 
-    def close(self) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """End all workers at once."""
         self._sender.close()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def __enter__(self) -> "ProcessPool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 _shared: dict[int, ProcessPool] = {}
@@ -131,12 +117,12 @@ def shared_pool(workers: int) -> ProcessPool:
     """
     pool = _shared.get(os.getpid())
     if pool is not None and (pool.workers != workers or pool.broken):
-        pool.close()
+        pool.shutdown()
         pool = None
     if pool is None:
         pool = _shared[os.getpid()] = ProcessPool(workers)
         # a child process of `multiprocessing` waits for its own children before it exits
-        Finalize(None, pool.close, exitpriority=0)
+        Finalize(None, pool.shutdown, exitpriority=0)
     return pool
 
 
@@ -207,8 +193,7 @@ def _exit_with_parent(parent: Connection) -> None:
 
 
 def _do(work: Callable[[Task, Tick], Result], task: Task, place: int) -> Result:
-    return work(task, partial(_count, place))
+    def tick() -> None:
+        _counters[place] += 1
 
-
-def _count(place: int) -> None:
-    _counters[place] += 1
+    return work(task, tick)

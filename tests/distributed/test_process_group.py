@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.distributed import process_group
 from diffkeras.distributed.cluster import Cluster
 from diffkeras.distributed.process_group import ProcessGroup, check_single_process
 from diffkeras.errors import ConfigurationError, DataError, WorkerError, WorkerLostError
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import train
 
 TWO = Cluster(("a:1000", "b:2000"), 1)

@@ -49,8 +49,8 @@ def main() -> None:
     from diffkeras.system.process_pool import ProcessPool
 
     with ProcessPool(2) as pool:
-        print(*pool.map(process_number, range(2)), flush=True)
-        list(pool.map(wait_long, range(2)))
+        print(*pool.imap(process_number, range(2)), flush=True)
+        list(pool.imap(wait_long, range(2)))
 
 
 def process_number(number: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
@@ -17,7 +18,6 @@ from diffkeras.studies import figures as study_figures
 from diffkeras.studies.grouping import Result, group_results
 from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
 from diffkeras.studies.results import read_methods
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
 

@@ -33,7 +33,7 @@ def pool() -> Iterator[ProcessPool]:
 
 def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool: ProcessPool) -> None:
     numbers = itertools.count()
-    results = pool.map(square, numbers)
+    results = pool.imap(square, numbers)
     assert list(itertools.islice(results, 20)) == [number**2 for number in range(20)]
     results.close()
     assert next(numbers) <= 20 + AHEAD * 2
@@ -41,19 +41,19 @@ def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool: ProcessPool) 
 
 def test_a_workers_exception_arrives_and_the_pool_goes_on(pool: ProcessPool) -> None:
     with pytest.raises(ArithmeticError, match="no luck with 3"):
-        list(pool.map(fail, [3, 4]))
-    assert list(pool.map(square, [5])) == [25]
+        list(pool.imap(fail, [3, 4]))
+    assert list(pool.imap(square, [5])) == [25]
 
 
 def test_each_worker_uses_one_thread(pool: ProcessPool) -> None:
-    [found] = pool.map(threads, [0])
+    [found] = pool.imap(threads, [0])
     assert found
     assert set(found) == {1}
 
 
 def test_a_dead_worker_is_an_error_that_says_what_to_do() -> None:
     with ProcessPool(2) as pool, pytest.raises(DiffkerasError, match="use fewer workers"):
-        list(pool.map(die, [1, 2]))
+        list(pool.imap(die, [1, 2]))
     with pytest.raises(DiffkerasError, match="use fewer workers"):
         list(run_tasks(die_at_task, [1, 2], 2))
 
@@ -65,7 +65,7 @@ def die_at_task(number: int, tick: object) -> None:
 def test_closing_ends_busy_workers() -> None:
     began = time.monotonic()
     with ProcessPool(2) as pool:
-        workers = list(pool.map(process_number, range(2)))
+        workers = list(pool.imap(process_number, range(2)))
         pool.submit(wait_long, 0)
     assert time.monotonic() - began < 60
     assert not any(_is_alive(worker) for worker in workers)
@@ -92,14 +92,14 @@ def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken() -> None:
     first = shared_pool(2)
     assert shared_pool(2) is first
     with pytest.raises(DiffkerasError):
-        list(first.map(die, [1]))
-    assert list(shared_pool(2).map(square, [3])) == [9]
+        list(first.imap(die, [1]))
+    assert list(shared_pool(2).imap(square, [3])) == [9]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_a_pool_of_its_own() -> None:
-    assert list(shared_pool(2).map(square, [3])) == [9]
+    assert list(shared_pool(2).imap(square, [3])) == [9]
     child = multiprocessing.get_context("fork").Process(target=_use_shared_pool)
     child.start()
     child.join(60)
@@ -110,7 +110,7 @@ def test_a_forked_child_has_a_pool_of_its_own() -> None:
 
 
 def _use_shared_pool() -> None:
-    assert list(shared_pool(2).map(square, [4])) == [16]
+    assert list(shared_pool(2).imap(square, [4])) == [16]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tables import read_csv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import innermost
 from diffkeras.workflows import train

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn import ConvolutionalMuon, encoder_decoder
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.optimizers import make_optimizer, make_schedule
 from diffkeras.workflows import train

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.system.atomic_files import read_csv
 
 SCRIPT = Path(__file__).with_name("two_replicas.py")
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
@@ -13,7 +14,6 @@ from diffkeras.errors import DataError, OutputError
 from diffkeras.evaluation.methods import METHODS
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import evaluate, generate
 
 

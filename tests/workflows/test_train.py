@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from tables import read_csv
 
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.workflows import train
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diffkeras.data.dataset_config import NAME
 from diffkeras.errors import InUseError, OutputError
-from diffkeras.system.atomic_files import replacing, swap_directory
+from diffkeras.system.atomic_files import replacing, sync
 from diffkeras.system.file_lock import locked
 
 # The files of a dataset. Any others in its directory belong to the user and are kept.
@@ -35,8 +35,16 @@ def replace_dataset(place: Path, complete: Path) -> None:
             if not any(file.match(pattern) for pattern in OWN_FILES):
                 copy = shutil.copytree if file.is_dir() else link_or_copy
                 copy(file, complete / file.name)
-    swap_directory(complete, place, _former(place))
-    shutil.rmtree(_former(place), ignore_errors=True)
+    for entry in (*complete.iterdir(), complete):
+        sync(entry)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if place.exists():
+            place.rename(_former(place))
+        complete.rename(place)
+        sync(place.parent)
+    finally:
+        restore_dataset(place)
 
 
 def restore_dataset(place: Path) -> None:

@@ -43,7 +43,7 @@ def solve_batch(
         return BatchSolution.of(_solve_images(task, images))
     several = max(1, min(TASK_NODES // max(images[0][0].size, 1), -(-len(images) // workers)))
     parts = [images[k : k + several] for k in range(0, len(images), several)]
-    solutions = shared_pool(workers).map(partial(_solve_images, task), parts)
+    solutions = shared_pool(workers).imap(partial(_solve_images, task), parts)
     return BatchSolution.of([solution for part in solutions for solution in part])
 
 

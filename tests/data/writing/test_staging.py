@@ -158,6 +158,22 @@ def test_a_crash_while_the_former_dataset_is_moved_away(tmp_path, hashes, log):
     assert "skipped" in log.messages[0]
 
 
+def test_a_dataset_that_cannot_be_moved_leaves_the_former_one(tmp_path, monkeypatch):
+    place = generate_dataset(tiny_config(20), 2, tmp_path)
+    rename = Path.rename
+
+    def fail(path, target):
+        if target == place and path.name.startswith(".staging"):
+            raise OSError("no luck")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="no luck"):
+        generate_dataset(tiny_config(40), 2, tmp_path)
+    assert dataset_status(tiny_config(20), 2, tmp_path).holds(tiny_config(20))
+    assert not list(place.parent.glob(".*.former"))
+
+
 def test_a_crash_before_the_former_dataset_is_removed(tmp_path, hashes):
     place = generate_dataset(tiny_config(20), 2, tmp_path)
     former = Path(shutil.copytree(place, place.with_name(f".{place.name}.former")))

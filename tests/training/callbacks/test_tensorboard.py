@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
 from diffkeras.data.reading.input_wait_time import InputWaitTime
-from diffkeras.system.atomic_files import read_csv
 from diffkeras.training.callbacks.tensorboard import settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
