@@ -1,6 +1,6 @@
 """Convolutions of 3×3 in fast, mathematically equal formulations."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -9,8 +9,7 @@ from keras import layers, ops
 # On a CPU, kernels with at least this many weights are applied as a matrix product. oneDNN
 # rearranges the kernel before each convolution, which takes longer than the convolution itself if
 # the kernel is large and the map is small. In training, the gradient makes the matrix product more
-# expensive, so the limit is higher. Both limits are where the measured times of the two methods
-# cross, at 64² to 512² nodes.
+# expensive, so the limit is higher.
 LARGE_KERNEL = 2**20
 LARGE_KERNEL_IN_TRAINING = 2**22
 
@@ -18,28 +17,8 @@ LARGE_KERNEL_IN_TRAINING = 2**22
 SUMS = np.array([[[1, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 1]]])
 
 
-class _Convolution(layers.Conv2D):
-    """Convolution with a 3×3 window, stride 1, zero padding and channels last."""
-
-    def __init__(self, filters: int, **options: Any) -> None:
-        fixed = {"strides", "dilation_rate", "groups"} & options.keys()
-        if fixed:
-            raise ValueError(
-                f"{type(self).__name__} always has stride 1, dilation 1 and one group and takes no "
-                f"{', '.join(sorted(fixed))}; use keras.layers.Conv2D"
-            )
-        super().__init__(filters, 3, padding="same", data_format="channels_last", **options)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        config = super().get_config()
-        for name in ("kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"):
-            del config[name]
-        return config
-
-
 @keras.saving.register_keras_serializable(package="diffkeras")
-class Conv3x3(_Convolution):
+class Conv3x3(layers.Conv2D):
     """`keras.layers.Conv2D` with a 3×3 window, stride 1 and "same" padding.
 
     It has the same weights and, up to rounding, the same output. On a CPU, large kernels are
@@ -50,9 +29,6 @@ class Conv3x3(_Convolution):
         **options: those of `keras.layers.Conv2D`, except kernel size, strides, padding, data
             format, dilation rate and groups.
 
-    Raises:
-        ValueError: an option that is fixed.
-
     Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
 
     Example:
@@ -62,15 +38,32 @@ class Conv3x3(_Convolution):
     ```
     """
 
+    fixed: ClassVar[dict[str, Any]] = {
+        "kernel_size": 3,
+        "strides": 1,
+        "padding": "same",
+        "data_format": "channels_last",
+        "dilation_rate": 1,
+        "groups": 1,
+    }
+
+    def __init__(self, filters: int, **options: Any) -> None:
+        super().__init__(filters, **self.fixed, **options)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The feature maps."""
         if not by_product(self.kernel, training):
             return super().call(inputs)
         return self.activation(convolve(surrounded(inputs), self.kernel, self.bias, training))
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        config = super().get_config()
+        return {name: value for name, value in config.items() if name not in self.fixed}
+
 
 @keras.saving.register_keras_serializable(package="diffkeras")
-class UpsampledConv3x3(_Convolution):
+class UpsampledConv3x3(Conv3x3):
     """Nearest ×2 upsampling, then a 3×3 convolution with stride 1 and "same" padding.
 
     It has the same weights and, up to rounding, the same output as `keras.layers.UpSampling2D`
@@ -87,9 +80,6 @@ class UpsampledConv3x3(_Convolution):
     Args:
         filters: channels of the output.
         **options: as for `Conv3x3`.
-
-    Raises:
-        ValueError: an option that is fixed.
 
     Shape: (batch, height, width, channels) → (batch, 2·height, 2·width, `filters`).
 
@@ -116,17 +106,7 @@ class UpsampledConv3x3(_Convolution):
 
 
 def convolve(inputs: Any, kernel: Any, bias: Any, training: bool | None) -> Any:
-    """Convolution with stride 1 and no padding.
-
-    Args:
-        inputs: (batch, height, width, channels).
-        kernel: (rows, columns, channels, filters).
-        bias: (filters,), or None.
-        training: whether gradients will be computed.
-
-    Returns:
-        (batch, height − rows + 1, width − columns + 1, filters).
-    """
+    """Convolution with stride 1 and no padding; `training` says whether gradients will follow."""
     if not by_product(kernel, training):
         outputs = ops.conv(inputs, kernel, padding="valid", data_format="channels_last")
         return outputs if bias is None else ops.add(outputs, bias)

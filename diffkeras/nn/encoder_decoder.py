@@ -84,16 +84,11 @@ def encoder_decoder(
         features: Any,
         filters: int,
         layer_name: str,
-        kind: type[Conv3x3 | UpsampledConv3x3] = Conv3x3,
+        kind: type[Conv3x3] = Conv3x3,
         **options: float,
     ) -> Any:
         initializer = _own(kernel_initializer, next(number))
         return kind(filters, kernel_initializer=initializer, name=layer_name, **options)(features)
-
-    def activation(features: Any, layer_name: str, dtype: str | None = None) -> Any:
-        return layers.LeakyReLU(negative_slope=NEGATIVE_SLOPE, name=layer_name, dtype=dtype)(
-            features
-        )
 
     source_image = keras.Input((None, None, channels), name="source_image")
 
@@ -103,7 +98,7 @@ def encoder_decoder(
     for k in range(depth + 1):
         kind, options = first if k == 0 and batch_norm else (Conv3x3, {})
         features = convolution(features, width * 2**k, f"encoder_conv_{k}", kind, **options)
-        features = activation(features, f"encoder_activation_{k}")
+        features = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"encoder_activation_{k}")(features)
         if k < depth:
             features = layers.AveragePooling2D(2, name=f"encoder_pool_{k}")(features)
 
@@ -112,11 +107,11 @@ def encoder_decoder(
     for k, filters in enumerate(decoder_filters):
         kind = Conv3x3 if k < 2 else UpsampledConv3x3
         features = convolution(features, filters, f"decoder_conv_{k}", kind)
-        features = activation(features, f"decoder_activation_{k}")
+        features = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"decoder_activation_{k}")(features)
 
     # --- Field ---
     field = convolution(features, 1, "field_conv", UpsampledConv3x3)
-    field = activation(field, "field", dtype="float32")
+    field = layers.LeakyReLU(NEGATIVE_SLOPE, name="field", dtype="float32")(field)
 
     return keras.Model(source_image, field, name=name)
 

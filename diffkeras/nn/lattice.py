@@ -53,10 +53,6 @@ class LatticeCheck(keras.layers.Layer):
         depth: number of poolings of the network.
         **options: those of `keras.layers.Layer`.
 
-    Raises:
-        ValueError: `depth` is not an integer of at least 1; when called, if a side is not a
-            multiple of 2^`depth`.
-
     Example:
 
     ```python

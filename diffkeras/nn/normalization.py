@@ -13,10 +13,8 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
     channel over all examples and nodes of the global batch (arXiv 1502.03167).
 
     Under `tf.distribute`, Keras normalises each replica's share of the batch by itself unless
-    `synchronized` is set. Training on N replicas would then differ from training on one. On other
-    backends arrays are global, and Keras does not accept the argument. This layer therefore sets
-    it for the current backend and does not save it, so that a model saved under TensorFlow also
-    loads under JAX and PyTorch.
+    `synchronized` is set. On other backends, where arrays are global, Keras does not accept the
+    argument. This layer therefore sets it for the current backend and does not save it.
 
     Args:
         **options: those of `keras.layers.BatchNormalization`, except `synchronized`.

@@ -91,6 +91,7 @@ class NormalizedConv3x3(Conv3x3):
         return ops.matmul(mean, matrix), ops.maximum(variance, 0.0)
 
     def _over_batch(self, values: Any) -> Any:
+        """The mean over the global batch."""
         return ops.moments(values, axes=[0], synchronized=self.norm.synchronized)[0]
 
     def get_config(self) -> dict[str, Any]:

@@ -39,8 +39,7 @@ class PadToMultiple(layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the output; unknown sides stay unknown."""
         batch, *sides, channels = input_shape
-        padded = [s if s is None else s + -s % self.factor for s in sides]
-        return (batch, *padded, channels)
+        return (batch, *(side and side + -side % self.factor for side in sides), channels)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""

@@ -1,42 +1,42 @@
-"""Construct an object from the name and parameters in a configuration."""
+"""Construct an object from the name and arguments in a configuration."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 
-def build(
-    kind: str,
-    table: Mapping[str, Callable[..., Any]],
-    name: Any,
-    parameters: Mapping[str, Any],
-    shared: Sequence[str] = (),
-) -> Any:
-    """Return `table[name](**parameters)`.
+def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
+    """The object of the class in `table` that a configuration names under `key`.
 
-    Args:
-        kind: what the table contains, for error messages: "error", "weight".
-        table: name → class or function.
-        name: a key of `table`.
-        parameters: keyword arguments of the class or function.
-        shared: keyword arguments that every class in the table accepts through `**options`.
-
-    Raises:
-        ValueError: the table has no such name, the class has no such parameter, or a required
-            parameter is missing. The message lists the valid ones.
+    `kind` is what the table contains. Errors list the valid names or arguments.
     """
+    if isinstance(config, str):
+        config = {key: config}
+    if not isinstance(config, Mapping):
+        raise ValueError(f"{kind} must be a name or a mapping, got {config!r}")
+    arguments = dict(config)
+    name = arguments.pop(key, None)
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"no {kind} is named {name!r}; choose one of {', '.join(table)}")
-    signature = inspect.signature(table[name]).parameters.values()
-    named = [p for p in signature if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    known = [*(p.name for p in named), *(s for s in shared if s not in {p.name for p in named})]
-    unknown = [key for key in parameters if key not in known]
+    known = arguments_of(table[name])
+    unknown = [argument for argument in arguments if argument not in known]
     if unknown:
-        takes = f"it takes {', '.join(known)}" if known else "it takes none"
-        raise ValueError(f"{kind} {name!r} has no parameter {unknown[0]!r}; {takes}")
+        takes = ", ".join(known) or "none"
+        raise ValueError(f"{kind} {name!r} has no parameter {unknown[0]!r}; it takes {takes}")
     missing = [
-        p.name for p in named if p.default is inspect.Parameter.empty and p.name not in parameters
+        argument
+        for argument, parameter in known.items()
+        if parameter.default is parameter.empty and argument not in arguments
     ]
     if missing:
         raise ValueError(f"{kind} {name!r} needs a value for {', '.join(missing)}")
-    return table[name](**parameters)
+    return table[name](**arguments)
+
+
+def arguments_of(cls: type) -> dict[str, inspect.Parameter]:
+    """Arguments of a class. If it has `**options`, they are those of its base class."""
+    arguments = inspect.signature(cls).parameters
+    named = {name: p for name, p in arguments.items() if p.kind is not p.VAR_KEYWORD}
+    if cls.__base__ and len(named) < len(arguments):
+        named |= arguments_of(cls.__base__)
+    return named

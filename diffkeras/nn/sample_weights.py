@@ -8,21 +8,13 @@ from diffkeras.representation.target import shapes_differ
 
 
 def per_node_weight(sample_weight: Any, values: Any) -> Any:
-    """Sample weights spread over the nodes of their examples.
+    """Sample weights, (batch, height, width), in the dtype of `values`.
 
     Keras broadcasts from the last axis, so weights of shape (batch,) against values of shape
     (batch, height, width) would weigh columns of the lattice instead of examples.
 
-    Args:
-        sample_weight: one weight an example, (batch,), (batch, 1), (batch, 1, 1) or (batch, 1, 1,
-            1); or one weight a node, (batch, height, width) or (batch, height, width, 1).
-        values: (batch, height, width).
-
-    Returns:
-        (batch, height, width), in the dtype of `values`.
-
-    Raises:
-        ValueError: `sample_weight` has none of these shapes.
+    `sample_weight` is one weight an example, (batch,), or one a node, (batch, height, width), also
+    with further axes of length 1. Another shape raises a ValueError.
     """
     weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
     shape, lattice = tuple(weight.shape), tuple(values.shape)

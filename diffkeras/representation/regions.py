@@ -41,5 +41,7 @@ def region_mask(name: str, field: Any, source_image: Any) -> Any:
         # includes nodes where the field is NaN, so that a broken target shows in the error
         return (field >= 0) | ~(field >= 0)
     if source_image is None:
-        raise ValueError(f"region {name!r} needs the source image, which is missing")
+        raise ValueError(
+            f"region {name!r} needs the source image: make y_true with diffkeras.nn.pack_target"
+        )
     return _MASKS[name](field, source_image)

@@ -1,6 +1,5 @@
 """Source images of the TensorFlow solver: their checks and their scale."""
 
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,32 +15,16 @@ FLOATS = {
 }
 
 
-def as_lattice(lattice: Any) -> tuple[int, int]:
-    """(rows, columns) of a lattice, which may be one number for a square one.
-
-    Raises:
-        PhysicsError: it is something else.
-    """
-    pair = (lattice, lattice) if isinstance(lattice, int) else lattice
-    try:
-        rows, columns = (index(side) for side in pair)
-    except (TypeError, ValueError):
-        rows = columns = 0
-    if min(rows, columns) < 1:
-        raise PhysicsError(
-            f"lattice must be (rows, columns) or one number of nodes, not {repr(lattice)[:60]}"
-        )
-    return rows, columns
+def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor:
+    """The tensor; an InvalidArgumentError when the graph runs and the condition is false."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, message)]):
+        return tf.identity(tensor)
 
 
 def check_images(
     source_images: Any, lattice: tuple[int, int], dtype: tf.DType
 ) -> tuple[tf.Tensor, tf.DType]:
-    """Source images in the precision `dtype`, and the type of their fields.
-
-    Raises:
-        PhysicsError: they have another shape or type.
-    """
+    """Source images in the precision `dtype`, and the type of their fields."""
     if np.ma.isMaskedArray(source_images):
         raise PhysicsError("source images must not be a masked array; fill it first")
     try:
@@ -52,11 +35,9 @@ def check_images(
         raise PhysicsError(
             f"source images must have shape (batch, {lattice[0]}, {lattice[1]}), not {images.shape}"
         )
-    if images.dtype.is_floating:
-        return tf.cast(images, dtype), images.dtype
-    if not (images.dtype.is_integer or images.dtype.is_bool):
+    if not (images.dtype.is_floating or images.dtype.is_integer or images.dtype.is_bool):
         raise PhysicsError(f"source images must be real numbers, not {images.dtype.name}")
-    return tf.cast(images, dtype), dtype
+    return tf.cast(images, dtype), images.dtype if images.dtype.is_floating else dtype
 
 
 def powers_of_two(images: tf.Tensor) -> tf.Tensor:
@@ -66,12 +47,8 @@ def powers_of_two(images: tf.Tensor) -> tf.Tensor:
     """
     integers, exponent, smallest = FLOATS[images.dtype]
     largest = tf.reduce_max(tf.abs(images), axis=[1, 2], keepdims=True)
-    check = tf.debugging.Assert(
-        ~tf.reduce_any((largest > 0) & (largest < smallest)),
-        [f"the largest |value| of a source image is below {smallest:g}; scale the image"],
-    )
-    with tf.control_dependencies([check]):
-        largest = tf.identity(largest)
+    message = f"the largest |value| of a source image is below {smallest:g}; scale the image"
+    largest = checked(largest, ~tf.reduce_any((largest > 0) & (largest < smallest)), message)
     bits = tf.bitwise.bitwise_and(tf.bitcast(largest, integers), tf.constant(exponent, integers))
     power = tf.stop_gradient(tf.bitcast(bits, images.dtype))
     return tf.where(power > 0, power, tf.ones_like(power))

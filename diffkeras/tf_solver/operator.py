@@ -7,8 +7,9 @@ Folding the lattice into its four quadrants therefore halves the work, to half a
 nodes. Point sources are placed on the folded lattice directly.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -30,22 +31,13 @@ class TensorOperator:
     operator then replaces γ by the smallest other eigenvalue λ' ("deflation"): A⁻¹q is the deflated
     field plus the constant Σq / `inverse_factor`.
 
-    Attributes:
-        lattice: (rows, columns).
-        dtype: precision of the products.
-        deflated: whether the eigenvalue of the constant mode was replaced.
-        inverse_factor: inverse of the constant per unit of Σq, 0 if A is singular.
-
-    Args:
-        lattice: (rows, columns).
-        medium: the uniform medium.
-        precision: of the products.
+    The decays of images, (batch,), are at least the medium's, which is used if they are None.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
-        medium.require_uniform("TensorSolver")
         self.lattice = lattice
-        self._decay = float(medium.decay)
+        self.medium = medium
+        self.decay = float(medium.decay)
         self.dtype = tf.as_dtype(precision)
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, medium.boundaries, strict=True))
         couplings = [float(diffusivity) / medium.step**2 for diffusivity in medium.diffusivities]
@@ -54,37 +46,39 @@ class TensorOperator:
         self._bases = [basis.astype(precision) for basis, _ in modes]
         rows, columns = (c * values for c, (_, values) in zip(couplings, modes, strict=True))
         curvature = rows[:, None, :, None] + columns[None, :, None, :]
+        self._curvature = curvature.astype(precision)  # infinite where there is no mode
         second = np.sort(curvature, axis=None)[1]
-        smallest = float(second) if np.isfinite(second) else 1.0
-        singular = all(axis.singular for axis in self.axes)
-        self.deflated = singular and self._decay < smallest
-        eigenvalues = curvature + self._decay
-        self.inverse_factor = 0.0
-        if self.deflated:
-            eigenvalues[0, 0, 0, 0] = smallest
-            nodes = lattice[0] * lattice[1]
-            self.inverse_factor = nodes * self._decay * smallest / (smallest - self._decay)
-        self._reciprocal = (1.0 / eigenvalues).astype(precision)  # 0 where there is no mode
-        self._curvature = curvature.astype(precision)
-        self._smallest = smallest
-        self._medium = medium
+        self._smallest = float(second) if np.isfinite(second) else 1.0
+        self.deflated = self._is_deflated(self.decay)
+
+    def _is_deflated(self, decay: float) -> bool:
+        return all(axis.singular for axis in self.axes) and decay < self._smallest
+
+    def tables(self, decays: Iterable[float]) -> NDArray[np.floating]:
+        """Tables of Green's function, (batch, …), for media with other decays (batch,)."""
+        tables = []
+        for decay in map(float, decays):
+            operator = SpectralOperator(self.lattice, replace(self.medium, decay=decay))
+            smallest = self._smallest if self._is_deflated(decay) else None
+            tables.append(operator.make_green_table(smallest))
+        return np.stack(tables).astype(self.dtype.as_numpy_dtype)
 
     @cached_property
     def _table(self) -> NDArray[np.floating]:
         # a larger table of unfolded offsets would save operations but not fit into the cache
-        return self._green_table(self._medium).astype(self.dtype.as_numpy_dtype)
+        return self.tables([self.decay])
 
-    def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Tables of Green's function, (batch, …), for media with other decays (batch,)."""
-        media = [replace(self._medium, decay=float(decay)) for decay in decays]
-        return np.stack([self._green_table(m).astype(self.dtype.as_numpy_dtype) for m in media])
+    def inverse_factor(self, decays: tf.Tensor | None) -> tf.Tensor:
+        """Inverse of the constant per unit of Σq, 0 if A is singular, infinite if not deflated."""
+        decays = self._in_precision(decays)
+        nodes = self.lattice[0] * self.lattice[1]
+        return nodes * decays * (self._smallest / tf.nn.relu(self._smallest - decays))
 
-    def _green_table(self, medium: Medium) -> NDArray[np.float64]:
-        """The table of Green's function, with the eigenvalue of the constant mode replaced."""
-        operator = SpectralOperator(self.lattice, medium)
-        closed = all(axis.singular for axis in self.axes)
-        deflated = closed and operator.decay < self._smallest
-        return operator.make_green_table(self._smallest if deflated else None)
+    def _in_precision(self, decays: tf.Tensor | None) -> tf.Tensor:
+        """The images' decays, or by default the medium's."""
+        if decays is None:
+            return tf.constant(self.decay, self.dtype)
+        return tf.cast(decays, self.dtype)
 
     def spread(
         self,
@@ -93,17 +87,9 @@ class TensorOperator:
         batch: tf.Tensor,
         decays: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The deflated field of point sources.
+        """The deflated field, (batch, rows, columns), of point sources.
 
-        Args:
-            nodes: (k, 3) integers, image, row and column of each source.
-            densities: (k,), strengths of the sources, in this operator's precision.
-            batch: number of images.
-            decays: (batch,), γ of each image, if they are larger than the medium's. The eigenvalue
-                of the deflated constant mode is the larger of γ and λ'.
-
-        Returns:
-            (batch, rows, columns).
+        `nodes` are their images, rows and columns, (k, 3), and `densities` their strengths, (k,).
         """
         half = tuple(basis.shape[1] for basis in self._bases)
         nodes = tf.cast(nodes, tf.int32)
@@ -111,37 +97,29 @@ class TensorOperator:
         row, row_sign = self._fold(row, self.lattice[0])
         column, column_sign = self._fold(column, self.lattice[1])
         # the quadrants (even, even), (even, odd), (odd, even), (odd, odd)
-        signs = (None, column_sign, row_sign, row_sign * column_sign)
+        signs = (1, column_sign, row_sign, row_sign * column_sign)
         size = tf.stack([batch, *half])
         place = tf.stack([image, row, column], axis=1)
-        quadrants = [
-            tf.scatter_nd(place, densities if sign is None else densities * sign, size)
-            for sign in signs
-        ]
+        quadrants = [tf.scatter_nd(place, densities * sign, size) for sign in signs]
         folded = tf.reshape(tf.stack(quadrants, axis=1), tf.stack([batch, 2, 2, *half]))
-        return self._unfold(self._invert(folded, self._factors(decays)))
-
-    def _factors(self, decays: tf.Tensor | None) -> tf.Tensor:
-        """1/λ of the folded modes, (2, 2, h, h), or (batch, 2, 2, h, h) with `decays`."""
-        if decays is None:
-            return tf.constant(self._reciprocal)
-        decays = tf.cast(decays, self.dtype)[:, None, None, None, None]
-        eigenvalues = tf.constant(self._curvature) + decays
-        if self.deflated:
-            # only the constant mode has a smaller eigenvalue
-            eigenvalues = tf.maximum(eigenvalues, tf.cast(self._smallest, self.dtype))
-        return 1 / eigenvalues
+        return self._unfold(self._invert(folded, decays))
 
     def _fold(self, node: tf.Tensor, nodes: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """The node in the first half of an axis, and its sign in odd modes."""
         mirrored = nodes - 1 - node
         sign = tf.where(node <= mirrored, tf.ones([], self.dtype), -tf.ones([], self.dtype))
         return tf.minimum(node, mirrored), sign
 
-    def _invert(self, folded: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    def _invert(self, folded: tf.Tensor, decays: tf.Tensor | None) -> tf.Tensor:
+        """The deflated operator's inverse, applied to quadrants (batch, 2, 2, h, h)."""
+        eigenvalues = self._curvature + tf.reshape(self._in_precision(decays), (-1, 1, 1, 1, 1))
+        if self.deflated:
+            # only the constant mode has a smaller eigenvalue
+            eigenvalues = tf.maximum(eigenvalues, self._smallest)
         rows = tf.constant(self._bases[0][:, None])
         columns = tf.constant(self._bases[1])
         coefficients = tf.matmul(rows, tf.matmul(folded, columns), transpose_a=True)
-        coefficients *= factors
+        coefficients /= eigenvalues
         return tf.matmul(rows, tf.matmul(coefficients, columns, transpose_b=True))
 
     def _unfold(self, folded: tf.Tensor) -> tf.Tensor:
@@ -153,33 +131,18 @@ class TensorOperator:
             folded = tf.concat([even + odd, mirrored], axis=axis)
         return folded
 
-    def inverse_factors(self, decays: tf.Tensor) -> tf.Tensor:
-        """`inverse_factor` of media with other decays, (batch,); infinite without deflation."""
-        decays = tf.cast(decays, self.dtype)
-        nodes = self.lattice[0] * self.lattice[1]
-        apart = tf.nn.relu(self._smallest - decays)
-        return nodes * decays * self._smallest / apart
-
     def green_matrix(
         self, rows: tf.Tensor, columns: tf.Tensor, tables: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """The deflated operator's G between nodes, by the method of images.
+        """The deflated operator's G, (batch, m, m), between nodes (batch, m) of each image.
 
-        Args:
-            rows, columns: (batch, m) int32 coordinates.
-            tables: of each image (see `tables`), if media differ.
-
-        Returns:
-            (batch, m, m).
+        It comes from the method of images. `tables` are those of each image, if media differ.
         """
         height, stride = (axis.period // 2 + 1 for axis in self.axes)
         # passes over m² numbers take most of the time, so row offsets are scaled before them
-        start: Any = 0
-        if tables is None:
-            table = tf.constant(self._table.ravel())
-        else:
-            table = tf.reshape(tables, [-1])
-            start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * stride)
+        tables = tf.constant(self._table) if tables is None else tables
+        table = tf.reshape(tables, [-1])
+        start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * stride)
         row_images = self._images(0, rows * stride, stride)
         column_images = self._images(1, columns, 1)
         total = None
@@ -210,11 +173,10 @@ class TensorOperator:
 
 
 def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Orthonormal modes of an axis on its first half, and their eigenvalues.
+    """Orthonormal even and odd modes of an axis on its first half, and their eigenvalues of −δ².
 
-    Returns:
-        Values of the even and the odd modes, (2, h, h) [parity, node, mode], and the eigenvalues of
-        −δ², (2, h). An odd number of nodes has one odd mode less, whose eigenvalue is infinite.
+    Modes are (2, h, h) [parity, node, mode] and eigenvalues (2, h). An odd number of nodes has one
+    odd mode less, whose eigenvalue is infinite.
     """
     nodes = axis.nodes
     half = (nodes + 1) // 2
@@ -238,11 +200,3 @@ def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         basis[parity, :, : number.size] = wave[:half]
         eigenvalues[parity, : number.size] = 4 * np.sin(np.pi * number / turn) ** 2
     return basis, eigenvalues
-
-
-@lru_cache(maxsize=8)
-def tensor_operator(
-    lattice: tuple[int, int], medium: Medium, precision: Precision
-) -> TensorOperator:
-    """The operator of a lattice, medium and precision; the last eight are cached."""
-    return TensorOperator(lattice, medium, precision)

@@ -62,17 +62,9 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
 def solve_rings(
     operator: TensorOperator, rings: Rings, values: tf.Tensor, media: OwnMedia | None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Densities with which point sources on the rings give them their values.
+    """Densities (k,) with which point sources on the rings give them their values (k,).
 
-    Args:
-        operator: of the medium.
-        rings: of the images.
-        values: (k,), of the rings' nodes.
-        media: of each image, if they differ from the operator's.
-
-    Returns:
-        (k,) densities, and the constants (batch, 1, 1) to add to their fields if the operator is
-        deflated.
+    The second result is what to add to their fields if the operator is deflated, (batch, 1, 1).
     """
     counts = rings.counts
     size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
@@ -93,7 +85,7 @@ def solve_rings(
         return tf.gather_nd(solved[..., 0], rings.places), tf.zeros([], operator.dtype)
     # G q + μ1 = c and 1ᵀq = μ · inverse_factor
     of_values, of_ones = solved[..., 0], solved[..., 1]
-    factor = operator.inverse_factor if media is None else operator.inverse_factors(media.decays)
+    factor = operator.inverse_factor(None if media is None else media.decays)
     total = tf.reduce_sum(of_ones, axis=1) + factor
     # the total is 0 if every node of an image is fixed, as it has no ring then
     constants = tf.math.divide_no_nan(tf.reduce_sum(of_values, axis=1), total)

@@ -4,6 +4,7 @@ The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the
 solve a dense symmetric system for the densities on them, and spread these over the lattice.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Unpack, get_args
 
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
+from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.tf_solver.images import as_lattice, check_images, powers_of_two
-from diffkeras.tf_solver.operator import Precision, tensor_operator
+from diffkeras.system.atomic_files import check_replaceable
+from diffkeras.system.saved_model import MARK, write_saved_model
+from diffkeras.tf_solver.images import check_images, checked, powers_of_two
+from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
-from diffkeras.tf_solver.saved_model import export_solver
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
 MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
@@ -64,7 +67,7 @@ class TensorSolver:
         precision: Precision | None = None,
         **parts: Unpack[MediumParts],
     ) -> None:
-        self.lattice = as_lattice(lattice)
+        self.lattice = check_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_uniform("TensorSolver")
         diffusivities = [float(value) for value in self.medium.diffusivities]
@@ -81,7 +84,7 @@ class TensorSolver:
                 f"diffusivity / step² is {rate:.0e}, too far from 1 for float32; choose other "
                 'units, or precision "float64"'
             )
-        self._operator = tensor_operator(self.lattice, self.medium, precision)
+        self._operator = TensorOperator(self.lattice, self.medium, precision)
 
     def solve(
         self,
@@ -118,8 +121,9 @@ class TensorSolver:
                 raise PhysicsError(
                     f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
                 )
-        if self._operator.deflated and not self._operator.inverse_factor:
-            fixed = _some_fixed(fixed)
+        if self._operator.deflated and not self._operator.decay:
+            some = tf.reduce_all(tf.reduce_any(fixed, axis=[1, 2]))
+            fixed = checked(fixed, some, "no node is fixed, so every constant solves the problem")
         rings = find_rings(fixed, self._operator.axes)
         power = powers_of_two(images)
         values = tf.gather_nd(images / power, rings.nodes)
@@ -131,19 +135,13 @@ class TensorSolver:
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """The fields that belong to known ring densities.
+        """The fields that belong to known ring densities, as `solve` returns them.
 
         Args:
-            source_images: (batch, rows, columns), real; a node is fixed if its value is not 0.
+            source_images: as for `solve`; a node is fixed if its value is not 0.
             densities: (batch, m) float32, in the order of `physics.operators.ring.find_ring`, row
                 by row; entries after an image's own ring nodes are ignored.
             decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
-
-        Returns:
-            (batch, rows, columns), of the type that `solve` returns.
-
-        Raises:
-            PhysicsError: source images of another shape or type.
         """
         images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
         fixed = tf.not_equal(images, 0)
@@ -162,19 +160,7 @@ class TensorSolver:
         return self._finish(power * field, images, fixed, dtype)
 
     def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Tables for `OwnMedia`, computed with NumPy.
-
-        Args:
-            decays: (batch,), γ of each image [1/time], none smaller than the medium's.
-
-        Raises:
-            PhysicsError: a decay is smaller than the medium's.
-        """
-        if np.any(np.asarray(decays) < self.medium.decay):
-            raise PhysicsError(
-                f"decay must be at least that of the solver's medium, {self.medium.decay:g}, not "
-                f"{np.min(decays):g}"
-            )
+        """Tables for `OwnMedia` of decays (batch,) [1/time], none smaller than the medium's."""
         return self._operator.tables(decays)
 
     def export(self, path: Path | str) -> None:
@@ -187,10 +173,8 @@ class TensorSolver:
         of 1 for all images, so that nodes can be fixed at 0. Both raise
         `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
         `diffkeras.json` in the directory says which medium the solver stands for. An earlier
-        SavedModel at the same place is replaced.
-
-        The precision is the solver's: construct it with "float64" if the SavedModel will run on
-        GPUs with TensorFloat-32 enabled.
+        SavedModel at the same place is replaced. Construct the solver with precision "float64" if
+        the SavedModel will run on GPUs with TensorFloat-32 enabled.
 
         Args:
             path: the directory.
@@ -208,27 +192,46 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        export_solver(self.solve, self.lattice, self.medium, Path(path))
+        path = Path(path)
+        check_replaceable(path, MARK)
+        rows, columns = self.lattice
+        # sides are left open, so that the graph itself compares them and says what it expects
+        image = (None, None, None, 1)
+        images = tf.TensorSpec(image, tf.float32, name="source_images")
+        mask = tf.TensorSpec(image, tf.bool, name="fixed")
+
+        def fields(source_images: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
+            sides = tf.shape(source_images)[1:3]
+            message = f"the solver was exported for source images of {rows}×{columns} nodes, not"
+            values = checked(source_images, tf.reduce_all(sides == self.lattice), message, sides)
+            values.set_shape((None, *self.lattice, 1))
+            fixed = tf.broadcast_to(fixed, tf.shape(values))
+            return self.solve(values[..., 0], fixed[..., 0])[..., None]
+
+        module = tf.Module()
+        module.serve = tf.function(
+            lambda source_images: fields(source_images, source_images != 0.0), [images]
+        )
+        module.serve_fixed = tf.function(fields, [images, mask])
+        serve, serve_fixed = (f.get_concrete_function() for f in (module.serve, module.serve_fixed))
+        signatures = {"serving_default": serve, "serve": serve, "serve_fixed": serve_fixed}
+        arrays = f"float32 (batch, {rows}, {columns}, 1), linear scale"
+        description = {
+            "physics": {"lattice": self.lattice, **asdict(self.medium)},
+            "input": f"source images, {arrays}; for serve_fixed also the fixed nodes, bool",
+            "output": f"fields, {arrays}",
+        }
+        write_saved_model(path, module, signatures, description)
 
     def _finish(
         self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
     ) -> tf.Tensor:
+        """The field with the fixed nodes' values, in its final type."""
         field = tf.where(fixed, images, field)
         return tf.cast(tf.ensure_shape(field, (None, *self.lattice)), dtype)
 
 
-def _some_fixed(fixed: tf.Tensor) -> tf.Tensor:
-    check = tf.debugging.Assert(
-        tf.reduce_all(tf.reduce_any(fixed, axis=[1, 2])),
-        [
-            "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-            "the problem"
-        ],
-    )
-    with tf.control_dependencies([check]):
-        return tf.identity(fixed)
-
-
 def _products_are_rounded() -> bool:
+    """Whether TensorFlow rounds float32 products to ten bits."""
     gpus = tf.config.list_physical_devices("GPU")
     return bool(gpus) and tf.config.experimental.tensor_float_32_execution_enabled()

@@ -268,12 +268,10 @@ def test_bad_source_images(images, named):
             function(images)
 
 
-def test_bad_masks_and_decays():
+def test_bad_masks():
     solver = TensorSolver(8, decay=0.1)
     with pytest.raises(PhysicsError, match="mask"):
         solver.solve(np.zeros((2, 8, 8), np.float32), np.zeros((1, 8, 8), bool))
-    with pytest.raises(PhysicsError, match=r"0\.05"):
-        solver.tables(np.array([0.2, 0.05]))
 
 
 def test_the_examples_in_the_docstrings():

@@ -12,7 +12,6 @@ class AbsoluteError(WeightedError):
     """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE).
 
     Args:
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
 
     Example:
@@ -24,9 +23,6 @@ class AbsoluteError(WeightedError):
 
     Source: arXiv 2302.03786.
     """
-
-    def __init__(self, *, name: str | None = "absolute_error", **options: Any) -> None:
-        super().__init__(name=name, **options)
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e|."""

@@ -1,6 +1,6 @@
 """Huber error: squared for small errors, absolute for large ones."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -14,11 +14,7 @@ class HuberError(WeightedError):
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
-
-    Raises:
-        ValueError: `delta` is not a finite number above 0.
 
     Example:
 
@@ -30,10 +26,8 @@ class HuberError(WeightedError):
     Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73; used in arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("delta",)
-
-    def __init__(self, delta: float, *, name: str | None = "huber_error", **options: Any) -> None:
-        super().__init__(name=name, **options)
+    def __init__(self, delta: float, **options: Any) -> None:
+        super().__init__(**options)
         self.delta = positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:

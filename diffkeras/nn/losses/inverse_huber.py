@@ -1,6 +1,6 @@
 """Inverse Huber error: absolute for small errors, squared for large ones."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -16,11 +16,7 @@ class InverseHuberError(WeightedError):
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
-
-    Raises:
-        ValueError: `delta` is not a finite number above 0.
 
     Example:
 
@@ -32,12 +28,8 @@ class InverseHuberError(WeightedError):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("delta",)
-
-    def __init__(
-        self, delta: float, *, name: str | None = "inverse_huber_error", **options: Any
-    ) -> None:
-        super().__init__(name=name, **options)
+    def __init__(self, delta: float, **options: Any) -> None:
+        super().__init__(**options)
         self.delta = positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:

@@ -1,6 +1,6 @@
 """Power of the absolute error."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -19,11 +19,7 @@ class PowerError(WeightedError):
 
     Args:
         alpha: exponent α, above 0.
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
-
-    Raises:
-        ValueError: `alpha` is not a finite number above 0.
 
     Example:
 
@@ -35,10 +31,8 @@ class PowerError(WeightedError):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("alpha",)
-
-    def __init__(self, alpha: float, *, name: str | None = "power_error", **options: Any) -> None:
-        super().__init__(name=name, **options)
+    def __init__(self, alpha: float, **options: Any) -> None:
+        super().__init__(**options)
         self.alpha = positive("alpha", alpha)
 
     def error(self, difference: Any, target: Any) -> Any:

@@ -20,7 +20,7 @@ ERRORS: dict[str, type[WeightedError]] = {
     "inverse_huber": InverseHuberError,
     "relative": RelativeError,
 }
-ALIASES: dict[str, str] = {"mae": "absolute", "mse": "squared"}
+ALIASES: dict[str, type[WeightedError]] = {"mae": AbsoluteError, "mse": SquaredError}
 
 
 def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
@@ -28,10 +28,7 @@ def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
 
     Args:
         config: a key of `ERRORS` or `ALIASES`, or a mapping with that key as "error", the error's
-            parameters, and options of `WeightedError` such as "weight" (see `get_weight`).
-
-    Returns:
-        The loss.
+            parameters, and arguments of `WeightedError` such as "weight" (see `get_weight`).
 
     Raises:
         ValueError: unknown error, weight or parameter, or a parameter that is missing or out of
@@ -44,18 +41,4 @@ def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
     get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "exponential", "scale": 0.5}})
     ```
     """
-    if isinstance(config, str):
-        config = {"error": config}
-    if not isinstance(config, Mapping):
-        raise ValueError(f"a loss must be the name of an error or a mapping, got {config!r}")
-    parameters = dict(config)
-    name = parameters.pop("error", None)
-    loss = build(
-        "error",
-        ERRORS,
-        ALIASES.get(str(name), name),
-        parameters,
-        shared=WeightedError.options,
-    )
-    assert isinstance(loss, WeightedError)
-    return loss
+    return build("error", "error", ERRORS | ALIASES, config)

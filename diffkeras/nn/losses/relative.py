@@ -1,6 +1,6 @@
 """Relative error."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -15,11 +15,7 @@ class RelativeError(WeightedError):
     Args:
         epsilon: ε, above 0, in units of the field on the network's scale. For targets far below
             it, the loss is the absolute error divided by ε.
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
-
-    Raises:
-        ValueError: `epsilon` is not a finite number above 0.
 
     Example:
 
@@ -31,12 +27,8 @@ class RelativeError(WeightedError):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("epsilon",)
-
-    def __init__(
-        self, epsilon: float, *, name: str | None = "relative_error", **options: Any
-    ) -> None:
-        super().__init__(name=name, **options)
+    def __init__(self, epsilon: float, **options: Any) -> None:
+        super().__init__(**options)
         self.epsilon = positive("epsilon", epsilon)
 
     def error(self, difference: Any, target: Any) -> Any:

@@ -12,7 +12,6 @@ class SquaredError(WeightedError):
     """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE).
 
     Args:
-        name: of the loss.
         **options: those of `WeightedError`, such as `weight`.
 
     Example:
@@ -24,9 +23,6 @@ class SquaredError(WeightedError):
 
     Source: arXiv 2302.03786.
     """
-
-    def __init__(self, *, name: str | None = "squared_error", **options: Any) -> None:
-        super().__init__(name=name, **options)
 
     def error(self, difference: Any, target: Any) -> Any:
         """e²."""

@@ -1,11 +1,13 @@
 """Base of the losses: an error per node, multiplied by a weight map."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import boolean, one_of
-from diffkeras.nn.losses.weights import WeightMap, get_weight
+from diffkeras.nn.arguments import one_of
+from diffkeras.nn.losses.weights.registry import get_weight
+from diffkeras.nn.losses.weights.weight_map import WeightMap
+from diffkeras.nn.registry import arguments_of
 from diffkeras.nn.sample_weights import per_node_weight
 from diffkeras.representation.target import shapes_differ, target_and_prediction
 
@@ -15,8 +17,7 @@ WEIGHT_SOURCES = ("target", "prediction")
 class WeightedError(keras.losses.Loss):
     """Base of the losses: w(y) · error(ŷ − y) at each node.
 
-    A subclass implements `error`, stores its own arguments as attributes and lists their names in
-    `parameters`.
+    A subclass implements `error` and stores its own arguments as attributes of the same names.
 
     `call` returns one value per node. Keras reduces them and divides by the number of replicas. It
     does not divide a loss that returns a scalar, which would train with N times the gradient on N
@@ -48,15 +49,6 @@ class WeightedError(keras.losses.Loss):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ()
-    options: ClassVar[tuple[str, ...]] = (
-        "weight",
-        "weight_from",
-        "normalize_weight",
-        "reduction",
-        "name",
-    )
-
     def __init__(
         self,
         *,
@@ -70,7 +62,9 @@ class WeightedError(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.weight: WeightMap | None = get_weight(weight)
         self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
-        self.normalize_weight = boolean("normalize_weight", normalize_weight)
+        if not isinstance(normalize_weight, bool):
+            raise ValueError(f"normalize_weight must be True or False, got {normalize_weight!r}")
+        self.normalize_weight = normalize_weight
 
     def error(self, difference: Any, target: Any) -> Any:
         """Error of each node; subclasses implement it.
@@ -112,10 +106,6 @@ class WeightedError(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments, with the weight map serialized."""
-        return {
-            **super().get_config(),
-            **{name: getattr(self, name) for name in self.parameters},
-            "weight": keras.saving.serialize_keras_object(self.weight),
-            "weight_from": self.weight_from,
-            "normalize_weight": self.normalize_weight,
-        }
+        arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
+        weight = keras.saving.serialize_keras_object(self.weight)
+        return {**arguments, **super().get_config(), "weight": weight}

@@ -32,16 +32,7 @@ class LinearScaleMetric(keras.metrics.Metric):
         self.transform = get_transform(transform).name
 
     def linear_scale(self, y_true: Any, y_pred: Any) -> tuple[Target, Any]:
-        """Target and predicted field on the linear scale.
-
-        Args:
-            y_true: packed target (see `pack_target`), or the field alone, (batch, height, width,
-                1).
-            y_pred: prediction, (batch, height, width, 1).
-
-        Returns:
-            The target, and the predicted field (batch, height, width).
-        """
+        """Target and predicted field (batch, height, width) on the linear scale."""
         target, prediction = target_and_prediction(
             keras.ops.convert_to_tensor(y_true, dtype=self.dtype),
             keras.ops.convert_to_tensor(y_pred, dtype=self.dtype),
@@ -68,15 +59,11 @@ class LinearScaleMean(LinearScaleMetric):
     result is NaN while the count is 0: a 0 would look like a perfect prediction.
 
     Args:
-        transform: name of the transform that target and prediction are on.
-        name: of the metric.
-        dtype: of the computation and the accumulators.
+        **options: those of `LinearScaleMetric`.
     """
 
-    def __init__(
-        self, transform: str = "linear", name: str | None = None, dtype: Any = None
-    ) -> None:
-        super().__init__(transform=transform, name=name, dtype=dtype)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.total = self.add_variable((), "zeros", dtype=self.dtype, name="total")
         self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
 

@@ -17,8 +17,7 @@ class UnweightedError(keras.metrics.Metric):
 
     Args:
         loss: the loss.
-        name: of the metric.
-        dtype: of the sums.
+        **options: those of `keras.metrics.Metric`.
 
     Update:
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
@@ -31,8 +30,8 @@ class UnweightedError(keras.metrics.Metric):
     ```
     """
 
-    def __init__(self, loss: WeightedError, name: str = "error", dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
+    def __init__(self, loss: WeightedError, name: str = "error", **options: Any) -> None:
+        super().__init__(name=name, **options)
         self.loss = loss
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")
@@ -66,5 +65,4 @@ class UnweightedError(keras.metrics.Metric):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "UnweightedError":
         """The metric with these arguments."""
-        config = dict(config)
-        return cls(keras.saving.deserialize_keras_object(config.pop("loss")), **config)
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})

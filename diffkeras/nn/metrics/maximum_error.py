@@ -22,15 +22,11 @@ class MaximumError(LinearScaleMetric):
     Args:
         transform: name of the transform that target and prediction are on.
         name: of the metric.
-        dtype: of the computation and the accumulator.
+        **options: those of `keras.metrics.Metric`.
 
     Update:
-        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
-        y_pred: prediction, (batch, height, width, 1).
+        y_true, y_pred: as for `RegionMeanAbsoluteError`, or y_true the field alone.
         sample_weight: nodes or examples of weight 0 are ignored; other weights have no effect.
-
-    Raises:
-        ValueError: unknown transform; when updated, if shapes do not match.
 
     Example:
 
@@ -42,12 +38,9 @@ class MaximumError(LinearScaleMetric):
     """
 
     def __init__(
-        self,
-        transform: str = "linear",
-        name: str | None = "max_error",
-        dtype: Any = None,
+        self, transform: str = "linear", name: str | None = "max_error", **options: Any
     ) -> None:
-        super().__init__(transform=transform, name=name, dtype=dtype)
+        super().__init__(transform=transform, name=name, **options)
         self.maximum = self.add_variable((), "zeros", dtype=self.dtype, name="maximum")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -20,7 +20,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
             defined by values of the target.
         transform: name of the transform that target and prediction are on.
         name: of the metric.
-        dtype: of the computation and the accumulators.
+        **options: those of `keras.metrics.Metric`.
 
     Update:
         y_true: packed target (see `pack_target`). For "lattice" the field alone, (batch, height,
@@ -30,8 +30,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
             node.
 
     Raises:
-        ValueError: unknown region or transform; when updated, if shapes do not match or the region
-            needs the source image and `y_true` has none.
+        ValueError: unknown region; when updated, if it needs the source image, which is missing.
 
     Example:
 
@@ -49,19 +48,14 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         region: str = "lattice",
         transform: str = "linear",
         name: str | None = "region_mean_absolute_error",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(transform=transform, name=name, dtype=dtype)
+        super().__init__(transform=transform, name=name, **options)
         self.region = one_of("region", region, REGIONS)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
         (field, source_image, _), prediction = self.linear_scale(y_true, y_pred)
-        if source_image is None and self.region != "lattice":
-            raise ValueError(
-                f"region {self.region!r} needs the source image, so y_true must contain it: make "
-                "y_true with diffkeras.nn.pack_target"
-            )
         errors = keras.ops.abs(prediction - field)
         mask = region_mask(self.region, field, source_image)
         weights = self.node_weights(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)

@@ -16,16 +16,12 @@ class RelativeL2Error(LinearScaleMean):
     Args:
         transform: name of the transform that target and prediction are on.
         name: of the metric.
-        dtype: of the computation and the accumulators.
+        **options: those of `keras.metrics.Metric`.
 
     Update:
-        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1).
-        y_pred: prediction, (batch, height, width, 1).
+        y_true, y_pred: as for `RegionMeanAbsoluteError`, or y_true the field alone.
         sample_weight: (batch,), one weight an example. Of weights per node, the mean over each
             example is used.
-
-    Raises:
-        ValueError: unknown transform; when updated, if shapes do not match.
 
     Example:
 
@@ -37,12 +33,9 @@ class RelativeL2Error(LinearScaleMean):
     """
 
     def __init__(
-        self,
-        transform: str = "linear",
-        name: str | None = "relative_l2",
-        dtype: Any = None,
+        self, transform: str = "linear", name: str | None = "relative_l2", **options: Any
     ) -> None:
-        super().__init__(transform=transform, name=name, dtype=dtype)
+        super().__init__(transform=transform, name=name, **options)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""

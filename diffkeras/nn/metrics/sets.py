@@ -13,9 +13,6 @@ def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
     Args:
         transform: name of the transform that target and prediction are on.
 
-    Raises:
-        ValueError: the transform is unknown.
-
     Example:
 
     ```python
@@ -35,9 +32,6 @@ def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
 
     Args:
         transform: name of the transform that target and prediction are on.
-
-    Raises:
-        ValueError: the transform is unknown.
 
     Example:
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import integer
 from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
 from diffkeras.nn.metrics.maximum_error import largest_or_nan
 
@@ -21,7 +20,7 @@ class SourceCountError(LinearScaleMetric):
         counts: source counts; examples with another or an unknown one are ignored.
         transform: name of the transform that target and prediction are on.
         name: of the metric.
-        dtype: of the computation and the accumulators.
+        **options: those of `keras.metrics.Metric`.
 
     Update:
         y_true: packed target with the source count (see `pack_target`).
@@ -29,8 +28,7 @@ class SourceCountError(LinearScaleMetric):
         sample_weight: ignored.
 
     Raises:
-        ValueError: unknown transform or bad counts; when updated, if shapes do not match or
-            `y_true` has no source count.
+        ValueError: when updated, if `y_true` has no source count.
 
     Example:
 
@@ -47,12 +45,10 @@ class SourceCountError(LinearScaleMetric):
         counts: Sequence[int],
         transform: str = "linear",
         name: str | None = "mae_worst_count",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(transform=transform, name=name, dtype=dtype)
-        self.counts = tuple(integer("a source count", count, 0) for count in counts)
-        if not self.counts:
-            raise ValueError("counts must contain at least one source count")
+        super().__init__(transform=transform, name=name, **options)
+        self.counts = tuple(counts)
         shape = (len(self.counts),)
         self.errors = self.add_variable(shape, "zeros", dtype=self.dtype, name="errors")
         self.fields = self.add_variable(shape, "zeros", dtype=self.dtype, name="fields")
@@ -95,6 +91,7 @@ class SourceCountError(LinearScaleMetric):
         return self._means(self.fields)
 
     def _means(self, totals: Any) -> dict[int, float]:
+        """Sums divided by the number of examples of each source count."""
         sums = keras.ops.convert_to_numpy(totals)
         examples = keras.ops.convert_to_numpy(self.examples)
         return {

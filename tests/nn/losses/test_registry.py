@@ -69,7 +69,7 @@ def test_no_weight():
         ("cubed", "no error is named 'cubed'; choose one of absolute, squared, power, huber"),
         ({"delta": 1}, "no error is named None; choose one of absolute"),
         ("huber", "error 'huber' needs a value for delta"),
-        ({"error": "mae", "delta": 1}, "error 'absolute' has no parameter 'delta'; it takes name"),
+        ({"error": "mae", "delta": 1}, "error 'mae' has no parameter 'delta'; it takes weight"),
         ({"error": "mae", "weight": "heavy"}, "no weight is named 'heavy'; choose one of uniform"),
         (
             {"error": "mae", "weight": {"name": "step", "scale": 1}},
@@ -81,9 +81,9 @@ def test_no_weight():
         ),
         (
             {"error": "mae", "weight": 5},
-            "weight must be a weight map, its name or a mapping, got 5",
+            "weight must be a name or a mapping, got 5",
         ),
-        (7, "a loss must be the name of an error or a mapping, got 7"),
+        (7, "error must be a name or a mapping, got 7"),
     ],
 )
 def test_bad_configurations(config, message):

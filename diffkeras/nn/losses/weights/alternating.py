@@ -1,18 +1,21 @@
 """Weight that alternates between two maps during training."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
-from diffkeras.nn.arguments import integer, number, one_of
+from diffkeras.nn.arguments import integer, one_of
 from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 SCHEDULES = ("random", "toggle")
 PERIODS = ("batch", "epoch")
+MAPS = ("first", "second")
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
+@dataclass(eq=False)
 class AlternatingWeight(WeightMap):
     """One of two weight maps, chosen at random or in turn.
 
@@ -44,44 +47,27 @@ class AlternatingWeight(WeightMap):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = (
-        "first",
-        "second",
-        "schedule",
-        "every",
-        "seed",
-        "probability",
-    )
+    first: WeightMap
+    second: WeightMap
+    schedule: str = "random"
+    every: str = "batch"
+    seed: int = 0
+    probability: float = 0.5
 
-    def __init__(
-        self,
-        first: WeightMap,
-        second: WeightMap,
-        schedule: str = "random",
-        every: str = "batch",
-        seed: int = 0,
-        probability: float = 0.5,
-    ) -> None:
-        for name, weight in (("first", first), ("second", second)):
-            if not isinstance(weight, WeightMap):
+    def __post_init__(self) -> None:
+        for name in MAPS:
+            if not isinstance(weight := getattr(self, name), WeightMap):
                 raise ValueError(f"{name} must be a weight map, got {weight!r}")
-        self.first = first
-        self.second = second
-        self.schedule = one_of("schedule", schedule, SCHEDULES)
-        self.every = one_of("every", every, PERIODS)
-        self.seed = integer("seed", seed, 0)
-        self.probability = number("probability", probability)
-        if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"probability must be in [0, 1], got {probability!r}")
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("every", self.every, PERIODS)
+        integer("seed", self.seed, 0)
+        if not (isinstance(self.probability, int | float) and 0 <= self.probability <= 1):
+            raise ValueError(f"probability must be in [0, 1], got {self.probability!r}")
+        self.needs_source_image = self.first.needs_source_image or self.second.needs_source_image
         # A compiled step treats a Python number as a constant, so this is a variable. It is a float
         # because TensorFlow keeps 32-bit integers on the host.
         self.selector = keras.Variable(0.0, trainable=False, dtype="float32", name="selector")
         self._selected = 0
-
-    @property
-    def needs_source_image(self) -> bool:
-        """Whether one of the two maps depends on the source image."""
-        return self.first.needs_source_image or self.second.needs_source_image
 
     def choice(self, step: int) -> int:
         """The map of a step: 0 for the first, 1 for the second.
@@ -95,13 +81,7 @@ class AlternatingWeight(WeightMap):
         return 0 if draw < self.probability else 1
 
     def select(self, index: int) -> None:
-        """Select a map: 0 for the first, 1 for the second.
-
-        Raises:
-            ValueError: `index` is neither 0 nor 1.
-        """
-        if index not in (0, 1):
-            raise ValueError(f"index must be 0 (the first map) or 1 (the second), got {index!r}")
+        """Select a map: 0 for the first, 1 for the second."""
         if index != self._selected:
             self.selector.assign(float(index))
             self._selected = index
@@ -116,16 +96,11 @@ class AlternatingWeight(WeightMap):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments, with the two maps serialized."""
-        config = super().get_config()
-        for name in ("first", "second"):
-            config[name] = keras.saving.serialize_keras_object(config[name])
-        return config
+        maps = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in MAPS}
+        return {**super().get_config(), **maps}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AlternatingWeight":
         """The weight map with these arguments."""
-        config = dict(config)
-        for name in ("first", "second"):
-            if not isinstance(config[name], WeightMap):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        maps = {name: keras.saving.deserialize_keras_object(config[name]) for name in MAPS}
+        return cls(**{**config, **maps})

@@ -43,22 +43,12 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
     get_weight({"name": "alternating", "first": "uniform", "second": "tanh", "seed": 1})
     ```
     """
+    if isinstance(config, Mapping):
+        if "class_name" in config:
+            config = keras.saving.deserialize_keras_object(dict(config))
+        elif config.get("name") == "alternating":
+            maps = {key: get_weight(config[key]) for key in ("first", "second") if key in config}
+            config = {**config, **maps}
     if config is None or isinstance(config, WeightMap):
         return config
-    if isinstance(config, str):
-        config = {"name": config}
-    if not isinstance(config, Mapping):
-        raise ValueError(f"weight must be a weight map, its name or a mapping, got {config!r}")
-    if "class_name" in config:
-        weight = keras.saving.deserialize_keras_object(dict(config))
-        if not isinstance(weight, WeightMap):
-            raise ValueError(f"weight must be a weight map, got {weight!r}")
-        return weight
-    parameters = dict(config)
-    name = parameters.pop("name", None)
-    if name == "alternating":
-        for key in {"first", "second"} & set(parameters):
-            parameters[key] = get_weight(parameters[key])
-    weight = build("weight", WEIGHTS, name, parameters)
-    assert isinstance(weight, WeightMap)
-    return weight
+    return build("weight", "name", WEIGHTS, config)

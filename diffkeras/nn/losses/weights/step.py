@@ -1,14 +1,15 @@
 """Weight with one value on the sources and 1 elsewhere."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import positive
 from diffkeras.nn.losses.weights.weight_map import WeightMap
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
+@dataclass(eq=False)
 class StepWeight(WeightMap):
     """w = a on the nodes of sources (x > 0) and 1 elsewhere.
 
@@ -16,9 +17,6 @@ class StepWeight(WeightMap):
 
     Args:
         amplitude: a, above 0.
-
-    Raises:
-        ValueError: `amplitude` is not a finite number above 0.
 
     Example:
 
@@ -29,15 +27,8 @@ class StepWeight(WeightMap):
     Source: arXiv 2302.03786.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("amplitude",)
-
-    def __init__(self, amplitude: float) -> None:
-        self.amplitude = positive("amplitude", amplitude)
-
-    @property
-    def needs_source_image(self) -> bool:
-        """True."""
-        return True
+    amplitude: float
+    needs_source_image = True
 
     def call(self, field: Any, source_image: Any) -> Any:
         """The amplitude on the sources, 1 elsewhere."""

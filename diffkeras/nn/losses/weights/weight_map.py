@@ -1,27 +1,32 @@
 """Weight map, which multiplies the error of each node."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields
+from typing import Any
 
 import keras
 
+from diffkeras.nn.arguments import positive
 
+
+@dataclass(eq=False)
 class WeightMap:
     """Base of the weight maps w(y) that a loss multiplies its errors by.
 
-    A subclass implements `call`, stores its constructor's arguments as attributes, lists their
-    names in `parameters`, and is registered with `keras.saving.register_keras_serializable`.
+    A subclass implements `call`. It is a dataclass, whose fields are its parameters, and is
+    registered with `keras.saving.register_keras_serializable`.
 
     Attributes:
-        parameters: names of the constructor's arguments.
         needs_source_image: whether `call` reads the source image.
+
+    Raises:
+        ValueError: a parameter is not a finite number above 0.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ()
+    needs_source_image = False
 
-    @property
-    def needs_source_image(self) -> bool:
-        """Whether the map depends on the source image."""
-        return False
+    def __post_init__(self) -> None:
+        for name in self.get_config():
+            setattr(self, name, positive(name, getattr(self, name)))
 
     def __call__(self, field: Any, source_image: Any = None) -> Any:
         """Weight of each node.
@@ -49,7 +54,7 @@ class WeightMap:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
-        return {name: getattr(self, name) for name in self.parameters}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "WeightMap":
