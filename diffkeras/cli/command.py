@@ -1,22 +1,56 @@
-"""What all commands share: an error is one line, and `--debug` prints its traceback as well."""
+"""What all commands share: errors as one line, `--debug`, and what diffkeras logs on stderr."""
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from diffkeras.cli.status import printed_log
 from diffkeras.errors import DiffkerasError
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
+
+
+class StatusHandler(logging.Handler):
+    """Prints log records on standard error, since standard output holds results alone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record; warnings are marked."""
+        from tqdm import tqdm
+
+        line = self.format(record)
+        if record.levelno >= logging.WARNING:
+            mark = "warning:"
+            line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
+        # RuntimeError: a signal handler prints while another line is being printed
+        with contextlib.suppress(RuntimeError, OSError):
+            # tqdm moves a progress bar that is being drawn out of the line's way
+            tqdm.write(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def printed_log() -> Iterator[None]:
+    """Print what diffkeras logs while a command runs, from INFO on."""
+    package = logging.getLogger("diffkeras")
+    handler, level = StatusHandler(), package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    package.propagate = False  # other packages may have given the root logger a handler
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        package.propagate = True
 
 
 def debug_option() -> click.Option:

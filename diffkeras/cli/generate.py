@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.file_options import FILE
 from diffkeras.cli.options import (
+    FILE,
     NumberRange,
     command,
     config_option,

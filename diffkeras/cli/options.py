@@ -1,5 +1,6 @@
 """Options that several commands share, and the configuration that they give."""
 
+import logging
 import math
 from collections.abc import Callable
 from functools import partial
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffkeras.cli.command import DiffkerasCommand
-from diffkeras.cli.status import echo_status
 from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from diffkeras.config import Config
 
-Command = Callable[..., Any]
+logger = logging.getLogger(__name__)
 
-MOST_WORKERS = 4096
+Command = Callable[..., Any]
+FILE = click.Path(dir_okay=False, path_type=Path)
+INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 command = partial(click.command, cls=DiffkerasCommand)
 
@@ -112,14 +114,58 @@ def run_dir_option(what: str, default: str) -> Callable[[Command], Command]:
     )
 
 
-def workers_option(help: str) -> Callable[[Command], Command]:
+def workers_option(help: str, default: str = "all cores") -> Callable[[Command], Command]:
     """`--workers`."""
     return click.option(
         "--workers",
         metavar="N",
-        type=click.IntRange(1, MOST_WORKERS),
-        help=f"{help}.  [default: all cores]",
+        type=click.IntRange(1, 4096),
+        help=f"{help}.  [default: {default}]",
     )
+
+
+class LatticeType(click.ParamType):
+    """A number of nodes a side, or ROWSxCOLUMNS."""
+
+    name = "lattice"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Parse."""
+        sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
+        if len(sides) > 2 or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
+            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
+        return int(sides[0]), int(sides[-1])
+
+
+def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
+    """An option that names a file to be written."""
+    return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
+
+
+def source_options(command: Command) -> Command:
+    """The argument SOURCE_FILE, and the options that say how it is read and what is written."""
+    for option in (
+        click.option(
+            "--batch",
+            is_flag=True,
+            help="SOURCE_FILE holds a batch of images, (batch, rows, columns).",
+        ),
+        click.option(
+            "--lattice",
+            metavar="N|ROWSxCOLUMNS",
+            type=LatticeType(),
+            help="Lattice for a list of discs that names none.",
+        ),
+        file_option("--plot", "Picture of sources and field, .png."),
+        file_option(
+            "-o --output",
+            "The field: .npy, .npz, .tif (32-bit floats) or .png (16 bits, 1 at full scale).",
+            required=True,
+        ),
+        click.argument("source_file", type=INPUT),
+    ):
+        command = option(command)
+    return command
 
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
@@ -157,13 +203,8 @@ def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
     ctx = click.get_current_context(silent=True)
     source = ctx and ctx.get_parameter_source("config_file")
     if source is click.core.ParameterSource.DEFAULT:
-        echo_status(f"configuration: {config_file}, the default; --config names another one")
+        logger.info(f"configuration: {config_file}, the default; --config names another one")
     return load_config(config_file, collect_overrides(flags))
-
-
-def default_run_dir(config: "Config") -> Path:
-    """Where a run goes without `--run-dir`."""
-    return Path("saved_models") / config.name
 
 
 def start_tensorflow() -> None:

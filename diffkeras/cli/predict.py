@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.file_options import file_option, source_options
-from diffkeras.cli.options import command, start_tensorflow
+from diffkeras.cli.options import command, file_option, source_options, start_tensorflow
 
 
 @command()

@@ -1,5 +1,6 @@
 """`diffkeras study`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
-from diffkeras.cli.status import echo_status
+
+logger = logging.getLogger(__name__)
 
 
 @command(interrupted="finished runs are kept; run the same command again to go on")
@@ -61,7 +63,7 @@ def study(
         cells = plan(loaded, directory)
         for cell in cells:
             click.echo(f"{'done' if cell.done else 'to do':5}  {cell.title}")
-        echo_status(_outlook(time_left(cells), all(cell.done for cell in cells)))
+        logger.info(_outlook(time_left(cells), all(cell.done for cell in cells)))
         return
     result = run_study(
         loaded,

@@ -1,5 +1,6 @@
 """`diffkeras train`."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,15 +13,15 @@ from diffkeras.cli.options import (
     command,
     config_option,
     data_dir_option,
-    default_run_dir,
     override_options,
     read_config,
     run_dir_option,
     start_tensorflow,
     workers_option,
 )
-from diffkeras.cli.status import echo_status
 from diffkeras.errors import WorkerLostError
+
+logger = logging.getLogger(__name__)
 
 
 @command()
@@ -81,7 +82,7 @@ def train(
         finished = run(
             config,
             data_dir,
-            run_dir or default_run_dir(config),
+            run_dir or Path("saved_models") / config.name,
             threads=workers,
             overwrite=overwrite,
             restart=restart,
@@ -89,7 +90,7 @@ def train(
             show_progress=True,
         )
     except WorkerLostError as error:
-        echo_status(f"{error}. Waiting for it here")
+        logger.info(f"{error}. Waiting for it here")
         _restart_process()
     click.echo(finished.path)
 

@@ -1,5 +1,6 @@
 """How every command ends: one line and an exit status, and a traceback only on request."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -9,8 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
+
+from diffkeras.cli.command import DiffkerasGroup
+
+logger = logging.getLogger("diffkeras.workflows.some")
 
 DISCS = "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]\n"
 COMMAND = [sys.executable, "-c", "from diffkeras.cli import main; main(prog_name='diffkeras')"]
@@ -176,3 +182,34 @@ def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path)
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+@pytest.fixture
+def logging_command() -> click.Group:
+    @click.group(cls=DiffkerasGroup, headings={})
+    def main() -> None:
+        pass
+
+    @main.command()
+    def work() -> None:
+        logger.debug("detail")
+        logger.info("progress")
+        logger.warning("damage")
+
+    return main
+
+
+def test_progress_and_warnings_reach_standard_error_once(
+    logging_command: click.Group, runner: CliRunner
+) -> None:
+    for _ in range(2):
+        done = runner.invoke(logging_command, ["work"])
+        assert done.stderr.splitlines() == ["progress", "warning: damage"]
+        assert done.stdout == ""
+    assert not logging.getLogger("diffkeras").handlers
+    assert not logger.isEnabledFor(logging.INFO)
+
+
+def test_an_error_leaves_no_handler(diffkeras: Callable[..., Result]) -> None:
+    assert diffkeras("solve", "missing.npy", "-o", "field.npy").exit_code != 0
+    assert not logging.getLogger("diffkeras").handlers
