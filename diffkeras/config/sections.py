@@ -141,8 +141,8 @@ class DataConfig(Section):
     def _stream_alone(self) -> Self:
         if self.stream and self.train_fraction < 1:
             raise ValueError(
-                f"train_fraction: a stream has no end of which {self.train_fraction:g} could be a "
-                "share; shorten its epochs by train_examples, or choose stream: false"
+                f"train_fraction: a stream has no end, so {self.train_fraction:g} of it has no "
+                "meaning; shorten its epochs by train_examples, or choose stream: false"
             )
         if self.stream and self.cache:
             raise ValueError(

@@ -43,7 +43,7 @@ def write_evaluation(
         "evaluation.html.j2",
         title=f"Surrogate {tested.name}",
         lead=f"Evaluated on {total} test images of {rows}×{columns} nodes with {counts} "
-        f"sources{media}, none of which it was trained on or chosen by.",
+        f"sources{media}, which were used neither for training nor for choosing the model.",
         pictures=pictures,
         configuration=learned.to_yaml(),
         overall=overall_table(metrics),

@@ -84,7 +84,7 @@ class ExampleRecipe:
         seed: the dataset's seed.
         placement: how centres are distributed.
         values: how the discs' values are distributed.
-        diffusion_length: range [shortest, longest] of which each example draws its own [length].
+        diffusion_length: range [shortest, longest] from which each example draws its own [length].
 
     Raises:
         PhysicsError: an argument of a wrong type or out of its range.

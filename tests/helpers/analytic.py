@@ -1,7 +1,7 @@
 """Analytic solutions, to measure the solver against.
 
 `disc_in_plane` solves the continuum equation around a disc; `sine_mode` the continuum equation
-beside a line, smooth up to the boundary; `lattice_sine_mode` the same on the lattice, exactly. The
+next to a line, smooth up to the boundary; `lattice_sine_mode` the same on the lattice, exactly. The
 modes exist for every boundary: where the sides reflect or repeat, the sine is a cosine.
 
 How far the lattice is from the continuum (`tests/physics/test_analytic.py`): the modes converge
@@ -52,7 +52,7 @@ def sine_mode(
     diffusion_length: float,
     boundary: BoundarySpec = "absorbing",
 ) -> NDArray[np.float64]:
-    """Field beside a line at y = 0 that is held at sin(πx/w), between sides at x = 0 and x = w.
+    """Field next to a line at y = 0 that is fixed at sin(πx/w), between sides at x = 0 and x = w.
 
         u = sin(πx/w) sinh(k(h − y)) / sinh(kh),    k² = (π/w)² + 1/l_D²
 

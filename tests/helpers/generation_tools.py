@@ -47,7 +47,7 @@ def generate_dataset(
 
 
 def records_hash(path: Path) -> str:
-    """A hash of all records of a dataset, in order, whatever files they lie in."""
+    """A hash of all records of a dataset, in order, independent of its files."""
     digest = hashlib.sha256()
     for split in SPLITS:
         for file in sorted(path.glob(f"*-{split}.tfrecord*")):

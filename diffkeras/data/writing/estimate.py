@@ -60,7 +60,7 @@ class Estimate:
 
 
 def estimate_example(dataset: DatasetConfig) -> Estimate:
-    """The estimate of one example of a dataset, of which it makes the first ones."""
+    """The estimate of one example of a dataset; it makes the first ones."""
     with threadpoolctl.threadpool_limits(1):
         record = make_record(dataset, "train", 0)
         start = time.perf_counter()

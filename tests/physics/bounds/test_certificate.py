@@ -40,7 +40,7 @@ def test_corrected_field_satisfies_the_equation_on_every_free_node(problem):
     prediction = predict("noise", problem.reference)
     operator = SpectralOperator(problem.image.shape, problem.medium)
     field = certify(prediction, problem.image, medium=problem.medium, fixed=problem.fixed).field
-    # free nodes beside the ring see the values that were set there afterwards
+    # free nodes next to the ring see the values that were set there afterwards
     beside = np.zeros_like(problem.fixed)
     for axis, boundary in enumerate(problem.medium.boundaries):
         for shift in (1, -1):
