@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diffkeras.reporting.text import value_text
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.plan import Cell, label_of
 
 SEED = "training.seed"
-LOSS = "training.loss"
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,3 @@ def group_results(results: Sequence[Result], factors: dict[str, list[Any]]) -> l
         group = Group(label_of(values) or "all runs", values, [])
         groups.setdefault(repr(values), group).results.append(result)
     return list(groups.values())
-
-
-def label_of(values: dict[str, Any]) -> str:
-    """Factors and their values, for people."""
-    return ", ".join(
-        value_text(v) if k == LOSS else f"{k.split('.')[-1].replace('_', ' ')} {value_text(v)}"
-        for k, v in values.items()
-    )

@@ -9,13 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, fingerprint, load_config, read_yaml
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, DataError, RunError
+from diffkeras.evaluation.images import check_held_out
+from diffkeras.evaluation.methods import METHODS
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study, StudyConfig
-from diffkeras.studies.results import is_done
 from diffkeras.surrogates.config_differences import by_key
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.atomic_files import read_json
 from diffkeras.training.compiled_model import make_loss
+
+LOSS = "training.loss"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Cell:
     Attributes:
         title: the factors' values, for people.
         values: factor → value.
-        config: the whole configuration.
+        config: the full configuration.
         run_dir: directory of its run.
         done: whether it has been trained and evaluated.
     """
@@ -94,9 +98,50 @@ def plan(study: Study, directory: Path) -> list[Cell]:
         name = f"{slug[:80]}-{fingerprint(config.model_dump(mode='json'))}"
         config = config.with_overrides({"name": name})
         run_dir = directory / "runs" / name
-        title = ", ".join(f"{key.split('.')[-1]} {value_text(v)}" for key, v in values.items())
-        cells.append(Cell(title, values, config, run_dir, is_done(run_dir, study.test)))
+        cells.append(Cell(label_of(values), values, config, run_dir, _is_done(run_dir, study.test)))
     return cells
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """Factors and their values, for people."""
+    return ", ".join(
+        value_text(v) if k == LOSS else f"{k.split('.')[-1].replace('_', ' ')} {value_text(v)}"
+        for k, v in values.items()
+    )
+
+
+def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
+    """Method → "all" or source count → errors of a run, on the test set of `test`.
+
+    Raises:
+        RunError: the errors are missing, damaged, or of another test set.
+    """
+    file = Run(run_dir).evaluation / "metrics.json"
+    content = read_json(file)
+    try:
+        methods = content["methods"]
+        images = {
+            method: {count: errors["images"] for count, errors in by_count.items()}
+            for method, by_count in methods.items()
+        }
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(f"{file} is damaged: it holds no errors of methods") from None
+    # "all" is a mean over the source counts, so other counts would change it
+    wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
+    wanted["all"] = sum(wanted.values())
+    if images != dict.fromkeys(METHODS, wanted):
+        raise RunError(f"{file} is of another test set, or of other methods, than the study's")
+    return methods
+
+
+def _is_done(run_dir: Path, test: Config) -> bool:
+    """Whether a run has been trained, and evaluated on a study's test set."""
+    try:
+        check_held_out(Run.open(run_dir), test)
+        read_methods(run_dir, test)
+    except (DataError, RunError):
+        return False
+    return True
 
 
 def data_needed(study: Study, cells: Sequence[Cell]) -> list[Config]:

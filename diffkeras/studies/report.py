@@ -15,7 +15,8 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study
 from diffkeras.studies.figures import counts_figure, loss_figure, size_figure
-from diffkeras.studies.grouping import LOSS, Group, Result, group_results
+from diffkeras.studies.grouping import Group, Result, group_results
+from diffkeras.studies.plan import LOSS
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
 SIZES = ("data.train_fraction", "data.train_examples")
@@ -42,7 +43,16 @@ def write_study(directory: Path, study: Study, results: Sequence[Result]) -> Non
         configuration=study.base.to_yaml(),
         summary=_summary(groups),
         baselines=[(name, number(by_count["all"]["mae"])) for name, by_count in baselines.items()],
-        runs=[_run_row(result) for result in results],
+        runs=[
+            {
+                "title": result.cell.title,
+                "directory": f"runs/{result.cell.config.name}",
+                "error": number(result.error()),
+                "best_epoch": result.state.get("best_epoch"),
+                "seconds": f"{result.state.get('seconds', 0):.0f} s",
+            }
+            for result in results
+        ],
     )
 
 
@@ -93,16 +103,3 @@ def _summary(groups: Sequence[Group]) -> Table:
         spread = group.errors()
         row.append(f"{number(min(spread))} – {number(max(spread))}")
     return Table(["factors (runs)", *HEADINGS, "lattice MAE, min – max"], marked)
-
-
-def _run_row(result: Result) -> tuple[Any, ...]:
-    """Link to a run's report, its error, best epoch and time, as the template takes them."""
-    return (
-        {
-            "title": result.cell.title,
-            "href": f"runs/{result.cell.config.name}/evaluation/report.html",
-        },
-        number(result.error()),
-        result.state.get("best_epoch"),
-        f"{result.state.get('seconds', 0):.0f} s",
-    )

@@ -7,12 +7,11 @@ from diffkeras.config import Config
 
 
 def build_model(config: Config) -> keras.Model:
-    """The network of a configuration, with new weights, from and to the network's scale."""
+    """The network of a configuration, with new weights, from and to the network's scale.
+
+    It has a second input channel where each image has a diffusion length of its own.
+    """
     section = config.model
-    model = nn.encoder_decoder(section.width, section.depth, channels=input_channels(config))
+    channels = 1 if config.data.diffusion_length is None else 2
+    model = nn.encoder_decoder(section.width, section.depth, channels=channels)
     return nn.padded(model, 2**section.depth) if section.pad else model
-
-
-def input_channels(config: Config) -> int:
-    """2 where the network gets each image's diffusion length as a channel, else 1."""
-    return 1 if config.data.diffusion_length is None else 2

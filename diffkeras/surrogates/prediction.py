@@ -55,10 +55,11 @@ class Prediction:
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
         """At least |field − exact solution| node by node, of the field's shape and unit."""
-        bound = self.certificate.node_bound
-        if self.refinement is None:
-            return bound
-        return np.minimum(bound, _each_bound(self.refinement))
+        bound, refinement = self.certificate.node_bound, self.refinement
+        if isinstance(refinement, BatchRefinement):
+            each = np.array([image.error_bound for image in refinement.images])
+            return np.minimum(bound, each[:, None, None])
+        return bound if refinement is None else np.minimum(bound, refinement.error_bound)
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -87,9 +88,3 @@ def prove(
         return proof(field, images, medium=media, **options)
     each = zip(field, images, media, strict=True)
     return batch.of([proof(one, image, medium=medium, **options) for one, image, medium in each])
-
-
-def _each_bound(refinement: Refinement) -> NDArray[np.float64] | float:
-    if not isinstance(refinement, BatchRefinement):
-        return refinement.error_bound
-    return np.array([image.error_bound for image in refinement.images])[:, None, None]

@@ -1,7 +1,6 @@
 """Run directories: all that is needed to use, evaluate and repeat a training run."""
 
 import itertools
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, load_config, read_yaml, short
+from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
@@ -28,7 +27,6 @@ OWN = (
 )
 # the last line of config.yaml; a file without it is cut off
 END = "# end of the configuration"
-NUMBERS = ("seed", "trainable_parameters", "seconds", "epochs", "best_epoch")  # in run.json
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,8 @@ class Run:
     ) -> "Run":
         """Start a run in a directory, or go on with the unfinished run that is there.
 
-        Args:
-            path: the directory.
-            config: the full configuration.
-            overwrite: rename a finished run to `<path>.previous` first.
-            restart: delete an unfinished run and start again.
+        `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
+        unfinished run and starts again.
 
         Raises:
             RunError: the directory holds a finished run, an unfinished run of another
@@ -74,10 +69,7 @@ class Run:
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
-        try:
-            finished = self.state()["state"] == "finished"
-        except RunError as error:
-            raise RunError(f"{error}; choose another --run-dir") from None
+        finished = self.state()["state"] == "finished"
         if finished and not overwrite:
             raise RunError(
                 f"{path} holds a finished run; choose another --run-dir, or give --overwrite to "
@@ -112,10 +104,8 @@ class Run:
         """
         if not path.is_dir():
             raise RunError(f"there is no run directory {path}; `diffkeras train` writes one")
-        mark = path / MARK
-        if not mark.is_file():
-            what = "holds no diffkeras run" if any(path.iterdir()) else "is empty"
-            raise RunError(f"the run directory {path} {what}: {MARK} is missing")
+        if not (path / MARK).is_file():
+            raise RunError(f"{path} holds no diffkeras run: {MARK} is missing")
         run = cls(path)
         if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
@@ -158,17 +148,14 @@ class Run:
         if not file.is_file():
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
         try:
-            if read_yaml(file) is None:
-                raise ConfigurationError(f"{file} is empty")
-            config = load_config(file)
-            # a key that is newer than the run takes its default, so a file that is cut off would
-            # load without an error
-            end = self.state().get("config_end")
-            if end and not file.read_text(encoding="utf-8").rstrip().endswith(str(end)):
-                raise ConfigurationError(f"{file} is cut off: its last line, {end!r}, is missing")
-            return config
+            config, text = load_config(file), file.read_text(encoding="utf-8").rstrip()
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None
+        # a key that is newer than the run takes its default, so a file that is cut off would load
+        # without an error; files of earlier versions have no last line of this kind
+        if not text or not text.endswith(self.state().get("config_end", "")):
+            raise RunError(f"the run directory {self.path} is damaged: {file} is cut off")
+        return config
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`.
@@ -178,15 +165,10 @@ class Run:
         """
         file = self.path / MARK
         content = read_json(file)
-        parts = content if isinstance(content, dict) else {}
-        if not (isinstance(parts.get("state"), str) and isinstance(parts.get("versions"), dict)):
-            # other programs write files of that name, too
+        # other programs write files of that name, too
+        if not isinstance(content, dict) or not {"state", "versions"} <= set(content):
             raise RunError(f"{file} is damaged, or written by another program")
-        for key in NUMBERS:
-            value = parts.get(key, 0)
-            if type(value) not in (int, float) or not 0 <= value < math.inf:
-                raise RunError(f"{file} is damaged: {key} is {short(value)}")
-        return parts
+        return content
 
     def write_state(self, state: str, **details: Any) -> None:
         """Write `run.json`: the state, the details, the versions of the libraries, the machine."""
@@ -209,11 +191,10 @@ class Run:
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
             before = self.state()
-            if before["state"] == "finished":
-                raise
-            details = {"seed": before["seed"]} if "seed" in before else {}
-            reason = str(error) or type(error).__name__
-            self.write_state("interrupted" if stopped else "failed", **details, reason=reason)
+            if before["state"] != "finished":
+                state = "interrupted" if stopped else "failed"
+                reason = str(error) or type(error).__name__
+                self.write_state(state, seed=before.get("seed"), reason=reason)
             raise
 
 

@@ -1,5 +1,6 @@
 """A surrogate: a trained Keras model, the transform it works on, and the physics it stands for."""
 
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import BatchRefinement, Certificate, Medium, refine
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import LARGEST
 from diffkeras.representation.network_input import Range, network_input, value_scale
 from diffkeras.representation.transforms import Transform
-from diffkeras.surrogates.model_file import load_model
 from diffkeras.surrogates.prediction import Media, Prediction, prove
 from diffkeras.surrogates.run_directory import Run
 
@@ -238,4 +238,27 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
     """
     run = Run.open(Path(run_dir))
     config = run.config()
-    return Surrogate(load_model(run, config), config)
+    return Surrogate(_load_model(run), config)
+
+
+def _load_model(run: Run) -> keras.Model:
+    """The network of a run, with checks that Keras doesn't make."""
+    file = run.model_file
+    try:
+        # Keras checks no sums: a flipped bit would be a wrong weight
+        with zipfile.ZipFile(file) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"the checksum of {damaged} in it is wrong")
+        model = keras.saving.load_model(file, compile=False)
+    except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
+        raise RunError(f"{file} is damaged: {error}") from error
+    trained = run.state().get("trainable_parameters")
+    found = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    if trained not in (None, found):
+        raise RunError(
+            f"{file} is not the model that this run trained: it has {found:,} trainable "
+            f"parameters, and the run had {trained:,}"
+        )
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise RunError(f"{file} can't be used: some of its weights are not finite")
+    return model

@@ -11,9 +11,8 @@ from diffkeras.evaluation.images import check_held_out
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.grouping import Result
-from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
+from diffkeras.studies.plan import Cell, data_needed, load_study, plan, read_methods, time_left
 from diffkeras.studies.report import write_study
-from diffkeras.studies.results import metrics_file, read_methods
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.generate_datasets import generate
@@ -80,7 +79,6 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
             show_progress=show_progress,
         )
     test = study.test.with_overrides({"name": cell.config.name})
-    output = metrics_file(cell.run_dir).parent
-    evaluate(cell.run_dir, data_dir, config=test, threads=workers, output=output)
+    evaluate(cell.run_dir, data_dir, config=test, threads=workers)
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()

@@ -16,8 +16,7 @@ from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.reporting.figures import to_png
 from diffkeras.studies import figures as study_figures
 from diffkeras.studies.grouping import Result, group_results
-from diffkeras.studies.plan import Cell, data_needed, load_study, plan, time_left
-from diffkeras.studies.results import read_methods
+from diffkeras.studies.plan import Cell, data_needed, load_study, plan, read_methods, time_left
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
 
@@ -196,14 +195,7 @@ def test_figures_that_stay_damaged_are_refused_by_name(
     copy = Path(shutil.copytree(directory, tmp_path / "small"))
     study = load_study(str(study_file))
     run_dir = plan(study, copy)[0].run_dir
-    file = run_dir / "run.json"
-    content = file.read_text()
-    file.write_text(json.dumps({**json.loads(content), "seconds": "long"}))
     monkeypatch.setattr(module, "evaluate", lambda *args, **kwargs: None)
-    with pytest.raises(RunError, match=r"run\.json is damaged: seconds is 'long'"):
-        run_study(study, data, copy)
-    assert time_left(plan(study, copy)) is not None
-    file.write_text(content)
     (run_dir / "evaluation" / "metrics.json").write_text('{"methods": {"surrogate": 3}}')
     with pytest.raises(RunError, match=r"metrics\.json is damaged"):
         run_study(study, data, copy)
@@ -246,7 +238,7 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
     names = [cell.run_dir.name for cell in cells]
     assert len(set(names)) == 4
     assert names[0].startswith("train-fraction-0.5_loss-absolute-")
-    assert [cell.title for cell in cells][3] == "train_fraction 1.0, loss huber(delta=0.1)"
+    assert [cell.title for cell in cells][3] == "train fraction 1.0, huber(delta=0.1)"
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 

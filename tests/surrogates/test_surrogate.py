@@ -1,7 +1,9 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -155,7 +157,7 @@ def test_a_model_with_flipped_bits_never_gives_a_foreign_error(own_run: Path) ->
         (lambda run: (run / "run.json").write_text("[]"), r"run\.json is damaged"),
         (lambda run: (run / "run.json").unlink(), r"no diffkeras run"),
         (lambda run: (run / "config.yaml").unlink(), r"config\.yaml is missing"),
-        (lambda run: (run / "config.yaml").write_text(""), r"config\.yaml is empty"),
+        (lambda run: (run / "config.yaml").write_text(""), r"config\.yaml is cut off"),
         (lambda run: (run / "config.yaml").write_text("a: 1"), r"a: unknown key"),
         (lambda run: (run / "config.yaml").write_text("{"), r"no valid YAML"),
         (lambda run: (run / "model.keras").unlink(), r"model\.keras is missing"),
@@ -172,10 +174,49 @@ def test_damaged_runs_are_refused(
 def test_foreign_directories_are_no_runs(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no run directory"):
         load_surrogate(tmp_path / "none")
-    with pytest.raises(RunError, match="is empty"):
+    with pytest.raises(RunError, match="holds no diffkeras run"):
         load_surrogate(tmp_path)
     (tmp_path / "a.txt").write_text("")
     with pytest.raises(RunError, match="holds no diffkeras run"):
         load_surrogate(tmp_path)
     with pytest.raises(RunError, match="there is no run directory"):
         load_surrogate(tmp_path / "a.txt")
+
+
+def test_a_run_json_of_another_program_is_told_apart(own_run: Path) -> None:
+    file = own_run / "run.json"
+    content = json.loads(file.read_text())
+    for key in ("state", "versions"):
+        file.write_text(json.dumps({k: v for k, v in content.items() if k != key}))
+        with pytest.raises(RunError, match=r"run\.json is damaged, or written by another"):
+            load_surrogate(own_run)
+
+
+def spoilt(config: Config) -> keras.Model:
+    model = build_model(config)
+    model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (spoilt, "weights are not finite"),
+        (lambda config: keras.Sequential([keras.layers.Dense(1)]), "parameters"),
+        (
+            lambda config: build_model(
+                config.with_overrides({"data.diffusion_length": [1, 20], "physics.decay": 1 / 400})
+            ),
+            "parameters",
+        ),
+        (lambda config: build_model(config.with_overrides({"model.width": 4})), "parameters"),
+    ],
+    ids=["nan", "unbuilt", "channels", "width"],
+)
+def test_another_model_raises_an_error(
+    tiny: Config, own_run: Path, make: Callable[[Config], keras.Model], message: str
+) -> None:
+    model = make(tiny)
+    keras.saving.save_model(model, own_run / "model.keras")
+    with pytest.raises(RunError, match=message):
+        load_surrogate(own_run)
