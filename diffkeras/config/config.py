@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from diffkeras.config.losses import KEY, NAMES, check_loss
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -22,6 +21,11 @@ from diffkeras.errors import ConfigurationError
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
 SHORTEST, LONGEST = 0.05, 1e4
+
+LOSS = ["training", "loss"]
+# Parts of a loss that may be a name alone → the key of the mapping that the name stands for:
+# `loss: absolute` is short for `loss: {error: absolute}`.
+NAMES = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
 
 
 class Config(Section):
@@ -74,11 +78,6 @@ class Config(Section):
                 )
         return self
 
-    @model_validator(mode="after")
-    def _loss_has_names(self) -> Self:
-        check_loss(self.training.loss)
-        return self
-
     def to_yaml(self) -> str:
         """The configuration as YAML, which `load_config` reads back."""
         return to_yaml(self.model_dump(mode="json"))
@@ -93,9 +92,6 @@ class Config(Section):
         for key, value in overrides.items():
             set_key(raw, key, value)
         return parse_config(raw)
-
-
-LOSS = KEY.split(".")
 
 
 def is_section(dotted: str) -> bool:
@@ -144,6 +140,15 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child
     node[last] = value
+
+
+def long_form(value: Any, part: str = "loss") -> Any:
+    """A loss without names that stand for mappings, so that two spellings of one loss are equal."""
+    if isinstance(value, str):
+        value = {NAMES[part]: value}
+    if not isinstance(value, Mapping):
+        return value
+    return {key: long_form(v, key) if key in NAMES else v for key, v in value.items()}
 
 
 def parse_config(raw: Any, origin: str = "") -> Config:

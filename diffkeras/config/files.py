@@ -25,8 +25,6 @@ def find_config(name: str | Path) -> Path:
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and candidate.is_file():
         return candidate
-    if str(name) and path.is_dir():
-        raise ConfigurationError(f"{path} is a directory, no configuration file")
     names = sorted(
         p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
     )

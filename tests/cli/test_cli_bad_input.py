@@ -64,7 +64,7 @@ def test_configurations(
         (["--set", "physics.decay.x=3"], "decay is a value"),
         (["--set", "name=../../etc"], "name: "),
         (["--config", "nosuch"], "there is no configuration file 'nosuch'"),
-        (["--config", "/"], "is a directory"),
+        (["--config", "/"], "no configuration file '/'"),
         (["--config", ""], "there is no configuration file ''"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

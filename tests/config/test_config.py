@@ -167,24 +167,6 @@ def test_a_section_takes_only_a_mapping(tiny: Config, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        ({"error": ["a"]}, "name an error"),
-        ({"error": {"error": "a"}}, "name an error"),
-        ({}, "name an error"),
-        ({"weight": "tanh"}, "name an error"),
-        ({"error": "absolute", "weight": {}}, "weight: name a weight"),
-        ({"error": "absolute", "weight": {"name": ["a"]}}, "weight: name a weight"),
-        ({"error": "absolute", "weight": {"name": "alternating", "first": 3}}, "first: name a w"),
-        ({"error": "absolute", 3: 4}, "3: must be a valid string"),
-    ],
-)
-def test_losses_without_names_are_refused(tiny: Config, loss: Any, message: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"^training\.loss.*{message}"):
-        tiny.with_overrides({"training.loss": loss})
-
-
-@pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         (

@@ -49,11 +49,6 @@ def test_a_missing_file_lists_what_is_shipped() -> None:
         find_config("nosuch")
 
 
-def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is a directory"):
-        find_config(tmp_path)
-
-
 def test_shipped_files_are_found_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
