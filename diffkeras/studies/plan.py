@@ -177,7 +177,7 @@ def time_left(cells: Sequence[Cell]) -> float | None:
 def _check_distinct(study: Study, path: Path) -> None:
     known: dict[str, Cell] = {}
     for cell in plan(study, Path()):
-        loss = make_loss(cell.config).get_config()
+        loss = make_loss(cell.config).get_config() | {"name": ""}  # Keras numbers its names
         same = known.setdefault(
             fingerprint({**by_key(cell.config), "name": "", "training.loss": loss}), cell
         )
