@@ -177,9 +177,10 @@ def time_left(cells: Sequence[Cell]) -> float | None:
 def _check_distinct(study: Study, path: Path) -> None:
     known: dict[str, Cell] = {}
     for cell in plan(study, Path()):
-        loss = make_loss(cell.config).get_config() | {"name": ""}  # Keras numbers its names
+        loss = make_loss(cell.config)
+        described = {**loss.get_config(), "name": type(loss).__name__}  # Keras numbers its names
         same = known.setdefault(
-            fingerprint({**by_key(cell.config), "name": "", "training.loss": loss}), cell
+            fingerprint({**by_key(cell.config), "name": "", "training.loss": described}), cell
         )
         if same is not cell:
             raise ConfigurationError(
