@@ -10,7 +10,7 @@ nodes. Point sources are placed on the folded lattice directly.
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -138,18 +138,20 @@ class TensorOperator:
 
         It comes from the method of images. `tables` are those of each image, if media differ.
         """
-        height, stride = (axis.period // 2 + 1 for axis in self.axes)
-        # passes over m² numbers take most of the time, so row offsets are scaled before them
+        height, width = (axis.period // 2 + 1 for axis in self.axes)
         tables = tf.constant(self._table) if tables is None else tables
         table = tf.reshape(tables, [-1])
-        start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * stride)
-        row_images = self._images(0, rows * stride, stride)
-        column_images = self._images(1, columns, 1)
+        start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * width)
+        row_images, column_images = (
+            axis.images(nodes[:, :, None], nodes[:, None, :], tf)
+            for axis, nodes in zip(self.axes, (rows, columns), strict=True)
+        )
         total = None
         for row_sign, row in row_images:
+            row_start = row * width + start
             for column_sign, column in column_images:
                 # faster than `gather` on CPUs
-                term = tf.gather_nd(table, (row + start + column)[..., None])
+                term = tf.gather_nd(table, (row_start + column)[..., None])
                 if total is None:
                     total = term
                 elif row_sign * column_sign > 0:
@@ -157,19 +159,6 @@ class TensorOperator:
                 else:
                     total -= term
         return total
-
-    def _images(self, position: int, nodes: tf.Tensor, stride: int) -> list[tuple[int, Any]]:
-        """Signs and table offsets of the images of all pairs of nodes (see `Axis.images`)."""
-        boundary = self.axes[position].boundary
-        period = self.axes[position].period * stride
-        i, k = nodes[:, :, None], nodes[:, None, :]
-        direct = tf.abs(i - k)
-        if boundary == "periodic":
-            return [(1, tf.minimum(direct, period - direct))]
-        shift, sign = (2, -1) if boundary == "absorbing" else (1, 1)
-        apart = i + (k + shift * stride)
-        mirrored = (period - i) - (k + shift * stride)
-        return [(1, direct), (sign, tf.minimum(apart, mirrored))]
 
 
 def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -167,20 +167,21 @@ class Axis:
     def _basis(self, dtype: np.dtype) -> FoldedBasis | FactoredSine:
         return product_basis(self._kind, self.nodes, dtype)
 
-    def images(self, i: NDArray, k: NDArray) -> list[tuple[float, NDArray]]:
+    def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
         """Signs and offsets, in 0 … period // 2, of node(s) `k`'s images as seen from node(s) `i`.
 
         Args:
             i, k: node numbers of any shapes that broadcast against each other.
+            xp: array namespace of `i` and `k`, such as `numpy` or `tensorflow`.
         """
-        direct = np.abs(i - k)
+        direct = xp.abs(i - k)
         match self.boundary:
             case "absorbing":
-                return [(1.0, direct), (-1.0, self._fold(i + k + 2))]
+                return [(1.0, direct), (-1.0, self._fold(i + k + 2, xp))]
             case "reflecting":
-                return [(1.0, direct), (1.0, self._fold(i + k + 1))]
+                return [(1.0, direct), (1.0, self._fold(i + k + 1, xp))]
             case "periodic":
-                return [(1.0, self._fold(direct))]
+                return [(1.0, self._fold(direct, xp))]
 
-    def _fold(self, offset: NDArray) -> NDArray:
-        return np.minimum(offset, self.period - offset)
+    def _fold(self, offset: Any, xp: Any) -> Any:
+        return xp.minimum(offset, self.period - offset)

@@ -1,6 +1,7 @@
 """Callback that selects the map of an alternating weight."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -39,7 +40,7 @@ class AlternateWeights(keras.callbacks.Callback):
         first_step: Callable[[], int] | None = None,
     ) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight: Any = weight
         self.first_step = first_step
         self._batches = 0  # counted here because `fit` may not know the steps per epoch
         self._first = 0
@@ -62,7 +63,6 @@ class AlternateWeights(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Select the epoch's map, or record the epoch's first step."""
-        assert self.weight is not None
         if self.weight.every == "epoch":
             self.weight.select(self.weight.choice(epoch))
         elif self.first_step is not None:
@@ -73,7 +73,6 @@ class AlternateWeights(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Select the batch's map."""
-        assert self.weight is not None
         if self.weight.every == "batch":
             self.weight.select(self.weight.choice(self._first + batch))
             self._batches = self._first + batch + 1

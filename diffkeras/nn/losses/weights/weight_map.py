@@ -1,25 +1,26 @@
 """Weight map, which multiplies the error of each node."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from diffkeras.nn.arguments import positive
+from diffkeras.nn.registry import arguments_of
 
 
 @dataclass(eq=False)
 class WeightMap:
     """Base of the weight maps w(y) that a loss multiplies its errors by.
 
-    A subclass implements `call`. It is a dataclass, whose fields are its parameters, and is
-    registered with `keras.saving.register_keras_serializable`.
+    A subclass implements `call`, stores its arguments as attributes of the same names, as a
+    dataclass does, and is registered with `keras.saving.register_keras_serializable`.
 
     Attributes:
         needs_source_image: whether `call` reads the source image.
 
     Raises:
-        ValueError: a parameter is not a finite number above 0.
+        ValueError: an argument of a dataclass is not a finite number above 0.
     """
 
     needs_source_image = False
@@ -54,7 +55,7 @@ class WeightMap:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in arguments_of(type(self))}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "WeightMap":
