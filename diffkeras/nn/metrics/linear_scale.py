@@ -20,9 +20,6 @@ class LinearScaleMetric(keras.metrics.Metric):
         name: of the metric.
         dtype: of the computation and the accumulators. With the default, float32, each batch adds
             a relative rounding error of at most 6e-8.
-
-    Raises:
-        ValueError: the transform is unknown; when updated, if shapes do not match.
     """
 
     def __init__(

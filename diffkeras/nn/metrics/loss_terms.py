@@ -21,13 +21,6 @@ class UnweightedError(keras.metrics.Metric):
 
     Update:
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
-
-    Example:
-
-    ```python
-    loss = get_loss({"error": "squared", "weight": "tanh"})
-    model.compile("adam", loss, metrics=[UnweightedError(loss)])
-    ```
     """
 
     def __init__(self, loss: WeightedError, name: str = "error", **options: Any) -> None:

@@ -27,9 +27,6 @@ class SourceCountError(LinearScaleMetric):
         y_pred: prediction, (batch, height, width, 1).
         sample_weight: ignored.
 
-    Raises:
-        ValueError: when updated, if `y_true` has no source count.
-
     Example:
 
     ```python
