@@ -14,11 +14,7 @@ SHOWN = 60  # characters of a bad value
 
 
 def check_number(name: str, value: Any) -> float:
-    """A real number of any type, as a float.
-
-    Raises:
-        PhysicsError: text, a truth value, an array, a complex number, …
-    """
+    """A real number of any type, as a float."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
@@ -31,11 +27,7 @@ def check_number(name: str, value: Any) -> float:
 
 
 def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
-    """A whole number of any type, as an int.
-
-    Raises:
-        PhysicsError: something else, or out of its range.
-    """
+    """A whole number of any type, as an int."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and least <= value <= most):
         raise PhysicsError(f"{name} must be {least} to {most}, not {repr(value)[:SHOWN]}")
@@ -49,11 +41,7 @@ def check_workers(workers: Any) -> None:
 
 
 def check_lattice(lattice: Any) -> tuple[int, int]:
-    """(rows, columns) of a pair, or of one number for both.
-
-    Raises:
-        PhysicsError: not one or two whole numbers of at least 1.
-    """
+    """(rows, columns) of a pair, or of one number for both."""
     sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
     if not isinstance(sides, tuple | list):
         sides = (sides, sides)
@@ -66,11 +54,7 @@ def check_lattice(lattice: Any) -> tuple[int, int]:
 
 
 def check_rng(rng: Any) -> np.random.Generator:
-    """A generator, or the one that a seed gives.
-
-    Raises:
-        PhysicsError: None, or something else that seeds no generator.
-    """
+    """A generator, or the one that a seed gives."""
     try:
         if rng is None:
             raise TypeError
@@ -92,16 +76,7 @@ def is_batch(source_image: Any) -> bool:
 def images_of_batch(
     source_images: Any, fixed: Any, predictions: Any = None
 ) -> Iterator[tuple[NDArray, NDArray | None, NDArray | None]]:
-    """Source image, fixed mask and prediction of each image of a batch.
-
-    Args:
-        source_images: (batch, rows, columns).
-        fixed: None, (rows, columns), or (batch, rows, columns).
-        predictions: None, or (batch, rows, columns).
-
-    Raises:
-        PhysicsError: an empty batch, or shapes that don't fit.
-    """
+    """Source image, fixed mask and prediction of each image of a batch."""
     images = real_array("the source image", source_images)
     if len(images) == 0:
         raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
@@ -121,11 +96,7 @@ def images_of_batch(
 
 
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
-    """Values as an array of float64.
-
-    Raises:
-        PhysicsError: ragged lists, text, complex numbers, a masked array, …
-    """
+    """Values as an array of float64."""
     if np.ma.isMaskedArray(values):
         raise PhysicsError(f"{what} is a masked array, which has no meaning here; fill it")
     try:

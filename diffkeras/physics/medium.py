@@ -187,12 +187,7 @@ class Medium(ShortRepr):
 
 
 def as_medium(medium: Medium | None, parts: MediumParts) -> Medium:
-    """The medium of a function that takes either `medium=` or its parts as keywords.
-
-    Raises:
-        PhysicsError: both are given, or `medium` is something else.
-        TypeError: a keyword that is no part of a medium.
-    """
+    """The medium of a function that takes either `medium=` or its parts as keywords."""
     if unknown := sorted(set(parts) - set(MediumParts.__annotations__)):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
     if medium is None:

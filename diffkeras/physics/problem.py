@@ -34,12 +34,7 @@ class Problem:
     def check(
         cls, source_image: Any, medium: Medium, fixed: NDArray[np.bool_] | None = None
     ) -> "Problem":
-        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed.
-
-        Raises:
-            PhysicsError: not a two-dimensional finite image, a mask or a medium of another shape,
-                values out of range, or no unique solution.
-        """
+        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed."""
         if isinstance(source_image, Sources):
             source_image = source_image.image(dtype=np.float64)
         values = real_array("the source image", source_image)
@@ -112,11 +107,7 @@ def check_finite(what: str, values: NDArray[np.float64]) -> None:
 
 
 def check_mask(fixed: Any) -> NDArray[np.bool_]:
-    """A fixed mask as an array of truth values.
-
-    Raises:
-        PhysicsError: not an array of finite numbers.
-    """
+    """A fixed mask as an array of truth values."""
     mask = real_array("the fixed mask", fixed)
     check_finite("the fixed mask", mask)
     return mask != 0

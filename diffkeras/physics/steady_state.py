@@ -107,11 +107,7 @@ def _solve_image(
 
 
 def check_tolerance(tolerance: Any) -> float:
-    """A tolerance as a float.
-
-    Raises:
-        PhysicsError: not a number, or out of the range that a computation can meet.
-    """
+    """A tolerance as a float."""
     number = check_number("tolerance", tolerance)
     if not SMALLEST_TOLERANCE <= number < 1:
         raise PhysicsError(

@@ -35,12 +35,7 @@ class PredictedProblem:
         *,
         medium: Medium,
     ) -> "PredictedProblem":
-        """The problem and its prediction.
-
-        Raises:
-            PhysicsError: a prediction that is not finite or of another shape than the source image,
-                or a problem for which `solve` raises it.
-        """
+        """The problem and its prediction."""
         problem = Problem.check(source_image, medium, fixed)
         predicted = real_array("the prediction", prediction)
         if predicted.shape != problem.lattice:
@@ -60,9 +55,6 @@ class PredictedProblem:
 
     def corrected(self, prediction: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """û' = A⁻¹q̂ of the densities q̂ = Aû on the fixed nodes, (rows, columns).
-
-        Args:
-            prediction: û, (rows, columns); the problem's own unless given.
 
         û keeps its own values on the fixed nodes. Setting them to c first makes a jump at every rim
         of a smoothly wrong prediction, and the densities of the jump an error some ten times larger

@@ -48,11 +48,7 @@ class RefinementRun:
         return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
 
     def check_tolerance(self) -> None:
-        """Raise an error for a tolerance that rounding forbids even for the exact field.
-
-        Raises:
-            PhysicsError: it names the tolerance that may be asked for.
-        """
+        """Raise an error for a tolerance that rounding forbids even for the exact field."""
         scale = self.problem.scale
         least = self._norm * stencil_rounding(self.problem.operator, scale)
         if self.tolerance < least:

@@ -31,13 +31,9 @@ def rounding_allowance(
     *fields: NDArray[np.float64],
     barrier: NDArray[np.float64] | None = None,
 ) -> float:
-    """Bound of |A_ff⁻¹ρ| over the free nodes, summed over fields that should satisfy A f = 0 there.
+    """Bound of |A_ff⁻¹ρ|, summed over fields that should satisfy A f = 0 on the free nodes.
 
-    Args:
-        problem: A and the fixed nodes.
-        inverse_norm: bound of ‖A_ff⁻¹‖∞, of `inverse_norm_bound`.
-        fields: (rows, columns) each.
-        barrier: (rows, columns), a field that should satisfy A f ≥ 0: only less than 0 counts.
+    The barrier should satisfy A f ≥ 0: only less than 0 counts.
     """
     operator, free = problem.operator, ~problem.fixed
     missed = 0.0

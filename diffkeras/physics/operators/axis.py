@@ -40,11 +40,7 @@ ALIASES: dict[str, BoundaryName] = {
 
 
 def canonical_boundary(name: str, value: Any) -> BoundaryName:
-    """The boundary that a value or one of its aliases stands for.
-
-    Raises:
-        PhysicsError: it names the argument, `name`, and the known boundaries.
-    """
+    """The boundary that a value or one of its aliases stands for."""
     boundary = ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
     if not isinstance(boundary, str) or boundary not in BOUNDARIES:
         raise PhysicsError(
@@ -55,11 +51,7 @@ def canonical_boundary(name: str, value: Any) -> BoundaryName:
 
 @dataclass(frozen=True)
 class Axis:
-    """One lattice axis of `nodes` nodes with its boundary.
-
-    Raises:
-        PhysicsError: an unknown boundary, or less than one node.
-    """
+    """One lattice axis of `nodes` nodes with its boundary."""
 
     nodes: int
     boundary: BoundaryName
@@ -168,11 +160,9 @@ class Axis:
         return product_basis(self._kind, self.nodes, dtype)
 
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
-        """Signs and offsets, in 0 … period // 2, of node(s) `k`'s images as seen from node(s) `i`.
+        """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
 
-        Args:
-            i, k: node numbers of any shapes that broadcast against each other.
-            xp: array namespace of `i` and `k`, such as `numpy` or `tensorflow`.
+        They are of the module `xp`: arrays of NumPy, or tensors of `keras.ops`.
         """
         direct = xp.abs(i - k)
         match self.boundary:

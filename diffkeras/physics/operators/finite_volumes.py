@@ -62,15 +62,7 @@ class FiniteVolumes:
     def free_system(
         self, values: NDArray[np.float64], fixed: NDArray[np.bool_]
     ) -> tuple[sp.csr_array, NDArray[np.float64]]:
-        """The equations A u = b of the f free nodes, row by row.
-
-        Args:
-            values: (rows, columns), read on the fixed nodes.
-            fixed: (rows, columns).
-
-        Returns:
-            The matrix (f, f) and the right-hand side (f,).
-        """
+        """The equations A u = b of the f free nodes, row by row."""
         numbers = np.arange(values.size).reshape(values.shape)
         ends = [np.roll(numbers, -1, axis).ravel() for axis in (0, 1)]
         one = np.concatenate([numbers.ravel()] * 2 + ends)

@@ -12,10 +12,6 @@ def green_table(axes: tuple[Axis, Axis], reciprocals: NDArray[np.float64]) -> ND
 
     It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum gives it.
     An odd period has no such transform and takes a real FFT.
-
-    Args:
-        axes: the two axes.
-        reciprocals: 1/eigenvalue of the modes 0 … period // 2 of each axis; overwritten.
     """
     table = reciprocals
     # The images' signs cancel modes that are constant along an absorbing axis. Left in, they would

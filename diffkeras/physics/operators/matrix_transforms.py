@@ -20,15 +20,11 @@ Kind = Literal["sine", "cosine"]
 class FoldedBasis:
     """The modes of an absorbing ("sine") or reflecting ("cosine") axis, the even ones first.
 
-    Coefficients are scaled as SciPy scales `dst(type=1)` and `dct(type=2)`.
+    The modes are sin(π (k+1)(j+1)/(n+1)) or cos(π k (2j+1)/2n). Coefficients are scaled as SciPy
+    scales `dst(type=1)` and `dct(type=2)`.
 
     Attributes:
         order: (n,), the mode numbers in the order of the coefficients: 0, 2, 4, …, 1, 3, ….
-
-    Args:
-        kind: "sine", modes sin(π (k+1)(j+1)/(n+1)), or "cosine", modes cos(π k (2j+1)/2n).
-        nodes: n.
-        dtype: precision of the products.
     """
 
     def __init__(self, kind: Kind, nodes: int, dtype: DTypeLike) -> None:

@@ -21,15 +21,10 @@ CHUNK = 1 << 16  # values that go through all steps at a time, to stay in the ca
 
 
 class FactoredSine:
-    """The modes of an absorbing axis of an even number of nodes; the interface of `FoldedBasis`.
+    """The modes of an absorbing axis of n = r·s − 1 nodes, n even; the interface of `FoldedBasis`.
 
     Attributes:
         order: (n,), the mode numbers in the order of the coefficients; some have the opposite sign.
-
-    Args:
-        nodes: n, so that n + 1 = r·s.
-        factors: (r, s), coprime, both more than 1.
-        dtype: precision of the products.
     """
 
     def __init__(self, nodes: int, factors: tuple[int, int], dtype: DTypeLike) -> None:

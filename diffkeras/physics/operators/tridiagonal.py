@@ -23,11 +23,8 @@ class TridiagonalSolver:
     """The factorised systems of all modes.
 
     Attributes:
-        factors: (rows, modes), the reciprocal pivots.
-
-    Args:
-        axis: the axis along the lines, absorbing or reflecting.
-        shifts: (modes,), μ_j ≥ 0; positive for all modes if the axis is reflecting.
+        factors: (rows, modes), the reciprocal pivots, for shifts μ_j ≥ 0 (modes,); μ_j > 0 if the
+            axis is reflecting.
     """
 
     def __init__(self, axis: Axis, shifts: NDArray[np.float64]) -> None:
@@ -46,13 +43,7 @@ class TridiagonalSolver:
     def solve(
         self, rows: NDArray[np.intp], sources: NDArray[np.float64], out: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The solution of all lines, in `out`, (nodes, modes).
-
-        Args:
-            rows: (r,), the nodes with a right-hand side, ascending.
-            sources: (r, modes), their right-hand sides.
-            out: (nodes, modes), overwritten.
-        """
+        """All lines in `out`, (nodes, modes), for right-hand sides (r, modes) on ascending rows."""
         factors, fields = list(self.factors), list(out)
         add, multiply = np.add, np.multiply
         given = dict(zip(rows.tolist(), sources, strict=True))

@@ -26,18 +26,7 @@ def solve_batch(
     fixed: NDArray[np.bool_] | None,
     workers: int | None,
 ) -> BatchSolution:
-    """Solve the images of a batch.
-
-    Args:
-        task: picklable; `task(image, fixed=mask)` solves one.
-        source_images: (batch, rows, columns).
-        fixed: None, (rows, columns), or (batch, rows, columns).
-        workers: processes; by default this one alone.
-
-    Raises:
-        PhysicsError: an empty batch, a mask of another shape, or an error of the task.
-        DiffkerasError: a worker process died.
-    """
+    """Solve the images of a batch."""
     images = [(image, mask) for image, mask, _ in images_of_batch(source_images, fixed)]
     if workers is None or workers == 1 or len(images) == 1:
         return BatchSolution.of(_solve_images(task, images))

@@ -31,12 +31,7 @@ LEAST_SUPPLY = 0.1  # of A w, which should be about 1
 
 
 class ComparisonBound:
-    """The bound for one operator and set of fixed nodes.
-
-    Args:
-        volumes: A.
-        fixed: (rows, columns), the fixed nodes.
-    """
+    """The bound for one operator and set of fixed nodes."""
 
     def __init__(self, volumes: FiniteVolumes, fixed: NDArray[np.bool_]) -> None:
         self._volumes = volumes

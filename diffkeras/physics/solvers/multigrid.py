@@ -92,11 +92,7 @@ class _Cycles:
         self.may_go_on = True
 
     def solve(self, right_hand_side: NDArray, reduction: float) -> NDArray[np.float64]:
-        """About A⁻¹b, whose residual is `reduction` times b in the Euclidean norm.
-
-        Raises:
-            ConvergenceError: the coarsest matrix is singular to rounding.
-        """
+        """About A⁻¹b, whose residual is `reduction` times b in the Euclidean norm."""
         size = float(np.abs(right_hand_side).max()) or 1.0
         norms: list[float] = []
         try:

@@ -18,11 +18,8 @@ from diffkeras.physics.solvers.sparse_inverse import SparseInverse
 class RingPreconditioner:
     """M⁻¹, symmetric positive definite.
 
-    Args:
-        operator: the lattice operator.
-        ring: the m nodes.
-        bordered: approximate a deflated operator's G₀⁻¹ as it is, for the bordered system, and not
-            the system in which densities sum to 0 (where M⁻¹ is semidefinite).
+    With `bordered`, a deflated operator's G₀⁻¹ is approximated as it is, for the bordered system,
+    and not the system in which densities sum to 0 (where M⁻¹ is semidefinite).
     """
 
     def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool = False) -> None:

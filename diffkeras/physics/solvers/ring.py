@@ -33,12 +33,7 @@ def solve(
 
 
 class DenseRing:
-    """G q = c by a Cholesky factorisation, a `RingSystem`.
-
-    Args:
-        operator: the lattice operator.
-        ring: the m nodes.
-    """
+    """G q = c by a Cholesky factorisation, a `RingSystem`."""
 
     method = "ring"
     iterations = 0
@@ -50,12 +45,7 @@ class DenseRing:
     def solve(
         self, values: NDArray[np.floating], tolerance: float = 0.0
     ) -> tuple[NDArray[np.floating], float]:
-        """Densities (m,) and constant, see `RingSystem`; the tolerance plays no part.
-
-        Raises:
-            ConvergenceError: a system that is not positive definite to rounding, in float64. In
-                float32 the densities are NaN.
-        """
+        """Densities (m,) and constant, see `RingSystem`; a system singular to float32 gives NaN."""
         single = values.dtype == np.float32
         posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
         right_hand_side = values[:, None]

@@ -65,15 +65,7 @@ class RingIteration:
     def solve(
         self, values: NDArray[np.floating], tolerance: float
     ) -> tuple[NDArray[np.floating], float]:
-        """Densities (m,) and constant, see `RingSystem`.
-
-        Args:
-            values: (m,), the values on the ring; their precision is the computation's.
-            tolerance: largest |c − G q| to stop at, absolute.
-
-        Returns:
-            The best densities reached; their field shows whether the tolerance is met.
-        """
+        """Densities (m,) and constant, see `RingSystem`."""
         densities = self._conjugate_gradients(values, tolerance)
         if not self.operator.deflated:
             return densities, 0.0

@@ -41,10 +41,6 @@ class RingSystem(Protocol):
 
         The constant is 0 unless the operator is deflated. Then the pair solves the bordered system
         G q + μ1 = c, 1ᵀq = μ/s (`spectral`), where a singular operator has 1/s = 0.
-
-        Args:
-            values: (m,); their precision is that of the computation.
-            tolerance: largest permitted |c − G q|, absolute.
         """
 
 
@@ -56,11 +52,7 @@ def field_of_ring(
     precision: np.dtype,
     workers: int | None,
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `problem.scale`, in `precision` if that meets the tolerance.
-
-    Raises:
-        ConvergenceError: the tolerance was not met in double precision either.
-    """
+    """The field divided by `problem.scale`, in `precision` if that meets the tolerance."""
     for dtype in dict.fromkeys((precision, np.dtype(np.float64))):
         field, residual = _correct(problem, system, tolerance, dtype, workers)
         if residual <= tolerance:

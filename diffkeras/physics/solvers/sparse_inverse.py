@@ -40,10 +40,6 @@ class SparseInverse:
 
     Attributes:
         factor: L, sparse (m, m) in float32, lower triangular in the blocks' order.
-
-    Args:
-        operator: the lattice operator.
-        ring: the m nodes.
     """
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:

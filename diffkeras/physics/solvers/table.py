@@ -24,17 +24,7 @@ class Solver(Protocol):
     def solve(
         self, problem: Problem, /, *, tolerance: float, precision: np.dtype, workers: int | None
     ) -> tuple[NDArray[np.floating], SolveStatistics]:
-        """The field divided by `problem.scale`, right on the free nodes, and how it was solved.
-
-        Args:
-            problem: a checked problem with some fixed value that is not 0.
-            tolerance: largest error of the divided field.
-            precision: float32 or float64, the least in which the field is wanted.
-            workers: threads of the transforms; by default one.
-
-        Raises:
-            ConvergenceError: the tolerance was not met.
-        """
+        """The field divided by `problem.scale`, right on the free nodes, and how it was solved."""
 
 
 SOLVERS: dict[str, Solver] = {"ring": ring, "ring-cg": ring_cg, "multigrid": multigrid}
@@ -42,11 +32,7 @@ METHODS = ("auto", *SOLVERS)
 
 
 def check_method(method: str, medium: Medium) -> None:
-    """Raise an error for an unknown method, or one that can't solve in this medium.
-
-    Raises:
-        PhysicsError: it names the methods that can.
-    """
+    """Raise an error for an unknown method, or one that can't solve in this medium."""
     able = ["auto", *(name for name, solver in SOLVERS.items() if solver.takes(medium))]
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")

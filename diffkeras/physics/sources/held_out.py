@@ -41,15 +41,7 @@ def few_images(
     placement: Placement,
     values: ValueDistribution,
 ) -> bool:
-    """Whether fewer than 2⁴⁴ different images can be drawn, by a cautious estimate.
-
-    Args:
-        count: number of discs.
-        lattice: (rows, columns).
-        radius: radius or range of radii [lattice steps]; different radii are not counted.
-        placement: how centres are distributed.
-        values: how values are distributed.
-    """
+    """Whether fewer than 2⁴⁴ different images can be drawn, cautiously; radii don't count."""
     if not count:
         return False
     largest = check_radius(radius)[1]

@@ -61,14 +61,7 @@ def place(
     rng: np.random.Generator,
     placement: Placement,
 ) -> list[tuple[int, int]]:
-    """Centres of as many discs, in order of falling radius, as fit one after another.
-
-    Args:
-        radii: (n,), falling [lattice steps].
-        lattice: (rows, columns), on which a disc of the largest radius fits.
-        rng: the only source of randomness.
-        placement: how centres are distributed.
-    """
+    """Centres of as many discs, in order of falling radius, as fit one after another."""
     centres: list[tuple[int, int]] = []
     # distance from each node to the nearest rim, right wherever it's below the largest radius
     gap = np.full(lattice, np.inf)
