@@ -115,11 +115,8 @@ class ExampleRecipe:
                     f"{self.diffusion_length}"
                 )
 
-    def rng(self, split: str, k: int) -> np.random.Generator:
-        """The generator of example k of a split, or of the stream, which has no end."""
-        return self._rng(split, k)
-
-    def _rng(self, split: str, *numbers: int) -> np.random.Generator:
+    def rng(self, split: str, *numbers: int) -> np.random.Generator:
+        """The generator of an example of a split, or of the stream, which has no end."""
         if not isinstance(split, str) or split not in SPLIT_KEYS:
             raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
         numbers = tuple(check_whole("an example's number", k, 0, 2**63) for k in numbers)
@@ -167,13 +164,9 @@ class ExampleRecipe:
         if self.diffusion_length is None:
             return None
         shortest, longest = self.diffusion_length
-        share = self._rng(split, k, LENGTH_KEY).random()
+        share = self.rng(split, k, LENGTH_KEY).random()
         # rounding may lift the power beyond the end
         return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
-
-    def medium_of(self, split: str, k: int) -> Medium:
-        """The medium of example k of a split."""
-        return self.medium_with(self.length_of(split, k))
 
     def medium_with(self, diffusion_length: float | None) -> Medium:
         """The medium with the decay γ = D/ℓ², D the larger diffusivity; without ℓ, `medium`."""

@@ -44,7 +44,9 @@ class Problem:
                 f"{values.shape}"
             )
         check_finite("the source image", values)
-        mask = values != 0 if fixed is None else check_mask(fixed)
+        mask = values != 0 if fixed is None else real_array("the fixed mask", fixed)
+        check_finite("the fixed mask", mask)
+        mask = mask != 0
         if mask.shape != values.shape:
             raise PhysicsError(
                 f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
@@ -104,10 +106,3 @@ def check_finite(what: str, values: NDArray[np.float64]) -> None:
     if not np.isfinite(values).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
-
-
-def check_mask(fixed: Any) -> NDArray[np.bool_]:
-    """A fixed mask as an array of truth values."""
-    mask = real_array("the fixed mask", fixed)
-    check_finite("the fixed mask", mask)
-    return mask != 0

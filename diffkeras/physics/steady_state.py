@@ -1,21 +1,25 @@
 """The exact solver: one call from a source image to the steady-state field."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, check_workers, is_batch
+from diffkeras.physics.arguments import check_number, check_workers, images_of_batch, is_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import Solution, SolveStatistics
-from diffkeras.physics.solvers.batch import solve_batch
+from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.system.process_pool import shared_pool
 
+Images = list[tuple[NDArray, NDArray | None]]  # with their fixed masks
+
+TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
@@ -69,10 +73,17 @@ def solve(
     medium = as_medium(medium, parts)
     check_method(method, medium)
     check_workers(workers)
-    task = partial(_solve_image, medium=medium, method=method, tolerance=check_tolerance(tolerance))
+    tolerance = check_number("tolerance", tolerance)
+    if not SMALLEST_TOLERANCE <= tolerance < 1:
+        raise PhysicsError(
+            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
+            f"not {tolerance}"
+        )
+    task = partial(_solve_image, medium=medium, method=method, tolerance=tolerance)
     if is_batch(source_image):
         with blas_threads():
-            return solve_batch(task, source_image, fixed, workers)
+            images = [(image, mask) for image, mask, _ in images_of_batch(source_image, fixed)]
+            return BatchSolution.of(_solve_batch(task, images, workers or 1))
     with blas_threads(workers or 1):
         return task(source_image, fixed=fixed, workers=workers)
 
@@ -88,7 +99,7 @@ def _solve_image(
 ) -> Solution:
     problem = Problem.check(source_image, medium, fixed)
     name = cheapest(problem) if method == "auto" else method
-    dtype = field_precision(tolerance)
+    dtype = np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
     if problem.scale:
         rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
         field, statistics = SOLVERS[name].solve(
@@ -106,17 +117,19 @@ def _solve_image(
     return Solution(field, statistics)
 
 
-def check_tolerance(tolerance: Any) -> float:
-    """A tolerance as a float."""
-    number = check_number("tolerance", tolerance)
-    if not SMALLEST_TOLERANCE <= number < 1:
-        raise PhysicsError(
-            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
-            f"not {number}"
-        )
-    return number
+def _solve_batch(task: Callable[..., Solution], images: Images, workers: int) -> list[Solution]:
+    """The images of a batch one by one, or shared out to processes.
+
+    Threads would gain little: a solve consists of many short operations that hold the interpreter's
+    lock, LAPACK's among them.
+    """
+    if workers == 1 or len(images) == 1:
+        return _solve_images(task, images)
+    several = max(1, min(TASK_NODES // max(images[0][0].size, 1), -(-len(images) // workers)))
+    parts = [images[k : k + several] for k in range(0, len(images), several)]
+    solved = shared_pool(workers).imap(partial(_solve_images, task), parts)
+    return [solution for part in solved for solution in part]
 
 
-def field_precision(tolerance: float) -> np.dtype:
-    """The precision of fields that are solved to this tolerance."""
-    return np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
+def _solve_images(task: Callable[..., Solution], images: Images) -> list[Solution]:
+    return [task(image, fixed=mask) for image, mask in images]

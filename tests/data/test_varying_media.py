@@ -85,7 +85,7 @@ def test_lengths_are_log_uniform_and_sources_those_without_a_range(varying, tiny
     assert share.min() >= 0
     assert share.max() <= 1 + 1e-7
     assert plain.length_of("train", 0) is None
-    assert plain.medium_of("train", 0) == tiny.physics.medium
+    assert plain.medium_with(None) == tiny.physics.medium
 
 
 def test_a_length_depends_on_seed_split_count_and_number_alone(varying):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.operators.spectral import spectral_operator
+from diffkeras.physics.operators.ring import Ring, ring_matrix
+from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem import Problem
 
 
@@ -54,6 +55,12 @@ def sparse_operator(lattice: tuple[int, int], medium: Medium) -> sp.csr_array:
         + along_columns * sp.kron(identity(lattice[0]), columns, format="csr")
         + operator.decay * identity(lattice[0] * lattice[1], format="csr")
     ).tocsr()
+
+
+def green_matrix(operator: SpectralOperator, ring: Ring) -> NDArray[np.float64]:
+    """G of a ring, (m, m), with its upper triangle."""
+    lower = np.tril(ring_matrix(operator, ring))
+    return lower + np.tril(lower, -1).T
 
 
 def free_system(

@@ -57,49 +57,35 @@ def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.in
     return (nodes + np.int32(step)).clip(0, axis.nodes - 1)
 
 
-def green_matrix(operator: SpectralOperator, to: Ring, of: Ring) -> NDArray[np.float64]:
-    """G between two sets of nodes, (to.size, of.size), by the method of images."""
-    matrix = np.empty((to.size, of.size))
-    for start in range(0, to.size, BLOCK):
-        _fill_green(operator, operator.green_table, to, of, slice(start, start + BLOCK), matrix)
-    return matrix
-
-
 def ring_matrix(
     operator: SpectralOperator, ring: Ring, dtype: DTypeLike = np.float64
 ) -> NDArray[np.floating]:
-    """G of a ring, (m, m): only its lower triangle holds numbers, as G is symmetric."""
+    """G of a ring, (m, m), by the method of images: only its lower triangle, as G is symmetric.
+
+    It is filled a few rows at a time, so that the index arrays stay in the cache.
+    """
     table = operator.green_table_as(np.dtype(dtype))
+    flat, width = table.ravel(), table.shape[1]
+    rows, columns = (nodes.astype(np.intp) for nodes in ring.nodes)
     matrix = np.empty((ring.size, ring.size), table.dtype)
     for start in range(0, ring.size, BLOCK):
         stop = min(start + BLOCK, ring.size)
-        before = Ring(ring.rows[:stop], ring.columns[:stop])
-        _fill_green(operator, table, ring, before, slice(start, stop), matrix)
+        part = slice(start, stop)
+        row_images = [
+            (sign, offsets * width)
+            for sign, offsets in operator.axes[0].images(rows[part, None], rows[:stop])
+        ]
+        column_images = operator.axes[1].images(columns[part, None], columns[:stop])
+        total: NDArray | None = None
+        for column_sign, column_offsets in column_images:
+            for row_sign, starts in row_images:
+                # the indices are in range by construction; "clip" checks without a second pass
+                term = flat.take(starts + column_offsets, mode="clip")
+                if total is None:
+                    total = term
+                elif row_sign * column_sign > 0:
+                    total += term
+                else:
+                    total -= term
+        matrix[part, :stop] = total
     return matrix
-
-
-def _fill_green(
-    operator: SpectralOperator, table: NDArray, to: Ring, of: Ring, part: slice, matrix: NDArray
-) -> None:
-    """Fill the rows `part` of G between two sets of nodes, in the first `of.size` columns.
-
-    A few rows at a time, so that the index arrays stay in the cache.
-    """
-    i, j = (nodes[part, None].astype(np.intp) for nodes in (to.rows, to.columns))
-    k, n = (nodes.astype(np.intp) for nodes in (of.rows, of.columns))
-    flat = table.ravel()
-    row_images = [
-        (sign, offsets * table.shape[1]) for sign, offsets in operator.axes[0].images(i, k)
-    ]
-    total: NDArray | None = None
-    for column_sign, column_offsets in operator.axes[1].images(j, n):
-        for row_sign, starts in row_images:
-            # the indices are in range by construction, and "clip" checks them without a second pass
-            term = flat.take(starts + column_offsets, mode="clip")
-            if total is None:
-                total = term
-            elif row_sign * column_sign > 0:
-                total += term
-            else:
-                total -= term
-    matrix[part, : of.size] = total

@@ -5,43 +5,53 @@ Green's function. The finite-volume equations of the free nodes (`finite_volumes
 symmetric positive definite: conjugate gradients, preconditioned by one V-cycle of Ruge-Stüben
 multigrid (Ruge & Stüben 1987; PyAMG, Bell, Olson & Schroder 2023), solve them in a number of
 iterations that hardly depends on the lattice's size. They are repeated on the residual in extended
-precision until the proven bound of the error (`comparison`) meets the tolerance.
+precision until a proven bound of the error meets the tolerance.
+
+A small residual says little about the error where D varies over orders of magnitude. Let û hold the
+fixed values, r = −A û on the free nodes, and let a barrier w, 0 on the fixed nodes, have A w > 0 on
+the free ones. A of the free nodes is an M-matrix, for which the comparison principle (Varga 2000,
+§3.5; Ciarlet 1970) gives, node by node,
+
+    |u − û| ≤ β w,    β = max |r| / (A w).
+
+Both A û and A w are computed in extended precision, as σ u_i + Σ κ (u_i − u_k) (`finite_volumes`).
+Each of these at most five terms goes through at most five roundings: difference, product, and up to
+three sums. With the unit roundoff η the result is therefore wrong by at most
+
+    5η / (1 − 5η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
+
+and so is m itself, relatively. 8η times the computed m covers both, so |r| is taken larger by it
+and A w smaller. The bound is about the equations whose coefficients are the rounded σ and κ.
 """
+
+import math
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers import cost as costs
-from diffkeras.physics.solvers.comparison import ComparisonBound
 
 MOST_ITERATIONS = 200
 LEAST_REDUCTION = 1e-6  # of a residual in one run: rounding stops runs that shall do much more
 BARRIER_REDUCTION = 1e-2  # the barrier of the bound needs no more digits
+ROUNDING = 8 * np.finfo(np.longdouble).eps / 2
+LEAST_SUPPLY = 0.1  # of A w, which should be about 1
+WAY_OUT = "the diffusivities vary too much, or decay is too slow"
+
+Extended = NDArray[np.longdouble]
 
 # Fixed values are divided by the scale, and the field is rounded to float64 and multiplied by it.
 SCALING_ROUNDING = 3 * float(np.finfo(np.float64).eps) / 2
 
 
-def takes(medium: Medium) -> bool:
-    """Any medium."""
-    return True
-
-
-def cost(problem: Problem) -> float:
-    """Seconds of the hierarchy and the iterations."""
-    return costs.multigrid(int(np.count_nonzero(~problem.fixed)))
-
-
-def solve(
+def solve_by_multigrid(
     problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """See `solvers.table.Solver`; always in float64 and on one thread.
+    """See `table.Solver`; always in float64 and on one thread.
 
     The statistics hold no ring nodes, all iterations of conjugate gradients, and for the residual
     the proven bound of the error, relative to the largest |value|.
@@ -53,7 +63,7 @@ def solve(
         return field.astype(np.float64), SolveStatistics("multigrid", 0)
     matrix, _ = volumes.free_system(problem.values, problem.fixed)
     cycles = _Cycles(matrix)
-    bound = ComparisonBound(volumes, problem.fixed)
+    bound = _Comparison(volumes, problem.fixed)
     barrier = np.zeros(problem.lattice)
     missing: NDArray | None = np.ones(matrix.shape[0], np.longdouble)
     reached, best = np.inf, np.inf
@@ -69,8 +79,49 @@ def solve(
         # no error is larger than 1, as the fixed values aren't: the first bound may be
         field[free] += cycles.solve(residual, tolerance / min(reached, 1.0) / 4)
     if not reached <= tolerance:
-        raise ConvergenceError(_not_met(cycles.iterations, reached, tolerance))
+        proven = (
+            f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
+            f"{2 * reached:.0e} or more"
+            if reached < 0.1
+            else f"no error could be proven to be below {tolerance:g}"
+        )
+        raise ConvergenceError(
+            f"multigrid: after {cycles.iterations} iterations {proven}; {WAY_OUT}"
+        )
     return field.astype(np.float64), SolveStatistics("multigrid", 0, cycles.iterations, reached)
+
+
+class _Comparison:
+    """The bound for one operator and set of fixed nodes."""
+
+    def __init__(self, volumes: FiniteVolumes, fixed: NDArray[np.bool_]) -> None:
+        self._volumes = volumes
+        self._free = ~fixed
+        self._height = math.inf
+        self._supply: Extended | None = None
+
+    def apply(self, field: NDArray) -> tuple[Extended, Extended]:
+        """A u on the free nodes, (f,), and the bound of its rounding, for u (rows, columns)."""
+        extended = field.astype(np.longdouble)
+        applied = self._volumes.apply(extended)[self._free]
+        return applied, ROUNDING * self._volumes.magnitude(extended)[self._free]
+
+    def take_barrier(self, barrier: NDArray) -> Extended | None:
+        """Use w, (rows, columns), unless A w is too small somewhere: then 1 − A w, (f,)."""
+        applied, rounding = self.apply(barrier)
+        supply = applied - rounding
+        if not supply.min() > LEAST_SUPPLY:
+            return 1 - applied
+        self._supply, self._height = supply, float(barrier.max())
+        return None
+
+    def of(self, field: NDArray) -> tuple[float, Extended]:
+        """The bound of |u − û|, for û (rows, columns), and the residual −A û, (f,)."""
+        assert self._supply is not None
+        applied, rounding = self.apply(field)
+        ratio = float(((np.abs(applied) + rounding) / self._supply).max())
+        # four roundings at most: the ratio's, to float64, and of the two products here
+        return ratio * self._height * (1 + 4 * float(np.finfo(np.float64).eps)), -applied
 
 
 class _Cycles:
@@ -109,16 +160,3 @@ class _Cycles:
         self.iterations += max(steps, 0)
         self.may_go_on = steps > 0 and self.iterations < MOST_ITERATIONS
         return solution * size
-
-
-WAY_OUT = "the diffusivities vary too much, or decay is too slow"
-
-
-def _not_met(iterations: int, reached: float, tolerance: float) -> str:
-    proven = (
-        f"no error could be proven to be below {tolerance:g}"
-        if not reached < 0.1
-        else f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
-        f"{2 * reached:.0e} or more"
-    )
-    return f"multigrid: after {iterations} iterations {proven}; {WAY_OUT}"

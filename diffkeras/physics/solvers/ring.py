@@ -5,31 +5,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.ring import Ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers import cost as costs
-from diffkeras.physics.solvers.ring_field import field_of_ring
-
-
-def takes(medium: Medium) -> bool:
-    """Whether the medium is uniform."""
-    return medium.is_uniform
-
-
-def cost(problem: Problem) -> float:
-    """Seconds, before the last transforms."""
-    return costs.dense_ring(problem.ring.size)
-
-
-def solve(
-    problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """See `solvers.table.Solver`."""
-    system = DenseRing(problem.operator, problem.ring)
-    return field_of_ring(problem, system, tolerance=tolerance, precision=precision, workers=workers)
 
 
 class DenseRing:

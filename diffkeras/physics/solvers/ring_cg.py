@@ -9,34 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers import cost as costs
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
-from diffkeras.physics.solvers.ring_field import field_of_ring
 
 MAX_ITERATIONS = 500  # in each precision
-
-
-def takes(medium: Medium) -> bool:
-    """Whether the medium is uniform."""
-    return medium.is_uniform
-
-
-def cost(problem: Problem) -> float:
-    """Seconds, before the last transforms."""
-    return costs.ring_iteration(problem.ring.size, problem.values.size)
-
-
-def solve(
-    problem: Problem, *, tolerance: float, precision: np.dtype, workers: int | None
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """See `solvers.table.Solver`."""
-    system = RingIteration(problem.operator, problem.ring, workers)
-    return field_of_ring(problem, system, tolerance=tolerance, precision=precision, workers=workers)
 
 
 @dataclass

@@ -1,6 +1,7 @@
-"""The table of solvers, each a module of this package with the functions of `Solver`."""
+"""The table of solvers: how each one solves a problem, and the time that it is likely to take."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,31 +10,62 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers import multigrid, ring, ring_cg
+from diffkeras.physics.solvers import cost
+from diffkeras.physics.solvers.multigrid import solve_by_multigrid
+from diffkeras.physics.solvers.ring import DenseRing
+from diffkeras.physics.solvers.ring_cg import RingIteration
+from diffkeras.physics.solvers.ring_field import field_of_ring
 
 
-class Solver(Protocol):
-    """What a solver's module defines."""
+class Solver(NamedTuple):
+    """A way to solve a problem with a fixed value that is not 0.
 
-    def takes(self, medium: Medium, /) -> bool:
-        """Whether the solver can solve problems in this medium."""
+    Attributes:
+        solve: takes the problem and, as keywords, the `tolerance`, the least `precision` of the
+            field and the `workers` (threads); returns the field divided by `problem.scale`, right
+            on the free nodes, and how it was solved.
+        cost: the seconds that it is likely to take, see `cost`.
+        any_medium: whether it solves in a medium that varies, too.
+    """
 
-    def cost(self, problem: Problem, /) -> float:
-        """The seconds that it is likely to take, see `cost`."""
-
-    def solve(
-        self, problem: Problem, /, *, tolerance: float, precision: np.dtype, workers: int | None
-    ) -> tuple[NDArray[np.floating], SolveStatistics]:
-        """The field divided by `problem.scale`, right on the free nodes, and how it was solved."""
+    solve: Callable[..., tuple[NDArray[np.floating], SolveStatistics]]
+    cost: Callable[[Problem], float]
+    any_medium: bool = False
 
 
-SOLVERS: dict[str, Solver] = {"ring": ring, "ring-cg": ring_cg, "multigrid": multigrid}
+def _solve_dense(problem: Problem, **options: Any) -> tuple[NDArray, SolveStatistics]:
+    return field_of_ring(problem, DenseRing(problem.operator, problem.ring), **options)
+
+
+def _solve_iteratively(
+    problem: Problem, *, workers: int | None, **options: Any
+) -> tuple[NDArray, SolveStatistics]:
+    system = RingIteration(problem.operator, problem.ring, workers)
+    return field_of_ring(problem, system, workers=workers, **options)
+
+
+SOLVERS = {
+    "ring": Solver(_solve_dense, lambda problem: cost.dense_ring(problem.ring.size)),
+    "ring-cg": Solver(
+        _solve_iteratively,
+        lambda problem: cost.ring_iteration(problem.ring.size, problem.values.size),
+    ),
+    "multigrid": Solver(
+        solve_by_multigrid,
+        lambda problem: cost.multigrid(int(np.count_nonzero(~problem.fixed))),
+        any_medium=True,
+    ),
+}
 METHODS = ("auto", *SOLVERS)
+
+
+def _able(medium: Medium) -> list[str]:
+    return [name for name, solver in SOLVERS.items() if solver.any_medium or medium.is_uniform]
 
 
 def check_method(method: str, medium: Medium) -> None:
     """Raise an error for an unknown method, or one that can't solve in this medium."""
-    able = ["auto", *(name for name, solver in SOLVERS.items() if solver.takes(medium))]
+    able = ["auto", *_able(medium)]
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
     if method not in able:
@@ -45,5 +77,4 @@ def check_method(method: str, medium: Medium) -> None:
 
 def cheapest(problem: Problem) -> str:
     """The name of the solver that is likely to take the least time."""
-    able = [name for name, solver in SOLVERS.items() if solver.takes(problem.medium)]
-    return min(able, key=lambda name: SOLVERS[name].cost(problem))
+    return min(_able(problem.medium), key=lambda name: SOLVERS[name].cost(problem))

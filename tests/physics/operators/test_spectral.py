@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sparse_operator import second_difference, sparse_operator
+from sparse_operator import green_matrix, second_difference, sparse_operator
 
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.operators.ring import Ring, find_ring, green_matrix, ring_matrix
+from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
@@ -80,7 +80,7 @@ def test_spread_and_product_are_the_inverse_on_few_nodes(medium: Medium) -> None
 def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: tuple[int, int]) -> None:
     operator = SpectralOperator(lattice, medium)
     nodes = _all_nodes(lattice)
-    green = green_matrix(operator, nodes, nodes)
+    green = green_matrix(operator, nodes)
     columns = np.stack(
         [
             operator._inverse_by_transforms(unit.reshape(lattice), None).ravel()
@@ -88,20 +88,15 @@ def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: tuple[i
         ]
     )
     assert np.abs(green - columns).max() < 1e-12 * np.abs(columns).max()
-    assert np.abs(green - green.T).max() < 1e-13 * np.abs(columns).max()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_ring_matrix_is_the_lower_triangle_of_the_green_matrix(
-    medium: Medium, dtype: type
-) -> None:
+def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
     operator = SpectralOperator((30, 41), medium)
-    fixed = np.random.default_rng(4).random((30, 41)) < 0.1
-    ring = find_ring(fixed, operator.axes)
-    green = green_matrix(operator, ring, ring)
-    lower = np.tril(ring_matrix(operator, ring, dtype))
-    assert lower.dtype == dtype
-    tolerance = 10 * np.finfo(dtype).eps * np.abs(green).max()
+    ring = find_ring(np.random.default_rng(4).random((30, 41)) < 0.1, operator.axes)
+    green = green_matrix(operator, ring)
+    lower = np.tril(ring_matrix(operator, ring, np.float32))
+    assert lower.dtype == np.float32
+    tolerance = 10 * np.finfo(np.float32).eps * np.abs(green).max()
     assert np.abs(lower - np.tril(green)).max() < tolerance
 
 
