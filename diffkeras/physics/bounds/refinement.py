@@ -141,8 +141,6 @@ def refine(
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     problem = predicted.problem
     run = RefinementRun(predicted, tolerance * problem.scale)
-    run.check_tolerance()
-    run.correct()
     if not run.met():
         if method == "auto":
             method = _cheaper(problem, run.mismatch / run.tolerance)

@@ -36,6 +36,8 @@ class RefinementRun:
         self.history: list[float] = []
         self.allowance = 0.0
         self._norm = inverse_norm_bound(self.problem)
+        self._check_tolerance()
+        self._set(predicted.corrected())
 
     @property
     def mismatch(self) -> float:
@@ -47,7 +49,7 @@ class RefinementRun:
         """What is proven of the present field: mismatch and allowance, and their rounding."""
         return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
 
-    def check_tolerance(self) -> None:
+    def _check_tolerance(self) -> None:
         """Raise an error for a tolerance that rounding forbids even for the exact field."""
         scale = self.problem.scale
         least = self._norm * stencil_rounding(self.problem.operator, scale)
@@ -57,10 +59,6 @@ class RefinementRun:
                 f"allowance of this lattice and medium is {least / scale:.1e}; ask for "
                 f"{2 * least / scale:.1e} or more"
             )
-
-    def correct(self) -> None:
-        """The field of the prediction's own densities."""
-        self._set(self.predicted.corrected())
 
     def met(self) -> bool:
         """Whether the bound, allowance included, is within the tolerance."""

@@ -13,8 +13,9 @@ symmetry, which is where the method of images comes from: the Green's function o
 signed sum of the periodic one over the images of k.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,13 @@ ALIASES: dict[str, BoundaryName] = {
     "dirichlet": "absorbing",
     "neumann": "reflecting",
     "no-flux": "reflecting",
+}
+# the fast transforms of a boundary and their inverses
+FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
+    "absorbing": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
+    "reflecting": (partial(scipy.fft.dct, type=2), partial(scipy.fft.idct, type=2)),
+    "periodic": (scipy.fft.rfft, scipy.fft.irfft),
+    "complex": (scipy.fft.fft, scipy.fft.ifft),
 }
 
 
@@ -95,10 +103,6 @@ class Axis:
         # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
         return 4.0 * np.sin(half_angle) ** 2
 
-    def periodic_eigenvalues(self) -> NDArray[np.float64]:
-        """Eigenvalues of −δ² on the periodic axis, for the modes 0 … period // 2."""
-        return 4.0 * np.sin(np.arange(self.period // 2 + 1) * np.pi / self.period) ** 2
-
     def forward(
         self,
         values: NDArray,
@@ -115,16 +119,8 @@ class Axis:
         if self.by_product:
             basis = self._basis(values.dtype)
             return np.moveaxis(basis.forward(np.moveaxis(values, axis, -1)), -1, axis)
-        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
-        match self.boundary:
-            case "absorbing":
-                return scipy.fft.dst(values, type=1, **options)
-            case "reflecting":
-                return scipy.fft.dct(values, type=2, **options)
-            case "periodic":
-                if full:
-                    return scipy.fft.fft(values, **options)
-                return scipy.fft.rfft(values, **options)
+        transform = FAST["complex" if full else self.boundary][0]
+        return transform(values, n=self.nodes, axis=axis, workers=workers, overwrite_x=overwrite)
 
     def inverse(
         self,
@@ -132,21 +128,13 @@ class Axis:
         axis: int,
         full: bool = False,
         workers: int | None = None,
-        overwrite: bool = False,
     ) -> NDArray:
-        """The values that have these coefficients."""
+        """The values that have these coefficients, which may be destroyed."""
         if self.by_product:
             basis = self._basis(coefficients.dtype)
             return np.moveaxis(basis.inverse(np.moveaxis(coefficients, axis, -1)), -1, axis)
-        options: dict[str, Any] = {"axis": axis, "workers": workers, "overwrite_x": overwrite}
-        match self.boundary:
-            case "absorbing":
-                return scipy.fft.idst(coefficients, type=1, **options)
-            case "reflecting":
-                return scipy.fft.idct(coefficients, type=2, **options)
-            case "periodic":
-                transform = scipy.fft.ifft if full else scipy.fft.irfft
-                return transform(coefficients, n=self.nodes, **options)
+        transform = FAST["complex" if full else self.boundary][1]
+        return transform(coefficients, n=self.nodes, axis=axis, workers=workers, overwrite_x=True)
 
     @property
     def _kind(self) -> Kind:

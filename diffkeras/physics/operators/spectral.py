@@ -16,17 +16,24 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 from functools import cached_property, lru_cache
+from typing import Literal
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.axis import Axis, BoundaryName
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+# how `numpy.pad` names the values just outside
+GHOSTS: dict[BoundaryName, Literal["constant", "edge", "wrap"]] = {
+    "absorbing": "constant",
+    "reflecting": "edge",
+    "periodic": "wrap",
+}
 
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
 
@@ -35,10 +42,6 @@ class SpectralOperator:
     """A on a lattice of `lattice` = (rows, columns) nodes in a uniform medium.
 
     Attributes:
-        lattice: (rows, columns).
-        medium: the uniform medium.
-        decay: its γ [1/time].
-        axes: the two axes with their boundaries.
         closed: whether no axis absorbs.
         singular: whether constants are in A's null space.
         deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
@@ -88,22 +91,18 @@ class SpectralOperator:
         result = self.decay * field
         for axis, coupling, position in zip(self.axes, self.couplings, (-2, -1), strict=True):
             values = np.moveaxis(field, position, -1)
-            ghosts = {
-                "absorbing": (np.zeros_like(values[..., :1]),) * 2,
-                "reflecting": (values[..., :1], values[..., -1:]),
-                "periodic": (values[..., -1:], values[..., :1]),
-            }[axis.boundary]
-            padded = np.concatenate((ghosts[0], values, ghosts[1]), axis=-1)
+            sides = [(0, 0)] * (field.ndim - 1) + [(1, 1)]
+            padded = np.pad(values, sides, mode=GHOSTS[axis.boundary])
             curvature = 2 * values - padded[..., :-2] - padded[..., 2:]
             result = result + coupling * np.moveaxis(curvature, -1, position)
         return result
 
-    def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
-        """A⁻¹q (A₀⁻¹q where deflated), of densities (…, rows, columns), in q's own precision."""
-        if self._tridiagonal is None or density.ndim != 2:
-            return self._inverse_by_transforms(density, workers)
+    def inverse(self, density: NDArray) -> NDArray:
+        """A⁻¹q (A₀⁻¹q where deflated), of densities (rows, columns), in q's own precision."""
+        if self._tridiagonal is None:
+            return self._inverse_by_transforms(density, None)
         rows = np.arange(self.lattice[0])
-        return self._inverse_by_elimination(rows, density, slice(None), workers)
+        return self._inverse_by_elimination(rows, density, slice(None), None)
 
     def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
         """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""
@@ -147,7 +146,7 @@ class SpectralOperator:
         coefficients *= self._reciprocal(density.dtype)
         for position, full in reversed(self._order):
             coefficients = self.axes[position].inverse(
-                coefficients, axis=position - 2, full=full, workers=workers, overwrite=True
+                coefficients, axis=position - 2, full=full, workers=workers
             )
         return np.ascontiguousarray(coefficients)
 
@@ -174,7 +173,7 @@ class SpectralOperator:
         # complex modes are pairs of real ones to the lines
         self._tridiagonal.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
         modes = modes[wanted].astype(precision, copy=False)
-        return self.axes[1].inverse(modes, axis=-1, workers=workers, overwrite=True)
+        return self.axes[1].inverse(modes, axis=-1, workers=workers)
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:
@@ -197,7 +196,7 @@ class SpectralOperator:
         It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum gives
         it. An odd period has no such transform and takes a real FFT.
         """
-        rows, columns = (axis.periodic_eigenvalues() for axis in self.axes)
+        rows, columns = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
         table = self._invert(rows, columns, constant)
         # The images' signs cancel modes that are constant along an absorbing axis. Left in, they
         # would outweigh all others by far where decay is slow, and their rounding would not cancel.
@@ -215,10 +214,8 @@ class SpectralOperator:
 
     def green_table_as(self, dtype: np.dtype) -> NDArray:
         """`green_table` in another precision."""
-        if dtype == np.float64:
-            return self.green_table
         if dtype not in self._tables:
-            self._tables[dtype] = self.green_table.astype(dtype)
+            self._tables[dtype] = self.green_table.astype(dtype, copy=False)
         return self._tables[dtype]
 
     @property
