@@ -146,7 +146,7 @@ class Axis:
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
         """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
 
-        They are of the module `xp`: arrays of NumPy, or tensors of `keras.ops`.
+        `xp` is the array namespace of both, such as `numpy` or `tensorflow`.
         """
         direct = xp.abs(i - k)
         match self.boundary:
