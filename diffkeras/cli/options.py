@@ -169,11 +169,7 @@ def source_options(command: Command) -> Command:
 
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys and values of the flags and `--set`s that were given; flags come last and win.
-
-    Raises:
-        click.BadParameter: a `--set` that isn't KEY=VALUE.
-    """
+    """Dotted keys and values of the flags and `--set`s that were given; flags come last and win."""
     from diffkeras.config import from_yaml, settings
 
     overrides: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from diffkeras.representation.network_input import network_input, value_scale
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.saved_model import write_saved_model
+from diffkeras.system.tensorflow_setup import write_saved_model
 
 
 def export_saved_model(surrogate: Surrogate, path: Path) -> None:

@@ -31,11 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary file is flushed to the disk before it is renamed, so after a crash either the
     earlier file or the new one is there. An error in the block leaves the earlier file alone. Where
-    `path` is a symbolic link, the file that it points to is replaced. Missing directories are
-    created.
-
-    Raises:
-        OutputError: it can't be written.
+    `path` is a symbolic link, the file that it points to is replaced.
     """
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
@@ -67,15 +63,8 @@ def replacing_files(path: Path, owned: Sequence[str], last: str | None = None) -
     """Yield an empty directory whose files replace those in `path` at the end of the block.
 
     Files of an earlier result that the new one doesn't have are removed. Everything else in the
-    directory stays, for example a user's notes.
-
-    Args:
-        path: the directory to be written.
-        owned: patterns of all files that a result may consist of, e.g. "figures/*.png".
-        last: the file that shows that the result is complete; it is replaced last.
-
-    Raises:
-        OutputError: the directory can't be written.
+    directory stays, for example a user's notes: `owned` has the patterns of all files that a
+    result may consist of. `last` is the file that shows that it is complete.
     """
     with names_unwritable(path):
         partial = path / PARTIAL  # within, since the directory may be a file system of its own

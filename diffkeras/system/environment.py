@@ -34,11 +34,7 @@ def machine() -> str:
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process can still allocate, also within a container.
-
-    Args:
-        root: directory of `proc` and `sys`.
-    """
+    """Bytes of memory that this process can still allocate, also within a container."""
     return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
 
 

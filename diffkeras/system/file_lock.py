@@ -19,13 +19,7 @@ PATIENCE = 0.5  # seconds: the holder before may just be removing the file
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold a lock file, which is removed at the end of the block.
 
-    Args:
-        path: the lock file; missing directories are created.
-        what: what is locked, for the message.
-
-    Raises:
-        InUseError: another process holds the lock; the message says which one.
-        OutputError: the file can't be written.
+    If another process holds it, the InUseError says which one, and that `what` is in use.
     """
     lock = FileLock(path)
     check_directory(path.parent)  # filelock takes some places that can't be written for locked

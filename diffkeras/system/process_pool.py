@@ -48,12 +48,8 @@ class ProcessPool(ProcessPoolExecutor):
     """Worker processes that are started when they are first needed.
 
     Functions of modules and picklable arguments can be submitted. At the end of its block all
-    workers end, also those that are busy.
-
-    Args:
-        workers: number of processes.
-        module: name of a module that workers import first, without what it prints meanwhile.
-        counters: shared memory for `run_tasks`.
+    workers end, also those that are busy. Workers import `module` first, without what it prints
+    meanwhile; `run_tasks` shares `counters` with them.
     """
 
     def __init__(self, workers: int, *, module: str | None = None, counters: Any = None) -> None:
@@ -71,9 +67,6 @@ class ProcessPool(ProcessPoolExecutor):
 
         A few tasks per worker are drawn before their results are used, so a slow reader doesn't
         fill the memory, and `tasks` may be endless.
-
-        Raises:
-            DiffkerasError: a worker died.
         """
         tasks = iter(tasks)
         pending: deque[Future[Result]] = deque()
@@ -132,19 +125,11 @@ def run_tasks(
     workers: int,
     on_ticks: Callable[[int], None] = lambda number: None,
 ) -> Generator[tuple[Task, Result]]:
-    """Have processes do tasks, and follow their progress.
+    """Have processes do tasks; yield each with its result, in the order in which they are done.
 
-    Args:
-        work: a function of a module, called with a task and `tick`, which it calls once an example.
-        tasks: what is to be done; each must be picklable.
-        workers: number of processes; with 1 this process does the work itself.
-        on_ticks: called here with the number of examples done since its last call.
-
-    Yields:
-        Each task with its result, in the order in which they are done.
-
-    Raises:
-        DiffkerasError: a worker died.
+    `work`, a function of a module, is called with a task and `tick`, which it calls once an
+    example. `on_ticks` is called here with the number of examples done since its last call. With
+    one worker, this process does the work itself.
     """
     workers = min(workers, len(tasks))
     if workers <= 1:

@@ -9,15 +9,7 @@ from tqdm import tqdm
 def progress_bar(
     total: int, description: str, unit: str, *, done: int = 0, shown: bool = True
 ) -> Any:
-    """A bar on standard error. In a log file it writes a line every half minute instead.
-
-    Args:
-        total: what there is to do.
-        description: in front of the bar.
-        unit: of the total.
-        done: so much was done before.
-        shown: whether to draw it.
-    """
+    """A bar on standard error. In a log file it writes a line every half minute instead."""
     terminal = sys.stderr.isatty()
     return tqdm(
         total=total,

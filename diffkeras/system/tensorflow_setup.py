@@ -1,12 +1,19 @@
-"""Loading TensorFlow without its messages, and settings of TensorFlow."""
+"""TensorFlow: loading it without its messages, its settings, errors and SavedModels."""
 
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from diffkeras.system.atomic_files import replacing_files, write_json
 from diffkeras.system.environment import silent_stderr
+
+SAVED_MODEL = "saved_model.pb"
+DESCRIPTION = "diffkeras.json"
+FILES = (SAVED_MODEL, DESCRIPTION, "fingerprint.pb", "variables/variables*", "assets/*")
 
 
 def load_tensorflow() -> None:
@@ -25,17 +32,24 @@ def load_tensorflow() -> None:
 
 @contextmanager
 def tensorflow_os_errors() -> Iterator[None]:
-    """Turn TensorFlow's errors of reading and writing files into those of Python.
-
-    Raises:
-        OSError: instead of a `tf.errors.OpError`.
-    """
+    """Turn TensorFlow's errors of reading and writing files into an OSError."""
     import tensorflow as tf
 
     try:
         yield
     except tf.errors.OpError as error:
         raise OSError(error.message) from None
+
+
+def write_saved_model(
+    path: Path, module: Any, signatures: Any, description: Mapping[str, Any]
+) -> None:
+    """Replace a directory by a SavedModel, with a `diffkeras.json` that says what it computes."""
+    import tensorflow as tf
+
+    with replacing_files(path, FILES, last=SAVED_MODEL) as partial, tensorflow_os_errors():
+        tf.saved_model.save(module, str(partial), signatures=signatures)
+        write_json(partial / DESCRIPTION, description)
 
 
 @contextmanager

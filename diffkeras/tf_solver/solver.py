@@ -17,7 +17,7 @@ from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
 from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.saved_model import MARK, write_saved_model
+from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
 from diffkeras.tf_solver.images import check_images, checked, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
@@ -193,7 +193,7 @@ class TensorSolver:
             TensorShape([2, 16, 20, 1])
         """
         path = Path(path)
-        check_replaceable(path, MARK)
+        check_replaceable(path, SAVED_MODEL)
         rows, columns = self.lattice
         # sides are left open, so that the graph itself compares them and says what it expects
         image = (None, None, None, 1)
