@@ -28,7 +28,7 @@ import tensorflow_datasets as tfds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import dataset_features, example_values
+from diffkeras.data.features import dataset_features, make_example
 from diffkeras.data.reading.compact import restore_fields
 from diffkeras.data.records import serialize
 from diffkeras.physics import solve
@@ -124,10 +124,10 @@ def main(side: int, sources: int, examples: int, rounds: int, output: Path) -> N
     values: dict[bool, list[Values]] = {False: [], True: []}
     truth = []
     for k in range(examples):
-        example = recipe.example("test", k)
-        truth.append(solve(example.source_image, medium=recipe.medium).field)
-        values[False].append(example_values(example))
-        values[True].append(example_values(recipe.compact_example("test", k)))
+        truth.append(solve(recipe.example("test", k).source_image, medium=recipe.medium).field)
+        for compact, storage in ((False, "dense"), (True, "compact")):
+            stored = config.with_overrides({"data.storage": storage})
+            values[compact].append(make_example(DatasetConfig.of(sources, stored), "test", k))
     rows: dict[str, Mapping[str, Any]] = {}
     chosen = storages(config, sources)
     with tempfile.TemporaryDirectory() as directory:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import CompactExample, Example
+from diffkeras.physics import CompactExample
 
 HOMEPAGE = "https://arxiv.org/abs/2302.03786"
 
@@ -51,14 +51,8 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     """Solve example k of a split, and return its values by feature."""
-    recipe = dataset.recipe()
-    if dataset.storage == "compact":
-        return example_values(recipe.compact_example(split, k))
-    return example_values(recipe.example(split, k))
-
-
-def example_values(example: Example | CompactExample) -> dict[str, Any]:
-    """The values of a solved example by feature."""
+    recipe, compact = dataset.recipe(), dataset.storage == "compact"
+    example = recipe.compact_example(split, k) if compact else recipe.example(split, k)
     sources = example.sources
     values: dict[str, Any] = {
         "sources": {

@@ -64,11 +64,7 @@ def compress_rows(image: NDArray[np.float32]) -> bytes:
 
 
 def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
-    """Read the records of a shard with the numbers of their examples, and verify their checksums.
-
-    Raises:
-        DataError: a record is damaged or missing; the message names the file and the example.
-    """
+    """Read the numbers and records of the examples of a shard, and verify their checksums."""
     k = shard.first
     try:
         # TensorFlow would try to allocate any length that a damaged record states.

@@ -46,9 +46,6 @@ def dataset_status(
     """What is stored for `count` sources. No record is read.
 
     With `allow_missing`, files may be missing, because they will be made again.
-
-    Raises:
-        DataError: the dataset is damaged; the message names the file.
     """
     path = dataset_path(config, count, data_dir)
     if not path.exists():
@@ -75,9 +72,6 @@ def open_dataset(
 
     Returns:
         A `tfds.core.DatasetBuilder` that reads it.
-
-    Raises:
-        DataError: missing, damaged, too small, or of other physics; the message says what to do.
     """
     status = dataset_status(config, count, data_dir)
     if not status.examples:
@@ -97,11 +91,7 @@ def open_dataset(
 
 
 def open_builder(dataset: DatasetConfig, path: Path) -> Any:
-    """Have TFDS open the dataset in a directory.
-
-    Raises:
-        DataError: `features.json` or `dataset_info.json` is damaged.
-    """
+    """Have TFDS open the dataset in a directory."""
     import tensorflow_datasets as tfds
 
     from diffkeras.data.features import dataset_features
@@ -124,11 +114,7 @@ def open_builder(dataset: DatasetConfig, path: Path) -> Any:
 
 
 def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
-    """Read every record of a dataset and verify its checksums.
-
-    Raises:
-        DataError: a record is damaged; the message names the file and the example.
-    """
+    """Read every record of a dataset and verify its checksums."""
     from diffkeras.data.records import read_records
 
     for split in stored_splits(dataset_status(config, count, data_dir).path):

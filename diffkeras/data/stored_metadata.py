@@ -46,9 +46,6 @@ class StoredSplit:
         """Find truncated files by the total size, without reading them.
 
         Flipped bits are found when a record is read, by its checksum.
-
-        Raises:
-            DataError: the total size differs from that in the metadata.
         """
         found = sum(path.stat().st_size for path in self.files.values())
         if found == self.bytes:
@@ -63,11 +60,7 @@ class StoredSplit:
 
 
 def stored_splits(path: Path) -> list[StoredSplit]:
-    """The splits of the dataset in a directory, by its metadata.
-
-    Raises:
-        DataError: the metadata are missing or damaged.
-    """
+    """The splits of the dataset in a directory, by its metadata."""
     file = path / "dataset_info.json"
     info = read_json(file)
     try:
@@ -90,11 +83,7 @@ def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
 
 
 def check_identity(dataset: DatasetConfig, path: Path) -> None:
-    """Check that the dataset in a directory is the one that a configuration asks for.
-
-    Raises:
-        DataError: it has other physics, or its metadata are damaged.
-    """
+    """Check that the dataset in a directory is the one that a configuration asks for."""
     wanted, found = dataset.identity(), read_json(path / "metadata.json")
     if found != wanted:
         raise DataError(
@@ -109,11 +98,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds an object.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
+    """The content of a JSON file that holds an object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

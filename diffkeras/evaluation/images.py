@@ -50,11 +50,7 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
 
 
 def check_held_out(run: Run, config: Config) -> None:
-    """Check that a run of an earlier version was not trained on some of the test images.
-
-    Raises:
-        DataError: it may have been.
-    """
+    """Check that a run of an earlier version was not trained on some of the test images."""
     if "dataset_versions" in run.state():
         return
     for count in config.data.sources:

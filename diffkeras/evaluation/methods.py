@@ -16,11 +16,7 @@ METHODS = ("surrogate", SOURCES_SET, *BASELINES)
 
 
 def predict_by_each(surrogate: Surrogate, batch: ImageBatch) -> dict[str, NDArray]:
-    """Method → fields (images, rows, columns).
-
-    Raises:
-        RunError: the surrogate predicts values that are not finite.
-    """
+    """Method → fields (images, rows, columns)."""
     predictions = surrogate.predict(batch.images, diffusion_length=batch.lengths).field
     if not np.isfinite(predictions).all():
         raise RunError(

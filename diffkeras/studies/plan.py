@@ -58,10 +58,6 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     Args:
         name: a path, or e.g. "studies/losses_reduced".
         overrides: values by dotted key that replace the base's and the study's settings.
-
-    Raises:
-        ConfigurationError: no such file, unknown keys, a factor's value that can't be used, or two
-            combinations that are the same run.
     """
     path = find_config(name)
     raw = read_yaml(path)
@@ -85,11 +81,7 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
 
 
 def plan(study: Study, directory: Path) -> list[Cell]:
-    """All runs of a study, the first factor varying slowest.
-
-    Raises:
-        ConfigurationError: a factor's value that can't be used.
-    """
+    """All runs of a study, the first factor varying slowest."""
     cells = []
     for combination in itertools.product(*study.factors.values()):
         values = dict(zip(study.factors, combination, strict=True))
@@ -111,11 +103,7 @@ def label_of(values: Mapping[str, Any]) -> str:
 
 
 def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
-    """Method → "all" or source count → errors of a run, on the test set of `test`.
-
-    Raises:
-        RunError: the errors are missing, damaged, or of another test set.
-    """
+    """Method → "all" or source count → errors of a run, on the test set of `test`."""
     file = Run(run_dir).evaluation / "metrics.json"
     content = read_json(file)
     try:

@@ -49,10 +49,6 @@ class Run:
 
         `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
         unfinished run and starts again.
-
-        Raises:
-            RunError: the directory holds a finished run, an unfinished run of another
-                configuration, or other files, or can't be written.
         """
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another --run-dir")
@@ -97,11 +93,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """A finished run.
-
-        Raises:
-            RunError: missing, empty, foreign or unfinished.
-        """
+        """A finished run."""
         if not path.is_dir():
             raise RunError(f"there is no run directory {path}; `diffkeras train` writes one")
         if not (path / MARK).is_file():
@@ -139,11 +131,7 @@ class Run:
         return self.path / "evaluation"
 
     def config(self) -> Config:
-        """The configuration of the run.
-
-        Raises:
-            RunError: missing or damaged.
-        """
+        """The configuration of the run."""
         file = self.path / "config.yaml"
         if not file.is_file():
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
@@ -158,11 +146,7 @@ class Run:
         return config
 
     def state(self) -> dict[str, Any]:
-        """The content of `run.json`.
-
-        Raises:
-            RunError: missing or damaged.
-        """
+        """The content of `run.json`."""
         file = self.path / MARK
         content = read_json(file)
         # other programs write files of that name, too

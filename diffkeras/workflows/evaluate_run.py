@@ -14,6 +14,7 @@ from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import predict_by_each
 from diffkeras.evaluation.report import FILES, overall_table, write_evaluation
 from diffkeras.reporting.html import Table
+from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -95,16 +96,15 @@ def _measure(
 
 
 def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    other_physics = [d for d in differences(learned, wanted) if d.startswith("physics.")]
-    if other_physics:
-        raise DataError(
-            f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
-            f"{'; '.join(other_physics)}"
-        )
+    different = [d for d in differences(learned, wanted) if d.startswith("physics.")]
     own, other = learned.data.diffusion_length, wanted.data.diffusion_length
     if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
+        different.append(
+            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
+            "range within the trained one"
+        )
+    if different:
         raise DataError(
             f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
-            f"data.diffusion_length {list(own) if own else 'null'} against "
-            f"{list(other) if other else 'null'}; choose a range within the trained one"
+            f"{'; '.join(different)}"
         )

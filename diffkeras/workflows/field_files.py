@@ -40,15 +40,7 @@ class FieldFiles:
         return files if isinstance(files, FieldFiles) else cls(Path(files))
 
     def check(self, inputs: Mapping[str, Path | None]) -> None:
-        """Check all files before any work is done.
-
-        Args:
-            inputs: files that are read, by the options that name them.
-
-        Raises:
-            PhysicsError: a kind of file that can't be written, or one file for two purposes.
-            OutputError: a place that can't be written.
-        """
+        """Check all files before any work is done; `inputs` are read, by the options' names."""
         fields = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
         places: dict[Path, str] = {}
         for name, file in {**inputs, **fields, "--plot": self.plot}.items():
@@ -66,15 +58,7 @@ class FieldFiles:
 
 
 def write_fields(fields: Mapping[Path, NDArray]) -> None:
-    """Write fields into files of the kinds that `FieldFiles` lists.
-
-    Args:
-        fields: file → (rows, columns), or a batch of them for `.npy` and `.npz`.
-
-    Raises:
-        PhysicsError: values or a batch that such a file can't hold; nothing is written.
-        OutputError: a file can't be written.
-    """
+    """Write fields, or batches of them, into files of the kinds that `FieldFiles` lists."""
     for path, field in fields.items():
         suffix = path.suffix.lower()
         if suffix in PICTURES and field.ndim != 2:
@@ -107,22 +91,9 @@ def described(field: NDArray) -> str:
 
 
 def write_plot(path: Path, sources: NDArray, field: NDArray, title: str, notes: str = "") -> None:
-    """Write a picture of a source image and its field; of a batch, the first with sources.
-
-    Args:
-        path: a `.png`.
-        sources: (rows, columns) or (batch, rows, columns), NaN on the nodes without a source.
-        field: of the same shape.
-        title: of the field.
-        notes: a line below the picture.
-
-    Raises:
-        OutputError: it can't be written.
-    """
+    """Write a picture of sources (NaN where there are none) and field; of a batch, the first."""
     if field.ndim == 3:
-        filled = np.isfinite(sources).any(axis=(1, 2))
-        shown = int(filled.argmax())
+        shown = int(np.isfinite(sources).any(axis=(1, 2)).argmax())  # with sources
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
         sources, field = sources[shown], field[shown]
-    png = to_png(field_figure(sources, field, title, notes))
-    write_bytes(path, png)
+    write_bytes(path, to_png(field_figure(sources, field, title, notes)))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
@@ -12,9 +11,6 @@ from diffkeras.data.writing.replacement import remove_leftovers
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
-
-if TYPE_CHECKING:
-    from diffkeras.data.writing.generation import Generation
 
 logger = logging.getLogger(__name__)
 
@@ -67,33 +63,27 @@ def generate(
         from diffkeras.system.tensorflow_setup import load_tensorflow
 
         load_tensorflow()
+        from diffkeras.data.writing.estimate import format_bytes
         from diffkeras.data.writing.generation import prepare_generation
 
         with prepare_generation(config, missing, data_dir) as generation:
+            estimate = generation.estimate
+            processes = 1 if beam_options is not None else estimate.useful_processes(workers)
+            kept = f" ({generation.kept} more exist already)" if generation.kept else ""
+            logger.info(
+                f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, "
+                f"about {duration(estimate.seconds(processes))} with {processes} "
+                f"process{'es' if processes > 1 else ''}"
+            )
+            estimate.check_space(data_dir)
             if beam_options is not None:
-                logger.info("%s, on one core", _announcement(generation, 1))
-                generation.estimate.check_space(data_dir)
                 generate_on_beam(generation, pipeline_options)
-            elif generation.staging:
-                processes = generation.estimate.useful_processes(workers)
-                with_processes = f"{processes} process" + ("es" if processes > 1 else "")
-                logger.info("%s with %s", _announcement(generation, processes), with_processes)
-                generation.estimate.check_space(data_dir)
-                examples = generation.estimate.examples
-                with progress_bar(examples, "Solving", "examples", shown=show_progress) as bar:
+            else:
+                with progress_bar(
+                    estimate.examples, "Solving", "examples", shown=show_progress
+                ) as bar:
                     generation.run(workers, on_examples=bar.update)
     return [status.path for status in statuses]
-
-
-def _announcement(generation: "Generation", processes: int) -> str:
-    from diffkeras.data.writing.estimate import format_bytes
-
-    estimate = generation.estimate
-    kept = f" ({generation.kept} more exist already)" if generation.kept else ""
-    return (
-        f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, about "
-        f"{duration(estimate.seconds(processes))}"
-    )
 
 
 def _plural(count: int) -> str:

@@ -16,11 +16,7 @@ from diffkeras.errors import ConfigurationError, DataError
 
 
 def parse_options(options: Sequence[str]) -> Any:
-    """Beam's `PipelineOptions` from words of a command line.
-
-    Raises:
-        ConfigurationError: Beam isn't installed, or a value can't be used.
-    """
+    """Beam's `PipelineOptions` from words of a command line."""
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
@@ -41,9 +37,6 @@ def generate_on_beam(generation: Generation, options: Any) -> None:
     Args:
         generation: the datasets.
         options: Beam's pipeline options.
-
-    Raises:
-        DataError: the pipeline failed.
     """
     # Only here does diffkeras need the builder, which needs diffkeras.
     from tfds_builders import Builder, DiffusionFieldsConfig

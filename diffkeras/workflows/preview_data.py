@@ -48,27 +48,28 @@ def preview(config: Config, path: str | Path) -> Path:
     }
     chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN_COUNTS).astype(int)})
     pictures = {
-        "examples": examples_figure({count: samples[count][:SHOWN_EXAMPLES] for count in chosen}),
-        "values": values_figure({count: samples[count] for count in chosen}),
-        "distances": distances_figure({n: samples[n] for n in counts if n > 1}, config),
+        "examples": _examples_figure({count: samples[count][:SHOWN_EXAMPLES] for count in chosen}),
+        "values": _values_figure({count: samples[count] for count in chosen}),
+        "distances": _distances_figure({n: samples[n] for n in counts if n > 1}, config),
     }
     if config.data.diffusion_length:
-        pictures["lengths"] = lengths_figure(samples, config)
+        pictures["lengths"] = _lengths_figure(samples, config)
     rows, columns = config.physics.lattice
+    lengths = [f"{length:.3g}" for length in _diffusion_lengths(config)]
     write_report(
         path,
         "preview.html.j2",
         title=f"The data of {config.name}",
         lead=f"{examples} examples for each of {format_counts(counts)} sources on a lattice of "
-        f"{rows}×{columns} nodes; {_lengths_in_words(config)} lattice steps.",
+        f"{rows}×{columns} nodes. Diffusion length: {' to '.join(lengths)} lattice steps.",
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),
-        shares=shares_table(samples),
+        shares=_shares_table(samples),
     )
     return path
 
 
-def examples_figure(examples: dict[int, list[Example]]) -> Figure:
+def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
     """Fields of some examples, one source count a row, with the sources' outlines."""
     columns = max(len(row) for row in examples.values())
     figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
@@ -86,7 +87,7 @@ def examples_figure(examples: dict[int, list[Example]]) -> Figure:
     return figure
 
 
-def values_figure(samples: dict[int, list[Example]]) -> Figure:
+def _values_figure(samples: dict[int, list[Example]]) -> Figure:
     """Share of the nodes whose field is at least u, for some source counts."""
     figure, axis = new_axis(
         xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
@@ -100,7 +101,7 @@ def values_figure(samples: dict[int, list[Example]]) -> Figure:
     return figure
 
 
-def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
+def _distances_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
     """Distance from each source to its nearest neighbour, against the number of sources."""
     figure, axis = new_axis(
         xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
@@ -109,30 +110,27 @@ def distances_figure(samples: dict[int, list[Example]], config: Config) -> Figur
         found = np.concatenate([_nearest(example) for example in examples])
         axis.plot(np.full(found.size, count), found, ".", color="#0b6e99", alpha=0.15)
         axis.plot(count, np.median(found), "_", color="#d1792a", markersize=18, markeredgewidth=2)
-    lengths = [length for length in diffusion_lengths(config) if np.isfinite(length)]
-    for index, length in enumerate(lengths):
-        one = "diffusion length" if len(lengths) == 1 else "range of diffusion lengths"
-        label = None if index else one
+    for length in filter(np.isfinite, _diffusion_lengths(config)):
+        label = f"diffusion length {length:.3g}"
         axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
-    if lengths:
         axis.legend()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
-def diffusion_lengths(config: Config) -> tuple[float, ...]:
+def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     """The diffusion length, or the shortest and the longest one [lattice steps]."""
     lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
     return tuple(length / config.physics.step for length in lengths)
 
 
-def lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
+def _lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
     """How many examples have which diffusion length, over the range that they are drawn from."""
     figure, axis = new_axis(
         6.5, 3, xscale="log", xlabel="diffusion length [lattice steps]", ylabel="examples"
     )
     found = [example.diffusion_length for examples in samples.values() for example in examples]
-    shortest, longest = diffusion_lengths(config)
+    shortest, longest = _diffusion_lengths(config)
     lengths = np.array(found) / config.physics.step
     axis.hist(lengths, np.geomspace(shortest, longest, 17).tolist(), color="#0b6e99")
     write_out_numbers(axis)
@@ -140,14 +138,7 @@ def lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
     return figure
 
 
-def _lengths_in_words(config: Config) -> str:
-    lengths = [f"{length:.3g}" for length in diffusion_lengths(config)]
-    return ("the diffusion length is " if len(lengths) == 1 else "diffusion lengths are ") + (
-        " to ".join(lengths)
-    )
-
-
-def shares_table(samples: dict[int, list[Example]]) -> Table:
+def _shares_table(samples: dict[int, list[Example]]) -> Table:
     """How rare each region is: its share of the nodes, per source count."""
     names = [name for name in REGIONS if name != "lattice"]
     rows = []

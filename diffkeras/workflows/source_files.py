@@ -44,11 +44,7 @@ class SourceFile:
         return file if isinstance(file, SourceFile) else cls(Path(file))
 
     def read(self) -> NDArray[np.float64]:
-        """The source image, (rows, columns), or the batch, (batch, rows, columns).
-
-        Raises:
-            PhysicsError: the file can't be read, is of an unknown kind, or holds something else.
-        """
+        """The source image, (rows, columns), or the batch, (batch, rows, columns)."""
         suffix = self.path.suffix.lower()
         if not self.path.is_file():  # reading a pipe would wait for ever
             raise PhysicsError(f"{self.path} is no file")
@@ -61,21 +57,19 @@ class SourceFile:
             raise PhysicsError(
                 f"{self.path} is an image, which has its own lattice; leave out --lattice"
             )
-        image = _read_image(self.path, suffix)
-        self._check_shape(image)
-        return image
-
-    def _check_shape(self, image: NDArray) -> None:
-        wanted = "a batch (batch, rows, columns)" if self.batch else "an image (rows, columns)"
-        if image.ndim == 3 and not self.batch:
-            count, rows, columns = image.shape
-            raise PhysicsError(
-                f"{self.path} holds an array of {count}×{rows}×{columns} numbers, and diffkeras "
-                f"solves two-dimensional problems; for {count} separate images of {rows}×{columns} "
-                "nodes use --batch"
-            )
+        try:
+            image = _read_array(self.path) if suffix in ARRAYS else _read_picture(self.path)
+        except Exception as error:  # readers of damaged files raise errors of any type
+            raise PhysicsError(f"{self.path} can't be read: {error}") from error
+        if image.dtype.kind not in "biuf":
+            raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
         if image.ndim != 2 + self.batch or not image.size:
-            raise PhysicsError(f"{self.path} holds an array of shape {image.shape}, not {wanted}")
+            wanted = "(batch, rows, columns)" if self.batch else "(rows, columns)"
+            hint = "; for separate images use --batch" if image.ndim == 3 and not self.batch else ""
+            raise PhysicsError(
+                f"{self.path} holds an array of shape {image.shape}, not {wanted}{hint}"
+            )
+        return image.astype(np.float64)
 
 
 class _Disc(Section):
@@ -88,16 +82,6 @@ class _Disc(Section):
 class _DiscList(Section):
     lattice: Lattice | None = None
     sources: list[_Disc] = Field(min_length=1)
-
-
-def _read_image(path: Path, suffix: str) -> NDArray[np.float64]:
-    try:
-        array = _read_array(path) if suffix in ARRAYS else _read_picture(path)
-    except Exception as error:  # readers of damaged files raise errors of any type
-        raise PhysicsError(f"{path} can't be read: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise PhysicsError(f"{path} holds {array.dtype} values, not real numbers")
-    return array.astype(np.float64)
 
 
 def _read_array(path: Path) -> NDArray:

@@ -226,7 +226,7 @@ def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
         (varying_run, {"data.diffusion_length": [2, 21]}),
         (varying_run, {"data.diffusion_length": None}),
     ):
-        with pytest.raises(DataError, match=r"data\.diffusion_length \[1\.0, 20\.0\] against"):
+        with pytest.raises(DataError, match=r"data\.diffusion_length 1\.0,20\.0 there"):
             evaluate(run, varying_dir, config=varying.with_overrides(other), output=tmp_path / "o")
     fixed = load_surrogate(run_dir).config.with_overrides({"physics.decay": 1 / 400})
     with pytest.raises(DataError, match="other physics"):
@@ -235,7 +235,7 @@ def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
 
 def test_the_preview_shows_the_lengths(varying: Config, tmp_path: Path) -> None:
     html = preview(varying, tmp_path / "preview.html").read_text()
-    assert "diffusion lengths are 1 to 20 lattice steps" in html
+    assert "Diffusion length: 1 to 20 lattice steps" in html
     assert "Number of the examples above by diffusion length" in html
 
 

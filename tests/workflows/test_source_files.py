@@ -64,8 +64,8 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(
     np.save(tmp_path / "vol.npy", volume)
     words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
     message = refused(*words)
-    assert "3×8×9 numbers" in message
-    assert "for 3 separate images of 8×9 nodes use --batch" in message
+    assert "(3, 8, 9)" in message
+    assert "for separate images use --batch" in message
     assert not (tmp_path / "field.npy").exists()
     result = diffkeras(*words, "--batch", "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output

@@ -74,11 +74,7 @@ def examples_used(config: Config, split: Split) -> int:
 
 @contextmanager
 def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
-    """Replace TensorFlow's error about a damaged record by one that names the file.
-
-    Raises:
-        DataError: a record is damaged.
-    """
+    """Replace TensorFlow's error about a damaged record by one that names the file."""
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):

@@ -46,10 +46,6 @@ def solved_chunks(
 
     Example k has the source count at k modulo their number. Lists of sources are as long as the
     longest, padded with discs of radius −1.
-
-    Raises:
-        ConfigurationError: the solver for streams can't take that many sources.
-        PackingError: the discs don't fit.
     """
     recipes = [DatasetConfig.of(count, config).recipe() for count in counts]
     for count, recipe in zip(counts, recipes, strict=True):

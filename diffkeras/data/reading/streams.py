@@ -24,10 +24,6 @@ def stream_batches(
     """Batches (x, y) of the samples `start`, `start` + 1, … of a stream, without end and all full.
 
     With several shares, `start` is the first sample of a batch.
-
-    Raises:
-        ConfigurationError: the solver for streams can't take that many sources.
-        PackingError: the discs don't fit.
     """
     size = config.training.batch_size
     own = shares.of(size)

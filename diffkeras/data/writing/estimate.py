@@ -45,11 +45,7 @@ class Estimate:
         return self.core_seconds / processes + (PROCESS_START if processes > 1 else 0)
 
     def check_space(self, directory: Path) -> None:
-        """Check that the disk has enough free space.
-
-        Raises:
-            DataError: it has too little; the message says how much is needed and free.
-        """
+        """Check that the disk has enough free space."""
         needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
         if needed > free:
             raise DataError(

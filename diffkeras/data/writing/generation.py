@@ -50,9 +50,6 @@ class Generation:
         """Write what is missing, and put each dataset in its place as soon as it is complete.
 
         `on_examples` is called with the number of examples that were made since the last call.
-
-        Raises:
-            DiffkerasError: a file can't be written or a process died; finished files are kept.
         """
         tasks = [task for staging in self.staging.values() for task in staging.missing()]
         left = Counter(task.directory for task in tasks)
@@ -84,12 +81,6 @@ def prepare_generation(
 
     Until the block ends, no other process can generate them. Other processes or machines can
     generate those of other source counts in the same directory.
-
-    Raises:
-        OutputError: the directory can't be written.
-        DataError: it holds a damaged dataset.
-        InUseError: another process is generating one of these.
-        PackingError: the discs don't fit.
     """
     staged: dict[int, Staging] = {}
     per_example: dict[int, Estimate] = {}

@@ -37,9 +37,6 @@ def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> Non
 
     The file gets its name when it is complete, so that after a crash of the process or the machine
     it is either complete or missing.
-
-    Raises:
-        OutputError: the file can't be written.
     """
     size = flushed = 0
     try:

@@ -7,17 +7,29 @@ shards there, however the earlier one ended.
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tensorflow_datasets as tfds
+
 from diffkeras.config import fingerprint
-from diffkeras.data.dataset_config import NAME, DatasetConfig
-from diffkeras.data.features import dataset_features
-from diffkeras.data.shards import Shard, examples_per_shard, holds_records, plan_shards
-from diffkeras.data.writing.metadata import write_metadata
+from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, DatasetConfig
+from diffkeras.data.features import dataset_features, info_arguments
+from diffkeras.data.shards import (
+    RECORD_OVERHEAD,
+    Shard,
+    examples_per_shard,
+    holds_records,
+    plan_shards,
+)
 from diffkeras.data.writing.replacement import link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_writer import ShardTask
+
+DESCRIPTION = (
+    "Random disc sources on a square lattice and the steady-state diffusion field around them: "
+    "training data for surrogates of a diffusion solver. Made by `diffkeras generate`."
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ class Staging:
         for shard in self.shards:
             final = shard.final_name(numbers[shard.split])
             (self.directory / shard.name).rename(self.directory / final)
-        write_metadata(self.dataset, self.directory, self.shards)
+        _write_metadata(self.dataset, self.directory, self.shards)
 
     def leave(self) -> None:
         """Remove what a stopped worker left unfinished, and the directory if it is empty."""
@@ -122,3 +134,39 @@ class Staging:
             partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
+
+
+def _write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Shard]) -> None:
+    """Write `features.json`, `metadata.json` and `dataset_info.json` next to a dataset's shards."""
+    identity = tfds.core.DatasetIdentity(
+        name=NAME,
+        version=tfds.core.Version(dataset.version),
+        data_dir=str(directory),
+        module_name="",
+        config_name=dataset.name,
+        config_description=dataset.description,
+        release_notes=RELEASE_NOTES,
+    )
+    info = tfds.core.DatasetInfo(
+        builder=identity, description=DESCRIPTION, **info_arguments(dataset)
+    )
+    info.set_file_format(tfds.core.FileFormat.TFRECORD)
+    info.set_splits(
+        tfds.core.SplitDict(
+            [
+                _split_info(directory, [shard for shard in shards if shard.split == split])
+                for split in dict.fromkeys(shard.split for shard in shards)
+            ]
+        )
+    )
+    info.write_to_directory(str(directory))
+
+
+def _split_info(directory: Path, shards: Sequence[Shard]) -> tfds.core.SplitInfo:
+    split = shards[0].split
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=str(directory), dataset_name=NAME, split=split, filetype_suffix="tfrecord"
+    )
+    size = sum((directory / shard.final_name(len(shards))).stat().st_size for shard in shards)
+    lengths = [shard.examples for shard in shards]
+    return tfds.core.SplitInfo(split, lengths, size - RECORD_OVERHEAD * sum(lengths), template)
