@@ -64,7 +64,7 @@ class SourceFile:
         if image.dtype.kind not in "biuf":
             raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
         if image.ndim != 2 + self.batch or not image.size:
-            wanted = "(batch, rows, columns)" if self.batch else "(rows, columns)"
+            wanted = "a batch (batch, rows, columns)" if self.batch else "an image (rows, columns)"
             hint = "; for separate images use --batch" if image.ndim == 3 and not self.batch else ""
             raise PhysicsError(
                 f"{self.path} holds an array of shape {image.shape}, not {wanted}{hint}"
