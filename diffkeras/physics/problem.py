@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import LARGEST, SMALLEST, Medium
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.sources.discs import Sources
@@ -77,8 +77,7 @@ class Problem:
     @cached_property
     def axes(self) -> tuple[Axis, Axis]:
         """The lattice's axes with their boundaries."""
-        (rows, columns), (first, second) = self.lattice, self.medium.boundaries
-        return Axis(rows, first), Axis(columns, second)
+        return lattice_axes(self.lattice, self.medium.boundaries)
 
     @cached_property
     def ring(self) -> Ring:

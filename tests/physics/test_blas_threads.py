@@ -38,7 +38,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
         numbers.append(threads())
         return ring_matrix(*arguments)
 
-    for module in ("solvers.ring", "solvers.sparse_inverse"):
+    for module in ("solvers.ring", "solvers.preconditioner"):
         monkeypatch.setattr(f"diffkeras.physics.{module}.ring_matrix", spy)
     return numbers
 

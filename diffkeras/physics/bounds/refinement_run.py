@@ -92,7 +92,14 @@ class RefinementRun:
             self._set(self.predicted.corrected(held))
             if self.met():
                 return
-        self._fail()
+        rounds, scale = len(self.history) - 1, self.problem.scale
+        other = ", or for method 'direct'" if self.method == "rounds" else ""
+        raise ConvergenceError(
+            f"{rounds} rounds by method {self.method!r} reached a bound of "
+            f"{self.mismatch / scale:.1e} and a rounding allowance of "
+            f"{self.allowance / scale:.1e}, not the tolerance of {self.tolerance / scale:g}, all "
+            f"relative to the largest value; ask for a larger tolerance{other}"
+        )
 
     def _rounds(self, precondition: RingPreconditioner) -> None:
         operator, nodes = self.problem.operator, self.problem.ring.nodes
@@ -120,13 +127,3 @@ class RefinementRun:
         self.field = field
         self.error = self.predicted.mismatch(field)
         self.history.append(float(abs(self.error).max(initial=0.0)))
-
-    def _fail(self) -> None:
-        rounds, scale = len(self.history) - 1, self.problem.scale
-        other = ", or for method 'direct'" if self.method == "rounds" else ""
-        raise ConvergenceError(
-            f"{rounds} rounds by method {self.method!r} reached a bound of "
-            f"{self.mismatch / scale:.1e} and a rounding allowance of "
-            f"{self.allowance / scale:.1e}, not the tolerance of {self.tolerance / scale:g}, all "
-            f"relative to the largest value; ask for a larger tolerance{other}"
-        )

@@ -159,3 +159,10 @@ class Axis:
 
     def _fold(self, offset: Any, xp: Any) -> Any:
         return xp.minimum(offset, self.period - offset)
+
+
+def lattice_axes(
+    lattice: tuple[int, int], boundaries: tuple[BoundaryName, BoundaryName]
+) -> tuple[Axis, Axis]:
+    """The axes of a lattice (rows, columns)."""
+    return Axis(lattice[0], boundaries[0]), Axis(lattice[1], boundaries[1])

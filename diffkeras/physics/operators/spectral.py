@@ -16,24 +16,20 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.axis import Axis, BoundaryName
+from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 # how `numpy.pad` names the values just outside
-GHOSTS: dict[BoundaryName, Literal["constant", "edge", "wrap"]] = {
-    "absorbing": "constant",
-    "reflecting": "edge",
-    "periodic": "wrap",
-}
+GHOSTS: dict[str, Any] = {"absorbing": "constant", "reflecting": "edge", "periodic": "wrap"}
 
 Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
 
@@ -50,14 +46,10 @@ class SpectralOperator:
     def __init__(
         self, lattice: tuple[int, int], medium: Medium, deflate: bool | None = None
     ) -> None:
-        medium.require_uniform("the lattice operator")
         self.lattice = lattice
         self.medium = medium
         self.decay = float(medium.decay)
-        self.axes = (
-            Axis(lattice[0], medium.boundaries[0]),
-            Axis(lattice[1], medium.boundaries[1]),
-        )
+        self.axes = lattice_axes(lattice, medium.boundaries)
         self.closed = all(axis.singular for axis in self.axes)
         self.singular = self.closed and self.decay == 0
         slow = self.decay < DEFLATED * self.constant_eigenvalue
@@ -118,8 +110,6 @@ class SpectralOperator:
         if self._tridiagonal is None:
             return self.spread(nodes, density, workers=workers)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
-        if rows.size == self.lattice[0]:
-            return self._inverse_by_elimination(rows, sources, slice(None), workers)[nodes]
         field = self._inverse_by_elimination(rows, sources, rows, workers)
         return field[np.searchsorted(rows, nodes[0]), nodes[1]]
 

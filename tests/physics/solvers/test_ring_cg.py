@@ -9,8 +9,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solvers import ring_cg, sparse_inverse
-from diffkeras.physics.solvers.sparse_inverse import SparseInverse
+from diffkeras.physics.solvers import preconditioner, ring_cg
+from diffkeras.physics.solvers.preconditioner import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
 from diffkeras.physics.sources.sampling import sample_sources
 
@@ -55,7 +55,7 @@ def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> Non
 def test_a_window_smaller_than_the_lattice(
     boundary: str, decay: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sparse_inverse, "WINDOW", 47)
+    monkeypatch.setattr(preconditioner, "WINDOW", 47)
     medium = Medium(decay=decay, boundary=boundary)  # type: ignore[arg-type]
     image = _mask("discs", np.random.default_rng(2))
     solution = solve(image, medium=medium, method="ring-cg")
@@ -82,7 +82,7 @@ def test_a_looser_tolerance_takes_fewer_iterations() -> None:
 def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sparse_inverse, "NEAR_BLOCKS", 10_000)
+    monkeypatch.setattr(preconditioner, "NEAR_BLOCKS", 10_000)
     problem = Problem.check(_mask("discs", np.random.default_rng(5)), Medium())
     operator, ring = problem.operator, problem.ring
     vector = np.random.default_rng(6).standard_normal(ring.size)
