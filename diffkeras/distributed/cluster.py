@@ -2,9 +2,12 @@
 
 import json
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from diffkeras.errors import ConfigurationError
 
@@ -33,11 +36,6 @@ class Cluster:
         """Number of processes."""
         return len(self.addresses)
 
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes the run."""
-        return self.index == 0
-
     def name(self, index: int) -> str:
         """A process with its address, for messages."""
         return f"worker {index} ({self.addresses[index]})"
@@ -54,14 +52,7 @@ class Cluster:
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The cluster that the environment describes: by TF_CONFIG, or else by a step of Slurm.
-
-    Returns:
-        The cluster; None for a single process.
-
-    Raises:
-        ConfigurationError: the variables are malformed or contradict each other.
-    """
+    """The cluster that TF_CONFIG, or else a step of Slurm, describes; None for one process."""
     if environment.get("TF_CONFIG", "").strip():
         cluster = _cluster_from_tf_config(environment["TF_CONFIG"])
     elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":
@@ -71,55 +62,52 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     return cluster if cluster.size > 1 else None
 
 
+def _check_address(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65_536):
+        raise ValueError("must be host:port")
+    return address
+
+
+class _Jobs(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    chief: list[Annotated[str, AfterValidator(_check_address)]] = []
+    worker: list[Annotated[str, AfterValidator(_check_address)]] = []
+
+
+class _Task(BaseModel):
+    type: Literal["chief", "worker"]
+    index: Annotated[StrictInt, Field(ge=0)]
+
+
+class _TFConfig(BaseModel):
+    cluster: _Jobs
+    task: _Task
+
+
 def _cluster_from_tf_config(text: str) -> Cluster:
     try:
-        content = json.loads(text)
+        found = _TFConfig.model_validate(json.loads(text))
+    except ValidationError as error:
+        finding = error.errors()[0]
+        key, given = ".".join(map(str, finding["loc"])), reprlib.repr(finding["input"])
+        raise _malformed(f"{key or 'JSON'}: {finding['msg']} (given: {given})") from None
     except (ValueError, RecursionError) as error:
-        raise _malformed(f"is no JSON ({error})") from None
-    jobs = _mapping(_mapping(content, "it").get("cluster"), "cluster")
-    task = _mapping(content.get("task"), "task")
-    unknown = [job for job in jobs if job not in ("chief", "worker")]
-    if unknown:
-        raise _malformed(
-            f'has the job {unknown[0]!r} in "cluster"; all processes must be of the job "worker"'
-        )
-    for job, listed in jobs.items():
-        if not isinstance(listed, list) or not listed:
-            raise _malformed(f'must list the addresses of "{job}"')
+        raise _malformed(f"no JSON ({error})") from None
+    jobs, task = found.cluster, found.task
     # the job "chief" is worker 0 under another name
-    addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+    addresses = (*jobs.chief, *jobs.worker)
     for address in addresses:
-        _check_address(address)
-    if len(set(addresses)) < len(addresses):
-        twice = next(address for address in addresses if addresses.count(address) > 1)
-        raise _malformed(f"names {twice} twice")
-    kind, index = task.get("type"), task.get("index")
-    if not isinstance(kind, str) or kind not in jobs:
-        raise _malformed(f'has task.type {kind!r}, which "cluster" doesn\'t list')
-    if type(index) is not int or not 0 <= index < len(jobs[kind]):
-        raise _malformed(
-            f"has task.index {index!r}; it must be a number from 0 to {len(jobs[kind]) - 1}"
-        )
-    return Cluster(
-        tuple(addresses), index + (len(jobs.get("chief", [])) if kind == "worker" else 0)
-    )
-
-
-def _mapping(value: Any, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or not value:
-        what = "must be a JSON object" if name == "it" else f'lacks the object "{name}"'
-        raise _malformed(what)
-    return value
-
-
-def _check_address(address: Any) -> None:
-    host, colon, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
-    if not (host and colon and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65_536):
-        raise _malformed(f"has the address {address!r}; write host:port")
+        if addresses.count(address) > 1:
+            raise _malformed(f"cluster: {address} occurs twice")
+    listed = len(jobs.chief if task.type == "chief" else jobs.worker)
+    if task.index >= listed:
+        raise _malformed(f"task.index: {task.index}, but cluster.{task.type} lists {listed}")
+    return Cluster(addresses, task.index + (len(jobs.chief) if task.type == "worker" else 0))
 
 
 def _malformed(what: str) -> ConfigurationError:
-    return ConfigurationError(f"TF_CONFIG {what}; e.g. {EXAMPLE}")
+    return ConfigurationError(f"TF_CONFIG: {what}; an example: {EXAMPLE}")
 
 
 def _cluster_from_slurm(environment: Mapping[str, str]) -> Cluster:
@@ -130,11 +118,6 @@ def _cluster_from_slurm(environment: Mapping[str, str]) -> Cluster:
         expand_tasks_per_node,
     )
 
-    if not environment["SLURM_STEP_NUM_TASKS"].isdecimal():
-        raise ConfigurationError(
-            f"SLURM_STEP_NUM_TASKS is {environment['SLURM_STEP_NUM_TASKS']!r}, not a number; start "
-            "all by one srun, or set TF_CONFIG"
-        )
     try:
         tasks = int(environment["SLURM_STEP_NUM_TASKS"])
         index = int(environment["SLURM_PROCID"])
@@ -144,9 +127,8 @@ def _cluster_from_slurm(environment: Mapping[str, str]) -> Cluster:
         first = FIRST_PORT + int(environment.get("SLURM_JOB_ID", "0")) * 37 % PORTS
     except (KeyError, ValueError) as error:
         raise ConfigurationError(
-            f"SLURM_STEP_NUM_TASKS is {environment['SLURM_STEP_NUM_TASKS']}, but another variable "
-            f"of Slurm is missing or malformed ({type(error).__name__}: {error}); start all tasks "
-            "by one srun, or set TF_CONFIG"
+            f"a variable of Slurm is missing or malformed ({type(error).__name__}: {error}); start "
+            "all tasks by one srun, or set TF_CONFIG"
         ) from None
     addresses = [
         f"{host}:{first + i}"

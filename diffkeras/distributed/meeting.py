@@ -1,8 +1,6 @@
 """The processes meet before TensorFlow connects them: all are there, with the same settings.
 
-The others report to the chief, which sends everyone's settings back once all have come.
-TensorFlow's own start does not replace this. As of TensorFlow 2.21 it ignores its timeout and waits
-forever for a missing process, does not name it, and cannot be interrupted.
+As of TensorFlow 2.21, TensorFlow itself waits forever for a missing process, without naming it.
 """
 
 import json
@@ -26,22 +24,14 @@ Settings = Mapping[str, Any]
 
 
 def meet(cluster: Cluster, settings: Settings, *, timeout: float) -> None:
-    """Return once all processes have come and have the same settings.
+    """Return once all processes have come within `timeout` seconds and have the same settings.
 
-    Args:
-        cluster: the processes.
-        settings: what must be equal on all of them, by name.
-        timeout: seconds to wait for the others.
-
-    Raises:
-        WorkerError: a process did not come in time, its host has no address, or the port of this
-            process is in use. The message names the process.
-        ConfigurationError: the settings of a process differ. The message names the settings.
+    The others report to the chief, which sends the settings of all back once all have come.
     """
     for index in range(cluster.size):
         _check_host(cluster, index)
     logger.info(f"waiting at most {timeout:g} s for {cluster.size - 1} other worker(s)")
-    gathered = (_gather if cluster.is_chief else _report)(cluster, settings, timeout)
+    gathered = (_report if cluster.index else _gather)(cluster, settings, timeout)
     missing = [cluster.name(index) for index in range(cluster.size) if index not in gathered]
     if missing:
         raise WorkerError(

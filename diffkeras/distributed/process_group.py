@@ -36,21 +36,9 @@ class ProcessGroup:
 
     def __init__(self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None) -> None:
         self.strategy, self.cluster = strategy, cluster
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes the run."""
-        return self.cluster is None or self.cluster.is_chief
-
-    @property
-    def processes(self) -> int:
-        """Number of processes."""
-        return 1 if self.cluster is None else self.cluster.size
-
-    @property
-    def replicas(self) -> int:
-        """Number of copies of the network in all processes."""
-        return self.strategy.num_replicas_in_sync
+        self.processes = 1 if cluster is None else cluster.size
+        self.is_chief = cluster is None or cluster.index == 0  # the chief writes the run
+        self.replicas = strategy.num_replicas_in_sync  # copies of the network in all processes
 
     def gather(self, value: int) -> list[int]:
         """The value of each process. All processes must call this, and wait for each other."""
@@ -59,32 +47,20 @@ class ProcessGroup:
         own = tf.one_hot(
             self.cluster.index, self.processes, on_value=value, off_value=0, dtype=tf.int64
         )
-        # all replicas of a process add the process's value
-        added = self.strategy.reduce("SUM", self.strategy.run(lambda: tf.identity(own)), axis=None)
-        return [int(v) * self.processes // self.replicas for v in added.numpy()]
+        with self.connected():
+            parts = self.strategy.run(lambda: tf.identity(own))
+            # all replicas of a process add the process's value
+            added = self.strategy.reduce("SUM", parts, axis=None).numpy()
+        return [int(v) * self.processes // self.replicas for v in added]
 
-    def of_chief(self, value: int) -> int:
-        """The chief's value, in all processes."""
-        return self.gather(value)[0]
-
-    def largest(self, value: int) -> int:
-        """The largest value of all processes."""
-        return max(self.gather(value))
-
-    def wait(self) -> None:
-        """Return once all processes have called this."""
-        self.gather(0)
-
-    def raise_in_all(self, problem: DiffkerasError | None) -> None:
-        """End all processes if one of them has a problem.
-
-        Args:
-            problem: of this process.
-
-        Raises:
-            DiffkerasError: the problem of this process.
-            WorkerError: another process has a problem.
-        """
+    @contextmanager
+    def error_ends_all(self) -> Iterator[None]:
+        """An error of one process within this context ends all; the others raise WorkerError."""
+        problem = None
+        try:
+            yield
+        except DiffkerasError as error:
+            problem = error
         failed = [i for i, has in enumerate(self.gather(int(problem is not None))) if has]
         if problem is not None:
             raise problem
@@ -93,11 +69,7 @@ class ProcessGroup:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Turn the loss of a process into one line.
-
-        Raises:
-            WorkerLostError: a process ended or can't be reached.
-        """
+        """Turn TensorFlow's errors after the loss of a process into WorkerLostError."""
         try:
             yield
         except LOST as error:
@@ -137,30 +109,24 @@ def join_process_group(settings: Mapping[str, Any], *, timeout: float) -> Proces
     Args:
         settings: what must be equal in all processes, by name.
         timeout: seconds to wait for the others.
-
-    Raises:
-        WorkerError: a process did not come.
-        ConfigurationError: malformed TF_CONFIG or Slurm variables, or settings that differ.
     """
     cluster = find_cluster()
     if cluster is None:
         return ProcessGroup(_strategy_of_this_process())
     if not _strategy_over_processes.cache_info().currsize:
         meet(cluster, settings, timeout=timeout)
-    with _limited_to(timeout, cluster):
-        strategy = _strategy_over_processes(cluster)
-    return ProcessGroup(strategy, cluster)
+    # nothing else can interrupt TensorFlow while it waits for another process
+    timer = threading.Timer(timeout, _end_process, (cluster.name(cluster.index), timeout))
+    timer.daemon = True
+    timer.start()
+    try:
+        return ProcessGroup(_strategy_over_processes(cluster), cluster)
+    finally:
+        timer.cancel()
 
 
 def check_single_process(what: str) -> None:
-    """Check that the environment does not describe several processes.
-
-    Args:
-        what: needs a process alone, for the message.
-
-    Raises:
-        ConfigurationError: it describes several.
-    """
+    """Raise an error for a command that needs one process if there are several."""
     if (cluster := find_cluster()) is not None:
         raise ConfigurationError(
             f"{what} runs in one process, but TF_CONFIG or Slurm describes {cluster.size}; start "
@@ -168,27 +134,14 @@ def check_single_process(what: str) -> None:
         )
 
 
-@contextmanager
-def _limited_to(seconds: float, cluster: Cluster) -> Iterator[None]:
-    """End this process if TensorFlow waits longer for another one: nothing else interrupts it."""
-
-    def end() -> None:
-        own = cluster.name(cluster.index)
-        print(
-            f"Error: TensorFlow on {own} couldn't connect to the other workers within {seconds:g} "
-            "s, though all of them had started; start the same command on every node",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def _end_process(own: str, seconds: float) -> None:
+    print(
+        f"Error: TensorFlow on {own} couldn't connect to the other workers within {seconds:g} s, "
+        "though all of them had started; start the same command on every node",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)

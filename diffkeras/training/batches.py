@@ -19,10 +19,6 @@ class TrainingBatches:
         steps: number of training batches of an epoch.
         validation_steps: number of validation batches; None where the dataset ends by itself.
         waiting: measures the wait for training batches; None with several replicas.
-
-    Raises:
-        ConfigurationError: the replicas do not divide a batch or the shares, or a split has too few
-            examples.
     """
 
     def __init__(

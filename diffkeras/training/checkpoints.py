@@ -50,11 +50,7 @@ class Checkpoints:
         return self.path / f"best-{epoch:06d}.weights.h5"
 
     def save(self, model: keras.Model, state: TrainingState) -> None:
-        """Write a checkpoint, and remove those that are no longer needed.
-
-        Raises:
-            OutputError: it can't be written.
-        """
+        """Write a checkpoint, and remove those that are no longer needed."""
         if not self.writes:
             return
         place = self.place(state.epoch * self.steps + state.step)
@@ -72,11 +68,7 @@ class Checkpoints:
         self._prune()
 
     def save_best(self, model: keras.Model, epoch: int) -> str:
-        """Write the weights of a model without its optimizer.
-
-        Returns:
-            The checksum of their file.
-        """
+        """Write the weights of a model without its optimizer; the checksum of their file."""
         if not self.writes:
             return ""
         with replacing(self.best_file(epoch)) as partial:
@@ -87,9 +79,6 @@ class Checkpoints:
         """The newest checkpoint that is not damaged; None if there is none.
 
         Newer ones, which are damaged, are removed: training will write them again.
-
-        Raises:
-            RunError: there are checkpoints, but all of them are damaged.
         """
         places = self.places()
         for place in reversed(places):
@@ -113,23 +102,16 @@ class Checkpoints:
         ends = [place for place in self.places() if int(place.name) % self.steps == 0]
         return ends[-1] if ends else None
 
-    def best_is_damaged(self, state: TrainingState) -> bool:
-        """Whether the file with the best weights is missing or has another checksum."""
-        try:
-            return digest(self.best_file(state.best_epoch)) != state.best_digest
-        except OSError:
-            return True
-
     def _damage(self, place: Path) -> str:
         try:
             state, weights_digest = read_state(place / STATE)
-            if weights_digest != digest(place / WEIGHTS):
-                return f"{WEIGHTS} has another checksum"
+            digests = {place / WEIGHTS: weights_digest}
+            if state.best_epoch:
+                digests[self.best_file(state.best_epoch)] = state.best_digest
+            changed = [file.name for file, known in digests.items() if digest(file) != known]
         except (OSError, RunError) as error:
             return str(error)
-        if state.best_epoch and self.best_is_damaged(state):
-            return f"{self.best_file(state.best_epoch).name} has another checksum"
-        return ""
+        return f"{changed[0]} has another checksum" if changed else ""
 
     def _prune(self) -> None:
         kept = set(self.places()[-KEPT:])
@@ -145,11 +127,7 @@ class Checkpoints:
 
 
 def read_weights(place: Path, model: keras.Model) -> None:
-    """Set the weights of a model and of its built optimizer to those of a checkpoint.
-
-    Raises:
-        RunError: the checkpoint is of another network.
-    """
+    """Set the weights of a model and of its built optimizer to those of a checkpoint."""
     try:
         model.load_weights(place / WEIGHTS)
     except (OSError, ValueError, KeyError) as error:
@@ -163,14 +141,7 @@ def digest(file: Path) -> str:
 
 
 def _save_weights(model: keras.Model, path: Path) -> None:
-    """Save the weights of a model and of its optimizer.
-
-    HDF5 ends the process with a segmentation fault where the disk is full, so that is checked
-    before.
-
-    Raises:
-        OSError: the file can't be written.
-    """
+    """Save weights if the disk has space: HDF5 ends the process with a crash if it is full."""
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else ())]
     numbers = sum(math.prod(variable.shape) for variable in variables)

@@ -51,27 +51,16 @@ class CompiledModel:
         }
 
     def restore_metrics(self, values: Mapping[str, list], replicas: int) -> None:
-        """Give the metrics back what they had accumulated.
-
-        Args:
-            values: from `metrics_so_far`.
-            replicas: number of replicas, among which TensorFlow divides what is assigned.
-        """
+        """Give the metrics back what they had accumulated."""
         for name, metric in self.metrics.items():
-            # each replica has a part of a sum, but all of a maximum
+            # TensorFlow divides what is assigned among the replicas, but a maximum is no sum
             factor = replicas if isinstance(metric, MaximumError) else 1
             for variable, value in zip(metric.variables, values.get(name, []), strict=False):
                 variable.assign(keras.ops.multiply(value, factor))
 
 
 def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledModel:
-    """The network of a configuration with new weights, compiled.
-
-    Args:
-        config: the configuration.
-        group: the processes that train it.
-        steps: number of steps of the whole run, for the learning-rate schedule.
-    """
+    """The network with new weights, compiled for a whole run of `steps` steps."""
     section = config.training
     transform = config.model.transform
     with group.strategy.scope():
@@ -112,11 +101,7 @@ def layers_in(precision: str) -> Iterator[None]:
 
 
 def make_loss(config: Config) -> WeightedError:
-    """The configuration's loss.
-
-    Raises:
-        ConfigurationError: an unknown error or weight, or a parameter out of its range.
-    """
+    """The configuration's loss."""
     try:
         return nn.get_loss(config.training.loss)
     except (ValueError, TypeError) as error:

@@ -4,44 +4,27 @@ from contextlib import closing
 
 from diffkeras.data import explain_damage
 from diffkeras.training.callbacks import make_callbacks
-from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.callbacks.progress import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
 from diffkeras.training.memory import within_memory
 from diffkeras.training.session import TrainingSession
 
 
-def run_epochs(session: TrainingSession) -> CountErrors:
+def run_epochs(session: TrainingSession) -> None:
     """Train from where the state of a session is to the last epoch.
 
     Keras starts at the first step of an epoch only, so the rest of an epoch is a call of `fit` of
     its own. The next call continues from the checkpoint at its end.
-
-    Returns:
-        The validation errors per source count of the last epoch.
-
-    Raises:
-        ConvergenceError: training diverged.
-        OutOfMemoryError: a batch does not fit.
-        DataError: a dataset is damaged.
-        Interrupted: a signal came; a checkpoint was saved.
     """
     state, model, batches = session.state, session.model, session.batches
-    patience = session.config.training.early_stopping
-    counts = CountErrors(session.compiled.counts)
     with (
         closing(TrainingProgress(session)) as progress,
         explain_damage(session.config, session.data_dir),
         within_memory(session.config),
     ):
-        callbacks = make_callbacks(session, counts, progress)
+        callbacks = make_callbacks(session, progress)
         validation = batches.validation()
-        model.stop_training = False
-        while (
-            state.epoch < session.epochs
-            and not model.stop_training
-            and not state.out_of_patience(patience)
-        ):
+        while state.epoch < session.epochs and not session.out_of_patience:
             model.fit(
                 batches.training(state.epoch, state.step),
                 validation_data=validation,
@@ -56,4 +39,3 @@ def run_epochs(session: TrainingSession) -> CountErrors:
             if state.epoch < session.epochs and (place := session.checkpoints.backup()):
                 # at the end of a fit Keras sets the weights to their moving average
                 read_weights(place, model)
-    return counts

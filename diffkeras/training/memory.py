@@ -18,33 +18,19 @@ DISK_FULL = os.strerror(errno.ENOSPC)
 
 
 def check_memory(config: Config, processes: int = 1) -> None:
-    """Raise an error if training can't fit into the memory of a CPU.
+    """Raise an error if training can't fit into the memory of a CPU, where TensorFlow would crash.
 
-    TensorFlow's convolutions crash there without an error when they get no memory. Estimated from
-    below, because training must not be forbidden where it fits.
-
-    Args:
-        config: the configuration.
-        processes: number of processes that share a batch.
-
-    Raises:
-        OutOfMemoryError: it does not fit.
+    The estimate is a lower bound, because an error must not prevent training that fits.
     """
     if tf.config.list_physical_devices("GPU"):
         return
     weights, maps = least_memory(config)
-    available = available_memory()
-    if available is not None and weights > available:
-        raise OutOfMemoryError(
-            f"out of memory: training a network of width {config.model.width} and depth "
-            f"{config.model.depth} takes at least {weights / 1e9:.3g} GB, and "
-            f"{available / 1e9:.3g} GB are available; choose a smaller model.width or model.depth"
-        )
-    needed = weights + maps // processes
-    if available is not None and needed > available:
-        raise OutOfMemoryError(
-            f"out of memory: {_what(config)} takes at least {needed / 1e9:.3g} GB, and "
-            f"{available / 1e9:.3g} GB are available; {_advice(config)}"
+    needed, available = weights + maps // processes, available_memory()
+    if needed > available:
+        raise _out_of_memory(
+            config,
+            f"takes at least {needed / 1e9:.3g} GB, and {available / 1e9:.3g} GB are available",
+            by_network=weights > available,
         )
 
 
@@ -63,28 +49,20 @@ def least_memory(config: Config) -> tuple[int, int]:
 
 @contextmanager
 def within_memory(config: Config) -> Iterator[None]:
-    """Turn TensorFlow's failure to get memory or disk space into one line that names the reason.
-
-    Raises:
-        OutOfMemoryError: a batch does not fit.
-        OutputError: the disk is full, where TensorFlow raises the same exception.
-    """
+    """Turn TensorFlow's failure to get memory or disk space into one line that names the reason."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if isinstance(error, tf.errors.ResourceExhaustedError) and DISK_FULL in error.message:
             raise OutputError(f"the logs of the run can't be written: {DISK_FULL}") from None
-        raise OutOfMemoryError(
-            f"out of memory: {_what(config)} doesn't fit; {_advice(config)}"
-        ) from None
+        raise _out_of_memory(config, "doesn't fit") from None
 
 
-def _what(config: Config) -> str:
+def _out_of_memory(config: Config, reason: str, *, by_network: bool = False) -> OutOfMemoryError:
     rows, columns = config.physics.lattice
-    return f"training on batches of {config.training.batch_size} examples of {rows}×{columns} nodes"
-
-
-def _advice(config: Config) -> str:
-    batch = config.training.batch_size
-    smaller = f", e.g. {batch // 2}" if batch > 1 else " or model.width"
-    return f"choose a smaller training.batch_size{smaller}"
+    key = "model.width or model.depth" if by_network else "training.batch_size or model.width"
+    return OutOfMemoryError(
+        f"out of memory: training a network of width {config.model.width} and depth "
+        f"{config.model.depth} on batches of {config.training.batch_size} examples of "
+        f"{rows}×{columns} nodes {reason}; choose a smaller {key}"
+    )

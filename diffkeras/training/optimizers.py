@@ -20,12 +20,7 @@ class Measured(SummedGradientsHook):
     Keras' `global_clipnorm` limits the gradient of each replica, so that the step would depend on
     the number of replicas.
 
-    Args:
-        clip_norm: largest norm; None for no limit.
-        **options: those of the optimizer.
-
-    Attributes:
-        gradient_norm: variable with the norm before it was limited, of the last step.
+    The variable `gradient_norm` has the norm of the last step, before it was limited.
     """
 
     def __init__(self, *, clip_norm: float | None = None, **options: Any) -> None:
@@ -105,18 +100,7 @@ class SharedLossScale(keras.optimizers.LossScaleOptimizer):
 
 
 def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a configuration. Its `innermost` has the attribute `gradient_norm`.
-
-    Args:
-        config: the configuration.
-        steps: number of steps of the whole run.
-    """
-    optimizer = _unscaled_optimizer(config, steps)
-    half = config.training.precision == "mixed_float16"
-    return SharedLossScale(optimizer) if half else optimizer
-
-
-def _unscaled_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer for a run of `steps` steps. Its `innermost` has a `gradient_norm`."""
     section = config.training
     options: dict[str, Any] = {
         "learning_rate": make_schedule(config, steps),
@@ -124,31 +108,27 @@ def _unscaled_optimizer(config: Config, steps: int) -> keras.optimizers.Optimize
     }
     if section.ema is not None:
         options |= {"use_ema": True, "ema_momentum": section.ema}
-    if section.optimizer == "adam":
-        return MeasuredAdam(**options)
-    if section.optimizer == "adamw":
-        return MeasuredAdamW(weight_decay=section.weight_decay, **options)
-    return MeasuredMuon(
-        weight_decay=section.weight_decay,
-        adam_weight_decay=section.weight_decay,
-        exclude_layers=ADAMW_LAYERS,
-        **options,
-    )
+    if section.optimizer != "adam":
+        options["weight_decay"] = section.weight_decay
+    if section.optimizer == "muon":
+        options |= {"adam_weight_decay": section.weight_decay, "exclude_layers": ADAMW_LAYERS}
+    kinds = {"adam": MeasuredAdam, "adamw": MeasuredAdamW, "muon": MeasuredMuon}
+    optimizer = kinds[section.optimizer](**options)
+    half = section.precision == "mixed_float16"
+    return SharedLossScale(optimizer) if half else optimizer
 
 
 def make_schedule(
     config: Config, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate over the steps.
+    """The learning rate over a run of `steps` steps.
 
     After a linear rise it is constant, or η_end + (η − η_end)(1 + cos πt)/2 for t from 0 to 1.
-
-    Args:
-        config: the configuration.
-        steps: number of steps of the whole run.
     """
     section = config.training
-    rate = largest_learning_rate(config)
+    growth = section.batch_size / section.base_batch_size
+    factors = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}
+    rate = section.learning_rate * factors[section.scale_learning_rate]
     warmup = round(section.warmup * steps)
     constant = section.schedule == "constant"
     if constant and not warmup:
@@ -160,14 +140,6 @@ def make_schedule(
         warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )
-
-
-def largest_learning_rate(config: Config) -> float:
-    """The configured learning rate, scaled with the global batch if the configuration says so."""
-    section = config.training
-    growth = section.batch_size / section.base_batch_size
-    factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}
-    return section.learning_rate * factor[section.scale_learning_rate]
 
 
 def innermost(optimizer: Any) -> Any:

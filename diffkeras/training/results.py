@@ -1,11 +1,9 @@
 """The results of a training run: the best model, and a summary."""
 
-from typing import Any
-
 import keras
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import ConvergenceError, RunError
+from diffkeras.errors import ConvergenceError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -13,17 +11,8 @@ from diffkeras.system.atomic_files import replacing
 from diffkeras.training.session import TrainingSession
 
 
-def write_results(session: TrainingSession, zero_field_mae: float | None) -> None:
-    """Write the best model in both forms, and mark the run as finished.
-
-    Args:
-        session: the training run.
-        zero_field_mae: validation MAE of a field of zeros.
-
-    Raises:
-        ConvergenceError: there is no best model.
-        RunError: the file with the best weights is damaged, or a file can't be written.
-    """
+def write_results(session: TrainingSession) -> None:
+    """Write the best model in both forms, and mark the run as finished."""
     config, run, state = session.config, session.run, session.state
     if not state.best_epoch:
         raise ConvergenceError(
@@ -33,35 +22,26 @@ def write_results(session: TrainingSession, zero_field_mae: float | None) -> Non
     surrogate = Surrogate(save_best_model(session), config)
     export_saved_model(surrogate, run.saved_model)
     best = state.history[state.best_epoch - 1]
-    summary: dict[str, Any] = {
-        "replicas": session.group.replicas,
-        "seed": config.training.seed,
-        "dataset_versions": {n: DatasetConfig.of(n, config).version for n in config.data.sources},
-        "trainable_parameters": session.compiled.parameters,
-        "seconds": round(state.seconds, 1),
-        "epochs": state.epoch,
-        "best_epoch": state.best_epoch,
-        "rolled_back_epochs": state.rollbacks,
-        "zero_field_mae": zero_field_mae,
-        "validation": {k[4:]: v for k, v in best.items() if k.startswith("val_")},
-    }
-    run.write_state("finished", **summary)
+    run.write_state(
+        "finished",
+        replicas=session.group.replicas,
+        seed=config.training.seed,
+        dataset_versions={n: DatasetConfig.of(n, config).version for n in config.data.sources},
+        trainable_parameters=session.compiled.parameters,
+        seconds=round(state.seconds, 1),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        rolled_back_epochs=state.rollbacks,
+        zero_field_mae=state.zero_field_mae,
+        validation={k[4:]: v for k, v in best.items() if k.startswith("val_")},
+    )
 
 
 def save_best_model(session: TrainingSession) -> keras.Model:
-    """Write model.keras: without the optimizer, which is twice its size, and in float32.
-
-    Raises:
-        RunError: the file with the best weights is damaged.
-    """
-    checkpoints, state, run = session.checkpoints, session.state, session.run
-    if checkpoints.best_is_damaged(state):
-        raise RunError(
-            f"{checkpoints.best_file(state.best_epoch)} is damaged; the same command continues "
-            "from a checkpoint before it or, with --restart, starts from the first epoch"
-        )
+    """Write model.keras: without the optimizer, which is twice its size, and in float32."""
+    run, file = session.run, session.checkpoints.best_file(session.state.best_epoch)
     best = build_model(session.config)
-    best.load_weights(checkpoints.best_file(state.best_epoch))
+    best.load_weights(file)
     with replacing(run.model_file) as partial:
         keras.saving.save_model(best, partial)
     return best

@@ -17,20 +17,7 @@ from diffkeras.training.state import TrainingState
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """A training run in this process.
-
-    Attributes:
-        config: the configuration.
-        data_dir: where the datasets are.
-        group: the processes that train together.
-        batches: training and validation data.
-        run: the run directory.
-        checkpoints: the run's checkpoints.
-        compiled: the network with its loss, metrics and optimizer.
-        state: how far training has come.
-        interruption: whether a signal asked training to stop.
-        show_progress: whether to draw a progress bar.
-    """
+    """A training run in this process."""
 
     config: Config
     data_dir: Path
@@ -62,3 +49,9 @@ class TrainingSession:
     def steps_done(self) -> int:
         """Number of steps since the start of the run."""
         return self.state.epoch * self.steps + self.state.step
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the validation error has not improved for `training.early_stopping` epochs."""
+        patience = self.config.training.early_stopping
+        return patience is not None and self.state.epoch - self.state.best_epoch >= patience

@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import keras
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import ProcessGroup
-from diffkeras.errors import ConfigurationError, DiffkerasError, RunError
+from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.config_differences import flatten
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.file_lock import locked
@@ -40,24 +40,13 @@ def prepare_batches(
     """The batches of a run, once all processes have found their data.
 
     Called before anything is written, so that a run that can't start leaves no directory.
-
-    Raises:
-        ConfigurationError: an unknown loss, or a batch that does not fit the replicas or the data.
-        DataError: missing, damaged or foreign datasets.
-        OutOfMemoryError: the network or a batch does not fit into memory.
     """
-    problem, batches = None, None
-    try:
+    with group.error_ends_all():
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         check_memory(config, group.processes)
         batches = TrainingBatches(config, data_dir, group, threads=threads)
         batches.training(0, 0)
-    except DiffkerasError as error:
-        problem = error
-    with group.connected():
-        group.raise_in_all(problem)
-    assert batches is not None
     return batches
 
 
@@ -82,41 +71,36 @@ def begun_run(
         steps: number of steps of an epoch.
         overwrite: whether to set a finished run aside.
         restart: whether to delete an unfinished run.
-
-    Raises:
-        RunError: the run directory can't be used, or another process uses it.
-        ConfigurationError: fewer epochs than are done.
     """
-    run, problem, token = Run(run_dir), None, secrets.randbelow(2**53)
+    run, token = Run(run_dir), secrets.randbelow(2**53)
+    absolute = Path(os.path.abspath(run_dir))
+    # not within the directory, which may be renamed under the lock
+    lock = absolute.with_name(f".{absolute.name}.lock")
     with ExitStack() as stack:
-        if group.is_chief:
-            try:
-                stack.enter_context(_lock_run_dir(run_dir))
+        with group.error_ends_all():
+            if group.is_chief:
+                stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
                     _check_epochs(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.noting_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
-            except DiffkerasError as error:
-                problem = error
-        with group.connected():
-            group.raise_in_all(problem)
-            chosen = group.of_chief(token)
+        of_chief, *_ = group.gather(token)
+        with group.error_ends_all():
             if not group.is_chief:
-                problem = _find_run(run, chosen)
-            group.raise_in_all(problem)
+                _find_run(run, of_chief)
         yield run
 
 
-def _find_run(run: Run, token: int) -> RunError | None:
-    """The error if this process does not see the run that the chief has begun."""
+def _find_run(run: Run, token: int) -> None:
+    """Check that this process sees the run that the chief has begun."""
     end = time.monotonic() + SHARING_SECONDS
     while time.monotonic() < end:
         with suppress(RunError):
             if run.state().get("start") == token:
-                return None
+                return
         time.sleep(0.1)
-    return RunError(
+    raise RunError(
         f"the first worker's run isn't in {run.path} of this one; choose a --run-dir on a disk "
         "that all workers share, the same on each"
     )
@@ -132,41 +116,18 @@ def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
         )
 
 
-def _lock_run_dir(run_dir: Path) -> AbstractContextManager[None]:
-    """Keep other processes out of a run directory."""
-    place = Path(os.path.abspath(run_dir))
-    # not within the directory, which may be renamed under the lock
-    return locked(place.with_name(f".{place.name}.lock"), f"the run {run_dir}")
-
-
 def resume(
     checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup
 ) -> TrainingState | None:
-    """Set a model to the newest undamaged checkpoint, which the chief chooses for all processes.
-
-    Returns:
-        The state there; None if there is no checkpoint.
-
-    Raises:
-        RunError: all checkpoints are damaged, or a process does not see the one that was chosen.
-    """
-    problem, place = None, None
-    if group.is_chief:
-        try:
+    """Set a model to the newest undamaged checkpoint, which the chief chooses; None without one."""
+    place = None
+    with group.error_ends_all():
+        if group.is_chief:
             place = checkpoints.latest()
-        except RunError as error:
-            problem = error
-    group.raise_in_all(problem)
-    steps = group.of_chief(-1 if place is None else int(place.name))
+    steps, *_ = group.gather(-1 if place is None else int(place.name))
     if steps < 0:
         return None
     place = checkpoints.place(steps)
-    if not place.is_dir():
-        problem = RunError(
-            f"the checkpoint {place}, from which the first worker continues, isn't on this one; "
-            "choose a --run-dir that all workers share"
-        )
-    group.raise_in_all(problem)
     read_weights(place, model)
     state, _ = read_state(place / STATE)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")

@@ -25,6 +25,7 @@ class TrainingState:
         rollbacks: the epochs that were undone, counted from 1.
         metrics: accumulators of the metrics over the steps of the current epoch.
         seconds: training time, over all interruptions.
+        zero_field_mae: validation MAE of a field of zeros.
     """
 
     epoch: int = 0
@@ -38,10 +39,7 @@ class TrainingState:
     rollbacks: list[int] = field(default_factory=list)
     metrics: dict[str, list] = field(default_factory=dict)
     seconds: float = 0.0
-
-    def out_of_patience(self, patience: int | None) -> bool:
-        """Whether `patience` epochs brought no better validation error; None means never."""
-        return patience is not None and self.epoch - self.best_epoch >= patience
+    zero_field_mae: float | None = None
 
 
 def write_state(file: Path, state: TrainingState, weights_digest: str) -> None:
@@ -52,11 +50,7 @@ def write_state(file: Path, state: TrainingState, weights_digest: str) -> None:
 
 
 def read_state(file: Path) -> tuple[TrainingState, str]:
-    """A state, and the checksum of the weights that belong to it.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
+    """A state, and the checksum of the weights that belong to it."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         text = content["state"]

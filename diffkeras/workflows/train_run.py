@@ -104,15 +104,15 @@ def train(
             show_progress,
         )
         try:
-            counts = run_epochs(session)
+            run_epochs(session)
         except ConvergenceError as error:
             raise after_divergence(session, error) from None
         if group.is_chief:
-            write_results(session, counts.zero_field_mae())
+            write_results(session)
             shutil.rmtree(run.checkpoints, ignore_errors=True)
         # the others wait for the results; the chief's are complete even if another one is lost now
-        with suppress(WorkerLostError) if group.is_chief else nullcontext(), group.connected():
-            group.wait()
+        with suppress(WorkerLostError) if group.is_chief else nullcontext():
+            group.gather(0)
         interruption.number = 0  # a signal that came too late has nothing to interrupt
         _log_summary(session)
     return run

@@ -72,10 +72,10 @@ def second(monkeypatch: pytest.MonkeyPatch) -> ProcessGroup:
 
 
 def test_the_problem_of_one_process_ends_all(second: ProcessGroup) -> None:
-    with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"):
-        second.raise_in_all(None)
-    with pytest.raises(DataError, match="missing"):
-        second.raise_in_all(DataError("missing"))
+    with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"), second.error_ends_all():
+        pass
+    with pytest.raises(DataError, match="missing"), second.error_ends_all():
+        raise DataError("missing")
 
 
 def test_a_lost_connection_names_the_others(second: ProcessGroup) -> None:

@@ -22,14 +22,13 @@ def main() -> None:
 
     original = module.run_epochs
 
-    def run_and_tell(session: Any) -> Any:
-        counts = original(session)
+    def run_and_tell(session: Any) -> None:
+        original(session)
         digest = hashlib.sha256()
         for weight in session.model.get_weights():
             digest.update(weight.tobytes())
         print("weights", digest.hexdigest(), flush=True)
         print("optimizer", type(session.model.optimizer).__name__, flush=True)
-        return counts
 
     module.run_epochs = run_and_tell
     try:

@@ -43,11 +43,7 @@ class Replicas(ProcessGroup):
 
     def __init__(self, number: int) -> None:
         super().__init__(tf.distribute.get_strategy())
-        self.number = number
-
-    @property
-    def replicas(self) -> int:
-        return self.number
+        self.replicas = number
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import keras
 from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
 from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.count_errors import CountErrors
-from diffkeras.training.callbacks.early_stopping import StopEarly
 from diffkeras.training.callbacks.history import RecordHistory
 from diffkeras.training.callbacks.non_finite_loss import StopAtNonFiniteLoss
 from diffkeras.training.callbacks.pictures import Pictures
@@ -14,23 +13,17 @@ from diffkeras.training.callbacks.progress import TrainingProgress
 from diffkeras.training.callbacks.rollback import Rollback
 from diffkeras.training.callbacks.tensorboard import TensorBoard
 from diffkeras.training.callbacks.weight_average import AverageInValidation
-from diffkeras.training.callbacks.zero_field import CompareWithZeroField
 from diffkeras.training.session import TrainingSession
 
 
 def make_callbacks(
-    session: TrainingSession, counts: CountErrors, progress: TrainingProgress
+    session: TrainingSession, progress: TrainingProgress
 ) -> list[keras.callbacks.Callback]:
-    """All callbacks of a training run.
-
-    Args:
-        session: the training run.
-        counts: reads the errors per source count.
-        progress: the progress bar.
-    """
-    section, state, checkpoints = session.config.training, session.state, session.checkpoints
-    alternates = isinstance(session.compiled.loss.weight, AlternatingWeight)
-    callbacks = [CountSteps(state), StopAtNonFiniteLoss(session.compiled.terms, state)]
+    """All callbacks of a training run; the last ones show the progress and save checkpoints."""
+    section, state, compiled = session.config.training, session.state, session.compiled
+    alternates = isinstance(compiled.loss.weight, AlternatingWeight)
+    counts = CountErrors(compiled.counts, state, epochs=section.zero_field_epochs)
+    callbacks = [CountSteps(state), StopAtNonFiniteLoss(compiled.terms, state)]
     if alternates:
         callbacks.append(AlternateWeights(first_step=lambda: session.steps_done))
     callbacks.append(AverageInValidation())
@@ -38,20 +31,14 @@ def make_callbacks(
         callbacks.append(
             Rollback(
                 state,
-                checkpoints,
+                session.checkpoints,
                 factor=section.rollback_factor,
                 window=section.rollback_window,
                 # the loss itself jumps where its weight alternates
                 monitor="error" if alternates else "loss",
             )
         )
-    callbacks += [
-        counts,
-        CompareWithZeroField(counts, epochs=section.zero_field_epochs),
-        RecordHistory(state, checkpoints, session.run),
-    ]
-    if section.early_stopping is not None:
-        callbacks.append(StopEarly(state, patience=section.early_stopping))
+    callbacks += [counts, RecordHistory(session)]
     if session.group.is_chief:
         callbacks += [TensorBoard(session, counts), Pictures(session)]
     return [*callbacks, progress, SaveCheckpoints(session)]

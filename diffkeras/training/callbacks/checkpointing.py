@@ -14,12 +14,6 @@ class SaveCheckpoints(keras.callbacks.Callback):
     """Save a checkpoint after each epoch, every few minutes within it, and after a signal.
 
     It runs last, so that a checkpoint covers what the other callbacks did.
-
-    Args:
-        session: the training run.
-
-    Raises:
-        Interrupted: after a signal, once the checkpoint is saved.
     """
 
     def __init__(self, session: TrainingSession) -> None:
@@ -38,7 +32,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         if self.state.step >= self.session.steps:
             return  # validation comes next, and after it the checkpoint of the epoch
         due = time.monotonic() - self._saved > self.seconds and self.group.is_chief
-        if self.group.largest(int(due or self.session.interruption.number > 0)):
+        if any(self.group.gather(int(due or self.session.interruption.number > 0))):
             self.state.metrics = self.session.compiled.metrics_so_far()
             self._save()
 
@@ -52,7 +46,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.session.checkpoints.save(self.model, self.state)
         self._saved = self._counted = now
         # a signal to one process ends all of them; and none continues before the chief has written
-        number = self.group.largest(self.session.interruption.number)
+        number = max(self.group.gather(self.session.interruption.number))
         if number:
             self.session.interruption.number = 0
             raise Interrupted(

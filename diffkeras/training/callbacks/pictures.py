@@ -30,11 +30,7 @@ DESCRIPTION = (
 class Pictures(keras.callbacks.Callback):
     """Write pictures of fixed validation examples, from few to many sources, for TensorBoard.
 
-    Each shows source image, true field, predicted field and error. They are drawn without a figure,
-    which would take longer than a small epoch.
-
-    Args:
-        session: the training run.
+    They are drawn without Matplotlib's figures, which would take longer than a small epoch.
     """
 
     def __init__(self, session: TrainingSession) -> None:
@@ -70,26 +66,14 @@ class Pictures(keras.callbacks.Callback):
 
 
 def draw_example(image: NDArray, field: NDArray, prediction: NDArray) -> NDArray[np.uint8]:
-    """Source image, field, prediction and error, two by two.
-
-    Args:
-        image: source image on the linear scale, (height, width).
-        field: true field, the same shape.
-        prediction: predicted field, the same shape.
-
-    Returns:
-        Colours, (rows, columns, 3).
-    """
+    """Source image, field, prediction and error, two by two, as colours (rows, columns, 3)."""
     error = 0.5 + (prediction - field) / (2 * LARGEST_ERROR)
-    panels = [FIELD_COLORS(values) for values in (image, field, prediction)]
+    panels = [*map(FIELD_COLORS, (image, field, prediction)), ERROR_COLORS(error)]
     scale = -(-SIDE // min(image.shape))
+    gap = ((0, GAP), (0, GAP), (0, 0))
     drawn = [
-        np.pad(
-            panel[..., :3].repeat(scale, 0).repeat(scale, 1),
-            ((0, GAP), (0, GAP), (0, 0)),
-            constant_values=1.0,
-        )
-        for panel in (*panels, ERROR_COLORS(error))
+        np.pad(panel[..., :3].repeat(scale, 0).repeat(scale, 1), gap, constant_values=1.0)
+        for panel in panels
     ]
     rows = [np.concatenate(drawn[:2], axis=1), np.concatenate(drawn[2:], axis=1)]
     return np.round(255 * np.concatenate(rows)).astype(np.uint8)

@@ -18,11 +18,7 @@ BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Draw a bar on a terminal, with the figures of the last epoch; elsewhere log them.
-
-    Args:
-        session: the training run.
-    """
+    """Draw a bar on a terminal, with the figures of the last epoch; elsewhere log them."""
 
     def __init__(self, session: TrainingSession) -> None:
         super().__init__()

@@ -23,16 +23,6 @@ class Rollback(keras.callbacks.Callback):
     A jump is a rise by more than `factor` times the mean absolute change of the loss over the last
     `window` epochs. The learning-rate schedule and the order of the data continue.
 
-    Args:
-        state: of the run; it records the losses, and which epochs were undone.
-        checkpoints: hold the backup, from the end of the last good epoch.
-        factor: of the mean change.
-        window: number of epochs.
-        monitor: name of the loss in the logs.
-
-    Raises:
-        ConvergenceError: `MOST_ROLLBACKS` epochs in a row had to be undone.
-
     Source: the training of Front. Physiol. 12:667828 (2021) and arXiv 2302.03786.
     """
 

@@ -11,6 +11,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from diffkeras.config import Config
 from diffkeras.representation.regions import REGIONS
+from diffkeras.surrogates.config_differences import by_key
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.optimizers import innermost, learning_rate
 from diffkeras.training.session import TrainingSession
@@ -33,13 +34,8 @@ TAGS = {
 class TensorBoard(keras.callbacks.Callback):
     """Write losses, errors, gradient norm, learning rate, speed and settings for TensorBoard.
 
-    The curves of the training and the validation split are in one chart, together with the error of
-    a field of zeros on the validation split. Curves of the optimizer are drawn against steps, all
-    others against epochs.
-
-    Args:
-        session: the training run.
-        counts: have read the validation errors per source count.
+    Training, validation and a field of zeros share each chart. Curves of the optimizer are drawn
+    against steps, all others against epochs. `counts` has read the errors per source count.
     """
 
     def __init__(self, session: TrainingSession, counts: CountErrors) -> None:
@@ -50,10 +46,10 @@ class TensorBoard(keras.callbacks.Callback):
         logs = session.run.logs
         self.name = logs.absolute().parent.name
         # the root has the settings that HParams compares; "validation" has the metrics it shows
-        self.root = tf.summary.create_file_writer(str(logs))
-        self.training = tf.summary.create_file_writer(str(logs / "train"))
-        self.validation = tf.summary.create_file_writer(str(logs / "validation"))
-        self.zero_field = tf.summary.create_file_writer(str(logs / "zero_field"))
+        self.root, self.training, self.validation, self.zero_field = (
+            tf.summary.create_file_writer(str(logs / part))
+            for part in (".", "train", "validation", "zero_field")
+        )
         self._write_settings()
 
     def _write_settings(self) -> None:
@@ -107,46 +103,17 @@ class TensorBoard(keras.callbacks.Callback):
             _write_counts(self.counts.per_count)
         with self.zero_field.as_default(number):
             _write_counts(self.counts.zero_field)
-            mean = self.counts.zero_field_mae()
-            _write_scalars({} if mean is None else {"mae": mean})
+            tf.summary.scalar(TAGS["mae"], self.state.zero_field_mae)
         for writer in (self.training, self.validation, self.zero_field):
             writer.flush()
 
 
 def settings(config: Config) -> dict[str, Any]:
     """The settings by which HParams compares runs, as numbers and strings."""
-    sections = config.model_dump(
-        mode="json",
-        include={
-            "physics": True,
-            "data": {
-                "sources",
-                "radius",
-                "diffusion_length",
-                "train_examples",
-                "train_fraction",
-                "stream",
-                "shares",
-            },
-            "model": True,
-            "training": True,
-        },
-        exclude={
-            "training": {
-                "checkpoint_minutes",
-                "zero_field_epochs",
-                "deterministic",
-                "jit",
-                "steps_per_execution",
-            }
-        },
-    )
     return {
-        f"{section}.{key}": value
-        if isinstance(value, bool | int | float | str)
-        else json.dumps(value)
-        for section, values in sections.items()
-        for key, value in values.items()
+        key: value if isinstance(value, bool | int | float | str) else json.dumps(value)
+        for key, value in by_key(config).items()
+        if key.startswith(("physics.", "data.", "model.", "training."))
     }
 
 

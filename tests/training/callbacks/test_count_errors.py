@@ -4,7 +4,7 @@ import pytest
 from diffkeras.nn import pack_target
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.training.callbacks.count_errors import CountErrors
-from diffkeras.training.callbacks.zero_field import CompareWithZeroField
+from diffkeras.training.state import TrainingState
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
@@ -16,12 +16,10 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(
     image[:, 3, 3] = 0.2
     metric = SourceCountError([1])
     metric.update_state(pack_target(field, image, 1), factor * field)
-    counts = CountErrors(metric)
-    assert counts.zero_field_mae() is None
-    guard = CompareWithZeroField(counts, epochs=3)
+    state = TrainingState()
+    counts = CountErrors(metric, state, epochs=3)
     for epoch in range(4):
-        counts.on_epoch_end(epoch)
-        guard.on_epoch_end(epoch, {"val_mae": float(metric.result())})
-    assert counts.zero_field_mae() == pytest.approx(0.2)
+        counts.on_epoch_end(epoch, {"val_mae": float(metric.result())})
+    assert state.zero_field_mae == pytest.approx(0.2)
     assert counts.per_count == pytest.approx({1: 0.2 * abs(factor - 1)}, rel=1e-5)
     assert [message[:15] for message in caplog.messages] == ["after 3 epoch(s"] * warned
