@@ -42,9 +42,7 @@ def test_a_batch_that_can_not_fit_is_refused_before_it_crashes(
     check_memory(tiny)
     monkeypatch.setattr(memory, "available_memory", lambda: least - 1)
     check_memory(tiny, processes=2)
-    with pytest.raises(
-        OutOfMemoryError, match=r"batches of 4 .* 16×16 .*training\.batch_size"
-    ):
+    with pytest.raises(OutOfMemoryError, match=r"batches of 4 .* 16×16 .*training\.batch_size"):
         train(tiny, data_dir, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
