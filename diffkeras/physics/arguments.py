@@ -77,15 +77,15 @@ def images_of_batch(
     source_images: Any, fixed: Any, predictions: Any = None
 ) -> Iterator[tuple[NDArray, NDArray | None, NDArray | None]]:
     """Source image, fixed mask and prediction of each image of a batch."""
-    images = real_array("the source image", source_images)
+    images = _real("the source image", source_images)
     if len(images) == 0:
         raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
-    predicted = None if predictions is None else real_array("the prediction", predictions)
+    predicted = None if predictions is None else _real("the prediction", predictions)
     if predicted is not None and predicted.shape != images.shape:
         raise PhysicsError(
             f"the prediction has shape {predicted.shape}, the batch of source images {images.shape}"
         )
-    masks = None if fixed is None else real_array("the fixed mask", fixed)
+    masks = None if fixed is None else _real("the fixed mask", fixed)
     if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
         raise PhysicsError(
             f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"
@@ -97,6 +97,11 @@ def images_of_batch(
 
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
     """Values as an array of float64."""
+    return _real(what, values).astype(np.float64, copy=False)
+
+
+def _real(what: str, values: Any) -> NDArray:
+    """Values as an array of their own real type."""
     if np.ma.isMaskedArray(values):
         raise PhysicsError(f"{what} is a masked array, which has no meaning here; fill it")
     try:
@@ -105,4 +110,4 @@ def real_array(what: str, values: Any) -> NDArray[np.float64]:
         raise PhysicsError(f"{what} is no array: {error}") from None
     if array.dtype.kind not in "biuf":
         raise PhysicsError(f"{what} holds {array.dtype} values, not real numbers")
-    return array.astype(np.float64, copy=False)
+    return array

@@ -44,9 +44,12 @@ class Problem:
                 f"{values.shape}"
             )
         check_finite("the source image", values)
-        mask = values != 0 if fixed is None else real_array("the fixed mask", fixed)
-        check_finite("the fixed mask", mask)
-        mask = mask != 0
+        if fixed is None:
+            mask = values != 0
+        else:
+            given = real_array("the fixed mask", fixed)
+            check_finite("the fixed mask", given)
+            mask = given != 0
         if mask.shape != values.shape:
             raise PhysicsError(
                 f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
@@ -61,7 +64,8 @@ class Problem:
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        largest = float(np.abs(values).max(where=mask, initial=0.0))
+        held = values if fixed is None else values[mask]  # the other values are 0 by default
+        largest = max(float(held.max(initial=0.0)), -float(held.min(initial=0.0)))
         if largest and not SMALLEST <= largest <= LARGEST:
             raise PhysicsError(
                 f"the largest |value| of a fixed node is {largest:.3g}; it must be 0 or "

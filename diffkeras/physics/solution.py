@@ -58,9 +58,8 @@ class BatchSolution(Solution):
     image_stats: tuple[SolveStatistics, ...]
 
     @classmethod
-    def of(cls, images: Sequence[Solution]) -> "BatchSolution":
-        """The batch of one or more solved images."""
-        each = [image.stats for image in images]
+    def of(cls, field: NDArray[np.floating], each: Sequence[SolveStatistics]) -> "BatchSolution":
+        """The batch of one or more solved images, (batch, rows, columns)."""
         stats = SolveStatistics(
             each[0].method,
             max(image.ring_nodes for image in each),
@@ -68,4 +67,4 @@ class BatchSolution(Solution):
             max(image.residual for image in each),
             each[0].precision,
         )
-        return cls(np.stack([image.field for image in images]), stats, tuple(each))
+        return cls(field, stats, tuple(each))

@@ -1,6 +1,5 @@
 """The exact solver: one call from a source image to the steady-state field."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Unpack
@@ -13,13 +12,10 @@ from diffkeras.physics.arguments import check_number, check_workers, images_of_b
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+from diffkeras.physics.solution import Solution, SolveStatistics
+from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
-from diffkeras.system.process_pool import shared_pool
 
-Images = list[tuple[NDArray, NDArray | None]]  # with their fixed masks
-
-TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
@@ -83,7 +79,7 @@ def solve(
     if is_batch(source_image):
         with blas_threads():
             images = [(image, mask) for image, mask, _ in images_of_batch(source_image, fixed)]
-            return BatchSolution.of(_solve_batch(task, images, workers or 1))
+            return solve_batch(task, images, workers or 1)
     with blas_threads(workers or 1):
         return task(source_image, fixed=fixed, workers=workers)
 
@@ -115,21 +111,3 @@ def _solve_image(
     field = field.astype(dtype, copy=False)
     np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     return Solution(field, statistics)
-
-
-def _solve_batch(task: Callable[..., Solution], images: Images, workers: int) -> list[Solution]:
-    """The images of a batch one by one, or shared out to processes.
-
-    Threads would gain little: a solve consists of many short operations that hold the interpreter's
-    lock, LAPACK's among them.
-    """
-    if workers == 1 or len(images) == 1:
-        return _solve_images(task, images)
-    several = max(1, min(TASK_NODES // max(images[0][0].size, 1), -(-len(images) // workers)))
-    parts = [images[k : k + several] for k in range(0, len(images), several)]
-    solved = shared_pool(workers).imap(partial(_solve_images, task), parts)
-    return [solution for part in solved for solution in part]
-
-
-def _solve_images(task: Callable[..., Solution], images: Images) -> list[Solution]:
-    return [task(image, fixed=mask) for image, mask in images]
