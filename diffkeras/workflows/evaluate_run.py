@@ -1,4 +1,4 @@
-"""Evaluate a trained surrogate and two baselines on test images."""
+"""Evaluate a trained surrogate and its baselines on test images."""
 
 import logging
 from dataclasses import dataclass
