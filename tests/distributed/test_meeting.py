@@ -121,16 +121,22 @@ def test_a_process_that_starts_again_while_others_are_missing_is_counted_once(
     host, _, port = addresses[0].partition(":")
     message = {"index": 1, "addresses": addresses, "settings": {"a": 2}}
 
-    def first_life() -> None:
-        with socket.create_connection((host, int(port)), 2) as connection:
-            connection.sendall(json.dumps(message).encode() + b"\n")
-
-    threading.Timer(0.3, first_life).start()
-    late = threading.Timer(1.0, lambda: results.update(meet_all(addresses, {1: {}, 2: {}})))
     results: dict[int, DiffkerasError | None] = {}
-    late.start()
+
+    def both_lives() -> None:
+        while True:
+            try:
+                with socket.create_connection((host, int(port)), 2) as connection:
+                    connection.sendall(json.dumps(message).encode() + b"\n")
+                break
+            except OSError:  # the chief does not listen yet
+                time.sleep(0.05)
+        results.update(meet_all(addresses, {1: {}, 2: {}}))
+
+    thread = threading.Thread(target=both_lives)
+    thread.start()
     results.update(meet_all(addresses, {0: {}}))
-    late.join()
+    thread.join()
     assert results == dict.fromkeys(range(3))
 
 
