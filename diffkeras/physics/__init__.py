@@ -1,6 +1,6 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
-from diffkeras.physics.baselines import superpose
+from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
 from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine
 from diffkeras.physics.densities import ring_densities
@@ -28,7 +28,9 @@ __all__ = [
     "Sources",
     "certify",
     "check_radius",
+    "effective_strengths",
     "refine",
+    "refine_rounds",
     "ring_densities",
     "sample_sources",
     "solve",

@@ -1,23 +1,37 @@
-"""The superposition baseline: each disc solved as if it were alone, and the fields added.
+"""Baselines: fields of discs by less than the full system between them, and nothing learned.
 
-Steady-state diffusion is linear, but holding discs at values is not additive: a neighbour's field
-lifts a disc above its value, and the disc would really absorb the excess. The sum is therefore
-exact for one disc and too high for several, the more so the closer they are. It costs one transform
-pair and no system between discs.
+Each disc k alone in the lattice has the ring R_k, the densities q_k there, and so a field A⁻¹q_k
+that holds its value (`solvers.ring_field`). Holding several discs at their values is not additive:
+a neighbour's field lifts a disc above its value, and the disc would really absorb the excess. The
+baselines differ in how much of this they correct:
+
+- `superpose` adds the fields that the discs have alone. It is exact for one disc, and too high for
+  several, the more so the closer they are.
+- `effective_strengths` keeps the pattern of q_k, and finds its strength in the presence of the
+  others, or its strength and how it varies around the disc.
+- `refine_rounds` takes a field of zeros for a prediction and refines it by some rounds.
 """
 
-from typing import Unpack
+import math
+from functools import partial
+from typing import Any, Unpack
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_whole, images_of_batch, is_batch
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.bounds.predicted_problem import PredictedProblem
+from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
-from diffkeras.physics.operators.ring import find_ring
-from diffkeras.physics.operators.spectral import spectral_operator
+from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
+from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.sources.discs import Sources
+
+NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 
 
 @blas_threads()
@@ -29,6 +43,8 @@ def superpose(
     **parts: Unpack[MediumParts],
 ) -> NDArray[np.float64]:
     """Sum of the discs' single-disc steady states, with each disc's own value on its nodes.
+
+    It costs one transform pair and no system between discs.
 
     Args:
         sources: n discs that don't overlap.
@@ -55,9 +71,181 @@ def superpose(
     labels = sources.labels(lattice)
     image = sources.image(lattice, np.float64)
     density, constant = np.zeros(lattice), 0.0
-    for label in range(1, sources.count + 1):
-        disc = find_ring(labels == label, operator.axes)
+    for disc in _rings_of_discs(labels, operator):
         strengths, shift = DenseRing(operator, disc).solve(image[disc.nodes])
         density[disc.nodes] = strengths
         constant += shift
     return np.where(labels > 0, image, operator.inverse(density) + constant)
+
+
+@blas_threads()
+def effective_strengths(
+    sources: Sources,
+    lattice: tuple[int, int],
+    *,
+    numbers: int = 1,
+    medium: Medium | None = None,
+    **parts: Unpack[MediumParts],
+) -> NDArray[np.float64]:
+    """The field of discs that keep the density pattern they have alone, with effective strengths.
+
+    With θ the angle around the disc's centre, the densities on the ring of disc k are
+
+        q_k (a_k0 + a_k1 cos θ + a_k2 sin θ + a_k3 cos 2θ + …),
+
+    cut off after 1, 3, 5 or 7 numbers. Together they are B a, with a row of B for each ring node
+    and a column for each number. The best a makes the error of G B a = c orthogonal to the columns
+    (Galerkin), which minimises its energy norm:
+
+        Bᵀ G B a = Bᵀ c,    c the values on the rings, G Green's function between their nodes.
+
+    The field is A⁻¹B a, and each disc's nodes then hold its value. One number is exact for one
+    disc. The m × m matrix G of all ring nodes is built, as by the solver's method "ring".
+
+    Args:
+        sources: n discs that don't overlap; those outside the lattice are left out.
+        lattice: (rows, columns).
+        numbers: 1, 3, 5 or 7 for each disc.
+        medium: a uniform medium; by default `Medium()`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+
+    Returns:
+        (rows, columns), float64.
+
+    Raises:
+        PhysicsError: another number, or a medium that varies.
+
+    Example:
+        >>> import diffkeras as dk
+        >>> sources = dk.sample_sources(5, (64, 64), rng=0)
+        >>> exact = dk.solve(sources).field
+        >>> errors = [abs(effective_strengths(sources, (64, 64), numbers=m) - exact).max()
+        ...           for m in (1, 3, 5, 7)]
+        >>> errors == sorted(errors, reverse=True)
+        True
+    """
+    if numbers not in NUMBERS:
+        raise PhysicsError(
+            f"numbers must be {', '.join(map(str, NUMBERS))} for each disc, not {numbers!r:.60}"
+        )
+    medium = as_medium(medium, parts)
+    medium.require_uniform("effective_strengths")
+    operator = spectral_operator(lattice, medium.normalised())
+    labels = sources.labels(lattice)
+    image = sources.image(lattice, np.float64)
+    rings = _rings_of_discs(labels, operator)
+    if not rings:
+        return image
+    ring = Ring(*(np.concatenate(nodes) for nodes in zip(*(r.nodes for r in rings), strict=True)))
+    matrix = ring_matrix(operator, ring)
+    basis = _patterns(sources, labels, rings, matrix, numbers)
+    density, constant = _galerkin(operator, matrix, basis, image[ring.nodes])
+    return np.where(labels > 0, image, operator.spread(ring.nodes, density) + constant)
+
+
+def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> list[Ring]:
+    """The ring that each disc has alone; discs that are hidden or outside are left out."""
+    every = find_ring(labels, operator.axes)
+    disc = labels[every.nodes]
+    order = np.argsort(disc, kind="stable")
+    cuts = np.flatnonzero(np.diff(disc[order])) + 1
+    parts = np.split(order, cuts) if disc.size else []
+    return [Ring(every.rows[part], every.columns[part]) for part in parts]
+
+
+def _patterns(
+    sources: Sources,
+    labels: NDArray[np.int32],
+    rings: list[Ring],
+    matrix: NDArray[np.floating],
+    numbers: int,
+) -> NDArray[np.float64]:
+    """B, (m, discs · numbers): densities of single discs, times cosines and sines of the angle."""
+    basis = np.zeros((len(matrix), len(rings) * numbers))
+    start = 0
+    for column, ring in enumerate(rings):
+        part = slice(start, start + ring.size)
+        start = part.stop
+        # G⁻¹1 is proportional to the densities of the disc alone, also where A is deflated
+        _, pattern, _ = scipy.linalg.lapack.dposv(matrix[part, part].T, np.ones(ring.size), lower=0)
+        disc = labels[ring.rows[0], ring.columns[0]] - 1
+        angle = np.arctan2(ring.rows - sources.rows[disc], ring.columns - sources.columns[disc])
+        waves = [np.ones(ring.size)]
+        for order in range(1, numbers // 2 + 1):
+            waves += [np.cos(order * angle), np.sin(order * angle)]
+        basis[part, column * numbers : (column + 1) * numbers] = (pattern * waves).T
+    return basis
+
+
+def _galerkin(
+    operator: SpectralOperator,
+    matrix: NDArray[np.floating],
+    basis: NDArray[np.float64],
+    values: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float]:
+    """Densities B a (m,), and the constant of their field where A is deflated (`ring_field`)."""
+    # LAPACK reads columns first, to which the lower triangle is the upper one
+    product = scipy.linalg.blas.dsymm(1.0, matrix.T, basis, lower=0)
+    sides = basis.T @ np.stack((values, np.ones_like(values)), axis=1)
+    # small discs, and such as the walls cut, have fewer nodes than numbers: pivoting leaves out
+    # the columns that the others give already
+    factor, pivots, rank, _ = scipy.linalg.lapack.dpstrf(basis.T @ product, tol=-1.0, lower=0)
+    chosen = pivots[:rank] - 1
+    solved = scipy.linalg.cho_solve((factor[:rank, :rank], False), sides[chosen])
+    of_values, of_ones = (basis[:, chosen] @ solved).T
+    if not operator.deflated:
+        return of_values, 0.0
+    constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
+    return of_values - constant * of_ones, float(constant)
+
+
+@blas_threads()
+def refine_rounds(
+    source_image: NDArray | Sources,
+    rounds: int,
+    *,
+    medium: Medium | None = None,
+    **parts: Unpack[MediumParts],
+) -> NDArray[np.float64]:
+    """The field after the correction of a field of zeros and some rounds of `refine`.
+
+    The correction leaves zeros outside the sources, as they solve the equation there. Each round
+    is a step of conjugate gradients on the ring, and costs one transform pair.
+
+    Args:
+        source_image: (rows, columns), or sources that know their lattice; or a batch of images,
+            (batch, rows, columns).
+        rounds: 0 or more; fewer are made where nothing is left to correct.
+        medium: a uniform medium; by default `Medium()`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+
+    Returns:
+        (rows, columns), or (batch, rows, columns), float64.
+
+    Raises:
+        PhysicsError: a number of rounds that is negative, a medium that varies, or a problem for
+            which `solve` raises it.
+
+    Example:
+        >>> import diffkeras as dk
+        >>> image = dk.sample_sources(3, (64, 64), rng=0).image()
+        >>> bool(abs(refine_rounds(image, 2) - dk.solve(image).field).max() < 1e-6)
+        True
+    """
+    rounds = check_whole("rounds", rounds, 0, MOST_ROUNDS)
+    medium = as_medium(medium, parts)
+    medium.require_uniform("refine_rounds")
+    refined = partial(_refined_zeros, rounds=rounds, medium=medium)
+    if is_batch(source_image):
+        return np.stack([refined(image) for image, *_ in images_of_batch(source_image, None)])
+    return refined(source_image)
+
+
+def _refined_zeros(source_image: Any, *, rounds: int, medium: Medium) -> NDArray[np.float64]:
+    image = source_image
+    if isinstance(image, Sources):
+        image = image.image(dtype=np.float64)
+    predicted = PredictedProblem.check(np.zeros(np.shape(image)), image, None, medium=medium)
+    run = RefinementRun(predicted, math.inf)
+    run.run_rounds(rounds)
+    return np.where(predicted.problem.fixed, predicted.problem.values, run.field)

@@ -1,10 +1,24 @@
-"""The superposition baseline: exact for one disc, too high for several."""
+"""Baselines of discs: exact for one disc, and how wrong they are for several."""
+
+import itertools
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, Sources, sample_sources, solve, superpose
+from diffkeras.physics.baselines import NUMBERS, effective_strengths, refine_rounds
+from diffkeras.physics.operators.spectral import spectral_operator
+
+MEDIA = [
+    Medium(),
+    Medium(decay=0.0),
+    Medium(boundary="periodic"),
+    Medium((1.0, 3.0), decay=0.01, boundary=("reflecting", "absorbing")),
+    Medium(decay=0.0, boundary="reflecting"),
+    Medium(decay=1e-9, boundary="periodic"),
+]
 
 
 def exact(sources: Sources, lattice: tuple[int, int], medium: Medium) -> np.ndarray:
@@ -51,3 +65,121 @@ def test_media_in_which_single_fields_do_not_decay_are_refused():
             (9, 9),
             medium=Medium(decay=0, boundary="reflecting"),
         )
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+@pytest.mark.parametrize("place", [(20, 13), (2, 31)])
+def test_one_number_is_exact_for_one_disc(medium, place):
+    sources = Sources.from_lists([place[0]], [place[1]], [5], [0.5])
+    found = effective_strengths(sources, (40, 33), medium=medium)
+    np.testing.assert_allclose(found, exact(sources, (40, 33), medium), atol=1e-11)
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+def test_more_numbers_come_closer(medium):
+    errors = {numbers: [] for numbers in NUMBERS}
+    for seed in range(5):
+        sources = sample_sources(4, (64, 57), rng=seed)
+        truth = exact(sources, (64, 57), medium)
+        for numbers, found in errors.items():
+            field = effective_strengths(sources, (64, 57), numbers=numbers, medium=medium)
+            assert not (field - truth)[sources.labels() > 0].any()
+            found.append(abs(field - truth).mean())
+    means = [np.mean(found) for found in errors.values()]
+    assert all(more < fewer / 3 for fewer, more in itertools.pairwise(means)), means
+    assert means[-1] > 1e-12
+
+
+@pytest.mark.parametrize("numbers", [1, 3])
+def test_the_field_is_that_of_the_formula(numbers):
+    lattice, medium = (30, 42), Medium(decay=0.01)
+    sources = Sources.from_lists([12, 17], [9, 27], [4, 5], [1.0, 0.3])
+    operator, labels = spectral_operator(lattice, medium), sources.labels(lattice)
+    columns = []
+    for disc in (0, 1):
+        inside = labels == disc + 1
+        rim = inside & ~binary_erosion(inside)
+        alone = solve(np.where(rim, sources.values[disc], 0.0), fixed=rim, medium=medium).field
+        densities = np.where(rim, operator.apply(alone), 0.0)
+        rows = np.arange(30)[:, None] - sources.rows[disc]
+        angle = np.arctan2(rows, np.arange(42) - sources.columns[disc])
+        waves = [np.ones(lattice), np.cos(angle), np.sin(angle)][:numbers]
+        columns += [densities * wave for wave in waves]
+    fields = [operator.inverse(column) for column in columns]
+    system = [[(row * field).sum() for field in fields] for row in columns]
+    image = sources.image(lattice, np.float64)
+    strengths = np.linalg.solve(system, [(row * image).sum() for row in columns])
+    field = np.where(labels > 0, image, np.tensordot(strengths, fields, 1))
+    found = effective_strengths(sources, lattice, numbers=numbers, medium=medium)
+    np.testing.assert_allclose(found, field, atol=1e-10)
+
+
+@pytest.mark.parametrize("numbers", NUMBERS)
+def test_discs_of_few_nodes_and_cut_discs_have_fewer_numbers(numbers):
+    sources = Sources.from_lists([0, 20, 31, 8], [0, 4, 22, 30], [3, 1, 0, 4], [1.0, 0.4, 0.7, 0.2])
+    lattice = (32, 31)
+    found = effective_strengths(sources, lattice, numbers=numbers)
+    error = abs(found - exact(sources, lattice, Medium())).max()
+    assert error < (0.1 if numbers == 1 else 0.02)
+
+
+def test_touching_and_hidden_discs():
+    rows, columns = [20, 20, 40, 41], [14, 24, 30, 30]
+    sources = Sources.from_lists(rows, columns, [4.5, 4.5, 2, 5], [1.0, 0.3, 0.5, 0.8])
+    truth = exact(sources, (60, 60), Medium())
+    assert abs(effective_strengths(sources, (60, 60), numbers=7) - truth).max() < 0.1
+    assert abs(superpose(sources, (60, 60)) - truth).max() > 0.2
+
+
+def test_no_disc_in_the_lattice_gives_zeros():
+    for sources in (Sources.from_lists([], [], [], []), Sources.from_lists([50], [3], [2], [1.0])):
+        for numbers in NUMBERS:
+            assert not effective_strengths(sources, (9, 9), numbers=numbers).any()
+
+
+@pytest.mark.parametrize("numbers", [0, 2, 9, "3", None, -1])
+def test_other_numbers_are_refused(numbers):
+    sources = Sources.from_lists([4], [4], [1], [1.0])
+    with pytest.raises(PhysicsError, match=r"numbers must be 1, 3, 5, 7 .*, not "):
+        effective_strengths(sources, (9, 9), numbers=numbers)
+
+
+def test_zero_rounds_leave_zeros_outside_the_sources():
+    image = sample_sources(3, (64, 64), rng=0).image()
+    np.testing.assert_allclose(refine_rounds(image, 0), image, atol=1e-14)
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+def test_each_round_comes_closer(medium):
+    image = sample_sources(6, (96, 80), rng=2).image()
+    truth = solve(image, medium=medium).field
+    errors = [abs(refine_rounds(image, rounds, medium=medium) - truth).max() for rounds in range(4)]
+    assert all(now < before / 20 for before, now in itertools.pairwise(errors[:3])), errors
+    assert errors[3] < 1e-4
+
+
+def test_rounds_of_a_batch_are_those_of_its_images():
+    images = np.stack([sample_sources(3, (40, 50), radius=3, rng=seed).image() for seed in (0, 1)])
+    each = [refine_rounds(image, 1) for image in images]
+    np.testing.assert_array_equal(refine_rounds(images, 1), each)
+    np.testing.assert_array_equal(
+        refine_rounds(sample_sources(3, (40, 50), radius=3, rng=1), 1), each[1]
+    )
+
+
+def test_an_image_without_sources_needs_no_rounds():
+    assert not refine_rounds(np.zeros((9, 12)), 2).any()
+
+
+@pytest.mark.parametrize("rounds", [-1, 1.5, True, "two", 10**6])
+def test_other_rounds_are_refused(rounds):
+    with pytest.raises(PhysicsError, match="rounds must be 0 to"):
+        refine_rounds(np.eye(9), rounds)
+
+
+def test_media_that_vary_are_refused():
+    varying = Medium(decay=np.full((9, 9), 0.1))
+    with pytest.raises(PhysicsError, match="effective_strengths"):
+        effective_strengths(Sources.from_lists([4], [4], [1], [1.0]), (9, 9), medium=varying)
+    with pytest.raises(PhysicsError, match="refine_rounds"):
+        refine_rounds(np.eye(9), 1, medium=varying)

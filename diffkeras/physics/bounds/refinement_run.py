@@ -1,6 +1,8 @@
 """One refinement: the correction, then rounds on the ring or its direct solution."""
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,11 +103,30 @@ class RefinementRun:
             f"relative to the largest value; ask for a larger tolerance{other}"
         )
 
+    def run_rounds(self, number: int) -> None:
+        """So many rounds, whatever the tolerance; fewer only where nothing is left to correct."""
+        precondition = RingPreconditioner(self.problem.operator, self.problem.ring)
+        for _ in itertools.islice(self._steps(precondition), number):
+            pass
+
     def _rounds(self, precondition: RingPreconditioner) -> None:
+        """Rounds until the tolerance is met, or rounding or `MOST_ROUNDS` ends them."""
+        stalled, best = 0, self.mismatch
+        for _ in self._steps(precondition):
+            if self.met() or self.mismatch < self.tolerance / 10:
+                # the rest is rounding, to which more rounds only add
+                return
+            stalled = 0 if self.mismatch < 0.9 * best else stalled + 1
+            best = min(best, self.mismatch)
+            if len(self.history) > MOST_ROUNDS or stalled >= PATIENCE:
+                return
+
+    def _steps(self, precondition: RingPreconditioner) -> Iterator[None]:
+        """Rounds of conjugate gradients from the present field, each as it is asked for."""
         operator, nodes = self.problem.operator, self.problem.ring.nodes
         direction = np.zeros(self.problem.ring.size)
-        before, stalled, best = math.inf, 0, self.mismatch
-        while len(self.history) <= MOST_ROUNDS and stalled < PATIENCE:
+        before = math.inf
+        while True:
             improved = precondition(self.error)
             now = float(self.error @ improved)
             direction = improved + (now / before) * direction
@@ -117,11 +138,7 @@ class RefinementRun:
             moved *= now / curvature
             moved += self.field
             self._set(moved)
-            if self.met() or self.mismatch < self.tolerance / 10:
-                # the rest is rounding, to which more rounds only add
-                return
-            stalled = 0 if self.mismatch < 0.9 * best else stalled + 1
-            best = min(best, self.mismatch)
+            yield
 
     def _set(self, field: NDArray[np.float64]) -> None:
         self.field = field

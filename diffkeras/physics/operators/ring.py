@@ -36,17 +36,21 @@ class Ring:
         return self.rows, self.columns
 
 
-def find_ring(fixed: NDArray[np.bool_], axes: tuple[Axis, Axis]) -> Ring:
-    """The ring of the fixed nodes of a mask (rows, columns), in row-major order."""
+def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, Axis]) -> Ring:
+    """The ring of the fixed nodes of a mask (rows, columns), in row-major order.
+
+    Of sources numbered from 1 on, in place of a mask, it is the rings that they have one by one.
+    """
     width = fixed.shape[1]
     # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks
     nodes = np.flatnonzero(fixed)
     rows, columns = np.divmod(nodes.astype(np.int32), np.int32(width))
     flat = fixed.ravel()
-    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])]
-    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])]
-    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)]
-    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)]
+    own = flat[nodes]
+    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])] == own
+    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])] == own
+    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)] == own
+    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)] == own
     return Ring(rows[~enclosed], columns[~enclosed])
 
 
