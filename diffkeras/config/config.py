@@ -78,6 +78,22 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _what_only_production_has(self) -> Self:
+        if self.physics.sources == "production":
+            return self
+        if self.data.divide_by_maximum:
+            raise ValueError(
+                "data.divide_by_maximum: fields of fixed values have the maximum 1 already, so "
+                "true would have no effect; choose false, or physics.sources: production"
+            )
+        if self.data.placement.overlap:
+            raise ValueError(
+                "data.placement.overlap: a node can't hold the values of two discs, so true is "
+                "impossible with fixed values; choose false, or physics.sources: production"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """The configuration as YAML, which `load_config` reads back."""
         return to_yaml(self.model_dump(mode="json"))

@@ -31,7 +31,11 @@ NARROWEST = 1.001  # ratio of a range's ends that single precision tells well ap
 
 
 class PhysicsConfig(Section):
-    """The diffusion problem: D∇²u − γu = 0 on the free nodes, fixed values on the sources."""
+    """The diffusion problem: D∇²u − γu + s = 0 on the free nodes.
+
+    Sources of fixed value hold u, and s = 0. Sources that produce hold no node: s is γ times the
+    source image.
+    """
 
     lattice: Lattice = (512, 512)
     """Number of nodes per side, or [rows, columns]."""
@@ -43,6 +47,19 @@ class PhysicsConfig(Section):
     """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
     boundary: Boundary | tuple[Boundary, Boundary] = "absorbing"
     """absorbing, reflecting or periodic, or a list of two: [rows, columns]."""
+    sources: Literal["fixed_value", "production"] = "fixed_value"
+    """What sources do. fixed_value: the field takes their value on their nodes (the text of the
+    paper). production: they add their value times the decay rate (the computation of its
+    authors)."""
+
+    @model_validator(mode="after")
+    def _production_decays(self) -> Self:
+        if self.sources == "production" and not self.decay:
+            raise ValueError(
+                "decay: sources that produce add the decay rate times their value, so a decay of 0 "
+                "gives fields of 0; choose a decay above 0, or sources: fixed_value"
+            )
+        return self
 
     @property
     def medium(self) -> Medium:
@@ -62,11 +79,14 @@ class PlacementConfig(Section):
     margin: float = Field(10.0, ge=0, allow_inf_nan=False)
     """Largest distance between a disc's rim and the edge of the lattice [lattice steps] (for edge).
     """
+    overlap: bool = False
+    """Place each disc independently of the others; where discs overlap, their values add. Only for
+    physics.sources: production."""
 
     @property
     def placement(self) -> Placement:
         """The placement as the sampler takes it."""
-        return Placement(self.kind, self.clusters, self.spread, self.margin)
+        return Placement(self.kind, self.clusters, self.spread, self.margin, self.overlap)
 
 
 class DataConfig(Section):
@@ -77,9 +97,15 @@ class DataConfig(Section):
     radius: Radius | tuple[Radius, Radius] = 5.0
     """Radius of the discs [lattice steps], or a range [smallest, largest]."""
     placement: PlacementConfig = PlacementConfig()
-    values: Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float] = "uniform"
-    """Values of the discs: uniform on (0, 1] (as in the paper), constant (all 1), or [log_uniform,
-    smallest]. One disc always has the value 1."""
+    values: (
+        Literal["uniform", "constant"] | tuple[Literal["log_uniform", "scaled_uniform"], float]
+    ) = "uniform"
+    """Values of the discs: uniform on (0, 1] (as in the paper), constant (all 1), [log_uniform,
+    smallest], or [scaled_uniform, smallest]: uniform on [smallest, 1], then divided by the largest
+    of them. One disc always has the value 1."""
+    divide_by_maximum: bool = False
+    """Divide each field by its maximum, which is stored next to it. Only for physics.sources:
+    production."""
     diffusion_length: tuple[Quantity, Quantity] | None = None
     """Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each example draws one
     log-uniformly, and the network gets it as a second input channel. null: all examples have the

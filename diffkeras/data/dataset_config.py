@@ -1,5 +1,6 @@
 """Which dataset a configuration asks for: one for each source count and physics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,15 +15,24 @@ RELEASE_NOTES = {
 }
 PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
+# Identities leave out these values, so that a new option renames no dataset.
+DEFAULTS = {
+    "placement": PAPER_DATA.placement.model_dump(mode="json"),
+    "values": PAPER_DATA.values,
+    "production": False,
+    "divide_by_maximum": False,
+    "diffusion_length": None,
+    "storage": "dense",
+}
 
 
 @dataclass(frozen=True)
 class DatasetConfig:
     """One source count in one physics.
 
-    The physics of the paper gives the names `sources_01` … `sources_20`. Any other physics adds the
-    lattice and a fingerprint of everything that an example depends on, so that datasets of
-    different physics never share a directory.
+    The physics of the paper's text gives the names `sources_01` … `sources_20`. Any other physics
+    adds the lattice and a fingerprint of everything that an example depends on, so that datasets of
+    different physics never share a directory. Names of sources that produce say so.
 
     Attributes:
         count: number n of discs per example.
@@ -46,11 +56,16 @@ class DatasetConfig:
         return self.data.storage
 
     @property
+    def production(self) -> bool:
+        """Whether sources produce; otherwise they hold fixed values."""
+        return self.physics.sources == "production"
+
+    @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
         # Both storages of the same examples share one fingerprint.
         content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
-        name = f"sources_{self.count:02d}"
+        name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
         if self._differs_from_paper():
             rows, columns = self.physics.lattice
             name += f"-{rows}x{columns}-{fingerprint(content)}"
@@ -69,27 +84,24 @@ class DatasetConfig:
     def description(self) -> str:
         """One sentence for people."""
         discs = "disc" if self.count == 1 else "discs"
+        kind = "production" if self.production else "fixed value"
         rows, columns = self.physics.lattice
-        return f"{self.count} {discs} on a lattice of {rows}×{columns} nodes."
+        return f"Fields of {self.count} {discs} of {kind} on a lattice of {rows}×{columns} nodes."
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
-        data = self.data.model_dump(mode="json")
+        data = {**self.data.model_dump(mode="json"), "production": self.production}
         identity: dict[str, Any] = {
             "sources": self.count,
-            **self.physics.model_dump(mode="json"),
+            **self.physics.model_dump(mode="json", exclude={"sources"}),
             "radius": data["radius"],
             "seed": data["seed"],
         }
-        # Values of the paper are left out, so that a new option renames no dataset.
-        for key in ("placement", "values"):
-            if getattr(self.data, key) != getattr(PAPER_DATA, key):
-                identity[key] = data[key]
+        identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
         if self.data.diffusion_length is not None:
             del identity["decay"]  # Each example has its own.
-            identity["diffusion_length"] = data["diffusion_length"]
-        if self.storage != "dense":
-            identity["storage"] = self.storage
+        if not self.data.placement.overlap and "placement" in identity:
+            del identity["placement"]["overlap"]
         return identity
 
     def recipe(self) -> ExampleRecipe:
@@ -104,3 +116,11 @@ class DatasetConfig:
             values=self.data.values,
             diffusion_length=self.data.diffusion_length,
         )
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two identities differ, with the value found and the one wanted."""
+    found, wanted = {**DEFAULTS, **found}, {**DEFAULTS, **wanted}
+    keys = {**wanted, **found}
+    pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
+    return {key: (there, here) for key, (there, here) in pairs.items() if there != here}

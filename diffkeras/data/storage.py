@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, DatasetConfig
+from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
 from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
 from diffkeras.errors import DataError
 
@@ -128,11 +128,9 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     dataset = DatasetConfig.of(count, config)
     found = []
     for file in sorted(data_dir.glob(f"{NAME}/sources_{count:02d}*/*/metadata.json")):
-        name, version, wanted = file.parts[-3], file.parts[-2], dataset.identity()
-        physics = read_json(file)
-        different = [
-            f"{key} {physics.get(key)}" for key in wanted if physics.get(key) != wanted[key]
-        ]
+        name, version = file.parts[-3], file.parts[-2]
+        pairs = differences(read_json(file), dataset.identity())
+        different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if name == dataset.name and version != dataset.version:
             different = [f"version {version}, whose test images may occur in training"]
         found.append(f"{name} with {', '.join(different)}")

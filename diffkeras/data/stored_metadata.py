@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig, differences
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, holds_records
 from diffkeras.errors import DataError
 
@@ -86,12 +86,11 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
     """Check that the dataset in a directory is the one that a configuration asks for."""
     wanted, found = dataset.identity(), read_json(path / "metadata.json")
     if found != wanted:
+        different = differences(found, wanted)
         raise DataError(
             f"{path} holds a dataset of other physics than the configuration: "
             + ", ".join(
-                f"{key} {found.get(key)} instead of {wanted.get(key)}"
-                for key in {**wanted, **found}
-                if found.get(key) != wanted.get(key)
+                f"{key} {there} instead of {here}" for key, (there, here) in different.items()
             )
             + "; use another --data-dir"
         )

@@ -12,9 +12,9 @@ from diffkeras.physics.sources.sampling import Radius
 def draw_sources(
     sources: dict[str, tf.Tensor], lattice: tuple[int, int], radius: Radius
 ) -> tf.Tensor:
-    """Draw the source images of lists of discs that do not overlap.
+    """Draw the source images of lists of discs that do not overlap, or whose values add.
 
-    The images are identical to those of `Sources.image`.
+    The images are identical to those of `Sources.image`, on a CPU to the bit where discs overlap.
 
     Args:
         sources: "rows", "columns", "radii" and "values", each (batch, n). Discs with a negative

@@ -72,6 +72,9 @@ REFUSED = [
     ("data.radius", [5, 3], "data.radius: "),
     ("data.radius", math.nan, "data.radius: "),
     ("data.radius", "big", "data.radius: "),
+    ("data.values", ["scaled_uniform", 0], "data.values: values must be"),
+    ("data.values", ["scaled", 0.1], "data.values.0: must be 'log_uniform' or 'scaled_uniform'"),
+    ("physics.sources", "flux", "physics.sources: must be 'fixed_value' or 'production'"),
     ("data.train_examples", 0, "data.train_examples: "),
     ("data.train_examples", 10**15, "data.train_examples: "),
     ("data.radius", 1e300, "data.radius: must be at most 1e+06"),
@@ -118,6 +121,37 @@ def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Co
     ):
         tiny.with_overrides(wrong)
     assert tiny.with_overrides({**wrong, "model.pad": True}).physics.lattice == (16, 100)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.divide_by_maximum": True}, r"^data\.divide_by_maximum: .* true .*: production"),
+        ({"data.placement.overlap": True}, r"^data\.placement\.overlap: .* true .*: production"),
+        (
+            {"physics.sources": "production", "physics.decay": 0},
+            r"^physics\.decay: .* decay of 0 .* fixed_value",
+        ),
+    ],
+)
+def test_what_makes_no_sense_for_a_kind_of_sources_is_refused(
+    tiny: Config, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        tiny.with_overrides(changes)
+
+
+def test_production_takes_what_fixed_values_dont(tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {
+            "physics.sources": "production",
+            "data.divide_by_maximum": True,
+            "data.placement.overlap": True,
+            "data.values": ["scaled_uniform", 0.01],
+        }
+    )
+    assert config.data.placement.placement.overlap
+    assert parse_config(config.model_dump(mode="json")) == config
 
 
 def test_a_smaller_depth_also_helps(tiny: Config) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig, differences
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,9 @@ from diffkeras.data.dataset_config import DatasetConfig
         ({}, {"radius": 6}),
         ({}, {"radius": [4, 6]}),
         ({}, {"seed": 1}),
+        ({"sources": "production"}, {}),
+        ({"sources": "production"}, {"divide_by_maximum": True}),
+        ({}, {"values": ("scaled_uniform", 0.01)}),
     ],
 )
 def test_what_changes_an_example_changes_the_name(physics: dict, data: dict) -> None:
@@ -54,10 +57,54 @@ def test_seeds_splits_counts_and_numbers_give_different_examples() -> None:
         ({}, "sources_05"),
         ({"data.storage": "compact"}, "sources_05-compact"),
         ({"physics.lattice": 64}, "sources_05-64x64-1d46bfaf"),
+        ({"data.placement.kind": "edge"}, "sources_05-512x512-73d3acba"),
+        (
+            {
+                "data.values": ["log_uniform", 0.1],
+                "data.diffusion_length": [4, 40],
+                "data.storage": "compact",
+            },
+            "sources_05-512x512-6bae1546-compact",
+        ),
     ],
 )
 def test_names_of_earlier_datasets_stay(changes: dict, name: str) -> None:
     assert DatasetConfig.of(5, parse_config({}).with_overrides(changes)).name == name
+
+
+def test_production_is_told_apart_in_name_identity_and_description() -> None:
+    changes = {
+        "physics.sources": "production",
+        "data.divide_by_maximum": True,
+        "data.placement.overlap": True,
+        "data.values": ["scaled_uniform", 0.01],
+    }
+    keys = list(changes)
+    configs = [
+        parse_config({}).with_overrides({key: changes[key] for key in keys[:n]})
+        for n in range(1, 1 + len(keys))
+    ]
+    datasets = [DatasetConfig.of(5, config) for config in configs]
+    assert len({dataset.name for dataset in datasets}) == len(keys)
+    assert all(dataset.name.startswith("sources_05-production-512x512-") for dataset in datasets)
+    last = datasets[-1]
+    assert last.identity()["production"] is True
+    assert last.identity()["placement"]["overlap"] is True
+    assert "5 discs of production" in last.description
+    assert "5 discs of fixed value" in DatasetConfig(5).description
+    assert DatasetConfig(5, data=DataConfig(storage="compact")).identity().keys() == {
+        *DatasetConfig(5).identity(),
+        "storage",
+    }
+
+
+def test_differences_of_identities_name_what_is_left_out() -> None:
+    fixed = parse_config({})
+    production = fixed.with_overrides({"physics.sources": "production"})
+    here, there = (DatasetConfig.of(5, c).identity() for c in (fixed, production))
+    assert differences(there, here) == {"production": (True, False)}
+    assert differences(here, there) == {"production": (False, True)}
+    assert differences(here, here) == {}
 
 
 def test_the_quickstart_has_the_name_in_the_documentation() -> None:

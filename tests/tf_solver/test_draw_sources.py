@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics import Sources, sample_sources
+from diffkeras.physics import Placement, Sources, sample_sources
 from diffkeras.tf_solver.draw_sources import draw_sources
 
 
@@ -23,6 +23,20 @@ def test_source_images_are_drawn_to_the_bit():
     assert images.dtype == np.float32
     for image, sources in zip(images, drawn, strict=True):
         assert np.array_equal(image, sources.image(lattice))
+
+
+def test_values_of_overlapping_discs_add_to_the_bit():
+    rng = np.random.default_rng(5)
+    placement = Placement(overlap=True)
+    drawn = [sample_sources(30, (24, 20), placement=placement, rng=rng) for _ in range(8)]
+    lists = {
+        name: tf.stack([getattr(sources, name) for sources in drawn])
+        for name in ("rows", "columns", "radii", "values")
+    }
+    images = draw_sources(lists, (24, 20), 5.0).numpy()
+    assert images.max() > 5
+    for image, sources in zip(images, drawn, strict=True):
+        assert np.array_equal(image, sources.image())
 
 
 def test_padding_of_source_lists_draws_nothing():

@@ -18,15 +18,16 @@ SINGLE = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sources(ShortRepr):
-    """Discs on the lattice, each holding the field at a value.
+    """Discs on the lattice, each of one value: the field there, or what it adds to the field.
 
     A node (i, j) belongs to a disc when (i − row)² + (j − column)² ≤ radius² (arXiv 2302.03786).
 
     Attributes:
         rows, columns: (n,) int32, centres [lattice steps].
         radii: (n,) float32 [lattice steps].
-        values: (n,) float32, the field inside and on the rim [concentration].
+        values: (n,) float32, on the nodes inside and on the rim [concentration].
         lattice: (rows, columns) that they were sampled for; None where they come from lists.
+        overlap: whether the values of overlapping discs add; otherwise the later disc wins.
     """
 
     rows: NDArray[np.int32]
@@ -34,6 +35,7 @@ class Sources(ShortRepr):
     radii: NDArray[np.float32]
     values: NDArray[np.float32]
     lattice: tuple[int, int] | None = None
+    overlap: bool = False
 
     @classmethod
     def from_lists(
@@ -86,7 +88,8 @@ class Sources(ShortRepr):
     def image(self, lattice: Any = None, dtype: DTypeLike = np.float32) -> NDArray:
         """The source image, (rows, columns): each disc's value on its nodes, 0 elsewhere.
 
-        Parts of a disc outside the lattice are cut off. Where discs overlap, the later one wins.
+        Parts of a disc outside the lattice are cut off. Where discs overlap, the later one wins, or
+        their values add one after another (`overlap`).
 
         Args:
             lattice: (rows, columns), or a side; by default the lattice they were sampled for.
@@ -102,7 +105,10 @@ class Sources(ShortRepr):
         image = np.zeros(self._lattice(lattice), dtype=dtype)
         for index in range(self.count):
             patch, inside = self._patch(index, image.shape)
-            image[patch][inside] = self.values[index]
+            if self.overlap:
+                image[patch][inside] += self.values[index]
+            else:
+                image[patch][inside] = self.values[index]
         return image
 
     def labels(self, lattice: Any = None) -> NDArray[np.int32]:

@@ -53,7 +53,8 @@ def few_images(
     near = centres
     if placement.kind == "clustered":  # The effective number of nodes in a normal distribution.
         near = min(centres, round(4 * math.pi * placement.spread**2))
-    occupied = math.pi * (2 * largest + 1) ** 2  # Centres that one disc takes from the others.
+    # Centres that one disc takes from the others.
+    occupied = 0.0 if placement.overlap else math.pi * (2 * largest + 1) ** 2
     bits = math.log2(centres) - math.log2(math.factorial(count))
     for placed in range(1, count):
         bits += math.log2(max(near - placed * occupied, 1))

@@ -1,8 +1,9 @@
 """Where discs are placed: uniformly as in the paper, in clusters, or near the edge.
 
-A placement proposes centres one at a time and draws again if the disc would overlap one that was
-placed (random sequential adsorption). If proposals keep failing, it lists the permitted centres and
-draws one of them with the same probabilities, so that no placement loops without end.
+A placement proposes centres one at a time. Unless discs may overlap, it draws again if the disc
+would overlap one that was placed (random sequential adsorption). If proposals keep failing, it
+lists the permitted centres and draws one of them with the same probabilities, so that no placement
+loops without end.
 """
 
 import math
@@ -32,6 +33,7 @@ class Placement:
         clusters: number of points that clustered discs gather around.
         spread: standard deviation of a cluster along each axis [lattice steps].
         margin: largest distance of an edge disc's rim from the edge [lattice steps].
+        overlap: whether discs may overlap; each is then placed independently of the others.
 
     Raises:
         PhysicsError: an unknown kind, or a parameter out of its range.
@@ -41,12 +43,15 @@ class Placement:
     clusters: int = 1
     spread: float = 20.0
     margin: float = 10.0
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(PlacementKind):
             raise PhysicsError(
                 f"placement {self.kind!r:.60} is unknown; choose uniform, clustered or edge"
             )
+        if not isinstance(self.overlap, bool):
+            raise PhysicsError(f"overlap must be True or False, not {self.overlap!r:.60}")
         check_whole("clusters", self.clusters, 1)
         spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
         if not (math.isfinite(spread) and spread > 0):
@@ -82,7 +87,8 @@ def place(
                 break
             centre = listed
         centres.append(centre)
-        _lower_gap(gap, centre, radius, reach=math.floor(radius + largest) + 1)
+        if not placement.overlap:
+            _lower_gap(gap, centre, radius, reach=math.floor(radius + largest) + 1)
     return centres
 
 

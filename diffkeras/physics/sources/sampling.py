@@ -1,4 +1,4 @@
-"""Random sources: discs placed without overlap, with random radii and values."""
+"""Random sources: discs with random centres, radii and values."""
 
 import math
 from dataclasses import replace
@@ -19,7 +19,9 @@ from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement, place
 
 Radius = float | tuple[float, float]
-ValueDistribution = Literal["uniform", "constant"] | tuple[Literal["log_uniform"], float]
+ValueDistribution = (
+    Literal["uniform", "constant"] | tuple[Literal["log_uniform", "scaled_uniform"], float]
+)
 
 RESTARTS = 100  # the most placements from scratch before sources count as not fitting
 PLACEMENTS = 10_000  # the most discs in all of them: jammed counts of many discs hardly vary
@@ -43,12 +45,16 @@ def sample_sources(
     overlapping. Radii are uniform over the range, larger discs are placed first. The other values
     are uniform on (0, 1].
 
+    With `Placement(overlap=True)` each centre is drawn independently of the others, and the values
+    of overlapping discs add in `Sources.image`.
+
     Args:
         count: number n ≥ 0 of discs.
         lattice: (rows, columns), or a side.
         radius: one radius [lattice steps], or a range (smallest, largest).
         placement: how centres are distributed: uniformly, in clusters, or near the edge.
-        values: "uniform" on (0, 1], "constant" (all 1), or ("log_uniform", smallest).
+        values: "uniform" on (0, 1], "constant" (all 1), ("log_uniform", smallest), or
+            ("scaled_uniform", smallest): uniform on [smallest, 1], then divided by the largest.
         rng: a generator or a seed, the only source of randomness: the same state gives the same
             sources.
 
@@ -67,7 +73,8 @@ def sample_sources(
     check_placement(placement)
     rng = check_rng(rng)
     if count == 0:
-        return replace(Sources.from_lists([], [], [], []), lattice=lattice)
+        none = Sources.from_lists([], [], [], [])
+        return replace(none, lattice=lattice, overlap=placement.overlap)
     radii = np.full(count, smallest, dtype=np.float32)
     if largest > smallest:
         radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
@@ -78,8 +85,9 @@ def sample_sources(
             f"a disc of radius {largest:g} needs {side}×{side} nodes and doesn't fit on "
             f"{lattice[0]}×{lattice[1]}: 0 fit; choose a smaller radius or a larger lattice"
         )
-    # in float32, like the discs: the rounded radius may need a smaller margin
-    _check_packing_bound(count, lattice, float(np.float32(smallest)))
+    if not placement.overlap:
+        # in float32, like the discs: the rounded radius may need a smaller margin
+        _check_packing_bound(count, lattice, float(np.float32(smallest)))
     most = 0
     restarts = min(RESTARTS, 2 + PLACEMENTS // count)
     for _ in range(restarts):
@@ -97,7 +105,8 @@ def sample_sources(
             "radius or a larger lattice"
         )
     rows, columns = np.array(centres, dtype=np.int32).T
-    return Sources(rows.copy(), columns.copy(), radii, _draw_values(values, count, rng), lattice)
+    drawn = _draw_values(values, count, rng)
+    return Sources(rows.copy(), columns.copy(), radii, drawn, lattice, placement.overlap)
 
 
 def check_radius(radius: Radius) -> tuple[float, float]:
@@ -115,14 +124,14 @@ def check_radius(radius: Radius) -> tuple[float, float]:
 def check_values(values: ValueDistribution) -> None:
     """Raise a PhysicsError for an unknown distribution, or a smallest value out of (0, 1]."""
     if isinstance(values, tuple | list):
-        named = len(values) == 2 and values[0] == "log_uniform"
+        named = len(values) == 2 and values[0] in ("log_uniform", "scaled_uniform")
         if named and 0 < check_number("the smallest value", values[1]) <= 1:
             return
     elif isinstance(values, str) and values in ("uniform", "constant"):
         return
     raise PhysicsError(
-        f"values must be uniform, constant, or (log_uniform, smallest) with a smallest value in "
-        f"(0, 1], not {repr(values)[:SHOWN]}"
+        "values must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) "
+        f"with a smallest value in (0, 1], not {repr(values)[:SHOWN]}"
     )
 
 
@@ -160,8 +169,11 @@ def _draw_values(
 ) -> NDArray[np.float32]:
     """Values of `count` discs, in (0, 1], one of them 1."""
     if isinstance(values, tuple | list):
-        low = float(np.float32(values[1]))
-        drawn = (low ** rng.random(count)).astype(np.float32)
+        low, shares = float(np.float32(values[1])), rng.random(count)
+        if values[0] == "scaled_uniform":
+            uniform = low + (1 - low) * shares
+            return (uniform / uniform.max()).astype(np.float32)
+        drawn = (low**shares).astype(np.float32)
     elif values == "constant":
         return np.ones(count, dtype=np.float32)
     else:

@@ -32,11 +32,12 @@ def assert_none_occurs_in_training(recipe: ExampleRecipe, number: int = 200) -> 
     lattice=st.tuples(st.integers(12, 40), st.integers(12, 40)),
     radius=st.sampled_from([0.0, 1.0, 2.5, (1.0, 2.0), (2.0, 2.001)]),
     kind=st.sampled_from(["uniform", "clustered", "edge"]),
-    values=st.sampled_from(["uniform", "constant", ("log_uniform", 0.999999)]),
+    values=st.sampled_from(["uniform", "constant", ("scaled_uniform", 0.999999)]),
+    overlap=st.booleans(),
     seed=st.integers(0, 3),
 )
-def test_splits_share_no_image(count, lattice, radius, kind, values, seed) -> None:
-    placement = Placement(kind, spread=1.5, margin=1.0)
+def test_splits_share_no_image(count, lattice, radius, kind, values, overlap, seed) -> None:
+    placement = Placement(kind, spread=1.5, margin=1.0, overlap=overlap)
     recipe = ExampleRecipe(
         count, lattice, radius=radius, seed=seed, placement=placement, values=values
     )
@@ -123,3 +124,11 @@ def test_which_configurations_have_few_images(
 ) -> None:
     placement = Placement(kind, spread=2.0, margin=3.0)
     assert few_images(count, (lattice, lattice), 5.0, placement, values) is few
+
+
+def test_a_disc_takes_no_place_from_others_where_they_may_overlap() -> None:
+    few = [
+        few_images(6, (64, 64), 12.0, Placement(overlap=overlap), "constant")
+        for overlap in (False, True)
+    ]
+    assert few == [True, False]
