@@ -5,7 +5,7 @@ from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, 
 from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
-from diffkeras.physics.medium import Medium
+from diffkeras.physics.medium import Medium, production_of
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
@@ -29,6 +29,7 @@ __all__ = [
     "certify",
     "check_radius",
     "effective_strengths",
+    "production_of",
     "refine",
     "refine_rounds",
     "ring_densities",

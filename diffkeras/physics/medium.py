@@ -201,6 +201,21 @@ def as_medium(medium: Medium | None, parts: MediumParts) -> Medium:
     return medium
 
 
+def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
+    """The production s = γ·x of sources that produce, for a source image x.
+
+    Far inside a wide source, the field is then the value of the source.
+
+    Args:
+        image: x, (…, rows, columns) [concentration].
+        medium: its decay is γ [1/time].
+
+    Returns:
+        s, of the image's shape [concentration/time].
+    """
+    return medium.decay * real_array("the source image", image)
+
+
 def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, T]:
     """One checked value, or a pair of them as a tuple."""
     if name == "boundary" and isinstance(value, np.ndarray):

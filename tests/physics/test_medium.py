@@ -9,6 +9,7 @@ from diffkeras.physics import (
     Medium,
     Sources,
     certify,
+    production_of,
     refine,
     ring_densities,
     solve,
@@ -101,3 +102,10 @@ def test_its_repr_is_short():
     assert repr(Medium()) == "Medium(diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing')"
     assert "diffusivity=<12×10 float64, 1 to 2>" in repr(VARYING)
     assert len(repr(VARYING)) < 120
+
+
+def test_production_of_an_image_is_its_decay_times_the_image_in_double_precision():
+    image = np.float32([[0.1, 0.0], [0.2, 3.0]])
+    produced = production_of(image, Medium(decay=0.3))
+    assert produced.dtype == np.float64
+    np.testing.assert_array_equal(produced, 0.3 * image.astype(np.float64))
