@@ -64,6 +64,8 @@ def main(run_dir: Path) -> None:
     write_source_images()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
+    save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
+    save("reading_fields", figures.to_png(reading_fields(), dpi=100))
     surrogate = dk.load_surrogate(run_dir)
     config = surrogate.config
     recipe = ExampleRecipe(
@@ -125,6 +127,48 @@ def oxygen_figure() -> Figure:
     picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
     axis.set(xlabel="x [µm]", ylabel="y [µm]")
     figure.colorbar(picture, ax=axis, label="partial pressure [mmHg]")
+    return figure
+
+
+def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
+    """The field with fixed values, and that of production divided by its maximum."""
+    production = dk.solve(production=medium.decay * image, medium=medium).field
+    return dk.solve(image, medium=medium).field, production / production.max()
+
+
+def reading_profiles() -> Figure:
+    """One disc under both readings of the paper: the field along a line through its centre."""
+    medium, radius = dk.Medium(), 5
+    disc = dk.Sources.from_lists([256], [256], [radius], [1.0]).image((512, 512))
+    fixed, production = both_readings(disc, medium)
+    distance = np.arange(-100, 101)
+    figure = figures.new_figure(10, 3.6)
+    for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
+        axis.axvspan(-radius, radius, color="#e8e8e8", label="disc")
+        axis.plot(distance, production[256, distance + 256], "-", label="production")
+        axis.plot(distance, fixed[256, distance + 256], "--", label="fixed value")
+        axis.set(xlabel="distance from the centre [lattice steps]", ylabel="u", yscale=scale)
+        axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def reading_fields() -> Figure:
+    """Twenty discs of the paper's size under both readings, and the difference."""
+    medium, lattice = dk.Medium(), (512, 512)
+    image = ExampleRecipe(20, lattice, medium).sources("test", 0).image(lattice)
+    fixed, production = both_readings(image, medium)
+    span = float(abs(fixed - production).max())
+    panels = (
+        ("fixed values", fixed, "viridis", 0.0, 1.0),
+        ("production", production, "viridis", 0.0, 1.0),
+        ("fixed values − production", fixed - production, "RdBu_r", -span, span),
+    )
+    figure = figures.new_figure(10, 4)
+    for axis, (title, field, colors, low, high) in zip(figure.subplots(1, 3), panels, strict=True):
+        picture = axis.imshow(field, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+        axis.set(title=title, xticks=[0, 511], yticks=[0, 511])
+        figure.colorbar(picture, ax=axis, location="bottom", aspect=14)
     return figure
 
 

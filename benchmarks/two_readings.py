@@ -1,0 +1,134 @@
+"""Compare the two readings of arXiv 2302.03786: sources with a fixed value, and production.
+
+    python -m benchmarks.two_readings                    # several minutes
+    python -m benchmarks.two_readings --counts 1,20 --examples 50
+
+The shares of the lattice in the regions R1 to R3 are means over training examples of the
+configurations `paper` (fixed values) and `paper_production`. The difference of the readings is the
+lattice MAE between two fields of the same discs, those of `paper`: the field with fixed values, and
+the field of production divided by its maximum. The table shows some source counts, the picture all
+of them.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+import diffkeras as dk
+from benchmarks.tables import write_table
+from diffkeras.config import parse_counts
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.physics import Example, ExampleRecipe
+from diffkeras.reporting import figures
+from diffkeras.representation.regions import region_mask
+
+REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}
+COLORS = {"r1": "#0b6e99", "r2": "#d1792a", "r3": "#5b8c3a"}
+AUTHORS = {1: (0.0045, 0.0057, 0.0086), 20: (0.040, 0.069, 0.106)}  # read from the authors' plot
+IN_TABLE = (1, 2, 5, 10, 15, 20)
+COLUMNS = ["n", *(f"{r}: {by}" for r in REGIONS.values() for by in ("fixed", "production", "plot"))]
+COLUMNS += ["MAE between the readings"]
+
+
+class Measured(NamedTuple):
+    """What was measured for one source count.
+
+    Attributes:
+        fixed, production: shares of the lattice in R1, R2 and R3.
+        difference: lattice MAE between the two fields of the same discs.
+    """
+
+    fixed: NDArray
+    production: NDArray
+    difference: float
+
+
+def shares(examples: Iterable[Example]) -> NDArray:
+    """Mean shares of the lattice in R1, R2 and R3."""
+    masks = [[region_mask(r, e.field, e.source_image).mean() for r in REGIONS] for e in examples]
+    return np.mean(masks, axis=0)
+
+
+def difference(example: Example, medium: dk.Medium) -> float:
+    """Lattice MAE between an example with fixed values and the production of the same discs."""
+    field = dk.solve(production=medium.decay * example.source_image, medium=medium).field
+    return float(np.abs(field / field.max() - example.field).mean())
+
+
+def measure(count: int, examples: int, workers: int) -> Measured:
+    """Both readings for one source count."""
+
+    def recipe(name: str) -> ExampleRecipe:
+        return DatasetConfig.of(count, dk.load_config(name)).recipe()
+
+    fixed, production = recipe("paper"), recipe("paper_production")
+    numbers = range(examples)
+    solved = list(fixed.examples("train", numbers, workers))
+    return Measured(
+        shares(solved),
+        shares(production.examples("train", numbers, workers)),
+        float(np.mean([difference(example, fixed.medium) for example in solved])),
+    )
+
+
+def draw(measured: dict[int, Measured], path: Path) -> None:
+    """The shares against n, of both readings and of the authors' plot."""
+    figure, axis = figures.new_axis(
+        xlabel="number of sources n", ylabel="share of the lattice", yscale="log"
+    )
+    counts = list(measured)
+    for place, (region, name) in enumerate(REGIONS.items()):
+        color = COLORS[region]
+        axis.plot(counts, [m.production[place] for m in measured.values()], "-", color=color)
+        axis.plot(counts, [m.fixed[place] for m in measured.values()], "--", color=color)
+        axis.plot(AUTHORS.keys(), [a[place] for a in AUTHORS.values()], "o", color=color)
+        axis.annotate(
+            name,
+            (counts[len(counts) // 3], measured[counts[len(counts) // 3]].production[place]),
+            xytext=(4, -14),
+            textcoords="offset points",
+            color=color,
+        )
+    for style, name in (("-", "production"), ("--", "fixed values"), ("o", "authors' plot")):
+        axis.plot([], [], style, color="black", label=name)
+    axis.set_xticks([1, 5, 10, 15, 20])
+    axis.legend()
+    path.write_bytes(figures.to_png(figure))
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--counts", default="1-20", help="Source counts.")
+@click.option("--examples", default=200, help="Examples per source count.")
+@click.option("--workers", default=1, help="Processes that solve.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/two_readings"),
+    help="Path of the table and the picture, without .md, .csv and .png.",
+)
+def main(counts: str, examples: int, workers: int, output: Path) -> None:
+    measured = {}
+    for count in parse_counts(counts):
+        measured[count] = measure(count, examples, workers)
+        click.echo(f"n = {count} done", err=True)
+    rows = []
+    for count, found in measured.items():
+        if count in IN_TABLE:
+            cells = [str(count)]
+            for place in range(len(REGIONS)):
+                plot = f"{AUTHORS[count][place]:.2g}" if count in AUTHORS else ""
+                cells += [f"{found.fixed[place]:.2g}", f"{found.production[place]:.2g}", plot]
+            rows.append([*cells, f"{found.difference:.2g}"])
+    write_table(rows, COLUMNS, output, f"512×512 nodes, means over {examples} examples of each n")
+    draw(measured, output.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
