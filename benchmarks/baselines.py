@@ -1,0 +1,184 @@
+"""Measure fields that need no training against networks: their errors and what they cost.
+
+    python -m benchmarks.baselines                   # the docs' table, some minutes
+    python -m benchmarks.baselines --images 4        # fewer images, quicker
+
+Each problem is measured on test images of its configuration. Errors are differences from `solve`,
+over all images. The time is CPU time in one thread, per image: the fastest of some calls, after one
+that isn't timed, and of these the median over the images. Methods take turns on each image. The
+table has the time divided by that of `solve` in the same run. Networks take part if their runs are
+there, `saved_models/quickstart` and `saved_models/quickstart_production`: their SavedModels predict
+all images in one batch.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import numpy as np
+import scipy.fft
+import tensorflow as tf
+import threadpoolctl
+from numpy.typing import NDArray
+
+import diffkeras as dk
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.physics import Sources
+from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
+
+COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time an image / exact solver"]
+REPEATS = 5
+SOLVER, PAIR = "exact solver (`solve`)", "bare transform pair"
+
+Method = Callable[[NDArray, Sources], NDArray]
+
+
+class Problem(NamedTuple):
+    """Test images of a configuration.
+
+    Attributes:
+        name: in the table.
+        config: name of the configuration.
+        counts: source counts.
+        run: name of the run whose network is compared.
+    """
+
+    name: str
+    config: str
+    counts: tuple[int, ...]
+    run: str | None = None
+
+
+PROBLEMS = (
+    Problem("64², 1 to 5 discs, fixed values", "quickstart", (1, 2, 3, 4, 5), "quickstart"),
+    Problem("512², 20 discs, fixed values", "paper", (20,)),
+    Problem(
+        "64², 1 to 5 discs, production",
+        "quickstart_production",
+        (1, 2, 3, 4, 5),
+        "quickstart_production",
+    ),
+    Problem("512², 20 discs, production", "paper_production", (20,)),
+)
+
+
+def methods(lattice: tuple[int, int], medium: dk.Medium, production: bool) -> dict[str, Method]:
+    """Each takes a source image and its sources, and returns the field."""
+    if production:
+        return {
+            SOLVER: lambda image, _: dk.solve(production=medium.decay * image, medium=medium).field
+        }
+    strengths = {
+        f"{numbers} number{'s' if numbers > 1 else ''} a disc": partial(
+            _strengths, numbers=numbers, medium=medium
+        )
+        for numbers in (1, 3, 5, 7)
+    }
+    rounds = {
+        f"{count} round{'s' if count > 1 else ''} of `refine` from zeros": partial(
+            _rounds, rounds=count, medium=medium
+        )
+        for count in (1, 2)
+    }
+    return {
+        "zero field": lambda image, _: np.zeros(lattice),
+        "superposition": lambda _, sources: superpose(sources, lattice, medium=medium),
+        **strengths,
+        **rounds,
+        SOLVER: lambda image, _: dk.solve(image, medium=medium).field,
+    }
+
+
+def _strengths(image: NDArray, sources: Sources, numbers: int, medium: dk.Medium) -> NDArray:
+    return effective_strengths(sources, image.shape, numbers=numbers, medium=medium)
+
+
+def _rounds(image: NDArray, _: Sources, rounds: int, medium: dk.Medium) -> NDArray:
+    return refine_rounds(image, rounds, medium=medium)
+
+
+def transform_pair(image: NDArray, _: Sources) -> NDArray:
+    """Solves nothing; the unit in which costs are stated."""
+    return scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """CPU time of one call."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
+    """Rows of the table for one problem."""
+    config = dk.load_config(problem.config)
+    medium, production = config.physics.medium, config.physics.sources == "production"
+    recipes = [DatasetConfig.of(count, config).recipe() for count in problem.counts]
+    sources = [r.sources("test", k) for r in recipes for k in range(images)]
+    inputs = [each.image(config.physics.lattice, np.float64) for each in sources]
+    every = methods(config.physics.lattice, medium, production)
+    fields: dict[str, list[NDArray]] = {name: [] for name in every}
+    times: dict[str, list[float]] = {name: [] for name in (*every, PAIR)}
+    for image, own in zip(inputs, sources, strict=True):
+        for name, method in every.items():
+            fields[name].append(method(image, own))
+        transform_pair(image, own)
+        timed = {**every, PAIR: transform_pair}
+        rounds = [
+            {n: seconds(partial(m, image, own)) for n, m in timed.items()} for _ in range(REPEATS)
+        ]
+        for name, found in times.items():
+            found.append(min(each[name] for each in rounds))
+    truth = np.stack(fields[SOLVER])
+    scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
+    network = runs / problem.run / "saved_model" if problem.run else None
+    if network and network.is_dir():
+        name = f"network of `{problem.run}`, in a batch"
+        serve = partial(_serve, tf.saved_model.load(str(network)), np.stack(inputs))
+        fields = {name: serve(), **fields}
+        times[name] = [min(seconds(serve) for _ in range(REPEATS)) / len(inputs)]
+    typical = {name: float(np.median(found)) for name, found in times.items()}
+    rows = []
+    for name, found in fields.items():
+        error = np.abs(np.stack(found) - truth) / scale
+        errors = ["0", "0"] if name == SOLVER else [f"{error.mean():.1e}", f"{error.max():.1e}"]
+        rows.append([problem.name, name, *errors, f"{typical[name] / typical[SOLVER]:.2g}"])
+    return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[SOLVER]:.2g}"]]
+
+
+def _serve(model: tf.Module, images: NDArray) -> NDArray:
+    return model.serve(images[..., None].astype(np.float32)).numpy()[..., 0]
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--images", default=20, help="Test images per source count.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("saved_models"),
+    help="Directory of the runs.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/baselines"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(images: int, runs: Path, output: Path) -> None:
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with threadpoolctl.threadpool_limits(1):
+        rows = [row for problem in PROBLEMS for row in measure(problem, images, runs)]
+    machine = describe_machine(used="one thread")
+    write_table(rows, COLUMNS, output, f"{images} test images per source count. {machine}")
+
+
+if __name__ == "__main__":
+    main()
