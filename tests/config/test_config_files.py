@@ -7,7 +7,8 @@ import pytest
 from diffkeras.config import Config, find_config, load_config
 from diffkeras.errors import ConfigurationError
 
-SHIPPED = ("paper", "prior_work", "quickstart")
+SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/*.yaml"))
+PRODUCTION = ("paper_production", "prior_work", "quickstart_production")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -17,6 +18,29 @@ def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path
     copy = tmp_path / "copy.yaml"
     copy.write_text(config.to_yaml(), encoding="utf-8")
     assert load_config(copy) == config
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_configurations_say_what_their_sources_do(name: str) -> None:
+    config = load_config(name)
+    assert (config.physics.sources == "production") == (name in PRODUCTION)
+    assert config.data.divide_by_maximum == (name in PRODUCTION)
+
+
+@pytest.mark.parametrize("name", ["paper", "quickstart"])
+def test_both_readings_differ_in_the_sources_alone(name: str) -> None:
+    fixed, production = load_config(name), load_config(f"{name}_production")
+    as_fixed = production.with_overrides(
+        {
+            "name": fixed.name,
+            "physics.sources": "fixed_value",
+            "data.placement.overlap": False,
+            "data.values": "uniform",
+            "data.divide_by_maximum": False,
+            "training.batch_size": fixed.training.batch_size,
+        }
+    )
+    assert as_fixed == fixed
 
 
 def test_every_value_comes_back_from_yaml(tiny: Config, tmp_path: Path) -> None:
@@ -44,7 +68,7 @@ def test_the_paper_is_at_full_scale() -> None:
 
 def test_a_missing_file_lists_what_is_shipped() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"'nosuch'.*paper, prior_work, quickstart, studies"
+        ConfigurationError, match=r"'nosuch'.*paper, paper_production, prior_work, quickstart,.* studies"
     ):
         find_config("nosuch")
 
