@@ -40,6 +40,13 @@ LOSSES = {
         "weight": {"name": "tanh", "amplitude": 20},
         "weight_from": "prediction",
     },
+    "inverse_huber_exponential_gradient": {
+        "error": "inverse_huber",
+        "delta": 0.02,
+        "weight": {"name": "exponential", "scale": 0.5},
+        "weight_from": "prediction",
+        "weight_gradient": True,
+    },
     "squared_step_normalized": {"error": "squared", "weight": STEP, "normalize_weight": True},
     "squared_sum": {"error": "squared", "reduction": "sum"},
 }

@@ -18,6 +18,7 @@ LOSS_CASES = [
     "absolute_step",
     "absolute_alternating",
     "squared_tanh_prediction",
+    "inverse_huber_exponential_gradient",
     "squared_step_normalized",
     "squared_sum",
 ]

@@ -30,7 +30,12 @@ LOSSES = [
     losses.AbsoluteError(weight=ALTERNATING),
     losses.SquaredError(weight="tanh", weight_from="prediction", reduction="sum", name="mine"),
     losses.PowerError(1.5, normalize_weight=True, weight=losses.StepWeight(7.0)),
-    losses.HuberError(0.1, weight=losses.ExponentialWeight(0.4)),
+    losses.HuberError(
+        0.1,
+        weight=losses.ExponentialWeight(0.4),
+        weight_from="prediction",
+        weight_gradient=True,
+    ),
     losses.InverseHuberError(0.1, weight=losses.UniformWeight()),
     losses.RelativeError(0.01),
 ]

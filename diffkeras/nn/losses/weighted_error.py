@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import one_of
+from diffkeras.nn.arguments import one_of, truth
 from diffkeras.nn.losses.weights.registry import get_weight
 from diffkeras.nn.losses.weights.weight_map import WeightMap
 from diffkeras.nn.registry import arguments_of
@@ -25,10 +25,10 @@ class WeightedError(keras.losses.Loss):
 
     Args:
         weight: weight map, or its name or configuration (see `get_weight`); None for no weight.
-        weight_from: the field that the map is evaluated on, "target" or "prediction". Negative
-            predictions count as 0, because some maps become negative below it. No gradient flows
-            through the weight: otherwise the network could lower the loss by predicting values of
-            little weight.
+        weight_from: the field that the map is evaluated on, "target" or "prediction".
+        weight_gradient: whether the gradient also flows through a weight that is computed from the
+            prediction. It then drives predictions towards values of little weight, which lowers the
+            loss without lowering the error.
         normalize_weight: whether to divide each example's weights by their mean over the lattice,
             so that losses with different maps have similar magnitudes. False in arXiv 2302.03786.
         reduction: of the values of all nodes, as in `keras.losses.Loss`.
@@ -54,6 +54,7 @@ class WeightedError(keras.losses.Loss):
         *,
         weight: Any = None,
         weight_from: str = "target",
+        weight_gradient: bool = False,
         normalize_weight: bool = False,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
@@ -62,9 +63,13 @@ class WeightedError(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.weight: WeightMap | None = get_weight(weight)
         self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
-        if not isinstance(normalize_weight, bool):
-            raise ValueError(f"normalize_weight must be True or False, got {normalize_weight!r}")
-        self.normalize_weight = normalize_weight
+        self.weight_gradient = truth("weight_gradient", weight_gradient)
+        if weight_gradient and (weight is None or weight_from != "prediction"):
+            raise ValueError(
+                "weight_gradient=True needs a weight that is computed from the prediction; set "
+                "weight and weight_from='prediction', or weight_gradient=False"
+            )
+        self.normalize_weight = truth("normalize_weight", normalize_weight)
 
     def error(self, difference: Any, target: Any) -> Any:
         """Error of each node; subclasses implement it.
@@ -81,8 +86,7 @@ class WeightedError(keras.losses.Loss):
         values = self.error(prediction - target, target)
         if self.weight is None:
             return values, None
-        field = target if self.weight_from == "target" else keras.ops.maximum(prediction, 0.0)
-        weights = self.weight(field, source_image)
+        weights = self.weight(target if self.weight_from == "target" else prediction, source_image)
         if shapes_differ(weights.shape, values.shape):
             raise ValueError(
                 f"{type(self.weight).__name__} must return weights of shape {tuple(values.shape)}, "
@@ -90,7 +94,7 @@ class WeightedError(keras.losses.Loss):
             )
         if self.normalize_weight:
             weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
-        return values, keras.ops.stop_gradient(weights)
+        return values, weights if self.weight_gradient else keras.ops.stop_gradient(weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Weighted error of each node, (batch, height, width)."""

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from diffkeras.nn import pack_target
+from diffkeras.nn import get_loss, pack_target
 from diffkeras.nn.losses import ERRORS, WEIGHTS
 
 tf = pytest.importorskip("tensorflow")
@@ -34,8 +34,8 @@ ERROR = {
 WEIGHT = {
     None: lambda y, x: np.ones_like(y),
     "uniform": lambda y, x: np.ones_like(y),
-    "exponential": lambda y, x: np.exp(-(1 - y) / 0.5),
-    "tanh": lambda y, x: 1 + 20 * np.tanh(2 * y),
+    "exponential": lambda y, x: np.exp(-np.abs(1 - y) / 0.5),
+    "tanh": lambda y, x: 1 + 20 * np.tanh(2 * np.maximum(y, 0)),
     "step": lambda y, x: np.where(x > 0, 7.0, 1.0),
     "alternating": lambda y, x: np.where(x > 0, 7.0, 1.0),  # its first map
 }
@@ -55,29 +55,95 @@ def test_every_error_and_weight_is_here():
     assert [*filter(None, WEIGHT)] == list(WEIGHTS)
 
 
+def weights_of(name, field, normalize=False):
+    weights = WEIGHT[name](field, IMAGE)
+    return weights / weights.mean(axis=(1, 2, 3), keepdims=True) if normalize and name else weights
+
+
+def slope_at(function, at, step=1e-6):
+    """Gradient of a function of an array by central differences."""
+    steps = step * np.eye(at.size).reshape(-1, *at.shape)
+    return np.reshape([function(at + s) - function(at - s) for s in steps], at.shape) / (2 * step)
+
+
+def assert_value_and_gradient(config, expected, at=PREDICTION):
+    """Compare a loss and its gradient by the prediction with a NumPy function of it."""
+    loss = get_loss({**config, "dtype": "float64"})
+    prediction = tf.Variable(at)
+    with tf.GradientTape() as tape:
+        value = loss(pack_target(FIELD, IMAGE, 1), prediction, SAMPLE_WEIGHT)
+    assert float(value) == pytest.approx(expected(at), rel=1e-12)
+    slope = slope_at(expected, at)
+    np.testing.assert_allclose(
+        tape.gradient(value, prediction), slope, rtol=1e-6, atol=1e-7 * np.abs(slope).max()
+    )
+
+
 @pytest.mark.parametrize("weight", WEIGHT)
 @pytest.mark.parametrize("error", ERROR)
 def test_value_and_gradient(error, weight):
     parameters, error_of = ERROR[error]
-    options = {**parameters, "weight": WEIGHT_CONFIG[weight], "dtype": "float64"}
-    for weight_from, normalize in itertools.product(("target", "prediction"), (False, True)):
-        source = FIELD if weight_from == "target" else np.maximum(PREDICTION, 0)
-        weights = WEIGHT[weight](source, IMAGE)
-        if normalize and weight:
-            weights = weights / weights.mean(axis=(1, 2, 3), keepdims=True)
-        weights = weights * SAMPLE_WEIGHT[:, None, None, None] / FIELD.size
+    options = {"error": error, **parameters, "weight": WEIGHT_CONFIG[weight]}
+    for source, normalize in itertools.product(("target", "prediction", "gradient"), (False, True)):
+        if source == "gradient" and weight is None:
+            continue
 
-        def terms(prediction, weights=weights):
-            return weights * error_of(prediction - FIELD, FIELD)
+        fixed = weights_of(weight, FIELD if source == "target" else PREDICTION, normalize)
 
-        options |= {"weight_from": weight_from, "normalize_weight": normalize}
-        loss = ERRORS[error](**options)
-        prediction = tf.Variable(PREDICTION)
-        with tf.GradientTape() as tape:
-            value = loss(pack_target(FIELD, IMAGE, 1), prediction, SAMPLE_WEIGHT)
-        assert float(value) == pytest.approx(terms(PREDICTION).sum(), rel=1e-12)
-        # no gradient flows through the weights, so each term depends on its own node only
-        slope = (terms(PREDICTION + 1e-6) - terms(PREDICTION - 1e-6)) / 2e-6
-        np.testing.assert_allclose(
-            tape.gradient(value, prediction), slope, rtol=1e-6, atol=1e-8 * np.abs(slope).max()
-        )
+        def expected(prediction, source=source, normalize=normalize, fixed=fixed):
+            flows = source == "gradient"
+            weights = weights_of(weight, prediction, normalize) if flows else fixed
+            errors = error_of(prediction - FIELD, FIELD)
+            return (SAMPLE_WEIGHT[:, None, None, None] * weights * errors).mean()
+
+        more = {"weight_from": "target" if source == "target" else "prediction"}
+        more |= {"normalize_weight": normalize, "weight_gradient": source == "gradient"}
+        assert_value_and_gradient(options | more, expected)
+
+
+def huber(e):
+    return np.where(np.abs(e) <= 0.02, e**2 / 2, 0.02 * (np.abs(e) - 0.01))
+
+
+def inverse_huber(e):
+    return np.where(np.abs(e) < 0.02, np.abs(e), (e**2 + 0.02**2) / 0.04)
+
+
+ON_PREDICTION = {"weight_from": "prediction", "weight_gradient": True}
+OF_THE_AUTHORS = {
+    "tanh × Huber": (
+        {"error": "huber", "delta": 0.02, "weight": {"name": "tanh", "amplitude": 6000}},
+        lambda p, y: (1 + 6000 * np.tanh(y)) * huber(p - y),
+    ),
+    "tanh × squared": (
+        {"error": "squared", "weight": {"name": "tanh", "amplitude": 2000, "rate": 10}},
+        lambda p, y: (1 + 2000 * np.tanh(10 * y)) * (p - y) ** 2,
+    ),
+    "exponential × inverse Huber": (
+        {
+            "error": "inverse_huber",
+            "delta": 0.02,
+            "weight": {"name": "exponential", "scale": 0.5},
+            **ON_PREDICTION,
+        },
+        lambda p, y: np.exp(-np.abs(1 - p) / 0.5) * inverse_huber(p - y),
+    ),
+    "inverse Huber": (
+        {"error": "inverse_huber", "delta": 0.02},
+        lambda p, y: inverse_huber(p - y),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_AUTHORS)
+def test_losses_of_the_authors(name):
+    config, values = OF_THE_AUTHORS[name]
+    errors = np.geomspace(0.002, 1.5, FIELD.size).reshape(SHAPE) * RNG.choice([-1, 1], SHAPE)
+
+    def expected(prediction):
+        return (SAMPLE_WEIGHT[:, None, None, None] * values(prediction, FIELD)).mean()
+
+    prediction = FIELD + errors
+    assert prediction.min() < 0
+    assert prediction.max() > 1
+    assert_value_and_gradient(config, expected, prediction)

@@ -121,7 +121,7 @@ def test_weight_from_the_prediction_has_no_gradient():
     )
 
 
-def test_weight_from_a_negative_prediction_is_that_of_zero():
+def test_tanh_weight_of_a_negative_prediction_is_one():
     loss = AbsoluteError(weight=TanhWeight(2000.0), weight_from="prediction")
     assert float(loss(0.0 * FIELD, 0.0 * FIELD - 0.5)) == pytest.approx(0.5)
 
@@ -180,6 +180,19 @@ def test_parameters_must_be_above_zero(bad):
 def test_weight_from_is_checked():
     with pytest.raises(ValueError, match="weight_from must be one of target, prediction, got 'x'"):
         AbsoluteError(weight_from="x")
+
+
+@pytest.mark.parametrize(
+    "options", [{"weight": "tanh"}, {"weight_from": "prediction"}, {"weight": None}]
+)
+def test_the_gradient_of_a_weight_needs_a_weight_from_the_prediction(options):
+    with pytest.raises(ValueError, match=r"weight_gradient=True needs .* weight_from='prediction'"):
+        AbsoluteError(weight_gradient=True, **options)
+
+
+def test_weight_gradient_is_checked():
+    with pytest.raises(ValueError, match="weight_gradient must be True or False, got 1"):
+        AbsoluteError(weight="tanh", weight_from="prediction", weight_gradient=1)
 
 
 def test_normalize_weight_is_checked():

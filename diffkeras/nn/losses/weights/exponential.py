@@ -1,4 +1,4 @@
-"""Weight that decreases exponentially as the field falls below 1."""
+"""Weight that decreases exponentially with the distance of the field from 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from diffkeras.nn.losses.weights.weight_map import WeightMap
 @keras.saving.register_keras_serializable(package="diffkeras")
 @dataclass(eq=False)
 class ExponentialWeight(WeightMap):
-    """w(y) = exp(−(1 − y)/b), which is 1 for y = 1 and smaller below.
+    """w(y) = exp(−|1 − y|/b), which is 1 for y = 1 and smaller elsewhere.
 
     Args:
         scale: b, above 0, in units of the field on the network's scale.
@@ -28,5 +28,5 @@ class ExponentialWeight(WeightMap):
     scale: float
 
     def call(self, field: Any, source_image: Any) -> Any:
-        """exp(−(1 − y)/b)."""
-        return keras.ops.exp((field - 1.0) / self.scale)
+        """exp(−|1 − y|/b)."""
+        return keras.ops.exp(-keras.ops.abs(1.0 - field) / self.scale)

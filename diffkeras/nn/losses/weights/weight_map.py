@@ -33,7 +33,8 @@ class WeightMap:
         """Weight of each node.
 
         Args:
-            field: y on the network's scale, (batch, height, width).
+            field: y on the network's scale, (batch, height, width). A predicted field may be
+                negative; weights must not be.
             source_image: on the linear scale, the shape of `field`; None if it is unknown.
 
         Returns:

@@ -28,3 +28,11 @@ SOURCE_IMAGE = np.array([[[1.0, 0.0, 0.0]]], "float32")
 def test_hand_computed_weights(weight, expected):
     result = keras.ops.convert_to_numpy(weight(FIELD, SOURCE_IMAGE))
     np.testing.assert_allclose(result, [[expected]], rtol=1e-6)
+
+
+def test_weights_beyond_the_fields_of_the_data():
+    field = np.array([[[-0.5, 1.5]]], "float32")
+    exponential = keras.ops.convert_to_numpy(ExponentialWeight(0.5)(field))
+    np.testing.assert_allclose(exponential, [[[np.exp(-3), np.exp(-1)]]], rtol=1e-6)
+    tanh = keras.ops.convert_to_numpy(TanhWeight(3.0, 2.0)(field))
+    np.testing.assert_allclose(tanh, [[[1.0, 1 + 3 * np.tanh(3)]]], rtol=1e-6)
