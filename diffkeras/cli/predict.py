@@ -39,7 +39,8 @@ def predict(
     """Predict the field around sources by a surrogate.
 
     RUN is a run directory of `diffkeras train`. SOURCE_FILE is as for `diffkeras solve`, without
-    negative values. Medium and boundary are those that the surrogate was trained on.
+    negative values. Medium and boundary are those that the surrogate was trained on, and so is what
+    sources do: hold the field at their value, or produce the decay rate times their value.
 
     \b
     Examples:

@@ -26,13 +26,14 @@ def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
     return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
 
 
-def value_scale(source_images: Any, xp: Any = np) -> Any:
-    """The largest value of each image, at least 1, (…, 1, 1, 1).
+def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:
+    """By how much the largest value of each image exceeds `largest`, at least 1, (…, 1, 1, 1).
 
-    Networks are trained on values from 0 to 1. The equation is linear in the values, so images are
-    divided by this scale and fields multiplied by it.
+    Networks are trained on values from 0 to `largest`. The equation is linear in the values, so
+    images are divided by this scale and fields multiplied by it.
     """
-    return xp.maximum(xp.max(source_images, axis=(-3, -2, -1), keepdims=True), 1.0)
+    found = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
+    return xp.maximum(found / largest, 1.0)
 
 
 def network_input(

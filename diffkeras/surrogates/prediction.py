@@ -30,15 +30,18 @@ class Prediction:
     Attributes:
         field: (rows, columns) or (batch, rows, columns), in the unit of the source values: float32
             from the network, or float64 if a tolerance was given.
-        source_images: float64, of the same shape, the values of the fixed nodes.
+        source_images: float64, of the same shape: the values of the fixed nodes, or x of the
+            production γx.
         media: the medium of all images, or a tuple of one for each.
         refinement: how the tolerance was met; None if no tolerance was given.
+        production: whether the sources produce; otherwise they hold their values.
     """
 
     field: NDArray
     source_images: NDArray[np.float64]
     media: Media
     refinement: Refinement | None = None
+    production: bool = False
 
     @property
     def rounds(self) -> int:
@@ -68,7 +71,8 @@ class Prediction:
         Raises:
             PhysicsError: a batch without images, or a problem without a unique solution.
         """
-        return prove(certify, BatchCertificate, self.field, self.source_images, self.media)
+        images, media = self.source_images, self.media
+        return prove(certify, BatchCertificate, self.field, images, media, self.production)
 
     def __repr__(self) -> str:
         """One line: shape and type of the field, and the bound if it is known."""
@@ -78,13 +82,25 @@ class Prediction:
 
 
 def prove(
-    proof: Any, batch: Any, field: NDArray, images: NDArray, media: Media, **options: Any
+    proof: Any,
+    batch: Any,
+    field: NDArray,
+    images: NDArray,
+    media: Media,
+    production: bool,
+    **options: Any,
 ) -> Any:
     """`certify` or `refine` predicted fields, each image in its own medium.
 
     `batch` is the class of the results of a batch.
     """
+
+    def one(field: NDArray, images: NDArray, medium: Medium) -> Any:
+        if not production:
+            return proof(field, images, medium=medium, **options)
+        production_of_images = medium.decay * images
+        return proof(field, production=production_of_images, medium=medium, **options)
+
     if isinstance(media, Medium):
-        return proof(field, images, medium=media, **options)
-    each = zip(field, images, media, strict=True)
-    return batch.of([proof(one, image, medium=medium, **options) for one, image, medium in each])
+        return one(field, images, media)
+    return batch.of([one(*parts) for parts in zip(field, images, media, strict=True)])

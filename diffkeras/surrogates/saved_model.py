@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.representation.network_input import network_input, value_scale
+from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import write_saved_model
 
@@ -19,9 +19,9 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
     diffusion lengths, `serve` takes them as well, as float32 (batch,). The graph checks its input:
     source values that are negative or not finite, sides that the network doesn't divide, and
-    diffusion lengths outside the trained range raise `tf.errors.InvalidArgumentError`. Images with
-    values above 1 are scaled as in `Surrogate.predict`. `diffkeras.json` in the same directory
-    names the physics that the surrogate was trained for.
+    diffusion lengths outside the trained range raise `tf.errors.InvalidArgumentError`. Fields are
+    those of `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
+    surrogate was trained for.
     """
     serve = _serve(surrogate)
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
@@ -41,8 +41,13 @@ def _contract(surrogate: Surrogate) -> dict[str, Any]:
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
     images = "float32 (batch, height, width, 1), linear scale"
+    equation = "D∇²u − γu = 0 outside sources, u = source image on them"
+    if surrogate.production:
+        equation = "D∇²u − γu + γx = 0 with the source image x"
     return {
         "physics": physics,
+        "equation": equation,
+        "divide_by_maximum": config.data.divide_by_maximum,
         "model": config.model.model_dump(mode="json"),
         "sources": list(config.data.sources),
         "input": f"source images, {images}{second_input}",
@@ -52,14 +57,18 @@ def _contract(surrogate: Surrogate) -> dict[str, Any]:
 
 def _serve(surrogate: Surrogate) -> Any:
     """The graph: source images (and diffusion lengths) to fields, with checks of the input."""
-    transform, limits = surrogate.transform, surrogate.diffusion_lengths
+    limits, model = surrogate.diffusion_lengths, surrogate.model
     images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
 
     def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
         _check_images(source_images, surrogate)
-        scale = value_scale(source_images, keras.ops)
-        x = network_input(source_images / scale, transform, diffusion_length, limits, keras.ops)
-        return transform.inverse(surrogate.model(x, training=False), keras.ops) * scale
+        return predicted_fields(
+            surrogate.config,
+            lambda x: model(x, training=False),
+            source_images,
+            diffusion_length,
+            xp=keras.ops,
+        )
 
     if limits is None:
         return tf.function(lambda source_images: fields(source_images, None), [images])

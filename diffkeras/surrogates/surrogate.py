@@ -17,8 +17,9 @@ from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import BatchRefinement, Certificate, Medium, refine
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import LARGEST
-from diffkeras.representation.network_input import Range, network_input, value_scale
+from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
+from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Media, Prediction, prove
 from diffkeras.surrogates.run_directory import Run
 
@@ -39,6 +40,14 @@ class Surrogate:
     def transform(self) -> Transform:
         """The pointwise transform between the linear and the network's scale."""
         return self.config.model.get_transform()
+
+    @property
+    def production(self) -> bool:
+        """Whether sources produce; otherwise they hold their values.
+
+        The production of a source image x is s = γx [concentration/time].
+        """
+        return self.config.physics.sources == "production"
 
     @property
     def diffusion_lengths(self) -> Range | None:
@@ -89,14 +98,21 @@ class Surrogate:
     ) -> Prediction:
         """Predict fields, and refine them if a tolerance is given.
 
-        The network was trained on source values from 0 to 1. The equation is linear in them, so an
-        image with larger values is divided by the largest one, and its field multiplied by it.
+        The network was trained on source values up to 1, or up to the number of discs where these
+        may overlap. The equation is linear in the values, so an image with larger ones is divided
+        by a number that brings them into that range, and its field multiplied by it.
+
+        If the dataset's fields are divided by their maximum, the network knows only the shape of a
+        field. Its size is then the one that balances production with decay and outflow, at most the
+        largest source value, which no exact field exceeds.
 
         Args:
-            source_images: (rows, columns) or (batch, rows, columns): the value of each source on
-                its nodes, 0 elsewhere.
+            source_images: (rows, columns) or (batch, rows, columns): 0 outside the sources, and on
+                a source's nodes its value x. Sources hold the field at x, or, if `production`, add
+                γx to it per time.
             tolerance: the largest error that the returned field may have, relative to the largest
-                source value, as for `refine`; None for the network's field as it is.
+                fixed value or, with production, to the largest value of the field, as for `refine`;
+                None for the network's field as it is.
             diffusion_length: ℓ [length] of all images or (batch,) of each, for a surrogate that
                 was trained on several.
             batch_size: images that go through the network at once; by default that of the
@@ -120,9 +136,29 @@ class Surrogate:
         media = self._media(diffusion_length, images.shape[:-2])
         field = self._fields(images, media, batch_size)
         if tolerance is None:
-            return Prediction(field, images, media)
-        refinement = prove(refine, BatchRefinement, field, images, media, tolerance=tolerance)
-        return Prediction(refinement.field, images, media, refinement)
+            return Prediction(field, images, media, production=self.production)
+        refinement = prove(
+            refine, BatchRefinement, field, images, media, self.production, tolerance=tolerance
+        )
+        return Prediction(refinement.field, images, media, refinement, self.production)
+
+    def network_fields(
+        self,
+        source_images: ArrayLike,
+        *,
+        diffusion_length: ArrayLike | None = None,
+        batch_size: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Predicted fields on the scale of the dataset's, with which they can be compared.
+
+        Those of `predict`, except if the dataset's fields are divided by their maximum
+        (`data.divide_by_maximum`); then these are divided by theirs, as far as the network knows.
+
+        Arguments and errors are those of `predict`.
+        """
+        images = self._check_images(source_images)
+        media = self._media(diffusion_length, images.shape[:-2])
+        return self._fields(images, media, batch_size, divided=True)
 
     def certify(
         self, source_images: ArrayLike, *, diffusion_length: ArrayLike | None = None
@@ -138,29 +174,36 @@ class Surrogate:
         return self.predict(source_images, diffusion_length=diffusion_length).certificate
 
     def __repr__(self) -> str:
-        """One line: its name, and the lattice that it was trained on."""
+        """One line: its name, the lattice that it was trained on, and whether sources produce."""
         rows, columns = self.lattice
-        return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes)"
+        produce = ", sources produce" if self.production else ""
+        return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
     def _fields(
-        self, images: NDArray[np.float64], media: Media, size: int | None
+        self,
+        images: NDArray[np.float64],
+        media: Media,
+        batch_size: int | None,
+        *,
+        divided: bool = False,
     ) -> NDArray[np.float32]:
-        """What the network predicts, on the linear scale."""
-        size = self.config.evaluation.batch_size if size is None else size
+        """The network's fields; `divided` as of `predicted_fields`."""
+        size = self.config.evaluation.batch_size if batch_size is None else batch_size
         if type(size) is not int or size < 1:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
-        stack = images.reshape(-1, *images.shape[-2:], 1)
-        scale = value_scale(stack)
+        stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
         lengths = None
         if self.diffusion_lengths is not None:
             each = (media,) if isinstance(media, Medium) else media
             lengths = np.array([medium.diffusion_length for medium in each], np.float32)
             lengths = np.broadcast_to(lengths, len(stack))
-        unit = (stack / scale).astype(np.float32)
-        x = network_input(unit, self.transform, lengths, self.diffusion_lengths)
-        fields = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
-        linear = self.transform.inverse(np.concatenate(fields or [unit]))
-        return (linear * scale.astype(np.float32)).reshape(images.shape)
+
+        def network(x: NDArray) -> NDArray:
+            parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
+            return np.concatenate(parts) if parts else x[..., :1]
+
+        fields = predicted_fields(self.config, network, stack, lengths, divided=divided)
+        return fields.reshape(images.shape)
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
         images = real_array("the source image", source_images)

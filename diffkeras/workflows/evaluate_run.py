@@ -54,7 +54,8 @@ def evaluate(
         run_dir: a finished run.
         data_dir: where the datasets are.
         config: source counts, test examples and evaluation settings; by default the run's own. Its
-            physics must be the run's, and a range of diffusion lengths must lie within the run's.
+            physics must be the run's, what sources do included, and so must
+            `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
         threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory.
         show_progress: whether to draw a progress bar.
@@ -96,7 +97,8 @@ def _measure(
 
 
 def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    different = [d for d in differences(learned, wanted) if d.startswith("physics.")]
+    keys = ("physics.", "data.divide_by_maximum")
+    different = [d for d in differences(learned, wanted) if d.startswith(keys)]
     own, other = learned.data.diffusion_length, wanted.data.diffusion_length
     if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
         different.append(

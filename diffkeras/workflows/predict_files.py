@@ -26,11 +26,12 @@ def predict_files(
 
     Args:
         run_dir: a finished run.
-        sources: source image, batch of them, or list of discs.
+        sources: source image, batch of them, or list of discs. The log says what sources do, which
+            the run decides: hold the field at their value, or produce.
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
-        tolerance: largest error of the written field, relative to the largest source value.
+        tolerance: largest error of the written field, as for `Surrogate.predict`.
 
     Raises:
         PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and
@@ -46,6 +47,11 @@ def predict_files(
     output.check({"SOURCE_FILE": sources.path})
     image = sources.read()
     surrogate = load_surrogate(run_dir)
+    logger.info(
+        "sources produce the decay rate times their value"
+        if surrogate.production
+        else "sources hold the field at their value"
+    )
     trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")

@@ -21,9 +21,10 @@ LARGEST_ERROR = 0.1  # the end of the colour scale of errors
 FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
 ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
 DESCRIPTION = (
-    "Above: source image, true field. Below: predicted field, prediction minus truth. Fields from "
-    "0 (dark blue) to 1 (yellow), red above, black below. Errors from "
-    f"-{LARGEST_ERROR} (blue) to {LARGEST_ERROR} (red), magenta above, black below."
+    "Above: source image, true field. Below: predicted field, prediction minus truth. All are "
+    "divided by the maximum of the true field, the source image by its own. Fields from 0 (dark "
+    f"blue) to 1 (yellow), red above, black below. Errors from -{LARGEST_ERROR} (blue) to "
+    f"{LARGEST_ERROR} (red), magenta above, black below."
 )
 
 
@@ -56,10 +57,12 @@ class Pictures(keras.callbacks.Callback):
         with averaged_weights(self.model), self.writer.as_default():
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
-                prediction = self.surrogate.predict(
+                prediction = self.surrogate.network_fields(
                     image, diffusion_length=example.get("diffusion_length")
-                ).field
-                picture = draw_example(image, field, prediction)
+                )
+                # both maxima are 1 if values are fixed; if sources produce they can be any number
+                largest = field.max()
+                picture = draw_example(image / image.max(), field / largest, prediction / largest)
                 name = f"pictures/{title}"
                 tf.summary.image(name, picture[None], step=epoch + 1, description=DESCRIPTION)
         self.writer.flush()

@@ -1,0 +1,192 @@
+"""Surrogates of sources that produce: the size of their fields, their bounds, their SavedModel."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from known_networks import produced, surrogate_of
+from sparse_operator import sparse_operator
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError, RunError
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.workflows import evaluate
+
+LENGTHS = np.float32([2, 5, 15])
+
+
+@pytest.fixture(scope="module")
+def production(tiny: Config) -> Config:
+    return tiny.with_overrides({"physics.sources": "production"})
+
+
+@pytest.fixture(scope="module")
+def divided(production: Config) -> Config:
+    return production.with_overrides({"data.divide_by_maximum": True})
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    stack = np.zeros((3, 16, 16))
+    for index, image in enumerate(stack):
+        image[0:3, 3 + index : 6 + index] = 1  # next to a side, where most flows out
+        image[11, 5 + index] = 0.5
+    return stack
+
+
+def exact_fields(images: np.ndarray, config: Config) -> np.ndarray:
+    return np.stack([produced(image, config.physics.medium) for image in images])
+
+
+def maxima(fields: np.ndarray) -> np.ndarray:
+    return fields.max(axis=(1, 2), keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "physics",
+    [
+        {},
+        {"boundary": "reflecting"},
+        {"boundary": ["absorbing", "periodic"]},
+        {"boundary": ["reflecting", "absorbing"], "step": 0.5, "diffusivity": 3.0},
+    ],
+)
+def test_the_size_of_a_field_follows_from_its_shape(
+    divided: Config, images: np.ndarray, physics: dict[str, Any]
+) -> None:
+    config = divided.with_overrides({f"physics.{key}": value for key, value in physics.items()})
+    exact = exact_fields(images, config)
+    shapes = exact / maxima(exact)
+    surrogate = surrogate_of(shapes, config)
+    prediction = surrogate.predict(images)
+    assert prediction.field.dtype == np.float32
+    np.testing.assert_allclose(prediction.field, exact, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.network_fields(images), shapes, rtol=3e-6)
+    # the network sees these images as they are, as they are within the range of its training
+    np.testing.assert_allclose(surrogate.predict(images / 2).field, exact / 2, rtol=3e-6)
+
+
+def test_each_image_is_balanced_with_its_own_diffusion_length(
+    divided: Config, images: np.ndarray
+) -> None:
+    config = divided.with_overrides(
+        {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
+    )
+    media = [config.physics.medium.with_diffusion_length(float(length)) for length in LENGTHS]
+    exact = np.stack(list(map(produced, images, media)))
+    surrogate = surrogate_of(exact / maxima(exact), config)
+    found = surrogate.predict(images, diffusion_length=LENGTHS).field
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+    one = surrogate_of(exact[1:2] / exact[1].max(), config)
+    np.testing.assert_allclose(one.predict(images[1], diffusion_length=5.0).field, exact[1], 1e-5)
+
+
+def test_a_wrong_field_is_in_balance_too(divided: Config, images: np.ndarray) -> None:
+    shapes = np.random.default_rng(0).random(images.shape)
+    field = surrogate_of(shapes, divided).predict(images).field.astype(float)
+    medium = divided.physics.medium
+    lost = field.reshape(3, -1) @ sparse_operator((16, 16), medium).sum(axis=0)
+    np.testing.assert_allclose(lost, float(medium.decay) * images.sum(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(field / maxima(field), shapes / maxima(shapes), rtol=1e-5)
+
+
+@pytest.mark.parametrize("total", [-1.0, 0.0, 1e-30, 1e-3])
+def test_a_field_whose_sum_is_no_size_gets_the_largest_value(
+    divided: Config, images: np.ndarray, total: float
+) -> None:
+    shapes = np.zeros_like(images)
+    shapes[:, 8, 8], shapes[:, 8, 9] = 1.0, total - 1.0
+    np.testing.assert_allclose(
+        surrogate_of(shapes, divided).predict(3 * images).field, 3 * shapes, atol=1e-6
+    )
+
+
+def test_without_sources_there_is_no_field(divided: Config, images: np.ndarray) -> None:
+    shapes = np.random.default_rng(0).standard_normal(images.shape)
+    surrogate = surrogate_of(shapes, divided)
+    images = images.copy()
+    images[1] = 0
+    field = surrogate.predict(images).field
+    assert not field[1].any()
+    assert np.isfinite(field).all()
+    assert field[0].any()
+
+
+def test_fields_that_are_not_divided_are_those_of_the_network(
+    production: Config, images: np.ndarray
+) -> None:
+    exact = exact_fields(images, production)
+    surrogate = surrogate_of(exact, production)
+    for fields in (surrogate.predict(images).field, surrogate.network_fields(images)):
+        np.testing.assert_allclose(fields, exact, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.predict(4 * images).field, 4 * exact, rtol=3e-6)
+
+
+def test_discs_that_overlap_are_seen_as_in_training(production: Config, images: np.ndarray) -> None:
+    exact = exact_fields(images, production)
+    overlap = {"data.placement.overlap": True}  # of at most two discs
+    for overrides, scale in (({}, [1, 2, 3]), (overlap, [1, 1, 1.5])):
+        surrogate = surrogate_of(exact, production.with_overrides(overrides))
+        values = np.array([1.0, 2.0, 3.0])[:, None, None]
+        found = surrogate.predict(images * values).field
+        np.testing.assert_allclose(found, exact * np.array(scale)[:, None, None], rtol=3e-6)
+
+
+def test_a_surrogate_says_what_its_sources_do(
+    tiny: Config, divided: Config, images: np.ndarray
+) -> None:
+    holding, producing = surrogate_of(images, tiny), surrogate_of(images, divided)
+    assert not holding.production
+    assert producing.production
+    assert repr(producing) == "Surrogate('tiny', trained on 16×16 nodes, sources produce)"
+    np.testing.assert_array_equal(holding.network_fields(images), holding.predict(images).field)
+
+
+def test_the_saved_model_does_the_same(
+    tiny: Config, divided: Config, images: np.ndarray, tmp_path: Path
+) -> None:
+    images = images * np.array([1.0, 0.0, 40.0])[:, None, None]
+    surrogate = surrogate_of(np.random.default_rng(0).random(images.shape), divided)
+    export_saved_model(surrogate, tmp_path / "saved_model")
+    served = tf.saved_model.load(str(tmp_path / "saved_model"))
+    fields = served.serve(images[..., None].astype(np.float32)).numpy()[..., 0]
+    np.testing.assert_allclose(fields, surrogate.predict(images).field, rtol=1e-5)
+    contract = json.loads((tmp_path / "saved_model" / "diffkeras.json").read_text())
+    assert contract["physics"]["sources"] == "production"
+    assert contract["divide_by_maximum"] is True
+    assert "+ γx" in contract["equation"]
+    export_saved_model(surrogate_of(images, tiny), tmp_path / "holding")
+    contract = json.loads((tmp_path / "holding" / "diffkeras.json").read_text())
+    assert contract["physics"]["sources"] == "fixed_value"
+    assert contract["divide_by_maximum"] is False
+    assert "u = source image" in contract["equation"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({}, "physics.sources fixed_value there, production here"),
+        ({"data.divide_by_maximum": True}, "data.divide_by_maximum False there, True here"),
+    ],
+)
+def test_a_run_of_the_other_kind_is_not_evaluated(
+    production: Config, run_dir: Path, data_dir: Path, tmp_path: Path, overrides: Any, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        config = production.with_overrides(overrides)
+        evaluate(run_dir, data_dir, config=config, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_run_of_the_other_kind_does_not_go_on(
+    tiny: Config, production: Config, tmp_path: Path
+) -> None:
+    run = Run.begin(tmp_path / "run", production)
+    (run.checkpoints / "00001").mkdir(parents=True)
+    with pytest.raises(RunError, match="physics.sources production there, fixed_value here"):
+        Run.begin(run.path, tiny)
