@@ -1,7 +1,6 @@
 """Surrogates of sources that produce: the size of their fields, their bounds, their SavedModel."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +176,8 @@ def test_the_saved_model_does_the_same(
 def test_a_run_of_the_other_kind_is_not_evaluated(
     production: Config, run_dir: Path, data_dir: Path, tmp_path: Path, overrides: Any, message: str
 ) -> None:
+    config = production.with_overrides(overrides)
     with pytest.raises(DataError, match=message):
-        config = production.with_overrides(overrides)
         evaluate(run_dir, data_dir, config=config, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -188,5 +187,5 @@ def test_an_unfinished_run_of_the_other_kind_does_not_go_on(
 ) -> None:
     run = Run.begin(tmp_path / "run", production)
     (run.checkpoints / "00001").mkdir(parents=True)
-    with pytest.raises(RunError, match="physics.sources production there, fixed_value here"):
+    with pytest.raises(RunError, match=r"physics\.sources production there, fixed_value here"):
         Run.begin(run.path, tiny)
