@@ -193,6 +193,10 @@ class ModelConfig(Section):
     """Number of pooling and of upsampling layers."""
     pad: bool = False
     """If 2**depth does not divide a side, pad with zeros and crop the prediction."""
+    initial_weights: Literal["keras", "pytorch"] = "keras"
+    """Initial weights of the convolutions. keras: normal kernels that preserve the variance of the
+    features (He), biases of 0. pytorch: PyTorch's default, as in the paper's program: kernels and
+    biases uniform on ±1/√fan_in."""
     transform: str = Field(
         "linear", description=f"Scale of inputs and outputs: {', '.join(TRANSFORMS)}."
     )

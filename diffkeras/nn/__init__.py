@@ -3,6 +3,7 @@
 from diffkeras.nn import losses, metrics
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
 from diffkeras.nn.encoder_decoder import encoder_decoder
+from diffkeras.nn.initializers import pytorch_uniform
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateWeights, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
@@ -30,6 +31,7 @@ __all__ = [
     "metrics",
     "pack_target",
     "padded",
+    "pytorch_uniform",
     "region_metrics",
     "unpack_target",
 ]

@@ -8,6 +8,7 @@ from keras import layers
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
+from diffkeras.nn.initializers import initializers_of_layer
 from diffkeras.nn.lattice import LatticeCheck
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 
@@ -51,6 +52,8 @@ def encoder_decoder(
         kernel_initializer: of all convolutions, a name or a `keras.initializers.Initializer`. Each
             convolution gets a copy; if the initializer has a seed, each copy has the next seed. The
             default preserves the variance of features through LeakyReLU (arXiv 1502.01852).
+            "pytorch" is PyTorch's default, for kernels and biases (see `pytorch_uniform`); in the
+            decoder it is that of transposed convolutions, as in the paper's program.
         name: of the model.
 
     Returns:
@@ -78,8 +81,8 @@ def encoder_decoder(
 
     number = itertools.count()
 
-    # The decoder's convolutions are not transposed, because initializers would mistake the output
-    # channels of a transposed kernel for its fan-in.
+    # The decoder's convolutions are not transposed, because Keras' initializers would mistake the
+    # output channels of a transposed kernel for its fan-in.
     def convolution(
         features: Any,
         filters: int,
@@ -87,8 +90,10 @@ def encoder_decoder(
         kind: type[Conv3x3] = Conv3x3,
         **options: float,
     ) -> Any:
-        initializer = _own(kernel_initializer, next(number))
-        return kind(filters, kernel_initializer=initializer, name=layer_name, **options)(features)
+        in_encoder = layer_name.startswith("encoder")
+        fan_in = 9 * (features.shape[-1] if in_encoder else filters)
+        weights = initializers_of_layer(kernel_initializer, next(number), fan_in)
+        return kind(filters, **weights, name=layer_name, **options)(features)
 
     source_image = keras.Input((None, None, channels), name="source_image")
 
@@ -114,12 +119,3 @@ def encoder_decoder(
     field = layers.LeakyReLU(NEGATIVE_SLOPE, name="field", dtype="float32")(field)
 
     return keras.Model(source_image, field, name=name)
-
-
-def _own(initializer: Any, number: int) -> keras.initializers.Initializer:
-    """A copy for one layer, because one initializer returns the same numbers on each call."""
-    initializer = keras.initializers.get(initializer)
-    config = initializer.get_config()
-    if isinstance(config.get("seed"), int):
-        config["seed"] += number
-    return type(initializer).from_config(config)

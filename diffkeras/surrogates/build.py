@@ -5,6 +5,9 @@ import keras
 from diffkeras import nn
 from diffkeras.config import Config
 
+# of convolutions, by `model.initial_weights`
+INITIALIZERS = {"keras": "he_normal", "pytorch": "pytorch"}
+
 
 def build_model(config: Config) -> keras.Model:
     """The network of a configuration, with new weights, from and to the network's scale.
@@ -13,5 +16,10 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     channels = 1 if config.data.diffusion_length is None else 2
-    model = nn.encoder_decoder(section.width, section.depth, channels=channels)
+    model = nn.encoder_decoder(
+        section.width,
+        section.depth,
+        channels=channels,
+        kernel_initializer=INITIALIZERS[section.initial_weights],
+    )
     return nn.padded(model, 2**section.depth) if section.pad else model

@@ -87,6 +87,7 @@ REFUSED = [
     ("data.seed", -1, "data.seed: "),
     ("model.width", 3, "model.width: "),
     ("model.depth", 0, "model.depth: "),
+    ("model.initial_weights", "zeros", "model.initial_weights: must be 'keras' or 'pytorch'"),
     ("model.transform", "cube", "model.transform: no transform is named 'cube'"),
     ("model.pad", "perhaps", "model.pad: "),
     ("training.epochs", 0, "training.epochs: "),

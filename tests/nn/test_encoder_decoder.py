@@ -119,3 +119,34 @@ def test_an_initializer_draws_other_numbers_for_each_convolution(seed):
     if seed is not None:
         again = encoder_decoder(width=16, depth=2, kernel_initializer=initializer)
         np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_initial_weights_of_pytorch():
+    model = encoder_decoder(width=16, depth=2, kernel_initializer="pytorch")
+    # channels of the input in the encoder, and of the output in the decoder
+    channels = {"encoder": [1, 16, 32], "decoder": [32, 16, 8], "field": [1]}
+    expected = {
+        (f"{part}_conv_{k}" if part != "field" else "field_conv"): 1 / np.sqrt(9 * count)
+        for part, counts in channels.items()
+        for k, count in enumerate(counts)
+    }
+    found = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
+    assert found.keys() == expected.keys()
+    for name, bound in expected.items():
+        kernel, bias = found[name].kernel.numpy(), found[name].bias.numpy()
+        assert max(np.abs(kernel).max(), np.abs(bias).max()) <= bound
+        assert np.abs(kernel).max() > 0.9 * bound
+        assert np.all(bias != 0)
+
+
+def test_initial_weights_of_pytorch_follow_the_seed():
+    models = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        models.append(encoder_decoder(width=2, depth=1, kernel_initializer="pytorch"))
+    first, same, other = (model.get_weights() for model in models)
+    assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    # every convolution draws numbers of its own
+    convolutions = [w for w in models[0].weights if w.name in ("kernel", "bias")]
+    assert len({float(np.ravel(w.numpy())[0]) for w in convolutions}) == len(convolutions)
