@@ -1,4 +1,4 @@
-"""Source images of the TensorFlow solver: their checks and their scale."""
+"""Source images and production of the TensorFlow solver: their checks and their scale."""
 
 from typing import Any
 
@@ -22,33 +22,40 @@ def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor
 
 
 def check_images(
-    source_images: Any, lattice: tuple[int, int], dtype: tf.DType
+    source_images: Any, lattice: tuple[int, int], dtype: tf.DType, name: str = "source images"
 ) -> tuple[tf.Tensor, tf.DType]:
-    """Source images in the precision `dtype`, and the type of their fields."""
+    """Source images or production in the precision `dtype`, and the type of their fields."""
     if np.ma.isMaskedArray(source_images):
-        raise PhysicsError("source images must not be a masked array; fill it first")
+        raise PhysicsError(f"{name} must not be a masked array; fill it first")
     try:
         images = tf.convert_to_tensor(source_images)
     except (TypeError, ValueError) as error:
-        raise PhysicsError(f"source images must be an array of real numbers: {error}") from None
+        raise PhysicsError(f"{name} must be an array of real numbers: {error}") from None
     if not images.shape.is_compatible_with((None, *lattice)):
         raise PhysicsError(
-            f"source images must have shape (batch, {lattice[0]}, {lattice[1]}), not {images.shape}"
+            f"{name} must have shape (batch, {lattice[0]}, {lattice[1]}), not {images.shape}"
         )
     if not (images.dtype.is_floating or images.dtype.is_integer or images.dtype.is_bool):
-        raise PhysicsError(f"source images must be real numbers, not {images.dtype.name}")
+        raise PhysicsError(f"{name} must be real numbers, not {images.dtype.name}")
     return tf.cast(images, dtype), images.dtype if images.dtype.is_floating else dtype
 
 
-def powers_of_two(images: tf.Tensor) -> tf.Tensor:
-    """The largest power of 2 up to each image's largest |value|, (batch, 1, 1).
+def largest_values(images: tf.Tensor) -> tf.Tensor:
+    """The largest |value| of each image, (batch, 1, 1)."""
+    return tf.reduce_max(tf.abs(images), axis=[1, 2], keepdims=True)
+
+
+def powers_of_two(largest: tf.Tensor) -> tf.Tensor:
+    """The largest power of 2 up to each image's largest |value|, both (batch, 1, 1).
 
     Divided by it, no value over- or underflows in the solver, and nothing is rounded.
     """
-    integers, exponent, smallest = FLOATS[images.dtype]
-    largest = tf.reduce_max(tf.abs(images), axis=[1, 2], keepdims=True)
-    message = f"the largest |value| of a source image is below {smallest:g}; scale the image"
+    integers, exponent, smallest = FLOATS[largest.dtype]
+    message = (
+        "the largest |value| of a source image, or of its production times h²/D, is below "
+        f"{smallest:g}; scale the images"
+    )
     largest = checked(largest, ~tf.reduce_any((largest > 0) & (largest < smallest)), message)
     bits = tf.bitwise.bitwise_and(tf.bitcast(largest, integers), tf.constant(exponent, integers))
-    power = tf.stop_gradient(tf.bitcast(bits, images.dtype))
+    power = tf.stop_gradient(tf.bitcast(bits, largest.dtype))
     return tf.where(power > 0, power, tf.ones_like(power))

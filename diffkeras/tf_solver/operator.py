@@ -31,6 +31,8 @@ class TensorOperator:
     operator then replaces γ by the smallest other eigenvalue λ' ("deflation"): A⁻¹q is the deflated
     field plus the constant Σq / `inverse_factor`.
 
+    Densities are those of production, and of the point sources that hold the fixed values.
+
     The decays of images, (batch,), are at least the medium's, which is used if they are None.
     """
 
@@ -74,11 +76,32 @@ class TensorOperator:
         nodes = self.lattice[0] * self.lattice[1]
         return nodes * decays * (self._smallest / tf.nn.relu(self._smallest - decays))
 
+    def total(self, density: tf.Tensor) -> tf.Tensor:
+        """The sum of a density (batch, rows, columns), (batch,).
+
+        In float64, as small decays multiply its rounding.
+        """
+        return tf.cast(tf.reduce_sum(tf.cast(density, tf.float64), axis=[1, 2]), self.dtype)
+
     def _in_precision(self, decays: tf.Tensor | None) -> tf.Tensor:
         """The images' decays, or by default the medium's."""
         if decays is None:
             return tf.constant(self.decay, self.dtype)
         return tf.cast(decays, self.dtype)
+
+    def inverse(self, density: tf.Tensor, decays: tf.Tensor | None = None) -> tf.Tensor:
+        """The deflated field of a density on the lattice, both (batch, rows, columns)."""
+        folded = density
+        for axis, nodes in ((-1, self.lattice[1]), (-2, self.lattice[0])):
+            half = nodes // 2
+            first, second = tf.split(folded, [nodes - half, half], axis)
+            if nodes % 2:  # the middle node is its own mirror image, and counts once
+                sides = [[0, 0]] * folded.shape.rank
+                sides[axis] = [1, 0]
+                second = tf.pad(second, sides)
+            second = tf.reverse(second, [axis])
+            folded = tf.stack([first + second, first - second], axis=1)
+        return self._unfold(self._invert(folded, decays))
 
     def spread(
         self,

@@ -18,11 +18,11 @@ class OwnMedia(NamedTuple):
 
     Attributes:
         decays: (batch,), γ [1/time].
-        tables: of Green's function, from `TensorSolver.tables`.
+        tables: of Green's function, from `TensorSolver.tables`. Only fixed nodes need them.
     """
 
     decays: tf.Tensor
-    tables: tf.Tensor
+    tables: tf.Tensor | None = None
 
 
 class Rings(NamedTuple):
@@ -60,11 +60,16 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
 
 
 def solve_rings(
-    operator: TensorOperator, rings: Rings, values: tf.Tensor, media: OwnMedia | None
+    operator: TensorOperator,
+    rings: Rings,
+    values: tf.Tensor,
+    media: OwnMedia | None,
+    produced: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Densities (k,) with which point sources on the rings give them their values (k,).
 
     The second result is what to add to their fields if the operator is deflated, (batch, 1, 1).
+    That includes the constant of the free nodes' production, whose sum is `produced`, (batch,).
     """
     counts = rings.counts
     size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
@@ -83,11 +88,14 @@ def solve_rings(
     solved = tf.linalg.cholesky_solve(lower, tf.stack(right, axis=-1))
     if not operator.deflated:
         return tf.gather_nd(solved[..., 0], rings.places), tf.zeros([], operator.dtype)
-    # G q + μ1 = c and 1ᵀq = μ · inverse_factor
+    # G q + μ1 = c and 1ᵀq + produced = μ · inverse_factor
     of_values, of_ones = solved[..., 0], solved[..., 1]
     factor = operator.inverse_factor(None if media is None else media.decays)
     total = tf.reduce_sum(of_ones, axis=1) + factor
+    density = tf.reduce_sum(of_values, axis=1)
+    if produced is not None:
+        density += produced
     # the total is 0 if every node of an image is fixed, as it has no ring then
-    constants = tf.math.divide_no_nan(tf.reduce_sum(of_values, axis=1), total)
+    constants = tf.math.divide_no_nan(density, total)
     densities = tf.gather_nd(of_values - constants[:, None] * of_ones, rings.places)
     return densities, constants[:, None, None]

@@ -18,7 +18,7 @@ from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
-from diffkeras.tf_solver.images import check_images, checked, powers_of_two
+from diffkeras.tf_solver.images import check_images, checked, largest_values, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
 
@@ -84,15 +84,20 @@ class TensorSolver:
                 f"diffusivity / step² is {rate:.0e}, too far from 1 for float32; choose other "
                 'units, or precision "float64"'
             )
+        self._rate = float(rate)
         self._operator = TensorOperator(self.lattice, self.medium, precision)
 
     def solve(
         self,
-        source_images: tf.Tensor,
+        source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         media: OwnMedia | None = None,
+        production: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The steady states around the fixed nodes of a batch of source images.
+        """The steady states of a batch: u = source image on the fixed nodes, Au = s on the others.
+
+        A = −D∇² + γ, and s is production. Without source images no node is fixed, and the graph is
+        one transform and its inverse.
 
         An image takes about 40m² + O(rows · columns) bytes in float32, where m is the largest
         number of ring nodes in the batch, about 28 for a disc of radius 5.
@@ -101,36 +106,76 @@ class TensorSolver:
             source_images: (batch, rows, columns), real.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
             media: of each image, if they differ from the solver's.
+            production: (batch, rows, columns), real, of any sign [concentration/time]; by default
+                0. On fixed nodes it is ignored.
 
         Returns:
-            (batch, rows, columns), of the source images' type if they are floats, else of the
-            solver's precision.
+            (batch, rows, columns), of the source images' type (or, without them, production's) if
+            they are floats, else of the solver's precision.
 
         Raises:
-            PhysicsError: source images or mask of another shape or type.
+            PhysicsError: source images, mask or production of another shape or type; neither source
+                images nor production; own media without tables though nodes are fixed.
             tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution (decay
                 0, no absorbing boundary and no fixed node), or the values of an image are so small
                 that parts of its field would underflow: their largest is below 1e-32 in float32.
         """
+        if production is not None:
+            production, dtype = check_images(
+                production, self.lattice, self._operator.dtype, "production"
+            )
+        if source_images is None:
+            if production is None or fixed is not None:
+                raise PhysicsError("give source images, which fixed nodes need, or production")
+            return tf.cast(self._produced_field(production, media), dtype)
         images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
-        if fixed is None:
-            fixed = tf.not_equal(images, 0)
-        else:
-            fixed = tf.cast(fixed, tf.bool)
-            if not fixed.shape.is_compatible_with(images.shape):
-                raise PhysicsError(
-                    f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
-                )
-        if self._operator.deflated and not self._operator.decay:
-            some = tf.reduce_all(tf.reduce_any(fixed, axis=[1, 2]))
-            fixed = checked(fixed, some, "no node is fixed, so every constant solves the problem")
-        rings = find_rings(fixed, self._operator.axes)
-        power = powers_of_two(images)
-        values = tf.gather_nd(images / power, rings.nodes)
-        densities, constants = solve_rings(self._operator, rings, values, media)
+        fixed = self._check_fixed(fixed, images, media)
+        if production is not None:
+            production = tf.where(fixed, tf.zeros_like(images), _of_batch(production, images))
+        field = self._field(images, fixed, media, production)
+        return self._finish(field, images, fixed, dtype)
+
+    def _produced_field(self, production: tf.Tensor, media: OwnMedia | None) -> tf.Tensor:
+        """The field of production without fixed nodes."""
+        operator = self._operator
         decays = None if media is None else media.decays
-        field = self._operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
-        return self._finish(power * (field + constants), images, fixed, dtype)
+        production = self._check_unique(production, tf.constant(False), decays)
+        power = powers_of_two(largest_values(production) / self._rate)
+        field = operator.inverse(production / power, decays)
+        if operator.deflated:
+            constants = operator.total(production / power) / operator.inverse_factor(decays)
+            field += constants[:, None, None]
+        return tf.ensure_shape(power * field, (None, *self.lattice))
+
+    def _field(
+        self,
+        images: tf.Tensor,
+        fixed: tf.Tensor,
+        media: OwnMedia | None,
+        production: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """The field on the free nodes. Production is 0 on the fixed ones.
+
+        It is the field of the production plus the one that point sources on the ring need to give
+        it its values.
+        """
+        operator = self._operator
+        decays = None if media is None else media.decays
+        rings = find_rings(fixed, operator.axes)
+        largest = largest_values(images)
+        if production is not None:
+            largest = tf.maximum(largest, largest_values(production) / self._rate)
+        power = powers_of_two(largest)
+        values = tf.gather_nd(images / power, rings.nodes)
+        produced = None
+        if production is not None:
+            production /= power
+            produced_field = operator.inverse(production, decays)
+            values -= tf.gather_nd(produced_field, rings.nodes)
+            produced = operator.total(production)
+        densities, constants = solve_rings(operator, rings, values, media, produced)
+        field = operator.spread(rings.nodes, densities, tf.shape(images)[0], decays) + constants
+        return power * (field if production is None else produced_field + field)
 
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
@@ -147,7 +192,7 @@ class TensorSolver:
         fixed = tf.not_equal(images, 0)
         rings = find_rings(fixed, self._operator.axes)
         batch = tf.shape(images)[0]
-        power = powers_of_two(images)
+        power = powers_of_two(largest_values(images))
         densities = tf.cast(densities, self._operator.dtype) / power[:, 0]
         stored = tf.gather_nd(densities, rings.places)
         field = self._operator.spread(rings.nodes, stored, batch, decays)
@@ -223,12 +268,53 @@ class TensorSolver:
         }
         write_saved_model(path, module, signatures, description)
 
+    def _check_fixed(
+        self, fixed: tf.Tensor | None, images: tf.Tensor, media: OwnMedia | None
+    ) -> tf.Tensor:
+        """The fixed nodes, (batch, rows, columns) bool."""
+        if media is not None and media.tables is None:
+            raise PhysicsError("own media need tables where nodes are fixed: TensorSolver.tables")
+        if fixed is None:
+            fixed = tf.not_equal(images, 0)
+        else:
+            fixed = tf.cast(fixed, tf.bool)
+            if not fixed.shape.is_compatible_with(images.shape):
+                raise PhysicsError(
+                    f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
+                )
+        some = tf.reduce_any(fixed, axis=[1, 2])
+        return self._check_unique(fixed, some, None if media is None else media.decays)
+
+    def _check_unique(
+        self, tensor: tf.Tensor, some_fixed: tf.Tensor, decays: tf.Tensor | None
+    ) -> tf.Tensor:
+        """The tensor; an InvalidArgumentError if an image can have no or many solutions."""
+        if not self._operator.deflated or self._operator.decay:
+            return tensor
+        loses = some_fixed if decays is None else some_fixed | (tf.convert_to_tensor(decays) > 0)
+        message = (
+            "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
+            "the problem, or with a net production nothing does"
+        )
+        return checked(tensor, tf.reduce_all(loses), message)
+
     def _finish(
         self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
     ) -> tf.Tensor:
         """The field with the fixed nodes' values, in its final type."""
         field = tf.where(fixed, images, field)
         return tf.cast(tf.ensure_shape(field, (None, *self.lattice)), dtype)
+
+
+def _of_batch(production: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """The production, if it belongs to as many images as there are; else an error."""
+    if not production.shape.is_compatible_with(images.shape):
+        raise PhysicsError(
+            f"production has shape {production.shape}, the source images {images.shape}"
+        )
+    shapes = [tf.shape(production), tf.shape(images)]
+    message = "production and source images have different shapes:"
+    return checked(production, tf.reduce_all(shapes[0] == shapes[1]), message, *shapes)
 
 
 def _products_are_rounded() -> bool:

@@ -257,7 +257,6 @@ def test_bad_arguments(arguments, options, named):
         (np.zeros((1, 8, 8), np.complex64), "complex64"),
         ("image", "()"),
         ([[[0.0, 1.0], [2.0]]], "array of real numbers"),
-        (None, "array of real numbers"),
         (np.ma.masked_equal(np.zeros((1, 8, 8)), 1.0), "masked"),
     ],
 )
