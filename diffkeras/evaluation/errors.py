@@ -15,7 +15,9 @@ from diffkeras.representation.regions import REGIONS, region_mask
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MAES = tuple("mae" if region == "lattice" else f"mae_{region}" for region in REGIONS)
+MAXIMA = tuple("max_error" if region == "lattice" else f"max_error_{region}" for region in REGIONS)
 ERRORS = (*MAES, "relative_l2", "max_error")
+COLUMNS = (*ERRORS, *MAXIMA[1:])  # of each image
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class Scores:
         absolute: (images, regions), sum of |error| over each region's nodes.
         nodes: (images, regions), number of those nodes.
         relative_l2: (images,), ‖û − u‖₂ / ‖u‖₂; NaN for a field of zeros.
-        maximum: (images,), max |û − u| over the lattice.
+        maxima: (images, regions), max |û − u| over each region; NaN for a region without nodes.
     """
 
     absolute: NDArray[np.float64]
     nodes: NDArray[np.int64]
     relative_l2: NDArray[np.float64]
-    maximum: NDArray[np.float64]
+    maxima: NDArray[np.float64]
 
     @classmethod
     def of(cls, predictions: NDArray, fields: NDArray, source_images: NDArray) -> "Scores":
@@ -46,7 +48,7 @@ class Scores:
             np.stack([np.where(mask, error, 0.0).sum(axes) for mask in masks], axis=1),
             np.stack([mask.sum(axes) for mask in masks], axis=1),
             ratio(np.sqrt((error**2).sum(axes)), norm),
-            error.max(axes),
+            np.stack([_largest(error, mask) for mask in masks], axis=1),
         )
 
     @classmethod
@@ -60,25 +62,33 @@ class Scores:
         return self.absolute[:, 0] / self.nodes[:, 0]
 
     def rows(self) -> list[list[float]]:
-        """One row per image, with the errors of `ERRORS`; NaN for a region without nodes."""
+        """One row per image, with the errors of `COLUMNS`; NaN for a region without nodes."""
         maes = ratio(self.absolute, self.nodes)
-        return np.column_stack([maes, self.relative_l2, self.maximum]).tolist()
+        return np.column_stack([maes, self.relative_l2, self.maxima]).tolist()
 
     def summary(self) -> dict[str, Any]:
-        """The errors of `ERRORS` over all images, and quantiles over the images, as plain data."""
+        """The errors over all images, and quantiles over the images, as plain data.
+
+        Those of `COLUMNS`, and "mean_" with a name of `MAXIMA`: the mean of the images' maxima.
+        """
         sums, nodes = self.absolute.sum(axis=0).tolist(), self.nodes.sum(axis=0).tolist()
+        maxima = {
+            name: of_region[number > 0]  # images without nodes there have none
+            for name, of_region, number in zip(MAXIMA, self.maxima.T, self.nodes.T, strict=True)
+        }
         return {
-            "images": int(self.maximum.size),
+            "images": len(self.maxima),
             **{
                 name: total / number if number else None
                 for name, total, number in zip(MAES, sums, nodes, strict=True)
             },
             "relative_l2": float(np.nanmean(self.relative_l2)),
-            "max_error": float(self.maximum.max()),
+            **{name: _over_images(np.max, values) for name, values in maxima.items()},
+            **{f"mean_{name}": _over_images(np.mean, values) for name, values in maxima.items()},
             "quantiles": {
                 "mae": _quantiles(self.mae()),
                 "relative_l2": _quantiles(self.relative_l2),
-                "max_error": _quantiles(self.maximum),
+                "max_error": _quantiles(self.maxima[:, 0]),
             },
         }
 
@@ -87,6 +97,16 @@ def ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
     """Their ratio, NaN where the denominator is 0."""
     empty = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
+
+
+def _largest(error: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(images,), the largest error of each image within a mask; NaN where that is empty."""
+    largest = error.max((1, 2), where=mask, initial=0.0)
+    return np.where(mask.any((1, 2)), largest, np.nan)
+
+
+def _over_images(statistic: Any, values: NDArray[np.float64]) -> float | None:
+    return float(statistic(values)) if values.size else None
 
 
 def _quantiles(values: NDArray[np.float64]) -> dict[str, float]:

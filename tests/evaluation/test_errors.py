@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diffkeras.evaluation.errors import ERRORS, Scores
+from diffkeras.evaluation.errors import COLUMNS, Scores
 
 # two images of one row: hand-computed errors of 0, 0.1, 0, 0.1 and of 0, 0.2, 0, 0
 IMAGES = np.array([[[1.0, 0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0, 0.0]]])
@@ -30,7 +30,18 @@ def test_errors_of_each_image(scores: Scores) -> None:
         np.testing.assert_allclose(column, values, atol=1e-12, err_msg=region)
     np.testing.assert_allclose(scores.mae(), expected["lattice"], atol=1e-12)
     np.testing.assert_allclose(scores.relative_l2, RELATIVE, rtol=1e-12)
-    np.testing.assert_allclose(scores.maximum, [0.1, 0.2], rtol=1e-12)
+
+
+def test_maxima_of_each_region(scores: Scores) -> None:
+    nan = np.nan
+    expected = [[0.1, 0.0, 0.1, 0.1, 0.0, 0.1], [0.2, 0.2, 0.0, 0.0, nan, nan]]
+    np.testing.assert_allclose(scores.maxima, expected, atol=1e-12)
+    summary = scores.summary()
+    regions = ("", "_sources", "_field", "_r1", "_r2", "_r3")
+    largest = [summary[f"max_error{region}"] for region in regions]
+    means = [summary[f"mean_max_error{region}"] for region in regions]
+    np.testing.assert_allclose(largest, [0.2, 0.2, 0.1, 0.1, 0.0, 0.1], atol=1e-12)
+    np.testing.assert_allclose(means, [0.15, 0.1, 0.05, 0.05, 0.0, 0.1], atol=1e-12)
 
 
 def test_regions_are_averaged_over_nodes_not_over_images(scores: Scores) -> None:
@@ -51,12 +62,13 @@ def test_regions_are_averaged_over_nodes_not_over_images(scores: Scores) -> None
 
 def test_regions_that_no_image_has_have_no_error() -> None:
     summary = Scores.of(np.ones((1, 1, 2)), np.ones((1, 1, 2)), np.ones((1, 1, 2))).summary()
-    assert summary["mae_r1"] is None
+    for name in ("mae_r1", "max_error_r1", "mean_max_error_r1"):
+        assert summary[name] is None
     assert summary["mae"] == 0
 
 
 def test_rows_are_in_the_order_of_the_columns(scores: Scores) -> None:
-    assert list(ERRORS) == [
+    assert list(COLUMNS) == [
         "mae",
         "mae_sources",
         "mae_field",
@@ -65,10 +77,14 @@ def test_rows_are_in_the_order_of_the_columns(scores: Scores) -> None:
         "mae_r3",
         "relative_l2",
         "max_error",
+        "max_error_sources",
+        "max_error_field",
+        "max_error_r1",
+        "max_error_r2",
+        "max_error_r3",
     ]
-    np.testing.assert_allclose(
-        scores.rows()[1], [0.05, 0.1, 0, 0, np.nan, np.nan, RELATIVE[1], 0.2], atol=1e-12
-    )
+    expected = [0.05, 0.1, 0, 0, np.nan, np.nan, RELATIVE[1], 0.2, 0.2, 0, 0, np.nan, np.nan]
+    np.testing.assert_allclose(scores.rows()[1], expected, atol=1e-12)
 
 
 def test_joined_parts_are_the_whole(scores: Scores) -> None:
@@ -90,4 +106,7 @@ def test_quantiles_are_errors_of_images() -> None:
 def test_a_broken_prediction_shows() -> None:
     broken = PREDICTIONS.copy()
     broken[0, 0, 2] = np.nan
-    assert np.isnan(Scores.of(broken, FIELDS, IMAGES).summary()["mae"])
+    summary = Scores.of(broken, FIELDS, IMAGES).summary()
+    for name in ("mae", "max_error", "max_error_field", "mean_max_error"):
+        assert np.isnan(summary[name]), name
+    assert summary["max_error_sources"] == pytest.approx(0.2)
