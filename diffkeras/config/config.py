@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError, field_validator, model_validator
 
+from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -13,7 +14,7 @@ from diffkeras.config.sections import (
     PhysicsConfig,
     TrainingConfig,
 )
-from diffkeras.config.types import Name, Section
+from diffkeras.config.types import Name, Section, format_counts
 from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError
@@ -93,6 +94,29 @@ class Config(Section):
                 "impossible with fixed values; choose false, or physics.sources: production"
             )
         return self
+
+    @model_validator(mode="after")
+    def _what_can_be_evaluated(self) -> Self:
+        try:
+            self.baselines()
+        except ValueError as error:
+            raise ValueError(f"evaluation.baselines: {error}") from None
+        pictures, counts = self.evaluation.pictures, self.data.sources
+        if strange := sorted(set(pictures or ()) - set(counts)):
+            raise ValueError(
+                f"evaluation.pictures: {strange[0]} is none of data.sources, "
+                f"{format_counts(counts)}; choose among them, or null"
+            )
+        return self
+
+    def baselines(self) -> tuple[Baseline, ...]:
+        """The baselines of an evaluation, in the order in which they are shown."""
+        physics = self.physics
+        closed = "absorbing" not in physics.medium.boundaries
+        decays = bool(physics.decay or self.data.diffusion_length or not closed)
+        return choose_baselines(
+            self.evaluation.baselines, production=physics.sources == "production", decays=decays
+        )
 
     def to_yaml(self) -> str:
         """The configuration as YAML, which `load_config` reads back."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from diffkeras.config.baselines import Baseline
 from diffkeras.config.types import (
     LARGEST_COUNT,
     Boundary,
@@ -282,3 +283,10 @@ class EvaluationConfig(Section):
     """Number of images per source count for which error bounds are computed."""
     cases: Count = 3
     """Number of worst and of median cases shown in the report."""
+    baselines: tuple[Baseline, ...] | None = None
+    """Methods without a network that are measured on the same images, a list of superposition,
+    one_number, three_numbers, five_numbers, seven_numbers, zero_rounds, one_round, two_rounds,
+    exact_solver and zero_field (of production: exact_solver and zero_field). null: all."""
+    pictures: SourceCounts | None = None
+    """Source counts of which the report shows an example. null: the smallest, the largest and the
+    middle one."""

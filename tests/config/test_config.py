@@ -74,6 +74,11 @@ REFUSED = [
     ("data.radius", "big", "data.radius: "),
     ("data.values", ["scaled_uniform", 0], "data.values: values must be"),
     ("data.values", ["scaled", 0.1], "data.values.0: must be 'log_uniform' or 'scaled_uniform'"),
+    ("evaluation.baselines", "all", "evaluation.baselines: must be a valid tuple (given: 'all')"),
+    ("evaluation.baselines", ["cg"], "evaluation.baselines.0: must be 'superposition', 'one_num"),
+    ("evaluation.baselines", ["zero_field"] * 2, "evaluation.baselines: zero_field is named twice"),
+    ("evaluation.pictures", [1, 99], "evaluation.pictures: 99 is none of data.sources, 1-2"),
+    ("evaluation.pictures", [], "evaluation.pictures: tuple should have at least 1 item"),
     ("physics.sources", "flux", "physics.sources: must be 'fixed_value' or 'production'"),
     ("data.train_examples", 0, "data.train_examples: "),
     ("data.train_examples", 10**15, "data.train_examples: "),
@@ -300,3 +305,30 @@ def test_a_configuration_of_an_earlier_version_has_a_buffer_that_is_ignored(
 ) -> None:
     assert parse_config({"data": {"shuffle_buffer": 5}}) == parse_config({})
     assert "data.shuffle_buffer has no effect" in log.text
+
+
+def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
+    fixed, production = Config(), Config(physics={"sources": "production"})
+    assert fixed.baselines()[:2] == ("superposition", "one_number")
+    assert len(fixed.baselines()) == 10
+    assert production.baselines() == ("exact_solver", "zero_field")
+    closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
+    assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
+    half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
+    assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
+    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_round"]})
+    assert chosen.baselines() == ("zero_field", "one_round")
+    assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
+
+
+@pytest.mark.parametrize(
+    ("physics", "message"),
+    [
+        ({"sources": "production"}, "superposition is for sources that hold fixed values.*among ex"),
+        ({"decay": 0, "boundary": "periodic"}, "superposition needs fields that decay"),
+    ],
+)
+def test_baselines_that_make_no_sense_are_refused(physics: dict[str, Any], message: str) -> None:
+    raw = {"physics": physics, "evaluation": {"baselines": ["zero_field", "superposition"]}}
+    with pytest.raises(ConfigurationError, match=rf"evaluation\.baselines: {message}"):
+        parse_config(raw)

@@ -1,0 +1,52 @@
+"""The baselines that an evaluation can measure next to the surrogate, by name."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+Baseline = Literal[
+    "superposition",
+    "one_number",
+    "three_numbers",
+    "five_numbers",
+    "seven_numbers",
+    "zero_rounds",
+    "one_round",
+    "two_rounds",
+    "exact_solver",
+    "zero_field",
+]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+# Production is linear: the superposition of its discs is the exact field, and there is no ring.
+OF_PRODUCTION: tuple[Baseline, ...] = ("exact_solver", "zero_field")
+
+
+def choose_baselines(
+    wanted: Sequence[Baseline] | None, *, production: bool, decays: bool
+) -> tuple[Baseline, ...]:
+    """The wanted baselines, or all that make sense.
+
+    Args:
+        wanted: None for all.
+        production: whether sources produce.
+        decays: whether the field of a single source decays: the decay is positive, or a boundary
+            absorbs.
+
+    Raises:
+        ValueError: one that makes no sense, or is wanted twice.
+    """
+    sensible = OF_PRODUCTION if production else BASELINES
+    if not decays:
+        sensible = tuple(name for name in sensible if name != "superposition")
+    if wanted is None:
+        return sensible
+    for place, name in enumerate(wanted):
+        if name in wanted[:place]:
+            raise ValueError(f"{name} is named twice")
+        if name not in sensible:
+            why = (
+                "is for sources that hold fixed values, but physics.sources is production"
+                if production
+                else "needs fields that decay: a physics.decay above 0 or an absorbing boundary"
+            )
+            raise ValueError(f"{name} {why}; choose among {', '.join(sensible)}")
+    return tuple(wanted)
