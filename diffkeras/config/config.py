@@ -112,8 +112,8 @@ class Config(Section):
     def baselines(self) -> tuple[Baseline, ...]:
         """The baselines of an evaluation, in the order in which they are shown."""
         physics = self.physics
-        closed = "absorbing" not in physics.medium.boundaries
-        decays = bool(physics.decay or self.data.diffusion_length or not closed)
+        absorbs = "absorbing" in physics.boundary  # the boundary of both axes, or a pair
+        decays = bool(physics.decay or self.data.diffusion_length or absorbs)
         return choose_baselines(
             self.evaluation.baselines, production=physics.sources == "production", decays=decays
         )

@@ -324,7 +324,10 @@ def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
 @pytest.mark.parametrize(
     ("physics", "message"),
     [
-        ({"sources": "production"}, "superposition is for sources that hold fixed values.*among ex"),
+        (
+            {"sources": "production"},
+            "superposition is for sources that hold fixed values.*g exact",
+        ),
         ({"decay": 0, "boundary": "periodic"}, "superposition needs fields that decay"),
     ],
 )
