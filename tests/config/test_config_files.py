@@ -37,6 +37,7 @@ def test_both_readings_differ_in_the_sources_alone(name: str) -> None:
             "data.placement.overlap": False,
             "data.values": "uniform",
             "data.divide_by_maximum": False,
+            "model.initial_weights": fixed.model.initial_weights,
             "training.batch_size": fixed.training.batch_size,
         }
     )

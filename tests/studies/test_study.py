@@ -297,13 +297,16 @@ def test_malformed_studies_are_refused(study_file: Path, content: str, message: 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scale", ["", "_reduced"])
-@pytest.mark.parametrize("name", ["training_size", "losses", "source_counts"])
-def test_shipped_studies_load(name: str, scale: str) -> None:
-    study = load_study(f"studies/{name}{scale}")
-    assert study.name == name + scale
+SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_load(name: str) -> None:
+    study = load_study(f"studies/{name}")
+    assert study.name == name
     assert len(plan(study, Path())) == np.prod([len(values) for values in study.factors.values()])
-    assert study.base.physics.lattice == ((64, 64) if scale else (512, 512))
+    assert study.base.physics.lattice == ((64, 64) if name.endswith("_reduced") else (512, 512))
+    assert study.base.physics.sources == ("production" if "production" in name else "fixed_value")
 
 
 def result(config: Config, values: dict[str, Any], mae: float) -> Result:
