@@ -59,43 +59,50 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
     return Rings(nodes, counts, tf.stack([image, number], axis=1))
 
 
-def solve_rings(
-    operator: TensorOperator,
-    rings: Rings,
-    values: tf.Tensor,
-    media: OwnMedia | None,
-    produced: tf.Tensor | None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Densities (k,) with which point sources on the rings give them their values (k,).
+class RingSystem:
+    """The dense systems of a batch, G q = c on the ring of each image, factorised once.
 
-    The second result is what to add to their fields if the operator is deflated, (batch, 1, 1).
-    That includes the constant of the free nodes' production, whose sum is `produced`, (batch,).
+    `media` are the images' own, if they differ from the operator's.
     """
-    counts = rings.counts
-    size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
-    rows, columns = (
-        tf.scatter_nd(rings.places, tf.cast(rings.nodes[:, i], tf.int32), size) for i in (1, 2)
-    )
-    real = tf.sequence_mask(counts, size[1])
-    matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
-    # the identity fills the rows that an image does not need
-    identity = tf.eye(size[1], dtype=operator.dtype)
-    matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
-    right = [tf.scatter_nd(rings.places, values, size)]
-    if operator.deflated:
-        right.append(tf.cast(real, operator.dtype))
-    lower = tf.linalg.cholesky(matrix)
-    solved = tf.linalg.cholesky_solve(lower, tf.stack(right, axis=-1))
-    if not operator.deflated:
-        return tf.gather_nd(solved[..., 0], rings.places), tf.zeros([], operator.dtype)
-    # G q + μ1 = c and 1ᵀq + produced = μ · inverse_factor
-    of_values, of_ones = solved[..., 0], solved[..., 1]
-    factor = operator.inverse_factor(None if media is None else media.decays)
-    total = tf.reduce_sum(of_ones, axis=1) + factor
-    density = tf.reduce_sum(of_values, axis=1)
-    if produced is not None:
-        density += produced
-    # the total is 0 if every node of an image is fixed, as it has no ring then
-    constants = tf.math.divide_no_nan(density, total)
-    densities = tf.gather_nd(of_values - constants[:, None] * of_ones, rings.places)
-    return densities, constants[:, None, None]
+
+    def __init__(self, operator: TensorOperator, rings: Rings, media: OwnMedia | None) -> None:
+        counts = rings.counts
+        size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
+        rows, columns = (
+            tf.scatter_nd(rings.places, tf.cast(rings.nodes[:, i], tf.int32), size) for i in (1, 2)
+        )
+        real = tf.sequence_mask(counts, size[1])
+        matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
+        # the identity fills the rows that an image does not need
+        identity = tf.eye(size[1], dtype=operator.dtype)
+        matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
+        self._places, self._size = rings.places, size
+        self._lower = tf.linalg.cholesky(matrix)
+        self._of_ones = None
+        if operator.deflated:
+            self._factor = operator.inverse_factor(None if media is None else media.decays)
+            self._of_ones = self._solve(tf.cast(real, operator.dtype))
+
+    def solve(
+        self, values: tf.Tensor, produced: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Densities (k,) with which point sources on the rings give them their values (k,).
+
+        The second result is what to add to their fields if the operator is deflated, (batch, 1, 1).
+        That includes the constant of the free nodes' production, whose sum is `produced`, (batch,).
+        """
+        of_values = self._solve(tf.scatter_nd(self._places, values, self._size))
+        if self._of_ones is None:
+            return tf.gather_nd(of_values, self._places), tf.zeros([], values.dtype)
+        # G q + μ1 = c and 1ᵀq + produced = μ · inverse_factor
+        total = tf.reduce_sum(self._of_ones, axis=1) + self._factor
+        density = tf.reduce_sum(of_values, axis=1)
+        if produced is not None:
+            density += produced
+        # the total is 0 if every node of an image is fixed, as it has no ring then
+        constants = tf.math.divide_no_nan(density, total)
+        densities = of_values - constants[:, None] * self._of_ones
+        return tf.gather_nd(densities, self._places), constants[:, None, None]
+
+    def _solve(self, right: tf.Tensor) -> tf.Tensor:
+        return tf.linalg.cholesky_solve(self._lower, right[..., None])[..., 0]

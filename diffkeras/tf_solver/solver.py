@@ -20,7 +20,7 @@ from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
 from diffkeras.tf_solver.images import check_images, checked, largest_values, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
-from diffkeras.tf_solver.ring import OwnMedia, find_rings, solve_rings
+from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
 MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
@@ -156,26 +156,31 @@ class TensorSolver:
     ) -> tf.Tensor:
         """The field on the free nodes. Production is 0 on the fixed ones.
 
-        It is the field of the production plus the one that point sources on the ring need to give
-        it its values.
+        It is the field of the production and of point sources on the ring, with which the ring has
+        its values. If many nodes are fixed, both may be far larger than their sum, so the rounding
+        that this leaves on the ring is corrected.
         """
         operator = self._operator
         decays = None if media is None else media.decays
         rings = find_rings(fixed, operator.axes)
-        largest = largest_values(images)
-        if production is not None:
-            largest = tf.maximum(largest, largest_values(production) / self._rate)
+        system = RingSystem(operator, rings, media)
+        if production is None:
+            power = powers_of_two(largest_values(images))
+            values = tf.gather_nd(images / power, rings.nodes)
+            densities, constants = system.solve(values)
+            field = operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
+            return power * (field + constants)
+        largest = tf.maximum(largest_values(images), largest_values(production) / self._rate)
         power = powers_of_two(largest)
         values = tf.gather_nd(images / power, rings.nodes)
-        produced = None
-        if production is not None:
-            production /= power
-            produced_field = operator.inverse(production, decays)
-            values -= tf.gather_nd(produced_field, rings.nodes)
-            produced = operator.total(production)
-        densities, constants = solve_rings(operator, rings, values, media, produced)
-        field = operator.spread(rings.nodes, densities, tf.shape(images)[0], decays) + constants
-        return power * (field if production is None else produced_field + field)
+        production /= power
+        missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
+        densities, constants = system.solve(missing, operator.total(production))
+        production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
+        field = operator.inverse(production, decays) + constants
+        densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
+        field += operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
+        return power * (field + constants)
 
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
