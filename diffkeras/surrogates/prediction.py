@@ -14,6 +14,7 @@ from diffkeras.physics import (
     Medium,
     Refinement,
     certify,
+    production_of,
 )
 
 Media = Medium | tuple[Medium, ...]  # of all images, or of each
@@ -98,8 +99,7 @@ def prove(
     def one(field: NDArray, images: NDArray, medium: Medium) -> Any:
         if not production:
             return proof(field, images, medium=medium, **options)
-        production_of_images = medium.decay * images
-        return proof(field, production=production_of_images, medium=medium, **options)
+        return proof(field, production=production_of(images, medium), medium=medium, **options)
 
     if isinstance(media, Medium):
         return one(field, images, media)

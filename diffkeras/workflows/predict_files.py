@@ -27,7 +27,8 @@ def predict_files(
     Args:
         run_dir: a finished run.
         sources: source image, batch of them, or list of discs. The log says what sources do, which
-            the run decides: hold the field at their value, or produce.
+            the run decides: hold the field at their value, or produce. If they produce, the values
+            of discs that overlap add.
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
@@ -45,13 +46,10 @@ def predict_files(
             "or --tolerance"
         )
     output.check({"SOURCE_FILE": sources.path})
-    image = sources.read()
     surrogate = load_surrogate(run_dir)
-    logger.info(
-        "sources produce the decay rate times their value"
-        if surrogate.production
-        else "sources hold the field at their value"
-    )
+    image = sources.read(overlap=surrogate.production)
+    produce, hold = "produce the decay rate times their value", "hold the field at their value"
+    logger.info(f"sources {produce if surrogate.production else hold}")
     trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")

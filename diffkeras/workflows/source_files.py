@@ -1,6 +1,6 @@
 """Source images in files: NumPy arrays, pictures, lists of discs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,16 @@ class SourceFile:
         """The file itself, or that of a path."""
         return file if isinstance(file, SourceFile) else cls(Path(file))
 
-    def read(self) -> NDArray[np.float64]:
-        """The source image, (rows, columns), or the batch, (batch, rows, columns)."""
+    def read(self, *, overlap: bool = False) -> NDArray[np.float64]:
+        """The source image, (rows, columns), or the batch, (batch, rows, columns).
+
+        Where discs of a list overlap, the later one wins, or with `overlap` their values add.
+        """
         suffix = self.path.suffix.lower()
         if not self.path.is_file():  # reading a pipe would wait for ever
             raise PhysicsError(f"{self.path} is no file")
         if suffix in LISTS and not self.batch:
-            return _read_discs(self.path, self.lattice)
+            return _read_discs(self.path, self.lattice, overlap)
         if suffix not in ARRAYS + PICTURES:
             kinds = ", ".join(ARRAYS + PICTURES + (() if self.batch else LISTS))
             raise PhysicsError(f"{self.path} is of an unknown kind; choose one of {kinds}")
@@ -110,7 +113,9 @@ def _read_picture(path: Path) -> NDArray:
         return np.asarray(picture, dtype=np.float64) / FULL_SCALE[picture.mode]
 
 
-def _read_discs(path: Path, lattice: tuple[int, int] | int | None) -> NDArray[np.float64]:
+def _read_discs(
+    path: Path, lattice: tuple[int, int] | int | None, overlap: bool
+) -> NDArray[np.float64]:
     content: Any = read_yaml(path)
     if isinstance(content, list):
         content = {"sources": content}
@@ -139,4 +144,4 @@ def _read_discs(path: Path, lattice: tuple[int, int] | int | None) -> NDArray[np
             )
     keys = ("row", "column", "radius", "value")
     discs = ([getattr(disc, key) for disc in found.sources] for key in keys)
-    return Sources.from_lists(*discs).image(lattice, np.float64)
+    return replace(Sources.from_lists(*discs), overlap=overlap).image(lattice, np.float64)

@@ -76,13 +76,20 @@ def test_saved_models_load_without_diffkeras(
     surrogates["varying"] = untrained(
         tiny.with_overrides({"data.diffusion_length": [1, 20], "physics.decay": 1 / 400})
     )
+    produced = {"physics.sources": "production", "data.divide_by_maximum": True}
+    surrogates["divided"] = untrained(tiny.with_overrides(produced))
+    surrogates["divided_varying"] = untrained(
+        tiny.with_overrides(
+            {**produced, "data.diffusion_length": [1, 20], "physics.decay": 1 / 400}
+        )
+    )
     surrogates["trained"] = load_surrogate(run_dir)
     paths = []
     for name, surrogate in surrogates.items():
         path = tmp_path / name
         path.mkdir()
         x = images((3, *surrogate.lattice))
-        lengths = {"diffusion_length": [1, 5, 20]} if name == "varying" else {}
+        lengths = {"diffusion_length": [1, 5, 20]} if name.endswith("varying") else {}
         if name == "trained":
             (path / "saved_model").symlink_to(run_dir / "saved_model")
         else:
