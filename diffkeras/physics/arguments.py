@@ -2,7 +2,7 @@
 
 import numbers
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,34 +65,57 @@ def check_rng(rng: Any) -> np.random.Generator:
         ) from None
 
 
-def is_batch(source_image: Any) -> bool:
-    """Whether source images come as (batch, rows, columns)."""
-    try:
-        return np.ndim(source_image) == 3
-    except ValueError:  # a ragged list, for which the check of a single image raises an error
-        return False
+class Given(NamedTuple):
+    """The arrays that a problem is given by, (rows, columns) or (batch, rows, columns) each.
+
+    Attributes:
+        source_image: the values of the fixed nodes; None where none is fixed.
+        fixed: which nodes are fixed; None for those whose value is not 0.
+        production: on the free nodes; None for none.
+    """
+
+    source_image: Any
+    fixed: Any = None
+    production: Any = None
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether source images or productions come as (batch, rows, columns)."""
+        return _dimensions(self.source_image) == 3 or _dimensions(self.production) == 3
 
 
-def images_of_batch(
-    source_images: Any, fixed: Any, predictions: Any = None
-) -> Iterator[tuple[NDArray, NDArray | None, NDArray | None]]:
-    """Source image, fixed mask and prediction of each image of a batch."""
-    images = _real("the source image", source_images)
-    if len(images) == 0:
-        raise PhysicsError(f"a batch has at least one source image; its shape is {images.shape}")
+def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Given, Any]]:
+    """What each image of a batch is given by, and its prediction; 2-D arrays belong to all."""
+    names = {"source_image": "the source image", "fixed": "the fixed mask"}
+    arrays = {
+        key: None if value is None else _real(names.get(key, f"the {key}"), value)
+        for key, value in given._asdict().items()
+    }
+    leading = "source_image" if _dimensions(arrays["source_image"]) == 3 else "production"
+    shape: tuple[int, ...] = np.shape(arrays[leading])  # type: ignore[arg-type]  # not None
+    batch = "the batch of " + {"source_image": "source images"}.get(leading, leading)
+    if shape[0] == 0:
+        raise PhysicsError(f"a batch has at least one source image; its shape is {shape}")
     predicted = None if predictions is None else _real("the prediction", predictions)
-    if predicted is not None and predicted.shape != images.shape:
-        raise PhysicsError(
-            f"the prediction has shape {predicted.shape}, the batch of source images {images.shape}"
-        )
-    masks = None if fixed is None else _real("the fixed mask", fixed)
-    if masks is not None and masks.shape not in (images.shape, images.shape[1:]):
-        raise PhysicsError(
-            f"the fixed mask has shape {masks.shape}, the batch of source images {images.shape}"
-        )
-    for number, image in enumerate(images):
-        mask = masks if masks is None or masks.ndim == 2 else masks[number]
-        yield image, mask, None if predicted is None else predicted[number]
+    if predicted is not None and predicted.shape != shape:
+        raise PhysicsError(f"the prediction has shape {predicted.shape}, {batch} {shape}")
+    for key, array in arrays.items():
+        if array is not None and array.shape not in (shape, shape[1:]):
+            name = names.get(key, f"the {key}")
+            raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
+    for number in range(shape[0]):
+        image = {
+            key: array if array is None or array.ndim == 2 else array[number]
+            for key, array in arrays.items()
+        }
+        yield Given(**image), None if predicted is None else predicted[number]
+
+
+def _dimensions(array: Any) -> int:
+    try:
+        return np.ndim(array)
+    except ValueError:  # a ragged list, for which the check of a single image raises an error
+        return 0
 
 
 def real_array(what: str, values: Any) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_whole, images_of_batch, is_batch
+from diffkeras.physics.arguments import Given, check_whole, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
@@ -236,8 +236,9 @@ def refine_rounds(
     medium = as_medium(medium, parts)
     medium.require_uniform("refine_rounds")
     refined = partial(_refined_zeros, rounds=rounds, medium=medium)
-    if is_batch(source_image):
-        return np.stack([refined(image) for image, *_ in images_of_batch(source_image, None)])
+    given = Given(source_image)
+    if given.is_batch:
+        return np.stack([refined(image.source_image) for image, _ in images_of_batch(given)])
     return refined(source_image)
 
 
@@ -245,7 +246,7 @@ def _refined_zeros(source_image: Any, *, rounds: int, medium: Medium) -> NDArray
     image = source_image
     if isinstance(image, Sources):
         image = image.image(dtype=np.float64)
-    predicted = PredictedProblem.check(np.zeros(np.shape(image)), image, None, medium=medium)
+    predicted = PredictedProblem.check(np.zeros(np.shape(image)), Given(image), medium=medium)
     run = RefinementRun(predicted, math.inf)
     run.run_rounds(rounds)
     return np.where(predicted.problem.fixed, predicted.problem.values, run.field)

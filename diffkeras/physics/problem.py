@@ -1,5 +1,6 @@
-"""A problem: a source image, its fixed nodes and a medium, checked once."""
+"""A problem: a source image, its fixed nodes, a production and a medium, checked once."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,63 +16,64 @@ from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.sources.discs import Sources
 
+BALANCED = 1e-12  # a net production that is a smaller share of the sum of all |productions| is 0
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Find u with ∇·(D∇u) − γu = 0 on the free nodes and u = `values` on the fixed ones.
+    """Find u with ∇·(D∇u) − γu + s = 0 on the free nodes and u = `values` on the fixed ones.
 
     Attributes:
         medium: D, γ, h and the boundaries.
         values: (rows, columns), read on the fixed nodes only.
         fixed: (rows, columns), the fixed nodes.
+        production: s, (rows, columns) [concentration/time], 0 on the fixed nodes; None if it is 0
+            on all nodes.
     """
 
     medium: Medium
     values: NDArray[np.float64]
     fixed: NDArray[np.bool_]
+    production: NDArray[np.float64] | None = None
 
     @classmethod
     def check(
-        cls, source_image: Any, medium: Medium, fixed: NDArray[np.bool_] | None = None
+        cls,
+        source_image: Any,
+        medium: Medium,
+        fixed: NDArray[np.bool_] | None = None,
+        production: Any = None,
     ) -> "Problem":
-        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed."""
-        if isinstance(source_image, Sources):
-            source_image = source_image.image(dtype=np.float64)
-        values = real_array("the source image", source_image)
-        if values.ndim != 2 or values.size == 0:
-            raise PhysicsError(
-                "a source image has shape (rows, columns) with at least one node, not "
-                f"{values.shape}"
-            )
-        check_finite("the source image", values)
-        if fixed is None:
-            mask = values != 0
+        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed.
+
+        Without an image, which a production then stands in for, no node is fixed.
+        """
+        if production is not None:
+            production = _check_image("the production", production)
+        if source_image is None:
+            if production is None or fixed is not None:
+                raise PhysicsError(
+                    "there is no source image: give one, which holds the values of fixed nodes, "
+                    "or a production without fixed nodes"
+                )
+            values = np.zeros(production.shape)
+            mask = np.zeros(production.shape, dtype=bool)
         else:
-            given = real_array("the fixed mask", fixed)
-            check_finite("the fixed mask", given)
-            mask = given != 0
-        if mask.shape != values.shape:
-            raise PhysicsError(
-                f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
-            )
+            values, mask = _check_values(source_image, fixed)
         if medium.lattice not in (None, values.shape):
             raise PhysicsError(
                 f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
             )
+        if production is not None:
+            production = _check_production(production, mask, medium)
         closed = "absorbing" not in medium.boundaries
         if closed and not np.any(medium.decay) and not mask.any():
+            _check_balance(production)
             raise PhysicsError(
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        held = values if fixed is None else values[mask]  # the other values are 0 by default
-        largest = max(float(held.max(initial=0.0)), -float(held.min(initial=0.0)))
-        if largest and not SMALLEST <= largest <= LARGEST:
-            raise PhysicsError(
-                f"the largest |value| of a fixed node is {largest:.3g}; it must be 0 or "
-                f"{SMALLEST:g} to {LARGEST:g}: choose other units"
-            )
-        return cls(medium, values, mask)
+        return cls(medium, values, mask, production)
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -90,13 +92,30 @@ class Problem:
 
     @cached_property
     def scale(self) -> float:
-        """The largest |value| on the ring, to which tolerances are relative; 0 without a ring."""
-        return float(np.abs(self.values[self.ring.nodes]).max(initial=0.0))
+        """What solvers divide the field by; 0 where it is 0.
+
+        Without a production the largest |value| on the ring, to which tolerances are relative. With
+        one a power of 2, so that dividing the production by it rounds nothing.
+        """
+        value = largest(self.values[self.ring.nodes])
+        if self.production is None:
+            return value
+        supply = largest(self.production) / self.medium.unit
+        return math.ldexp(1.0, math.frexp(max(value, supply))[1])
 
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
         """The ring's values divided by `scale`, (m,)."""
         return self.values[self.ring.nodes] / (self.scale or 1.0)
+
+    @cached_property
+    def supply(self) -> NDArray[np.float64]:
+        """The production in the units of the normalised medium, divided by `scale`.
+
+        So A u = `supply` on the free nodes for A of the normalised medium and u = field / `scale`.
+        """
+        assert self.production is not None
+        return self.production / (self.medium.unit * self.scale)
 
     @cached_property
     def operator(self) -> SpectralOperator:
@@ -109,3 +128,83 @@ def check_finite(what: str, values: NDArray[np.float64]) -> None:
     if not np.isfinite(values).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
+
+
+def _check_image(what: str, array: Any) -> NDArray[np.float64]:
+    values = real_array(what, array)
+    if values.ndim != 2 or values.size == 0:
+        kind = what.replace("the", "a", 1)
+        raise PhysicsError(
+            f"{kind} has shape (rows, columns) with at least one node, not {values.shape}"
+        )
+    return values
+
+
+def _check_values(source_image: Any, fixed: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values of fixed nodes, and which nodes are fixed."""
+    if isinstance(source_image, Sources):
+        source_image = source_image.image(dtype=np.float64)
+    values = _check_image("the source image", source_image)
+    check_finite("the source image", values)
+    if fixed is None:
+        mask = values != 0
+    else:
+        given = real_array("the fixed mask", fixed)
+        check_finite("the fixed mask", given)
+        mask = given != 0
+    if mask.shape != values.shape:
+        raise PhysicsError(
+            f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
+        )
+    held = values if fixed is None else values[mask]  # the other values are 0 by default
+    size = largest(held)
+    if size and not SMALLEST <= size <= LARGEST:
+        raise PhysicsError(
+            f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+        )
+    return values, mask
+
+
+def _check_production(
+    production: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
+) -> NDArray[np.float64] | None:
+    """The production on the free nodes, 0 on the others; None if it is 0 everywhere."""
+    if production.shape != fixed.shape:
+        raise PhysicsError(
+            f"the production has shape {production.shape}, the source image {fixed.shape}"
+        )
+    size = largest(production)
+    if not math.isfinite(size):
+        check_finite("the production", production)
+    if fixed.any():
+        production = np.where(fixed, 0.0, production)
+        size = largest(production)
+    if not size:
+        return None
+    step = size / medium.unit
+    if not SMALLEST <= step <= LARGEST:
+        raise PhysicsError(
+            f"the largest |production| is {size:.3g}, and about {step:.3g} in the time h²/D in "
+            f"which the field diffuses over one lattice step; that must be 0 or {SMALLEST:g} to "
+            f"{LARGEST:g}: choose other units"
+        )
+    return production
+
+
+def _check_balance(production: NDArray[np.float64] | None) -> None:
+    """Raise an error for a net production where nothing decays, leaves or is fixed."""
+    if production is None:
+        return
+    net = math.fsum(production.ravel().tolist())
+    if abs(net) > BALANCED * float(np.abs(production).sum()):
+        raise PhysicsError(
+            f"there is no steady state: the productions of all nodes sum to {net:.6g}, and with "
+            "decay 0, no absorbing boundary and no fixed node nothing takes that away; give a "
+            "positive decay, an absorbing boundary or a fixed node"
+        )
+
+
+def largest(values: NDArray[np.floating]) -> float:
+    """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))

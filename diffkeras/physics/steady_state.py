@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, check_workers, images_of_batch, is_batch
+from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
@@ -22,8 +22,9 @@ SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
 
 
 def solve(
-    source_image: NDArray,
+    source_image: NDArray | None = None,
     *,
+    production: NDArray | None = None,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     method: str = "auto",
@@ -31,31 +32,35 @@ def solve(
     workers: int | None = None,
     **parts: Unpack[MediumParts],
 ) -> Solution:
-    """The steady state of ∇·(D∇u) − γu = 0 on the free nodes, u = source image on the fixed ones.
+    """The steady state of ∇·(D∇u) − γu + s = 0 on the free nodes, u = source image on the fixed.
 
     Equal to `scipy.sparse.linalg.spsolve` on the five-point equations of the free nodes to
-    rounding. In a uniform medium the field is that of point sources on the sources' rims, whose
-    strengths solve a dense system: directly ("ring"), or by conjugate gradients ("ring-cg"). In a
-    medium that varies, algebraic multigrid solves for the field ("multigrid").
+    rounding. In a uniform medium the field is that of the production s, by one pair of transforms,
+    and of point sources on the rims of the fixed nodes, whose strengths solve a dense system:
+    directly ("ring"), or by conjugate gradients ("ring-cg"). In a medium that varies, algebraic
+    multigrid solves for the field ("multigrid").
 
     Args:
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
-            (batch, rows, columns), for which a `BatchSolution` is returned.
+            (batch, rows, columns), for which a `BatchSolution` is returned. It can be left out if a
+            production is given; then no node is fixed.
+        production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
+            (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
         medium: where the field diffuses; by default `Medium()`.
         fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
             default those whose value is not 0.
         method: a solver of `solvers.table.SOLVERS`, or "auto", the one that is likely to take the
             least time.
-        tolerance: largest error of the field, relative to the largest |value| of a fixed node next
-            to a free one. From 1e-6 on the field is float32. Where D varies by many orders,
-            tolerances below 1e-11 may not be provable.
+        tolerance: largest error of the field, relative to its largest |value|; without production
+            that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
+            Where D varies by many orders, tolerances below 1e-11 may not be provable.
         workers: processes for the images of a batch, or threads for a single image; by default one.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
-            without a unique solution, a tolerance that rounding doesn't allow, or an argument of a
-            wrong type.
+            without a unique solution or without any (a net production that nothing takes away), a
+            tolerance that rounding doesn't allow, or an argument of a wrong type.
         ConvergenceError: the tolerance was not met.
 
     Example:
@@ -64,6 +69,9 @@ def solve(
         >>> image[30:34, 30:34] = 1.0
         >>> field = dk.solve(image).field
         >>> bool(field[29, 32] < 1.0)
+        True
+        >>> field = dk.solve(production=image / 400).field  # sources that release, decay 1/400
+        >>> bool(0 < field.max() < 1)
         True
     """
     medium = as_medium(medium, parts)
@@ -76,24 +84,23 @@ def solve(
             f"not {tolerance}"
         )
     task = partial(_solve_image, medium=medium, method=method, tolerance=tolerance)
-    if is_batch(source_image):
+    given = Given(source_image, fixed, production)
+    if given.is_batch:
         with blas_threads():
-            images = [(image, mask) for image, mask, _ in images_of_batch(source_image, fixed)]
-            return solve_batch(task, images, workers or 1)
+            return solve_batch(task, [image for image, _ in images_of_batch(given)], workers or 1)
     with blas_threads(workers or 1):
-        return task(source_image, fixed=fixed, workers=workers)
+        return task(given, workers=workers)
 
 
 def _solve_image(
-    source_image: NDArray,
+    given: Given,
     *,
-    fixed: NDArray[np.bool_] | None,
     medium: Medium,
     method: str,
     tolerance: float,
     workers: int | None = None,
 ) -> Solution:
-    problem = Problem.check(source_image, medium, fixed)
+    problem = Problem.check(given.source_image, medium, given.fixed, given.production)
     name = cheapest(problem) if method == "auto" else method
     dtype = np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
     if problem.scale:
@@ -109,5 +116,6 @@ def _solve_image(
         field = np.zeros(problem.lattice)
         statistics = SolveStatistics(name, problem.ring.size, precision=dtype.name)
     field = field.astype(dtype, copy=False)
-    np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
+    if problem.fixed.any():
+        np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     return Solution(field, statistics)

@@ -76,18 +76,20 @@ def free_system(
 
 
 def solve_reference(
-    source_image: NDArray,
+    source_image: NDArray | None = None,
     *,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
+    production: NDArray | None = None,
     **parts: Unpack[MediumParts],
 ) -> NDArray[np.float64]:
     """The steady state by `scipy.sparse.linalg.spsolve` on the free nodes.
 
     Args:
-        source_image: (rows, columns), the values of the fixed nodes.
+        source_image: (rows, columns), the values of the fixed nodes; None if none is fixed.
         medium: of any kind; or its parts as keywords, as for `solve`.
         fixed: (rows, columns), which nodes are fixed; by default those that are not 0.
+        production: (rows, columns), on the free nodes.
         **parts: diffusivity, decay, step and boundary, in place of `medium`.
 
     Returns:
@@ -96,11 +98,13 @@ def solve_reference(
     Raises:
         PhysicsError: as `solve`.
     """
-    problem = Problem.check(source_image, as_medium(medium, parts), fixed)
+    problem = Problem.check(source_image, as_medium(medium, parts), fixed, production)
     field, free = problem.values.copy(), ~problem.fixed
     volumes = finite_volumes(problem.lattice, problem.medium)
     matrix, right_hand_side = volumes.free_system(field, problem.fixed)
     field[free] = 0.0
+    if problem.production is not None:
+        right_hand_side += problem.production[free]
     if right_hand_side.any():
         field[free] = scipy.sparse.linalg.spsolve(matrix.tocsc(), right_hand_side)
     return field

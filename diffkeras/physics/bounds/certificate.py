@@ -39,7 +39,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import images_of_batch, is_batch
+from diffkeras.physics.arguments import Given, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
@@ -143,12 +143,13 @@ def certify(
     medium = as_medium(medium, parts)
     medium.require_uniform("certify")
     check = partial(PredictedProblem.check, medium=medium)
-    if is_batch(source_image):
-        images = images_of_batch(source_image, fixed, prediction)
+    given = Given(source_image, fixed)
+    if given.is_batch:
+        images = images_of_batch(given, prediction)
         return BatchCertificate.of(
-            [_certify(check(predicted, image, mask)) for image, mask, predicted in images]
+            [_certify(check(predicted, image)) for image, predicted in images]
         )
-    return _certify(check(prediction, source_image, fixed))
+    return _certify(check(prediction, given))
 
 
 def _certify(predicted: PredictedProblem) -> Certificate:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
+from diffkeras.physics.arguments import Given, real_array
 from diffkeras.physics.medium import LARGEST, Medium
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem, check_finite
@@ -30,13 +30,12 @@ class PredictedProblem:
     def check(
         cls,
         prediction: Any,
-        source_image: Any,
-        fixed: NDArray[np.bool_] | None,
+        given: Given,
         *,
         medium: Medium,
     ) -> "PredictedProblem":
         """The problem and its prediction."""
-        problem = Problem.check(source_image, medium, fixed)
+        problem = Problem.check(given.source_image, medium, given.fixed, given.production)
         predicted = real_array("the prediction", prediction)
         if predicted.shape != problem.lattice:
             raise PhysicsError(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, images_of_batch, is_batch
+from diffkeras.physics.arguments import Given, check_number, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
@@ -130,12 +130,13 @@ def refine(
             f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
     check = partial(PredictedProblem.check, medium=medium)
-    if is_batch(source_image):
-        images = images_of_batch(source_image, fixed, prediction)
+    given = Given(source_image, fixed)
+    if given.is_batch:
+        images = images_of_batch(given, prediction)
         return BatchRefinement.of(
-            [_refine(check(predicted, *image), tolerance, method) for *image, predicted in images]
+            [_refine(check(predicted, image), tolerance, method) for image, predicted in images]
         )
-    return _refine(check(prediction, source_image, fixed), tolerance, method)
+    return _refine(check(prediction, given), tolerance, method)
 
 
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:

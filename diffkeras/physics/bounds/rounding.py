@@ -64,14 +64,11 @@ def inverse_norm_bound(problem: Problem) -> float:
     if problem.fixed.all():
         return 0.0
     operator, ring = problem.operator, problem.ring
-    decay = operator.decay
-    bound = 1 / decay if decay else math.inf
-    longest = 0.0
-    for axis, coupling in zip(operator.axes, operator.couplings, strict=True):
-        time = (axis.nodes + 1) ** 2 / (8 * coupling)
-        longest = max(longest, time)
-        if axis.boundary == "absorbing":
-            bound = min(bound, time)
+    bound = operator.inverse_norm
+    longest = max(
+        (axis.nodes + 1) ** 2 / (8 * coupling)
+        for axis, coupling in zip(operator.axes, operator.couplings, strict=True)
+    )
     if bound > longest and ring.size:
         bound = min(bound, _drained_barrier(operator, ring))
     return bound

@@ -15,6 +15,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
+import math
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -72,6 +73,20 @@ class SpectralOperator:
         positive = eigenvalues[eigenvalues > 0]
         return self.decay + (float(positive.min()) if positive.size else 1.0)
 
+    @cached_property
+    def inverse_norm(self) -> float:
+        """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
+
+        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or the
+        parabola (i + 1)(N − i) h²/2D across an absorbing axis, at most (N + 1)² h²/8D.
+        """
+        times = [
+            (axis.nodes + 1) ** 2 / (8 * coupling)
+            for axis, coupling in zip(self.axes, self.couplings, strict=True)
+            if axis.boundary == "absorbing"
+        ]
+        return min([1 / self.decay if self.decay else math.inf, *times])
+
     @property
     def inverse_weight(self) -> float:
         """1/s of a deflated operator [1/time]: 0 where it is singular."""
@@ -89,12 +104,12 @@ class SpectralOperator:
             result = result + coupling * np.moveaxis(curvature, -1, position)
         return result
 
-    def inverse(self, density: NDArray) -> NDArray:
+    def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities (rows, columns), in q's own precision."""
         if self._tridiagonal is None:
-            return self._inverse_by_transforms(density, None)
+            return self._inverse_by_transforms(density, workers)
         rows = np.arange(self.lattice[0])
-        return self._inverse_by_elimination(rows, density, slice(None), None)
+        return self._inverse_by_elimination(rows, density, slice(None), workers)
 
     def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
         """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""

@@ -8,9 +8,9 @@ iterations that hardly depends on the lattice's size. They are repeated on the r
 precision until a proven bound of the error meets the tolerance.
 
 A small residual says little about the error where D varies over orders of magnitude. Let û hold the
-fixed values, r = −A û on the free nodes, and let a barrier w, 0 on the fixed nodes, have A w > 0 on
-the free ones. A of the free nodes is an M-matrix, for which the comparison principle (Varga 2000,
-§3.5; Ciarlet 1970) gives, node by node,
+fixed values, r = s − A û on the free nodes with their production s, and let a barrier w, 0 on the
+fixed nodes, have A w > 0 on the free ones. A of the free nodes is an M-matrix, for which the
+comparison principle (Varga 2000, §3.5; Ciarlet 1970) gives, node by node,
 
     |u − û| ≤ β w,    β = max |r| / (A w).
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem import Problem, largest
 from diffkeras.physics.solution import SolveStatistics
 
 MOST_ITERATIONS = 200
@@ -63,20 +63,26 @@ def solve_by_multigrid(
         return field.astype(np.float64), SolveStatistics("multigrid", 0)
     matrix, _ = volumes.free_system(problem.values, problem.fixed)
     cycles = _Cycles(matrix)
-    bound = _Comparison(volumes, problem.fixed)
+    bound = _Comparison(volumes, problem)
     barrier = np.zeros(problem.lattice)
     missing: NDArray | None = np.ones(matrix.shape[0], np.longdouble)
+    held = largest(problem.ring_values)
     reached, best = np.inf, np.inf
     while missing is not None and cycles.may_go_on:
         barrier[free] += cycles.solve(missing, BARRIER_REDUCTION)
         missing = bound.take_barrier(barrier)
     while missing is None:
         reached, residual = bound.of(field)
-        reached += SCALING_ROUNDING * max(1.0, float(np.abs(field[free]).max()))
-        if reached <= tolerance or not (reached < best / 2 and cycles.may_go_on):
+        found = largest(field[free])
+        reached += SCALING_ROUNDING * max(held, found)
+        # the solution's largest |value| is at least this
+        size = max(held, found - reached)
+        reached = reached / size if size > 0 else np.inf
+        stalled = best < np.inf and not reached < best / 2
+        if reached <= tolerance or stalled or not cycles.may_go_on:
             break
         best = reached
-        # no error is larger than 1, as the fixed values aren't: the first bound may be
+        # the first field is 0 on the free nodes, an error of 1 at most; its bound may be larger
         field[free] += cycles.solve(residual, tolerance / min(reached, 1.0) / 4)
     if not reached <= tolerance:
         proven = (
@@ -94,9 +100,11 @@ def solve_by_multigrid(
 class _Comparison:
     """The bound for one operator and set of fixed nodes."""
 
-    def __init__(self, volumes: FiniteVolumes, fixed: NDArray[np.bool_]) -> None:
+    def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
         self._volumes = volumes
-        self._free = ~fixed
+        self._free = ~problem.fixed
+        supplied = None if problem.production is None else problem.supply[self._free]
+        self._source: NDArray[np.float64] | float = 0.0 if supplied is None else supplied
         self._height = math.inf
         self._supply: Extended | None = None
 
@@ -116,12 +124,13 @@ class _Comparison:
         return None
 
     def of(self, field: NDArray) -> tuple[float, Extended]:
-        """The bound of |u − û|, for û (rows, columns), and the residual −A û, (f,)."""
+        """The bound of |u − û|, for û (rows, columns), and the residual s − A û, (f,)."""
         assert self._supply is not None
         applied, rounding = self.apply(field)
-        ratio = float(((np.abs(applied) + rounding) / self._supply).max())
-        # four roundings at most: the ratio's, to float64, and of the two products here
-        return ratio * self._height * (1 + 4 * float(np.finfo(np.float64).eps)), -applied
+        residual = self._source - applied
+        ratio = float(((np.abs(residual) + rounding) / self._supply).max())
+        # five roundings at most: of the difference, the ratio, to float64, and two products here
+        return ratio * self._height * (1 + 4 * float(np.finfo(np.float64).eps)), residual
 
 
 class _Cycles:

@@ -10,7 +10,7 @@ This is the discrete single-layer potential, an exact "capacitance matrix" metho
 George & Golub 1971; Proskurowski & Widlund 1976).
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +53,42 @@ def field_of_ring(
     workers: int | None,
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
     """The field divided by `problem.scale`, in `precision` if that meets the tolerance."""
+    options: dict[str, Any] = {"tolerance": tolerance, "precision": precision, "workers": workers}
+    field, residual, used = field_of_values(problem, system, problem.ring_values, **options)
+    return field, statistics_of(problem, system, residual, tolerance, used)
+
+
+def field_of_values(
+    problem: Problem,
+    system: RingSystem,
+    values: NDArray[np.float64],
+    *,
+    tolerance: float,
+    precision: np.dtype,
+    workers: int | None,
+) -> tuple[NDArray[np.floating], float, np.dtype]:
+    """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
+
+    It is computed in `precision` if that meets the tolerance, an absolute one here.
+
+    Returns:
+        The field, (rows, columns), its residual on the ring, and the precision used.
+    """
     for dtype in dict.fromkeys((precision, np.dtype(np.float64))):
-        field, residual = _correct(problem, system, tolerance, dtype, workers)
+        field, residual = _correct(problem, system, values, tolerance, dtype, workers)
         if residual <= tolerance:
-            statistics = SolveStatistics(
-                system.method, problem.ring.size, system.iterations, residual, dtype.name
-            )
-            return field, statistics
+            break
+    return field, residual, dtype
+
+
+def statistics_of(
+    problem: Problem, system: RingSystem, residual: float, tolerance: float, precision: np.dtype
+) -> SolveStatistics:
+    """How a field was solved, or a ConvergenceError if its residual is above the tolerance."""
+    if residual <= tolerance:
+        return SolveStatistics(
+            system.method, problem.ring.size, system.iterations, residual, precision.name
+        )
     if 10 * residual < 1:
         way_out = f"ask for a tolerance of {10 * residual:.0e} or more"
     else:
@@ -71,7 +100,12 @@ def field_of_ring(
 
 
 def _correct(
-    problem: Problem, system: RingSystem, tolerance: float, dtype: np.dtype, workers: int | None
+    problem: Problem,
+    system: RingSystem,
+    targets: NDArray[np.float64],
+    tolerance: float,
+    dtype: np.dtype,
+    workers: int | None,
 ) -> tuple[NDArray[np.floating], float]:
     """The field before its sources are put in, and its residual on the ring.
 
@@ -80,7 +114,7 @@ def _correct(
     the last transforms violates A u = 0, which the ring doesn't show. Where that could matter in
     single precision, these transforms are in double precision.
     """
-    operator, ring, targets = problem.operator, problem.ring, problem.ring_values
+    operator, ring = problem.operator, problem.ring
     field: NDArray | None = None
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):

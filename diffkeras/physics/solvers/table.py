@@ -12,13 +12,14 @@ from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers import cost
 from diffkeras.physics.solvers.multigrid import solve_by_multigrid
+from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
-from diffkeras.physics.solvers.ring_field import field_of_ring
+from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 
 
 class Solver(NamedTuple):
-    """A way to solve a problem with a fixed value that is not 0.
+    """A way to solve a problem with a fixed value or a production that is not 0.
 
     Attributes:
         solve: takes the problem and, as keywords, the `tolerance`, the least `precision` of the
@@ -34,14 +35,21 @@ class Solver(NamedTuple):
 
 
 def _solve_dense(problem: Problem, **options: Any) -> tuple[NDArray, SolveStatistics]:
-    return field_of_ring(problem, DenseRing(problem.operator, problem.ring), **options)
+    return _solve_ring(problem, DenseRing(problem.operator, problem.ring), **options)
 
 
 def _solve_iteratively(
     problem: Problem, *, workers: int | None, **options: Any
 ) -> tuple[NDArray, SolveStatistics]:
     system = RingIteration(problem.operator, problem.ring, workers)
-    return field_of_ring(problem, system, workers=workers, **options)
+    return _solve_ring(problem, system, workers=workers, **options)
+
+
+def _solve_ring(
+    problem: Problem, system: RingSystem, **options: Any
+) -> tuple[NDArray, SolveStatistics]:
+    solve = field_of_ring if problem.production is None else field_of_production
+    return solve(problem, system, **options)
 
 
 SOLVERS = {

@@ -1,0 +1,133 @@
+"""Fields of production: one pair of transforms, and the ring system on top if nodes are fixed.
+
+A production s adds to the field on the free nodes, where A u = s. Let u_p be any field that
+satisfies this there, a particular field. Then w = u − u_p satisfies A w = 0 on the free nodes and
+has the values c − u_p on the ring, which is the problem without production (`ring_field`).
+
+Without fixed nodes u_p = A⁻¹s is the field itself. If A is deflated (`spectral`), A₀⁻¹s lacks the
+mean of the field, which is that of the production divided by γ. With fixed nodes the production on
+them plays no part: if A is deflated, equal densities on the ring make the sum of all 0, for which
+A₀⁻¹ is exact.
+
+u_p can be much larger than u, for example where fixed nodes are everywhere and nothing decays. Then
+rounding costs more digits than the tolerance allows, which is estimated. In this case the steps
+above are repeated for the residuals on free nodes and ring, computed in extended precision, until
+a correction is within the tolerance.
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.problem import Problem, largest
+from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers.ring_field import (
+    CORRECTIONS,
+    RingSystem,
+    field_of_values,
+    statistics_of,
+)
+
+ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a pair of transforms
+
+
+def field_of_production(
+    problem: Problem,
+    system: RingSystem,
+    *,
+    tolerance: float,
+    precision: np.dtype,
+    workers: int | None,
+) -> tuple[NDArray[np.floating], SolveStatistics]:
+    """The field divided by `problem.scale`, in float64 whatever the least precision is.
+
+    The tolerance is relative to the field's largest |value|.
+
+    Raises:
+        ConvergenceError: the tolerance was not met.
+    """
+    ring = problem.ring
+    field: NDArray = np.zeros(())
+    source, values = problem.supply, problem.ring_values
+    size, residual, best = 0.0, np.inf, np.inf
+    for step in range(1 + CORRECTIONS):
+        correction = particular_field(problem, source, correct=step > 0, workers=workers)
+        # the rounding of the transforms: first an estimate, then what the last step left of it
+        rounding = largest(correction) if step else _rounding(problem.operator, source, correction)
+        missed = 0.0  # on the ring
+        if ring.size:
+            values = values - correction[ring.nodes]
+            # before the field is known, its size is guessed
+            size = size or max(largest(values), largest(correction))
+            options: dict[str, Any] = {"precision": np.dtype(np.float64), "workers": workers}
+            rest, missed, _ = field_of_values(
+                problem, system, values, tolerance=tolerance * size / 2, **options
+            )
+            correction += rest
+        field = field + correction if step else correction
+        size = max(largest(field), largest(problem.ring_values))
+        error = missed + rounding
+        if step:
+            error = min(error, largest(correction))  # which was the error of the last step's field
+        residual = error / size
+        if residual <= tolerance or not residual < best / 2:
+            break
+        best = residual if step else np.inf
+        field = field.astype(np.longdouble)
+        source, values = _residuals(problem, field)
+    statistics = statistics_of(problem, system, residual, tolerance, np.dtype(np.float64))
+    if not ring.size:
+        statistics = replace(statistics, method="transform")
+    return field.astype(np.float64, copy=False), statistics
+
+
+def particular_field(
+    problem: Problem,
+    source: NDArray[np.float64],
+    *,
+    correct: bool = False,
+    workers: int | None = None,
+) -> NDArray[np.float64]:
+    """A field u_p, (rows, columns), with A u_p = source on the free nodes.
+
+    A field that corrects another one has the mean 0 if A is deflated and no node is fixed: the mean
+    of the first one was exact, and that of a residual is rounding.
+    """
+    operator, ring = problem.operator, problem.ring
+    if not operator.deflated:
+        return operator.inverse(source, workers=workers)
+    if ring.size:
+        source = source.copy()
+        source[ring.nodes] -= source.sum() / ring.size
+        return operator.inverse(source, workers=workers)
+    field = operator.inverse(source, workers=workers)
+    field -= field.mean()
+    if not correct:
+        field += math.fsum(source.ravel().tolist()) / source.size / operator.decay
+    return field
+
+
+def _rounding(
+    operator: SpectralOperator, source: NDArray[np.float64], field: NDArray[np.float64]
+) -> float:
+    """About the largest rounding in a particular field: that of its transforms, times ‖A⁻¹‖.
+
+    (Not proven, as in `ring_field.rounding_of_field`.)
+    """
+    norm = 2 / operator.constant_eigenvalue if operator.deflated else operator.inverse_norm
+    return ROUNDING * (norm * largest(source) + largest(field))
+
+
+def _residuals(
+    problem: Problem, field: NDArray[np.longdouble]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """s − A u, (rows, columns), 0 on the fixed nodes, and c − u on the ring, (m,)."""
+    volumes = finite_volumes(problem.lattice, problem.operator.medium)
+    missing = np.where(problem.fixed, 0.0, problem.supply - volumes.apply(field))
+    off = problem.ring_values - field[problem.ring.nodes]
+    return missing.astype(np.float64), off.astype(np.float64)
