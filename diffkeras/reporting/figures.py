@@ -99,20 +99,32 @@ def write_out_numbers(axis: Axes) -> None:
 
 
 def field_figure(
-    sources: NDArray, field: NDArray, title: str = "steady-state field", notes: str = ""
+    sources: NDArray,
+    field: NDArray,
+    title: str = "steady-state field",
+    notes: str = "",
+    *,
+    production: bool = False,
 ) -> Figure:
-    """Sources (NaN where there are none) and field side by side, with a line of notes below."""
+    """Sources (NaN where there are none) and field side by side, with a line of notes below.
+
+    They share a colour scale, except with `production`, which is usually far above the field.
+    """
     figure = new_figure(10, 4.6)
-    shown = np.concatenate([field.ravel(), sources[np.isfinite(sources)]])
-    low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
-    for axis, values, name in zip(
-        figure.subplots(1, 2), (sources, field), ("sources", title), strict=True
-    ):
+    fixed = sources[np.isfinite(sources)]
+    shared = np.concatenate([field.ravel(), fixed])
+    unit = "unit of the source values"
+    panels = (
+        (sources, "sources", fixed if production else shared, "x" if production else f"u [{unit}]"),
+        (field, title, field if production else shared, f"u [{unit}]"),
+    )
+    for axis, (values, name, shown, label) in zip(figure.subplots(1, 2), panels, strict=True):
+        shown = shown if shown.size else np.zeros(1)
+        low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
         picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=name, xlabel="column", ylabel="row")
         axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
-        label = "u [unit of the source values]"
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if notes:
         figure.supxlabel(notes, fontsize=9)

@@ -90,10 +90,22 @@ def described(field: NDArray) -> str:
     return f"{images}{rows}×{columns} {field.dtype}"
 
 
-def write_plot(path: Path, sources: NDArray, field: NDArray, title: str, notes: str = "") -> None:
-    """Write a picture of sources (NaN where there are none) and field; of a batch, the first."""
+def write_plot(
+    path: Path,
+    sources: NDArray,
+    field: NDArray,
+    title: str,
+    notes: str = "",
+    *,
+    production: bool = False,
+) -> None:
+    """Write a picture of sources (NaN where there are none) and field; of a batch, the first.
+
+    With `production`, the sources are not values of the field, and have a scale of their own.
+    """
     if field.ndim == 3:
         shown = int(np.isfinite(sources).any(axis=(1, 2)).argmax())  # with sources
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
         sources, field = sources[shown], field[shown]
-    write_bytes(path, to_png(field_figure(sources, field, title, notes)))
+    figure = field_figure(sources, field, title, notes, production=production)
+    write_bytes(path, to_png(figure))

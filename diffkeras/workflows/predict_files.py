@@ -63,5 +63,12 @@ def predict_files(
     write_fields(fields)
     if output.plot:
         title = "prediction" if tolerance is None else "refined field"
-        write_plot(output.plot, np.where(image != 0, image, np.nan), prediction.field, title, notes)
+        write_plot(
+            output.plot,
+            np.where(image != 0, image, np.nan),
+            prediction.field,
+            title,
+            notes,
+            production=surrogate.production,
+        )
     return prediction

@@ -81,7 +81,7 @@ def test_the_plot_shows_the_first_image_with_sources(
     from diffkeras.workflows import field_files
 
     drawn = []
-    monkeypatch.setattr(field_files, "field_figure", lambda *args: drawn.append(args))
+    monkeypatch.setattr(field_files, "field_figure", lambda *args, **_: drawn.append(args))
     monkeypatch.setattr(field_files, "to_png", lambda figure: b"")
     sources = np.full((3, 4, 4), np.nan)
     sources[1:, 2, 2] = [1, 2]
