@@ -115,6 +115,8 @@ class DatasetConfig:
             placement=self.data.placement.placement,
             values=self.data.values,
             diffusion_length=self.data.diffusion_length,
+            production=self.production,
+            divide_by_maximum=self.data.divide_by_maximum,
         )
 
 

@@ -30,7 +30,9 @@ def dataset_features(
         zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
         features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
         features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
-    else:
+        if dataset.data.divide_by_maximum:
+            features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
+    elif not dataset.production:
         features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
     if dataset.data.diffusion_length is not None:
         features["diffusion_length"] = tfds.features.Tensor(shape=(), dtype=np.float32)
@@ -63,10 +65,13 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
         }
     }
     if isinstance(example, CompactExample):
-        values["densities"] = example.densities
+        if example.densities is not None:
+            values["densities"] = example.densities
     else:
         values["source_image"] = example.source_image[..., None]
         values["field"] = example.field[..., None]
+        if example.maximum is not None:
+            values["maximum"] = np.float32(example.maximum)
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

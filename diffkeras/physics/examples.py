@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
 from diffkeras.physics.densities import ring_densities
-from diffkeras.physics.medium import Medium, as_medium
+from diffkeras.physics.medium import Medium, as_medium, production_of
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.held_out import few_images, split_of
 from diffkeras.physics.sources.placement import Placement
@@ -48,12 +48,15 @@ class Example:
         field: (rows, columns) float32, the steady state solved in float64 and rounded once.
         diffusion_length: ℓ of its medium [length], a float32's value; None where all examples
             share one medium.
+        maximum: of the steady state, a float32's value, by which `field` is divided; None where it
+            isn't divided.
     """
 
     sources: Sources
     source_image: NDArray[np.float32]
     field: NDArray[np.float32]
     diffusion_length: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,13 @@ class CompactExample:
 
     Attributes:
         sources: its n discs.
-        densities: (m,) float32, on the ring of the source image (`ring_densities`).
+        densities: (m,) float32, on the ring of the source image (`ring_densities`); None of sources
+            that produce, whose source image gives the field by one pair of transforms.
         diffusion_length: as of `Example`.
     """
 
     sources: Sources
-    densities: NDArray[np.float32]
+    densities: NDArray[np.float32] | None
     diffusion_length: float | None = None
 
 
@@ -85,9 +89,13 @@ class ExampleRecipe:
         placement: how centres are distributed.
         values: how the discs' values are distributed.
         diffusion_length: range [shortest, longest] from which each example draws its own [length].
+        production: whether sources produce γ times the source image; otherwise the field takes
+            their values on their nodes.
+        divide_by_maximum: whether each field is divided by its maximum; of production only.
 
     Raises:
-        PhysicsError: an argument of a wrong type or out of its range.
+        PhysicsError: an argument of a wrong type or out of its range, or one that makes no sense
+            for the kind of sources.
     """
 
     count: int
@@ -98,6 +106,8 @@ class ExampleRecipe:
     placement: Placement = UNIFORM
     values: ValueDistribution = "uniform"
     diffusion_length: tuple[float, float] | None = None
+    production: bool = False
+    divide_by_maximum: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
@@ -114,6 +124,20 @@ class ExampleRecipe:
                     "diffusion_length must be a range [shortest, longest], not "
                     f"{self.diffusion_length}"
                 )
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        for name in ("production", "divide_by_maximum"):
+            if not isinstance(getattr(self, name), bool):
+                raise PhysicsError(f"{name} must be True or False, not {getattr(self, name)!r:.60}")
+        if not self.production and self.divide_by_maximum:
+            raise PhysicsError("divide_by_maximum needs production; fixed values have maximum 1")
+        if not self.production and self.placement.overlap:
+            raise PhysicsError("overlap needs production; a node can't hold values of two discs")
+        if self.production and self.diffusion_length is None and not self.medium.decay:
+            raise PhysicsError(
+                "sources produce the decay times their value, so the decay must not be 0"
+            )
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
         """The generator of an example of a split, or of the stream, which has no end."""
@@ -177,13 +201,21 @@ class ExampleRecipe:
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
         sources, length = self.sources(split, k), self.length_of(split, k)
-        image = sources.image(self.lattice)
-        solution = solve(image, medium=self.medium_with(length))
-        return Example(sources, image, solution.field.astype(np.float32), length)
+        image, medium, maximum = sources.image(self.lattice), self.medium_with(length), None
+        if self.production:
+            field = solve(production=production_of(image, medium), medium=medium).field
+        else:
+            field = solve(image, medium=medium).field
+        if self.divide_by_maximum:
+            largest = field.max() or 1.0  # without sources the field is 0
+            field, maximum = field / largest, float(np.float32(largest))
+        return Example(sources, image, field.astype(np.float32), length, maximum)
 
     def compact_example(self, split: str, k: int) -> CompactExample:
-        """Example k of a split, solved for its densities alone."""
+        """Example k of a split, solved for its densities alone, if it has any."""
         sources, length = self.sources(split, k), self.length_of(split, k)
+        if self.production:
+            return CompactExample(sources, None, length)
         densities = ring_densities(sources.image(self.lattice), medium=self.medium_with(length))
         return CompactExample(sources, densities.astype(np.float32), length)
 

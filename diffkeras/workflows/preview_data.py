@@ -61,7 +61,9 @@ def preview(config: Config, path: str | Path) -> Path:
         "preview.html.j2",
         title=f"The data of {config.name}",
         lead=f"{examples} examples for each of {format_counts(counts)} sources on a lattice of "
-        f"{rows}×{columns} nodes. Diffusion length: {' to '.join(lengths)} lattice steps.",
+        f"{rows}×{columns} nodes. Diffusion length: {' to '.join(lengths)} lattice steps. "
+        f"{_kind(config)}",
+        production=config.physics.sources == "production",
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),
         shares=_shares_table(samples),
@@ -69,19 +71,32 @@ def preview(config: Config, path: str | Path) -> Path:
     return path
 
 
+def _kind(config: Config) -> str:
+    """What sources do in these data."""
+    if config.physics.sources == "fixed_value":
+        return "Sources hold the field at their values."
+    divided = ", and each field is divided by its maximum" if config.data.divide_by_maximum else ""
+    overlap = " Where discs overlap, their values add." if config.data.placement.overlap else ""
+    return f"Sources produce the decay rate times their values{divided}.{overlap}"
+
+
 def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
     """Fields of some examples, one source count a row, with the sources' outlines."""
+    shown = [example for row in examples.values() for example in row]
+    # fields of production that aren't divided by their maximum may be small
+    largest = max(float(example.field.max()) for example in shown)
     columns = max(len(row) for row in examples.values())
     figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
     grid = figure.subplots(len(examples), columns, squeeze=False)
     for axes, (count, row) in zip(grid, examples.items(), strict=True):
         for axis, example in zip(axes, row, strict=True):
-            picture = axis.imshow(example.field, cmap="viridis", vmin=0, vmax=1)
+            picture = axis.imshow(example.field, cmap="viridis", vmin=0, vmax=largest)
             axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
             axis.set_xticks([])
             axis.set_yticks([])
-            if example.diffusion_length is not None:
-                axis.set_xlabel(f"ℓ = {example.diffusion_length:.3g}")
+            notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}
+            given = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
+            axis.set_xlabel(", ".join(given))
         axes[0].set_ylabel(f"n = {count}")
     figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
     return figure
@@ -94,7 +109,7 @@ def _values_figure(samples: dict[int, list[Example]]) -> Figure:
     )
     for count, examples in samples.items():
         values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
-        levels = np.geomspace(1e-4, 1, 200)
+        levels = np.geomspace(1e-4, max(1, values[-1]), 200)
         share = 1 - np.searchsorted(values, levels) / values.size
         axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
     axis.legend()

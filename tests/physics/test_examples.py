@@ -1,16 +1,42 @@
 """Examples: what a recipe takes, and that workers solve the same ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import ExampleRecipe, Medium
+from diffkeras.physics import ExampleRecipe, Medium, Placement, production_of, solve
 
 
 def test_a_side_is_a_square_lattice() -> None:
     one, other = ExampleRecipe(2, 32), ExampleRecipe(2, (32, 32))
     assert one == other
     assert np.array_equal(one.example("train", 3).field, other.example("train", 3).field)
+
+
+def test_examples_of_production() -> None:
+    lattice, medium = (24, 30), Medium(decay=0.02, boundary=("periodic", "absorbing"))
+    placement, values = Placement(overlap=True), ("scaled_uniform", 0.01)
+    recipe = ExampleRecipe(6, lattice, medium, placement=placement, values=values, production=True)
+    plain = recipe.example("train", 3)
+    assert np.array_equal(plain.source_image, plain.sources.image())
+    assert plain.maximum is None
+    exact = solve(production=production_of(plain.source_image, medium), medium=medium).field
+    assert exact.dtype == np.float64
+    np.testing.assert_array_equal(plain.field, exact.astype(np.float32))
+    divided = replace(recipe, divide_by_maximum=True).example("train", 3)
+    np.testing.assert_array_equal(divided.field, (exact / exact.max()).astype(np.float32))
+    assert divided.maximum == np.float32(exact.max())
+    compact = recipe.compact_example("train", 3)
+    assert compact.densities is None
+    assert np.array_equal(compact.sources.image(), plain.source_image)
+
+
+def test_no_source_gives_a_field_of_0_that_is_divided_by_nothing() -> None:
+    recipe = ExampleRecipe(0, 8, production=True, divide_by_maximum=True)
+    example = recipe.example("train", 0)
+    assert not example.field.any()
 
 
 def test_workers_solve_the_same_examples_in_order() -> None:
@@ -40,6 +66,10 @@ def test_workers_solve_the_same_examples_in_order() -> None:
         {"values": ("log_uniform", "0.1")},
         {"diffusion_length": (20.0, 10.0)},
         {"diffusion_length": ("a", 10.0)},
+        {"production": 1},
+        {"divide_by_maximum": True},
+        {"placement": Placement(overlap=True)},
+        {"production": True, "medium": Medium(decay=0.0)},
     ],
     ids=str,
 )

@@ -25,3 +25,18 @@ def test_the_preview_solves_no_more_than_the_training_examples(
     few = tiny.with_overrides({"data.train_examples": 2})
     assert preview(few, tmp_path / "preview.html").stat().st_size
     assert "solving 2 examples of each of 2 source counts" in log.messages
+
+
+def test_the_preview_says_what_sources_do(tiny: Config, tmp_path: Path) -> None:
+    few = tiny.with_overrides({"data.train_examples": 2})
+    fixed = preview(few, tmp_path / "preview.html").read_text()
+    assert "Sources hold the field at their values." in fixed
+    assert "feel each other" in fixed
+    changes = {"physics.sources": "production", "data.placement.overlap": True}
+    for divide in (False, True):
+        config = few.with_overrides({**changes, "data.divide_by_maximum": divide})
+        text = preview(config, tmp_path / "preview.html").read_text()
+        assert "Sources produce the decay rate times their values" in text
+        assert ("each field is divided by its maximum" in text) is divide
+        assert "their values add" in text
+        assert "fields of sources that produce add" in text

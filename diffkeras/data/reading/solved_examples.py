@@ -1,8 +1,8 @@
 """Examples that are solved as they are needed, instead of being read.
 
 NumPy draws the sources ahead of time in tf.data's threads, and the field is solved in the graph.
-Where the medium varies, each example needs a table of Green's function of its own, which NumPy
-computes too, because TensorFlow lacks the fast transforms.
+Where the medium varies and sources hold fixed values, each example needs a table of Green's
+function of its own, which NumPy computes too, because TensorFlow lacks the fast transforms.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.produced_fields import produced_fields
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
@@ -49,13 +50,15 @@ def solved_chunks(
     """
     recipes = [DatasetConfig.of(count, config).recipe() for count in counts]
     for count, recipe in zip(counts, recipes, strict=True):
-        _check_ring_size(config, count)
+        if config.physics.sources == "fixed_value":
+            _check_ring_size(config, count)
         recipe.sources(split, 0)  # Raises an error if the discs don't fit.
     physics, radius = config.physics, config.data.radius
     lengths, medium = config.data.diffusion_length, physics.medium
     if lengths is not None:
         medium = medium.with_diffusion_length(lengths[1])
     solver = TensorSolver(physics.lattice, medium, "float32")
+    produce = produced_fields(config, solver) if physics.sources == "production" else None
     longest, types = max(counts), list(TYPES.values())
 
     def draw(chunk: NDArray[np.int64]) -> list[NDArray]:
@@ -64,24 +67,28 @@ def solved_chunks(
         if lengths is not None:
             own = np.array([recipe.length_of(split, k) for recipe, k in chosen])
             decays = np.array([medium.with_diffusion_length(length).decay for length in own])
-            arrays += [own.astype(np.float32), decays.astype(np.float32), solver.tables(decays)]
+            arrays += [own.astype(np.float32), decays.astype(np.float32)]
+            arrays += [] if produce else [solver.tables(decays)]
         return arrays
 
     def solve(chunk: tf.Tensor) -> dict[str, Any]:
         # Without state, several calls can run at once.
-        media_types = [] if lengths is None else [tf.float32] * 3
+        media_types = [] if lengths is None else [tf.float32] * (2 if produce else 3)
         arrays = tf.numpy_function(draw, [chunk], types + media_types, stateful=False)
         lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(types)]]
         example: dict[str, Any] = {"sources": dict(zip(TYPES, lists, strict=True))}
         media = None
         if lengths is not None:
-            own, decays, tables = arrays[len(types) :]
+            own, decays, *tables = arrays[len(types) :]
             example["diffusion_length"] = tf.ensure_shape(own, (None,))
-            tables = tf.ensure_shape(tables, (None, None, None))
-            media = OwnMedia(tf.ensure_shape(decays, (None,)), tables)
+            tables = [tf.ensure_shape(table, (None, None, None)) for table in tables]
+            media = OwnMedia(tf.ensure_shape(decays, (None,)), *tables)
         images = draw_sources(example["sources"], physics.lattice, radius)
-        fields = solver.solve(images, media=media)
-        return {**example, "source_image": images[..., None], "field": fields[..., None]}
+        if produce:
+            fields, more = produce(images, media)
+        else:
+            fields, more = solver.solve(images, media=media), {}
+        return {**example, "source_image": images[..., None], "field": fields[..., None], **more}
 
     chunks = numbers.batch(chunk_size(config))
     return chunks.map(solve, num_parallel_calls=tf.data.AUTOTUNE)

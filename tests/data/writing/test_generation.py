@@ -27,6 +27,12 @@ from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
 
+PRODUCTION = {
+    "physics.sources": "production",
+    "data.divide_by_maximum": True,
+    "data.placement.overlap": True,
+}
+
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
@@ -55,9 +61,10 @@ def test_a_larger_plan_keeps_all_shards_but_the_last():
     assert [k for shard in large for k in shard.numbers] == list(range(30))
 
 
+@pytest.mark.parametrize("changes", [{}, PRODUCTION], ids=["fixed_value", "production"])
 @pytest.mark.parametrize("storage", ["dense", "compact"])
-def test_same_examples_as_tfds_makes(tmp_path, storage):
-    config = tiny_config(storage=storage)
+def test_same_examples_as_tfds_makes(tmp_path, storage, changes):
+    config = tiny_config(storage=storage).with_overrides(changes)
     builder = Builder(
         config=DiffusionFieldsConfig.of_config(2, config),
         data_dir=str(tmp_path / "tfds"),

@@ -39,7 +39,13 @@ def assert_none_occurs_in_training(recipe: ExampleRecipe, number: int = 200) -> 
 def test_splits_share_no_image(count, lattice, radius, kind, values, overlap, seed) -> None:
     placement = Placement(kind, spread=1.5, margin=1.0, overlap=overlap)
     recipe = ExampleRecipe(
-        count, lattice, radius=radius, seed=seed, placement=placement, values=values
+        count,
+        lattice,
+        radius=radius,
+        seed=seed,
+        placement=placement,
+        values=values,
+        production=overlap,
     )
     try:
         assert_none_occurs_in_training(recipe, 40)
