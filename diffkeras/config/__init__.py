@@ -4,8 +4,9 @@ A configuration defines what is computed. The command line names the directories
 so that a configuration means the same on any machine.
 """
 
-from diffkeras.config.config import Config, is_section, long_form, parse_config, settings
+from diffkeras.config.config import Config, is_section, parse_config, settings
 from diffkeras.config.files import find_config, fingerprint, load_config
+from diffkeras.config.loss_spellings import long_form
 from diffkeras.config.sections import DataConfig, PhysicsConfig
 from diffkeras.config.types import (
     SPLITS,

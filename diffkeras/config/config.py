@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
+from diffkeras.config.loss_spellings import NAMES
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -24,9 +25,6 @@ from diffkeras.errors import ConfigurationError
 SHORTEST, LONGEST = 0.05, 1e4
 
 LOSS = ["training", "loss"]
-# Parts of a loss that may be a name alone → the key of the mapping that the name stands for:
-# `loss: absolute` is short for `loss: {error: absolute}`.
-NAMES = {"loss": "error", "weight": "name", "first": "name", "second": "name"}
 
 
 class Config(Section):
@@ -180,15 +178,6 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child
     node[last] = value
-
-
-def long_form(value: Any, part: str = "loss") -> Any:
-    """A loss without names that stand for mappings, so that two spellings of one loss are equal."""
-    if isinstance(value, str):
-        value = {NAMES[part]: value}
-    if not isinstance(value, Mapping):
-        return value
-    return {key: long_form(v, key) if key in NAMES else v for key, v in value.items()}
 
 
 def parse_config(raw: Any, origin: str = "") -> Config:

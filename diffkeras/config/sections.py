@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
+from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
     LARGEST_COUNT,
     Boundary,
@@ -216,7 +217,8 @@ class TrainingConfig(Section):
     """How the network is trained."""
 
     loss: str | dict[str, Any] = "absolute"
-    """Name of an error, or a mapping with `error`, its parameters and `weight`."""
+    """Name of an error, or a mapping with `error`, its parameters and `weight`, or with `error:
+    alternating` and two losses, `first` and `second`."""
     optimizer: Literal["adam", "adamw", "muon"] = "muon"
     """Optimizer."""
     learning_rate: Positive = 3e-3
@@ -266,6 +268,11 @@ class TrainingConfig(Section):
     """Use deterministic operations, so that runs repeat bit for bit; slower."""
     seed: Seed = 0
     """Seed of the initial weights and of the order of the examples."""
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _losses_alternate(cls, value: Any) -> Any:
+        return with_alternating_losses(value)
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:

@@ -5,7 +5,7 @@ from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
 from diffkeras.nn.encoder_decoder import encoder_decoder
 from diffkeras.nn.initializers import pytorch_uniform
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
-from diffkeras.nn.losses import AlternateWeights, get_loss
+from diffkeras.nn.losses import AlternateLosses, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
 from diffkeras.nn.normalization import CrossReplicaBatchNormalization
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
@@ -14,7 +14,7 @@ from diffkeras.representation.target import pack_target, unpack_target
 from diffkeras.system.keras_compat import ConvolutionalMuon
 
 __all__ = [
-    "AlternateWeights",
+    "AlternateLosses",
     "Conv3x3",
     "ConvolutionalMuon",
     "CropTo",

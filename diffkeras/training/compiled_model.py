@@ -12,7 +12,7 @@ from diffkeras.config import Config
 from diffkeras.distributed.multiworker_model import MaximumOverProcesses, ReplicatedModel
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
-from diffkeras.nn.losses import WeightedError
+from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model
 from diffkeras.training.optimizers import make_optimizer
@@ -31,7 +31,7 @@ class CompiledModel:
     """
 
     model: keras.Model
-    loss: WeightedError
+    loss: NodeLoss
     terms: UnweightedError
     counts: SourceCountError
     metrics: dict[str, keras.metrics.Metric]
@@ -100,7 +100,7 @@ def layers_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def make_loss(config: Config) -> WeightedError:
+def make_loss(config: Config) -> NodeLoss:
     """The configuration's loss."""
     try:
         return nn.get_loss(config.training.loss)

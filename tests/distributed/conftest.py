@@ -29,8 +29,11 @@ def four_epochs(tiny: Config) -> Config:
             "training.checkpoint_minutes": 1e-6,
             # it holds a variable, which has to wait until the processes are connected
             "training.loss": {
-                "error": "absolute",
-                "weight": {"name": "alternating", "first": "uniform", "second": "tanh"},
+                "error": "alternating",
+                "first": "absolute",
+                "second": {"error": "squared", "weight": "tanh"},
+                "schedule": "random",
+                "every": "batch",
             },
             "data.shares": 2,
         }

@@ -11,8 +11,13 @@ from diffkeras import nn
 
 
 def main():
-    weight = {"name": "alternating", "first": "tanh", "second": {"name": "step", "amplitude": 5}}
-    loss = nn.get_loss({"error": "power", "alpha": 1.5, "weight": weight})
+    loss = nn.get_loss(
+        {
+            "error": "alternating",
+            "first": {"error": "power", "alpha": 1.5, "weight": "tanh"},
+            "second": {"error": "absolute", "weight": {"name": "step", "amplitude": 5}},
+        }
+    )
     rng = np.random.default_rng(0)
     image = rng.random((5, 16, 16, 1)).astype("float32")
     image *= image > 0.5

@@ -26,14 +26,10 @@ LOSSES = {
     "absolute_exponential": {"error": "absolute", "weight": {"name": "exponential", "scale": 0.5}},
     "absolute_tanh": {"error": "absolute", "weight": {"name": "tanh", "amplitude": 20}},
     "absolute_step": {"error": "absolute", "weight": STEP},
-    "absolute_alternating": {
-        "error": "absolute",
-        "weight": {
-            "name": "alternating",
-            "first": "uniform",
-            "second": STEP,
-            "schedule": "toggle",
-        },
+    "alternating": {
+        "error": "alternating",
+        "first": {"error": "absolute", "weight": STEP},
+        "second": {"error": "huber", "delta": 0.02},
     },
     "squared_tanh_prediction": {
         "error": "squared",
@@ -80,7 +76,7 @@ def small_model(names):
     )
 
 
-def fit(strategy, build, loss, metrics=None, weight=None, epochs=1):
+def fit(strategy, build, loss, metrics=None, alternating=None, epochs=1):
     """Change of each layer's weights, and the logs."""
     keras.utils.set_random_seed(1)
     x, y = data()
@@ -95,7 +91,7 @@ def fit(strategy, build, loss, metrics=None, weight=None, epochs=1):
         epochs=epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[nn.AlternateWeights(weight)] if weight else [],
+        callbacks=[nn.AlternateLosses(alternating)] if alternating else [],
     )
     changes = {}
     for layer in model.layers:
@@ -110,9 +106,14 @@ def fit(strategy, build, loss, metrics=None, weight=None, epochs=1):
 
 def results_of(strategy):
     losses = {name: nn.get_loss(config) for name, config in LOSSES.items()}
-    # two epochs of one batch, so that the alternating weight uses both of its maps
-    alternating = losses["absolute_alternating"].weight
-    changes, logs = fit(strategy, lambda: small_model(LOSSES), losses, weight=alternating, epochs=2)
+    # two epochs, so that the alternating loss uses both of its losses
+    changes, logs = fit(
+        strategy,
+        lambda: small_model(LOSSES),
+        losses,
+        alternating=losses["alternating"],
+        epochs=2,
+    )
     results = {
         name: {"change": changes[name], "logs": {"loss": logs[f"{name}_loss"]}} for name in losses
     }

@@ -16,7 +16,7 @@ LOSS_CASES = [
     "absolute_exponential",
     "absolute_tanh",
     "absolute_step",
-    "absolute_alternating",
+    "alternating",
     "squared_tanh_prediction",
     "inverse_huber_exponential_gradient",
     "squared_step_normalized",

@@ -10,24 +10,29 @@ from diffkeras import nn
 from diffkeras.nn import losses, metrics
 
 ABSTRACT = {
+    losses.NodeLoss,
     losses.WeightedError,
     losses.WeightMap,
     metrics.LinearScaleMetric,
     metrics.LinearScaleMean,
 }
-ALTERNATING = losses.AlternatingWeight(
-    losses.UniformWeight(), losses.StepWeight(7.0), "toggle", "epoch", seed=4, probability=0.2
-)
 WEIGHTS = [
     None,
     losses.UniformWeight(),
     losses.ExponentialWeight(0.4),
     losses.TanhWeight(30.0, 2.0),
     losses.StepWeight(7.0),
-    ALTERNATING,
 ]
 LOSSES = [
-    losses.AbsoluteError(weight=ALTERNATING),
+    losses.AlternatingLoss(
+        losses.AbsoluteError(),
+        losses.HuberError(0.1, weight=losses.StepWeight(7.0)),
+        schedule="random",
+        every=3,
+        seed=4,
+        probability=0.2,
+        name="in_turn",
+    ),
     losses.SquaredError(weight="tanh", weight_from="prediction", reduction="sum", name="mine"),
     losses.PowerError(1.5, normalize_weight=True, weight=losses.StepWeight(7.0)),
     losses.HuberError(
@@ -38,6 +43,7 @@ LOSSES = [
     ),
     losses.InverseHuberError(0.1, weight=losses.UniformWeight()),
     losses.RelativeError(0.01),
+    losses.AbsoluteError(),
 ]
 METRICS = [
     metrics.RegionMeanAbsoluteError("r2", "sqrt", name="rim"),

@@ -25,8 +25,11 @@ SETTINGS = {
     "training.schedule": "cosine",
     "training.checkpoint_minutes": 1e-6,  # a checkpoint at every step
     "training.loss": {
-        "error": "squared",
-        "weight": {"name": "alternating", "first": "uniform", "second": "tanh"},
+        "error": "alternating",
+        "first": "squared",
+        "second": {"error": "huber", "delta": 0.02, "weight": "tanh"},
+        "schedule": "random",
+        "every": "batch",
     },
     "data.cache": True,
 }

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffkeras.nn.losses.absolute import AbsoluteError
+from diffkeras.nn.losses.alternating import LOSSES, AlternatingLoss
 from diffkeras.nn.losses.huber import HuberError
 from diffkeras.nn.losses.inverse_huber import InverseHuberError
+from diffkeras.nn.losses.node_loss import NodeLoss
 from diffkeras.nn.losses.power import PowerError
 from diffkeras.nn.losses.relative import RelativeError
 from diffkeras.nn.losses.squared import SquaredError
@@ -23,12 +25,17 @@ ERRORS: dict[str, type[WeightedError]] = {
 ALIASES: dict[str, type[WeightedError]] = {"mae": AbsoluteError, "mse": SquaredError}
 
 
-def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
+ALTERNATING = "alternating"
+
+
+def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
     """The loss that a configuration describes.
 
     Args:
         config: a key of `ERRORS` or `ALIASES`, or a mapping with that key as "error", the error's
-            parameters, and arguments of `WeightedError` such as "weight" (see `get_weight`).
+            parameters, and arguments of `WeightedError` such as "weight" (see `get_weight`). Or a
+            mapping with "alternating" as "error" and arguments of `AlternatingLoss`, in which
+            "first" and "second" are configurations of losses.
 
     Raises:
         ValueError: unknown error, weight or parameter, or a parameter that is missing or out of
@@ -39,6 +46,20 @@ def get_loss(config: Mapping[str, Any] | str) -> WeightedError:
     ```python
     get_loss("mae")
     get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "exponential", "scale": 0.5}})
+    get_loss({"error": "alternating", "first": "mae", "second": "mse", "every": 5})
     ```
     """
-    return build("error", "error", ERRORS | ALIASES, config)
+    if isinstance(config, Mapping) and config.get("error") == ALTERNATING:
+        losses = {key: _part(key, config[key]) for key in LOSSES if key in config}
+        config = {**config, **losses}
+    return build("error", "error", {**ERRORS, **ALIASES, ALTERNATING: AlternatingLoss}, config)
+
+
+def _part(key: str, config: Any) -> Any:
+    """One of the two losses of an alternating one, named after its key; Keras would number it."""
+    if isinstance(config, str):
+        config = {"error": config}
+    try:
+        return get_loss({"name": key, **config} if isinstance(config, Mapping) else config)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

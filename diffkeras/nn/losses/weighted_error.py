@@ -1,27 +1,25 @@
-"""Base of the losses: an error per node, multiplied by a weight map."""
+"""Base of the errors: an error per node, multiplied by a weight map."""
 
 from typing import Any
 
 import keras
 
 from diffkeras.nn.arguments import one_of, truth
+from diffkeras.nn.losses.node_loss import NodeLoss
 from diffkeras.nn.losses.weights.registry import get_weight
 from diffkeras.nn.losses.weights.weight_map import WeightMap
 from diffkeras.nn.registry import arguments_of
-from diffkeras.nn.sample_weights import per_node_weight
 from diffkeras.representation.target import shapes_differ, target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
 
 
-class WeightedError(keras.losses.Loss):
+class WeightedError(NodeLoss):
     """Base of the losses: w(y) · error(ŷ − y) at each node.
 
     A subclass implements `error` and stores its own arguments as attributes of the same names.
 
-    `call` returns one value per node. Keras reduces them and divides by the number of replicas. It
-    does not divide a loss that returns a scalar, which would train with N times the gradient on N
-    replicas.
+    `call` returns one value per node, which Keras reduces.
 
     Args:
         weight: weight map, or its name or configuration (see `get_weight`); None for no weight.
@@ -95,18 +93,6 @@ class WeightedError(keras.losses.Loss):
         if self.normalize_weight:
             weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
         return values, weights if self.weight_gradient else keras.ops.stop_gradient(weights)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Weighted error of each node, (batch, height, width)."""
-        values, weights = self.terms(y_true, y_pred)
-        return values if weights is None else weights * values
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The reduced loss."""
-        if sample_weight is not None:
-            nodes = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)[..., 0]
-            sample_weight = per_node_weight(sample_weight, nodes)
-        return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments, with the weight map serialized."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.losses import WeightedError
+from diffkeras.nn.losses import NodeLoss
 
 TERMS = ("target", "prediction", "error", "weight")  # each is computed from those before it
 
@@ -23,7 +23,7 @@ class UnweightedError(keras.metrics.Metric):
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
     """
 
-    def __init__(self, loss: WeightedError, name: str = "error", **options: Any) -> None:
+    def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:
         super().__init__(name=name, **options)
         self.loss = loss
         self.total = self.add_variable((), "zeros", name="total")

@@ -2,7 +2,7 @@
 
 import keras
 
-from diffkeras.nn.losses import AlternateWeights, AlternatingWeight
+from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
 from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.callbacks.history import RecordHistory
@@ -21,11 +21,11 @@ def make_callbacks(
 ) -> list[keras.callbacks.Callback]:
     """All callbacks of a training run; the last ones show the progress and save checkpoints."""
     section, state, compiled = session.config.training, session.state, session.compiled
-    alternates = isinstance(compiled.loss.weight, AlternatingWeight)
+    alternates = isinstance(compiled.loss, AlternatingLoss)
     counts = CountErrors(compiled.counts, state, epochs=section.zero_field_epochs)
     callbacks = [CountSteps(state), StopAtNonFiniteLoss(compiled.terms, state)]
     if alternates:
-        callbacks.append(AlternateWeights(first_step=lambda: session.steps_done))
+        callbacks.append(AlternateLosses(first_step=lambda: session.steps_done))
     callbacks.append(AverageInValidation())
     if section.rollback_factor is not None:
         callbacks.append(
@@ -34,8 +34,8 @@ def make_callbacks(
                 session.checkpoints,
                 factor=section.rollback_factor,
                 window=section.rollback_window,
-                # the loss itself jumps where its weight alternates
-                monitor="error" if alternates else "loss",
+                # an alternating loss jumps whenever it changes
+                monitor="mae" if alternates else "loss",
             )
         )
     callbacks += [counts, RecordHistory(session)]

@@ -37,16 +37,13 @@ WEIGHT = {
     "exponential": lambda y, x: np.exp(-np.abs(1 - y) / 0.5),
     "tanh": lambda y, x: 1 + 20 * np.tanh(2 * np.maximum(y, 0)),
     "step": lambda y, x: np.where(x > 0, 7.0, 1.0),
-    "alternating": lambda y, x: np.where(x > 0, 7.0, 1.0),  # its first map
 }
-STEP = {"name": "step", "amplitude": 7}
 WEIGHT_CONFIG = {
     None: None,
     "uniform": "uniform",
     "exponential": {"name": "exponential", "scale": 0.5},
     "tanh": {"name": "tanh", "amplitude": 20, "rate": 2},
-    "step": STEP,
-    "alternating": {"name": "alternating", "first": STEP, "second": "tanh"},
+    "step": {"name": "step", "amplitude": 7},
 }
 
 

@@ -3,12 +3,11 @@ import pytest
 from diffkeras.nn import get_loss
 from diffkeras.nn.losses import (
     AbsoluteError,
-    AlternatingWeight,
+    AlternatingLoss,
     ExponentialWeight,
     HuberError,
     SquaredError,
     StepWeight,
-    UniformWeight,
     get_weight,
 )
 
@@ -44,19 +43,24 @@ def test_parameters_and_weight():
     assert config == kept, "a configuration is not changed by its use"
 
 
-def test_alternating_from_nested_configuration():
-    weight = get_weight(
-        {
-            "name": "alternating",
-            "first": "uniform",
-            "second": {"name": "step", "amplitude": 9},
-            "schedule": "toggle",
-        }
-    )
-    assert isinstance(weight, AlternatingWeight)
-    assert isinstance(weight.first, UniformWeight)
-    assert isinstance(weight.second, StepWeight)
-    assert weight.second.amplitude == 9
+def test_alternating_from_nested_configurations():
+    config = {
+        "error": "alternating",
+        "first": "mae",
+        "second": {"error": "huber", "delta": 0.02, "weight": {"name": "step", "amplitude": 9}},
+        "schedule": "random",
+        "every": 5,
+        "seed": 3,
+        "reduction": "sum",
+    }
+    loss = get_loss(config)
+    assert isinstance(loss, AlternatingLoss)
+    assert isinstance(loss.first, AbsoluteError)
+    assert isinstance(loss.second, HuberError)
+    assert (loss.second.delta, loss.second.weight.amplitude) == (0.02, 9)
+    assert (loss.schedule, loss.every, loss.seed, loss.reduction) == ("random", 5, 3, "sum")
+    # studies compare the arguments of two losses
+    assert get_loss(config).first.get_config() == loss.first.get_config()
 
 
 def test_no_weight():
@@ -84,6 +88,23 @@ def test_no_weight():
             "weight must be a name or a mapping, got 5",
         ),
         (7, "error must be a name or a mapping, got 7"),
+        ("alternating", "error 'alternating' needs a value for first, second"),
+        (
+            {"error": "alternating", "first": "huber", "second": "mae"},
+            "first: error 'huber' needs a value for delta",
+        ),
+        (
+            {"error": "alternating", "first": "mae", "second": 3},
+            "second: error must be a name or a mapping, got 3",
+        ),
+        (
+            {"error": "alternating", "first": "mae", "second": "mse", "often": True},
+            "error 'alternating' has no parameter 'often'; it takes first, second, schedule, every",
+        ),
+        (
+            {"error": "mae", "weight": {"name": "alternating", "first": "tanh", "second": "tanh"}},
+            "weights do not alternate, losses do: .*error: alternating",
+        ),
     ],
 )
 def test_bad_configurations(config, message):

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.losses.weights.alternating import AlternatingWeight
 from diffkeras.nn.losses.weights.exponential import ExponentialWeight
 from diffkeras.nn.losses.weights.step import StepWeight
 from diffkeras.nn.losses.weights.tanh import TanhWeight
@@ -17,7 +16,6 @@ WEIGHTS: dict[str, type[WeightMap]] = {
     "exponential": ExponentialWeight,
     "tanh": TanhWeight,
     "step": StepWeight,
-    "alternating": AlternatingWeight,
 }
 
 
@@ -26,8 +24,8 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
 
     Args:
         config: a key of `WEIGHTS`, or a mapping with that key as "name" and the parameters of the
-            class. The two maps of "alternating" may be configurations themselves. Also accepted
-            are a weight map, its serialized form (`keras.saving.serialize_keras_object`), and None.
+            class. Also accepted are a weight map, its serialized form
+            (`keras.saving.serialize_keras_object`), and None.
 
     Returns:
         The weight map; None if `config` is None, which means no weight.
@@ -40,15 +38,16 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
     ```python
     get_weight("tanh")
     get_weight({"name": "step", "amplitude": 100})
-    get_weight({"name": "alternating", "first": "uniform", "second": "tanh", "seed": 1})
     ```
     """
     if isinstance(config, Mapping):
         if "class_name" in config:
             config = keras.saving.deserialize_keras_object(dict(config))
         elif config.get("name") == "alternating":
-            maps = {key: get_weight(config[key]) for key in ("first", "second") if key in config}
-            config = {**config, **maps}
+            raise ValueError(
+                "weights do not alternate, losses do: instead of a weight named 'alternating' "
+                "write a loss with error: alternating, whose first and second are losses"
+            )
     if config is None or isinstance(config, WeightMap):
         return config
     return build("weight", "name", WEIGHTS, config)

@@ -66,12 +66,12 @@ class WeightMap:
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UniformWeight(WeightMap):
-    """w = 1 at every node, for use in `AlternatingWeight`.
+    """w = 1 at every node, as without a weight map.
 
     Example:
 
     ```python
-    AlternatingWeight(UniformWeight(), TanhWeight())
+    AbsoluteError(weight=UniformWeight())
     ```
     """
 

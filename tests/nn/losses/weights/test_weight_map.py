@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from diffkeras.nn.losses import (
-    AlternatingWeight,
     ExponentialWeight,
     StepWeight,
     TanhWeight,
@@ -22,7 +21,6 @@ SOURCE_IMAGE = np.array([[[1.0, 0.0, 0.0]]], "float32")
         (TanhWeight(), [1524.1884, 925.23432, 1.0]),
         (TanhWeight(3.0, 2.0), [3.8920827, 3.2847825, 1.0]),
         (StepWeight(100.0), [100.0, 1.0, 1.0]),
-        (AlternatingWeight(StepWeight(100.0), UniformWeight()), [100.0, 1.0, 1.0]),
     ],
 )
 def test_hand_computed_weights(weight, expected):

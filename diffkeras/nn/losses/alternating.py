@@ -1,0 +1,139 @@
+"""Loss that alternates between two losses during training."""
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from diffkeras.nn.arguments import integer, one_of
+from diffkeras.nn.losses.node_loss import NodeLoss
+from diffkeras.nn.losses.weighted_error import WeightedError
+
+SCHEDULES = ("toggle", "random")
+LOSSES = ("first", "second")
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class AlternatingLoss(NodeLoss):
+    """One of two losses, in turn or chosen at random.
+
+    Training is divided into periods of `every` epochs, or of one batch. The callback
+    `AlternateLosses` selects the loss of each period. The choice depends only on the seed and the
+    number of the period, so all replicas use the same loss, and a resumed run makes the same
+    choices as an uninterrupted one. Without the callback the first loss is always used. The
+    validation loss is the one that is selected when it is computed.
+
+    Args:
+        first: a loss.
+        second: another loss, whose error and weight may both differ.
+        schedule: "toggle" selects the first loss in even periods and the second in odd ones;
+            "random" selects the first with `probability` in each period.
+        every: number of epochs of a period, or "batch" for periods of one batch.
+        seed: of the random choices, at least 0.
+        probability: of the first loss, in [0, 1]. "toggle" ignores it.
+        **options: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`.
+
+    Call:
+        y_true, y_pred, sample_weight: as for `WeightedError`.
+
+    Raises:
+        ValueError: an argument is not one of the allowed values, or a loss has a reduction of its
+            own.
+
+    Example:
+
+    ```python
+    loss = AlternatingLoss(AbsoluteError(), SquaredError(weight=TanhWeight()), every=5)
+    model.compile("adam", loss)
+    model.fit(x, y, epochs=100, callbacks=[AlternateLosses()])
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(
+        self,
+        first: WeightedError,
+        second: WeightedError,
+        *,
+        schedule: str = "toggle",
+        every: int | str = 1,
+        seed: int = 0,
+        probability: float = 0.5,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        for name, loss in zip(LOSSES, (first, second), strict=True):
+            if not isinstance(loss, WeightedError):
+                given = type(loss).__name__ if isinstance(loss, NodeLoss) else repr(loss)
+                raise ValueError(f"{name} must be an error with or without a weight, got {given}")
+            if loss.reduction != "sum_over_batch_size":
+                raise ValueError(
+                    f"{name} must have no reduction {loss.reduction!r} of its own; give it to the "
+                    "alternating loss"
+                )
+        if isinstance(every, str) and every != "batch":
+            raise ValueError(f"every must be a number of epochs or 'batch', got {every!r}")
+        is_number = isinstance(probability, int | float) and not isinstance(probability, bool)
+        if not (is_number and 0 <= probability <= 1):
+            raise ValueError(f"probability must be in [0, 1], got {probability!r}")
+        self.first, self.second = first, second
+        self.schedule = one_of("schedule", schedule, SCHEDULES)
+        self.every = every if isinstance(every, str) else integer("every", every, 1)
+        self.seed = integer("seed", seed, 0)
+        self.probability = probability
+        # A compiled step treats a Python number as a constant, so this is a variable. It is a float
+        # because TensorFlow keeps 32-bit integers on the host.
+        self.selector = keras.Variable(0.0, trainable=False, dtype="float32", name="selector")
+        self._selected = 0
+
+    def choice(self, position: int) -> int:
+        """The loss at a position of training: 0 for the first, 1 for the second.
+
+        Args:
+            position: number of epochs since the start of training, or of batches if `every` is
+                "batch", from 0.
+        """
+        period = position if isinstance(self.every, str) else position // self.every
+        if self.schedule == "toggle":
+            return period % 2
+        source = np.random.SeedSequence(self.seed, spawn_key=(period,))
+        return 0 if np.random.default_rng(source).random() < self.probability else 1
+
+    def select(self, index: int) -> None:
+        """Select a loss: 0 for the first, 1 for the second."""
+        if index != self._selected:
+            self.selector.assign(float(index))
+            self._selected = index
+
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Error and weight of each node for the selected loss, both (batch, height, width)."""
+        # The other loss is not computed: if it overflowed, `where` would pass on its NaN gradient.
+        return keras.ops.cond(
+            keras.ops.convert_to_tensor(self.selector) < 0.5,
+            *(partial(_both_terms, loss, y_true, y_pred) for loss in (self.first, self.second)),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments, with the two losses serialized."""
+        return {
+            **super().get_config(),
+            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in LOSSES},
+            "schedule": self.schedule,
+            "every": self.every,
+            "seed": self.seed,
+            "probability": self.probability,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AlternatingLoss":
+        """The loss with these arguments."""
+        losses = {name: keras.saving.deserialize_keras_object(config[name]) for name in LOSSES}
+        return cls(**{**config, **losses})
+
+
+def _both_terms(loss: WeightedError, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Error and weight; 1 where there is no weight, because both losses must return two arrays."""
+    errors, weights = loss.terms(y_true, y_pred)
+    return errors, keras.ops.ones_like(errors) if weights is None else weights

@@ -1,0 +1,121 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn import get_loss, pack_target
+from diffkeras.nn.losses import (
+    AbsoluteError,
+    AlternatingLoss,
+    HuberError,
+    SquaredError,
+    StepWeight,
+    TanhWeight,
+)
+from diffkeras.nn.metrics import UnweightedError
+
+IMAGE = np.array([[[[1.0], [0.0]]]], "float32")
+TARGET = pack_target(IMAGE, IMAGE)
+PREDICTION = IMAGE + 0.5
+
+
+def test_the_selected_loss_is_used():
+    losses = AbsoluteError(weight=StepWeight(9.0)), HuberError(0.1)
+    alternating = AlternatingLoss(*losses)
+    for index in (0, 1, 0):
+        alternating.select(index)
+        expected = float(losses[index](TARGET, PREDICTION))
+        assert float(alternating(TARGET, PREDICTION)) == pytest.approx(expected)
+    assert float(losses[0](TARGET, PREDICTION)) == pytest.approx(2.5)
+    assert float(losses[1](TARGET, PREDICTION)) == pytest.approx(0.045)
+
+
+def test_values_are_unreduced_and_sample_weights_count():
+    loss = AlternatingLoss(AbsoluteError(weight=TanhWeight(1.0)), SquaredError())
+    assert tuple(loss.call(TARGET, PREDICTION).shape) == (1, 1, 2)
+    whole = float(loss(TARGET, PREDICTION))
+    assert float(loss(TARGET, PREDICTION, np.array([3.0]))) == pytest.approx(3 * whole)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_an_overflow_of_the_other_loss_has_no_effect(jit):
+    import tensorflow as tf
+
+    loss = get_loss(
+        {
+            "error": "alternating",
+            "first": {"error": "power", "alpha": 200},
+            "second": {"error": "absolute", "weight": "uniform"},
+        }
+    )
+    prediction = tf.Variable(IMAGE + 5)
+
+    @tf.function(jit_compile=jit)
+    def gradient():
+        with tf.GradientTape() as tape:
+            value = loss(TARGET, prediction)
+        return value, tape.gradient(value, prediction)
+
+    assert np.isinf(gradient()[0])
+    loss.select(1)  # the compiled function reads the selection
+    value, slope = gradient()
+    assert float(value) == pytest.approx(5)
+    np.testing.assert_allclose(slope, np.full(IMAGE.shape, 0.5))
+
+
+def test_the_metric_of_terms_follows_the_selection():
+    loss = AlternatingLoss(AbsoluteError(weight=StepWeight(9.0)), SquaredError())
+    metric = UnweightedError(loss)
+    for index, expected in ((0, 0.5), (1, 0.25)):
+        loss.select(index)
+        metric.reset_state()
+        metric.update_state(TARGET, PREDICTION)
+        assert float(metric.result()) == pytest.approx(expected)
+        assert metric.broken_terms() == []
+    metric.update_state(TARGET, keras.ops.full(IMAGE.shape, np.inf))
+    assert metric.broken_terms() == ["prediction", "error"]
+
+
+@pytest.mark.parametrize("every", [1, 3, "batch"])
+def test_toggle_alternates(every):
+    loss = AlternatingLoss(AbsoluteError(), SquaredError(), every=every)
+    choices = [loss.choice(position) for position in range(12)]
+    period = 3 if every == 3 else 1
+    assert choices == [position // period % 2 for position in range(12)]
+
+
+def test_random_choice_is_a_function_of_seed_and_period():
+    def draws(**options):
+        loss = AlternatingLoss(AbsoluteError(), SquaredError(), schedule="random", **options)
+        return [loss.choice(position) for position in range(400)]
+
+    assert draws(seed=3) == draws(seed=3) != draws(seed=4)
+    assert draws(seed=3) == draws(seed=3, every="batch")
+    assert np.mean(draws(seed=3)) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(draws(seed=3, probability=0.9)) == pytest.approx(0.1, abs=0.05)
+    assert set(draws(probability=1.0)) == {0}
+    assert set(draws(probability=0.0)) == {1}
+    assert draws(seed=3, every=4) == np.repeat(draws(seed=3)[:100], 4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "weekly"}, "schedule must be one of toggle, random, got 'weekly'"),
+        ({"every": "year"}, "every must be a number of epochs or 'batch', got 'year'"),
+        ({"every": 0}, "every must be an integer of at least 1, got 0"),
+        ({"every": 1.5}, "every must be an integer of at least 1, got 1.5"),
+        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        ({"probability": 1.5}, r"probability must be in \[0, 1\], got 1.5"),
+        ({"probability": True}, r"probability must be in \[0, 1\], got True"),
+        ({"second": "mae"}, "second must be an error with or without a weight, got 'mae'"),
+        (
+            {"first": AlternatingLoss(AbsoluteError(), SquaredError())},
+            "first must be an error with or without a weight, got AlternatingLoss",
+        ),
+        ({"first": AbsoluteError(reduction="sum")}, "first must have no reduction 'sum' of its"),
+    ],
+)
+def test_bad_arguments(options, message):
+    arguments = {"first": AbsoluteError(), "second": SquaredError(), **options}
+    with pytest.raises(ValueError, match=message):
+        AlternatingLoss(**arguments)
