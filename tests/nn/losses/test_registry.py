@@ -7,7 +7,6 @@ from diffkeras.nn.losses import (
     ExponentialWeight,
     HuberError,
     SquaredError,
-    StepWeight,
     get_weight,
 )
 
