@@ -109,13 +109,10 @@ class Problem:
         return self.values[self.ring.nodes] / (self.scale or 1.0)
 
     @cached_property
-    def supply(self) -> NDArray[np.float64]:
-        """The production in the units of the normalised medium, divided by `scale`.
-
-        So A u = `supply` on the free nodes for A of the normalised medium and u = field / `scale`.
-        """
-        assert self.production is not None
-        return self.production / (self.medium.unit * self.scale)
+    def supply(self) -> NDArray[np.float64] | None:
+        """The production in the units of the normalised medium, whose A u is it on free nodes."""
+        unit = self.medium.unit
+        return self.production if self.production is None or unit == 1 else self.production / unit
 
     @cached_property
     def operator(self) -> SpectralOperator:

@@ -1,5 +1,6 @@
 """Random problems of every kind that is accepted, with their exact fields."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,20 +19,23 @@ EXACT = 1e-15  # relative to the largest value: far below every tolerance
 
 @dataclass(frozen=True)
 class RandomProblem:
-    """A problem with its exact field and an allowance for the exact field's own error.
+    """A problem with its exact field.
 
     Attributes:
-        exact: (rows, columns) in extended precision, relative to the largest value `scale`.
+        exact: (rows, columns) in extended precision, relative to its largest |value|, `scale`.
     """
 
     medium: Medium
-    image: NDArray[np.float64]
-    fixed: NDArray[np.bool_]
+    image: NDArray[np.float64] | None
+    fixed: NDArray[np.bool_] | None
+    production: NDArray[np.float64] | None
     scale: float
     exact: NDArray[np.longdouble]
 
     def error(self, field: NDArray) -> float:
         """The largest error of a field on the free nodes, relative to `scale`."""
+        if self.image is None:
+            return float(self.errors(field).max())
         assert np.array_equal(field[self.fixed], self.image.astype(field.dtype)[self.fixed])
         return float(self.errors(field)[~self.fixed].max())
 
@@ -40,8 +44,11 @@ class RandomProblem:
         return np.abs(field.astype(np.longdouble) / np.longdouble(self.scale) - self.exact)
 
 
-def random_problem(seed: int) -> RandomProblem | None:
-    """The problem of a seed; None if all its free nodes are 0, or its exact field isn't found."""
+def random_problem(seed: int, *, produces: bool = False) -> RandomProblem | None:
+    """The problem of a seed, with a production or without.
+
+    None if all its free nodes are 0, it has no solution, or its exact field isn't found.
+    """
     rng = np.random.default_rng(seed)
     lattice = tuple(int(n) for n in rng.integers(1, [40, 24][int(rng.integers(2))], 2))
     medium = _medium(rng, lattice)
@@ -55,14 +62,41 @@ def random_problem(seed: int) -> RandomProblem | None:
         "one": np.ones(lattice),
     }[values]
     image = np.where(fixed, image * scale, 0.0)
+    production = _production(rng, medium, lattice, scale) if produces else None
     closed = "absorbing" not in medium.boundaries and not np.any(medium.decay)
     if closed and not fixed.any():
         return None
-    problem = Problem.check(image, medium, fixed)
+    problem = Problem.check(image, medium, fixed, production)
     if not problem.scale or fixed.all():
         return None
     exact = _exact(problem)
-    return None if exact is None else RandomProblem(medium, image, fixed, problem.scale, exact)
+    if exact is None:
+        return None
+    largest = np.abs(exact).max(where=~fixed, initial=0.0)
+    largest = max(largest, np.abs(problem.ring_values).max(initial=0.0))
+    given = (image, fixed) if fixed.any() else (None, None)
+    size = float(largest * problem.scale)
+    exact = exact * np.longdouble(problem.scale) / np.longdouble(size)
+    return RandomProblem(medium, *given, production, size, exact)
+
+
+def _production(
+    rng: np.random.Generator, medium: Medium, lattice: tuple[int, ...], scale: float
+) -> NDArray[np.float64]:
+    """Of sizes that give fields from much smaller to much larger than the fixed values."""
+    kind = rng.choice(["uniform", "noise", "few nodes", "balanced", "alternating"])
+    rows, columns = np.indices(lattice)
+    shape = {
+        "uniform": np.ones(lattice),
+        "noise": rng.standard_normal(lattice),
+        "few nodes": (rng.random(lattice) < 0.05) * rng.uniform(-0.2, 1, lattice),
+        "balanced": rng.permutation(np.arange(np.prod(lattice)) * 1.0).reshape(lattice),
+        "alternating": (-1.0) ** (rows + columns),
+    }[kind]
+    if kind == "balanced":
+        shape = shape - shape[::-1, ::-1]
+    size = np.clip(scale * 10 ** rng.choice([0.0, -3.0, rng.uniform(-12, 8)]), 1e-18, 1e18)
+    return medium.unit * size * shape / max(np.abs(shape).max(), 1.0)
 
 
 def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:
@@ -95,7 +129,7 @@ def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool
 
 
 def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
-    """The exact field by a sparse direct solve, refined by residuals in extended precision."""
+    """The field over `problem.scale` by a sparse direct solve, refined in extended precision."""
     volumes = finite_volumes(problem.lattice, problem.medium.normalised())
     free = ~problem.fixed
     values = problem.values.astype(np.longdouble) / np.longdouble(problem.scale)
@@ -103,10 +137,17 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
     matrix, _ = volumes.free_system(problem.values, problem.fixed)
     factors = scipy.sparse.linalg.splu(matrix.tocsc())
     sizes = []
+    supply = np.longdouble(0.0) if problem.supply is None else problem.supply / problem.scale
+    supply = np.broadcast_to(supply, problem.lattice)[free]
+    decay = np.broadcast_to(problem.medium.normalised().decay, problem.lattice)
     for _ in range(REFINEMENTS):
-        residual = -volumes.apply(field)[free]
+        residual = supply - volumes.apply(field)[free]
         largest = np.abs(residual).max() or np.longdouble(1.0)
         correction = factors.solve((residual / largest).astype(np.float64)) * largest
+        if free.all() and "absorbing" not in problem.medium.boundaries:
+            # a slow decay determines the constant poorly, and the balance Σγu = Σs precisely
+            lost = (decay * (field + correction.reshape(field.shape))).sum()
+            correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)
         field[free] += correction
         sizes.append(float(np.abs(correction).max()))
         if sizes[-1] < EXACT / 100:

@@ -45,7 +45,12 @@ def check(seed: int, problem: RandomProblem) -> str:
     outcome = f"{method} solved"
     try:
         solution = solve(
-            problem.image, medium=medium, fixed=fixed, method=method, tolerance=tolerance
+            problem.image,
+            production=problem.production,
+            medium=medium,
+            fixed=fixed,
+            method=method,
+            tolerance=tolerance,
         )
     except ConvergenceError:
         # proofs of such tolerances can need more digits than extended precision has
@@ -65,10 +70,12 @@ def check(seed: int, problem: RandomProblem) -> str:
 
 
 def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
-    medium, fixed, scale = problem.medium, problem.fixed, problem.scale
+    medium, scale = problem.medium, problem.scale
+    given = {"production": problem.production, "fixed": problem.fixed, "medium": medium}
+    fixed = np.zeros(problem.exact.shape, dtype=bool) if problem.fixed is None else problem.fixed
     wrong = rng.standard_normal(fixed.shape) * 10 ** rng.uniform(-10, 0)
     prediction = (problem.exact * scale + wrong * scale).astype(np.float64)
-    certificate = certify(prediction, problem.image, medium=medium, fixed=fixed)
+    certificate = certify(prediction, problem.image, **given)
     errors = problem.errors(certificate.field)
     assert (errors <= certificate.field_bound / scale + EXACT).all(), "field bound violated"
     assert problem.error(certificate.field) <= certificate.error_bound / scale + EXACT, "bound"
@@ -80,10 +87,9 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
         refinement = refine(
             prediction,
             problem.image,
-            medium=medium,
-            fixed=fixed,
             tolerance=tolerance,
             method=str(rng.choice(["auto", "rounds", "direct"])),
+            **given,
         )
     except PhysicsError as beyond:
         if "can't be proven" not in str(beyond):
@@ -97,11 +103,11 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
     return ", refined"
 
 
-def check_all(seeds: range) -> Counter[str]:
+def check_all(seeds: range, produces: bool) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     failures: list[str] = []
     for seed in seeds:
-        problem = random_problem(seed)
+        problem = random_problem(seed, produces=produces)
         if problem is None:
             outcomes["no problem"] += 1
             continue
@@ -114,13 +120,15 @@ def check_all(seeds: range) -> Counter[str]:
     return outcomes
 
 
-def test_random_problems() -> None:
-    outcomes = check_all(range(200))
+@pytest.mark.parametrize("produces", [False, True])
+def test_random_problems(produces: bool) -> None:
+    outcomes = check_all(range(200), produces)
     assert sum(outcomes.values()) - outcomes["no problem"] > 130
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("produces", [False, True])
 @pytest.mark.parametrize("part", range(10))
-def test_ten_thousand_random_problems(part: int) -> None:
-    outcomes = check_all(range(1000 * part, 1000 * (part + 1)))
+def test_ten_thousand_random_problems(part: int, produces: bool) -> None:
+    outcomes = check_all(range(1000 * part, 1000 * (part + 1)), produces)
     print(*sorted(outcomes.items()), sep="\n")

@@ -1,9 +1,10 @@
 """Certificates: what any predicted field proves about the exact one.
 
-Let û be a predicted field, c the fixed nodes' values and A the lattice operator. The prediction's
-densities q̂ = Aû on the fixed nodes give a corrected field, with one transform pair:
+Let û be a predicted field, c the fixed nodes' values, s the production on the free nodes (0 on the
+fixed ones) and A the lattice operator. The prediction's densities q̂ = Aû on the fixed nodes (0 on
+the free ones) give a corrected field, with one transform pair:
 
-    û' = A⁻¹ q̂ = û − A⁻¹r,    r = Aû on the free nodes, 0 on the fixed ones.
+    û' = A⁻¹(q̂ + s) = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
 
 û' satisfies the equation on every free node exactly, so e = û' − u has A e = 0 there, u being the
 exact lattice solution. A is an M-matrix, weakly diagonally dominant, for which the discrete maximum
@@ -15,6 +16,7 @@ the fixed nodes next to them, the ring, where u = c is known:
 No free node is next to a fixed node inside a source, so these have no influence. On the ring the
 bound is attained, so B is the exact maximum error of û' over ring and free nodes. The returned
 field has the fixed nodes at their values: its error is 0 there, and that of û' on the free nodes.
+If no node is fixed, û' is the exact field for any prediction.
 
 Two more transform pairs sharpen the bound node by node. The same principle holds for the difference
 of e and any field that satisfies the equation. Let w̃ = A⁻¹p̃ be close to −e, with p̃ from the ring
@@ -43,7 +45,6 @@ from diffkeras.physics.arguments import Given, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
-    inverse_norm_bound,
     operator_diagonal,
     rounding_allowance,
 )
@@ -111,8 +112,9 @@ class BatchCertificate(Certificate):
 @blas_threads()
 def certify(
     prediction: NDArray,
-    source_image: NDArray,
+    source_image: NDArray | None = None,
     *,
+    production: NDArray | None = None,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     **parts: Unpack[MediumParts],
@@ -122,7 +124,8 @@ def certify(
     Args:
         prediction: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
             (batch, rows, columns), for which a `BatchCertificate` is returned.
-        source_image: of the same shape, the values of the fixed nodes.
+        source_image: of the same shape, the values of the fixed nodes; None if none is fixed.
+        production: as for `solve`.
         medium: a uniform medium; by default `Medium()`.
         fixed: as for `solve`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
@@ -143,7 +146,7 @@ def certify(
     medium = as_medium(medium, parts)
     medium.require_uniform("certify")
     check = partial(PredictedProblem.check, medium=medium)
-    given = Given(source_image, fixed)
+    given = Given(source_image, fixed, production)
     if given.is_batch:
         images = images_of_batch(given, prediction)
         return BatchCertificate.of(
@@ -165,7 +168,7 @@ def _certify(predicted: PredictedProblem) -> Certificate:
     bound = _average(problem, np.minimum(barrier, rest.max(initial=0.0)), rest)
 
     # each averaging adds the residual once more, divided by A's diagonal
-    norm = inverse_norm_bound(problem) + AVERAGINGS / operator_diagonal(operator)
+    norm = predicted.inverse_norm + AVERAGINGS / operator_diagonal(operator)
     allowance = rounding_allowance(problem, norm, field, answer, barrier=barrier)
     bound += allowance
     # the last roundings are relative: of ratios, products, differences and sums

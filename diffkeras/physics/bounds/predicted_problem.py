@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, real_array
+from diffkeras.physics.bounds.rounding import inverse_norm_bound
 from diffkeras.physics.medium import LARGEST, Medium
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem, check_finite
+from diffkeras.physics.problem import Problem, check_finite, largest
+from diffkeras.physics.solvers.production import particular_field
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +44,9 @@ class PredictedProblem:
                 f"the prediction has shape {predicted.shape}, the source image {problem.lattice}"
             )
         check_finite("the prediction", predicted)
-        largest = float(np.abs(predicted).max())
-        if largest > LARGEST:
-            raise PhysicsError(f"the prediction holds {largest:.3g}, more than {LARGEST:g}")
+        size = largest(predicted)
+        if size > LARGEST:
+            raise PhysicsError(f"the prediction holds {size:.3g}, more than {LARGEST:g}")
         return cls(problem, predicted)
 
     @property
@@ -53,7 +55,7 @@ class PredictedProblem:
         return self.problem.operator
 
     def corrected(self, prediction: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """û' = A⁻¹q̂ of the densities q̂ = Aû on the fixed nodes, (rows, columns).
+        """û' = A⁻¹(q̂ + s) of the densities q̂ = Aû on the fixed nodes, (rows, columns).
 
         û keeps its own values on the fixed nodes. Setting them to c first makes a jump at every rim
         of a smoothly wrong prediction, and the densities of the jump an error some ten times larger
@@ -68,19 +70,20 @@ class PredictedProblem:
         the computed sum over that is subtracted evenly from the ring. Where A is deflated, A₀⁻¹
         gives only γ/κ of the mean, and the constant is the rest.
         """
-        problem, operator = self.problem, self.operator
-        held = problem.values[problem.ring.nodes]
-        low, high = min(held.min(initial=0.0), 0.0), max(held.max(initial=0.0), 0.0)
-        # u lies in [low, high] by the maximum principle. Numbers far outside only add rounding, but
-        # clipping a slight excess would make jumps as described.
+        problem, operator, supply = self.problem, self.operator, self.problem.supply
+        if supply is not None and not problem.ring.size:
+            return particular_field(problem, supply)
+        low, high = self.limits
+        # numbers far outside only add rounding, but clipping a slight excess would make jumps as
+        # described
         span = high - low
         prediction = self.prediction if prediction is None else prediction
         clipped = prediction.clip(low - span, high + span)
         inside = problem.fixed.copy()
         inside[problem.ring.nodes] = False
-        np.copyto(clipped, problem.values.clip(low, high), where=inside)
+        np.copyto(clipped, problem.values.clip(*self.ring_limits), where=inside)
         density = operator.apply(clipped)
-        density[~problem.fixed] = 0.0
+        np.copyto(density, 0.0 if supply is None else supply, where=~problem.fixed)
         constant = 0.0
         if operator.closed and problem.ring.size:
             excess = density.sum() - operator.decay * clipped.sum()
@@ -88,6 +91,26 @@ class PredictedProblem:
         if operator.deflated:
             constant = (1 - operator.decay / operator.constant_eigenvalue) * clipped.mean()
         return operator.inverse(density) + constant
+
+    @cached_property
+    def inverse_norm(self) -> float:
+        """A bound of ‖A_ff⁻¹‖∞, see `rounding`."""
+        return inverse_norm_bound(self.problem)
+
+    @cached_property
+    def ring_limits(self) -> tuple[float, float]:
+        """The smallest and the largest of 0 and the values on the ring."""
+        held = self.problem.values[self.problem.ring.nodes]
+        return min(held.min(initial=0.0), 0.0), max(held.max(initial=0.0), 0.0)
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """Between them lies u: by the maximum principle, and |A_ff⁻¹s| ≤ ‖A_ff⁻¹‖∞ max|s|."""
+        low, high = self.ring_limits
+        if self.problem.supply is None:
+            return low, high
+        most = self.inverse_norm * largest(self.problem.supply)
+        return low - most, high + most
 
     def mismatch(
         self, field: NDArray[np.float64], values: NDArray[np.float64] | None = None

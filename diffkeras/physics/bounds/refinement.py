@@ -86,8 +86,9 @@ class BatchRefinement(Refinement):
 @blas_threads()
 def refine(
     prediction: NDArray,
-    source_image: NDArray,
+    source_image: NDArray | None = None,
     *,
+    production: NDArray | None = None,
     tolerance: float,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
@@ -99,9 +100,10 @@ def refine(
     Args:
         prediction: (rows, columns), any finite numbers; or a batch, (batch, rows, columns), for
             which a `BatchRefinement` is returned.
-        source_image: of the same shape, the values of the fixed nodes.
-        tolerance: the largest error to be allowed anywhere, relative to the largest |value| of a
-            fixed node next to a free one, as for `solve`.
+        source_image: of the same shape, the values of the fixed nodes; None if none is fixed.
+        production: as for `solve`.
+        tolerance: the largest error to be allowed anywhere, relative to the largest |value| of the
+            field, as for `solve`.
         medium: a uniform medium; by default `Medium()`.
         fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
@@ -130,7 +132,7 @@ def refine(
             f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
     check = partial(PredictedProblem.check, medium=medium)
-    given = Given(source_image, fixed)
+    given = Given(source_image, fixed, production)
     if given.is_batch:
         images = images_of_batch(given, prediction)
         return BatchRefinement.of(
@@ -141,11 +143,13 @@ def refine(
 
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     problem = predicted.problem
-    run = RefinementRun(predicted, tolerance * problem.scale)
+    run = RefinementRun(predicted, tolerance)
     if not run.met():
         if method == "auto":
-            method = _cheaper(problem, run.mismatch / run.tolerance)
-        if method == "direct":
+            # nothing may be proven yet of the size that the tolerance is relative to
+            missing = run.mismatch / run.tolerance if run.tolerance else 1 / tolerance
+            method = _cheaper(problem, missing)
+        if method == "direct" and problem.ring.size:
             run.solve_directly()
         else:
             run.iterate()

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
-    inverse_norm_bound,
     rounding_allowance,
     stencil_rounding,
 )
+from diffkeras.physics.problem import largest
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_field import spread
 
@@ -27,17 +28,17 @@ class RefinementRun:
     """The state of one refinement: a field, its mismatch on the ring, and the bounds so far.
 
     Attributes:
-        tolerance: the largest permitted bound, absolute.
+        relative_tolerance: the largest permitted bound, relative to the largest |value| of u.
     """
 
-    def __init__(self, predicted: PredictedProblem, tolerance: float) -> None:
+    def __init__(self, predicted: PredictedProblem, relative_tolerance: float) -> None:
         self.predicted = predicted
         self.problem = predicted.problem
-        self.tolerance = tolerance
+        self.relative_tolerance = relative_tolerance
         self.method = "rounds"
         self.history: list[float] = []
         self.allowance = 0.0
-        self._norm = inverse_norm_bound(self.problem)
+        self._held = largest(self.problem.values[self.problem.ring.nodes])
         self._check_tolerance()
         self._set(predicted.corrected())
 
@@ -51,22 +52,34 @@ class RefinementRun:
         """What is proven of the present field: mismatch and allowance, and their rounding."""
         return (self.mismatch + self.allowance) * (1 + 4 * float(np.finfo(np.float64).eps))
 
+    @property
+    def scale(self) -> float:
+        """The largest |value| of u; with production it is at least this."""
+        if self.problem.production is None:
+            return self._held
+        found = np.abs(self.field).max(where=~self.problem.fixed, initial=0.0)
+        return max(self._held, float(found) - self.bound)
+
+    @property
+    def tolerance(self) -> float:
+        """The largest permitted bound."""
+        return self.relative_tolerance * self.scale
+
     def _check_tolerance(self) -> None:
         """Raise an error for a tolerance that rounding forbids even for the exact field."""
-        scale = self.problem.scale
-        least = self._norm * stencil_rounding(self.problem.operator, scale)
-        if self.tolerance < least:
+        least = self.predicted.inverse_norm * stencil_rounding(self.problem.operator, 1.0)
+        if self.relative_tolerance < least and self.problem.scale:
             raise PhysicsError(
-                f"a tolerance of {self.tolerance / scale:g} can't be proven: the rounding "
-                f"allowance of this lattice and medium is {least / scale:.1e}; ask for "
-                f"{2 * least / scale:.1e} or more"
+                f"a tolerance of {self.relative_tolerance:g} can't be proven: the rounding "
+                f"allowance of this lattice and medium is {least:.1e}; ask for "
+                f"{2 * least:.1e} or more"
             )
 
     def met(self) -> bool:
         """Whether the bound, allowance included, is within the tolerance."""
         if self.mismatch > self.tolerance:
             return False
-        self.allowance = rounding_allowance(self.problem, self._norm, self.field)
+        self.allowance = rounding_allowance(self.problem, self.predicted.inverse_norm, self.field)
         return self.bound <= self.tolerance
 
     def solve_directly(self) -> None:
@@ -77,7 +90,12 @@ class RefinementRun:
         problem = self.problem
         self.method = "direct"
         system = DenseRing(problem.operator, problem.ring)
-        self._set(spread(problem, *system.solve(problem.values[problem.ring.nodes])))
+        values = problem.values[problem.ring.nodes]
+        if problem.supply is None:
+            self._set(spread(problem, *system.solve(values)))
+        else:
+            field = particular_field(problem, problem.supply)
+            self._set(field + spread(problem, *system.solve(values - field[problem.ring.nodes])))
         if not self.met():
             self.iterate()
 
@@ -94,12 +112,12 @@ class RefinementRun:
             self._set(self.predicted.corrected(held))
             if self.met():
                 return
-        rounds, scale = len(self.history) - 1, self.problem.scale
+        rounds, scale = len(self.history) - 1, self.scale
         other = ", or for method 'direct'" if self.method == "rounds" else ""
         raise ConvergenceError(
             f"{rounds} rounds by method {self.method!r} reached a bound of "
             f"{self.mismatch / scale:.1e} and a rounding allowance of "
-            f"{self.allowance / scale:.1e}, not the tolerance of {self.tolerance / scale:g}, all "
+            f"{self.allowance / scale:.1e}, not the tolerance of {self.relative_tolerance:g}, all "
             f"relative to the largest value; ask for a larger tolerance{other}"
         )
 

@@ -1,7 +1,7 @@
 """A bound, not an estimate, of the error that rounding puts into a computed field.
 
-A computed field f misses A f = 0 on the free nodes by a residual ρ. For the M-matrix A_ff of the
-free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
+A computed field f misses A f = s, or A f = 0, on the free nodes by a residual ρ. For the M-matrix
+A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
 
 - ρ is computed by the stencil, which itself rounds, by at most STENCIL_ROUNDING · ε · a · max|f|
   with a = 2(D₀ + D₁)/h² + γ, A's diagonal.
@@ -31,14 +31,19 @@ def rounding_allowance(
     *fields: NDArray[np.float64],
     barrier: NDArray[np.float64] | None = None,
 ) -> float:
-    """Bound of |A_ff⁻¹ρ|, summed over fields that should satisfy A f = 0 on the free nodes.
+    """Bound of |A_ff⁻¹ρ|, summed over fields that should satisfy the equation on the free nodes.
 
-    The barrier should satisfy A f ≥ 0: only less than 0 counts.
+    The first one should satisfy it with the problem's production, the others without. The barrier
+    should satisfy A f ≥ 0: only less than 0 counts.
     """
     operator, free = problem.operator, ~problem.fixed
-    missed = 0.0
+    missed, supply = 0.0, problem.supply
     for field in fields:
-        residual = np.abs(operator.apply(field))
+        residual = operator.apply(field)
+        if supply is not None:
+            residual -= supply
+            supply = None
+        np.abs(residual, out=residual)
         missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, field)
     if barrier is not None:
         residual = -operator.apply(barrier)

@@ -103,10 +103,10 @@ class _Comparison:
     def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
         self._volumes = volumes
         self._free = ~problem.fixed
-        supplied = None if problem.production is None else problem.supply[self._free]
-        self._source: NDArray[np.float64] | float = 0.0 if supplied is None else supplied
+        supply = problem.supply
+        self._source = 0.0 if supply is None else supply[self._free] / problem.scale
         self._height = math.inf
-        self._supply: Extended | None = None
+        self._supplied: Extended | None = None
 
     def apply(self, field: NDArray) -> tuple[Extended, Extended]:
         """A u on the free nodes, (f,), and the bound of its rounding, for u (rows, columns)."""
@@ -120,15 +120,15 @@ class _Comparison:
         supply = applied - rounding
         if not supply.min() > LEAST_SUPPLY:
             return 1 - applied
-        self._supply, self._height = supply, float(barrier.max())
+        self._supplied, self._height = supply, float(barrier.max())
         return None
 
     def of(self, field: NDArray) -> tuple[float, Extended]:
         """The bound of |u − û|, for û (rows, columns), and the residual s − A û, (f,)."""
-        assert self._supply is not None
+        assert self._supplied is not None
         applied, rounding = self.apply(field)
         residual = self._source - applied
-        ratio = float(((np.abs(residual) + rounding) / self._supply).max())
+        ratio = float(((np.abs(residual) + rounding) / self._supplied).max())
         # five roundings at most: of the difference, the ratio, to float64, and two products here
         return ratio * self._height * (1 + 4 * float(np.finfo(np.float64).eps)), residual
 

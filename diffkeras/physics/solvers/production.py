@@ -53,7 +53,9 @@ def field_of_production(
     """
     ring = problem.ring
     field: NDArray = np.zeros(())
-    source, values = problem.supply, problem.ring_values
+    assert problem.supply is not None
+    supply = problem.supply / problem.scale
+    source, values = supply, problem.ring_values
     size, residual, best = 0.0, np.inf, np.inf
     for step in range(1 + CORRECTIONS):
         correction = particular_field(problem, source, correct=step > 0, workers=workers)
@@ -79,7 +81,7 @@ def field_of_production(
             break
         best = residual if step else np.inf
         field = field.astype(np.longdouble)
-        source, values = _residuals(problem, field)
+        source, values = _residuals(problem, supply, field)
     statistics = statistics_of(problem, system, residual, tolerance, np.dtype(np.float64))
     if not ring.size:
         statistics = replace(statistics, method="transform")
@@ -124,10 +126,10 @@ def _rounding(
 
 
 def _residuals(
-    problem: Problem, field: NDArray[np.longdouble]
+    problem: Problem, supply: NDArray[np.float64], field: NDArray[np.longdouble]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """s − A u, (rows, columns), 0 on the fixed nodes, and c − u on the ring, (m,)."""
     volumes = finite_volumes(problem.lattice, problem.operator.medium)
-    missing = np.where(problem.fixed, 0.0, problem.supply - volumes.apply(field))
+    missing = np.where(problem.fixed, 0.0, supply - volumes.apply(field))
     off = problem.ring_values - field[problem.ring.nodes]
     return missing.astype(np.float64), off.astype(np.float64)
