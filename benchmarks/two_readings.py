@@ -6,8 +6,9 @@
 The shares of the lattice in the regions R1 to R3 are means over training examples of the
 configurations `paper` (fixed values) and `paper_production`. The difference of the readings is the
 lattice MAE between two fields of the same discs, those of `paper`: the field with fixed values, and
-the field of production divided by its maximum. The table shows some source counts, the picture all
-of them.
+the field of production divided by its maximum. The last column is the share of images of
+`paper_production` in which discs touch or overlap. The table shows some source counts, the picture
+all of them.
 """
 
 import os
@@ -25,7 +26,7 @@ import diffkeras as dk
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Example, ExampleRecipe
+from diffkeras.physics import Example, ExampleRecipe, Sources
 from diffkeras.reporting import figures
 from diffkeras.representation.regions import region_mask
 
@@ -34,7 +35,7 @@ COLORS = {"r1": "#0b6e99", "r2": "#d1792a", "r3": "#5b8c3a"}
 AUTHORS = {1: (0.0045, 0.0057, 0.0086), 20: (0.040, 0.069, 0.106)}  # read from the authors' plot
 IN_TABLE = (1, 2, 5, 10, 15, 20)
 COLUMNS = ["n", *(f"{r}: {by}" for r in REGIONS.values() for by in ("fixed", "production", "plot"))]
-COLUMNS += ["MAE between the readings"]
+COLUMNS += ["MAE between the readings", "discs that touch: production"]
 
 
 class Measured(NamedTuple):
@@ -43,17 +44,26 @@ class Measured(NamedTuple):
     Attributes:
         fixed, production: shares of the lattice in R1, R2 and R3.
         difference: lattice MAE between the two fields of the same discs.
+        touching: share of the images of production in which discs touch or overlap.
     """
 
     fixed: NDArray
     production: NDArray
     difference: float
+    touching: float
 
 
 def shares(examples: Iterable[Example]) -> NDArray:
     """Mean shares of the lattice in R1, R2 and R3."""
     masks = [[region_mask(r, e.field, e.source_image).mean() for r in REGIONS] for e in examples]
     return np.mean(masks, axis=0)
+
+
+def touch(sources: Sources) -> bool:
+    """Whether any two discs touch or overlap."""
+    apart = np.hypot(*(np.subtract.outer(x, x) for x in (sources.rows, sources.columns)))
+    reach = np.add.outer(sources.radii, sources.radii)
+    return bool(np.triu(apart <= reach, 1).any())
 
 
 def difference(example: Example, medium: dk.Medium) -> float:
@@ -75,6 +85,7 @@ def measure(count: int, examples: int, workers: int) -> Measured:
         shares(solved),
         shares(production.examples("train", numbers, workers)),
         float(np.mean([difference(example, fixed.medium) for example in solved])),
+        float(np.mean([touch(production.sources("train", k)) for k in numbers])),
     )
 
 
@@ -125,7 +136,7 @@ def main(counts: str, examples: int, workers: int, output: Path) -> None:
             for place in range(len(REGIONS)):
                 plot = f"{AUTHORS[count][place]:.2g}" if count in AUTHORS else ""
                 cells += [f"{found.fixed[place]:.2g}", f"{found.production[place]:.2g}", plot]
-            rows.append([*cells, f"{found.difference:.2g}"])
+            rows.append([*cells, f"{found.difference:.2g}", f"{found.touching:.0%}"])
     write_table(rows, COLUMNS, output, f"512×512 nodes, means over {examples} examples of each n")
     draw(measured, output.with_suffix(".png"))
 
