@@ -30,8 +30,13 @@ from numpy.typing import NDArray
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Sources
-from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
+from diffkeras.physics import (
+    Sources,
+    effective_strengths,
+    production_of,
+    refine_rounds,
+    superpose,
+)
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time an image / exact solver"]
 REPEATS = 5
@@ -73,7 +78,9 @@ def methods(lattice: tuple[int, int], medium: dk.Medium, production: bool) -> di
     """Each takes a source image and its sources, and returns the field."""
     if production:
         return {
-            SOLVER: lambda image, _: dk.solve(production=medium.decay * image, medium=medium).field
+            SOLVER: lambda image, _: (
+                dk.solve(production=production_of(image, medium), medium=medium).field
+            )
         }
     strengths = {
         f"{numbers} number{'s' if numbers > 1 else ''} a disc": partial(

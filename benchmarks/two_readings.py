@@ -26,7 +26,7 @@ import diffkeras as dk
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Example, ExampleRecipe, Sources
+from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures
 from diffkeras.representation.regions import region_mask
 
@@ -68,7 +68,8 @@ def touch(sources: Sources) -> bool:
 
 def difference(example: Example, medium: dk.Medium) -> float:
     """Lattice MAE between an example with fixed values and the production of the same discs."""
-    field = dk.solve(production=medium.decay * example.source_image, medium=medium).field
+    production = production_of(example.source_image, medium)
+    field = dk.solve(production=production, medium=medium).field
     return float(np.abs(field / field.max() - example.field).mean())
 
 

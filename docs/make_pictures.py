@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.physics import ExampleRecipe
+from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import figures
 
 DOCS = Path(__file__).parent
@@ -132,7 +132,7 @@ def oxygen_figure() -> Figure:
 
 def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
     """The field with fixed values, and that of production divided by its maximum."""
-    production = dk.solve(production=medium.decay * image, medium=medium).field
+    production = dk.solve(production=production_of(image, medium), medium=medium).field
     return dk.solve(image, medium=medium).field, production / production.max()
 
 

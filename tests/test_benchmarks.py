@@ -2,6 +2,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffkeras.physics import Sources
 
 ROOT = Path(__file__).parents[1]
 HIDE_TORCH = """
@@ -41,3 +46,29 @@ def test_children_answer_and_tell_why_they_failed() -> None:
         "    except RuntimeError as error: print(f'told: {error}')\n",
     )
     assert done.stdout.startswith("told: "), done.stderr
+
+
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the benchmarks can be imported."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_more_numbers_a_disc_have_smaller_errors(tmp_path: Path) -> None:
+    from benchmarks.baselines import Problem, measure
+
+    rows = measure(Problem("small", "quickstart", (3,)), 1, tmp_path)
+    table: dict[str, list[Any]] = {row[1]: row[2:] for row in rows}
+    order = ("superposition", "1 number a disc", *(f"{n} numbers a disc" for n in (3, 5, 7)))
+    errors = [float(table[name][0]) for name in (*order, "1 round of `refine` from zeros")]
+    assert errors == sorted(errors, reverse=True)
+    assert table["exact solver (`solve`)"] == ["0", "0", "1"]
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize(("column", "touching"), [(30, True), (31, False)])
+def test_discs_touch_where_their_radii_reach_each_other(column: int, touching: bool) -> None:
+    from benchmarks.two_readings import touch
+
+    assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
