@@ -199,3 +199,20 @@ def test_sources_that_hold_their_value_are_named(
 ) -> None:
     result = diffkeras("predict", run_dir, source_file, "-o", tmp_path / "field.npy")
     assert "sources hold the field at their value" in result.stderr
+
+
+def test_the_field_of_production_is_proven(
+    diffkeras: Callable[..., Result], producing: Surrogate, source_file: Path, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / f"{name}.npy" for name in ("output", "bound", "corrected")}
+    flags = [word for name, file in files.items() for word in (f"--{name}", file)]
+    result = diffkeras("predict", tmp_path, source_file, *flags)
+    assert result.exit_code == 0, result.output
+    image = np.load(source_file)
+    exact = dk.solve(production=0.05 * image, decay=0.05).field
+    field, bound, corrected = (np.load(file) for file in files.values())
+    assert (abs(field - exact) <= bound).all()
+    assert abs(corrected - exact).max() <= 1e-9
+    result = diffkeras("predict", tmp_path, source_file, "-o", files["output"], "--tolerance", 1e-6)
+    assert result.exit_code == 0, result.output
+    assert abs(np.load(files["output"]) - exact).max() <= 1e-6 * exact.max()

@@ -146,6 +146,36 @@ def test_a_surrogate_says_what_its_sources_do(
     np.testing.assert_array_equal(holding.network_fields(images), holding.predict(images).field)
 
 
+def test_bounds_hold(divided: Config, images: np.ndarray) -> None:
+    images = images * np.array([1.0, 0.0, 40.0])[:, None, None]  # one of them without sources
+    exact = exact_fields(images, divided)
+    shapes = np.random.default_rng(0).random(images.shape)
+    for chosen in (0, slice(None)):
+        surrogate = surrogate_of(shapes if chosen else shapes[:1], divided)
+        prediction = surrogate.predict(images[chosen])
+        error = abs(prediction.field - exact[chosen])
+        assert (error <= prediction.node_bound).all()
+        assert error.max() <= prediction.error_bound <= 1.5 * error.max()
+        assert abs(prediction.certificate.field - exact[chosen]).max() <= 1e-9
+        refined = surrogate.predict(images[chosen], tolerance=1e-6)
+        error = abs(refined.field - exact[chosen])
+        assert error.max() <= refined.error_bound <= 1e-6 * exact[chosen].max()
+        assert (error <= refined.node_bound).all()
+
+
+def test_each_field_is_proven_in_its_own_medium(divided: Config, images: np.ndarray) -> None:
+    config = divided.with_overrides({"data.diffusion_length": [1, 20], "physics.decay": 1 / 400})
+    media = [config.physics.medium.with_diffusion_length(float(length)) for length in LENGTHS]
+    exact = np.stack(list(map(produced, images, media)))
+    surrogate = surrogate_of(np.random.default_rng(0).random(images.shape), config)
+    prediction = surrogate.predict(images, diffusion_length=LENGTHS)
+    assert (abs(prediction.field - exact) <= prediction.node_bound).all()
+    certificate = surrogate.certify(images, diffusion_length=LENGTHS)
+    assert abs(certificate.field - exact).max() <= certificate.error_bound <= 1e-9
+    refined = surrogate.predict(images, diffusion_length=LENGTHS, tolerance=1e-6)
+    assert abs(refined.field - exact).max() <= refined.error_bound
+
+
 def test_the_saved_model_does_the_same(
     tiny: Config, divided: Config, images: np.ndarray, tmp_path: Path
 ) -> None:
