@@ -8,9 +8,10 @@ nodes. Point sources are placed on the folded lattice directly.
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -45,16 +46,23 @@ class TensorOperator:
         couplings = [float(diffusivity) / medium.step**2 for diffusivity in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, which become constants of each graph that uses them
-        self._bases = [basis.astype(precision) for basis, _ in modes]
+        self._bases: list[Any] = [basis.astype(precision) for basis, _ in modes]
         rows, columns = (c * values for c, (_, values) in zip(couplings, modes, strict=True))
         curvature = rows[:, None, :, None] + columns[None, :, None, :]
-        self._curvature = curvature.astype(precision)  # infinite where there is no mode
+        self._curvature: Any = curvature.astype(precision)  # infinite where there is no mode
         second = np.sort(curvature, axis=None)[1]
         self._smallest = float(second) if np.isfinite(second) else 1.0
         self.deflated = self._is_deflated(self.decay)
 
     def _is_deflated(self, decay: float) -> bool:
         return all(axis.singular for axis in self.axes) and decay < self._smallest
+
+    def with_shared_arrays(self) -> tuple["TensorOperator", list[tf.Tensor]]:
+        """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
+        shared = copy(self)
+        shared._bases = [tf.constant(basis) for basis in self._bases]
+        shared._curvature, shared._table = tf.constant(self._curvature), tf.constant(self._table)
+        return shared, [*shared._bases, shared._curvature, shared._table]
 
     def tables(self, decays: Iterable[float]) -> NDArray[np.floating]:
         """Tables of Green's function, (batch, …), for media with other decays (batch,)."""
@@ -66,7 +74,7 @@ class TensorOperator:
         return np.stack(tables).astype(self.dtype.as_numpy_dtype)
 
     @cached_property
-    def _table(self) -> NDArray[np.floating]:
+    def _table(self) -> Any:
         # a larger table of unfolded offsets would save operations but not fit into the cache
         return self.tables([self.decay])
 
@@ -139,8 +147,8 @@ class TensorOperator:
         if self.deflated:
             # only the constant mode has a smaller eigenvalue
             eigenvalues = tf.maximum(eigenvalues, self._smallest)
-        rows = tf.constant(self._bases[0][:, None])
-        columns = tf.constant(self._bases[1])
+        rows, columns = map(tf.convert_to_tensor, self._bases)
+        rows = rows[:, None]
         coefficients = tf.matmul(rows, tf.matmul(folded, columns), transpose_a=True)
         coefficients /= eigenvalues
         return tf.matmul(rows, tf.matmul(coefficients, columns, transpose_b=True))
@@ -162,7 +170,7 @@ class TensorOperator:
         It comes from the method of images. `tables` are those of each image, if media differ.
         """
         height, width = (axis.period // 2 + 1 for axis in self.axes)
-        tables = tf.constant(self._table) if tables is None else tables
+        tables = tf.convert_to_tensor(self._table) if tables is None else tables
         table = tf.reshape(tables, [-1])
         start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * width)
         row_images, column_images = (

@@ -4,7 +4,7 @@ The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the
 solve a dense symmetric system for the densities on them, and spread these over the lattice.
 """
 
-from dataclasses import asdict
+from copy import copy
 from pathlib import Path
 from typing import Unpack, get_args
 
@@ -16,11 +16,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
 from diffkeras.tf_solver.images import check_images, checked, largest_values, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
+from diffkeras.tf_solver.saved_model import write_solver
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
 MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
@@ -218,10 +217,16 @@ class TensorSolver:
 
         Its function `serve`, also the signature "serving_default", has the contract of a
         surrogate's SavedModel: float32 source images (batch, rows, columns, 1) of any batch size
-        → float32 fields of the same shape. Nodes whose value is not 0 are fixed. `serve_fixed`
-        takes the fixed nodes as a second input `fixed`, bool, with the same shape or with a batch
-        of 1 for all images, so that nodes can be fixed at 0. Both raise
-        `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
+        → float32 fields of the same shape. Nodes whose value is not 0 are fixed. The others are:
+
+        - `serve_fixed(source_images, fixed)`: the fixed nodes are an input, bool, with the same
+          shape or with a batch of 1 for all images, so that nodes can be fixed at 0.
+        - `serve_production(production)`: no node is fixed. Production is float32 and has the shape
+          of source images.
+        - `serve_general(source_images, fixed, production)`: both. Production on fixed nodes is
+          ignored.
+
+        All raise `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
         `diffkeras.json` in the directory says which medium the solver stands for. An earlier
         SavedModel at the same place is replaced. Construct the solver with precision "float64" if
         the SavedModel will run on GPUs with TensorFloat-32 enabled.
@@ -242,36 +247,9 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        path = Path(path)
-        check_replaceable(path, SAVED_MODEL)
-        rows, columns = self.lattice
-        # sides are left open, so that the graph itself compares them and says what it expects
-        image = (None, None, None, 1)
-        images = tf.TensorSpec(image, tf.float32, name="source_images")
-        mask = tf.TensorSpec(image, tf.bool, name="fixed")
-
-        def fields(source_images: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
-            sides = tf.shape(source_images)[1:3]
-            message = f"the solver was exported for source images of {rows}×{columns} nodes, not"
-            values = checked(source_images, tf.reduce_all(sides == self.lattice), message, sides)
-            values.set_shape((None, *self.lattice, 1))
-            fixed = tf.broadcast_to(fixed, tf.shape(values))
-            return self.solve(values[..., 0], fixed[..., 0])[..., None]
-
-        module = tf.Module()
-        module.serve = tf.function(
-            lambda source_images: fields(source_images, source_images != 0.0), [images]
-        )
-        module.serve_fixed = tf.function(fields, [images, mask])
-        serve, serve_fixed = (f.get_concrete_function() for f in (module.serve, module.serve_fixed))
-        signatures = {"serving_default": serve, "serve": serve, "serve_fixed": serve_fixed}
-        arrays = f"float32 (batch, {rows}, {columns}, 1), linear scale"
-        description = {
-            "physics": {"lattice": self.lattice, **asdict(self.medium)},
-            "input": f"source images, {arrays}; for serve_fixed also the fixed nodes, bool",
-            "output": f"fields, {arrays}",
-        }
-        write_saved_model(path, module, signatures, description)
+        solver = copy(self)
+        solver._operator, arrays = self._operator.with_shared_arrays()
+        write_solver(Path(path), solver.solve, self.lattice, self.medium, arrays)
 
     def _check_fixed(
         self, fixed: tf.Tensor | None, images: tf.Tensor, media: OwnMedia | None

@@ -89,6 +89,135 @@ def test_slow_decay_keeps_the_balance_of_production_and_decay():
         assert np.abs(field[0]).max() < 1e3
 
 
+def test_many_fixed_nodes_leave_a_field_far_smaller_than_that_of_the_production():
+    lattice, medium = (128, 128), Medium(decay=0.0)
+    fixed = np.zeros((1, *lattice), bool)
+    fixed[:, 4::8, 4::8] = True
+    images, production = np.zeros(fixed.shape, np.float32), np.ones(fixed.shape, np.float32)
+    solver = TensorSolver(lattice, medium, "float32")
+    field = solver.solve(images, fixed, production=production)
+    truth = exact(medium, production, images, fixed)
+    assert error(field, truth) < NEAR
+    assert solver.solve(production=production).numpy().max() > 40 * truth.max()
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_random_problems(seed):
+    """Any lattice, medium and boundary, with and without fixed nodes."""
+    rng = np.random.default_rng(seed)
+    for _ in range(2000 if seed else 20):
+        lattice = tuple(rng.integers(1, 40, 2).tolist())
+        boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
+        diffusivity = 10 ** rng.uniform(-12, 12)
+        ratio = 10 ** rng.uniform(0, 3) if rng.random() < 0.3 else 1.0
+        decay = diffusivity * 10 ** rng.uniform(-5, 2)
+        medium = Medium((diffusivity, diffusivity * ratio), decay, boundary=boundary)
+        fixed = rng.random((1, *lattice)) < 10 ** rng.uniform(-2.5, 0)
+        images = np.where(fixed, rng.normal(size=fixed.shape), 0)
+        production = rng.normal(rng.choice([0, 1]), size=fixed.shape)
+        production *= diffusivity * 10 ** rng.uniform(-4, 4)
+        scale = 10 ** rng.uniform(-20, 20)
+        solver = TensorSolver(lattice, medium)
+        problem = (lattice, medium)
+        field = solver.solve(images * scale, fixed, production=production * scale) / scale
+        assert error(field, exact(medium, production, images, fixed)) < NEAR, problem
+        field = solver.solve(production=production * scale) / scale
+        assert error(field, exact(medium, production, images, fixed & False)) < NEAR, problem
+
+
+def test_production_on_fixed_nodes_is_ignored():
+    images, production = images_of((24, 24)), random_production((24, 24))
+    solver = TensorSolver(24)
+    spoiled = np.where(images != 0, np.nan, production)
+    field = solver.solve(images, production=spoiled)
+    np.testing.assert_array_equal(field, solver.solve(images, production=production))
+    everything = np.ones(images.shape, bool)
+    np.testing.assert_array_equal(solver.solve(images, everything, production=spoiled), images)
+
+
+def test_nan_spoils_its_own_image_only():
+    images, production = images_of((24, 24)), random_production((24, 24))
+    production[1][images[1] == 0] = np.nan
+    solver = TensorSolver(24)
+    for field in (solver.solve(production=production), solver.solve(images, production=production)):
+        assert np.isnan(field.numpy()[1][images[1] == 0]).all()
+        assert np.isfinite(field.numpy()[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("factor", [2.0**-40, 2.0**100])
+def test_a_power_of_two_changes_no_bit(factor):
+    images, production = images_of((24, 24)), random_production((24, 24))
+    factor = np.float32(factor)
+    solver = TensorSolver(24, decay=0.01, precision="float32")
+    field = solver.solve(production=factor * production) / factor
+    np.testing.assert_array_equal(field, solver.solve(production=production))
+    field = solver.solve(factor * images, production=factor * production) / factor
+    np.testing.assert_array_equal(field, solver.solve(images, production=production))
+
+
+def test_production_of_any_size_is_comparable_with_the_diffusivity():
+    images, production = images_of((24, 24)), random_production((24, 24))
+    production *= 1e-3
+    for size in (1e-18, 1e18):
+        size = np.float32(size)
+        medium = Medium(size, 1e-3 * size)
+        field = TensorSolver(24, medium, "float32").solve(images, production=size * production)
+        truth = exact(Medium(decay=1e-3), production, images, images != 0)
+        assert error(field, truth) < NEAR
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_gradients_are_fields_of_the_weights(boundary):
+    """Green's function is symmetric, so d Σwu / ds is the field that production w has."""
+    lattice = (15, 18)
+    production = tf.constant(random_production(lattice), tf.float64)
+    images = tf.constant(images_of(lattice), tf.float64)
+    weights = tf.constant(np.random.default_rng(1).normal(size=images.shape))
+    fixed = images != 0
+    for decay in (1e-4, 0.1):
+        solver = TensorSolver(lattice, Medium(decay=decay, boundary=boundary), "float64")
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([production, images])
+            alone = tf.reduce_sum(weights * solver.solve(production=production))
+            both = tf.reduce_sum(weights * solver.solve(images, production=production))
+            values = tf.reduce_sum(weights * solver.solve(images))
+        gradient = tape.gradient(alone, production)
+        assert error(gradient, solver.solve(production=weights).numpy()) < 1e-9
+        gradient = tape.gradient(both, production)
+        at_zero = solver.solve(tf.zeros_like(images), fixed, production=weights)
+        assert error(gradient, at_zero.numpy()) < 1e-9
+        # production doesn't change what the source values add
+        gradient = tape.gradient(both, images)
+        assert error(gradient, tape.gradient(values, images).numpy()) < 1e-9
+
+
+def test_without_fixed_nodes_the_graph_is_one_transform_pair():
+    solver = TensorSolver(16, decay=0.1, precision="float32")
+    solve = tf.function(lambda production: solver.solve(production=production))
+    graph = solve.get_concrete_function(tf.TensorSpec((None, 16, 16))).graph
+    types = [operation.type for operation in graph.get_operations()]
+    assert sum("MatMul" in name for name in types) == 4  # along two axes, there and back
+    assert not {"Cholesky", "Where", "ScatterNd"} & {*types}
+
+
+def test_xla_compiles_production():
+    production = random_production((16, 16))
+    solver = TensorSolver(16, decay=0.1, precision="float32")
+    solve = tf.function(lambda s: solver.solve(production=s), jit_compile=True)
+    assert error(solve(production), solver.solve(production=production).numpy()) < NEAR
+
+
+def test_fields_have_the_type_of_what_is_given():
+    production = random_production((8, 8))
+    images = np.zeros(production.shape, np.int32)
+    images[:, 2, 2] = 1
+    solver = TensorSolver(8, decay=0.1, precision="float32")
+    double = production.astype(np.float64)
+    assert solver.solve(production=double).dtype == tf.float64
+    assert solver.solve(production=production.astype(np.int32)).dtype == tf.float32
+    assert solver.solve(images, production=double).dtype == tf.float32
+
+
 def test_each_image_may_have_a_medium_of_its_own():
     lattice = (25, 38)
     production, images = random_production(lattice), images_of(lattice)

@@ -15,7 +15,7 @@ WITHOUT_DIFFKERAS = """
 import sys
 sys.modules["diffkeras"] = None  # importing it raises an error
 import numpy as np, tensorflow as tf
-images = np.load("images.npy")
+images, production = np.load("images.npy"), np.load("production.npy")
 solver = tf.saved_model.load("solver")
 signature = solver.signatures["serving_default"]
 assert [*signature.structured_input_signature[1]] == ["source_images"]
@@ -25,6 +25,8 @@ np.savez(
     one=solver.serve(images[:1]),
     default=signature(source_images=tf.constant(images))["output_0"],
     fixed=solver.serve_fixed(images, np.ones((1, 1, 1, 1), bool)),
+    production=solver.serve_production(production),
+    general=solver.serve_general(images, images != 0, production),
 )
 """
 
@@ -46,7 +48,9 @@ def images() -> np.ndarray:
 
 
 def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
+    production = np.random.default_rng(0).normal(size=images.shape).astype(np.float32)
     np.save(exported.with_name("images.npy"), images)
+    np.save(exported.with_name("production.npy"), production)
     python(WITHOUT_DIFFKERAS, cwd=exported.parent)
     truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
     found = np.load(exported.with_name("fields.npz"))
@@ -54,6 +58,11 @@ def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
     np.testing.assert_allclose(found["one"], truth[:1], atol=2e-6)
     np.testing.assert_array_equal(found["default"], found["serve"])
     np.testing.assert_array_equal(found["fixed"], images)  # every node is fixed
+    solver, s = TensorSolver(LATTICE, MEDIUM, "float64"), production[..., 0]
+    produced = solver.solve(production=s)[..., None]
+    np.testing.assert_allclose(found["production"], produced, atol=2e-6 * np.abs(produced).max())
+    both = solver.solve(images[..., 0], production=s)[..., None]
+    np.testing.assert_allclose(found["general"], both, atol=2e-6 * np.abs(both).max())
 
 
 def test_nodes_can_be_fixed_at_zero(exported, images):
@@ -70,14 +79,20 @@ def test_another_lattice_raises(exported):
     for shape in ((1, 20, 16, 1), (1, 1, 1, 1), (2, 16, 21, 1)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
             loaded.serve(np.zeros(shape, np.float32))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
+            loaded.serve_production(np.zeros(shape, np.float32))
     with pytest.raises(tf.errors.InvalidArgumentError):
         loaded.serve_fixed(np.zeros((2, *LATTICE, 1), np.float32), np.ones((3, *LATTICE, 1), bool))
 
 
 def test_the_description_names_lattice_and_medium(exported):
-    physics = json.loads((exported / "diffkeras.json").read_text())["physics"]
+    description = json.loads((exported / "diffkeras.json").read_text())
+    physics = description["physics"]
     assert physics.pop("lattice") == list(LATTICE)
     assert Medium(**physics) == MEDIUM
+    signatures = tf.saved_model.load(str(exported)).signatures
+    for name, inputs in description["functions"].items():
+        assert {*signatures[name].structured_input_signature[1]} == {*inputs}
 
 
 def test_only_an_earlier_export_is_replaced(exported, images, tmp_path):
