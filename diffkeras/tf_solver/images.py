@@ -1,5 +1,6 @@
 """Source images and production of the TensorFlow solver: their checks and their scale."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -40,22 +41,24 @@ def check_images(
     return tf.cast(images, dtype), images.dtype if images.dtype.is_floating else dtype
 
 
-def largest_values(images: tf.Tensor) -> tf.Tensor:
-    """The largest |value| of each image, (batch, 1, 1)."""
-    return tf.reduce_max(tf.abs(images), axis=[1, 2], keepdims=True)
+def powers_of_two(*parts: tuple[tf.Tensor, float]) -> tf.Tensor:
+    """The largest power of 2 up to each image's largest |value| in its unit, (batch, 1, 1).
 
-
-def powers_of_two(largest: tf.Tensor) -> tf.Tensor:
-    """The largest power of 2 up to each image's largest |value|, both (batch, 1, 1).
-
-    Divided by it, no value over- or underflows in the solver, and nothing is rounded.
+    Divided by it, no value over- or underflows in the solver, and nothing is rounded. The parts are
+    source images and production, each with its unit: 1 or D/h².
     """
-    integers, exponent, smallest = FLOATS[largest.dtype]
+    dtype = parts[0][0].dtype
+    integers, exponent, smallest = FLOATS[dtype]
+    largest = [tf.reduce_max(tf.abs(part), axis=[1, 2], keepdims=True) for part, _ in parts]
+    units = [unit for _, unit in parts]
+    size = reduce(tf.maximum, [size / u for size, u in zip(largest, units, strict=True)])
+    # production can be too small in its unit, and as it is given
+    least = reduce(tf.maximum, [size / max(u, 1.0) for size, u in zip(largest, units, strict=True)])
     message = (
-        "the largest |value| of a source image, or of its production times h²/D, is below "
-        f"{smallest:g}; scale the images"
+        "the largest |value| of a source image and its production, also divided by D/h², is below "
+        f"{smallest:g}; scale the image"
     )
-    largest = checked(largest, ~tf.reduce_any((largest > 0) & (largest < smallest)), message)
-    bits = tf.bitwise.bitwise_and(tf.bitcast(largest, integers), tf.constant(exponent, integers))
-    power = tf.stop_gradient(tf.bitcast(bits, largest.dtype))
+    size = checked(size, ~tf.reduce_any((least > 0) & (least < smallest)), message)
+    bits = tf.bitwise.bitwise_and(tf.bitcast(size, integers), tf.constant(exponent, integers))
+    power = tf.stop_gradient(tf.bitcast(bits, dtype))
     return tf.where(power > 0, power, tf.ones_like(power))

@@ -116,7 +116,7 @@ def test_random_problems(seed):
         images = np.where(fixed, rng.normal(size=fixed.shape), 0)
         production = rng.normal(rng.choice([0, 1]), size=fixed.shape)
         production *= diffusivity * 10 ** rng.uniform(-4, 4)
-        scale = 10 ** rng.uniform(-20, 20)
+        scale = 10 ** rng.uniform(-12, 20)
         solver = TensorSolver(lattice, medium)
         problem = (lattice, medium)
         field = solver.solve(images * scale, fixed, production=production * scale) / scale
@@ -153,6 +153,14 @@ def test_a_power_of_two_changes_no_bit(factor):
     np.testing.assert_array_equal(field, solver.solve(production=production))
     field = solver.solve(factor * images, production=factor * production) / factor
     np.testing.assert_array_equal(field, solver.solve(images, production=production))
+
+
+def test_production_whose_field_would_underflow_raises():
+    production = random_production((24, 24))
+    for diffusivity, size in ((1.0, 1e-35), (1e-15, 1e-35), (1e15, 1e-20)):
+        solver = TensorSolver(24, diffusivity=diffusivity, decay=0.0, precision="float32")
+        with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
+            solver.solve(production=production * np.float32(size))
 
 
 def test_production_of_any_size_is_comparable_with_the_diffusivity():
