@@ -4,6 +4,7 @@ A configuration defines what is computed. The command line names the directories
 so that a configuration means the same on any machine.
 """
 
+from diffkeras.config.baselines import Baseline
 from diffkeras.config.config import Config, is_section, parse_config, settings
 from diffkeras.config.files import find_config, fingerprint, load_config
 from diffkeras.config.loss_spellings import long_form
@@ -23,6 +24,7 @@ from diffkeras.config.yaml_io import from_yaml, read_yaml, to_yaml
 
 __all__ = [
     "SPLITS",
+    "Baseline",
     "Config",
     "DataConfig",
     "Lattice",

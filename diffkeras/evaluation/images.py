@@ -25,6 +25,8 @@ class ImageBatch:
         sources: the discs of each image.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
         media: the medium of each image.
+        production: whether sources produce, in place of holding their values.
+        maxima: (images,) what the fields were divided by; None if they were not.
     """
 
     images: NDArray[np.float32]
@@ -32,6 +34,8 @@ class ImageBatch:
     sources: list[Sources]
     lengths: NDArray[np.float32] | None
     media: list[Medium]
+    production: bool = False
+    maxima: NDArray[np.float32] | None = None
 
 
 def read_batches(
@@ -73,4 +77,6 @@ def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
         [Sources(*disc) for disc in zip(*discs, strict=True)],
         lengths,
         [recipe.medium_with(length) for length in each],
+        config.physics.sources == "production",
+        batch.get("maximum"),
     )

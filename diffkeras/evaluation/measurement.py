@@ -1,5 +1,6 @@
 """What is measured on test images, gathered batch by batch."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from diffkeras.evaluation.errors import Scores
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import METHODS
+from diffkeras.evaluation.methods import SURROGATE, Prediction
 from diffkeras.evaluation.profiles import VALUE_EDGES, RadialProfile, count_values
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 
@@ -19,11 +20,13 @@ class CountMeasurement:
 
     Attributes:
         batches: method → the scores of each batch.
+        milliseconds: method → time an image.
         bounds: of the first images, as from `measure_bounds`.
         lengths: diffusion length of each image [length], where they vary.
     """
 
-    batches: dict[str, list[Scores]] = field(default_factory=lambda: {m: [] for m in METHODS})
+    batches: dict[str, list[Scores]] = field(default_factory=dict)
+    milliseconds: dict[str, float] = field(default_factory=dict)
     bounds: list[dict[str, Any]] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
 
@@ -36,37 +39,53 @@ class Measurement:
     """Errors of every method on the test images that were added.
 
     Args:
+        methods: labels of the methods, in the order in which they are shown.
         counts: the source counts.
         bounded_images: images of each source count whose errors are bounded by proof.
 
     Attributes:
+        methods: as given.
         counts: source count → what was measured on its images.
         profile: errors of the surrogate by the distance from the nearest source.
         value_counts: numbers of nodes by their true value and the surrogate's.
     """
 
-    def __init__(self, counts: tuple[int, ...], bounded_images: int) -> None:
+    def __init__(
+        self, methods: Sequence[str], counts: tuple[int, ...], bounded_images: int
+    ) -> None:
+        self.methods = tuple(methods)
         self.counts = {count: CountMeasurement() for count in counts}
         self.profile = RadialProfile()
         self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
         self._bounded_images = bounded_images
 
-    def add(self, count: int, batch: ImageBatch, predictions: dict[str, NDArray]) -> None:
-        """Add a batch of images of one source count; predictions are method → fields."""
+    def add(self, count: int, batch: ImageBatch, predictions: Iterable[Prediction]) -> None:
+        """Add a batch of images of one source count, and what each method predicts for it.
+
+        The predictions are taken one by one: those of all methods can be too many for the memory.
+        """
         found = self.counts[count]
-        for method in METHODS:
-            scores = Scores.of(predictions[method], batch.fields, batch.images)
-            found.batches[method].append(scores)
+        for method, fields, _ in predictions:
+            scores = Scores.of(fields, batch.fields, batch.images)
+            found.batches.setdefault(method, []).append(scores)
+            if method == SURROGATE:
+                self._add_statistics(found, batch, fields)
         if batch.lengths is not None:
             found.lengths += batch.lengths.tolist()
-        own = predictions["surrogate"]
-        self.value_counts += count_values(batch.fields, own)
+
+    def _add_statistics(self, found: CountMeasurement, batch: ImageBatch, fields: NDArray) -> None:
+        self.value_counts += count_values(batch.fields, fields)
         for image, truth, prediction, medium in zip(
-            batch.images, batch.fields, own, batch.media, strict=True
+            batch.images, batch.fields, fields, batch.media, strict=True
         ):
             self.profile.add(image, truth, prediction)
             if len(found.bounds) < self._bounded_images:
                 found.bounds.append(measure_bounds(prediction, truth, image, medium))
+
+    def add_times(self, count: int, images: int, predictions: Iterable[Prediction]) -> None:
+        """Add the time that each method took for some images of one source count."""
+        for method, _, seconds in predictions:
+            self.counts[count].milliseconds[method] = 1e3 * seconds / images
 
     def scores(self, method: str) -> Scores:
         """The scores of a method over all source counts."""
@@ -81,13 +100,24 @@ class Measurement:
         return np.concatenate([found.lengths for found in self.counts.values()])
 
     def metrics(self) -> dict[str, Any]:
-        """Method → "all" or source count → errors, as plain data."""
+        """Method → "all" or source count → errors, and milliseconds an image, as plain data."""
         return {
             method: {
-                "all": self.scores(method).summary(),
-                **{str(n): found.scores(method).summary() for n, found in self.counts.items()},
+                "all": {
+                    **self.scores(method).summary(),
+                    "milliseconds": float(
+                        np.mean([found.milliseconds[method] for found in self.counts.values()])
+                    ),
+                },
+                **{
+                    str(count): {
+                        **found.scores(method).summary(),
+                        "milliseconds": found.milliseconds[method],
+                    }
+                    for count, found in self.counts.items()
+                },
             }
-            for method in METHODS
+            for method in self.methods
         }
 
     def proven(self) -> dict[str, Any]:

@@ -1,36 +1,157 @@
 """The methods that an evaluation compares."""
 
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.config import Baseline, Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.physics import superpose
+from diffkeras.evaluation.timing import choose_clock
+from diffkeras.physics import (
+    Medium,
+    Sources,
+    effective_strengths,
+    production_of,
+    refine_rounds,
+    solve,
+    superpose,
+)
 from diffkeras.surrogates.surrogate import Surrogate
 
-# the surrogate's field with the known source values written back onto the source nodes
+SURROGATE = "surrogate"
 SOURCES_SET = "surrogate, sources set"
-BASELINES = ("superposition", "zero field")  # the same for every surrogate
-DRAWN = ("surrogate", *BASELINES)
-METHODS = ("surrogate", SOURCES_SET, *BASELINES)
 
 
-def predict_by_each(surrogate: Surrogate, batch: ImageBatch) -> dict[str, NDArray]:
-    """Method → fields (images, rows, columns)."""
-    predictions = surrogate.predict(batch.images, diffusion_length=batch.lengths).field
-    if not np.isfinite(predictions).all():
+class Method(NamedTuple):
+    """A baseline.
+
+    Attributes:
+        label: in tables and figures.
+        description: its prediction, in words.
+        field: takes a source image, its sources and the medium, and returns the field.
+    """
+
+    label: str
+    description: str
+    field: Callable[[NDArray, Sources, Medium], NDArray]
+
+    def predict(self, batch: ImageBatch) -> NDArray:
+        """Fields (images, rows, columns), on the dataset's scale."""
+        images = zip(batch.images, batch.sources, batch.media, strict=True)
+        fields = np.stack([self.field(*image) for image in images])
+        return fields if batch.maxima is None else fields / batch.maxima[:, None, None]
+
+
+def _of_strengths(label: str, numbers: int, pattern: str) -> Method:
+    def field(image: NDArray, sources: Sources, medium: Medium) -> NDArray:
+        return effective_strengths(sources, image.shape, numbers=numbers, medium=medium)
+
+    return Method(label, f"each disc keeps the densities that it has alone, {pattern}", field)
+
+
+def _of_rounds(label: str, rounds: int, description: str) -> Method:
+    def field(image: NDArray, _: Sources, medium: Medium) -> NDArray:
+        return refine_rounds(image, rounds, medium=medium)
+
+    return Method(label, description, field)
+
+
+ZERO_FIELD = Method("zero field", "0 everywhere", lambda image, *_: np.zeros_like(image))
+EXACT = "exact solver"
+BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name → method
+    "fixed_value": {
+        "superposition": Method(
+            "superposition",
+            "the sum of the fields that the discs have alone, with the known source values",
+            lambda image, sources, medium: superpose(sources, image.shape, medium=medium),
+        ),
+        "one_number": _of_strengths("1 number a disc", 1, "with the best strength"),
+        "three_numbers": _of_strengths(
+            "3 numbers a disc", 3, "with a strength that varies around it by cos θ and sin θ"
+        ),
+        "five_numbers": _of_strengths("5 numbers a disc", 5, "with cos 2θ and sin 2θ too"),
+        "seven_numbers": _of_strengths("7 numbers a disc", 7, "with cos 3θ and sin 3θ too"),
+        "zero_rounds": _of_rounds(
+            "0 rounds", 0, "the correction of a field of zeros: zeros outside the sources"
+        ),
+        "one_round": _of_rounds("1 round", 1, "that after one round of refinement"),
+        "two_rounds": _of_rounds("2 rounds", 2, "that after two rounds of refinement"),
+        "exact_solver": Method(
+            EXACT,
+            "the exact field; its error is the rounding of the stored fields",
+            lambda image, _, medium: solve(image, medium=medium).field,
+        ),
+        "zero_field": ZERO_FIELD,
+    },
+    "production": {
+        "exact_solver": Method(
+            EXACT,
+            "the exact field, which is the superposition of the discs' fields; its error is the "
+            "rounding of the stored fields",
+            lambda image, _, medium: (
+                solve(production=production_of(image, medium), medium=medium).field
+            ),
+        ),
+        "zero_field": ZERO_FIELD,
+    },
+}
+
+
+class Prediction(NamedTuple):
+    """What a method predicts for a batch.
+
+    Attributes:
+        method: its label.
+        fields: (images, rows, columns), on the dataset's scale.
+        seconds: what it took, see `timing`.
+    """
+
+    method: str
+    fields: NDArray
+    seconds: float
+
+
+def baselines(config: Config) -> list[Method]:
+    """The chosen baselines, which are the same for every surrogate."""
+    table = BASELINES[config.physics.sources]
+    return [table[name] for name in config.baselines()]
+
+
+def describe_methods(config: Config) -> dict[str, str]:
+    """Label and description of each method of an evaluation, in the order of display."""
+    own = {
+        SURROGATE: "the output of the trained network",
+        SOURCES_SET: "the same, with the known source values written back onto the source nodes",
+    }
+    if config.physics.sources == "production":
+        del own[SOURCES_SET]  # no node is held at a value
+    return own | {method.label: method.description for method in baselines(config)}
+
+
+def predict_by_each(
+    surrogate: Surrogate, config: Config, batch: ImageBatch
+) -> Iterator[Prediction]:
+    """The predictions of all methods, in the order of `describe_methods`."""
+    clock = choose_clock()
+    start = clock()
+    fields = surrogate.network_fields(
+        batch.images, diffusion_length=batch.lengths, batch_size=len(batch.images)
+    )
+    seconds = clock() - start
+    if not np.isfinite(fields).all():
         raise RunError(
             "the surrogate predicts values that are not finite: its model is damaged, or its "
             "training diverged; train it again"
         )
-    lattice = batch.images.shape[1:]
-    superposed = [
-        superpose(sources, lattice, medium=medium)
-        for sources, medium in zip(batch.sources, batch.media, strict=True)
-    ]
-    return {
-        "surrogate": predictions,
-        SOURCES_SET: np.where(batch.images != 0, batch.images, predictions),
-        "superposition": np.stack(superposed),
-        "zero field": np.zeros_like(batch.fields),
-    }
+    yield Prediction(SURROGATE, fields, seconds)
+    if not batch.production:
+        start = clock()
+        known = np.where(batch.images != 0, batch.images, fields)
+        yield Prediction(SOURCES_SET, known, seconds + clock() - start)
+    for method in baselines(config):
+        start = clock()
+        fields = method.predict(batch)
+        yield Prediction(method.label, fields, clock() - start)

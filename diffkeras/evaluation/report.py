@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import ERRORS, QUANTILES
+from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA, QUANTILES
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import METHODS
+from diffkeras.evaluation.methods import EXACT, describe_methods
 from diffkeras.evaluation.proven_bounds import TOLERANCES
+from diffkeras.evaluation.timing import describe_clock
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 
@@ -28,7 +29,13 @@ def write_evaluation(
     data = tested.data
     total = data.test_examples * len(data.sources)
     write_json(
-        path / "metrics.json", {"test_examples": total, "methods": metrics, "bounds": proven}
+        path / "metrics.json",
+        {
+            "test_examples": total,
+            "methods": metrics,
+            "bounds": proven,
+            "clock": describe_clock(),
+        },
     )
     _write_examples(path / "examples.csv", found)
     for name, png in pictures.items():
@@ -46,7 +53,12 @@ def write_evaluation(
         f"sources{media}, which were used neither for training nor for choosing the model.",
         pictures=pictures,
         configuration=learned.to_yaml(),
+        methods=describe_methods(tested),
         overall=overall_table(metrics),
+        maxima=_maxima_table(metrics),
+        cost=_cost_table(metrics),
+        clock=describe_clock(),
+        batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics, data.sources),
         quantiles=_quantile_table(metrics),
         bounds=_bounds_table(proven),
@@ -67,10 +79,10 @@ def _write_examples(path: Path, found: Measurement) -> None:
     length_column = ["diffusion_length"] if vary else []
     write_csv(
         path,
-        ["method", "sources", "example", *length_column, *ERRORS],
+        ["method", "sources", "example", *length_column, *COLUMNS],
         (
             [method, count, number, *of_count.lengths[number : number + 1], *row]
-            for method in METHODS
+            for method in found.methods
             for count, of_count in found.counts.items()
             for number, row in enumerate(of_count.scores(method).rows())
         ),
@@ -79,23 +91,60 @@ def _write_examples(path: Path, found: Measurement) -> None:
 
 def overall_table(metrics: dict[str, Any]) -> Table:
     """Errors of each method over all test images, the best of each column marked."""
-    return Table(["method", *HEADINGS], mark_best(_rows(metrics, "all", METHODS)))
+    return Table(["method", *HEADINGS], mark_best(_rows(metrics, "all")))
 
 
 def _per_count_table(metrics: dict[str, Any], counts: tuple[int, ...]) -> Table:
     """The same for each source count."""
     rows = []
     for count in counts:
-        labels = [f"{count}: {method}" for method in METHODS]
-        rows += mark_best(_rows(metrics, str(count), labels))
+        rows += mark_best(_rows(metrics, str(count), f"{count}: "))
     return Table(["sources: method", *HEADINGS], rows)
 
 
-def _rows(metrics: dict[str, Any], count: str, labels: Any) -> list[tuple[str, list[float | None]]]:
+def _rows(
+    metrics: dict[str, Any], count: str, before: str = ""
+) -> list[tuple[str, list[float | None]]]:
     return [
-        (label, [metrics[method][count][name] for name in ERRORS])
-        for label, method in zip(labels, METHODS, strict=True)
+        (f"{before}{method}", [by_count[count][name] for name in ERRORS])
+        for method, by_count in metrics.items()
     ]
+
+
+def _maxima_table(metrics: dict[str, Any]) -> Table:
+    """Mean of the images' largest errors, and the largest of all, in each region."""
+    rows = [
+        [
+            method,
+            *(
+                f"{number(by_count['all'][f'mean_{name}'])} ({number(by_count['all'][name])})"
+                for name in MAXIMA
+            ),
+        ]
+        for method, by_count in metrics.items()
+    ]
+    return Table(["method", "lattice", *HEADINGS[1 : len(MAXIMA)]], rows)
+
+
+def _cost_table(metrics: dict[str, Any]) -> Table:
+    """Error and time of each method."""
+    exact = metrics[EXACT]["all"]["milliseconds"] if EXACT in metrics else None
+    rows = []
+    for method, by_count in metrics.items():
+        errors = by_count["all"]
+        time = errors["milliseconds"]
+        rows.append(
+            [
+                method,
+                number(errors["mae"]),
+                number(errors["max_error"]),
+                number(time),
+                number(time / exact if exact else None),
+            ]
+        )
+    return Table(
+        ["method", "lattice MAE", "maximum error", "ms an image", "times the exact solver's"], rows
+    )
 
 
 def _quantile_table(metrics: dict[str, Any]) -> Table:
@@ -107,7 +156,7 @@ def _quantile_table(metrics: dict[str, Any]) -> Table:
             f"{method}: {label}",
             *(number(metrics[method]["all"]["quantiles"][name][level]) for level in levels),
         ]
-        for method in METHODS
+        for method in metrics
         for name, label in names.items()
     ]
     return Table(["quantile over the images", *levels], rows)

@@ -18,8 +18,35 @@ from numpy.typing import NDArray
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
-COLORS = {"surrogate": "#0b6e99", "superposition": "#d1792a", "zero field": "#8a8a8a"}
-MARKERS = {"surrogate": "o", "superposition": "s", "zero field": "^"}
+# of the methods that are compared; related ones have shades of one colour
+COLORS = {
+    "surrogate": "#0b6e99",
+    "surrogate, sources set": "#58b0d6",
+    "superposition": "#d1792a",
+    "1 number a disc": "#d98bc0",
+    "3 numbers a disc": "#b4539f",
+    "5 numbers a disc": "#87307f",
+    "7 numbers a disc": "#52124f",
+    "0 rounds": "#8fc98b",
+    "1 round": "#3f9a4b",
+    "2 rounds": "#145c27",
+    "exact solver": "#111111",
+    "zero field": "#8a8a8a",
+}
+MARKERS = {
+    "surrogate": "o",
+    "surrogate, sources set": "o",
+    "superposition": "s",
+    "1 number a disc": "<",
+    "3 numbers a disc": "v",
+    "5 numbers a disc": ">",
+    "7 numbers a disc": "^",
+    "0 rounds": "p",
+    "1 round": "h",
+    "2 rounds": "H",
+    "exact solver": "*",
+    "zero field": "D",
+}
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
     "axes.spines.top": False,
@@ -76,20 +103,6 @@ def case_figure(cases: Sequence[Case]) -> Figure:
             )
         axes[0].set_ylabel(title)
     return figure
-
-
-def plot_above(
-    axis: Axes, floor: float, x: Sequence[float], values: Sequence[float], **style: Any
-) -> None:
-    """Plot a line on a logarithmic axis; values below `floor` are drawn at it and written out.
-
-    The superposition of one disc, for example, has no error but rounding.
-    """
-    axis.plot(x, np.maximum(values, floor), **style)
-    for place, value in zip(x, values, strict=True):
-        if value < floor:
-            shift: Any = {"xytext": (8, -3), "textcoords": "offset points", "size": 8}
-            axis.annotate(f"↓ {value:.0e}", (place, floor), **shift)
 
 
 def write_out_numbers(axis: Axes) -> None:

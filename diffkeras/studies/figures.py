@@ -7,12 +7,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from diffkeras.evaluation.figures import error_per_count_figure
-from diffkeras.reporting.figures import COLORS, new_axis, new_figure
+from diffkeras.reporting.figures import COLORS, MARKERS, new_axis, new_figure
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.grouping import Group
 
+NEAR = 10  # a baseline is drawn if its error is at least this part of the smallest error of a run
 FEWEST_SEEDS = 3  # a standard deviation of two values says too little to be drawn
 
 
@@ -35,8 +36,9 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
         if all(v.size >= FEWEST_SEEDS for v in values):
             spread = [v.std(ddof=1) for v in values]
             right.plot(sizes, spread, "o-", color=f"C{index}", label=label)
-    for name, value in baselines.items():
-        left.axhline(value, color=COLORS.get(name), linestyle=":", label=name)
+    smallest = min(error for group in groups for error in group.errors())
+    for name in _near(baselines, smallest):
+        left.axhline(baselines[name], color=COLORS[name], linestyle=":", label=name)
     scales: Any = {"xscale": "log", "yscale": "log", "xlabel": "training examples"}
     left.set(**scales, ylabel="lattice MAE", title="mean, and range over seeds")
     right.set(ylabel="standard deviation", title="lattice MAE over seeds")
@@ -79,21 +81,30 @@ def counts_figure(
     groups: Sequence[Group], counts: Sequence[str], baselines: dict[str, Any]
 ) -> Figure:
     """Error against the number of sources, a line per combination of factors."""
-    found = {g.label: [np.array(g.errors("mae", count)) for count in counts] for g in groups}
-    drawn = {label: [float(v.mean()) for v in values] for label, values in found.items()}
-    drawn |= {name: [by[count]["mae"] for count in counts] for name, by in baselines.items()}
+    figure, axis = new_axis(
+        8.5, 4.4, yscale="log", xlabel="number of sources", ylabel="lattice MAE"
+    )
     numbers = [int(count) for count in counts]
-    figure = error_per_count_figure(numbers, drawn)
-    figure.set_size_inches(8.5, 4.4)
-    axis = figure.axes[0]
-    for index, values in enumerate(found.values()):
-        color = _shade(index, len(found))
-        axis.lines[index].set_color(color)
+    smallest = np.inf
+    for index, group in enumerate(groups):
+        values = [np.array(group.errors("mae", count)) for count in counts]
+        means = [float(v.mean()) for v in values]
+        smallest = min(smallest, *means)
+        color = _shade(index, len(groups))
+        axis.plot(numbers, means, "o-", color=color, label=group.label)
         _draw_range(axis, numbers, values, color)
-    for line in axis.lines[len(found) :]:
-        line.set_linestyle(":")
+    for name in _near({name: by["all"]["mae"] for name, by in baselines.items()}, smallest):
+        errors = np.array([baselines[name][count]["mae"] for count in counts])
+        drawn = np.where(errors >= smallest / NEAR, errors, np.nan)
+        axis.plot(numbers, drawn, ":", marker=MARKERS[name], color=COLORS[name], label=name)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
+
+
+def _near(baselines: dict[str, float], smallest: float) -> list[str]:
+    """The baselines whose errors don't squeeze the others into a corner."""
+    return [name for name, error in baselines.items() if error >= smallest / NEAR]
 
 
 def _draw_range(axis: Axes, x: Sequence[float], values: Sequence[Any], color: Any) -> None:

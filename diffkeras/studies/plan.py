@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from diffkeras.config import Config, explain, find_config, fingerprint, load_config, read_yaml
 from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.evaluation.images import check_held_out
-from diffkeras.evaluation.methods import METHODS
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study, StudyConfig
 from diffkeras.surrogates.config_differences import by_key
@@ -30,6 +30,8 @@ class Cell:
         title: the factors' values, for people.
         values: factor → value.
         config: the full configuration.
+        test: what it is evaluated on. Only the first run is compared with the baselines, which are
+            the same for all.
         run_dir: directory of its run.
         done: whether it has been trained and evaluated.
     """
@@ -37,6 +39,7 @@ class Cell:
     title: str
     values: dict[str, Any]
     config: Config
+    test: Config
     run_dir: Path
     done: bool
 
@@ -82,7 +85,8 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
 
 def plan(study: Study, directory: Path) -> list[Cell]:
     """All runs of a study, the first factor varying slowest."""
-    cells = []
+    cells: list[Cell] = []
+    without_baselines = study.test.with_overrides({"evaluation.baselines": []})
     for combination in itertools.product(*study.factors.values()):
         values = dict(zip(study.factors, combination, strict=True))
         config = study.base.with_overrides(values)
@@ -90,7 +94,9 @@ def plan(study: Study, directory: Path) -> list[Cell]:
         name = f"{slug[:80]}-{fingerprint(config.model_dump(mode='json'))}"
         config = config.with_overrides({"name": name})
         run_dir = directory / "runs" / name
-        cells.append(Cell(label_of(values), values, config, run_dir, _is_done(run_dir, study.test)))
+        test = without_baselines if cells else study.test
+        done = _is_done(run_dir, test)
+        cells.append(Cell(label_of(values), values, config, test, run_dir, done))
     return cells
 
 
@@ -117,7 +123,7 @@ def read_methods(run_dir: Path, test: Config) -> dict[str, Any]:
     # "all" is a mean over the source counts, so other counts would change it
     wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
     wanted["all"] = sum(wanted.values())
-    if images != dict.fromkeys(METHODS, wanted):
+    if any(images.get(method) != wanted for method in describe_methods(test)):
         raise RunError(f"{file} is of another test set, or of other methods, than the study's")
     return methods
 

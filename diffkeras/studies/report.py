@@ -8,8 +8,8 @@ import numpy as np
 
 from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import BASELINES
-from diffkeras.evaluation.report import HEADINGS
+from diffkeras.evaluation.methods import baselines
+from diffkeras.evaluation.report import HEADINGS, overall_table
 from diffkeras.reporting.figures import to_png
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import value_text
@@ -26,8 +26,8 @@ def write_study(directory: Path, study: Study, results: Sequence[Result]) -> Non
     """Write `runs.csv`, `figures/` and `report.html` into a study's directory."""
     groups = group_results(results, study.factors)
     _write_runs(directory / "runs.csv", study, results)
-    baselines = {method: results[0].metrics[method] for method in BASELINES}
-    pictures = _draw(study, groups, baselines)
+    by_method = {m.label: results[0].metrics[m.label] for m in baselines(study.test)}
+    pictures = _draw(study, groups, by_method)
     with replacing_files(directory / "figures", ["*.png"]) as partial:
         for name, png in pictures.items():
             write_bytes(partial / f"{name}.png", png)
@@ -42,7 +42,7 @@ def write_study(directory: Path, study: Study, results: Sequence[Result]) -> Non
         pictures=pictures,
         configuration=study.base.to_yaml(),
         summary=_summary(groups),
-        baselines=[(name, number(by_count["all"]["mae"])) for name, by_count in baselines.items()],
+        baselines=overall_table(by_method),
         runs=[
             {
                 "title": result.cell.title,

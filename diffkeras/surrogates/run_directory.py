@@ -1,6 +1,8 @@
 """Run directories: all that is needed to use, evaluate and repeat a training run."""
 
+import csv
 import itertools
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +111,20 @@ class Run:
     def model_file(self) -> Path:
         """The best model, as Keras saves it."""
         return self.path / "model.keras"
+
+    def history(self) -> list[dict[str, float]]:
+        """Losses and metrics of each epoch; none if the file is missing."""
+        file = self.path / "history.csv"
+        try:
+            with open(file, encoding="utf-8", newline="") as lines:
+                return [
+                    {name: float(value) if value else math.nan for name, value in row.items()}
+                    for row in csv.DictReader(lines)
+                ]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"the run directory {self.path} is damaged: {file}: {error}") from None
 
     @property
     def saved_model(self) -> Path:

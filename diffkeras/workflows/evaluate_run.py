@@ -11,7 +11,7 @@ from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import predict_by_each
+from diffkeras.evaluation.methods import describe_methods, predict_by_each
 from diffkeras.evaluation.report import FILES, overall_table, write_evaluation
 from diffkeras.reporting.html import Table
 from diffkeras.reporting.text import value_text
@@ -72,10 +72,11 @@ def evaluate(
         open_dataset(config, count, data_dir, ("test",))
     path = Path(output or run.evaluation)
     check_replaceable(path, "metrics.json")
+    run.history()  # if it is damaged, the error should come before the work
     surrogate = load_surrogate(run.path)
     with explain_damage(config, data_dir):
         found = _measure(surrogate, config, data_dir, threads, show_progress)
-        pictures = draw_figures(found, surrogate, config, data_dir)
+        pictures = draw_figures(found, surrogate, run, config, data_dir)
     metrics = found.metrics()
     with replacing_files(path, FILES, last="metrics.json") as partial:
         write_evaluation(partial, found, pictures, config, run.config())
@@ -86,13 +87,19 @@ def evaluate(
 def _measure(
     surrogate: Surrogate, config: Config, data_dir: Path, threads: int | None, shown: bool
 ) -> Measurement:
-    found = Measurement(config.data.sources, config.evaluation.bounds)
-    total = config.data.test_examples * len(config.data.sources)
+    data = config.data
+    found = Measurement([*describe_methods(config)], data.sources, config.evaluation.bounds)
+    total = data.test_examples * len(data.sources)
     with progress_bar(total, "Evaluating", "examples", shown=shown) as bar:
-        for count in config.data.sources:
+        for count in data.sources:
+            first = None
             for batch in read_batches(config, count, data_dir, threads):
-                found.add(count, batch, predict_by_each(surrogate, batch))
+                found.add(count, batch, predict_by_each(surrogate, config, batch))
                 bar.update(len(batch.images))
+                first = first or batch
+            if first is not None:
+                # once more, now that everything is warm and no thread reads ahead
+                found.add_times(count, len(first.images), predict_by_each(surrogate, config, first))
     return found
 
 

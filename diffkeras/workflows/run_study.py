@@ -57,18 +57,18 @@ def run_study(
         seconds = time_left(plan(study, directory))
         left = f", at most {duration(seconds)} left" if seconds else ""
         logger.info(f"run {number} of {len(todo)}: {cell.title}{left}")
-        _run_cell(cell, study, data_dir, workers, show_progress)
+        _run_cell(cell, data_dir, workers, show_progress)
     results = [
-        Result(cell, read_methods(cell.run_dir, study.test), Run.open(cell.run_dir).state())
+        Result(cell, read_methods(cell.run_dir, cell.test), Run.open(cell.run_dir).state())
         for cell in cells
     ]
     write_study(directory, study, results)
     return directory
 
 
-def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progress: bool) -> None:
+def _run_cell(cell: Cell, data_dir: Path, workers: int, show_progress: bool) -> None:
     try:
-        check_held_out(Run.open(cell.run_dir), study.test)
+        check_held_out(Run.open(cell.run_dir), cell.test)
     except (DataError, RunError):
         train(
             cell.config,
@@ -78,7 +78,7 @@ def _run_cell(cell: Cell, study: Study, data_dir: Path, workers: int, show_progr
             overwrite=True,  # a finished run that gets here can't be used
             show_progress=show_progress,
         )
-    test = study.test.with_overrides({"name": cell.config.name})
+    test = cell.test.with_overrides({"name": cell.config.name})
     evaluate(cell.run_dir, data_dir, config=test, threads=workers)
     # graphs and weights of past runs would otherwise pile up
     keras.utils.clear_session()

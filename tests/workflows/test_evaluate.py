@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 from pathlib import Path
@@ -10,11 +11,26 @@ from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import DataError, OutputError
-from diffkeras.evaluation.methods import METHODS
+from diffkeras.errors import DataError, OutputError, RunError
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate, generate
+
+METHODS = (
+    "surrogate",
+    "surrogate, sources set",
+    "superposition",
+    "1 number a disc",
+    "3 numbers a disc",
+    "5 numbers a disc",
+    "7 numbers a disc",
+    "0 rounds",
+    "1 round",
+    "2 rounds",
+    "exact solver",
+    "zero field",
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +84,79 @@ def test_superposition_is_exact_for_one_source_and_not_for_two(evaluation: Any) 
     assert found["2"]["mae"] < evaluation.metrics["zero field"]["2"]["mae"]
 
 
+def test_baselines_come_closer_the_more_they_solve(evaluation: Any) -> None:
+    found = evaluation.metrics
+    for count in ("1", "2"):
+        errors = [found[f"{m} number{'s' * (m > 1)} a disc"][count]["mae"] for m in (1, 3, 5, 7)]
+        assert errors[0] < (1e-7 if count == "1" else 2e-2)
+        assert all(more <= fewer + 1e-8 for fewer, more in itertools.pairwise(errors))
+    assert found["1 number a disc"]["2"]["mae"] < found["superposition"]["2"]["mae"]
+    assert found["0 rounds"]["all"]["mae_field"] == found["zero field"]["all"]["mae_field"]
+    assert found["1 round"]["all"]["max_error"] < 1e-3
+    for method in ("2 rounds", "exact solver"):
+        assert found[method]["all"]["max_error"] < 1e-6
+
+
+def test_times_are_there(evaluation: Any) -> None:
+    for method, by_count in evaluation.metrics.items():
+        for count, errors in by_count.items():
+            assert errors["milliseconds"] >= 0, (method, count)
+        each = [by_count[count]["milliseconds"] for count in ("1", "2")]
+        assert by_count["all"]["milliseconds"] == pytest.approx(np.mean(each))
+    assert evaluation.metrics["exact solver"]["all"]["milliseconds"] > 0
+    assert "CPU time" in json.loads((evaluation.path / "metrics.json").read_text())["clock"]
+    html = (evaluation.path / "report.html").read_text()
+    row = re.search(r"<td>exact solver</td>(?:<td>[^<]*</td>){3}<td>1</td></tr>", html)
+    assert row, "its time is 1 times its own"
+
+
+def test_chosen_baselines_and_pictures(
+    tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path, evaluation: Any
+) -> None:
+    chosen = tiny.with_overrides(
+        {"evaluation.baselines": ["zero_field", "one_round"], "evaluation.pictures": "2"}
+    )
+    found = evaluate(run_dir, data_dir, config=chosen, output=tmp_path / "out")
+    assert list(found.metrics) == [
+        "surrogate",
+        "surrogate, sources set",
+        "zero field",
+        "1 round",
+    ]
+    one, both = (
+        imread(path / "figures" / "examples.png").shape[0] for path in (found.path, evaluation.path)
+    )
+    assert both > 1.5 * one, "a row a picture"
+
+
+def test_every_baseline_has_a_method(tiny: Config) -> None:
+    assert tuple(describe_methods(tiny)) == METHODS
+    production = tiny.with_overrides({"physics.sources": "production"})
+    assert tuple(describe_methods(production)) == ("surrogate", "exact solver", "zero field")
+
+
+def test_a_damaged_history_is_found_before_the_work(
+    own_run: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_run / "history.csv").write_text("epoch,loss\n1,often\n")
+    monkeypatch.setattr("diffkeras.workflows.evaluate_run.load_surrogate", None)
+    with pytest.raises(RunError, match=r"damaged: .*history\.csv"):
+        evaluate(own_run, data_dir)
+
+
+def test_without_baselines_and_without_a_history(
+    tiny: Config, own_run: Path, data_dir: Path
+) -> None:
+    (own_run / "history.csv").unlink()
+    none = tiny.with_overrides({"evaluation.baselines": [], "data.sources": "2"})
+    found = evaluate(own_run, data_dir, config=none)
+    assert list(found.metrics) == ["surrogate", "surrogate, sources set"]
+    html = (found.path / "report.html").read_text()
+    assert "–</td></tr>" in html, "no time of the exact solver"
+    assert not (found.path / "figures" / "training.png").exists()
+    assert "<h2>Training" not in html
+
+
 def test_the_files_are_complete(evaluation: Any) -> None:
     names = {file.name for file in evaluation.path.iterdir()}
     assert names == {"metrics.json", "examples.csv", "figures", "report.html"}
@@ -109,6 +198,10 @@ def test_the_figures_are_pictures(evaluation: Any) -> None:
         "radial_profile",
         "worst_cases",
         "median_cases",
+        "cost",
+        "examples",
+        "regions",
+        "training",
     }
     for name, pixels in figures.items():
         assert min(pixels.shape[:2]) > 200, name

@@ -1,0 +1,91 @@
+"""Pictures of single test images: the worst, typical ones, chosen source counts, and regions."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.evaluation.images import ImageBatch, read_image
+from diffkeras.evaluation.measurement import Measurement
+from diffkeras.evaluation.methods import SURROGATE
+from diffkeras.reporting.figures import Case, case_figure, new_figure
+from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.surrogates.surrogate import Surrogate
+
+Chosen = tuple[float, int, int]  # MAE, source count and number of an image
+SHOWN_REGIONS = {"sources": "#d1495b", "r1": "#edae49", "r2": "#4d9078", "r3": "#30638e"}
+OUTSIDE = "#ececec"
+
+
+def draw_cases(
+    found: Measurement, surrogate: Surrogate, config: Config, data_dir: Path
+) -> dict[str, Figure]:
+    """All pictures of single test images: name → figure."""
+
+    def case(chosen: Chosen) -> Case:
+        mae, count, number = chosen
+        batch = read_image(config, count, number, data_dir)
+        return _case(surrogate, batch, f"n = {count}, example {number}", mae)
+
+    figures = {
+        name: case_figure([case(chosen) for chosen in those])
+        for name, those in _choose(found, config).items()
+    }
+    count = _shown_counts(config)[-1]
+    batch = read_image(config, count, 0, data_dir)
+    figures["regions"] = regions_figure(batch.images[0], batch.fields[0])
+    return figures
+
+
+def _choose(found: Measurement, config: Config) -> dict[str, list[Chosen]]:
+    """The images with the largest and with median errors, and the first ones of some counts."""
+    errors = {n: of_count.scores(SURROGATE).mae() for n, of_count in found.counts.items()}
+    ordered = sorted((float(e), n, k) for n, found in errors.items() for k, e in enumerate(found))
+    cases = config.evaluation.cases
+    middle = max(0, (len(ordered) - cases) // 2)
+    return {
+        "worst_cases": ordered[::-1][:cases],
+        "median_cases": ordered[middle:][:cases],
+        "examples": [(float(errors[n][0]), n, 0) for n in _shown_counts(config)],
+    }
+
+
+def _shown_counts(config: Config) -> tuple[int, ...]:
+    counts = config.data.sources
+    some = {counts[0], counts[len(counts) // 2], counts[-1]}
+    return config.evaluation.pictures or tuple(sorted(some))
+
+
+def _case(surrogate: Surrogate, batch: ImageBatch, name: str, mae: float) -> Case:
+    """The only image of a batch, with its field and the surrogate's prediction."""
+    prediction = surrogate.network_fields(batch.images, diffusion_length=batch.lengths)[0]
+    medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
+    return f"{name}{medium}\nMAE {mae:.2g}", batch.images[0], batch.fields[0], prediction
+
+
+def regions_figure(image: NDArray, field: NDArray) -> Figure:
+    """The field of an example, and next to it the regions of its nodes, with their shares."""
+    figure = new_figure(10, 3.7)
+    left, right = figure.subplots(1, 2)
+    picture = left.imshow(field, cmap="viridis", vmin=0, interpolation="nearest")
+    figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, label="u")
+    left.set_title("field")
+    region = np.zeros(field.shape, int)
+    handles = []
+    for number, (name, color) in enumerate(SHOWN_REGIONS.items(), 1):
+        mask = region_mask(name, field, image)
+        region[mask] = number
+        share = f"{100 * mask.mean():.2g} %"
+        handles.append(Patch(color=color, label=f"{REGIONS[name]}\n{share} of the nodes"))
+    handles.append(Patch(color=OUTSIDE, label=f"u < 0.05\n{100 * (region == 0).mean():.2g} %"))
+    colors = ListedColormap([OUTSIDE, *SHOWN_REGIONS.values()])
+    right.imshow(region, cmap=colors, vmin=-0.5, vmax=len(SHOWN_REGIONS) + 0.5)
+    right.set_title("regions")
+    right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9)
+    for axis in (left, right):
+        axis.set(xticks=[0, field.shape[1] - 1], yticks=[0, field.shape[0] - 1])
+    return figure

@@ -1,0 +1,26 @@
+"""A small study, as files."""
+
+from pathlib import Path
+
+import pytest
+
+from diffkeras.config import Config
+
+STUDY = """
+name: small
+title: A small study
+base: tiny.yaml
+settings: {training.epochs: 1}
+test_sources: 1-3
+factors:
+  data.train_fraction: [0.5, 1.0]
+  training.loss: [absolute, {error: huber, delta: 0.1}]
+"""
+
+
+@pytest.fixture(scope="package")
+def study_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "tiny.yaml").write_text(tiny.to_yaml())
+    (folder / "small.yaml").write_text(STUDY)
+    return folder / "small.yaml"

@@ -1,0 +1,93 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import ConfigurationError
+from diffkeras.studies.plan import data_needed, load_study, plan
+
+
+def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file: Path) -> None:
+    file = study_file.with_name("seeds.yaml")
+    file.write_text("name: s\nbase: tiny.yaml\nfactors: {data.seed: [0, 3]}\n")
+    study = load_study(str(file))
+    needed = data_needed(study, plan(study, Path()))
+    assert {config.data.seed for config in needed} == {0, 3}
+    assert study.test.data.seed == 3
+
+
+def test_runs_are_named_after_their_factors(study_file: Path) -> None:
+    cells = plan(load_study(str(study_file)), Path("there"))
+    names = [cell.run_dir.name for cell in cells]
+    assert len(set(names)) == 4
+    assert names[0].startswith("train-fraction-0.5_loss-absolute-")
+    assert [cell.title for cell in cells][3] == "train fraction 1.0, huber(delta=0.1)"
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is no study"),
+        ("- 1", "is no study"),
+        ("name: a\nbase: tiny.yaml", "has no `factors`"),
+        ("name: a\nbase: tiny.yaml\nfactors: 3", "factors: "),
+        ("name: a\nbase: tiny.yaml\nfactors: {}", "at least one factor"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.seed: []}", "has no values"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.seed: 3}", r"factors\.training\.seed: "),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "names a value twice"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.sed: [1]}", "sed: unknown key; do you mean"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.epochs: [-1]}", r"training\.epochs: "),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.loss: [cubic]}", r"training\.loss: "),
+        ("name: a\nbase: tiny.yaml\nfactors: {physics.decay: [0.1]}", "can't be a factor"),
+        *(
+            (f"name: a\nbase: tiny.yaml\nfactors: {factors}", message)
+            for factors, message in (
+                ("{physics: [{decay: 0.1}]}", r"physics is a section; name dotted keys"),
+                ("{data: [{test_examples: 3}]}", "data is a section; name dotted keys"),
+                ("{data.placement: [{kind: edge}]}", r"data\.placement is a section"),
+                ("{name: [a, b]}", "name can't be a factor"),
+                ("{evaluation.bounds: [1, 2]}", "can't be a factor"),
+                ("{data.diffusion_length: [[1, 2], [3, 4]]}", "can't be a factor"),
+                ("{training.learning_rate: [1e-3, 0.001]}", "names a value twice"),
+                ("{training.learning_rate: ['1e-3', 0.001]}", "are the same run"),
+                ("{training.loss: [absolute, {error: absolute}]}", "are the same run"),
+                ("{training.loss: [mae, absolute]}", "are the same run"),
+                ("{data.sources: [1-2, '1,2']}", "are the same run"),
+                ("{training.seed: [0, 1], training: [{epochs: 3}]}", "training is a section"),
+            )
+        ),
+        ("name: a\nbase: nosuch\nfactors: {training.seed: [1]}", "no configuration file 'nosuch'"),
+        ("base: tiny.yaml\nfactors: {training.seed: [1]}", "name is missing"),
+        ("name: ../a\nbase: tiny.yaml\nfactors: {training.seed: [1]}", "name: "),
+        ("name: a\nbase: tiny.yaml\nextra: 1\nfactors: {training.seed: [1]}", "extra: unknown key"),
+        ("name: a\nbase: tiny.yaml\nsettings: 5\nfactors: {training.seed: [1]}", "settings: "),
+        (
+            "name: a\nbase: tiny.yaml\nsettings: {training.x: 5}\nfactors: {training.seed: [1]}",
+            r"training\.x: unknown key",
+        ),
+        (
+            "name: a\nbase: tiny.yaml\ntest_sources: x\nfactors: {training.seed: [1]}",
+            "test_sources",
+        ),
+    ],
+)
+def test_malformed_studies_are_refused(study_file: Path, content: str, message: str) -> None:
+    file = study_file.with_name("malformed.yaml")
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        load_study(str(file))
+    assert "\n" not in str(caught.value)
+
+
+SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_load(name: str) -> None:
+    study = load_study(f"studies/{name}")
+    assert study.name == name
+    assert len(plan(study, Path())) == np.prod([len(values) for values in study.factors.values()])
+    assert study.base.physics.lattice == ((64, 64) if name.endswith("_reduced") else (512, 512))
+    assert study.base.physics.sources == ("production" if "production" in name else "fixed_value")
