@@ -187,12 +187,13 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The network and the scale of its inputs and outputs."""
 
-    architecture: Literal["encoder_decoder"] = "encoder_decoder"
-    """Network architecture: the encoder-decoder of the paper."""
+    architecture: Literal["encoder_decoder", "joined_pair"] = "encoder_decoder"
+    """Network architecture: the encoder-decoder of the paper, or as in the prior work this network
+    and a plain convolutional one, joined by learned weights."""
     width: int = Field(64, ge=2, le=65_536, multiple_of=2)
-    """Channels of the first convolution."""
+    """Channels of the encoder-decoder's first convolution."""
     depth: int = Field(5, ge=1, le=10)
-    """Number of pooling and of upsampling layers."""
+    """Number of pooling and of upsampling layers of the encoder-decoder."""
     pad: bool = False
     """If 2**depth does not divide a side, pad with zeros and crop the prediction."""
     initial_weights: Literal["keras", "pytorch"] = "keras"

@@ -4,6 +4,7 @@ from diffkeras.nn import losses, metrics
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
 from diffkeras.nn.encoder_decoder import encoder_decoder
 from diffkeras.nn.initializers import pytorch_uniform
+from diffkeras.nn.joined_pair import WeightedSum, joined_pair
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateLosses, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
@@ -23,10 +24,12 @@ __all__ = [
     "NormalizedConv3x3",
     "PadToMultiple",
     "UpsampledConv3x3",
+    "WeightedSum",
     "check_lattice",
     "default_metrics",
     "encoder_decoder",
     "get_loss",
+    "joined_pair",
     "losses",
     "metrics",
     "pack_target",

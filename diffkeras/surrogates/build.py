@@ -5,6 +5,7 @@ import keras
 from diffkeras import nn
 from diffkeras.config import Config
 
+ARCHITECTURES = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair}
 # of convolutions, by `model.initial_weights`
 INITIALIZERS = {"keras": "he_normal", "pytorch": "pytorch"}
 
@@ -16,7 +17,7 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     channels = 1 if config.data.diffusion_length is None else 2
-    model = nn.encoder_decoder(
+    model = ARCHITECTURES[section.architecture](
         section.width,
         section.depth,
         channels=channels,

@@ -10,8 +10,9 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.system.keras_compat import ConvolutionalMuon, SummedGradientsHook, adam_moments
 
-# Muon is for maps between features, and these two layers map from and to the lattice
-ADAMW_LAYERS = ["encoder_conv_0", "field_conv"]
+# Muon is for maps between features, and these layers map from and to the lattice. "field_conv" is
+# also part of the name "plain_field_conv".
+ADAMW_LAYERS = ["encoder_conv_0", "plain_conv_0", "field_conv"]
 
 
 class Measured(SummedGradientsHook):

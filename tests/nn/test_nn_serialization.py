@@ -57,6 +57,7 @@ LAYERS = [
     nn.LatticeCheck(3),
     nn.PadToMultiple(8),
     nn.CropTo(),
+    nn.WeightedSum(name="field"),
     nn.Conv3x3(4, kernel_initializer="zeros"),
     nn.NormalizedConv3x3(4, momentum=0.7, epsilon=1e-4),
     nn.UpsampledConv3x3(4, activation="relu", use_bias=False),

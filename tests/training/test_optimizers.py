@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
-from diffkeras.nn import ConvolutionalMuon, encoder_decoder
+from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.optimizers import make_optimizer, make_schedule
@@ -107,9 +108,12 @@ def test_muon_makes_the_step_of_a_kernel_orthogonal() -> None:
     )
 
 
-def test_muon_leaves_the_ends_of_the_network_to_adamw(tiny: Config) -> None:
+@pytest.mark.parametrize("architecture", [encoder_decoder, joined_pair])
+def test_muon_leaves_the_ends_of_the_network_to_adamw(
+    tiny: Config, architecture: Callable[..., keras.Model]
+) -> None:
     config = tiny.with_overrides({"training.optimizer": "muon"})
-    model = encoder_decoder(width=2, depth=1)
+    model = architecture(width=2, depth=1)
     optimizer = make_optimizer(config, 10)
     optimizer.build(model.trainable_variables)
     by_muon = {
@@ -119,7 +123,10 @@ def test_muon_leaves_the_ends_of_the_network_to_adamw(tiny: Config) -> None:
         )
         if velocity is None
     }
-    assert by_muon == {"encoder_conv_1", "decoder_conv_0", "decoder_conv_1"}
+    inner = {"encoder_conv_1", "decoder_conv_0", "decoder_conv_1"}
+    if architecture is joined_pair:
+        inner |= {f"plain_conv_{k}" for k in range(1, 5)}
+    assert by_muon == inner
 
 
 def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
