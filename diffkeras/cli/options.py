@@ -142,13 +142,13 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-def source_options(command: Command) -> Command:
+def source_options(command: Command, *, required: bool = True) -> Command:
     """The argument SOURCE_FILE, and the options that say how it is read and what is written."""
     for option in (
         click.option(
             "--batch",
             is_flag=True,
-            help="SOURCE_FILE holds a batch of images, (batch, rows, columns).",
+            help="Files hold batches of images, (batch, rows, columns).",
         ),
         click.option(
             "--lattice",
@@ -162,7 +162,7 @@ def source_options(command: Command) -> Command:
             "The field: .npy, .npz, .tif (32-bit floats) or .png (16 bits, 1 at full scale).",
             required=True,
         ),
-        click.argument("source_file", type=INPUT),
+        click.argument("source_file", type=INPUT, required=required),
     ):
         command = option(command)
     return command

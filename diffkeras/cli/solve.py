@@ -27,7 +27,14 @@ class MethodType(click.ParamType):
 
 
 @command()
-@source_options
+@partial(source_options, required=False)
+@click.option(
+    "--production",
+    metavar="FILE",
+    type=INPUT,
+    help="Image of what each node releases (takes up, if negative) [concentration/time]; in a list "
+    "of discs as their values, which add where discs overlap.",
+)
 @_number("--diffusivity", default=1.0, help="D [length^2/time].")
 @_number(
     "--decay",
@@ -59,17 +66,19 @@ class MethodType(click.ParamType):
 )
 @workers_option("Processes for a batch, threads for one image", default="1")
 def solve(
-    source_file: Path,
+    source_file: Path | None,
+    production: Path | None,
     output: Path,
     plot: Path | None,
     lattice: tuple[int, int] | None,
     batch: bool,
     **options: Any,
 ) -> None:
-    """Solve the field around sources exactly.
+    """Solve the field of sources exactly.
 
-    SOURCE_FILE is a .npy or .npz array (rows, columns); a grey PNG or TIFF of 8 or 16 bits, whose
-    full scale stands for 1; or a YAML list of discs:
+    SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
+    release; give one of them or both. Each is a .npy or .npz array (rows, columns); a grey PNG or
+    TIFF of 8 or 16 bits, whose full scale stands for 1; or a YAML list of discs:
 
     \b
       lattice: [128, 128]
@@ -81,6 +90,7 @@ def solve(
     Examples:
       diffkeras solve discs.yaml -o field.npy --plot field.png
       diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
+      diffkeras solve vessels.png --production cells.npy -o field.npy
     """
     from diffkeras.physics import Medium
     from diffkeras.workflows.field_files import FieldFiles, described
@@ -88,8 +98,15 @@ def solve(
     from diffkeras.workflows.source_files import SourceFile
 
     parts = {key: options.pop(key) for key in ("diffusivity", "decay", "step", "boundary")}
-    sources, files = SourceFile(source_file, lattice, batch), FieldFiles(output, plot=plot)
-    solution = solve_files(sources, files, medium=Medium(**parts), **options)
+    if not (source_file or production):
+        raise click.UsageError("Missing argument 'SOURCE_FILE'; or give --production FILE.")
+    if options["fixed"] and not source_file:
+        raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
+    sources, produced = (
+        SourceFile(file, lattice, batch) if file else None for file in (source_file, production)
+    )
+    files = FieldFiles(output, plot=plot)
+    solution = solve_files(sources, files, production=produced, medium=Medium(**parts), **options)
     stats = solution.stats
     logger.info(
         f"method {stats.method}, {stats.ring_nodes} ring nodes, {stats.iterations} iterations, "

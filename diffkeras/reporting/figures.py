@@ -117,18 +117,19 @@ def field_figure(
     title: str = "steady-state field",
     notes: str = "",
     *,
-    production: bool = False,
+    production: str = "",
 ) -> Figure:
     """Sources (NaN where there are none) and field side by side, with a line of notes below.
 
-    They share a colour scale, except with `production`, which is usually far above the field.
+    They share a colour scale, unless the sources produce; then `production` is the symbol of their
+    values, which are no values of the field.
     """
     figure = new_figure(10, 4.6)
     fixed = sources[np.isfinite(sources)]
     shared = np.concatenate([field.ravel(), fixed])
     unit = "unit of the source values"
     panels = (
-        (sources, "sources", fixed if production else shared, "x" if production else f"u [{unit}]"),
+        (sources, "sources", fixed if production else shared, production or f"u [{unit}]"),
         (field, title, field if production else shared, f"u [{unit}]"),
     )
     for axis, (values, name, shown, label) in zip(figure.subplots(1, 2), panels, strict=True):

@@ -97,11 +97,11 @@ def write_plot(
     title: str,
     notes: str = "",
     *,
-    production: bool = False,
+    production: str = "",
 ) -> None:
     """Write a picture of sources (NaN where there are none) and field; of a batch, the first.
 
-    With `production`, the sources are not values of the field, and have a scale of their own.
+    `production` is as for `field_figure`.
     """
     if field.ndim == 3:
         shown = int(np.isfinite(sources).any(axis=(1, 2)).argmax())  # with sources

@@ -69,6 +69,6 @@ def predict_files(
             prediction.field,
             title,
             notes,
-            production=surrogate.production,
+            production="x" if surrogate.production else "",
         )
     return prediction

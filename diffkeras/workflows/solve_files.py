@@ -1,5 +1,6 @@
 """Solve the problem of a source image in a file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,21 @@ from diffkeras.workflows.source_files import SourceFile
 
 
 def solve_files(
-    sources: SourceFile | str | Path,
+    sources: SourceFile | str | Path | None,
     output: FieldFiles | str | Path,
     *,
+    production: SourceFile | str | Path | None = None,
     medium: Medium | None = None,
     fixed: Path | None = None,
     method: str = "auto",
     tolerance: float = 1e-10,
     workers: int | None = None,
 ) -> Solution:
-    """Read a source image, solve for its field, and write it.
+    """Read a source image, a production or both, solve for the field, and write it.
 
     Args:
-        sources: source image, batch of them, or list of discs.
+        sources: source image, batch of them, or list of discs; None if no node is fixed.
+        production: the same of what nodes release; values of overlapping discs add.
         output: where the field goes, and a picture of it.
         medium: where the field diffuses; by default `Medium()`.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
@@ -33,17 +36,33 @@ def solve_files(
         RunError: a file can't be written.
     """
     medium = medium or Medium()
-    sources, output = SourceFile.of(sources), FieldFiles.of(output)
-    output.check({"SOURCE_FILE": sources.path, "--fixed": fixed})
-    image = sources.read()
-    mask = SourceFile(fixed, sources.lattice, image.ndim == 3).read() != 0 if fixed else None
+    held = SourceFile.of(sources) if sources else None
+    produced = SourceFile.of(production) if production else None
+    output = FieldFiles.of(output)
+    inputs = {"SOURCE_FILE": held.path if held else None, "--fixed": fixed}
+    output.check({**inputs, "--production": produced.path if produced else None})
+    image = held.read() if held else None
+    supply = produced.read(overlap=True) if produced else None
+    mask = None
+    if held and fixed:
+        mask = replace(held, path=fixed).read() != 0
     solution = solve(
-        image, medium=medium, fixed=mask, method=method, tolerance=tolerance, workers=workers
+        image,
+        production=supply,
+        medium=medium,
+        fixed=mask,
+        method=method,
+        tolerance=tolerance,
+        workers=workers,
     )
     write_fields({output.field: solution.field})
     if output.plot:
-        shown = np.where(image != 0 if mask is None else mask, image, np.nan)
-        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))
+        values, symbol = (supply, "s") if image is None else (image, "")
+        assert values is not None  # or nothing would have been solved
+        shown = np.where(values != 0 if mask is None else mask, values, np.nan)
+        write_plot(
+            output.plot, shown, solution.field, "field u", _in_words(medium), production=symbol
+        )
     return solution
 
 

@@ -53,6 +53,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "overwrite": (),
     "plot": (*FILES, "a.jpg", "sources.npy"),
     "preview": FILES,
+    "production": ("", "/", "missing.npy", "file", "n" * 300),
     "restart": (),
     "run": (*DIRECTORIES, ".", "missing"),
     "run_dir": DIRECTORIES,
@@ -252,7 +253,7 @@ SOURCES: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize(("suffix", "content"), SOURCES, ids=range(len(SOURCES)))
-@pytest.mark.parametrize("parameter", ["source_file", "fixed"])
+@pytest.mark.parametrize("parameter", ["source_file", "fixed", "production"])
 def test_damaged_source_files(place: Path, suffix: str, content: bytes, parameter: str) -> None:
     (place / f"damaged{suffix}").write_bytes(content)
     before = files_below(place)

@@ -42,6 +42,61 @@ def test_a_list_of_discs_is_solved(
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_discs_that_release_add_where_they_overlap(
+    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path
+) -> None:
+    released, output = tmp_path / "released.yaml", tmp_path / "field.npy"
+    disc = "  - {row: 15, column: 20, radius: 3, value: 0.1}\n"
+    released.write_text("lattice: [24, 32]\nsources:\n" + disc + disc)
+    production = 0.2 * (SourceFile(released).read() != 0)
+    for words, image in (((), None), ((discs,), SourceFile(discs).read())):
+        result = diffkeras("solve", *words, "--production", released, "-o", output, "--decay", 0.1)
+        assert result.exit_code == 0, result.output
+        exact = dk.solve(image, production=production, decay=0.1).field
+        np.testing.assert_allclose(np.load(output), exact, atol=1e-12)
+
+
+def test_productions_come_in_batches_too(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    produced, output, plot = tmp_path / "s.npy", tmp_path / "field.npy", tmp_path / "plot.png"
+    images = np.random.default_rng(0).normal(size=(3, 10, 12))
+    np.save(produced, images)
+    words = ["solve", "--production", produced, "-o", output]
+    assert "for separate images use --batch" in refused(*words)
+    result = diffkeras(*words, "--batch", "--plot", plot)
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(np.load(output), dk.solve(production=images).field)
+    assert plot.is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Missing argument 'SOURCE_FILE'; or give --production FILE"),
+        (["--production", "a.npy", "--fixed", "b.npy"], "--fixed needs SOURCE_FILE"),
+        (["a.npy", "--production", "b.npy"], "(4, 5), the source image (3, 5)"),
+        (["--production", "a.npy", "-o", "a.npy"], "--output and --production are the same file"),
+        (
+            ["--production", "a.npy", "--decay", "0", "--boundary", "periodic"],
+            "no steady state: the productions of all nodes sum to 15",
+        ),
+    ],
+)
+def test_productions_that_cant_be_are_refused(
+    refused: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.ones((3, 5)))
+    np.save("b.npy", np.ones((4, 5)))
+    assert message in refused("solve", *(words if "-o" in words else [*words, "-o", "f.npy"]))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.npy", "b.npy"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
