@@ -1,14 +1,19 @@
 """From source images through a network to fields, for NumPy and in TensorFlow graphs alike.
 
 A network whose training data were divided by their maximum predicts the shape of a field and not
-its size. The size follows from the balance of the steady state: the sources produce as much as
-decays and flows out at absorbing sides. With the production s = γx of a source image x, the sum of
-the lattice equation Au = s over all nodes, divided by γ, is
+its size. The size follows from the mass balance of the steady state: the sources produce as much as
+decays and flows out. With the production s = γx of a source image x, the lattice equation Au = s
+holds node by node, so for any weights w of the nodes
 
-    Σx = Σu + (ℓ/h)² Σ u over the nodes next to an absorbing side,
+    Σ w s = Σ w A u.
 
-each node once for each such side. The right-hand side is linear in u, so the field û of a network
-times Σx / (the right-hand side of û) is in balance.
+The right-hand side is linear in u, so the field û of a network times Σ w s / Σ w A û is in balance.
+
+With w = 1 this is the balance of the whole lattice. But far from the sources, where û is nearly 0,
+its errors are as large as elsewhere, and most nodes are there: on 512² nodes with one disc of
+radius 5 and ℓ = 20, a û that is too small by 0.001 everywhere would give a size that is 7 times too
+large. So nodes count by how far û exceeds a tenth of its maximum, w = max(û − 0.1, 0). Then the
+same û gives a size that is off by 0.05 %, and one with independent errors of 0.001 by 0.5 %.
 """
 
 from collections.abc import Callable
@@ -19,7 +24,8 @@ import numpy as np
 from diffkeras.config import Config
 from diffkeras.representation.network_input import network_input, value_scale
 
-TINY = 1e-30  # instead of 0 in denominators, where the numerator is 0, too
+LEAST = 0.1  # share of the maximum from which on a node counts in the mass balance
+TINY = 1e-30  # instead of 0 in a denominator whose numerator is 0, too
 
 
 def predicted_fields(
@@ -74,26 +80,32 @@ def balanced_maximum(
 ) -> Any:
     """The maxima of fields, of which only the shapes are known: those that balance production.
 
-    No field exceeds the largest value of its source image, by the maximum principle. A maximum that
-    would, because the sum of a bad prediction is near 0 or negative, is set to that value.
+    As w increases with û, no term of Σ w A û is negative, and the sum is at least γ Σ w û. So no
+    prediction, however bad, makes the maximum infinite. It is 0 where w is: for images without
+    sources, and predictions that don't exceed a tenth at the sources.
 
     Args:
         images: source images x of the production γx, (batch, rows, columns, 1).
-        fields: fields divided by their maximum, of the same shape.
+        fields: û, fields divided by their maximum, of the same shape.
         reach: (ℓ/h)², one number or (batch, 1, 1, 1).
         boundaries: of axis 0 and of axis 1.
         xp: array namespace of the arrays.
 
     Returns:
-        (batch, 1, 1, 1); 0 for images without sources.
+        (batch, 1, 1, 1).
     """
-    lattice = {"axis": (-3, -2, -1), "keepdims": True}
-    at_sides = 0.0
-    if boundaries[0] == "absorbing":
-        at_sides += xp.sum(fields[:, :1] + fields[:, -1:], **lattice)
-    if boundaries[1] == "absorbing":
-        at_sides += xp.sum(fields[:, :, :1] + fields[:, :, -1:], **lattice)
-    lost = xp.sum(fields, **lattice) + reach * at_sides
-    produced = xp.sum(images, **lattice)
-    least = produced / xp.maximum(xp.max(images, **lattice), TINY)
-    return produced / xp.maximum(xp.maximum(lost, least), TINY)
+
+    def total(values: Any) -> Any:
+        return xp.sum(values, axis=(-3, -2, -1), keepdims=True)
+
+    weights = xp.maximum(fields - LEAST, 0.0)
+    produced, decayed, flowed = total(weights * images), total(weights * fields), 0.0
+    w, u = weights, fields
+    for boundary in boundaries:  # −Σ w δ²u of each axis, by the differences between neighbours
+        flowed += total((w[:, 1:] - w[:, :-1]) * (u[:, 1:] - u[:, :-1]))
+        if boundary == "absorbing":
+            flowed += total(w[:, :1] * u[:, :1] + w[:, -1:] * u[:, -1:])
+        elif boundary == "periodic":
+            flowed += total((w[:, :1] - w[:, -1:]) * (u[:, :1] - u[:, -1:]))
+        w, u = xp.swapaxes(w, 1, 2), xp.swapaxes(u, 1, 2)
+    return produced / xp.maximum(decayed + reach * flowed, TINY)

@@ -103,8 +103,9 @@ class Surrogate:
         by a number that brings them into that range, and its field multiplied by it.
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
-        field. Its size is then the one that balances production with decay and outflow, at most the
-        largest source value, which no exact field exceeds.
+        field. Its size is then the one that balances production with decay and flow, each node
+        weighted by how far the predicted shape exceeds a tenth of the maximum. Without sources,
+        and with a shape that exceeds a tenth on none of them, the field is 0.
 
         Args:
             source_images: (rows, columns) or (batch, rows, columns): 0 outside the sources, and on
