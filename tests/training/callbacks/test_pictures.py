@@ -1,12 +1,23 @@
-import numpy as np
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+from known_networks import surrogate_of
+
+from diffkeras.config import Config
+from diffkeras.data import raw_dataset
+from diffkeras.training.callbacks import pictures
 from diffkeras.training.callbacks.pictures import (
     ERROR_COLORS,
     FIELD_COLORS,
     GAP,
     LARGEST_ERROR,
+    Pictures,
     draw_example,
 )
+from diffkeras.workflows import generate
 
 
 def test_panels_show_image_field_prediction_and_error() -> None:
@@ -31,3 +42,38 @@ def test_panels_show_image_field_prediction_and_error() -> None:
     assert picture[height, 0].tolist() == [255, 255, 255]
     exact = draw_example(image, field, field + LARGEST_ERROR)
     assert exact[below, right].tolist() == color(ERROR_COLORS, 1.0)
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_fields_of_production_are_drawn_on_the_scale_of_their_maximum(
+    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, divided: bool
+) -> None:
+    config = tiny.with_overrides(
+        {
+            "physics.sources": "production",
+            "data.divide_by_maximum": divided,
+            "data.sources": "2",
+            "data.placement.overlap": True,
+        }
+    )
+    generate(config, tmp_path)
+    example = next(raw_dataset(config, 2, "validation", tmp_path).as_numpy_iterator())
+    exact = example["field"][..., 0]
+    model = surrogate_of(exact[None], config).model
+    model.compile()
+    run = SimpleNamespace(logs=tmp_path / "logs")
+    session: Any = SimpleNamespace(config=config, model=model, epochs=1, data_dir=tmp_path, run=run)
+    drawn: list[Any] = []
+
+    def draw(*panels: np.ndarray) -> np.ndarray:
+        drawn.extend(panels)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(pictures, "draw_example", draw)
+    callback = Pictures(session)
+    callback.set_model(model)
+    callback.on_epoch_end(0)
+    image, field, prediction = drawn
+    assert image.max() == field.max() == 1
+    np.testing.assert_allclose(field, exact / exact.max(), rtol=1e-6)
+    np.testing.assert_allclose(prediction, field, rtol=1e-5)
