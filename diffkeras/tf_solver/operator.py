@@ -18,7 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.axis import Axis, sum_of_images
 from diffkeras.physics.operators.spectral import SpectralOperator
 
 Precision = Literal["float32", "float64"]
@@ -177,19 +177,13 @@ class TensorOperator:
             axis.images(nodes[:, :, None], nodes[:, None, :], tf)
             for axis, nodes in zip(self.axes, (rows, columns), strict=True)
         )
-        total = None
-        for row_sign, row in row_images:
-            row_start = row * width + start
-            for column_sign, column in column_images:
-                # faster than `gather` on CPUs
-                term = tf.gather_nd(table, (row_start + column)[..., None])
-                if total is None:
-                    total = term
-                elif row_sign * column_sign > 0:
-                    total += term
-                else:
-                    total -= term
-        return total
+        row_starts = [(sign, row * width + start) for sign, row in row_images]
+        return sum_of_images(
+            # faster than `gather` on CPUs
+            (row_sign * column_sign, tf.gather_nd(table, (row_start + column)[..., None]))
+            for row_sign, row_start in row_starts
+            for column_sign, column in column_images
+        )
 
 
 def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

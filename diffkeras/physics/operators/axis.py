@@ -13,7 +13,7 @@ symmetry, which is where the method of images comes from: the Green's function o
 signed sum of the periodic one over the images of k.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -159,6 +159,19 @@ class Axis:
 
     def _fold(self, offset: Any, xp: Any) -> Any:
         return xp.minimum(offset, self.period - offset)
+
+
+def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
+    """Σ sign · term, of signs ±1 and arrays. The first sign is +1, and its array is overwritten."""
+    total: Any = None
+    for sign, term in terms:
+        if total is None:
+            total = term
+        elif sign > 0:
+            total += term
+        else:
+            total -= term
+    return total
 
 
 def lattice_axes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.axis import Axis, sum_of_images
 from diffkeras.physics.operators.spectral import SpectralOperator
 
 BLOCK = 32  # rows of G built at a time
@@ -80,16 +80,10 @@ def ring_matrix(
             for sign, offsets in operator.axes[0].images(rows[part, None], rows[:stop])
         ]
         column_images = operator.axes[1].images(columns[part, None], columns[:stop])
-        total: NDArray | None = None
-        for column_sign, column_offsets in column_images:
-            for row_sign, starts in row_images:
-                # the indices are in range by construction; "clip" checks without a second pass
-                term = flat.take(starts + column_offsets, mode="clip")
-                if total is None:
-                    total = term
-                elif row_sign * column_sign > 0:
-                    total += term
-                else:
-                    total -= term
-        matrix[part, :stop] = total
+        matrix[part, :stop] = sum_of_images(
+            # the indices are in range by construction; "clip" checks without a second pass
+            (row_sign * column_sign, flat.take(starts + column_offsets, mode="clip"))
+            for column_sign, column_offsets in column_images
+            for row_sign, starts in row_images
+        )
     return matrix
