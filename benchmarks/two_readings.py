@@ -12,7 +12,6 @@ all of them.
 """
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.tables import write_table
@@ -47,16 +45,16 @@ class Measured(NamedTuple):
         touching: share of the images of production in which discs touch or overlap.
     """
 
-    fixed: NDArray
-    production: NDArray
+    fixed: list[float]
+    production: list[float]
     difference: float
     touching: float
 
 
-def shares(examples: Iterable[Example]) -> NDArray:
-    """Mean shares of the lattice in R1, R2 and R3."""
-    masks = [[region_mask(r, e.field, e.source_image).mean() for r in REGIONS] for e in examples]
-    return np.mean(masks, axis=0)
+def shares(example: Example) -> list[float]:
+    """Shares of the lattice in R1, R2 and R3."""
+    masks = (region_mask(name, example.field, example.source_image) for name in REGIONS)
+    return [float(mask.mean()) for mask in masks]
 
 
 def touch(sources: Sources) -> bool:
@@ -81,13 +79,17 @@ def measure(count: int, examples: int, workers: int) -> Measured:
 
     fixed, production = recipe("paper"), recipe("paper_production")
     numbers = range(examples)
-    solved = list(fixed.examples("train", numbers, workers))
-    return Measured(
-        shares(solved),
-        shares(production.examples("train", numbers, workers)),
-        float(np.mean([difference(example, fixed.medium) for example in solved])),
-        float(np.mean([touch(production.sources("train", k)) for k in numbers])),
-    )
+    of_fixed = [
+        (*shares(example), difference(example, fixed.medium))
+        for example in fixed.examples("train", numbers, workers)
+    ]
+    of_production = [
+        (*shares(example), touch(example.sources))
+        for example in production.examples("train", numbers, workers)
+    ]
+    *shares_fixed, apart = np.mean(of_fixed, axis=0)
+    *shares_production, touching = np.mean(of_production, axis=0)
+    return Measured(shares_fixed, shares_production, apart, touching)
 
 
 def draw(measured: dict[int, Measured], path: Path) -> None:
@@ -101,23 +103,18 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
         axis.plot(counts, [m.production[place] for m in measured.values()], "-", color=color)
         axis.plot(counts, [m.fixed[place] for m in measured.values()], "--", color=color)
         axis.plot(AUTHORS.keys(), [a[place] for a in AUTHORS.values()], "o", color=color)
-        axis.annotate(
-            name,
-            (counts[len(counts) // 3], measured[counts[len(counts) // 3]].production[place]),
-            xytext=(4, -14),
-            textcoords="offset points",
-            color=color,
-        )
+        end = (counts[-1], measured[counts[-1]].production[place])
+        axis.annotate(name, end, (10, -4), textcoords="offset points", color=color)
     for style, name in (("-", "production"), ("--", "fixed values"), ("o", "authors' plot")):
         axis.plot([], [], style, color="black", label=name)
-    axis.set_xticks([1, 5, 10, 15, 20])
+    axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 21.5))
     axis.legend()
     path.write_bytes(figures.to_png(figure))
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--counts", default="1-20", help="Source counts.")
-@click.option("--examples", default=200, help="Examples per source count.")
+@click.option("--examples", default=400, help="Examples per source count.")
 @click.option("--workers", default=1, help="Processes that solve.")
 @click.option(
     "--output",
@@ -135,9 +132,9 @@ def main(counts: str, examples: int, workers: int, output: Path) -> None:
         if count in IN_TABLE:
             cells = [str(count)]
             for place in range(len(REGIONS)):
-                plot = f"{AUTHORS[count][place]:.2g}" if count in AUTHORS else ""
-                cells += [f"{found.fixed[place]:.2g}", f"{found.production[place]:.2g}", plot]
-            rows.append([*cells, f"{found.difference:.2g}", f"{found.touching:.0%}"])
+                plot = f"{AUTHORS[count][place]:g}" if count in AUTHORS else ""
+                cells += [f"{found.fixed[place]:.4f}", f"{found.production[place]:.4f}", plot]
+            rows.append([*cells, f"{found.difference:.4f}", f"{found.touching:.0%}"])
     write_table(rows, COLUMNS, output, f"512×512 nodes, means over {examples} examples of each n")
     draw(measured, output.with_suffix(".png"))
 
