@@ -12,7 +12,6 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.tf_solver import OwnMedia, TensorSolver
-from diffkeras.tf_solver.production import divide_by_maximum, fields_of_production
 
 NEAR = 2e-6
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
@@ -233,32 +232,6 @@ def test_each_image_may_have_a_medium_of_its_own():
             assert error(mixed[one], truth) < NEAR
         with pytest.raises(PhysicsError, match="tables"):
             solver.solve(images, media=OwnMedia(decays))
-
-
-def test_fields_of_production_approach_the_values_of_wide_sources():
-    image = np.zeros((2, 64, 64), np.float32)
-    image[0, 8:-8, 8:-8] = 1.0  # 24 diffusion lengths wide
-    image[1] = image[0] / 2
-    solver = TensorSolver(64, decay=0.25)
-    field = fields_of_production(solver, tf.constant(image)).numpy()
-    np.testing.assert_allclose(field[:, 32, 32], [1.0, 0.5], rtol=1e-4)
-
-
-def test_fields_of_production_take_the_decay_of_each_image():
-    images = tf.constant(images_of((24, 31)))
-    slowest = TensorSolver((24, 31), decay=1 / 400, precision="float32")
-    decays = np.array([1 / 400, 1 / 100, 1 / 25])
-    fields = fields_of_production(slowest, images, decays)
-    for k, decay in enumerate(decays):
-        alone = fields_of_production(TensorSolver((24, 31), decay=decay), images[k : k + 1])
-        np.testing.assert_allclose(fields[k : k + 1], alone, atol=NEAR)
-
-
-def test_a_field_divided_by_its_maximum_is_at_most_1():
-    fields = np.array([[[1.0, 4.0], [2.0, 0.0]], [[0.5, 0.25], [0.0, 0.0]]])
-    divided, maxima = divide_by_maximum(tf.constant(fields))
-    assert maxima.numpy().tolist() == [4.0, 0.5]
-    np.testing.assert_array_equal(divided, [[[0.25, 1.0], [0.5, 0.0]], [[1.0, 0.5], [0.0, 0.0]]])
 
 
 @pytest.mark.parametrize(
