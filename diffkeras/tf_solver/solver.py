@@ -1,7 +1,8 @@
 """The exact solver in TensorFlow: batched, differentiable, for CPU and GPU.
 
 The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the source rims,
-solve a dense symmetric system for the densities on them, and spread these over the lattice.
+solve a dense symmetric system for the densities on them, and spread these over the lattice. The
+field of production is one transform pair.
 """
 
 from copy import copy
