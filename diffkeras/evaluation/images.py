@@ -1,7 +1,7 @@
 """The test images of an evaluation, in batches or one by one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,18 @@ class ImageBatch:
     media: list[Medium]
     production: bool = False
     maxima: NDArray[np.float32] | None = None
+
+    def first(self, number: int) -> "ImageBatch":
+        """The first images, at most so many."""
+        return replace(
+            self,
+            images=self.images[:number],
+            fields=self.fields[:number],
+            sources=self.sources[:number],
+            lengths=None if self.lengths is None else self.lengths[:number],
+            media=self.media[:number],
+            maxima=None if self.maxima is None else self.maxima[:number],
+        )
 
 
 def read_batches(

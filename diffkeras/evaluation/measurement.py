@@ -12,6 +12,7 @@ from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import SURROGATE, Prediction
 from diffkeras.evaluation.profiles import VALUE_EDGES, RadialProfile, count_values
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
+from diffkeras.surrogates.surrogate import Surrogate
 
 
 @dataclass
@@ -69,18 +70,21 @@ class Measurement:
             scores = Scores.of(fields, batch.fields, batch.images)
             found.batches.setdefault(method, []).append(scores)
             if method == SURROGATE:
-                self._add_statistics(found, batch, fields)
+                self._add_statistics(batch, fields)
         if batch.lengths is not None:
             found.lengths += batch.lengths.tolist()
 
-    def _add_statistics(self, found: CountMeasurement, batch: ImageBatch, fields: NDArray) -> None:
+    def _add_statistics(self, batch: ImageBatch, fields: NDArray) -> None:
         self.value_counts += count_values(batch.fields, fields)
-        for image, truth, prediction, medium in zip(
-            batch.images, batch.fields, fields, batch.media, strict=True
-        ):
+        for image, truth, prediction in zip(batch.images, batch.fields, fields, strict=True):
             self.profile.add(image, truth, prediction)
-            if len(found.bounds) < self._bounded_images:
-                found.bounds.append(measure_bounds(prediction, truth, image, medium))
+
+    def add_bounds(self, count: int, batch: ImageBatch, surrogate: Surrogate) -> None:
+        """Bound the errors of those images of a batch that are among the first of their count."""
+        bounds = self.counts[count].bounds
+        wanted = self._bounded_images - len(bounds)
+        if wanted > 0:
+            bounds += measure_bounds(surrogate, batch.first(wanted))
 
     def add_times(self, count: int, images: int, predictions: Iterable[Prediction]) -> None:
         """Add the time that each method took for some images of one source count."""

@@ -4,37 +4,50 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diffkeras.physics import Medium, certify, refine
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.physics import certify, production_of, refine
+from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
-def measure_bounds(
-    prediction: NDArray, truth: NDArray, image: NDArray, medium: Medium
-) -> dict[str, Any]:
-    """Proven bounds and true errors of a prediction and its corrected field, all (rows, columns).
+def measure_bounds(surrogate: Surrogate, batch: ImageBatch) -> list[dict[str, Any]]:
+    """Proven bounds and true errors of the fields that `predict` returns, and of corrected ones.
 
-    "history" has the bound after the correction and after each round of refinement.
+    They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
+    "history" has the bound after the correction and after each round of refinement. Where sources
+    produce, the corrected field is exact, so there is nothing to refine.
     """
-    certificate = certify(prediction, image, medium=medium)
-    refinement = refine(prediction, image, medium=medium, tolerance=TOLERANCES[-1], method="rounds")
-    error = abs(prediction - truth.astype(np.float64))
-    corrected = abs(certificate.field - truth)
-    return {
-        "prediction_bound": certificate.prediction_bound,
-        "prediction_max_error": float(error.max()),
-        "corrected_bound": certificate.error_bound,
-        "corrected_max_error": float(corrected.max()),
-        "prediction_mae": float(error.mean()),
-        "corrected_mae": float(corrected.mean()),
-        "history": refinement.history,
-    }
+    predicted = surrogate.predict(batch.images, diffusion_length=batch.lengths).field
+    maxima = np.ones(len(batch.images)) if batch.maxima is None else batch.maxima
+    found = []
+    for field, truth, image, medium, maximum in zip(
+        predicted, batch.fields, batch.images, batch.media, maxima.astype(np.float64), strict=True
+    ):
+        given: Any = {"source_image": image}
+        if batch.production:
+            given = {"production": production_of(image, medium)}
+        certificate = certify(field, **given, medium=medium)
+        error = abs(field / maximum - truth.astype(np.float64))
+        bounds = {
+            "prediction_bound": certificate.prediction_bound / maximum,
+            "prediction_max_error": float(error.max()),
+            "prediction_mae": float(error.mean()),
+            "corrected_bound": certificate.error_bound / maximum,
+        }
+        if not batch.production:
+            corrected = abs(certificate.field - truth)
+            bounds["corrected_max_error"] = float(corrected.max())
+            bounds["corrected_mae"] = float(corrected.mean())
+            tolerance: Any = {"tolerance": TOLERANCES[-1], "method": "rounds"}
+            bounds["history"] = refine(field, **given, medium=medium, **tolerance).history
+        found.append(bounds)
+    return found
 
 
 def summarise_bounds(bounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Medians and maxima over images, means of the MAEs, and rounds, as plain data."""
+    """Medians and maxima over images, means of the MAEs, and any rounds, as plain data."""
     summary: dict[str, Any] = {"images": len(bounds)}
     for name in bounds[0]:
         values = [bound[name] for bound in bounds]
@@ -42,6 +55,8 @@ def summarise_bounds(bounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
             summary[name] = float(np.mean(values))
         elif name != "history":
             summary[name] = {"median": float(np.median(values)), "max": max(values)}
+    if "history" not in bounds[0]:
+        return summary
     summary["rounds"] = {}
     for tolerance in TOLERANCES:
         rounds = [_rounds(bound["history"], tolerance) for bound in bounds]

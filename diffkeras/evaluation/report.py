@@ -8,7 +8,6 @@ from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA, QUANTILES
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import EXACT, describe_methods
-from diffkeras.evaluation.proven_bounds import TOLERANCES
 from diffkeras.evaluation.timing import describe_clock
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
@@ -54,6 +53,7 @@ def write_evaluation(
         pictures=pictures,
         configuration=learned.to_yaml(),
         methods=describe_methods(tested),
+        scale=_scale_in_words(tested),
         overall=overall_table(metrics),
         maxima=_maxima_table(metrics),
         cost=_cost_table(metrics),
@@ -63,13 +63,25 @@ def write_evaluation(
         quantiles=_quantile_table(metrics),
         bounds=_bounds_table(proven),
         bounds_images=tested.evaluation.bounds,
+        production=tested.physics.sources == "production",
+        divided=tested.data.divide_by_maximum,
         corrected_is_worse=_rows_where_corrected_is_worse(proven),
     )
 
 
+def _scale_in_words(tested: Config) -> str:
+    if tested.data.divide_by_maximum:
+        return "Fields are divided by their maximum."
+    return "" if tested.data.placement.overlap else "Source values are at most 1."
+
+
 def _rows_where_corrected_is_worse(proven: Mapping[str, Any]) -> str:
     """Rows of the table of bounds in which the correction increases the MAE, in words."""
-    worse = sum(found["corrected_mae"] > found["prediction_mae"] for found in proven.values())
+    worse = sum(
+        found["corrected_mae"] > found["prediction_mae"]
+        for found in proven.values()
+        if "corrected_mae" in found
+    )
     return {0: "", len(proven): "every row"}.get(worse, f"{worse} of {len(proven)} rows")
 
 
@@ -163,7 +175,7 @@ def _quantile_table(metrics: dict[str, Any]) -> Table:
 
 
 def _bounds_table(proven: dict[str, Any]) -> Table:
-    """Proven bounds and true errors, and the rounds of refinement to each tolerance."""
+    """Proven bounds and true errors, and the rounds of refinement to each tolerance, if any."""
     names = {
         "prediction_bound": "prediction: bound",
         "prediction_max_error": "true",
@@ -172,13 +184,15 @@ def _bounds_table(proven: dict[str, Any]) -> Table:
         "corrected_max_error": "true",
         "corrected_mae": "MAE",
     }
-    levels = [f"{tolerance:.0e}" for tolerance in TOLERANCES]
+    present = proven.get("all", {})
+    shown = {name: heading for name, heading in names.items() if name in present}
+    levels = list(present.get("rounds", {}))
     rows = [
         [
             "all" if count == "all" else f"{count} sources" if count != "1" else "1 source",
-            *(number(found[n] if n.endswith("mae") else found[n]["max"]) for n in names),
+            *(number(found[n] if n.endswith("mae") else found[n]["max"]) for n in shown),
             *(f"{found['rounds'][x]['mean']:.1f} ({found['rounds'][x]['max']})" for x in levels),
         ]
         for count, found in proven.items()
     ]
-    return Table(["largest error", *names.values(), *(f"rounds to {x}" for x in levels)], rows)
+    return Table(["largest error", *shown.values(), *(f"rounds to {x}" for x in levels)], rows)

@@ -95,6 +95,7 @@ def _measure(
             first = None
             for batch in read_batches(config, count, data_dir, threads):
                 found.add(count, batch, predict_by_each(surrogate, config, batch))
+                found.add_bounds(count, batch, surrogate)
                 bar.update(len(batch.images))
                 first = first or batch
             if first is not None:
