@@ -88,10 +88,12 @@ def case_figure(cases: Sequence[Case]) -> Figure:
     for axes, (title, image, truth, prediction) in zip(grid, cases, strict=True):
         error = prediction - truth
         span = float(np.abs(error).max()) or 1e-12
+        # values of sources that produce are usually far above the field
+        strongest, highest = (float(values.max()) or 1.0 for values in (image, truth))
         panels = (
-            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, 1.0, "neither"),
-            (truth, "true field", "viridis", 0.0, 1.0, "neither"),
-            (prediction, "prediction", "viridis", 0.0, 1.0, "both"),
+            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, strongest, "neither"),
+            (truth, "true field", "viridis", 0.0, highest, "neither"),
+            (prediction, "prediction", "viridis", 0.0, highest, "both"),
             (error, "prediction − truth", "RdBu_r", -span, span, "neither"),
         )
         for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):

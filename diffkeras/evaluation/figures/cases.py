@@ -69,7 +69,7 @@ def _case(surrogate: Surrogate, batch: ImageBatch, name: str, mae: float) -> Cas
 
 def regions_figure(image: NDArray, field: NDArray) -> Figure:
     """The field of an example, and next to it the regions of its nodes, with their shares."""
-    figure = new_figure(10, 3.7)
+    figure = new_figure(11, 3.8)
     left, right = figure.subplots(1, 2)
     picture = left.imshow(field, cmap="viridis", vmin=0, interpolation="nearest")
     figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, label="u")
