@@ -93,3 +93,19 @@ def test_a_rollback_in_training(
     assert any(line.startswith("epoch 5 undone") for line in log.messages)
     rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
     assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
+
+
+def test_the_change_of_an_alternating_loss_is_no_jump(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    second = {"error": "power", "alpha": 0.1, "weight": {"name": "tanh", "amplitude": 2000}}
+    loss = {"error": "alternating", "first": "absolute", "second": second, "every": 4}
+    config = tiny.with_overrides(
+        {"training.epochs": 5, "training.loss": loss, "training.rollback_factor": 3}
+    )
+    run = train(config, data_dir, tmp_path / "run")
+    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    for name in ("loss", "error"):
+        changes = np.diff(rows[name])
+        assert changes[3] > 3 * np.abs(changes[:3]).mean()
+    assert rows["rolled_back"].tolist() == [0] * 5
