@@ -34,11 +34,16 @@ def joined_pair(
     8, 4 and 1 channels, for what is lost by pooling.
 
     The prior work (Front. Physiol. 12:667828, 2021) joins two such networks by a weighted sum. The
-    channels of both are those of its program with the default `width` and `depth`. The rest is our
-    reading: its weights are numbers that the user sets, next to a learned gain of each network,
-    and here they are learned alone; its encoder-decoder has transposed convolutions with stride
-    2, and here it is that of arXiv 2302.03786; it has dropout and more batch normalisation, and
-    here only the first convolution of each network is normalised.
+    channels of the plain network are those of its program, and so are those of the encoder with the
+    default `width` and `depth`. The rest is our reading:
+
+    - There the user sets the two weights, and a batch normalisation at the end of each network
+      learns a gain. Here the two weights are learned instead.
+    - There the decoder has transposed convolutions with stride 2. Here it is that of
+      arXiv 2302.03786.
+    - There both networks have dropout, and the plain one has batch normalisation after each
+      convolution. Here there is no dropout, and only the first convolution of each network is
+      normalised.
 
     Args:
         width: channels of the encoder-decoder's first convolution, even and at least 2.
