@@ -157,6 +157,8 @@ class Medium(ShortRepr):
         and the field is the same. No unit lets numbers over- or underflow within the solver.
         """
         rate = _power_of_two(self._largest)
+        if rate == 1 and _power_of_two(self.step) == 1:
+            return self
         along, across = (part / rate for part in self.diffusivities)
         step = self.step / _power_of_two(self.step)
         return Medium((along, across), self.decay / self.unit, step, self.boundaries)

@@ -29,12 +29,14 @@ class Problem:
         fixed: (rows, columns), the fixed nodes.
         production: s, (rows, columns) [concentration/time], 0 on the fixed nodes; None if it is 0
             on all nodes.
+        largest_production: max |s|.
     """
 
     medium: Medium
     values: NDArray[np.float64]
     fixed: NDArray[np.bool_]
     production: NDArray[np.float64] | None = None
+    largest_production: float = 0.0
 
     @classmethod
     def check(
@@ -56,16 +58,18 @@ class Problem:
                     "there is no source image: give one, which holds the values of fixed nodes, "
                     "or a production without fixed nodes"
                 )
-            values = np.zeros(production.shape)
-            mask = np.zeros(production.shape, dtype=bool)
+            # read-only arrays that take no memory, and so no time
+            values = np.broadcast_to(0.0, production.shape)
+            mask = np.broadcast_to(False, production.shape)
         else:
             values, mask = _check_values(source_image, fixed)
         if medium.lattice not in (None, values.shape):
             raise PhysicsError(
                 f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
             )
+        size = 0.0
         if production is not None:
-            production = _check_production(production, mask, medium)
+            production, size = _check_production(production, mask, medium)
         closed = "absorbing" not in medium.boundaries
         if closed and not np.any(medium.decay) and not mask.any():
             _check_balance(production)
@@ -73,7 +77,7 @@ class Problem:
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        return cls(medium, values, mask, production)
+        return cls(medium, values, mask, production, size)
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -92,16 +96,14 @@ class Problem:
 
     @cached_property
     def scale(self) -> float:
-        """What solvers divide the field by; 0 where it is 0.
+        """What solvers divide the field by; 0 if the field is 0.
 
-        Without a production the largest |value| on the ring, to which tolerances are relative. With
-        one a power of 2, so that dividing the production by it rounds nothing.
+        Without production it is the largest |value| on the ring, to which tolerances are relative.
+        With production, the field's largest |value| is not known before; the scale is 1.
         """
-        value = largest(self.values[self.ring.nodes])
-        if self.production is None:
-            return value
-        supply = largest(self.production) / self.medium.unit
-        return math.ldexp(1.0, math.frexp(max(value, supply))[1])
+        if self.production is not None:
+            return 1.0
+        return largest(self.values[self.ring.nodes])
 
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
@@ -165,8 +167,8 @@ def _check_values(source_image: Any, fixed: Any) -> tuple[NDArray[np.float64], N
 
 def _check_production(
     production: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
-) -> NDArray[np.float64] | None:
-    """The production on the free nodes, 0 on the others; None if it is 0 everywhere."""
+) -> tuple[NDArray[np.float64] | None, float]:
+    """The production on the free nodes, 0 on the others, or None if it is 0; and its largest."""
     if production.shape != fixed.shape:
         raise PhysicsError(
             f"the production has shape {production.shape}, the source image {fixed.shape}"
@@ -178,7 +180,7 @@ def _check_production(
         production = np.where(fixed, 0.0, production)
         size = largest(production)
     if not size:
-        return None
+        return None, 0.0
     step = size / medium.unit
     if not SMALLEST <= step <= LARGEST:
         raise PhysicsError(
@@ -186,7 +188,7 @@ def _check_production(
             f"which the field diffuses over one lattice step; that must be 0 or {SMALLEST:g} to "
             f"{LARGEST:g}: choose other units"
         )
-    return production
+    return production, size
 
 
 def _check_balance(production: NDArray[np.float64] | None) -> None:

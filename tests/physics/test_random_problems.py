@@ -13,7 +13,7 @@ import pytest
 from random_problems import EXACT, RandomProblem, random_problem
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import certify, refine, solve
+from diffkeras.physics import Medium, certify, refine, solve
 from diffkeras.physics.solvers.table import METHODS
 
 SECONDS = 20.0  # for one problem, whose lattice has at most 40 × 40 nodes
@@ -36,6 +36,12 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _slowness(medium: Medium) -> float:
+    """The share of a field that extended precision can't prove if only decay takes it away."""
+    decay = np.mean(medium.decay) / medium.unit
+    return 1e-17 / decay if decay and "absorbing" not in medium.boundaries else 0.0
+
+
 def check(seed: int, problem: RandomProblem) -> str:
     """Solve, certify and refine one problem; what came of it."""
     rng = np.random.default_rng([seed, 1])
@@ -55,7 +61,7 @@ def check(seed: int, problem: RandomProblem) -> str:
     except ConvergenceError:
         # proofs of such tolerances can need more digits than extended precision has
         assert not medium.is_uniform, "did not converge"
-        assert tolerance < 1e-11, "did not converge"
+        assert tolerance < (1e-11 if fixed is not None else 1e-11 + _slowness(medium))
         outcome = "did not converge"
     else:
         error = problem.error(solution.field)

@@ -109,7 +109,7 @@ class PredictedProblem:
         low, high = self.ring_limits
         if self.problem.supply is None:
             return low, high
-        most = self.inverse_norm * largest(self.problem.supply)
+        most = self.inverse_norm * self.problem.largest_production / self.problem.medium.unit
         return low - most, high + most
 
     def mismatch(

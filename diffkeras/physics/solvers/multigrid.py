@@ -104,7 +104,7 @@ class _Comparison:
         self._volumes = volumes
         self._free = ~problem.fixed
         supply = problem.supply
-        self._source = 0.0 if supply is None else supply[self._free] / problem.scale
+        self._source = 0.0 if supply is None else supply[self._free]
         self._height = math.inf
         self._supplied: Extended | None = None
 
