@@ -8,7 +8,13 @@ from pydantic import Field, field_validator
 from diffkeras.config import Config, Name, Section, SourceCounts, is_section
 
 # keys that decide the test set, on which all runs are compared
-OF_THE_TEST_SET = ("physics.", "evaluation.", "data.diffusion_length", "data.test_examples")
+OF_THE_TEST_SET = (
+    "physics.",
+    "evaluation.",
+    "data.diffusion_length",
+    "data.divide_by_maximum",
+    "data.test_examples",
+)
 
 
 class StudyConfig(Section):

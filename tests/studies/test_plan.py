@@ -50,6 +50,8 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
                 ("{name: [a, b]}", "name can't be a factor"),
                 ("{evaluation.bounds: [1, 2]}", "can't be a factor"),
                 ("{data.diffusion_length: [[1, 2], [3, 4]]}", "can't be a factor"),
+                ("{data.divide_by_maximum: [false]}", "can't be a factor"),
+                ("{physics.sources: [fixed_value, production]}", "can't be a factor"),
                 ("{training.learning_rate: [1e-3, 0.001]}", "names a value twice"),
                 ("{training.learning_rate: ['1e-3', 0.001]}", "are the same run"),
                 ("{training.loss: [absolute, {error: absolute}]}", "are the same run"),
