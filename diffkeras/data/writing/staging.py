@@ -27,8 +27,8 @@ from diffkeras.data.writing.replacement import link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_writer import ShardTask
 
 DESCRIPTION = (
-    "Random disc sources on a rectangular lattice and the steady-state diffusion field around them: "
-    "training data for surrogates of a diffusion solver. Made by `diffkeras generate`."
+    "Random disc sources on a rectangular lattice and the steady-state diffusion field around "
+    "them: training data for surrogates of a diffusion solver. Made by `diffkeras generate`."
 )
 
 
