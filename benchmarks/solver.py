@@ -24,7 +24,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.solver_methods import METHODS, measure, why_not
+from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
 from benchmarks.tables import describe_machine
 
 ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -100,10 +100,12 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
             )
         reference = f"{folder}/{REFERENCE}.npy"
         for method, result in measured.items():
-            if method != FLOOR and Path(reference).exists():
+            if method not in (FLOOR, PRODUCTION) and Path(reference).exists():
                 field = np.load(f"{folder}/{method}.npy")
                 result["difference"] = float(np.abs(field - np.load(reference)).max())
-    exact = [name for name in measured if name != FLOOR and _exact(measured[name])]
+    exact = [
+        name for name in measured if name not in (FLOOR, PRODUCTION) and _exact(measured[name])
+    ]
     exact.sort(key=lambda name: measured[name]["fastest"])
     others = sorted(
         (name for name in measured if name not in exact and name != FLOOR),
@@ -152,6 +154,9 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
             row["largest difference"] = f"{result['difference']:.1e}"
         if name == FLOOR:
             row["note"] = "for comparison; solves nothing"
+        elif name == PRODUCTION:
+            ratio = result["fastest"] / result["bare"]
+            row["note"] = f"the discs produce; {ratio:.2f} times the bare inverse"
         elif not _exact(result):
             row["note"] = "less accurate, not ranked"
     return row

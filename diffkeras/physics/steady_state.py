@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.medium import LARGEST, SMALLEST, Medium, MediumParts, as_medium
+from diffkeras.physics.problem import Problem, largest
 from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
@@ -109,6 +109,8 @@ def _solve_image(
             problem, tolerance=tolerance - rounding, precision=dtype, workers=workers
         )
         statistics = replace(statistics, residual=statistics.residual + rounding)
+        if problem.production is not None and dtype == np.float32:
+            _check_single(field)
         if problem.scale != 1.0:
             field *= problem.scale
     else:
@@ -119,3 +121,14 @@ def _solve_image(
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     return Solution(field, statistics)
+
+
+def _check_single(field: NDArray[np.floating]) -> None:
+    """Raise an error for a field that float32 doesn't hold: fixed values are in its range."""
+    size = largest(field)
+    if not SMALLEST <= size <= LARGEST:
+        raise PhysicsError(
+            f"the field's largest |value| is {size:.3g}, and in single precision it must be "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
+            f"{SINGLE_PRECISION:g}"
+        )
