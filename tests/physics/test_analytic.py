@@ -1,11 +1,12 @@
 """The solver against analytic solutions: exactly on the lattice, by order in the continuum."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import scipy.special
-from analytic import disc_in_plane, lattice_sine_mode, sine_mode
+from analytic import disc_in_plane, lattice_sine_mode, producing_disc_in_plane, sine_mode
 
 from diffkeras.physics import solve
 
@@ -117,3 +118,36 @@ def test_analytic_solutions_do_not_overflow_for_short_diffusion_lengths():
     assert disc_in_plane(501.0, 500.0, 0.5) == pytest.approx(math.exp(-2), rel=1e-2)
     mode = sine_mode(0.5, [0.0, 0.01], width=1, height=100, diffusion_length=1e-2)
     assert mode == pytest.approx([1, math.exp(-math.hypot(math.pi, 100) / 100)])
+
+
+def errors_of_producing_disc(nodes: int, parts: int) -> tuple[float, float]:
+    """Largest and mean error at R = l_D = 1 with so many nodes a radius.
+
+    A node produces in proportion to how many of its cell's parts × parts points are in the disc.
+    Mirrored at two reflecting sides, a quarter of the disc is enough.
+    """
+    step, side = 1 / nodes, 10 * nodes
+    places = (np.arange(side) + 0.5) * step
+    points = (np.arange(2 * nodes * parts) + 0.5) * step / parts
+    inside = np.hypot(points[:, None], points) <= 1
+    production = np.zeros((side, side))
+    covered = inside.reshape(2 * nodes, parts, 2 * nodes, parts).mean(axis=(1, 3))
+    production[: 2 * nodes, : 2 * nodes] = covered
+    field = solve(production=production, decay=1.0, step=step, boundary="reflecting").field
+    exact = producing_disc_in_plane(np.hypot(places[:, None], places), 1.0, 1.0)
+    error = abs(field - exact)
+    return error.max(), error[: 3 * nodes, : 3 * nodes].mean()
+
+
+def test_a_producing_disc_converges_to_that_of_the_continuum():
+    sizes = np.array([4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64])
+    largest, mean = np.array([errors_of_producing_disc(n, 1) for n in sizes]).T
+    for errors in (largest, mean):
+        assert -np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(1.2, abs=0.25)
+    assert largest[-1] < 1e-3
+
+
+def test_a_producing_disc_of_partly_covered_cells_converges_with_second_order():
+    means = [errors_of_producing_disc(nodes, 16)[1] for nodes in (4, 8, 16)]
+    for coarse, fine in itertools.pairwise(means):
+        assert math.log2(coarse / fine) == pytest.approx(2, abs=0.2)

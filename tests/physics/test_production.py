@@ -1,13 +1,16 @@
 """Production: fields of sources that release, with and without fixed nodes."""
 
 import itertools
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, solve
+from diffkeras.physics import Medium, certify, refine, solve
+from diffkeras.physics.operators.finite_volumes import finite_volumes
 
 LATTICE = (19, 26)
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
@@ -68,3 +71,251 @@ def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
     production[7, 7] = -2.0
     with pytest.raises(PhysicsError, match="every constant solves"):
         solve(production=production, decay=0.0, boundary="reflecting")
+
+
+EVERY_MEDIUM = [
+    pytest.param(Medium(part.diffusivity, part.decay, part.step, boundary), id=f"{name}-{boundary}")
+    for name, part in MEDIA.items()
+    for boundary in (
+        "absorbing",
+        "reflecting",
+        "periodic",
+        ("reflecting", "absorbing"),
+        ("periodic", "reflecting"),
+    )
+]
+VARYING = Medium(
+    10 ** np.random.default_rng(5).uniform(-1, 1, LATTICE),
+    np.random.default_rng(6).uniform(0, 0.02, LATTICE),
+    boundary=("absorbing", "periodic"),
+)
+
+
+def steady(medium: Medium, fixed: np.ndarray | None) -> bool:
+    """Whether something takes a net production away."""
+    return fixed is not None or bool(np.any(medium.decay)) or "absorbing" in medium.boundaries
+
+
+@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
+@pytest.mark.parametrize("share", FIXED_SHARES)
+def test_fields_are_sums_of_those_of_each_part(medium, share):
+    image, fixed = fixed_nodes(share)
+    if not steady(medium, fixed):
+        return
+    discs, noise, _ = productions()
+    both = solve(image, production=2 * discs - noise, medium=medium, fixed=fixed).field
+    nothing = None if image is None else 0 * image
+    parts = [
+        2 * solve(nothing, production=discs, medium=medium, fixed=fixed).field,
+        -solve(nothing, production=noise, medium=medium, fixed=fixed).field,
+    ]
+    if image is not None:
+        parts.append(solve(image, medium=medium, fixed=fixed).field)
+    size = max(np.abs(part).max() for part in parts)
+    np.testing.assert_allclose(both, sum(parts), rtol=0, atol=1e-9 * size)
+
+
+@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
+@pytest.mark.parametrize("share", FIXED_SHARES)
+def test_what_is_produced_decays_leaves_or_is_held_back(medium, share):
+    image, fixed = fixed_nodes(share)
+    if not steady(medium, fixed):
+        return
+    held = np.zeros(LATTICE, dtype=bool) if fixed is None else fixed
+    for production in productions():
+        field = solve(image, production=production, medium=medium, fixed=fixed).field
+        volumes = finite_volumes(LATTICE, medium)
+        decayed = (np.broadcast_to(medium.decay, LATTICE) * field)[~held].sum()
+        left = ((volumes.drain - medium.decay) * field)[~held].sum()
+        # flows from free nodes to fixed ones
+        taken = 0.0
+        for axis, coupling in enumerate(volumes.couplings):
+            flow = coupling * (field - np.roll(field, -1, axis))
+            after = np.roll(held, -1, axis)
+            taken += flow[~held & after].sum() - flow[held & ~after].sum()
+        produced = production[~held].sum()
+        size = np.abs(production).sum() + np.abs(field).max() * (medium.unit + np.max(medium.decay))
+        assert produced == pytest.approx(decayed + left + taken, abs=1e-9 * size)
+
+
+@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
+@pytest.mark.parametrize("share", FIXED_SHARES)
+def test_one_node_raises_another_as_much_as_that_one_raises_it(medium, share):
+    _, fixed = fixed_nodes(share)
+    if not steady(medium, fixed):
+        return
+    image = None if fixed is None else np.zeros(LATTICE)
+    free = np.argwhere(np.ones(LATTICE, dtype=bool) if fixed is None else ~fixed)
+    one, other = map(tuple, free[[3, -20]])
+    fields = []
+    for node in (one, other):
+        production = np.zeros(LATTICE)
+        production[node] = 1.0
+        fields.append(solve(image, production=production, medium=medium, fixed=fixed).field)
+    assert fields[0][other] == pytest.approx(fields[1][one], abs=2e-10 * fields[0].max())
+
+
+@pytest.mark.parametrize("medium", EVERY_MEDIUM)
+@pytest.mark.parametrize("share", FIXED_SHARES)
+def test_mirrored_and_transposed_productions_give_such_a_field(medium, share):
+    image, fixed = fixed_nodes(share)
+    if not steady(medium, fixed):
+        return
+    production = productions()[0]
+    field = solve(image, production=production, medium=medium, fixed=fixed).field
+    swapped = replace(
+        medium, diffusivity=medium.diffusivities[::-1], boundary=medium.boundaries[::-1]
+    )
+    for turn, turned in ((np.flipud, medium), (np.fliplr, medium), (np.transpose, swapped)):
+        arrays = [None if array is None else turn(array) for array in (image, fixed)]
+        again = solve(arrays[0], fixed=arrays[1], production=turn(production), medium=turned).field
+        np.testing.assert_allclose(again, turn(field), rtol=0, atol=1e-10 * np.abs(field).max())
+
+
+def test_a_production_alone_takes_one_pair_of_transforms():
+    for tolerance, dtype in ((1e-10, np.float64), (1e-4, np.float32)):
+        for method in ("auto", "ring", "ring-cg"):
+            solution = solve(production=productions()[0], method=method, tolerance=tolerance)
+            assert solution.stats.method == "transform"
+            assert (solution.stats.ring_nodes, solution.stats.iterations) == (0, 0)
+            assert solution.field.dtype == dtype
+
+
+def test_production_on_fixed_nodes_has_no_effect():
+    image, fixed = fixed_nodes(0.4)
+    production = productions()[1]
+    elsewhere = np.where(fixed, 1e3 * production, production)
+    one, other = (solve(image, fixed=fixed, production=s).field for s in (production, elsewhere))
+    assert np.array_equal(one, other)
+    held = solve(np.ones(LATTICE), production=production).field
+    assert np.array_equal(held, np.ones(LATTICE))
+
+
+@pytest.mark.parametrize("production", [0.0, -0.0])
+def test_no_production_is_as_none_given(production):
+    image, fixed = fixed_nodes(0.01)
+    nothing = np.full(LATTICE, production)
+    one = solve(image, fixed=fixed, production=nothing)
+    assert np.array_equal(one.field, solve(image, fixed=fixed).field)
+    assert not solve(production=nothing).field.any()
+    with pytest.raises(PhysicsError, match="every constant solves"):
+        solve(production=nothing, decay=0.0, boundary="periodic")
+
+
+def test_constants_are_exact_where_decay_is_slow_and_nothing_leaves():
+    rng = np.random.default_rng(3)
+    pattern = rng.permutation([1.0, -1.0] * (64 * 64 // 2)).reshape(64, 64)
+    for decay in (1e-5, 1e-9, 1e-15):
+        balanced = solve(production=pattern, decay=decay, boundary="reflecting").field
+        assert abs(balanced.mean()) < 1e-13 * np.abs(balanced).max()
+        pattern[0, 0] += 2.0**-20
+        mean = 2.0**-20 / 64**2 / decay
+        field = solve(production=pattern, decay=decay, boundary="reflecting").field
+        difference = field - balanced - mean
+        assert np.abs(difference).max() < 1e-5 + 1e-12 * mean
+        pattern[0, 0] -= 2.0**-20
+
+
+@pytest.mark.parametrize("method", ["ring-cg", "multigrid"])
+def test_a_field_far_below_that_without_fixed_nodes_is_as_exact(method):
+    # without the fixed nodes the field would be 200 times as large
+    side = 200
+    image, fixed = np.zeros((side, side)), np.zeros((side, side), dtype=bool)
+    fixed[3::6, 3::6] = True
+    production = np.ones((side, side))
+    exact = solve_reference(image, fixed=fixed, production=production, decay=0.0)
+    assert solve(production=production, decay=0.0).field.max() > 200 * exact.max()
+    for tolerance in (1e-10, 1e-12):
+        options = {"tolerance": tolerance, "method": method, "decay": 0.0}
+        solution = solve(image, fixed=fixed, production=production, **options)
+        assert np.abs(solution.field - exact).max() <= tolerance * exact.max() * 1.5
+
+
+@pytest.mark.parametrize("unit", [1e-24, 1e-3, 1e20])
+@pytest.mark.parametrize("tolerance", [1e-10, 1e-6])
+def test_no_unit_changes_the_field(unit, tolerance):
+    image, fixed = fixed_nodes(0.01)
+    production, medium = productions()[0], Medium(2.0, 0.1, 0.5)
+    field = solve(image, production=production, medium=medium, fixed=fixed).field
+    scaled = solve(unit * image, production=unit * production, medium=medium, fixed=fixed).field
+    np.testing.assert_allclose(scaled / unit, field, rtol=0, atol=1e-10 * np.abs(field).max())
+    faster = Medium(2.0 * unit, 0.1 * unit, 0.5)
+    again = solve(image, production=unit * production, medium=faster, fixed=fixed).field
+    np.testing.assert_allclose(again, field, rtol=0, atol=1e-10 * np.abs(field).max())
+
+
+def own(arrays: np.ndarray | None, number: int) -> np.ndarray | None:
+    """That of one image."""
+    return arrays if arrays is None or arrays.ndim == 2 else arrays[number]
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("medium", [Medium(), VARYING])
+def test_batches_of_images_and_productions(workers, medium):
+    image, fixed = fixed_nodes(0.01)
+    images, several = np.stack([image, 0 * image, -image]), np.stack(productions())
+    given = (
+        (None, several, None),
+        (images, several, np.stack([fixed] * 3)),
+        (images, several[0], fixed),
+        (image, several, fixed),
+    )
+    for source_images, production, masks in given:
+        batch = solve(
+            source_images, production=production, fixed=masks, medium=medium, workers=workers
+        )
+        for number, field in enumerate(batch.field):
+            one = solve(
+                own(source_images, number),
+                production=own(production, number),
+                fixed=own(masks, number),
+                medium=medium,
+            )
+            np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-13 * abs(field).max())
+
+
+@pytest.mark.parametrize(
+    ("production", "message"),
+    [
+        (np.full((3, 4), np.nan), r"the production holds nan at node \(0, 0\)"),
+        (np.full((3, 4), -np.inf), r"the production holds -inf at node \(0, 0\)"),
+        (np.full((3, 4), 1j), "the production holds complex128 values"),
+        (np.full((3, 4), "x"), "the production holds"),
+        (np.ma.ones((3, 4)), "the production is a masked array"),
+        ([[1.0], [1.0, 2.0]], "the production is no array"),
+        (np.ones(4), r"a production has shape .* not \(4,\)"),
+        (np.ones((0, 4)), r"a production has shape .* not \(0, 4\)"),
+        (np.ones((0, 3, 4)), r"at least one .*\(0, 3, 4\)"),
+        (np.full((3, 4), 1e40), r"largest \|production\| is 1e\+40"),
+        (None, "there is no source image"),
+    ],
+)
+def test_productions_that_are_none_are_refused(production, message):
+    with pytest.raises(PhysicsError, match=message):
+        solve(production=production)
+    for function in (certify, partial(refine, tolerance=1e-3)):
+        with pytest.raises(PhysicsError, match=message):
+            function(np.zeros((3, 4)), production=production)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"production": (5, 4)}, r"production has shape \(5, 4\), the source image \(3, 4\)"),
+        ({"production": (2, 3, 5)}, r"the source image has shape \(3, 4\), .* \(2, 3, 5\)"),
+        ({"source_image": (2, 3, 4), "production": (3, 3, 4)}, r"production has shape \(3, 3, 4\)"),
+        ({"source_image": None, "fixed": (3, 4)}, "there is no source image"),
+    ],
+)
+def test_arrays_that_dont_fit_are_refused(arrays, message):
+    shapes = {"source_image": (3, 4), "production": (3, 4), **arrays}
+    given = {key: None if shape is None else np.ones(shape) for key, shape in shapes.items()}
+    with pytest.raises(PhysicsError, match=message):
+        solve(**given)
+
+
+def test_a_field_that_single_precision_doesnt_hold_is_refused():
+    production, medium = np.full((3, 4), 1e25), Medium(decay=1e-10, boundary="periodic")
+    assert solve(production=production, medium=medium).field.max() == pytest.approx(1e35)
+    with pytest.raises(PhysicsError, match=r"largest \|value\| is 1e\+35, and in single"):
+        solve(production=production, medium=medium, tolerance=1e-6)

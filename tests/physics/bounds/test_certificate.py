@@ -225,3 +225,29 @@ def test_batches_that_dont_fit_are_refused(prediction, image, fixed, message):
 def test_predictions_that_are_no_numbers_are_refused(prediction):
     with pytest.raises(PhysicsError, match="the prediction"):
         certify(prediction, np.ones((8, 8)))
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", ("periodic", "absorbing")])
+@pytest.mark.parametrize("decay", [1 / 400, 1e-7, 0.5])
+@pytest.mark.parametrize("kind", ["noise", "zeros", "garbage"])
+def test_bounds_hold_for_production(boundary, decay, kind):
+    medium = Medium(decay=decay, boundary=boundary)
+    rng = np.random.default_rng(2)
+    production = rng.uniform(-0.2, 1, (40, 35)) * (rng.random((40, 35)) < 0.1) * 0.01
+    image = sample_sources(3, (40, 35), radius=2, rng=rng).image((40, 35), np.float64)
+    for held, fixed in ((image, image != 0), (None, None)):
+        given = {"production": production, "medium": medium}
+        exact = solve(held, **given, tolerance=1e-12).field
+        prediction = predict(kind, exact)
+        certificate = certify(prediction, held, **given)
+        own = 1e-12 * np.abs(exact).max()
+        if fixed is None:
+            fixed = np.zeros(exact.shape, dtype=bool)
+            # nothing is left to be corrected
+            assert certificate.mismatch == 0
+            assert certificate.error_bound == pytest.approx(certificate.allowance)
+            error = np.abs(prediction - certificate.field)
+            assert (certificate.node_bound <= (error + certificate.allowance) * (1 + 1e-14)).all()
+        assert_bounds_hold(certificate, prediction, exact, fixed, own)
+        sharp = 1.5 * np.abs(certificate.field - exact).max() + 2 * certificate.allowance + own
+        assert certificate.error_bound <= sharp

@@ -178,3 +178,44 @@ def test_rounds_hardly_depend_on_the_weight_of_the_constant_mode(boundary, share
         )
         assert refinement.rounds <= most
         assert np.abs(refinement.field - exact).max() <= refinement.error_bound + 1e-10
+
+
+@pytest.mark.parametrize("method", ["auto", "rounds", "direct"])
+@pytest.mark.parametrize("decay", [1 / 400, 1e-7])
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting"])
+def test_production_is_refined_relative_to_the_largest_value_of_the_field(method, decay, boundary):
+    rng = np.random.default_rng(2)
+    image = sample_sources(8, (48, 48), radius=2, rng=rng).image(dtype=np.float64)
+    production = rng.uniform(0, 1, (48, 48)) * (rng.random((48, 48)) < 0.1)
+    given = {"production": production, "decay": decay, "boundary": boundary}
+    for held in (image, None):
+        exact = solve(held, **given, tolerance=1e-12).field
+        assert np.abs(exact).max() > 2  # than the fixed values
+        prediction = predict("noise", exact)
+        tolerance = 1e-5 if held is None and decay == 1e-7 and boundary == "reflecting" else 1e-8
+        refinement = refine(prediction, held, **given, tolerance=tolerance, method=method)
+        error = np.abs(refinement.field - exact).max()
+        own = 1e-12 * np.abs(exact).max()
+        assert error <= refinement.error_bound + own
+        assert refinement.error_bound <= tolerance * np.abs(exact).max()
+        assert (refinement.rounds == 0) == (held is None)
+
+
+def test_a_tolerance_that_rounding_forbids_is_named_for_production_too():
+    production, slow = np.ones((16, 16)), Medium(decay=1e-9, boundary="reflecting")
+    with pytest.raises(PhysicsError, match=r"1e-08 can't be proven: .* ask for"):
+        refine(np.zeros((16, 16)), production=production, medium=slow, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("method", ["auto", "direct"])
+def test_a_batch_of_productions_is_refined_as_its_images_are(method):
+    rng = np.random.default_rng(4)
+    productions = rng.uniform(0, 1, (3, 20, 24))
+    image = sample_sources(2, (20, 24), radius=2, rng=rng).image(dtype=np.float64)
+    predictions = np.zeros(productions.shape)
+    options = {"tolerance": 1e-6, "method": method}
+    for held in (image, None):
+        batch = refine(predictions, held, production=productions, **options)
+        for one, field in zip(productions, batch.field, strict=True):
+            alone = refine(predictions[0], held, production=one, **options)
+            assert np.array_equal(alone.field, field)
