@@ -4,8 +4,9 @@
     make pictures
 
 The run is saved_models/quickstart, or the argument of this script. The script writes
-docs/images/*.png and docs/results/quickstart.md. Pictures of other runs are copied if the runs are
-there: saved_models/varying_diffusion_length and saved_models/studies/training_size_reduced.
+docs/images/*.png and docs/results/quickstart.md. Pictures and tables of other runs are made if the
+runs are there: saved_models/quickstart_production, saved_models/varying_diffusion_length and
+saved_models/studies/training_size_reduced.
 """
 
 import io
@@ -48,6 +49,7 @@ OTHER_FIGURES = {  # picture → figure of another run, from the directory of ru
     "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
     "study_training_size": "studies/training_size_reduced/figures/training_size.png",
     "study_losses": "studies/training_size_reduced/figures/losses.png",
+    "production_cases": "quickstart_production/evaluation/figures/worst_cases.png",
 }
 
 
@@ -78,7 +80,12 @@ def main(run_dir: Path) -> None:
     bounds = bounds_figure(example.field, prediction.field, prediction.certificate)
     save("bounds", figures.to_png(bounds, dpi=100))
     (DOCS / "results").mkdir(exist_ok=True)
-    (DOCS / "results" / "quickstart.md").write_text(results(run_dir), encoding="utf-8")
+    production = "quickstart_production"
+    for name, run in {"quickstart": run_dir, production: run_dir.with_name(production)}.items():
+        if (run / "evaluation").is_dir():
+            (DOCS / "results" / f"{name}.md").write_text(results(run), encoding="utf-8")
+        else:
+            print(f"{name}.md is left as it is, because {run}/evaluation is missing")
 
 
 def save(name: str, png: bytes) -> None:
