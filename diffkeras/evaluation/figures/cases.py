@@ -85,7 +85,7 @@ def regions_figure(image: NDArray, field: NDArray) -> Figure:
     colors = ListedColormap([OUTSIDE, *SHOWN_REGIONS.values()])
     right.imshow(region, cmap=colors, vmin=-0.5, vmax=len(SHOWN_REGIONS) + 0.5)
     right.set_title("regions")
-    right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9)
+    figure.legend(handles=handles, loc="outside right center", fontsize=9)
     for axis in (left, right):
         axis.set(xticks=[0, field.shape[1] - 1], yticks=[0, field.shape[0] - 1])
     return figure
