@@ -35,8 +35,10 @@ COLUMNS = {
     "mae_r3": "R3",
     "relative_l2": "relative L2",
     "max_error": "maximum error",
+    "milliseconds": "ms an image",
 }
 REPORT_FIGURES = (
+    "cost",
     "error_per_count",
     "distribution",
     "predicted_against_true",
@@ -49,7 +51,7 @@ OTHER_FIGURES = {  # picture → figure of another run, from the directory of ru
     "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
     "study_training_size": "studies/training_size_reduced/figures/training_size.png",
     "study_losses": "studies/training_size_reduced/figures/losses.png",
-    "production_cases": "quickstart_production/evaluation/figures/worst_cases.png",
+    "production_examples": "quickstart_production/evaluation/figures/examples.png",
 }
 
 
@@ -243,35 +245,35 @@ def results(run_dir: Path) -> str:
 
 
 def _bounds(proven: dict) -> list[str]:
-    tolerances = list(proven["all"]["rounds"])
-    lines = [
+    """The table of bounds; those of production have no rounds, as the corrected field is exact."""
+    tolerances = list(proven["all"].get("rounds", ()))
+    text = (
         f"Proven bounds over {proven['all']['images']} of the test images: the largest bound, the "
-        "largest true error and the mean absolute error (MAE), for predictions and for corrected "
-        "fields; then the mean (maximum) number of rounds of refinement until the bound is below a "
-        "tolerance:",
-        "",
-        _row(
-            [
-                "sources",
-                "prediction: bound",
-                "true",
-                "MAE",
-                "corrected: bound",
-                "true",
-                "MAE",
-                *(f"rounds to {tolerance}" for tolerance in tolerances),
-            ]
-        ),
-        _row(["---", *["---:"] * (6 + len(tolerances))]),
-    ]
+        "largest true error and the mean absolute error (MAE)"
+    )
+    head = ["sources", "prediction: bound", "true", "MAE", "corrected: bound"]
+    if tolerances:
+        head += ["true", "MAE", *(f"rounds to {tolerance}" for tolerance in tolerances)]
+        text += (
+            ", for predictions and for corrected fields; then the mean (maximum) number of rounds "
+            "of refinement until the bound is below a tolerance:"
+        )
+    else:
+        text += (
+            " of the predictions, divided by the maximum of the field, and the largest bound of "
+            "the corrected fields, which are exact up to rounding:"
+        )
+    lines = [text, "", _row(head), _row(["---", *["---:"] * (len(head) - 1)])]
     for count, found in proven.items():
-        cells = [count]
-        for name in ("prediction", "corrected"):
-            largest = (found[f"{name}_bound"]["max"], found[f"{name}_max_error"]["max"])
-            cells += map(_number, (*largest, found[f"{name}_mae"]))
-        rounds = (found["rounds"][tolerance] for tolerance in tolerances)
-        cells += [f"{each['mean']:.1f} ({each['max']})" for each in rounds]
-        lines.append(_row(cells))
+        values = [
+            value["max"] if isinstance(value, dict) else value
+            for name in ("prediction", "corrected")
+            for key in ("bound", "max_error", "mae")
+            if (value := found.get(f"{name}_{key}")) is not None
+        ]
+        rounds = [found["rounds"][tolerance] for tolerance in tolerances]
+        cells = [f"{each['mean']:.1f} ({each['max']})" for each in rounds]
+        lines.append(_row([count, *map(_number, values), *cells]))
     return lines
 
 
