@@ -4,7 +4,7 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -113,34 +113,35 @@ def write_out_numbers(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
 
 
+SOURCES = {"u": "fixed values", "s": "production", "x": "sources"}  # by the symbol of the values
+
+
 def field_figure(
-    sources: NDArray,
+    sources: Mapping[str, NDArray],
     field: NDArray,
     title: str = "steady-state field",
     notes: str = "",
-    *,
-    production: str = "",
 ) -> Figure:
-    """Sources (NaN where there are none) and field side by side, with a line of notes below.
+    """Sources and field side by side, with a line of notes below.
 
-    They share a colour scale, unless the sources produce; then `production` is the symbol of their
-    values, which are no values of the field.
+    `sources` has one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
+    named "u" share the colour scale of the field.
     """
-    figure = new_figure(10, 4.6)
-    fixed = sources[np.isfinite(sources)]
-    shared = np.concatenate([field.ravel(), fixed])
-    unit = "unit of the source values"
-    panels = (
-        (sources, "sources", fixed if production else shared, production or f"u [{unit}]"),
-        (field, title, field if production else shared, f"u [{unit}]"),
-    )
-    for axis, (values, name, shown, label) in zip(figure.subplots(1, 2), panels, strict=True):
+    shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
+    unit = "" if "s" in sources else " [unit of the source values]"
+    panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
+    panels.append((field, title, "u"))
+    figure = new_figure(5 * len(panels), 4.6)
+    for axis, (values, name, symbol) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        shown = shared if symbol == "u" else values
+        shown = shown[np.isfinite(shown)]
         shown = shown if shown.size else np.zeros(1)
         low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
         picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=name, xlabel="column", ylabel="row")
         axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
+        label = f"u{unit}" if symbol == "u" else symbol
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if notes:
         figure.supxlabel(notes, fontsize=9)

@@ -92,20 +92,16 @@ def described(field: NDArray) -> str:
 
 def write_plot(
     path: Path,
-    sources: NDArray,
+    sources: Mapping[str, NDArray],
     field: NDArray,
     title: str,
     notes: str = "",
-    *,
-    production: str = "",
 ) -> None:
-    """Write a picture of sources (NaN where there are none) and field; of a batch, the first.
-
-    `production` is as for `field_figure`.
-    """
+    """Write a picture of sources and field, as for `field_figure`; of a batch, the first."""
     if field.ndim == 3:
-        shown = int(np.isfinite(sources).any(axis=(1, 2)).argmax())  # with sources
+        finite = [np.isfinite(values).any(axis=(1, 2)) for values in sources.values()]
+        shown = int(np.any(finite, axis=0).argmax())  # with sources
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
-        sources, field = sources[shown], field[shown]
-    figure = field_figure(sources, field, title, notes, production=production)
-    write_bytes(path, to_png(figure))
+        sources = {symbol: values[shown] for symbol, values in sources.items()}
+        field = field[shown]
+    write_bytes(path, to_png(field_figure(sources, field, title, notes)))

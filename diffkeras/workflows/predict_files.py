@@ -63,12 +63,6 @@ def predict_files(
     write_fields(fields)
     if output.plot:
         title = "prediction" if tolerance is None else "refined field"
-        write_plot(
-            output.plot,
-            np.where(image != 0, image, np.nan),
-            prediction.field,
-            title,
-            notes,
-            production="x" if surrogate.production else "",
-        )
+        shown = {"x" if surrogate.production else "u": np.where(image != 0, image, np.nan)}
+        write_plot(output.plot, shown, prediction.field, title, notes)
     return prediction

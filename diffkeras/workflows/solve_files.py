@@ -57,12 +57,12 @@ def solve_files(
     )
     write_fields({output.field: solution.field})
     if output.plot:
-        values, symbol = (supply, "s") if image is None else (image, "")
-        assert values is not None  # or nothing would have been solved
-        shown = np.where(values != 0 if mask is None else mask, values, np.nan)
-        write_plot(
-            output.plot, shown, solution.field, "field u", _in_words(medium), production=symbol
-        )
+        shown = {}
+        if image is not None:
+            shown["u"] = np.where(image != 0 if mask is None else mask, image, np.nan)
+        if supply is not None:
+            shown["s"] = np.where(supply != 0, supply, np.nan)
+        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))
     return solution
 
 

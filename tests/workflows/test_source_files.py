@@ -86,9 +86,11 @@ def test_the_plot_shows_the_first_image_with_sources(
     sources = np.full((3, 4, 4), np.nan)
     sources[1:, 2, 2] = [1, 2]
     field = np.arange(48.0).reshape(3, 4, 4)
-    field_files.write_plot(tmp_path / "a.png", sources, field, "field u", "D = 1")
+    nothing = np.full((3, 4, 4), np.nan)
+    panels = {"u": nothing, "s": sources}
+    field_files.write_plot(tmp_path / "a.png", panels, field, "field u", "D = 1")
     shown, its_field, title, notes = drawn[0]
-    np.testing.assert_array_equal(shown, sources[1])
+    np.testing.assert_array_equal(shown["s"], sources[1])
     np.testing.assert_array_equal(its_field, field[1])
     assert (title, notes) == ("field u, image 1 of 0 to 2", "D = 1")
 
