@@ -50,6 +50,10 @@ class Problem:
 
         Without an image, which a production then stands in for, no node is fixed.
         """
+        if isinstance(production, Sources):
+            raise PhysicsError(
+                "a production is an array of rates, not Sources; multiply their image() by a rate"
+            )
         if production is not None:
             production = _check_image("the production", production)
         if source_image is None:
@@ -64,8 +68,9 @@ class Problem:
         else:
             values, mask = _check_values(source_image, fixed)
         if medium.lattice not in (None, values.shape):
+            given = "production" if source_image is None else "source image"
             raise PhysicsError(
-                f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
+                f"the medium has arrays of shape {medium.lattice}, the {given} {values.shape}"
             )
         size = 0.0
         if production is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
-from diffkeras.physics import Medium, certify, refine, solve
+from diffkeras.physics import Medium, certify, refine, sample_sources, solve
 from diffkeras.physics.operators.axis import Axis
 
 
@@ -197,3 +197,13 @@ def test_results_have_short_representations():
     ):
         assert "field=<" in repr(result)
         assert len(repr(result)) < 600
+
+
+def test_sources_are_no_production() -> None:
+    with pytest.raises(PhysicsError, match=r"an array of rates, not Sources; .*image\(\)"):
+        solve(production=sample_sources(2, 64, rng=0))
+
+
+def test_a_medium_of_another_shape_than_the_production() -> None:
+    with pytest.raises(PhysicsError, match=r"shape \(4, 4\), the production \(3, 4\)"):
+        solve(production=np.ones((3, 4)), decay=np.ones((4, 4)))
