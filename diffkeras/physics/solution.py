@@ -14,12 +14,14 @@ class SolveStatistics:
     """How a field was solved.
 
     Attributes:
-        method: what solved it.
+        method: what solved it; "transform" for a production without fixed nodes.
         ring_nodes: size of the ring system.
         iterations: products with the ring matrix; 0 where it was factorised.
         residual: largest difference from the fixed nodes' values before they were put in, relative
             to the largest of them. By the discrete maximum principle no node's error exceeds it,
-            but for the transforms' own rounding.
+            but for the transforms' own rounding. With production it is relative to the largest
+            |value| of the field, and includes an estimate of that rounding. Of "multigrid" it is
+            a proven bound of the error.
         precision: "float32" or "float64", in which it was computed.
     """
 
