@@ -8,7 +8,7 @@ from diffkeras.config.baselines import Baseline
 from diffkeras.config.config import Config, is_section, parse_config, settings
 from diffkeras.config.files import find_config, fingerprint, load_config
 from diffkeras.config.loss_spellings import long_form
-from diffkeras.config.sections import DataConfig, PhysicsConfig
+from diffkeras.config.sections import DataConfig, PhysicsConfig, PlacementConfig
 from diffkeras.config.types import (
     SPLITS,
     Lattice,
@@ -30,6 +30,7 @@ __all__ = [
     "Lattice",
     "Name",
     "PhysicsConfig",
+    "PlacementConfig",
     "Section",
     "SourceCounts",
     "Split",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
+from diffkeras.config import Config, DataConfig, PhysicsConfig, PlacementConfig, fingerprint
 from diffkeras.physics import ExampleRecipe
 
 NAME = "diffusion_fields"
@@ -13,8 +13,15 @@ RELEASE_NOTES = {
     "2.0.0": "No image of the validation or test split occurs in training. It is the "
     "version of configurations with few different images, for example those of one source.",
 }
+# The two readings of the paper: its text, and the program that its authors published.
 PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
+PROGRAM_PHYSICS = PhysicsConfig(sources="production")
+PROGRAM_DATA = DataConfig(
+    placement=PlacementConfig(overlap=True),
+    values=("scaled_uniform", 0.01),
+    divide_by_maximum=True,
+)
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
     "placement": PAPER_DATA.placement.model_dump(mode="json"),
@@ -30,9 +37,10 @@ DEFAULTS = {
 class DatasetConfig:
     """One source count in one physics.
 
-    The physics of the paper's text gives the names `sources_01` … `sources_20`. Any other physics
-    adds the lattice and a fingerprint of everything that an example depends on, so that datasets of
-    different physics never share a directory. Names of sources that produce say so.
+    The data of the paper's text have the names `sources_01` … `sources_20`, and those of its
+    authors' program `sources_01-production` and so on. Other names add the lattice and a
+    fingerprint of everything that an example depends on, so that different data never share a
+    directory.
 
     Attributes:
         count: number n of discs per example.
@@ -66,14 +74,14 @@ class DatasetConfig:
         # Both storages of the same examples share one fingerprint.
         content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
         name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
-        if self._differs_from_paper():
+        if not self._is_of_the_paper():
             rows, columns = self.physics.lattice
             name += f"-{rows}x{columns}-{fingerprint(content)}"
         return name if self.storage == "dense" else f"{name}-{self.storage}"
 
-    def _differs_from_paper(self) -> bool:
+    def _is_of_the_paper(self) -> bool:
         own = {k: v for k, v in self.identity().items() if k != "storage"}
-        return own != DatasetConfig(self.count).identity()
+        return own == paper_dataset(self.count, production=self.production).identity()
 
     @property
     def version(self) -> str:
@@ -118,6 +126,13 @@ class DatasetConfig:
             production=self.production,
             divide_by_maximum=self.data.divide_by_maximum,
         )
+
+
+def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
+    """The dataset of the paper's text, or the one that its authors' program computes."""
+    if production:
+        return DatasetConfig(count, PROGRAM_PHYSICS, PROGRAM_DATA)
+    return DatasetConfig(count)
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -30,11 +30,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Builder:
 
 
 def test_the_paper_has_a_configuration_per_source_count() -> None:
-    assert list(Builder.builder_configs) == [f"sources_{n:02d}" for n in range(1, 21)]
-    paper = load_config("paper")
-    for count in (1, 20):
-        config = DiffusionFieldsConfig.of_config(count, paper)
-        assert config.name == f"sources_{count:02d}"
+    names = [f"sources_{n:02d}" for n in range(1, 21)]
+    assert list(Builder.builder_configs) == names + [f"{name}-production" for name in names]
+    for name, ending in (("paper", ""), ("paper_production", "-production")):
+        config = DiffusionFieldsConfig.of_config(20, load_config(name))
+        assert config.name == f"sources_20{ending}"
         registered = Builder.builder_configs[config.name]
         assert config.dataset.identity() == registered.dataset.identity()
 

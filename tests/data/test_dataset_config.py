@@ -86,8 +86,9 @@ def test_production_is_told_apart_in_name_identity_and_description() -> None:
     ]
     datasets = [DatasetConfig.of(5, config) for config in configs]
     assert len({dataset.name for dataset in datasets}) == len(keys)
-    assert all(dataset.name.startswith("sources_05-production-512x512-") for dataset in datasets)
-    last = datasets[-1]
+    *others, last = datasets
+    assert all(dataset.name.startswith("sources_05-production-512x512-") for dataset in others)
+    assert last.name == "sources_05-production"  # what the paper's program computes
     assert last.identity()["production"] is True
     assert last.identity()["placement"]["overlap"] is True
     assert "5 discs of production" in last.description

@@ -7,7 +7,12 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from diffkeras.config import SPLITS, Config
-from diffkeras.data.dataset_config import PAPER_DATA, RELEASE_NOTES, DatasetConfig
+from diffkeras.data.dataset_config import (
+    PAPER_DATA,
+    RELEASE_NOTES,
+    DatasetConfig,
+    paper_dataset,
+)
 from diffkeras.data.features import info_arguments, make_example
 
 
@@ -52,7 +57,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version(max(RELEASE_NOTES))  # Each configuration has its own.
     RELEASE_NOTES: ClassVar = RELEASE_NOTES
     BUILDER_CONFIGS: ClassVar = [
-        DiffusionFieldsConfig.of(DatasetConfig(count)) for count in PAPER_DATA.sources
+        DiffusionFieldsConfig.of(paper_dataset(count, production=production))
+        for production in (False, True)
+        for count in PAPER_DATA.sources
     ]
 
     def __init__(
