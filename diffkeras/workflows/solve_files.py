@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from diffkeras.physics import Medium, Solution, solve
+from diffkeras.physics.problem import check_finite
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
@@ -37,15 +38,19 @@ def solve_files(
     """
     medium = medium or Medium()
     held = SourceFile.of(sources) if sources else None
-    produced = SourceFile.of(production) if production else None
+    produced = replace(SourceFile.of(production), array="production") if production else None
+    masked = replace(held, path=fixed) if held and fixed else None
     output = FieldFiles.of(output)
-    inputs = {"SOURCE_FILE": held.path if held else None, "--fixed": fixed}
-    output.check({**inputs, "--production": produced.path if produced else None})
+    files = {"SOURCE_FILE": held, "--fixed": masked, "--production": produced}
+    output.check({option: file.path if file else None for option, file in files.items()})
+    held, masked, produced = _lattice_for_lists(held, masked, produced)
     image = held.read() if held else None
     supply = produced.read(overlap=True) if produced else None
     mask = None
-    if held and fixed:
-        mask = replace(held, path=fixed).read() != 0
+    if masked:
+        given = masked.read()
+        check_finite("the fixed mask", given)
+        mask = given != 0
     solution = solve(
         image,
         production=supply,
@@ -64,6 +69,13 @@ def solve_files(
             shown["s"] = np.where(supply != 0, supply, np.nan)
         write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))
     return solution
+
+
+def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
+    """The files. If some are lists of discs, a lattice is for these, and not for images."""
+    if not any(file and file.is_list for file in files):
+        return list(files)
+    return [replace(file, lattice=None) if file and not file.is_list else file for file in files]
 
 
 def _in_words(medium: Medium) -> str:

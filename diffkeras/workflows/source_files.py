@@ -25,23 +25,30 @@ class SourceFile:
     """A file with a source image.
 
     Attributes:
-        path: a `.npy` or `.npz` array (an `.npz` of one array, or with one named "source_image"); a
-            grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1, or a TIFF of 32-bit
-            floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value: 1.0}` each,
-            either alone or as `sources:` next to a `lattice:`.
+        path: a `.npy` or `.npz` array (an `.npz` of one array, or with one named `array` or
+            "source_image"); a grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1, or a
+            TIFF of 32-bit floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value:
+            1.0}` each, either alone or as `sources:` next to a `lattice:`.
         lattice: (rows, columns), or the side of a square, for a list of discs; used instead of the
             lattice in the file.
         batch: whether the file holds a batch of images, an array (batch, rows, columns).
+        array: name of the array in an `.npz`, e.g. "production" where it also has a source image.
     """
 
     path: Path
     lattice: tuple[int, int] | int | None = None
     batch: bool = False
+    array: str = "source_image"
 
     @classmethod
     def of(cls, file: "SourceFile | str | Path") -> "SourceFile":
         """The file itself, or that of a path."""
         return file if isinstance(file, SourceFile) else cls(Path(file))
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of discs, which has no lattice of its own unless it names one."""
+        return self.path.suffix.lower() in LISTS
 
     def read(self, *, overlap: bool = False) -> NDArray[np.float64]:
         """The source image, (rows, columns), or the batch, (batch, rows, columns).
@@ -51,7 +58,7 @@ class SourceFile:
         suffix = self.path.suffix.lower()
         if not self.path.is_file():  # reading a pipe would wait for ever
             raise PhysicsError(f"{self.path} is no file")
-        if suffix in LISTS and not self.batch:
+        if self.is_list and not self.batch:
             return _read_discs(self.path, self.lattice, overlap)
         if suffix not in ARRAYS + PICTURES:
             kinds = ", ".join(ARRAYS + PICTURES + (() if self.batch else LISTS))
@@ -61,7 +68,8 @@ class SourceFile:
                 f"{self.path} is an image, which has its own lattice; leave out --lattice"
             )
         try:
-            image = _read_array(self.path) if suffix in ARRAYS else _read_picture(self.path)
+            is_array = suffix in ARRAYS
+            image = _read_array(self.path, self.array) if is_array else _read_picture(self.path)
         except Exception as error:  # readers of damaged files raise errors of any type
             raise PhysicsError(f"{self.path} can't be read: {error}") from error
         if image.dtype.kind not in "biuf":
@@ -87,17 +95,16 @@ class _DiscList(Section):
     sources: list[_Disc] = Field(min_length=1)
 
 
-def _read_array(path: Path) -> NDArray:
+def _read_array(path: Path, name: str) -> NDArray:
     loaded = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.ndarray):
         return loaded
     names = loaded.files
-    if "source_image" in names:
-        return loaded["source_image"]
+    for known in (name, "source_image"):
+        if known in names:
+            return loaded[known]
     if len(names) != 1:
-        raise ValueError(
-            f"it holds {len(names)} arrays, {short(names)}, and none named source_image"
-        )
+        raise ValueError(f"it holds {len(names)} arrays, {short(names)}, and none named {name}")
     return loaded[names[0]]
 
 

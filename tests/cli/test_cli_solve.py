@@ -70,6 +70,41 @@ def test_productions_come_in_batches_too(
     assert plot.is_file()
 
 
+def test_an_archive_names_its_production(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+    file, output = tmp_path / "both.npz", tmp_path / "field.npy"
+    image, production = np.zeros((8, 9)), np.ones((8, 9))
+    image[2:4, 5] = 1.0
+    np.savez(file, source_image=image, production=production)
+    result = diffkeras("solve", file, "--production", file, "-o", output)
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(np.load(output), dk.solve(image, production=production).field)
+
+
+@pytest.mark.parametrize("image_is_source", [True, False])
+def test_next_to_an_image_a_lattice_is_for_the_list(
+    diffkeras: Callable[..., Result], tmp_path: Path, image_is_source: bool
+) -> None:
+    image, discs, output = tmp_path / "a.npy", tmp_path / "discs.yaml", tmp_path / "field.npy"
+    np.save(image, np.eye(12))
+    discs.write_text("- {row: 3, column: 9, radius: 1, value: 2.0}")
+    source, produced = (image, discs) if image_is_source else (discs, image)
+    words = ["solve", source, "--production", produced, "-o", output]
+    result = diffkeras(*words, "--lattice", 12)
+    assert result.exit_code == 0, result.output
+    arrays = {image: np.eye(12), discs: SourceFile(discs, 12).read()}
+    assert np.array_equal(
+        np.load(output), dk.solve(arrays[source], production=arrays[produced]).field
+    )
+
+
+def test_a_mask_with_nan_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    image, mask = tmp_path / "image.npy", tmp_path / "mask.npy"
+    np.save(image, np.eye(8))
+    np.save(mask, np.where(np.eye(8), np.nan, 0.0))
+    words = ["solve", image, "--fixed", mask, "-o", tmp_path / "field.npy"]
+    assert "the fixed mask holds nan at node (0, 0)" in refused(*words)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
