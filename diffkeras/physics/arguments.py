@@ -93,9 +93,11 @@ def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Giv
     }
     leading = "source_image" if _dimensions(arrays["source_image"]) == 3 else "production"
     shape: tuple[int, ...] = np.shape(arrays[leading])  # type: ignore[arg-type]  # not None
-    batch = "the batch of " + {"source_image": "source images"}.get(leading, leading)
+    batch = (
+        "the batch of " + {"source_image": "source images", "production": "productions"}[leading]
+    )
     if shape[0] == 0:
-        raise PhysicsError(f"a batch has at least one source image; its shape is {shape}")
+        raise PhysicsError(f"{batch} has shape {shape}; it needs at least one image")
     predicted = None if predictions is None else _real("the prediction", predictions)
     if predicted is not None and predicted.shape != shape:
         raise PhysicsError(f"the prediction has shape {predicted.shape}, {batch} {shape}")

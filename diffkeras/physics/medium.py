@@ -214,8 +214,16 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
 
     Returns:
         s, of the image's shape [concentration/time].
+
+    Raises:
+        PhysicsError: an image of no real numbers, or of another shape than the decay.
     """
-    return medium.decay * real_array("the source image", image)
+    values = real_array("the source image", image)
+    if np.ndim(medium.decay) and values.shape[-2:] != medium.lattice:
+        raise PhysicsError(
+            f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
+        )
+    return medium.decay * values
 
 
 def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, T]:

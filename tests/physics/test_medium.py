@@ -109,3 +109,10 @@ def test_production_of_an_image_is_its_decay_times_the_image_in_double_precision
     produced = production_of(image, Medium(decay=0.3))
     assert produced.dtype == np.float64
     np.testing.assert_array_equal(produced, 0.3 * image.astype(np.float64))
+
+
+def test_production_of_an_image_takes_one_of_the_decays_shape():
+    medium = Medium(decay=np.full((3, 4), 0.3))
+    assert production_of(np.ones((2, 3, 4)), medium).shape == (2, 3, 4)
+    with pytest.raises(PhysicsError, match=r"shape \(3, 4\), the source image \(4, 3\)"):
+        production_of(np.ones((4, 3)), medium)

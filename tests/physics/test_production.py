@@ -285,7 +285,7 @@ def test_batches_of_images_and_productions(workers, medium):
         ([[1.0], [1.0, 2.0]], "the production is no array"),
         (np.ones(4), r"a production has shape .* not \(4,\)"),
         (np.ones((0, 4)), r"a production has shape .* not \(0, 4\)"),
-        (np.ones((0, 3, 4)), r"at least one .*\(0, 3, 4\)"),
+        (np.ones((0, 3, 4)), r"\(0, 3, 4\); it needs at least one image"),
         (np.full((3, 4), 1e40), r"largest \|production\| is 1e\+40"),
         (None, "there is no source image"),
     ],
@@ -312,6 +312,14 @@ def test_arrays_that_dont_fit_are_refused(arrays, message):
     given = {key: None if shape is None else np.ones(shape) for key, shape in shapes.items()}
     with pytest.raises(PhysicsError, match=message):
         solve(**given)
+
+
+def test_what_doesnt_fit_a_production_is_compared_with_it():
+    for check in (certify, partial(refine, tolerance=1e-3)):
+        with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the production \(3, 4\)"):
+            check(np.zeros((4, 3)), production=np.ones((3, 4)))
+    with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the production \(3, 4\)"):
+        solve(production=np.ones((3, 4)), diffusivity=np.ones((4, 3)))
 
 
 def test_a_field_that_single_precision_doesnt_hold_is_refused():

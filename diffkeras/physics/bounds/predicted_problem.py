@@ -40,8 +40,9 @@ class PredictedProblem:
         problem = Problem.check(given.source_image, medium, given.fixed, given.production)
         predicted = real_array("the prediction", prediction)
         if predicted.shape != problem.lattice:
+            other = "production" if given.source_image is None else "source image"
             raise PhysicsError(
-                f"the prediction has shape {predicted.shape}, the source image {problem.lattice}"
+                f"the prediction has shape {predicted.shape}, the {other} {problem.lattice}"
             )
         check_finite("the prediction", predicted)
         size = largest(predicted)

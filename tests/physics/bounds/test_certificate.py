@@ -207,7 +207,7 @@ def test_the_bound_of_the_prediction_holds():
         ((2, 8, 8), (3, 8, 8), None, r"\(2, 8, 8\).*batch.*\(3, 8, 8\)"),
         ((8, 8), (3, 8, 8), None, r"\(8, 8\).*batch.*\(3, 8, 8\)"),
         ((3, 8, 8), (8, 8), None, r"\(3, 8, 8\).*\(8, 8\)"),
-        ((0, 8, 8), (0, 8, 8), None, "at least one source image"),
+        ((0, 8, 8), (0, 8, 8), None, "at least one image"),
         ((3, 8, 8), (3, 8, 8), (2, 8, 8), "fixed mask has shape"),
     ],
 )

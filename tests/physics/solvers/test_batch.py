@@ -70,7 +70,7 @@ def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
     ("shape", "mask_shape", "match"),
     [
         ((3, 0, 8), None, "with at least one node"),
-        ((0, 8, 8), None, "at least one source image"),
+        ((0, 8, 8), None, "at least one image"),
         ((3, 8, 8), (2, 8, 8), r"mask has shape \(2, 8, 8\)"),
         ((3, 8, 8), (8, 9), r"mask has shape \(8, 9\)"),
         ((2, 3, 8, 8), None, "a source image has shape"),
