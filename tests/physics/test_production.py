@@ -51,10 +51,11 @@ def test_the_field_solves_the_problem(boundary, name, share, method):
     image, fixed = fixed_nodes(share)
     if fixed is None and not medium.decay and "absorbing" not in boundary:
         return  # no steady state
-    for production in productions():
+    for number, production in enumerate(productions()):
         options = {"medium": medium, "fixed": fixed, "production": production}
         exact = solve_reference(image, **options)
-        for tolerance in (1e-10, 1e-6):
+        tolerances = [1e-10, 1e-6] if number == 0 else [] if method == "multigrid" else [1e-10]
+        for tolerance in tolerances:
             solution = solve(image, **options, method=method, tolerance=tolerance)
             error = np.abs(solution.field - exact).max() / np.abs(exact).max()
             # without fixed nodes the reference loses digits to a slow decay
