@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,19 +30,11 @@ from numpy.typing import NDArray
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import (
-    Sources,
-    effective_strengths,
-    production_of,
-    refine_rounds,
-    superpose,
-)
+from diffkeras.evaluation.methods import EXACT, baselines
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time an image / exact solver"]
 REPEATS = 5
-SOLVER, PAIR = "exact solver (`solve`)", "bare transform pair"
-
-Method = Callable[[NDArray, Sources], NDArray]
+PAIR = "bare transform pair"
 
 
 class Problem(NamedTuple):
@@ -74,44 +66,7 @@ PROBLEMS = (
 )
 
 
-def methods(lattice: tuple[int, int], medium: dk.Medium, production: bool) -> dict[str, Method]:
-    """Each takes a source image and its sources, and returns the field."""
-    if production:
-        return {
-            SOLVER: lambda image, _: (
-                dk.solve(production=production_of(image, medium), medium=medium).field
-            )
-        }
-    strengths = {
-        f"{numbers} number{'s' if numbers > 1 else ''} a disc": partial(
-            _strengths, numbers=numbers, medium=medium
-        )
-        for numbers in (1, 3, 5, 7)
-    }
-    rounds = {
-        f"{count} round{'s' if count > 1 else ''} of `refine` from zeros": partial(
-            _rounds, rounds=count, medium=medium
-        )
-        for count in (1, 2)
-    }
-    return {
-        "zero field": lambda image, _: np.zeros(lattice),
-        "superposition": lambda _, sources: superpose(sources, lattice, medium=medium),
-        **strengths,
-        **rounds,
-        SOLVER: lambda image, _: dk.solve(image, medium=medium).field,
-    }
-
-
-def _strengths(image: NDArray, sources: Sources, numbers: int, medium: dk.Medium) -> NDArray:
-    return effective_strengths(sources, image.shape, numbers=numbers, medium=medium)
-
-
-def _rounds(image: NDArray, _: Sources, rounds: int, medium: dk.Medium) -> NDArray:
-    return refine_rounds(image, rounds, medium=medium)
-
-
-def transform_pair(image: NDArray, _: Sources) -> NDArray:
+def transform_pair(image: NDArray, *_: Any) -> NDArray:
     """Solves nothing; the unit in which costs are stated."""
     return scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
 
@@ -126,24 +81,25 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
-    medium, production = config.physics.medium, config.physics.sources == "production"
+    medium = config.physics.medium
     recipes = [DatasetConfig.of(count, config).recipe() for count in problem.counts]
     sources = [r.sources("test", k) for r in recipes for k in range(images)]
     inputs = [each.image(config.physics.lattice, np.float64) for each in sources]
-    every = methods(config.physics.lattice, medium, production)
+    every = {method.label: method.field for method in baselines(config)}
     fields: dict[str, list[NDArray]] = {name: [] for name in every}
     times: dict[str, list[float]] = {name: [] for name in (*every, PAIR)}
     for image, own in zip(inputs, sources, strict=True):
         for name, method in every.items():
-            fields[name].append(method(image, own))
-        transform_pair(image, own)
+            fields[name].append(method(image, own, medium))
+        transform_pair(image)
         timed = {**every, PAIR: transform_pair}
         rounds = [
-            {n: seconds(partial(m, image, own)) for n, m in timed.items()} for _ in range(REPEATS)
+            {n: seconds(partial(m, image, own, medium)) for n, m in timed.items()}
+            for _ in range(REPEATS)
         ]
         for name, found in times.items():
             found.append(min(each[name] for each in rounds))
-    truth = np.stack(fields[SOLVER])
+    truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
     network = runs / problem.run / "saved_model" if problem.run else None
     if network and network.is_dir():
@@ -155,9 +111,9 @@ def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     rows = []
     for name, found in fields.items():
         error = np.abs(np.stack(found) - truth) / scale
-        errors = ["0", "0"] if name == SOLVER else [f"{error.mean():.1e}", f"{error.max():.1e}"]
-        rows.append([problem.name, name, *errors, f"{typical[name] / typical[SOLVER]:.2g}"])
-    return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[SOLVER]:.2g}"]]
+        errors = ["0", "0"] if name == EXACT else [f"{error.mean():.1e}", f"{error.max():.1e}"]
+        rows.append([problem.name, name, *errors, f"{typical[name] / typical[EXACT]:.2g}"])
+    return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[EXACT]:.2g}"]]
 
 
 def _serve(model: tf.Module, images: NDArray) -> NDArray:

@@ -23,7 +23,7 @@ OF_PRODUCTION: tuple[Baseline, ...] = ("exact_solver", "zero_field")
 def choose_baselines(
     wanted: Sequence[Baseline] | None, *, production: bool, decays: bool
 ) -> tuple[Baseline, ...]:
-    """The wanted baselines, or all that make sense.
+    """The wanted baselines, or all that apply.
 
     Args:
         wanted: None for all.
@@ -32,21 +32,21 @@ def choose_baselines(
             absorbs.
 
     Raises:
-        ValueError: one that makes no sense, or is wanted twice.
+        ValueError: a baseline that doesn't apply, or is named twice.
     """
-    sensible = OF_PRODUCTION if production else BASELINES
+    possible = OF_PRODUCTION if production else BASELINES
     if not decays:
-        sensible = tuple(name for name in sensible if name != "superposition")
+        possible = tuple(name for name in possible if name != "superposition")
     if wanted is None:
-        return sensible
+        return possible
     for place, name in enumerate(wanted):
         if name in wanted[:place]:
             raise ValueError(f"{name} is named twice")
-        if name not in sensible:
+        if name not in possible:
             why = (
                 "is for sources that hold fixed values, but physics.sources is production"
                 if production
                 else "needs fields that decay: a physics.decay above 0 or an absorbing boundary"
             )
-            raise ValueError(f"{name} {why}; choose among {', '.join(sensible)}")
+            raise ValueError(f"{name} {why}; choose among {', '.join(possible)}")
     return tuple(wanted)

@@ -102,8 +102,8 @@ class Config(Section):
         pictures, counts = self.evaluation.pictures, self.data.sources
         if strange := sorted(set(pictures or ()) - set(counts)):
             raise ValueError(
-                f"evaluation.pictures: {strange[0]} is none of data.sources, "
-                f"{format_counts(counts)}; choose among them, or null"
+                f"evaluation.pictures: {strange[0]} is not in data.sources, "
+                f"{format_counts(counts)}; choose from these, or null"
             )
         return self
 

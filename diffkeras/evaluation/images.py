@@ -25,7 +25,7 @@ class ImageBatch:
         sources: the discs of each image.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
         media: the medium of each image.
-        production: whether sources produce, in place of holding their values.
+        production: whether sources produce; otherwise they hold their values.
         maxima: (images,) what the fields were divided by; None if they were not.
     """
 
@@ -38,7 +38,7 @@ class ImageBatch:
     maxima: NDArray[np.float32] | None = None
 
     def first(self, number: int) -> "ImageBatch":
-        """The first images, at most so many."""
+        """The first `number` images, or all if there are fewer."""
         return replace(
             self,
             images=self.images[:number],

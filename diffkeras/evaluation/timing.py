@@ -1,9 +1,9 @@
-"""What a method's time is.
+"""How the time of a method is measured.
 
 Without a GPU it is CPU time, summed over all threads of the process: the time that one core would
 take. So no method gains by using more threads than another, and other programs on the machine
 hardly change it. TensorFlow uses all cores for the network; the NumPy methods use one. With a GPU,
-whose work takes no CPU time, it is the time that passes.
+whose work takes no CPU time, it is the wall time.
 """
 
 import time

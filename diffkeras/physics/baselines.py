@@ -187,8 +187,8 @@ def _galerkin(
     # LAPACK reads columns first, to which the lower triangle is the upper one
     product = scipy.linalg.blas.dsymm(1.0, matrix.T, basis, lower=0)
     sides = basis.T @ np.stack((values, np.ones_like(values)), axis=1)
-    # small discs, and such as the walls cut, have fewer nodes than numbers: pivoting leaves out
-    # the columns that the others give already
+    # a small disc, or one that a wall cuts, may have fewer ring nodes than numbers; pivoting leaves
+    # out columns that depend on the others
     factor, pivots, rank, _ = scipy.linalg.lapack.dpstrf(basis.T @ product, tol=-1.0, lower=0)
     chosen = pivots[:rank] - 1
     solved = scipy.linalg.cho_solve((factor[:rank, :rank], False), sides[chosen])

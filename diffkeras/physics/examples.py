@@ -65,8 +65,8 @@ class CompactExample:
 
     Attributes:
         sources: its n discs.
-        densities: (m,) float32, on the ring of the source image (`ring_densities`); None of sources
-            that produce, whose source image gives the field by one pair of transforms.
+        densities: (m,) float32, on the ring of the source image (`ring_densities`); None if
+            sources produce, because the source image then gives the field.
         diffusion_length: as of `Example`.
     """
 

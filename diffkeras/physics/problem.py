@@ -117,7 +117,7 @@ class Problem:
 
     @cached_property
     def supply(self) -> NDArray[np.float64] | None:
-        """The production in the units of the normalised medium, whose A u is it on free nodes."""
+        """A u on the free nodes: the production in the units of the normalised medium."""
         unit = self.medium.unit
         return self.production if self.production is None or unit == 1 else self.production / unit
 

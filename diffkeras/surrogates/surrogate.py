@@ -104,8 +104,8 @@ class Surrogate:
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
         field. Its size is then the one that balances production with decay and flow, each node
-        weighted by how far the predicted shape exceeds a tenth of the maximum. Without sources,
-        and with a shape that exceeds a tenth on none of them, the field is 0.
+        weighted by how far the predicted shape exceeds a tenth of the maximum. The field is 0 if
+        there are no sources, or if the shape exceeds a tenth on none of them.
 
         Args:
             source_images: (rows, columns) or (batch, rows, columns): 0 outside the sources, and on
@@ -153,7 +153,7 @@ class Surrogate:
         """Predicted fields on the scale of the dataset's, with which they can be compared.
 
         Those of `predict`, except if the dataset's fields are divided by their maximum
-        (`data.divide_by_maximum`); then these are divided by theirs, as far as the network knows.
+        (`data.divide_by_maximum`); then these are the network's, whose maximum is about 1.
 
         Arguments and errors are those of `predict`.
         """

@@ -52,7 +52,7 @@ def powers_of_two(*parts: tuple[tf.Tensor, float]) -> tf.Tensor:
     largest = [tf.reduce_max(tf.abs(part), axis=[1, 2], keepdims=True) for part, _ in parts]
     units = [unit for _, unit in parts]
     size = reduce(tf.maximum, [size / u for size, u in zip(largest, units, strict=True)])
-    # production can be too small in its unit, and as it is given
+    # production can be too small as given, or divided by its unit
     least = reduce(tf.maximum, [size / max(u, 1.0) for size, u in zip(largest, units, strict=True)])
     message = (
         "the largest |value| of a source image and its production, also divided by D/h², is below "

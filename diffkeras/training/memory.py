@@ -38,8 +38,8 @@ def least_memory(config: Config) -> tuple[int, int]:
     """Bytes that training takes at least: for the weights, and for the feature maps of a batch.
 
     The encoder-decoder of width w and depth d has about 12·w²·(4^d − 1) weights. Its convolutions
-    put out more than 2·w numbers per node, which the backward pass needs. What a joined pair needs
-    besides is not counted.
+    put out more than 2·w numbers per node, which the backward pass needs. The second network of a
+    joined pair is not counted.
     """
     width, depth = config.model.width, config.model.depth
     rows, columns = config.physics.lattice

@@ -26,7 +26,8 @@ def solve_files(
 
     Args:
         sources: source image, batch of them, or list of discs; None if no node is fixed.
-        production: the same of what nodes release; values of overlapping discs add.
+        production: what each node releases, in a file of the same kinds; values of overlapping
+            discs add.
         output: where the field goes, and a picture of it.
         medium: where the field diffuses; by default `Medium()`.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.

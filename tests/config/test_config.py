@@ -77,7 +77,7 @@ REFUSED = [
     ("evaluation.baselines", "all", "evaluation.baselines: must be a valid tuple (given: 'all')"),
     ("evaluation.baselines", ["cg"], "evaluation.baselines.0: must be 'superposition', 'one_num"),
     ("evaluation.baselines", ["zero_field"] * 2, "evaluation.baselines: zero_field is named twice"),
-    ("evaluation.pictures", [1, 99], "evaluation.pictures: 99 is none of data.sources, 1-2"),
+    ("evaluation.pictures", [1, 99], "evaluation.pictures: 99 is not in data.sources, 1-2"),
     ("evaluation.pictures", [], "evaluation.pictures: tuple should have at least 1 item"),
     ("physics.sources", "flux", "physics.sources: must be 'fixed_value' or 'production'"),
     ("data.train_examples", 0, "data.train_examples: "),

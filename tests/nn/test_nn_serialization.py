@@ -32,6 +32,7 @@ LOSSES = [
         seed=4,
         probability=0.2,
         name="in_turn",
+        dtype="float64",
     ),
     losses.SquaredError(weight="tanh", weight_from="prediction", reduction="sum", name="mine"),
     losses.PowerError(1.5, normalize_weight=True, weight=losses.StepWeight(7.0)),
@@ -71,6 +72,7 @@ def test_round_trip(instance):
     config = instance.get_config()
     again = type(instance).from_config(config)
     assert again.get_config() == config
+    assert getattr(again, "dtype", None) == getattr(instance, "dtype", None)
     through_keras = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(instance)
     )

@@ -50,8 +50,8 @@ class AlternateLosses(keras.callbacks.Callback):
         if self.loss is None:
             if not isinstance(self.model.loss, AlternatingLoss):
                 raise ValueError(
-                    f"the compiled loss {self.model.loss!r} is no AlternatingLoss; pass the loss "
-                    "to AlternateLosses, or remove the callback"
+                    f"the compiled loss {self.model.loss!r} is not an AlternatingLoss; pass "
+                    "the loss to AlternateLosses, or remove the callback"
                 )
             self.loss = self.model.loss
         if keras.backend.backend() == "jax" and not self.model.run_eagerly:

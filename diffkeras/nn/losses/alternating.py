@@ -119,6 +119,7 @@ class AlternatingLoss(NodeLoss):
         """Constructor's arguments, with the two losses serialized."""
         return {
             **super().get_config(),
+            "dtype": self.dtype,
             **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in LOSSES},
             "schedule": self.schedule,
             "every": self.every,

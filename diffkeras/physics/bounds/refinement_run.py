@@ -122,7 +122,7 @@ class RefinementRun:
         )
 
     def run_rounds(self, number: int) -> None:
-        """So many rounds, whatever the tolerance; fewer only where nothing is left to correct."""
+        """This number of rounds, for any tolerance; fewer if nothing is left to correct."""
         precondition = RingPreconditioner(self.problem.operator, self.problem.ring)
         for _ in itertools.islice(self._steps(precondition), number):
             pass
@@ -140,7 +140,7 @@ class RefinementRun:
                 return
 
     def _steps(self, precondition: RingPreconditioner) -> Iterator[None]:
-        """Rounds of conjugate gradients from the present field, each as it is asked for."""
+        """Rounds of conjugate gradients from the present field, one whenever it is asked for."""
         operator, nodes = self.problem.operator, self.problem.ring.nodes
         direction = np.zeros(self.problem.ring.size)
         before = math.inf

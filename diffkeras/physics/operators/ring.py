@@ -39,7 +39,8 @@ class Ring:
 def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, Axis]) -> Ring:
     """The ring of the fixed nodes of a mask (rows, columns), in row-major order.
 
-    Of sources numbered from 1 on, in place of a mask, it is the rings that they have one by one.
+    `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
+    the ring that each source has alone.
     """
     width = fixed.shape[1]
     # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks

@@ -37,8 +37,6 @@ from diffkeras.physics.solvers.ring_field import (
 # with a slow decay and the same production everywhere.)
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
-EXACT_PASSES, EXACT_PART = 2, 1 << 14  # parts that fit into the cache
-
 
 def field_of_production(
     problem: Problem,
@@ -48,7 +46,7 @@ def field_of_production(
     precision: np.dtype,
     workers: int | None,
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `problem.scale`, in float64 whatever the least precision is.
+    """The field divided by `problem.scale`, always in float64.
 
     The tolerance is relative to the field's largest |value|.
 
@@ -114,30 +112,10 @@ def particular_field(
         source[ring.nodes] -= source.sum() / ring.size
         return operator.inverse(source, workers=workers)
     field = operator.inverse(source, workers=workers)
-    mean = 0.0 if correct else exact_sum(source) / source.size / operator.decay
-    field += mean - field.mean()
+    # an exact sum, as a small γ multiplies its rounding
+    total = 0.0 if correct else math.fsum(source.ravel())
+    field += total / source.size / operator.decay - field.mean()
     return field
-
-
-def exact_sum(values: NDArray[np.float64]) -> float:
-    """Σ of many numbers, with a rounding of about 1e-30 of the largest.
-
-    Adding σ, a power of 2 above N max|x|, and subtracting it again rounds each number to a multiple
-    of σ's last digit. Such numbers have an exact sum, and so do the rests in the next pass (Rump,
-    Ogita & Oishi 2008).
-    """
-    flat, largest_value, sums = values.ravel(), largest(values), []
-    for start in range(0, flat.size, EXACT_PART):
-        rests, size = flat[start : start + EXACT_PART].copy(), largest_value
-        for _ in range(EXACT_PASSES):
-            power = math.ldexp(1.0, math.frexp(rests.size * size)[1])
-            rounded = rests + power
-            rounded -= power
-            rests -= rounded
-            sums.append(float(rounded.sum()))
-            size = power * float(np.finfo(np.float64).eps)
-        sums.append(float(rests.sum()))
-    return math.fsum(sums)
 
 
 def _rounding(problem: Problem) -> float:

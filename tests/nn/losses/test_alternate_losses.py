@@ -91,5 +91,5 @@ def test_a_run_resumed_within_an_epoch_makes_the_same_choices():
 
 
 def test_callback_without_an_alternating_loss_is_explained():
-    with pytest.raises(ValueError, match="is no AlternatingLoss"):
+    with pytest.raises(ValueError, match="is not an AlternatingLoss"):
         losses_of_fit(AbsoluteError())
