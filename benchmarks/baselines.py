@@ -32,7 +32,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.methods import EXACT, baselines
 
-COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time an image / exact solver"]
+COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
 REPEATS = 5
 PAIR = "bare transform pair"
 

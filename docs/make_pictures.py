@@ -35,7 +35,7 @@ COLUMNS = {
     "mae_r3": "R3",
     "relative_l2": "relative L2",
     "max_error": "maximum error",
-    "milliseconds": "ms an image",
+    "milliseconds": "ms per image",
 }
 REPORT_FIGURES = (
     "cost",

@@ -21,7 +21,7 @@ class CountMeasurement:
 
     Attributes:
         batches: method → the scores of each batch.
-        milliseconds: method → time an image, of the fastest pass.
+        milliseconds: method → time per image, of the fastest pass.
         bounds: of the first images, as from `measure_bounds`.
         lengths: diffusion length of each image [length], where they vary.
     """
@@ -105,7 +105,7 @@ class Measurement:
         return np.concatenate([found.lengths for found in self.counts.values()])
 
     def metrics(self) -> dict[str, Any]:
-        """Method → "all" or source count → errors, and milliseconds an image, as plain data."""
+        """Method → "all" or source count → errors, and milliseconds per image, as plain data."""
         return {
             method: {
                 "all": {

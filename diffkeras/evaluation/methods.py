@@ -77,8 +77,8 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
         "zero_rounds": _of_rounds(
             "0 rounds", 0, "the correction of a field of zeros: zeros outside the sources"
         ),
-        "one_round": _of_rounds("1 round", 1, "that after one round of refinement"),
-        "two_rounds": _of_rounds("2 rounds", 2, "that after two rounds of refinement"),
+        "one_round": _of_rounds("1 round", 1, "a field of zeros after one round of refinement"),
+        "two_rounds": _of_rounds("2 rounds", 2, "a field of zeros after two rounds of refinement"),
         "exact_solver": Method(
             EXACT,
             "the exact field; its error is the rounding of the stored fields",

@@ -141,7 +141,7 @@ def field_figure(
         axis.set(title=name, xlabel="column", ylabel="row")
         axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
-        label = f"u{unit}" if symbol == "u" else symbol
+        label = {"u": f"field u{unit}", "s": "production s", "x": "source value x"}[symbol]
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if notes:
         figure.supxlabel(notes, fontsize=9)

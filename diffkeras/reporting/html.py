@@ -49,7 +49,10 @@ def number(value: float | None) -> str:
 
 
 def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[Any]]:
-    """Rows of a label and figures, with the smallest figure of each column marked."""
+    """Rows of a label and figures, with the smallest of each column marked, and all that equal it.
+
+    Figures are equal if they are printed alike.
+    """
     smallest = [
         min((v for v in column if v is not None), default=None)
         for column in zip(*(values for _, values in rows), strict=True)
@@ -58,7 +61,7 @@ def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[A
         [
             label,
             *(
-                Cell(number(v), v is not None and v == low)
+                Cell(number(v), v is not None and number(v) == number(low))
                 for v, low in zip(values, smallest, strict=True)
             ),
         ]

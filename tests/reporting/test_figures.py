@@ -19,7 +19,7 @@ def test_fixed_values_are_on_the_scale_of_the_field(symbols: str, scales: list, 
     figure = field_figure(dict.fromkeys(symbols, sources), np.full((4, 5), 0.25))
     panels = [axis for axis in figure.axes if axis.images]
     assert [axis.images[0].get_clim() for axis in panels] == scales
-    assert panels[-1].images[0].colorbar.ax.get_ylabel() == f"u{unit}"
+    assert panels[-1].images[0].colorbar.ax.get_ylabel() == f"field u{unit}"
 
 
 def test_a_picture_without_sources_can_be_drawn() -> None:

@@ -12,6 +12,11 @@ def test_the_smallest_figure_of_each_column_is_marked() -> None:
     ]
 
 
+def test_figures_that_are_printed_alike_are_both_the_smallest() -> None:
+    rows = mark_best([("a", [2.9801e-8]), ("b", [2.9802e-8]), ("c", [2.99e-8])])
+    assert [cell.best for _, cell in rows] == [True, True, False]
+
+
 def test_columns_of_text_are_aligned() -> None:
     table = Table(["method", "MAE"], [["zero field", Cell("0.5")], ["x", "12.25"]])
     assert table.to_text().splitlines() == [

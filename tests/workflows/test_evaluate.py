@@ -1,6 +1,7 @@
 import itertools
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,16 @@ def test_times_are_there(evaluation: Any) -> None:
     assert row, "its time is 1 times its own"
 
 
+def test_the_report_names_the_baselines_that_are_better(evaluation: Any) -> None:
+    html = (evaluation.path / "report.html").read_text()
+    found = re.search(r"divided by the surrogate's: (.*?)\.</p>", unescape(html))
+    assert found
+    named = [name.rpartition(" (")[0] for name in found[1].split(", ")]
+    mae = {method: by_count["all"]["mae"] for method, by_count in evaluation.metrics.items()}
+    assert named == [m for m in METHODS[2:] if mae[m] < mae["surrogate"]]
+    assert "exact solver" in named
+
+
 def test_chosen_baselines_and_pictures(
     tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path, evaluation: Any
 ) -> None:
@@ -153,6 +164,7 @@ def test_without_baselines_and_without_a_history(
     assert list(found.metrics) == ["surrogate", "surrogate, sources set"]
     html = (found.path / "report.html").read_text()
     assert "–</td></tr>" in html, "no time of the exact solver"
+    assert "smaller lattice MAE" not in html
     assert not (found.path / "figures" / "training.png").exists()
     assert "<h2>Training" not in html
 

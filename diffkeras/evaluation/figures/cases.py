@@ -18,7 +18,7 @@ from diffkeras.surrogates.surrogate import Surrogate
 
 Chosen = tuple[float, int, int]  # MAE, source count and number of an image
 SHOWN_REGIONS = {"sources": "#d1495b", "r1": "#edae49", "r2": "#4d9078", "r3": "#30638e"}
-OUTSIDE = "#ececec"
+OUTSIDE, OTHERS = "#ececec", "all others (x = 0, u < 0.05)"
 
 
 def draw_cases(
@@ -72,7 +72,7 @@ def regions_figure(image: NDArray, field: NDArray) -> Figure:
     figure = new_figure(11, 3.8)
     left, right = figure.subplots(1, 2)
     picture = left.imshow(field, cmap="viridis", vmin=0, interpolation="nearest")
-    figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, label="u")
+    figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, label="field u")
     left.set_title("field")
     region = np.zeros(field.shape, int)
     handles = []
@@ -81,7 +81,9 @@ def regions_figure(image: NDArray, field: NDArray) -> Figure:
         region[mask] = number
         share = f"{100 * mask.mean():.2g} %"
         handles.append(Patch(color=color, label=f"{REGIONS[name]}\n{share} of the nodes"))
-    handles.append(Patch(color=OUTSIDE, label=f"u < 0.05\n{100 * (region == 0).mean():.2g} %"))
+    handles.append(
+        Patch(color=OUTSIDE, label=f"{OTHERS}\n{100 * (region == 0).mean():.2g} % of the nodes")
+    )
     colors = ListedColormap([OUTSIDE, *SHOWN_REGIONS.values()])
     right.imshow(region, cmap=colors, vmin=-0.5, vmax=len(SHOWN_REGIONS) + 0.5)
     right.set_title("regions")

@@ -13,9 +13,9 @@ SMALLEST = 1e-10  # an error of 0 is drawn as this one
 
 
 def cost_figure(metrics: Mapping[str, Any]) -> Figure:
-    """Lattice MAE of each method over all images, against its time an image."""
+    """Lattice MAE of each method over all images, against its time per image."""
     figure, axis = new_axis(
-        7.5, 5.0, xscale="log", yscale="log", xlabel="time an image [ms]", ylabel="lattice MAE"
+        7.5, 5.0, xscale="log", yscale="log", xlabel="time per image [ms]", ylabel="lattice MAE"
     )
     points = {
         method: (by_count["all"]["milliseconds"], max(by_count["all"]["mae"], SMALLEST))
