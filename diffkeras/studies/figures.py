@@ -19,7 +19,7 @@ FEWEST_SEEDS = 3  # a standard deviation of two values says too little to be dra
 
 def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) -> Figure:
     """Error, and its standard deviation over seeds, against the number of training examples."""
-    figure = new_figure(10.5, 4.2)
+    figure = new_figure(10.5, 4.6)
     left, right = figure.subplots(1, 2)
     series: dict[str, list[Group]] = {}
     for group in groups:
@@ -29,16 +29,19 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
         sizes = [g.results[0].cell.training_examples for g in members]
         values = [np.array(g.errors()) for g in members]
         means = [errors.mean() for errors in values]
-        left.plot(sizes, means, "o-", color=f"C{index}", label=label)
-        _draw_range(left, sizes, values, f"C{index}")
+        color = _shade(index, len(series))
+        left.plot(sizes, means, "o-", color=color, label=label)
+        _draw_range(left, sizes, values, color)
         for size, errors in zip(sizes, values, strict=True):
-            left.plot([size] * errors.size, errors, ".", color=f"C{index}", alpha=0.6)
+            left.plot([size] * errors.size, errors, ".", color=color, alpha=0.6)
         if all(v.size >= FEWEST_SEEDS for v in values):
             spread = [v.std(ddof=1) for v in values]
-            right.plot(sizes, spread, "o-", color=f"C{index}", label=label)
+            right.plot(sizes, spread, "o-", color=color, label=label)
     smallest = min(error for group in groups for error in group.errors())
     for name in _near(baselines, smallest):
-        left.axhline(baselines[name], color=COLORS[name], linestyle=":", label=name)
+        left.axhline(baselines[name], color=COLORS[name], linestyle=":", label=f"_{name}")
+        place: Any = {"transform": left.get_yaxis_transform(), "va": "bottom", "ha": "right"}
+        left.text(0.99, baselines[name], name, color=COLORS[name], size=8, **place)
     scales: Any = {"xscale": "log", "yscale": "log", "xlabel": "training examples"}
     left.set(**scales, ylabel="lattice MAE", title="mean, and range over seeds")
     right.set(ylabel="standard deviation", title="lattice MAE over seeds")
@@ -48,7 +51,9 @@ def size_figure(groups: Sequence[Group], key: str, baselines: dict[str, float]) 
         right.set(xticks=[], yticks=[], xlabel=f"drawn from {FEWEST_SEEDS} seeds on")
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    left.legend(fontsize=8)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9
+    )
     return figure
 
 

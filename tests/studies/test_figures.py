@@ -49,7 +49,7 @@ def test_seeds_are_gathered_and_their_spread_is_drawn(tiny: Config) -> None:
         groups, "data.train_fraction", {"zero field": 0.3, "2 rounds": 1e-9}
     )
     left, right = figure.axes
-    assert [line.get_label() for line in left.lines[-1:]] == ["zero field"]
+    assert [text.get_text() for text in left.texts] == ["zero field"]
     absolute = next(line for line in left.lines if line.get_label() == "absolute")
     assert list(absolute.get_xdata()) == [12, 24]
     np.testing.assert_allclose(absolute.get_ydata(), [0.21, 0.11])
