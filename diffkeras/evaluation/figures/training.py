@@ -27,7 +27,7 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
             axis.set_yscale("log")
         if best_epoch:
             axis.axvline(best_epoch, color="#8a8a8a", linestyle=":", label="best epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
         axis.legend()
     return figure

@@ -1,0 +1,14 @@
+import pytest
+
+from diffkeras.evaluation.figures.training import training_figure
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_epochs_are_whole_numbers(epochs: int) -> None:
+    history = [
+        {"epoch": epoch, "loss": 0.1 / epoch, "mae": 0.1 / epoch} for epoch in range(1, epochs + 1)
+    ]
+    axis = training_figure(history, best_epoch=epochs).axes[0]
+    ticks = axis.xaxis.get_major_locator()()
+    assert [tick for tick in ticks if tick % 1] == []
+    assert any(1 <= tick <= epochs for tick in ticks)
