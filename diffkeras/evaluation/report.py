@@ -64,7 +64,7 @@ def write_evaluation(
         per_count=_per_count_table(metrics, data.sources),
         quantiles=_quantile_table(metrics),
         bounds=_bounds_table(proven),
-        bounds_images=tested.evaluation.bounds,
+        bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
         divided=tested.data.divide_by_maximum,
         corrected_is_worse=_rows_where_corrected_is_worse(proven),

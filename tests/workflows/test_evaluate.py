@@ -199,6 +199,7 @@ def test_the_report_needs_no_other_file(evaluation: Any) -> None:
         assert part in html, part
     assert "{{" not in html
     assert "nan" not in re.sub(r"base64,[^\"']*", "", html).lower().split()
+    assert "the largest over 5 images per source count" in html, "of 10 with bounds, 5 are there"
 
 
 def test_the_figures_are_pictures(evaluation: Any) -> None:
