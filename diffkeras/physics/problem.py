@@ -62,9 +62,9 @@ class Problem:
                     "there is no source image: give one, which holds the values of fixed nodes, "
                     "or a production without fixed nodes"
                 )
-            # read-only arrays that take no memory, and so no time
+            # read-only and without memory, which takes time
             values = np.broadcast_to(0.0, production.shape)
-            mask = np.broadcast_to(False, production.shape)
+            mask = np.zeros(production.shape, dtype=bool)
         else:
             values, mask = _check_values(source_image, fixed)
         if medium.lattice not in (None, values.shape):
