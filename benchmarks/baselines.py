@@ -7,8 +7,8 @@ Each problem is measured on test images of its configuration. Errors are differe
 over all images. The time is CPU time in one thread, per image: the fastest of some calls, after one
 that isn't timed, and of these the median over the images. Methods take turns on each image. The
 table has the time divided by that of `solve` in the same run. Networks take part if their runs are
-there, `saved_models/quickstart` and `saved_models/quickstart_production`: their SavedModels predict
-all images in one batch.
+there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their SavedModels, and
+the exact solver in TensorFlow, get all images in one batch.
 """
 
 import os
@@ -29,8 +29,10 @@ from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.methods import EXACT, baselines
+from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
 REPEATS = 5
@@ -101,12 +103,10 @@ def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
             found.append(min(each[name] for each in rounds))
     truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
-    network = runs / problem.run / "saved_model" if problem.run else None
-    if network and network.is_dir():
-        name = f"network of `{problem.run}`, in a batch"
-        serve = partial(_serve, tf.saved_model.load(str(network)), np.stack(inputs))
-        fields = {name: serve(), **fields}
-        times[name] = [min(seconds(serve) for _ in range(REPEATS)) / len(inputs)]
+    for name, predict in batched(problem, config, runs).items():
+        call = partial(predict, np.stack(inputs).astype(np.float32))
+        fields[name] = call().numpy()
+        times[name] = [min(seconds(call) for _ in range(REPEATS)) / len(inputs)]
     typical = {name: float(np.median(found)) for name, found in times.items()}
     rows = []
     for name, found in fields.items():
@@ -116,8 +116,26 @@ def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[EXACT]:.2g}"]]
 
 
-def _serve(model: tf.Module, images: NDArray) -> NDArray:
-    return model.serve(images[..., None].astype(np.float32)).numpy()[..., 0]
+def batched(
+    problem: Problem, config: Config, runs: Path
+) -> dict[str, Callable[[NDArray], tf.Tensor]]:
+    """Methods in TensorFlow; each takes a batch of source images, and returns their fields."""
+    lattice, medium = config.physics.lattice, config.physics.medium
+    solver = TensorSolver(lattice, medium=medium)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *lattice), tf.float32)], autograph=False)
+    def solve(images: tf.Tensor) -> tf.Tensor:
+        if config.physics.sources == "production":
+            return solver.solve(production=medium.decay * images)
+        return solver.solve(images)
+
+    found = {"exact solver in TensorFlow, in a batch": solve}
+    network = runs / problem.run / "saved_model" if problem.run else None
+    if network and network.is_dir():
+        serve = tf.saved_model.load(str(network)).serve
+        name = f"network of `{problem.run}`, in a batch"
+        found[name] = lambda images: serve(images[..., None])[..., 0]
+    return found
 
 
 @click.command(help=__doc__.splitlines()[0])
