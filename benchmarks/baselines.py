@@ -132,9 +132,9 @@ def batched(
     found = {"exact solver in TensorFlow, in a batch": solve}
     network = runs / problem.run / "saved_model" if problem.run else None
     if network and network.is_dir():
-        serve = tf.saved_model.load(str(network)).serve
+        model = tf.saved_model.load(str(network))
         name = f"network of `{problem.run}`, in a batch"
-        found[name] = lambda images: serve(images[..., None])[..., 0]
+        found[name] = lambda images: model.serve(images[..., None])[..., 0]
     return found
 
 
