@@ -85,7 +85,8 @@ def test_train_and_evaluate_print_where_things_are(
     assert config.training.epochs == 1
     assert config.training.loss == {"error": "absolute", "weight": "tanh"}
     words = [tmp_path / "run", "--data-dir", data_dir, "--sources", 2]
-    evaluated = diffkeras("evaluate", *words)
+    baselines = "evaluation.baselines=[superposition, zero_field]"
+    evaluated = diffkeras("evaluate", *words, "--set", baselines)
     assert evaluated.exit_code == 0, evaluated.output
     lines = evaluated.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[2:6]] == [
