@@ -149,7 +149,8 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
             lost = (decay * (field + correction.reshape(field.shape))).sum()
             correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)
         field[free] += correction
-        sizes.append(float(np.abs(correction).max()))
+        size = max(np.abs(field[free]).max(), np.abs(problem.ring_values).max(initial=0.0))
+        sizes.append(float(np.abs(correction).max() / (size or 1.0)))
         if sizes[-1] < EXACT / 100:
             break
     # the corrections must fall geometrically for the last one to bound the error
