@@ -27,13 +27,14 @@ def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
 
 
 def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:
-    """By how much the largest value of each image exceeds `largest`, at least 1, (…, 1, 1, 1).
+    """What images are divided by, so that their largest values lie in [1, `largest`], (…, 1, 1, 1).
 
-    Networks are trained on values from 0 to `largest`. The equation is linear in the values, so
-    images are divided by this scale and fields multiplied by it.
+    Those of all training images do. The equation is linear in the values, so fields are multiplied
+    by this scale. Images without sources have the scale 1.
     """
     found = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
-    return xp.maximum(found / largest, 1.0)
+    scale = xp.maximum(found / largest, xp.minimum(found, 1.0))
+    return xp.where(found > 0, scale, xp.ones_like(found))
 
 
 def network_input(
