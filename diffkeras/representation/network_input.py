@@ -27,14 +27,15 @@ def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
 
 
 def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:
-    """What images are divided by, so that their largest values lie in [1, `largest`], (…, 1, 1, 1).
+    """What images are divided by to be like those of the training, (…, 1, 1, 1).
 
-    Those of all training images do. The equation is linear in the values, so fields are multiplied
-    by this scale. Images without sources have the scale 1.
+    The largest values of training images are 1, or up to `largest` where discs overlap. An image
+    beyond this range is divided by its largest value. The equation is linear in the values, so
+    fields are multiplied by this scale. Images without sources have the scale 1.
     """
     found = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
-    scale = xp.maximum(found / largest, xp.minimum(found, 1.0))
-    return xp.where(found > 0, scale, xp.ones_like(found))
+    strange = xp.logical_or(found > largest, xp.logical_and(found > 0, found < 1))
+    return xp.where(strange, found, xp.ones_like(found))
 
 
 def network_input(
