@@ -135,8 +135,11 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
     values = problem.values.astype(np.longdouble) / np.longdouble(problem.scale)
     field = np.where(free, 0.0, values)
     matrix, _ = volumes.free_system(problem.values, problem.fixed)
-    factors = scipy.sparse.linalg.splu(matrix.tocsc())
-    sizes = []
+    try:
+        factors = scipy.sparse.linalg.splu(matrix.tocsc())
+    except RuntimeError:  # singular to rounding
+        return None
+    sizes = []  # of the corrections, as shares of the field
     supply = np.longdouble(0.0) if problem.supply is None else problem.supply / problem.scale
     supply = np.broadcast_to(supply, problem.lattice)[free]
     decay = np.broadcast_to(problem.medium.normalised().decay, problem.lattice)

@@ -309,3 +309,10 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
     monkeypatch.setattr("pyamg.ruge_stuben_solver", failing_hierarchy(fail))
     with pytest.raises(ConvergenceError, match="exactly singular"):
         multigrid(two_sources((20, 20)))
+
+
+@pytest.mark.filterwarnings("error")  # PyAMG warns of a matrix that is indefinite by rounding
+def test_a_decay_below_rounding_is_one_error_without_warnings():
+    medium = Medium(decay=3e-16, boundary="periodic")
+    with pytest.raises(ConvergenceError, match="decay is too slow"):
+        solve(production=np.ones((21, 35)), medium=medium, method="multigrid")
