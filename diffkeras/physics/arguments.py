@@ -86,31 +86,26 @@ class Given(NamedTuple):
 
 def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Given, Any]]:
     """What each image of a batch is given by, and its prediction; 2-D arrays belong to all."""
-    names = {"source_image": "the source image", "fixed": "the fixed mask"}
+    names = ("the source image", "the fixed mask", "the production", "the prediction")
     arrays = {
-        key: None if value is None else _real(names.get(key, f"the {key}"), value)
-        for key, value in given._asdict().items()
+        name: None if value is None else _real(name, value)
+        for name, value in zip(names, (*given, predictions), strict=True)
     }
-    leading = "source_image" if _dimensions(arrays["source_image"]) == 3 else "production"
+    leading = names[0] if _dimensions(arrays[names[0]]) == 3 else names[2]
     shape: tuple[int, ...] = np.shape(arrays[leading])  # type: ignore[arg-type]  # not None
-    batch = (
-        "the batch of " + {"source_image": "source images", "production": "productions"}[leading]
-    )
+    batch = f"the batch of {leading.removeprefix('the ')}s"
     if shape[0] == 0:
         raise PhysicsError(f"{batch} has shape {shape}; it needs at least one image")
-    predicted = None if predictions is None else _real("the prediction", predictions)
-    if predicted is not None and predicted.shape != shape:
-        raise PhysicsError(f"the prediction has shape {predicted.shape}, {batch} {shape}")
-    for key, array in arrays.items():
-        if array is not None and array.shape not in (shape, shape[1:]):
-            name = names.get(key, f"the {key}")
+    for name, array in arrays.items():
+        permitted = (shape,) if name == "the prediction" else (shape, shape[1:])
+        if array is not None and array.shape not in permitted:
             raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
     for number in range(shape[0]):
-        image = {
-            key: array if array is None or array.ndim == 2 else array[number]
-            for key, array in arrays.items()
-        }
-        yield Given(**image), None if predicted is None else predicted[number]
+        *image, predicted = (
+            array if array is None or array.ndim == 2 else array[number]
+            for array in arrays.values()
+        )
+        yield Given(*image), predicted
 
 
 def _dimensions(array: Any) -> int:

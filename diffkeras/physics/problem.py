@@ -62,7 +62,7 @@ class Problem:
                     "there is no source image: give one, which holds the values of fixed nodes, "
                     "or a production without fixed nodes"
                 )
-            # read-only and without memory, which takes time
+            # a view of one number, as filling an array would take time
             values = np.broadcast_to(0.0, production.shape)
             mask = np.zeros(production.shape, dtype=bool)
         else:
