@@ -157,8 +157,9 @@ class _Cycles:
         size = float(np.abs(right_hand_side).max()) or 1.0
         norms: list[float] = []
         try:
-            # PyAMG warns where rounding ends the iteration, which the bound will show
-            with warnings.catch_warnings(action="ignore", category=UserWarning):
+            # PyAMG warns where rounding ends the iteration, which the bound will show. It asks for
+            # its warnings to be shown in any case, so they are collected and not ignored.
+            with warnings.catch_warnings(record=True):
                 solution = self._hierarchy.solve(
                     (right_hand_side / size).astype(np.float64),
                     tol=max(reduction, LEAST_REDUCTION),
