@@ -159,11 +159,14 @@ def test_without_baselines_and_without_a_history(
     tiny: Config, own_run: Path, data_dir: Path
 ) -> None:
     (own_run / "history.csv").unlink()
-    none = tiny.with_overrides({"evaluation.baselines": [], "data.sources": "2"})
+    none = tiny.with_overrides(
+        {"evaluation.baselines": [], "evaluation.batch_size": 1, "data.sources": "2"}
+    )
     found = evaluate(own_run, data_dir, config=none)
     assert list(found.metrics) == ["surrogate", "surrogate, sources set"]
     html = (found.path / "report.html").read_text()
     assert "–</td></tr>" in html, "no time of the exact solver"
+    assert "for single images in the faster" in html
     assert "smaller lattice MAE" not in html
     assert not (found.path / "figures" / "training.png").exists()
     assert "<h2>Training" not in html
