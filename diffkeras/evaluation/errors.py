@@ -42,14 +42,10 @@ class Scores:
         truth = fields.astype(np.float64)
         error = np.abs(predictions - truth)
         axes = (1, 2)
-        masks = [region_mask(name, fields, source_images) for name in REGIONS]
+        parts = [_in_region(error, region_mask(n, fields, source_images)) for n in REGIONS]
+        absolute, nodes, maxima = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
         norm = np.sqrt((truth**2).sum(axes))
-        return cls(
-            np.stack([np.where(mask, error, 0.0).sum(axes) for mask in masks], axis=1),
-            np.stack([mask.sum(axes) for mask in masks], axis=1),
-            ratio(np.sqrt((error**2).sum(axes)), norm),
-            np.stack([_largest(error, mask) for mask in masks], axis=1),
-        )
+        return cls(absolute, nodes, ratio(np.sqrt((error**2).sum(axes)), norm), maxima)
 
     @classmethod
     def join(cls, parts: Iterable["Scores"]) -> "Scores":
@@ -99,10 +95,10 @@ def ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
 
 
-def _largest(error: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(images,), the largest error of each image within a mask; NaN where that is empty."""
-    largest = error.max((1, 2), where=mask, initial=0.0)
-    return np.where(mask.any((1, 2)), largest, np.nan)
+def _in_region(error: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[NDArray, ...]:
+    """Of each image's nodes in a mask: their sum of errors, number and largest error."""
+    inside, nodes = np.where(mask, error, 0.0), mask.sum((1, 2))
+    return inside.sum((1, 2)), nodes, np.where(nodes > 0, inside.max((1, 2)), np.nan)
 
 
 def _over_images(statistic: Any, values: NDArray[np.float64]) -> float | None:
