@@ -3,11 +3,14 @@
 import csv
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import click
+
+FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
 
 
 def describe_machine(
@@ -41,9 +44,10 @@ def describe_machine(
 
 
 def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
-    """Write and print a table: OUTPUT.md and OUTPUT.csv."""
+    """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    figures = (all(map(FIGURE.fullmatch, cells)) for cells in zip(*rows, strict=True))
+    lines = [columns, ["---:" if right else "---" for right in figures], *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
     with output.with_suffix(".csv").open("w", newline="") as file:

@@ -72,3 +72,13 @@ def test_discs_touch_where_their_radii_reach_each_other(column: int, touching: b
     from benchmarks.two_readings import touch
 
     assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_columns_of_figures_are_to_the_right(tmp_path: Path) -> None:
+    from benchmarks.tables import write_table
+
+    rows = [["64²", "a network", "1.2e-05", "20%"], ["64²", "a solver", "1,234", ""]]
+    write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert lines[3] == "| --- | --- | ---: | ---: |"
