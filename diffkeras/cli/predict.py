@@ -53,7 +53,8 @@ def predict(
     from diffkeras.workflows.source_files import SourceFile
 
     files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
-    prediction = predict_files(run, SourceFile(source_file, lattice, batch), files, **options)
+    sources = SourceFile(source_file, lattice, batch)
+    prediction = predict_files(run, sources, files, certify=certify, **options)
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
         how = (

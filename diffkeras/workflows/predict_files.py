@@ -21,6 +21,7 @@ def predict_files(
     *,
     diffusion_length: float | None = None,
     tolerance: float | None = None,
+    certify: bool = False,
 ) -> Prediction:
     """Read a source image, predict its field, and write it with what is proven of it.
 
@@ -33,6 +34,7 @@ def predict_files(
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
+        certify: whether the bound of the error is wanted, so that without it nothing is written.
 
     Raises:
         PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and
@@ -54,15 +56,17 @@ def predict_files(
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
     prediction = surrogate.predict(image, tolerance=tolerance, diffusion_length=diffusion_length)
+    # before anything is written, since it raises an error where nothing can be proven
+    bound = prediction.error_bound if certify or output.plot else 0.0
     fields = {output.field: prediction.field}
     if output.bound:
         fields[output.bound] = prediction.node_bound
     if output.corrected:
         fields[output.corrected] = prediction.certificate.field
-    notes = f"proven: off by at most {prediction.error_bound:.3g}" if output.plot else ""
     write_fields(fields)
     if output.plot:
         title = "prediction" if tolerance is None else "refined field"
         shown = {"x" if surrogate.production else "u": np.where(image != 0, image, np.nan)}
+        notes = f"proven: off by at most {bound:.3g}"
         write_plot(output.plot, shown, prediction.field, title, notes)
     return prediction

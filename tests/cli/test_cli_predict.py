@@ -61,6 +61,15 @@ def test_without_a_proof_the_path_alone_is_printed(
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
+def test_nothing_is_written_without_the_proof_that_was_asked_for(
+    refused: Callable[..., str], run_dir: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", 1e-40 * np.eye(16))  # below what the solver can scale
+    words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy"]
+    assert "choose other units" in refused(*words, "--certify")
+    assert not (tmp_path / "b.npy").exists()
+
+
 def test_nothing_is_written_if_a_file_cant_hold_its_field(
     refused: Callable[..., str], run_dir: Path, source_file: Path, tmp_path: Path
 ) -> None:
