@@ -62,11 +62,18 @@ def predict(
             if refined.method == "direct"
             else f"after {rounds}"
         )
-        click.echo(f"{how}; the field is off by at most {refined.error_bound:.3g}")
+        size = prediction.field.max(initial=0.0)
+        click.echo(
+            f"{how}; the field, up to {size:.3g}, is off by at most {refined.error_bound:.3g}"
+        )
     elif certify or files.bound or files.corrected:
-        proof = prediction.certificate
-        click.echo(f"the prediction is off by at most {prediction.error_bound:.3g}")
-        click.echo(f"the corrected field is off by at most {proof.error_bound:.3g}")
+        fields = {
+            "prediction": (prediction.field, prediction.error_bound),
+            "corrected field": (prediction.certificate.field, prediction.certificate.error_bound),
+        }
+        for name, (field, bound) in fields.items():
+            size = field.max(initial=0.0)
+            click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound:.3g}")
     click.echo(f"wrote {output} ({described(prediction.field)})")
     for file in filter(None, (files.bound, files.corrected, plot)):
         click.echo(f"wrote {file}")

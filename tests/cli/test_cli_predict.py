@@ -41,6 +41,7 @@ def test_a_prediction_is_certified(
     exact = dk.solve(image, decay=tiny.physics.decay).field
     assert (abs(field - exact) <= node_bound + 1e-12).all()
     stated = [float(line.split()[-1]) for line in proofs]
+    assert proofs[0].startswith(f"the prediction, up to {field.max():.3g}, is off by")
     assert stated[0] == pytest.approx(node_bound.max(), rel=1e-2)
     assert abs(better - exact).max() <= stated[1] * 1.01
     assert files["plot"].read_bytes().startswith(b"\x89PNG")
