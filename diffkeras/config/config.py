@@ -100,9 +100,9 @@ class Config(Section):
         except ValueError as error:
             raise ValueError(f"evaluation.baselines: {error}") from None
         pictures, counts = self.evaluation.pictures, self.data.sources
-        if strange := sorted(set(pictures or ()) - set(counts)):
+        if absent := sorted(set(pictures or ()) - set(counts)):
             raise ValueError(
-                f"evaluation.pictures: {strange[0]} is not in data.sources, "
+                f"evaluation.pictures: {absent[0]} is not in data.sources, "
                 f"{format_counts(counts)}; choose from these, or null"
             )
         return self

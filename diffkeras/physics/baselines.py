@@ -13,15 +13,14 @@ baselines differ in how much of this they correct:
 """
 
 import math
-from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_whole, images_of_batch
+from diffkeras.physics.arguments import Given, check_whole
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
@@ -201,7 +200,7 @@ def _galerkin(
 
 @blas_threads()
 def refine_rounds(
-    source_image: NDArray | Sources,
+    source_image: NDArray,
     rounds: int,
     *,
     medium: Medium | None = None,
@@ -213,14 +212,13 @@ def refine_rounds(
     is a step of conjugate gradients on the ring, and costs one transform pair.
 
     Args:
-        source_image: (rows, columns), or sources that know their lattice; or a batch of images,
-            (batch, rows, columns).
+        source_image: (rows, columns).
         rounds: 0 or more; fewer are made where nothing is left to correct.
         medium: a uniform medium; by default `Medium()`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Returns:
-        (rows, columns), or (batch, rows, columns), float64.
+        (rows, columns), float64.
 
     Raises:
         PhysicsError: a number of rounds that is negative, a medium that varies, or a problem for
@@ -235,18 +233,9 @@ def refine_rounds(
     rounds = check_whole("rounds", rounds, 0, MOST_ROUNDS)
     medium = as_medium(medium, parts)
     medium.require_uniform("refine_rounds")
-    refined = partial(_refined_zeros, rounds=rounds, medium=medium)
-    given = Given(source_image)
-    if given.is_batch:
-        return np.stack([refined(image.source_image) for image, _ in images_of_batch(given)])
-    return refined(source_image)
-
-
-def _refined_zeros(source_image: Any, *, rounds: int, medium: Medium) -> NDArray[np.float64]:
-    image = source_image
-    if isinstance(image, Sources):
-        image = image.image(dtype=np.float64)
-    predicted = PredictedProblem.check(np.zeros(np.shape(image)), Given(image), medium=medium)
+    predicted = PredictedProblem.check(
+        np.zeros(np.shape(source_image)), Given(source_image), medium=medium
+    )
     run = RefinementRun(predicted, math.inf)
     run.run_rounds(rounds)
     return np.where(predicted.problem.fixed, predicted.problem.values, run.field)

@@ -94,8 +94,8 @@ class ExampleRecipe:
         divide_by_maximum: whether each field is divided by its maximum; of production only.
 
     Raises:
-        PhysicsError: an argument of a wrong type or out of its range, or one that makes no sense
-            for the kind of sources.
+        PhysicsError: an argument of a wrong type or out of its range, or one that the kind
+            of sources doesn't permit.
     """
 
     count: int

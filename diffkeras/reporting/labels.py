@@ -1,4 +1,4 @@
-"""Labels written next to lines and points, so that no legend has to be looked up."""
+"""Labels written next to lines and points, instead of a legend."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -34,8 +34,8 @@ def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:
     fields are multiplied by this scale. Images without sources have the scale 1.
     """
     found = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
-    strange = xp.logical_or(found > largest, xp.logical_and(found > 0, found < 1))
-    return xp.where(strange, found, xp.ones_like(found))
+    outside = xp.logical_or(found > largest, xp.logical_and(found > 0, found < 1))
+    return xp.where(outside, found, xp.ones_like(found))
 
 
 def network_input(

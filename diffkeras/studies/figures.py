@@ -108,7 +108,7 @@ def counts_figure(
 
 
 def _near(baselines: dict[str, float], smallest: float) -> list[str]:
-    """The baselines whose errors don't squeeze the others into a corner."""
+    """The baselines whose errors are not far below those of the runs."""
     return [name for name, error in baselines.items() if error >= smallest / NEAR]
 
 

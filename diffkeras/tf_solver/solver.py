@@ -292,7 +292,7 @@ class TensorSolver:
 
 
 def _of_batch(production: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """The production, if it belongs to as many images as there are; else an error."""
+    """The production, unless it is that of another number of images, which is an error."""
     if not production.shape.is_compatible_with(images.shape):
         raise PhysicsError(
             f"production has shape {production.shape}, the source images {images.shape}"

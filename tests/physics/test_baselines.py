@@ -158,15 +158,6 @@ def test_each_round_comes_closer(medium):
     assert errors[3] < 1e-4
 
 
-def test_rounds_of_a_batch_are_those_of_its_images():
-    images = np.stack([sample_sources(3, (40, 50), radius=3, rng=seed).image() for seed in (0, 1)])
-    each = [refine_rounds(image, 1) for image in images]
-    np.testing.assert_array_equal(refine_rounds(images, 1), each)
-    np.testing.assert_array_equal(
-        refine_rounds(sample_sources(3, (40, 50), radius=3, rng=1), 1), each[1]
-    )
-
-
 def test_an_image_without_sources_needs_no_rounds():
     assert not refine_rounds(np.zeros((9, 12)), 2).any()
 

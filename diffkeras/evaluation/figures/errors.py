@@ -27,7 +27,7 @@ def _style(name: str) -> dict[str, Any]:
 
 
 def _drawable(values: Any) -> NDArray[np.float64]:
-    """Errors, and NaN for those that are rounding, which a logarithmic axis would blow up."""
+    """Errors, and NaN for those that are rounding, which is not to be drawn."""
     array = np.asarray(values, float)
     return np.where(array > ROUNDING, array, np.nan)
 
