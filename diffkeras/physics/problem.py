@@ -29,14 +29,12 @@ class Problem:
         fixed: (rows, columns), the fixed nodes.
         production: s, (rows, columns) [concentration/time], 0 on the fixed nodes; None if it is 0
             on all nodes.
-        largest_production: max |s|.
     """
 
     medium: Medium
     values: NDArray[np.float64]
     fixed: NDArray[np.bool_]
     production: NDArray[np.float64] | None = None
-    largest_production: float = 0.0
 
     @classmethod
     def check(
@@ -72,9 +70,8 @@ class Problem:
             raise PhysicsError(
                 f"the medium has arrays of shape {medium.lattice}, the {given} {values.shape}"
             )
-        size = 0.0
         if production is not None:
-            production, size = _check_production(production, mask, medium)
+            production = _check_production(production, mask, medium)
         closed = "absorbing" not in medium.boundaries
         if closed and not np.any(medium.decay) and not mask.any():
             _check_balance(production)
@@ -82,7 +79,7 @@ class Problem:
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        return cls(medium, values, mask, production, size)
+        return cls(medium, values, mask, production)
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -120,6 +117,11 @@ class Problem:
         """A u on the free nodes: the production in the units of the normalised medium."""
         unit = self.medium.unit
         return self.production if self.production is None or unit == 1 else self.production / unit
+
+    @cached_property
+    def largest_supply(self) -> float:
+        """The largest |value| of `supply`, 0 without production."""
+        return 0.0 if self.supply is None else largest(self.supply)
 
     @cached_property
     def operator(self) -> SpectralOperator:
@@ -172,8 +174,8 @@ def _check_values(source_image: Any, fixed: Any) -> tuple[NDArray[np.float64], N
 
 def _check_production(
     production: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
-) -> tuple[NDArray[np.float64] | None, float]:
-    """The production on the free nodes, 0 on the others, or None if it is 0; and its largest."""
+) -> NDArray[np.float64] | None:
+    """The production on the free nodes, 0 on the others, or None if it is 0."""
     if production.shape != fixed.shape:
         raise PhysicsError(
             f"the production has shape {production.shape}, the source image {fixed.shape}"
@@ -185,7 +187,7 @@ def _check_production(
         production = np.where(fixed, 0.0, production)
         size = largest(production)
     if not size:
-        return None, 0.0
+        return None
     step = size / medium.unit
     if not SMALLEST <= step <= LARGEST:
         raise PhysicsError(
@@ -193,7 +195,7 @@ def _check_production(
             f"which the field diffuses over one lattice step; that must be 0 or {SMALLEST:g} to "
             f"{LARGEST:g}: choose other units"
         )
-    return production, size
+    return production
 
 
 def _check_balance(production: NDArray[np.float64] | None) -> None:

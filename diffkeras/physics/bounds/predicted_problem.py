@@ -110,7 +110,7 @@ class PredictedProblem:
         low, high = self.ring_limits
         if self.problem.supply is None:
             return low, high
-        most = self.inverse_norm * self.problem.largest_production / self.problem.medium.unit
+        most = self.inverse_norm * self.problem.largest_supply
         return low - most, high + most
 
     def mismatch(

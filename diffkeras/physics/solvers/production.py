@@ -122,8 +122,7 @@ def _rounding(problem: Problem) -> float:
     """About the largest rounding in the field of the production, which isn't proven."""
     operator = problem.operator
     norm = 2 / operator.constant_eigenvalue if operator.deflated else operator.inverse_norm
-    supplied = problem.largest_production / problem.medium.unit
-    return ROUNDING * (1 + math.sqrt(max(problem.lattice))) * norm * supplied
+    return ROUNDING * (1 + math.sqrt(max(problem.lattice))) * norm * problem.largest_supply
 
 
 def _residuals(
