@@ -197,8 +197,32 @@ def test_values_of_an_absurd_unit_are_refused(method: str, value: float) -> None
 
 
 def test_predictions_of_an_absurd_size_are_refused() -> None:
-    with pytest.raises(PhysicsError, match=r"the prediction holds 1e\+31"):
-        certify(np.full(DISCS.shape, 1e31), DISCS)
+    with pytest.raises(PhysicsError, match=r"the prediction holds 1e\+51"):
+        certify(np.full(DISCS.shape, 1e51), DISCS)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+def test_fields_of_the_largest_production_are_certified_and_refined(boundary: Any) -> None:
+    medium = Medium(decay=1e-6, boundary=boundary)
+    production = np.full((8, 9), 2.0**99)  # nearly 1e30
+    field = solve(production=production, medium=medium).field
+    for factor in (1.0, 1.5):
+        certificate = certify(factor * field, production=production, medium=medium)
+        scaled = certify(factor * field / 2**99, production=production / 2**99, medium=medium)
+        np.testing.assert_allclose(certificate.prediction_bound / 2**99, scaled.prediction_bound)
+        refined = refine(
+            factor * field, production=production, medium=medium, tolerance=1e-6, method="rounds"
+        )
+        assert np.abs(refined.field - field).max() <= 1e-6 * field.max()
+
+
+@pytest.mark.parametrize("decay", [1e-20, 1 / 400, 1e10])
+def test_bounds_of_the_largest_predictions_do_not_overflow(decay: float) -> None:
+    prediction = np.full(DISCS.shape, 1e50)
+    for given in ({"source_image": DISCS}, {"production": DISCS}):
+        certificate = certify(prediction, decay=decay, **given)
+        assert 0.99e50 < certificate.prediction_bound < np.inf
+        assert np.isfinite(certificate.field).all()
 
 
 def test_a_refined_field_meets_a_tolerance_relative_to_the_largest_value() -> None:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, real_array
 from diffkeras.physics.bounds.rounding import inverse_norm_bound
-from diffkeras.physics.medium import LARGEST, Medium
+from diffkeras.physics.medium import LARGEST, SLOWEST, Medium
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem, check_finite, largest
 from diffkeras.physics.solvers.production import particular_field
 
+LARGEST_FIELD = LARGEST / SLOWEST  # that the largest production has with the slowest decay
 
 @dataclass(frozen=True, eq=False)
 class PredictedProblem:
@@ -46,8 +47,10 @@ class PredictedProblem:
             )
         check_finite("the prediction", predicted)
         size = largest(predicted)
-        if size > LARGEST:
-            raise PhysicsError(f"the prediction holds {size:.3g}, more than {LARGEST:g}")
+        if size > LARGEST_FIELD:
+            raise PhysicsError(
+                f"the prediction holds {size:.3g}, more than {LARGEST_FIELD:g}: choose other units"
+            )
         return cls(problem, predicted)
 
     @property
