@@ -17,6 +17,7 @@ from diffkeras.physics.solvers.production import particular_field
 
 LARGEST_FIELD = LARGEST / SLOWEST  # that the largest production has with the slowest decay
 
+
 @dataclass(frozen=True, eq=False)
 class PredictedProblem:
     """A problem, checked, and a prediction of its field.
