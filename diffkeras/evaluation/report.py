@@ -130,14 +130,15 @@ def _maxima_table(metrics: dict[str, Any]) -> Table:
     rows = [
         [
             method,
-            *(
-                f"{by_count['all'][f'mean_{name}']:.2g} ({by_count['all'][name]:.2g})"
-                for name in MAXIMA
-            ),
+            *(_two(by_count["all"][f"mean_{name}"], by_count["all"][name]) for name in MAXIMA),
         ]
         for method, by_count in metrics.items()
     ]
     return Table(["method", "lattice", *HEADINGS[1 : len(MAXIMA)]], rows)
+
+
+def _two(mean: float | None, largest: float | None) -> str:
+    return number(None) if mean is None else f"{mean:.2g} ({largest:.2g})"
 
 
 def _cost_table(metrics: dict[str, Any]) -> Table:
