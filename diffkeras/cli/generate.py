@@ -79,6 +79,8 @@ def generate(
     """
     if beam_options is not None and not beam:
         raise click.UsageError("--beam-options needs --beam")
+    if preview is not None and (beam or share is not None):
+        raise click.UsageError("--preview stands alone; leave out --beam and --verify")
     if beam and share is not None:
         raise click.UsageError("--verify doesn't run on Beam; leave --beam out")
     if beam and workers is not None:

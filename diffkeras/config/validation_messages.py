@@ -68,7 +68,8 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
         if name in LIMITS:
             return f"must be {LIMITS[name]} {limit:g}"
     message = message.replace("Input should", "must")
-    return f"{message[0].lower()}{message[1:]}"
+    message = f"{message[0].lower()}{message[1:]}"
+    return message.replace("valid tuple", "list").replace("tuple", "list")  # YAML has lists alone
 
 
 def _known_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:

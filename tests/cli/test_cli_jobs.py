@@ -134,6 +134,16 @@ def test_the_shipped_quickstart_is_the_default(tiny: Config) -> None:
     assert read_config("quickstart", {}) == load_config("quickstart")
 
 
+@pytest.mark.parametrize("other", ["--beam", "--verify"])
+def test_a_preview_stands_alone(
+    refused: Callable[..., str], tiny_file: Path, tmp_path: Path, other: str
+) -> None:
+    file = tmp_path / "preview.html"
+    message = refused("generate", "--config", tiny_file, "--preview", file, other)
+    assert "leave out --beam and --verify" in message
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("name", [None, "mine.html"])
 def test_a_preview_needs_no_name(
     diffkeras: Callable[..., Result],
