@@ -226,7 +226,7 @@ def test_a_field_far_below_that_without_fixed_nodes_is_as_exact(method):
     production = np.ones((side, side))
     exact = solve_reference(image, fixed=fixed, production=production, decay=0.0)
     assert solve(production=production, decay=0.0).field.max() > 200 * exact.max()
-    for tolerance in (1e-10, 1e-12):
+    for tolerance in (1e-10, 1e-13):  # residuals of free nodes count in the second
         options = {"tolerance": tolerance, "method": method, "decay": 0.0}
         solution = solve(image, fixed=fixed, production=production, **options)
         assert np.abs(solution.field - exact).max() <= tolerance * exact.max() * 1.5
