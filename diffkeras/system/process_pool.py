@@ -62,6 +62,15 @@ class ProcessPool(ProcessPoolExecutor):
             workers, context, initializer=_become_worker, initargs=(receiver, module, counters)
         )
 
+    def submit(self, *args: Any, **options: Any) -> Future:
+        """See `concurrent.futures.Executor.submit`; starts a worker if too few are idle."""
+        # Ctrl-C reaches workers too. A new one inherits that it waits, until it can ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def imap(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """Yield the result of each task, in the order of the tasks.
 
@@ -163,6 +172,7 @@ def _become_worker(parent: Connection, module: str | None, counters: Any) -> Non
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
     # Ctrl-C reaches all processes of a terminal; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"), CUDA_VISIBLE_DEVICES="-1")
     if module is not None:
         with silent_stderr():

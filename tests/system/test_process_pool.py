@@ -130,6 +130,39 @@ def test_workers_end_with_their_parent(number: signal.Signals) -> None:
         time.sleep(0.05)
 
 
+SLOW_START = """
+import pathlib, sys, time
+from diffkeras.system.process_pool import ProcessPool
+if __name__ == "__mp_main__":  # what a worker runs before anything else
+    pathlib.Path(sys.argv[1]).touch()
+    time.sleep(1)
+if __name__ == "__main__":
+    try:
+        with ProcessPool(1) as pool:
+            list(pool.imap(abs, range(1)))
+            time.sleep(30)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+def test_a_worker_that_starts_ignores_an_interrupt(tmp_path: Path) -> None:
+    script, started = tmp_path / "script.py", tmp_path / "started"
+    script.write_text(SLOW_START)
+    words = [sys.executable, str(script), str(started)]
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        end = time.monotonic() + 60
+        while not started.exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
 def _is_alive(number: int) -> bool:
     try:
         os.kill(number, 0)
