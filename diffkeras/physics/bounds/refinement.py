@@ -148,7 +148,8 @@ def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod)
         if method == "auto":
             # nothing may be proven yet of the size that the tolerance is relative to
             missing = run.mismatch / run.tolerance if run.tolerance else 1 / tolerance
-            method = _cheaper(problem, missing)
+            # only rounding is left if there is no mismatch
+            method = _cheaper(problem, max(missing, 1.0))
         if method == "direct" and problem.ring.size:
             run.solve_directly()
         else:

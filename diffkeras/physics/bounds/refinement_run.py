@@ -113,7 +113,13 @@ class RefinementRun:
             if self.met():
                 return
         rounds, scale = len(self.history) - 1, self.scale
-        other = ", or for method 'direct'" if self.method == "rounds" else ""
+        if not scale:
+            raise ConvergenceError(
+                f"rounding may be larger than the field: its error is proven to be at most "
+                f"{self.bound:.1e}, and its largest |value| may be 0; no relative tolerance can be "
+                "met"
+            )
+        other = ", or for method 'direct'" if self.method == "rounds" and problem.ring.size else ""
         raise ConvergenceError(
             f"{rounds} rounds by method {self.method!r} reached a bound of "
             f"{self.mismatch / scale:.1e} and a rounding allowance of "

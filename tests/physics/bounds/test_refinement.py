@@ -208,6 +208,30 @@ def test_a_tolerance_that_rounding_forbids_is_named_for_production_too():
         refine(np.zeros((16, 16)), production=production, medium=slow, tolerance=1e-8)
 
 
+@pytest.mark.parametrize("method", ["auto", "rounds", "direct"])
+def test_without_fixed_nodes_rounding_alone_can_be_too_large(method):
+    production = np.ones((16, 16))
+    production[3, 4] = -200.0
+    given = {"production": production, "decay": 1e-6, "method": method}
+    problem = Problem.check(None, Medium(decay=1e-6), production=production)
+    least = inverse_norm_bound(problem) * stencil_rounding(problem.operator, 1.0)
+    with pytest.raises(ConvergenceError, match=r"ask for a larger tolerance$"):
+        refine(np.zeros((16, 16)), tolerance=1.001 * least, **given)
+
+
+def test_a_field_that_rounding_may_hide_meets_no_relative_tolerance():
+    production = np.zeros((16, 16))
+    production[3, 4], production[9, 9] = 1.0, -1.0
+    with pytest.raises(ConvergenceError, match=r"its largest \|value\| may be 0"):
+        refine(
+            np.zeros((16, 16)),
+            production=production,
+            decay=1e-14,
+            boundary="reflecting",
+            tolerance=10,
+        )
+
+
 @pytest.mark.parametrize("method", ["auto", "direct"])
 def test_a_batch_of_productions_is_refined_as_its_images_are(method):
     rng = np.random.default_rng(4)
