@@ -13,14 +13,14 @@ baselines differ in how much of this they correct:
 """
 
 import math
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_whole
+from diffkeras.physics.arguments import Given, check_lattice, check_whole
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
@@ -61,14 +61,14 @@ def superpose(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("superpose")
+    lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium)
     if operator.singular:
         raise PhysicsError(
             f"decay 0 with boundaries {medium.boundaries}: the fields of single sources don't "
             "decay, so their sum means nothing; give a positive decay or an absorbing boundary"
         )
-    labels = sources.labels(lattice)
-    image = sources.image(lattice, np.float64)
+    labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
     density, constant = np.zeros(lattice), 0.0
     for disc in _rings_of_discs(labels, operator):
         strengths, shift = DenseRing(operator, disc).solve(image[disc.nodes])
@@ -129,9 +129,9 @@ def effective_strengths(
         )
     medium = as_medium(medium, parts)
     medium.require_uniform("effective_strengths")
+    lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium.normalised())
-    labels = sources.labels(lattice)
-    image = sources.image(lattice, np.float64)
+    labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
     rings = _rings_of_discs(labels, operator)
     if not rings:
         return image
@@ -140,6 +140,16 @@ def effective_strengths(
     basis = _patterns(sources, labels, rings, matrix, numbers)
     density, constant = _galerkin(operator, matrix, basis, image[ring.nodes])
     return np.where(labels > 0, image, operator.spread(ring.nodes, density) + constant)
+
+
+def _check_discs(sources: Sources, lattice: Any) -> tuple[int, int]:
+    """The lattice, or an error for what isn't one, and for an image in place of discs."""
+    if not isinstance(sources, Sources):
+        raise PhysicsError(
+            f"give the discs as Sources, not as {type(sources).__name__}: an image doesn't tell "
+            "which nodes form a disc"
+        )
+    return check_lattice(lattice)
 
 
 def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> list[Ring]:

@@ -168,6 +168,14 @@ def test_other_rounds_are_refused(rounds):
         refine_rounds(np.eye(9), rounds)
 
 
+@pytest.mark.parametrize("method", [superpose, effective_strengths])
+def test_discs_and_a_lattice_are_needed(method):
+    with pytest.raises(PhysicsError, match="as Sources, not as ndarray"):
+        method(np.eye(9), (9, 9))
+    with pytest.raises(PhysicsError, match="a side of the lattice must be"):
+        method(Sources.from_lists([4], [4], [1], [1.0]), (9, 0))
+
+
 def test_media_that_vary_are_refused():
     varying = Medium(decay=np.full((9, 9), 0.1))
     with pytest.raises(PhysicsError, match="effective_strengths"):
