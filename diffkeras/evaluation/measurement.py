@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diffkeras.evaluation.errors import Scores
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import SURROGATE, Prediction
+from diffkeras.evaluation.methods import SURROGATE, MethodFields
 from diffkeras.evaluation.profiles import VALUE_EDGES, RadialProfile, count_values
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.surrogates.surrogate import Surrogate
@@ -60,7 +60,7 @@ class Measurement:
         self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
         self._bounded_images = bounded_images
 
-    def add(self, count: int, batch: ImageBatch, predictions: Iterable[Prediction]) -> None:
+    def add(self, count: int, batch: ImageBatch, predictions: Iterable[MethodFields]) -> None:
         """Add a batch of images of one source count, and what each method predicts for it.
 
         The predictions are taken one by one: those of all methods can be too many for the memory.
@@ -86,7 +86,7 @@ class Measurement:
         if wanted > 0:
             bounds += measure_bounds(surrogate, batch.first(wanted))
 
-    def add_times(self, count: int, images: int, predictions: Iterable[Prediction]) -> None:
+    def add_times(self, count: int, images: int, predictions: Iterable[MethodFields]) -> None:
         """Add one pass of all methods over some images of one source count; the fastest counts."""
         fastest = self.counts[count].milliseconds
         for method, _, seconds in predictions:

@@ -100,7 +100,7 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
 }
 
 
-class Prediction(NamedTuple):
+class MethodFields(NamedTuple):
     """What a method predicts for a batch.
 
     Attributes:
@@ -133,7 +133,7 @@ def describe_methods(config: Config) -> dict[str, str]:
 
 def predict_by_each(
     surrogate: Surrogate, config: Config, batch: ImageBatch
-) -> Iterator[Prediction]:
+) -> Iterator[MethodFields]:
     """The predictions of all methods, in the order of `describe_methods`."""
     clock = choose_clock()
     start = clock()
@@ -146,12 +146,12 @@ def predict_by_each(
             "the surrogate predicts values that are not finite: its model is damaged, or its "
             "training diverged; train it again"
         )
-    yield Prediction(SURROGATE, fields, seconds)
+    yield MethodFields(SURROGATE, fields, seconds)
     if not batch.production:
         start = clock()
         known = np.where(batch.images != 0, batch.images, fields)
-        yield Prediction(SOURCES_SET, known, seconds + clock() - start)
+        yield MethodFields(SOURCES_SET, known, seconds + clock() - start)
     for method in baselines(config):
         start = clock()
         fields = method.predict(batch)
-        yield Prediction(method.label, fields, clock() - start)
+        yield MethodFields(method.label, fields, clock() - start)

@@ -13,8 +13,8 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 
 FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
-# of the columns in `ERRORS`
 OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
+# of the columns in `ERRORS`
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
@@ -108,8 +108,16 @@ def overall_table(metrics: dict[str, Any]) -> Table:
     return Table(["method", *HEADINGS], mark_best(_rows(metrics, "all")))
 
 
+def printed_table(metrics: dict[str, Any]) -> Table:
+    """The same with the time per image."""
+    table = overall_table(metrics)
+    times = [number(by_count["all"]["milliseconds"]) for by_count in metrics.values()]
+    rows = [[*row, time] for row, time in zip(table.rows, times, strict=True)]
+    return Table([*table.columns, "ms per image"], rows)
+
+
 def _per_count_table(metrics: dict[str, Any], counts: tuple[int, ...]) -> Table:
-    """The same for each source count."""
+    """Errors of each method for each source count."""
     rows = []
     for count in counts:
         rows += mark_best(_rows(metrics, str(count), f"{count}: "))

@@ -12,7 +12,7 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
-from diffkeras.evaluation.report import FILES, overall_table, write_evaluation
+from diffkeras.evaluation.report import FILES, printed_table, write_evaluation
 from diffkeras.reporting.html import Table
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.config_differences import differences
@@ -33,7 +33,7 @@ class Evaluation:
     Attributes:
         path: its directory, with `metrics.json`, `examples.csv`, `figures/` and `report.html`.
         metrics: the methods of `metrics.json`: method → "all" or source count → errors.
-        table: errors over all test images, for printing.
+        table: errors over all test images and time per image, for printing.
     """
 
     path: Path
@@ -83,7 +83,7 @@ def evaluate(
     with replacing_files(path, FILES, last="metrics.json") as partial:
         write_evaluation(partial, found, pictures, config, run.config())
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
-    return Evaluation(path, metrics, overall_table(metrics))
+    return Evaluation(path, metrics, printed_table(metrics))
 
 
 def _measure(
