@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 from diffkeras.config import Config, parse_config
 
 ROOT = Path(__file__).parents[1]
+
+# A shell starts background jobs with Ctrl-C ignored, and the processes of tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "name": "tiny",
