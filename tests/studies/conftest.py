@@ -19,7 +19,7 @@ factors:
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def study_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     (folder / "tiny.yaml").write_text(tiny.to_yaml())
@@ -27,7 +27,7 @@ def study_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "small.yaml"
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # "package" would last for the whole session
 def no_pictures_of_runs() -> Iterator[None]:
     """Evaluations of runs draw nothing, as that would take most of their time."""
     with pytest.MonkeyPatch.context() as patch:
