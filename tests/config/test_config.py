@@ -7,42 +7,11 @@ import pytest
 from diffkeras.config import (
     Config,
     fingerprint,
-    format_counts,
     load_config,
     parse_config,
-    parse_counts,
     settings,
 )
 from diffkeras.errors import ConfigurationError
-
-
-@pytest.mark.parametrize(
-    ("given", "counts", "text"),
-    [
-        ("1-20", tuple(range(1, 21)), "1-20"),
-        ("1,5,20", (1, 5, 20), "1,5,20"),
-        ("1-3,7", (1, 2, 3, 7), "1-3,7"),
-        (" 3 - 4 , 1 ", (1, 3, 4), "1,3-4"),
-        ("7,1-3,2", (1, 2, 3, 7), "1-3,7"),
-        ("5", (5,), "5"),
-        (5, (5,), "5"),
-        ([20, 1, 1], (1, 20), "1,20"),
-        (["1-2", 4], (1, 2, 4), "1-2,4"),
-    ],
-)
-def test_counts_are_read_and_written(given: Any, counts: tuple[int, ...], text: str) -> None:
-    assert parse_counts(given) == counts
-    assert format_counts(counts) == text
-    assert parse_counts(text) == counts
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a", "1-", "-1", "1,,2", "1.5", "²", "1-2-3", "5-1", "5-1,2", "1-100001"]
-)
-def test_text_that_is_no_list_of_counts_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"source count|backwards|more than"):
-        parse_counts(text)
-
 
 REFUSED = [
     ("physics.dcay", 0.1, "physics.dcay: unknown key; do you mean decay?"),
@@ -305,61 +274,3 @@ def test_a_configuration_of_an_earlier_version_has_a_buffer_that_is_ignored(
 ) -> None:
     assert parse_config({"data": {"shuffle_buffer": 5}}) == parse_config({})
     assert "data.shuffle_buffer has no effect" in log.text
-
-
-def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
-    fixed, production = Config(), Config(physics={"sources": "production"})
-    assert fixed.baselines()[:2] == ("superposition", "one_number")
-    assert len(fixed.baselines()) == 10
-    assert production.baselines() == ("exact_solver", "zero_field")
-    closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
-    assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
-    half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
-    assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
-    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_round"]})
-    assert chosen.baselines() == ("zero_field", "one_round")
-    assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
-
-
-@pytest.mark.parametrize(
-    ("physics", "message"),
-    [
-        (
-            {"sources": "production"},
-            "superposition is for sources that hold fixed values.*g exact",
-        ),
-        ({"decay": 0, "boundary": "periodic"}, "superposition needs fields that decay"),
-    ],
-)
-def test_baselines_that_make_no_sense_are_refused(physics: dict[str, Any], message: str) -> None:
-    raw = {"physics": physics, "evaluation": {"baselines": ["zero_field", "superposition"]}}
-    with pytest.raises(ConfigurationError, match=rf"evaluation\.baselines: {message}"):
-        parse_config(raw)
-
-
-def test_an_alternating_weight_of_an_earlier_version_is_an_alternating_loss(
-    log: pytest.LogCaptureFixture,
-) -> None:
-    weight = {"name": "alternating", "first": "uniform", "second": {"name": "tanh", "rate": 2}}
-    old = {"error": "huber", "delta": 0.1, "weight": weight, "reduction": "sum"}
-    expected = {
-        "error": "alternating",
-        "first": {"error": "huber", "delta": 0.1, "weight": "uniform"},
-        "second": {"error": "huber", "delta": 0.1, "weight": {"name": "tanh", "rate": 2}},
-        "schedule": "random",
-        "every": "batch",
-        "reduction": "sum",
-    }
-    assert parse_config({"training": {"loss": old}}).training.loss == expected
-    assert "training.loss: a weight can't alternate any more" in log.text
-    old["weight"] = {**weight, "schedule": "toggle", "every": "epoch", "seed": 3}
-    expected |= {"schedule": "toggle", "every": 1, "seed": 3}
-    assert parse_config({"training": {"loss": old}}).training.loss == expected
-
-
-def test_a_part_of_an_alternating_loss_is_set_by_its_key(tiny: Config) -> None:
-    pair = {"error": "alternating", "first": "absolute", "second": "squared"}
-    config = tiny.with_overrides({"training.loss": pair})
-    config = config.with_overrides({"training.loss.second.weight": "tanh"})
-    second = {"error": "squared", "weight": "tanh"}
-    assert config.training.loss == {**pair, "second": second}

@@ -1,0 +1,24 @@
+"""A working directory for commands."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+
+
+@pytest.fixture
+def place(tmp_path: Path, tiny_file: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with an image, a list of discs, a configuration, a study and a file."""
+    image = np.zeros((16, 16))
+    image[4:8, 5:9] = 1.0
+    np.save(tmp_path / "sources.npy", image)
+    (tmp_path / "discs.yaml").write_text("[{row: 8, column: 8, radius: 2, value: 1}]")
+    (tmp_path / "file").write_text("precious")
+    shutil.copy(tiny_file, tmp_path / "tiny.yaml")
+    study = "name: s\nbase: tiny.yaml\nfactors: {training.seed: [0]}\n"
+    (tmp_path / "study.yaml").write_text(study)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

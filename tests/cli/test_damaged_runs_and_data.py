@@ -1,0 +1,166 @@
+"""Damaged configurations, runs and datasets: an error of one line, and nothing written."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from refusals import assert_refused, damaged, files_below, flipped, invoke, words_of
+
+from diffkeras.config import Config
+from diffkeras.data import dataset_status
+
+NESTED = b"[" * 100_000
+CONFIGS = [
+    *(b"\xff", b"{", b"- 1", b"5", b"a: b: c", b"physics: 3", b"physics: {decay: x}", b"name: [1]"),
+    *(b"&a [*a]", b"data: !!python/name:os.system", b"%YAML 9.9\n---\na: 1", b"? [1]\n: 2", NESTED),
+    b"training: {loss: {error: [1]}}",
+    b"physics: {lattice: [" + b"9" * 5000 + b"]}",
+    b"data: {radius: [" + b"1," * 10**4 + b"]}",
+]
+
+
+@pytest.mark.parametrize("content", CONFIGS, ids=range(len(CONFIGS)))
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate",
+        *(pytest.param(c, marks=pytest.mark.slow) for c in ("train", "evaluate", "study")),
+    ],
+)
+def test_damaged_configurations(
+    place: Path, data_dir: Path, run_dir: Path, command: str, content: bytes
+) -> None:
+    (place / "damaged.yaml").write_bytes(content)
+    before = files_below(place)
+    values = words_of(command, data_dir, run_dir) | {"config_file": "damaged.yaml"}
+    assert_refused(invoke(command, values), place, before)
+
+
+def other_models(config: Config) -> Iterator[keras.Model]:
+    """Models that are no surrogate of a configuration."""
+    inputs = keras.Input((None, None, 1))
+    convolution = keras.layers.Conv2D(1, 3, padding="same")
+    output = convolution(inputs)
+    yield keras.Model(inputs, [output, output])
+    yield keras.Model({"a": inputs}, output)
+    yield keras.Model(inputs, keras.layers.Conv2D(2, 3, padding="same")(inputs))
+    yield keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs))
+    yield keras.Model(inputs, keras.layers.Flatten()(keras.layers.Cropping2D(7)(inputs)))
+    three = keras.Input((None, None, 3))
+    yield keras.Model(three, keras.layers.Conv2D(1, 3, padding="same")(three))
+    small = keras.Input((8, 8, 1))
+    yield keras.Model(small, keras.layers.Conv2D(1, 3, padding="same")(small))
+    text = keras.Input((4,), dtype="int32")
+    yield keras.Model(text, keras.layers.Dense(1)(text))
+    yield keras.Sequential([keras.layers.Dense(1)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(9))
+def test_models_that_are_no_surrogate(
+    place: Path, own_run: Path, data_dir: Path, tiny: Config, number: int
+) -> None:
+    model = list(other_models(tiny))[number]
+    model.save(own_run / "model.keras")
+    for command in ("predict", "evaluate"):
+        before = files_below(place)
+        assert_refused(invoke(command, words_of(command, data_dir, own_run)), place, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["model.keras", "run.json", "config.yaml"])
+def test_damaged_runs(place: Path, own_run: Path, data_dir: Path, name: str) -> None:
+    file = own_run / name
+    content = file.read_bytes()
+    for damage in (*damaged(content), NESTED, b"[1]", b"null", b'{"state": []}', b'{"state": 3}'):
+        if damage == content[:-1] and name != "model.keras":
+            continue  # only the last line's end is missing
+        file.write_bytes(damage)
+        before = files_below(place)
+        for command in ("predict", "evaluate"):
+            assert_refused(invoke(command, words_of(command, data_dir, own_run)), place, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}, 1e400, "deep"])
+def test_wrong_types_in_run_json(place: Path, own_run: Path, data_dir: Path, value: Any) -> None:
+    """A key of another type is refused or not needed, but never ends in a traceback."""
+    file = own_run / "run.json"
+    content = json.loads(file.read_text())
+    for key in content:
+        file.write_text(json.dumps({**content, key: [[]] * 9 if value == "deep" else value}))
+        before = files_below(place)
+        result = invoke("predict", words_of("predict", data_dir, own_run))
+        if result.exit_code == 0:
+            (place / "field.npy").unlink()
+        else:
+            assert_refused(result, place, before)
+
+
+METADATA = ("dataset_info.json", "features.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["train", "evaluate", "generate"])
+@pytest.mark.parametrize("name", METADATA)
+def test_damaged_metadata_of_datasets(
+    place: Path,
+    own_data: Path,
+    run_dir: Path,
+    tiny: Config,
+    command: str,
+    name: str,
+) -> None:
+    file = dataset_status(tiny, 2, own_data).path / name
+    content = file.read_bytes()
+    fields = json.loads(content)
+    others = [
+        json.dumps({**fields, key: value}).encode() for key in fields for value in (3, [], "x")
+    ]
+    for damage in (*damaged(content), NESTED, b"[1]", b"null", *others):
+        if damage == content[:-1]:
+            continue  # only the last line's end is missing
+        file.write_bytes(damage)
+        before = files_below(place)
+        values = words_of(command, own_data, run_dir)
+        if command == "generate":
+            values |= {"data_dir": str(own_data), "share": "0.01"}
+        result = invoke(command, values)
+        assert "Traceback" not in result.output
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        assert result.exit_code in (0, 1), (damage, result.output)
+        if result.exit_code == 0:  # a key that nothing reads
+            for left in ("new", "results"):
+                shutil.rmtree(place / left, ignore_errors=True)
+        else:
+            assert files_below(place) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
+def test_damaged_shards(
+    place: Path, own_data: Path, run_dir: Path, tiny: Config, command: str
+) -> None:
+    [file] = dataset_status(tiny, 2, own_data).path.glob("*-test.tfrecord-*")
+    content = file.read_bytes()
+    huge = (2**62).to_bytes(8, "little") + content[8:]
+    for damage in (
+        *damaged(content),
+        huge,
+        content + b"more",
+        *(flipped(content, k) for k in range(9)),
+    ):
+        file.write_bytes(damage)
+        before = files_below(place)
+        values = words_of(command, own_data, run_dir)
+        if command == "generate":
+            values |= {"data_dir": str(own_data), "share": "0.01"}
+        result = invoke(command, values)
+        assert result.exit_code == 1, result.output
+        assert str(file) in result.output
+        assert "Traceback" not in result.output
+        assert files_below(place) == before

@@ -1,0 +1,94 @@
+"""Damaged source files: an error of one line, and nothing written."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from refusals import assert_refused, damaged, files_below, flipped, invoke
+
+
+def npy(header: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def npz(text: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("source_image.npy", text)
+    return stream.getvalue()
+
+
+def saved(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, image, allow_pickle=True)
+    return stream.getvalue()
+
+
+def picture(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.arange(4096, dtype=np.uint8).reshape(64, 64)).save(stream, kind)
+    return stream.getvalue()
+
+
+HEADER = b"{'descr': '<f8', 'fortran_order': False, 'shape': %s, }\n"
+PNG = picture("PNG")
+SOURCES: list[tuple[str, bytes]] = [
+    *((".npy", content) for content in damaged(saved(np.eye(16)))),
+    *((".npz", content) for content in damaged(npz(saved(np.eye(16))))),
+    *((".png", content) for content in damaged(PNG) if content != PNG[:-1]),
+    *((".tif", content) for content in damaged(picture("TIFF"))),
+    (".npy", npy(b"{'descr': broken\n")),
+    (".npy", npy(b"\xff" * 60)),
+    (".npy", npy(b"(" * 9000)),
+    *((".npy", npy(HEADER % shape)) for shape in (b"(10**9, 10**9)", b"(1000000000, 1000000000)")),
+    *((".npy", npy(HEADER % shape)) for shape in (b"(-1, 5)", b"(16,)", b"()", b"'x'")),
+    (".npz", npz(b"text")),
+    (".npz", npz(npy(HEADER % b"(99999999, 99999999)"))),
+    (".npy", saved(np.array([["a", "b"]]))),
+    (".npy", saved(np.array([[object()]], object))),
+    (".npy", saved(np.eye(4) * 1j)),
+    (".npy", saved(np.ones((2, 8, 8)))),
+    (".npy", saved(np.full((8, 8), np.nan))),
+    (".npy", saved(np.full((8, 8), np.inf))),
+    (".png", PNG.replace(b"IDAT", b"IDAX")),
+    (".png", PNG[:40] + bytes(100) + PNG[140:]),
+    (".png", PNG[:16] + b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + PNG[24:]),
+    *((".yaml", text) for text in (b"\xff\xfe", b"{", b"- 1", b"sources: 3", b"a: &a [*a]")),
+    (".yaml", b"lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1e300}]"),
+    (".yaml", b"lattice: 16\nsources: !!python/object/apply:os.system [ls]"),
+    (".csv", b"1,2"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "content"), SOURCES, ids=range(len(SOURCES)))
+@pytest.mark.parametrize("parameter", ["source_file", "fixed", "production"])
+def test_damaged_source_files(place: Path, suffix: str, content: bytes, parameter: str) -> None:
+    (place / f"damaged{suffix}").write_bytes(content)
+    before = files_below(place)
+    values = {"source_file": "sources.npy", "output": "field.npy", parameter: f"damaged{suffix}"}
+    assert_refused(invoke("solve", values), place, before)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "png", "tif", "yaml"])
+@pytest.mark.slow
+def test_flipped_bits_of_source_files(place: Path, kind: str) -> None:
+    """A flipped bit may leave a file that can be read, but never ends in a traceback."""
+    discs = b"lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1.0}]\n"
+    content = {
+        "npy": saved(np.eye(16)),
+        "npz": npz(saved(np.eye(16))),
+        "png": PNG,
+        "tif": picture("TIFF"),
+        "yaml": discs,
+    }[kind]
+    for seed in range(100):
+        (place / f"flipped.{kind}").write_bytes(flipped(content, seed))
+        before = files_below(place)
+        result = invoke("solve", {"source_file": f"flipped.{kind}", "output": "field.npy"})
+        if result.exit_code == 0:
+            (place / "field.npy").unlink()
+        else:
+            assert_refused(result, place, before)

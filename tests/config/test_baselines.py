@@ -1,0 +1,39 @@
+from typing import Any
+
+import pytest
+
+from diffkeras.config import (
+    Config,
+    parse_config,
+)
+from diffkeras.errors import ConfigurationError
+
+
+def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
+    fixed, production = Config(), Config(physics={"sources": "production"})
+    assert fixed.baselines()[:2] == ("superposition", "one_number")
+    assert len(fixed.baselines()) == 10
+    assert production.baselines() == ("exact_solver", "zero_field")
+    closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
+    assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
+    half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
+    assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
+    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_round"]})
+    assert chosen.baselines() == ("zero_field", "one_round")
+    assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
+
+
+@pytest.mark.parametrize(
+    ("physics", "message"),
+    [
+        (
+            {"sources": "production"},
+            "superposition is for sources that hold fixed values.*g exact",
+        ),
+        ({"decay": 0, "boundary": "periodic"}, "superposition needs fields that decay"),
+    ],
+)
+def test_baselines_that_make_no_sense_are_refused(physics: dict[str, Any], message: str) -> None:
+    raw = {"physics": physics, "evaluation": {"baselines": ["zero_field", "superposition"]}}
+    with pytest.raises(ConfigurationError, match=rf"evaluation\.baselines: {message}"):
+        parse_config(raw)

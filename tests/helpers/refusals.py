@@ -1,0 +1,67 @@
+"""Commands that must be refused, and damage to files."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from click.testing import CliRunner, Result
+
+from diffkeras.cli import main
+
+
+def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
+    """Values with which a command works, by the names of its parameters."""
+    data = {"data_dir": str(data_dir)}
+    source = {"source_file": "sources.npy", "output": "field.npy"}
+    return {
+        "generate": {"config_file": "tiny.yaml", "data_dir": "data"},
+        "train": {"config_file": "tiny.yaml", **data, "run_dir": "new"},
+        "evaluate": {"run": str(run_dir), **data, "output": "results"},
+        "study": {"config_file": "study.yaml", **data, "run_dir": "study"},
+        "solve": source,
+        "predict": {"run": str(run_dir), **source},
+    }[command]
+
+
+def invoke(command: str, values: dict[str, str]) -> Result:
+    """Run a command in this process with values for its parameters."""
+    words = []
+    for parameter in main.commands[command].params:
+        if parameter.name in values:
+            value = values[parameter.name]
+            if isinstance(parameter, click.Argument):
+                words.append(value)
+            else:
+                words += [f"{max(parameter.opts, key=len)}={value}"]
+    return CliRunner().invoke(main, [command, *words])
+
+
+def files_below(directory: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(directory).as_posix(): file.read_bytes()
+        for file in directory.rglob("*")
+        if file.is_file() and not file.is_fifo()
+    }
+
+
+def assert_refused(result: Result, place: Path, before: dict[str, bytes]) -> None:
+    """One line, an exit status, no traceback, and nothing written."""
+    assert result.exit_code not in (0, None), result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    errors = [line for line in result.stderr.splitlines() if "Error: " in line]
+    assert len(errors) == 1, result.output
+    assert result.stderr.splitlines()[-1].rpartition("Error: ")[2].strip()
+    assert len(errors[0]) < 2000
+    assert files_below(place) == before
+
+
+def flipped(content: bytes, seed: int) -> bytes:
+    changed = bytearray(content)
+    changed[random.Random(seed).randrange(len(changed))] ^= 1 << seed % 8
+    return bytes(changed)
+
+
+def damaged(content: bytes) -> Iterator[bytes]:
+    yield from (b"", b"\0", content[: len(content) // 2], content[:-1], b"x" * 500)
