@@ -59,7 +59,7 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise ConfigurationError(f"{path} with {given}: {error}") from None
 
 
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that tell mappings of plain data apart."""
+def fingerprint(values: Mapping[str, Any], digits: int = 8) -> str:
+    """Hexadecimal digits that tell mappings of plain data apart."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    return hashlib.sha256(canonical.encode()).hexdigest()[:digits]

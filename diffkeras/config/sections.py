@@ -122,6 +122,8 @@ class DataConfig(Section):
     """Seed of the datasets."""
     train_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the training examples that is used, per source count."""
+    train_part: int = Field(0, ge=0)
+    """Which of the disjoint parts of that size is used, counted from 0."""
     storage: Literal["dense", "compact"] = "dense"
     """dense stores the fields; compact stores ring densities (a few kB per example), from which the
     fields are restored when they are read."""
@@ -174,6 +176,18 @@ class DataConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _part_exists(self) -> Self:
+        if self.train_numbers.stop > self.train_examples:
+            parts = self.train_examples // self.train_examples_used
+            raise ValueError(
+                f"train_part: {self.train_examples} training examples per source count have "
+                f"{parts} part(s) of {self.train_examples_used}, counted from 0, so part "
+                f"{self.train_part} does not exist; choose one up to {parts - 1}, or a smaller "
+                "train_fraction"
+            )
+        return self
+
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk, where a stream needs no training."""
         return 0 if self.stream and split == "train" else int(getattr(self, f"{split}_examples"))
@@ -182,6 +196,12 @@ class DataConfig(Section):
     def train_examples_used(self) -> int:
         """Training examples per source count and epoch, after `train_fraction`; at least one."""
         return max(1, round(self.train_examples * self.train_fraction))
+
+    @property
+    def train_numbers(self) -> range:
+        """Numbers of the training examples that are used, of each source count."""
+        first = self.train_part * self.train_examples_used
+        return range(first, first + self.train_examples_used)
 
 
 class ModelConfig(Section):
@@ -244,7 +264,10 @@ class TrainingConfig(Section):
     batch_size: Count = 32
     """Global batch size, over all replicas."""
     epochs: Count = 100
-    """Passes over the training examples."""
+    """Passes over the training examples, or with steps_per_epoch that many steps each."""
+    steps_per_epoch: Count | None = None
+    """Steps of an epoch. Training sets of different sizes then train for equally many steps, and
+    passes over the examples follow each other without regard to epochs. null: one pass."""
     early_stopping: Count | None = None
     """Stop after this many epochs without a better validation MAE; null for never."""
     rollback_factor: Positive | None = 10.0
@@ -269,6 +292,13 @@ class TrainingConfig(Section):
     """Use deterministic operations, so that runs repeat bit for bit; slower."""
     seed: Seed = 0
     """Seed of the initial weights and of the order of the examples."""
+    order_seed: Seed | None = None
+    """Seed of the order of the examples alone. null: that of seed."""
+
+    @property
+    def seed_of_order(self) -> int:
+        """Seed of the order of the examples."""
+        return self.seed if self.order_seed is None else self.order_seed
 
     @field_validator("loss", mode="before")
     @classmethod

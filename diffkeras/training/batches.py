@@ -37,7 +37,7 @@ class TrainingBatches:
     def _check(self) -> None:
         section = self._config.training
         examples = len(self._config.data.sources) * self._config.data.train_examples_used
-        if not self.steps or section.batch_size > examples:
+        if not section.steps_per_epoch and (not self.steps or section.batch_size > examples):
             raise ConfigurationError(
                 f"training.batch_size: {section.batch_size} is more than all {examples} training "
                 "examples; choose a smaller one"

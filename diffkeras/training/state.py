@@ -25,6 +25,7 @@ class TrainingState:
         rollbacks: the epochs that were undone, counted from 1.
         metrics: accumulators of the metrics over the steps of the current epoch.
         seconds: training time, over all interruptions.
+        epoch_seconds: time of the steps of the current epoch, without validation.
         zero_field_mae: validation MAE of a field of zeros.
     """
 
@@ -39,6 +40,7 @@ class TrainingState:
     rollbacks: list[int] = field(default_factory=list)
     metrics: dict[str, list] = field(default_factory=dict)
     seconds: float = 0.0
+    epoch_seconds: float = 0.0
     zero_field_mae: float | None = None
 
 

@@ -50,7 +50,7 @@ def mixed_dataset(
         return stream_batches(config, threads=threads)
     if split == "train":
         examples, pair_at = _training_pairs(config, data_dir, EVERYTHING)
-        positions = tf.data.Dataset.range(examples).shuffle(examples, seed=config.training.seed)
+        positions = tf.data.Dataset.range(examples).shuffle(examples, seed=config.training.seed_of_order)
         pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
     else:
         pairs = _alternating_pairs(config, split, data_dir, shares)
@@ -76,10 +76,13 @@ def _alternating_pairs(
 
 
 def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
-    """Batches of one pass over the training examples; 0 if they don't fill one.
+    """Batches of an epoch: of one pass over the training examples, or as many as are configured.
 
-    With several shares, a last batch that is smaller than the others is left out.
+    With several shares, a last batch of a pass that is smaller than the others is left out; 0 if
+    the examples don't fill one.
     """
+    if config.training.steps_per_epoch:
+        return config.training.steps_per_epoch
     examples = len(config.data.sources) * (config.data.train_examples_used // shares)
     batch = config.training.batch_size // shares
     return examples // batch if shares > 1 else -(-examples // batch)
@@ -96,10 +99,11 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Batches of all epochs from one on, one epoch after the other without end.
 
-    Each epoch is a random permutation of the examples of each share. It depends on the training
-    seed, the epoch and the number of shares, so training can continue at any position, and on any
-    number of replicas that divides the number of shares. If the configuration trains on a stream,
-    every epoch has new examples, and all batches are full.
+    Each pass is a random permutation of the examples of each share. It depends on the seed of the
+    order, the number of the pass and the number of shares, so training can continue at any
+    position, and on any number of replicas that divides the number of shares. An epoch is a pass,
+    or a configured number of steps, all of whose batches are full. If the configuration trains on a
+    stream, every epoch has new examples, and all batches are full.
 
     Args:
         config, data_dir, threads: as for `mixed_dataset`.
@@ -131,33 +135,53 @@ def training_batches(
 def epoch_order(
     config: Config, examples: int, steps: int, shares: DataShares, epoch: tf.Tensor
 ) -> tf.Tensor:
-    """The positions of all examples in these shares, in the order of one epoch."""
+    """The positions of the examples in these shares, in the order of one epoch."""
+    own = len(shares.numbers)
+    size = examples // own  # of one share, over all source counts
+    piece = config.training.batch_size // shares.total  # that a share has of a batch
+    epoch = tf.cast(epoch, tf.int64)
+    if config.training.steps_per_epoch:
+        start, length = epoch * steps * piece, steps * piece
+        first, last = start // size, (start + length - 1) // size
+
+        def order_of(number: tf.Tensor) -> tf.Tensor:
+            return _pass_order(config, size, shares, number)
+
+        passes = tf.map_fn(order_of, tf.range(first, last + 1))
+        in_order = tf.reshape(tf.transpose(passes, (1, 0, 2)), (own, -1))
+        order = in_order[:, start - first * size :][:, :length]
+    else:
+        order = _pass_order(config, size, shares, epoch)
+    if shares.total == 1:
+        return order[0]
+    pieces = tf.reshape(order[:, : steps * piece], (own, steps, piece))
+    return tf.reshape(tf.transpose(pieces, (1, 0, 2)), (-1,))
+
+
+def _pass_order(config: Config, size: int, shares: DataShares, number: tf.Tensor) -> tf.Tensor:
+    """(shares, size) int64: the positions of all examples of these shares in a pass over them."""
     own, first = len(shares.numbers), shares.numbers.start
-    size = examples // (own * len(config.data.sources))  # of each source count, in one share
     # Every replica draws the numbers of all shares, so that its own don't depend on the others.
     keys = tf.random.stateless_uniform(
-        (shares.total, size * len(config.data.sources)),
-        seed=tf.stack([tf.constant(config.training.seed, tf.int64), tf.cast(epoch, tf.int64)]),
+        (shares.total, size),
+        seed=tf.stack([tf.constant(config.training.seed_of_order, tf.int64), number]),
         minval=None,
         maxval=None,
         dtype=tf.int64,
         alg="philox",
     )
-    order = tf.argsort(keys[first : first + own], axis=1)
-    share = tf.range(own)[:, None]
-    positions = order // size * (own * size) + share * size + order % size
-    if shares.total == 1:
-        return positions[0]
-    piece = config.training.batch_size // shares.total
-    pieces = tf.reshape(positions[:, : steps * piece], (own, steps, piece))
-    return tf.reshape(tf.transpose(pieces, (1, 0, 2)), (-1,))
+    order = tf.cast(tf.argsort(keys[first : first + own], axis=1), tf.int64)
+    each = size // len(config.data.sources)  # of each source count, in one share
+    share = tf.range(own, dtype=tf.int64)[:, None]
+    return order // each * (own * each) + share * each + order % each
 
 
 def _training_pairs(
     config: Config, data_dir: str | Path, shares: DataShares
 ) -> tuple[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     """The number of training examples, and a function from a position among them to (x, y)."""
-    numbers = shares.of(config.data.train_examples_used)
+    first, own = config.data.train_numbers.start, shares.of(config.data.train_examples_used)
+    numbers = range(first + own.start, first + own.stop)
     records = StoredRecords(config, data_dir, numbers)
     read, convert = records.reader(), to_network_pair(config)
     if not config.data.cache:

@@ -51,7 +51,8 @@ def raw_dataset(
             "data.stream: the training examples of a stream are not stored; choose stream: false"
         )
     if numbers is None:
-        numbers = range(examples_used(config, split))
+        train = config.data.train_numbers
+        numbers = train if split == "train" else range(config.data.examples(split))
     stored = dataset_path(config, count, data_dir).exists()
     if config.data.stream and split == "validation" and not stored:
         return with_threads(solved_split(config, count, split, numbers), threads)

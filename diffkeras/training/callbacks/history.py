@@ -29,7 +29,12 @@ class RecordHistory(keras.callbacks.Callback):
         """Record the epoch, and compare it with the best one."""
         logs = dict(logs or {})
         state, checkpoints = self.session.state, self.session.checkpoints
-        row = {"epoch": epoch + 1, "learning_rate": learning_rate(self.model), **logs}
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(state.epoch_seconds, 3),
+            "learning_rate": learning_rate(self.model),
+            **logs,
+        }
         state.history.append(row)
         error = logs.get(MONITOR, float("nan"))
         if error < state.best_error and not logs.get("rolled_back"):
