@@ -50,7 +50,8 @@ def mixed_dataset(
         return stream_batches(config, threads=threads)
     if split == "train":
         examples, pair_at = _training_pairs(config, data_dir, EVERYTHING)
-        positions = tf.data.Dataset.range(examples).shuffle(examples, seed=config.training.seed_of_order)
+        seed = config.training.seed_of_order
+        positions = tf.data.Dataset.range(examples).shuffle(examples, seed=seed)
         pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
     else:
         pairs = _alternating_pairs(config, split, data_dir, shares)

@@ -9,7 +9,10 @@ from diffkeras.training.state import TrainingState
 
 
 class CountSteps(keras.callbacks.Callback):
-    """Keep the state's epoch, step and time up to date. It runs first, because the others read them."""
+    """Keep the state's epoch, step and time up to date.
+
+    It runs first, because the others read them.
+    """
 
     def __init__(self, state: TrainingState) -> None:
         super().__init__()
