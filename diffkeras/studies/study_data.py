@@ -10,6 +10,7 @@ LOSS = "training.loss"
 SEED = "training.seed"
 ORDER_SEED = "training.order_seed"
 VARIANT = "variant"
+TRAINED_SOURCES = "trained_sources"
 ALL = "all"
 
 
@@ -21,10 +22,11 @@ class StudyData:
         factors: name of each varied setting → its values as text, in the order of the study file.
             Names are dotted keys such as "training.loss", or "variant".
         runs: a row for each run, test set and source count, and one over all counts. Columns: the
-            factors (text), `run` (identity), `training_examples` (of all source counts), `steps`,
-            `step_seconds` (training without validation), `seconds`, `best_epoch`, `test_set`,
-            `sources` ("all", "1", …), and the errors of `diffkeras.evaluation.errors.ERRORS` (NaN
-            where a region has no nodes).
+            factors (text), `run` (identity), `training_examples` (of all source counts),
+            `trained_sources` (the source counts trained on, as text such as "1-5" or "1,5"),
+            `steps`, `step_seconds` (training without validation), `seconds`, `best_epoch`,
+            `test_set`, `sources` ("all", "1", …), and the errors of
+            `diffkeras.evaluation.errors.ERRORS` (NaN where a region has no nodes).
         baselines: a row for each method, test set and source count: `method`, `test_set`,
             `sources`, and the same errors. Empty if the study measures none.
         examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
