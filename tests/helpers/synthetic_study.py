@@ -1,0 +1,213 @@
+"""Studies whose true law is known, for tests of statistics and of reports.
+
+The errors of a run are exact by construction: over all images, the mean absolute error of a region
+is `REGION_FACTORS[region] × factors × law(size) × (1 + noise of its seeds)`, where `factors` is the
+product of those of the loss, the variant and the test set. Errors of single images vary around it
+with a mean of 1, alike for all runs (some images are hard for every surrogate) and a little apart. They grow with the
+source count n as 1 + n.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA
+from diffkeras.studies.study_data import ALL, LOSS, ORDER_SEED, SEED, SIZE, VARIANT, StudyData
+
+FRACTION = "data.train_fraction"
+FRACTIONS = (0.0125, 0.05, 0.125, 0.25, 0.5, 1.0)
+REGION_FACTORS = {
+    "mae": 1.0,
+    "mae_sources": 2.0,
+    "mae_field": 0.9,
+    "mae_r1": 1.2,
+    "mae_r2": 0.8,
+    "mae_r3": 0.6,
+    "relative_l2": 5.0,
+    **dict.fromkeys(MAXIMA, 20.0),
+}
+BASELINES = {"superposition": 0.03, "2 rounds": 1e-6, "zero field": 0.25}  # lattice MAE
+METRICS = list(COLUMNS)
+
+
+def log_law(size: float) -> float:
+    """Error a − b ln N of N training examples: 0.080 at 15, 0.036 at 1200."""
+    return 0.107 - 0.01 * math.log(size)
+
+
+def power_law(size: float) -> float:
+    """Error with a floor, c + a N^(−α): 0.075 at 15, 0.027 at 1200."""
+    return 0.02 + 0.25 * size**-0.5
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a synthetic study varies, and the truth about it.
+
+    Attributes:
+        fractions: of the training examples, of which there are 240 for each source count.
+        losses: loss → factor of its error.
+        seeds: number of seeds of the weights.
+        order_seeds: number of seeds of the order of the examples; 1: `training.seed` has both.
+        variants: label → its factor for a tested source count.
+        test_sets: label → factor of its error, the main one first.
+        sources: source counts.
+        images: test images of each source count.
+        law: error against the number of training examples of all source counts.
+        noise: relative standard deviation over seeds of the weights at the smallest size.
+        order_noise: the same over seeds of the order.
+        fall: the standard deviations fall as size^(−fall).
+        step_ms: milliseconds of a step, with a noise of 1 %.
+        epochs: None: every run has 400 steps of 16 examples. Otherwise the number of epochs.
+        random: seed of all random numbers.
+    """
+
+    fractions: Sequence[float] = FRACTIONS
+    losses: Mapping[str, float] = field(
+        default_factory=lambda: {"absolute": 1.0, "squared": 1.15, "huber(delta=0.1)": 1.05}
+    )
+    seeds: int = 3
+    order_seeds: int = 1
+    variants: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
+    test_sets: Mapping[str, float] = field(default_factory=lambda: {"test": 1.0})
+    sources: Sequence[int] = (1, 2, 3, 4, 5)
+    images: int = 20
+    law: Callable[[float], float] = log_law
+    noise: float = 0.05
+    order_noise: float = 0.02
+    fall: float = 0.25
+    step_ms: float = 20.0
+    epochs: int | None = None
+    random: int = 0
+
+    @property
+    def factors(self) -> dict[str, list[str]]:
+        found = {
+            FRACTION: [f"{value}" for value in self.fractions],
+            LOSS: list(self.losses),
+            VARIANT: list(self.variants),
+            SEED: [str(seed) for seed in range(self.seeds)],
+            ORDER_SEED: [str(seed) for seed in range(self.order_seeds)],
+        }
+        if self.order_seeds == 1:
+            del found[ORDER_SEED]
+        return {key: values for key, values in found.items() if values}
+
+    def size(self, values: Mapping[str, str]) -> int:
+        return round(240 * float(values[FRACTION])) * len(self.sources)
+
+    def truth(self, values: Mapping[str, str], count: int) -> float:
+        """The lattice MAE without noise of a run with these values, on images of a source count.
+
+        The mean over the counts is `law(size)` times the factors.
+        """
+        factor = self.losses[values[LOSS]] * (1 + count) / (1 + np.mean(self.sources))
+        if self.variants:
+            factor *= self.variants[values[VARIANT]](count)
+        return factor * self.law(self.size(values))
+
+
+def synthetic_study(design: Design | None = None, **changes: Any) -> StudyData:
+    """A study of a design, or of the default one (6 sizes × 3 losses × 3 seeds) with changes."""
+    design = design or Design(**changes)
+    rng = np.random.default_rng(design.random)
+    images = _images(design, rng)
+    noises: dict[tuple[str, ...], float] = {}
+    runs, factors = [], []
+    for number, combination in enumerate(itertools.product(*design.factors.values())):
+        values = dict(zip(design.factors, combination, strict=True))
+        runs.append({**values, "run": f"{number:012x}", **_cost(design, design.size(values), rng)})
+        truth = {n: design.truth(values, n) for n in design.sources}
+        noise = 1 + _noise(design, values, noises, rng)
+        factors.append(noise * images["sources"].map(truth).to_numpy())
+    names = [run["run"] for run in runs]
+    examples = pd.concat([images] * len(runs), ignore_index=True)
+    examples.insert(0, "run", np.repeat(names, len(images)))
+    # the noise of single images has a mean of 0 for each run, test set and source count
+    apart = rng.normal(scale=0.1, size=(len(runs), len(images) // design.images, design.images))
+    apart -= apart.mean(axis=2, keepdims=True)
+    hard = images[METRICS].to_numpy()
+    level = np.array([REGION_FACTORS[name] for name in METRICS])
+    level = np.where(np.isnan(hard).any(axis=0), 0, level)  # a mean of 0 over all images only
+    errors = (hard + apart.reshape(len(runs), -1, 1) * level).clip(min=0)
+    examples[METRICS] = (errors * np.array(factors)[..., None]).reshape(-1, len(METRICS))
+    table = pd.DataFrame(runs).merge(_summaries(examples), on="run")
+    return StudyData(design.factors, table, _baselines(design), examples)
+
+
+def _images(design: Design, rng: np.random.Generator) -> pd.DataFrame:
+    """How hard each image is, as a factor; the first image of the first count has no R3."""
+    parts = []
+    for test_set, factor in design.test_sets.items():
+        for count in design.sources:
+            hard = rng.lognormal(sigma=0.4, size=design.images)
+            part = pd.DataFrame(
+                {"test_set": test_set, "sources": count, "example": range(design.images)}
+            )
+            for name in METRICS:
+                part[name] = factor * REGION_FACTORS[name] * hard / hard.mean()
+            if count == design.sources[0]:
+                part.loc[0, ["mae_r3", "max_error_r3"]] = np.nan
+                part["mae_r3"] *= factor * REGION_FACTORS["mae_r3"] / part["mae_r3"].mean()
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _noise(
+    design: Design,
+    values: Mapping[str, str],
+    known: dict[tuple[str, ...], float],
+    rng: np.random.Generator,
+) -> float:
+    """Independent noise of the weights and of the order, for each setting and size."""
+    setting = tuple(v for key, v in values.items() if key not in (SEED, ORDER_SEED))
+    smallest = design.size({FRACTION: str(min(design.fractions))})
+    scale = (design.size(values) / smallest) ** -design.fall
+    total = 0.0
+    for key, size in ((SEED, design.noise), (ORDER_SEED, design.order_noise)):
+        if key in values:
+            place = (*setting, key, values[key])
+            if place not in known:
+                known[place] = float(rng.normal(scale=size))
+            total += known[place] * scale
+    return total
+
+
+def _cost(design: Design, size: int, rng: np.random.Generator) -> dict[str, float]:
+    steps = 400 if design.epochs is None else design.epochs * -(-size // 16)
+    seconds = steps * design.step_ms / 1000 * (1 + rng.normal(scale=0.01))
+    return {
+        SIZE: size,
+        "steps": steps,
+        "step_seconds": seconds,
+        "seconds": seconds + 3,
+        "best_epoch": design.epochs or 8,
+    }
+
+
+def _summaries(examples: pd.DataFrame) -> pd.DataFrame:
+    """The errors of each run over all images of each test set, for all counts and for each."""
+    how = {name: "max" if name == "max_error" else "mean" for name in ERRORS}
+    counted = examples.assign(sources=examples["sources"].astype(str))
+    both = pd.concat([examples.assign(sources=ALL), counted])
+    return both.groupby(["run", "test_set", "sources"], sort=False).agg(how).reset_index()
+
+
+def _baselines(design: Design) -> pd.DataFrame:
+    rows = [
+        {
+            "method": method,
+            "test_set": test_set,
+            "sources": sources,
+            **{name: mae * factor * REGION_FACTORS[name] for name in ERRORS},
+        }
+        for method, mae in BASELINES.items()
+        for test_set, factor in design.test_sets.items()
+        for sources in (ALL, *map(str, design.sources))
+    ]
+    return pd.DataFrame(rows)
