@@ -2,9 +2,9 @@
 
 The errors of a run are exact by construction: over all images, the mean absolute error of a region
 is `REGION_FACTORS[region] × factors × law(size) × (1 + noise of its seeds)`, where `factors` is the
-product of those of the loss, the variant and the test set. Errors of single images vary around it
-with a mean of 1, alike for all runs (some images are hard for every surrogate) and a little apart. They grow with the
-source count n as 1 + n.
+product of those of the loss, the variant and the test set. Errors grow with the source count n as
+1 + n. Errors of single images vary around the mean of their count: some images are hard for every
+surrogate, and each run adds a little of its own.
 """
 
 import itertools
@@ -16,8 +16,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA
-from diffkeras.studies.study_data import ALL, LOSS, ORDER_SEED, SEED, SIZE, VARIANT, StudyData
+from diffkeras.studies.study_data import (
+    ALL,
+    LOSS,
+    ORDER_SEED,
+    SEED,
+    SIZE,
+    TRAINED_SOURCES,
+    VARIANT,
+    StudyData,
+)
 
 FRACTION = "data.train_fraction"
 FRACTIONS = (0.0125, 0.05, 0.125, 0.25, 0.5, 1.0)
@@ -55,6 +65,7 @@ class Design:
         seeds: number of seeds of the weights.
         order_seeds: number of seeds of the order of the examples; 1: `training.seed` has both.
         variants: label → its factor for a tested source count.
+        trained: label of a variant → the source counts it is trained on, as text; default: all.
         test_sets: label → factor of its error, the main one first.
         sources: source counts.
         images: test images of each source count.
@@ -74,6 +85,7 @@ class Design:
     seeds: int = 3
     order_seeds: int = 1
     variants: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
+    trained: Mapping[str, str] = field(default_factory=dict)
     test_sets: Mapping[str, float] = field(default_factory=lambda: {"test": 1.0})
     sources: Sequence[int] = (1, 2, 3, 4, 5)
     images: int = 20
@@ -121,7 +133,9 @@ def synthetic_study(design: Design | None = None, **changes: Any) -> StudyData:
     runs, factors = [], []
     for number, combination in enumerate(itertools.product(*design.factors.values())):
         values = dict(zip(design.factors, combination, strict=True))
-        runs.append({**values, "run": f"{number:012x}", **_cost(design, design.size(values), rng)})
+        trained = design.trained.get(values.get(VARIANT, ""), format_counts(design.sources))
+        run = {**values, "run": f"{number:012x}", TRAINED_SOURCES: trained}
+        runs.append({**run, **_cost(design, design.size(values), rng)})
         truth = {n: design.truth(values, n) for n in design.sources}
         noise = 1 + _noise(design, values, noises, rng)
         factors.append(noise * images["sources"].map(truth).to_numpy())

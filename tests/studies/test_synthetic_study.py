@@ -65,3 +65,11 @@ def test_columns_are_those_of_a_study() -> None:
     assert data.examples["mae_r3"].isna().any()
     assert not data.runs.isna().any(axis=None)
     pd.testing.assert_frame_equal(data.runs, synthetic_study().runs)
+
+
+def test_variants_say_what_they_were_trained_on() -> None:
+    constant = {"only 1": lambda n: 1.0, "joint": lambda n: 1.0}
+    data = synthetic_study(fractions=(1.0,), variants=constant, trained={"only 1": "1"})
+    trained = data.overall.groupby("variant")["trained_sources"].unique()
+    assert trained["only 1"].tolist() == ["1"]
+    assert trained["joint"].tolist() == ["1-5"]

@@ -1,0 +1,104 @@
+"""Figures for print: one or two columns wide, in small type, as SVG and PNG.
+
+A figure that is drawn twice from the same data is written as the same SVG, byte for byte: it has no
+date, and the names of its parts follow from a fixed salt.
+"""
+
+import io
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from diffkeras.reporting.figures import STYLE
+
+COLUMN = 3.5  # inches, the width of a column of a journal
+PAGE = 7.0
+DPI = 200
+PRINT_STYLE: Any = {
+    **STYLE,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "grid.linewidth": 0.5,
+    "svg.fonttype": "none",  # text stays text, which can be searched
+    "svg.hashsalt": "diffkeras",
+    "font.family": ["DejaVu Sans", "sans-serif"],
+}
+# "muted" of Paul Tol's palettes, which colour-blind people can tell apart
+# (https://personal.sron.nl/~pault/); the pale ones come last
+PALETTE = (
+    "#332288",
+    "#cc6677",
+    "#117733",
+    "#44aa99",
+    "#882255",
+    "#999933",
+    "#aa4499",
+    "#88ccee",
+    "#ddcc77",
+)
+SERIES_MARKERS = "os^DvP<X>"
+ORDERED = matplotlib.colormaps["viridis"]
+
+
+def new_print_figure(width: float = PAGE, height: float = 2.8) -> Figure:
+    """An empty figure [inches] for print. Add axes by `print_axes`."""
+    with matplotlib.rc_context(PRINT_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def print_axes(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = PAGE,
+    height: float = 2.8,
+    **subplots: Any,
+) -> tuple[Figure, Any]:
+    """A figure [inches] for print and its axes, with a grid, as an array (rows, columns).
+
+    Save it with `print_svg` and `print_png`: they set the same style, by which matplotlib draws.
+    """
+    figure = new_print_figure(width, height)
+    with matplotlib.rc_context(PRINT_STYLE):
+        axes = figure.subplots(rows, columns, squeeze=False, **subplots)
+    for axis in axes.flat:
+        axis.grid(alpha=0.3)
+    return figure, axes
+
+
+def series_style(index: int) -> dict[str, Any]:
+    """Colour and marker of a series without an order, for `Axes.plot` and `Axes.errorbar`."""
+    place = index % len(PALETTE)
+    return {"color": PALETTE[place], "marker": SERIES_MARKERS[place]}
+
+
+def ordered_color(index: int, total: int) -> Any:
+    """Colour of one of several series with an order, from dark to light."""
+    return ORDERED(0.9 * index / max(total - 1, 1))
+
+
+def print_svg(figure: Figure) -> bytes:
+    """The figure as an SVG image: vectors, with its text as text."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(PRINT_STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "diffkeras"})
+    return buffer.getvalue()
+
+
+def print_png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The figure as a PNG image."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(PRINT_STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
+    return buffer.getvalue()

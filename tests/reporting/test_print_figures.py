@@ -1,0 +1,56 @@
+import io
+import re
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from diffkeras.reporting.print_figures import (
+    PALETTE,
+    ordered_color,
+    print_axes,
+    print_png,
+    print_svg,
+    series_style,
+)
+
+
+def drawn() -> Figure:
+    figure, axes = print_axes(1, 2, width=3.5, height=2.0)
+    axes[0, 0].errorbar([1, 10], [0.1, 0.2], [0.01, 0.02], label="a label", **series_style(0))
+    axes[0, 0].set(xscale="log", yscale="log", xlabel="training examples")
+    axes[0, 0].fill_between([1, 10], [0.1, 0.2], clip_on=True)
+    axes[0, 1].imshow(np.eye(3))
+    return figure
+
+
+def test_the_same_figure_is_the_same_svg() -> None:
+    first, second = print_svg(drawn()), print_svg(drawn())
+    assert first == second
+    assert b"clip" in first, "the names that matplotlib draws from random numbers are there"
+    assert not re.search(rb"<dc:date>|20\d\d-\d\d", first)
+
+
+def test_text_of_svgs_is_text() -> None:
+    svg = print_svg(drawn()).decode()
+    assert ">training examples</text>" in svg
+    assert "sans-serif" in svg, "a family that every reader has"
+
+
+def test_figures_have_the_width_of_a_column_and_small_type() -> None:
+    figure = drawn()
+    svg = print_svg(figure).decode()
+    assert re.search(r'width="252pt"', svg)  # 3.5 in
+    assert re.search(r"font-size: 8px[^\"]*\"[^>]*>training examples", svg)
+    assert Image.open(io.BytesIO(print_png(figure, dpi=100))).size == (350, 200)
+    assert not figure.axes[0].spines["top"].get_visible()
+
+
+def test_nine_series_differ_in_colour_and_marker() -> None:
+    styles: list[dict[str, Any]] = [series_style(index) for index in range(len(PALETTE))]
+    assert len({style["color"] for style in styles}) == 9
+    assert len({style["marker"] for style in styles}) == 9
+    assert series_style(9) == series_style(0)
+    assert ordered_color(0, 1) == ordered_color(0, 5)
+    assert len({ordered_color(index, 6) for index in range(6)}) == 6
