@@ -3,7 +3,7 @@
 import reprlib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -76,5 +76,11 @@ def _known_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         if part not in getattr(model, "model_fields", ()):
             return []
-        model = model.model_fields[part].annotation
+        model = _section_of(model.model_fields[part].annotation)
     return list(getattr(model, "model_fields", ()))
+
+
+def _section_of(annotation: Any) -> Any:
+    """The section of `Section | None`; other annotations as they are."""
+    sections = (kind for kind in get_args(annotation) if hasattr(kind, "model_fields"))
+    return next(sections, annotation)

@@ -1,11 +1,16 @@
 """The file of a study, and the study that it describes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from diffkeras.config import Config, Name, Section, SourceCounts, is_section
+from diffkeras.config import Config, Name, Section, is_section, settings
+from diffkeras.config.types import Count, Seed
+
+VARIANT = "variant"
 
 # keys that decide the test set, on which all runs are compared
 OF_THE_TEST_SET = (
@@ -15,6 +20,26 @@ OF_THE_TEST_SET = (
     "data.divide_by_maximum",
     "data.test_examples",
 )
+# keys that a test set may set; the physics must stay that of the runs
+TEST_SET_KEYS = (
+    "data.sources",
+    "data.radius",
+    "data.values",
+    "data.seed",
+    "data.test_examples",
+)
+TEST_SET_SECTIONS = ("data.placement.", "evaluation.")
+
+
+class WorstCasesConfig(Section):
+    """A search for the images on which a surrogate's error is largest."""
+
+    starts: Count = 3
+    """Number of searches, each from another one of the worst test images."""
+    evaluations: Count = 2000
+    """Number of images that each search tries."""
+    seed: Seed = 0
+    """Seed of the search."""
 
 
 class StudyConfig(Section):
@@ -36,20 +61,25 @@ class StudyConfig(Section):
     """Name of the study and of its directory."""
     title: str = ""
     """Title of the report."""
+    question: str = ""
+    """The question that the study answers, in one sentence. The report prints it."""
     base: str
     """Configuration that the runs start from: a file, or a shipped name."""
     settings: dict[str, Any] = Field({})
     """Values that replace those of the base, by key."""
-    factors: dict[str, list[Any]]
+    factors: dict[str, list[Any]] = Field({})
     """Values of each varied key. Every combination is one run."""
-    test_sources: SourceCounts | None = None
-    """Source counts that every run is tested on. null: those of the base."""
+    variants: dict[str, dict[str, Any]] = Field({})
+    """One more factor, whose values set several keys each: label → values by key."""
+    test_sets: dict[str, dict[str, Any]] = Field({"test": {}})
+    """Test sets of every run: label → values that replace those of the base, by key. The first one
+    is the main one."""
+    worst_cases: WorstCasesConfig | None = None
+    """Search for images on which the surrogate of each run is worst. null: no search."""
 
     @field_validator("factors")
     @classmethod
     def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        if not value:
-            raise ValueError("name at least one factor")
         for key, values in value.items():
             if not values:
                 raise ValueError(f"factor {key} has no values")
@@ -57,11 +87,50 @@ class StudyConfig(Section):
                 raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
             if any(values.index(v) != i for i, v in enumerate(values)):
                 raise ValueError(f"factor {key} names a value twice")
-            if key == "name":
-                raise ValueError("name can't be a factor: a study names its runs itself")
-            if key.startswith(OF_THE_TEST_SET):
-                raise ValueError(f"{key} can't be a factor: a study compares on one test set")
+            _check_varied(key, "can't be a factor")
         return value
+
+    @field_validator("settings")
+    @classmethod
+    def _single_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _by_single_key(value)
+
+    @field_validator("variants")
+    @classmethod
+    def _named_variants(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        _check_labels(value, "variant")
+        variants = {label: _by_single_key(changed) for label, changed in value.items()}
+        for label, changed in variants.items():
+            for key in changed:
+                _check_varied(key, f"can't be set by the variant {label}")
+        return variants
+
+    @field_validator("test_sets")
+    @classmethod
+    def _of_the_same_physics(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if not value:
+            raise ValueError("name at least one test set, or leave the key out")
+        _check_labels(value, "test set")
+        test_sets = {label: _by_single_key(changed) for label, changed in value.items()}
+        for label, changed in test_sets.items():
+            for key in changed:
+                if key not in TEST_SET_KEYS and not key.startswith(TEST_SET_SECTIONS):
+                    raise ValueError(
+                        f"{key} can't be set by the test set {label}: it has the physics of the "
+                        f"runs and trains nothing; a test set can set "
+                        f"{', '.join(TEST_SET_KEYS)} and what is in data.placement and evaluation"
+                    )
+        return test_sets
+
+    @model_validator(mode="after")
+    def _something_varies(self) -> "StudyConfig":
+        if not self.factors and not self.variants:
+            raise ValueError("factors: name at least one factor or variant")
+        of_variants = {key for changed in self.variants.values() for key in changed}
+        for factor, key in product(self.factors, sorted(of_variants)):
+            if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
+                raise ValueError(f"factors: {factor} is also set by variants; keep it in one place")
+        return self
 
 
 @dataclass(frozen=True)
@@ -73,11 +142,60 @@ class Study:
         title: heading of the report.
         base: configuration that all runs share, except for the factors.
         factors: key → values.
-        test: configuration of the test set of every run.
+        variants: label → values by key: one more factor, named "variant".
+        test_sets: label → configuration of a test set of every run, the main one first.
+        question: what the study answers, in one sentence.
+        worst_cases: a search on every run; None for none.
     """
 
     name: str
     title: str
     base: Config
     factors: dict[str, list[Any]]
-    test: Config
+    test_sets: dict[str, Config]
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    question: str = ""
+    worst_cases: WorstCasesConfig | None = None
+
+    @property
+    def test(self) -> Config:
+        """The main test set."""
+        return next(iter(self.test_sets.values()))
+
+    @property
+    def varied(self) -> dict[str, list[Any]]:
+        """Name of each factor → its values; the labels of the variants come first."""
+        variants: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
+        return variants | self.factors
+
+    def combinations(self) -> list[tuple[dict[str, Any], Config]]:
+        """Each run: name of each factor → value, and configuration; the first varies slowest.
+
+        Raises:
+            ConfigurationError: a key that does not exist, or a value that can't be used.
+        """
+        found = []
+        for combination in product(*self.varied.values()):
+            values = dict(zip(self.varied, combination, strict=True))
+            changed = dict(values)
+            if self.variants:
+                changed |= self.variants[changed.pop(VARIANT)]
+            found.append((values, self.base.with_overrides(changed)))
+        return found
+
+
+def _check_labels(labels: Mapping[str, Any], what: str) -> None:
+    if any(not label.strip() for label in labels):
+        raise ValueError(f"a {what} has an empty name")
+
+
+def _check_varied(key: str, refused: str) -> None:
+    if key == "name":
+        raise ValueError(f"name {refused}: a study names its runs itself")
+    if key.startswith(OF_THE_TEST_SET):
+        raise ValueError(f"{key} {refused}: a study compares on one test set")
+
+
+def _by_single_key(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted key; a mapping for a section is taken apart."""
+    return {k: v for key, value in changed.items() for k, v in settings(key, value).items()}

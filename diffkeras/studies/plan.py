@@ -1,6 +1,5 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ from diffkeras.evaluation.images import check_held_out
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study, StudyConfig
-from diffkeras.surrogates.config_differences import by_key
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import read_json
 from diffkeras.training.compiled_model import make_loss
 
 LOSS = "training.loss"
+BOUNDS = "evaluation.bounds"  # take long, so a study computes none unless it says so
 
 
 @dataclass(frozen=True)
@@ -64,32 +64,46 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     """
     path = find_config(name)
     raw = read_yaml(path)
-    if not isinstance(raw, Mapping) or "factors" not in raw:
-        raise ConfigurationError(f"{path} is no study: it has no `factors`")
+    if not isinstance(raw, Mapping) or not {"factors", "variants"} & raw.keys():
+        raise ConfigurationError(f"{path} is no study: it has no `factors` and no `variants`")
     try:
         section = StudyConfig.model_validate(raw)
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {explain(error, StudyConfig, raw)}") from None
     base_file = path.parent / section.base
-    base = load_config(
-        base_file if base_file.is_file() else section.base,
-        {**section.settings, **(overrides or {})},
+    changed = {**section.settings, **(overrides or {})}
+    base = load_config(base_file if base_file.is_file() else section.base, changed)
+    own_bounds = {BOUNDS: 0} if BOUNDS not in changed else {}
+    study = Study(
+        section.name,
+        section.title or section.name,
+        base,
+        dict(section.factors),
+        {
+            label: _test_set(base, {**own_bounds, **own}, f"{path}: test_sets: {label}")
+            for label, own in section.test_sets.items()
+        },
+        dict(section.variants),
+        section.question,
+        section.worst_cases,
     )
-    test = base
-    if section.test_sources:
-        test = base.with_overrides({"data.sources": list(section.test_sources)})
-    study = Study(section.name, section.title or section.name, base, dict(section.factors), test)
     _check_distinct(study, path)
     return study
+
+
+def _test_set(base: Config, changed: Mapping[str, Any], where: str) -> Config:
+    try:
+        # pictures may name source counts that the test set has not, and are not drawn
+        return base.with_overrides({"evaluation.pictures": None, **changed})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
 
 
 def plan(study: Study, directory: Path) -> list[Cell]:
     """All runs of a study, the first factor varying slowest."""
     cells: list[Cell] = []
     without_baselines = study.test.with_overrides({"evaluation.baselines": []})
-    for combination in itertools.product(*study.factors.values()):
-        values = dict(zip(study.factors, combination, strict=True))
-        config = study.base.with_overrides(values)
+    for values, config in study.combinations():
         slug = "_".join(_slug(f"{key.split('.')[-1]}-{value_text(v)}") for key, v in values.items())
         name = f"{slug[:80]}-{fingerprint(config.model_dump(mode='json'))}"
         config = config.with_overrides({"name": name})
@@ -169,18 +183,18 @@ def time_left(cells: Sequence[Cell]) -> float | None:
 
 
 def _check_distinct(study: Study, path: Path) -> None:
-    known: dict[str, Cell] = {}
-    for cell in plan(study, Path()):
-        loss = make_loss(cell.config)
-        described = {**loss.get_config(), "name": type(loss).__name__}  # Keras numbers its names
-        same = known.setdefault(
-            fingerprint({**by_key(cell.config), "name": "", "training.loss": described}), cell
-        )
-        if same is not cell:
-            raise ConfigurationError(
-                f"{path}: factors: {same.title!r} and {cell.title!r} are the same run; name each "
-                "value once"
-            )
+    known: dict[str, str] = {}
+    try:
+        for values, config in study.combinations():
+            title = label_of(values)
+            make_loss(config)  # an unknown loss is an error that names the key
+            same = known.setdefault(run_identity(config), title)
+            if same is not title:
+                raise ConfigurationError(
+                    f"factors: {same!r} and {title!r} are the same run; name each value once"
+                )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
 
 
 def _slug(words: str) -> str:

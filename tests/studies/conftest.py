@@ -12,7 +12,7 @@ name: small
 title: A small study
 base: tiny.yaml
 settings: {training.epochs: 1}
-test_sources: 1-3
+test_sets: {test: {data.sources: 1-3}}
 factors:
   data.train_fraction: [0.5, 1.0]
   training.loss: [absolute, {error: huber, delta: 0.1}]

@@ -33,7 +33,7 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
         ("- 1", "is no study"),
         ("name: a\nbase: tiny.yaml", "has no `factors`"),
         ("name: a\nbase: tiny.yaml\nfactors: 3", "factors: "),
-        ("name: a\nbase: tiny.yaml\nfactors: {}", "at least one factor"),
+        ("name: a\nbase: tiny.yaml\nfactors: {}", "at least one factor or variant"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: []}", "has no values"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: 3}", r"factors\.training\.seed: "),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "names a value twice"),
@@ -69,10 +69,37 @@ def test_runs_are_named_after_their_factors(study_file: Path) -> None:
             "name: a\nbase: tiny.yaml\nsettings: {training.x: 5}\nfactors: {training.seed: [1]}",
             r"training\.x: unknown key",
         ),
-        (
-            "name: a\nbase: tiny.yaml\ntest_sources: x\nfactors: {training.seed: [1]}",
-            "test_sources",
+        *(
+            (f"name: a\nbase: tiny.yaml\nfactors: {{training.seed: [1]}}\n{more}", message)
+            for more, message in (
+                ("test_sets: {}", "test_sets: name at least one test set"),
+                ("test_sets: {other: {data.sources: x}}", r"test_sets: other: data\.sources: "),
+                ("test_sets: {a: {data.source: 1}}", r"data\.source can't be set by"),
+                ("test_sets: {a: {evaluation.bound: 1}}", "test_sets: a: .*do you mean bounds"),
+                ("test_sets: {a: {physics.decay: 1}}", r"physics\.decay can't be set by .* set a"),
+                ("test_sets: {a: {physics: {decay: 1}}}", r"physics\.decay can't be set by"),
+                ("test_sets: {a: {data.diffusion_length: [1, 2]}}", "length can't be set by"),
+                ("test_sets: {a: {data.divide_by_maximum: true}}", "maximum can't be set by"),
+                ("test_sets: {a: {training.seed: 3}}", r"training\.seed can't be set by"),
+                ("test_sets: {'': {}}", "test_sets: a test set has an empty name"),
+                ("test_sets: {a: {}, a: {data.seed: 2}}", "line 4.*duplicate key"),
+                ("variants: {a: {}, a: {model.width: 4}}", "line 4.*duplicate key"),
+                ("variants: {' ': {model.width: 4}}", "variants: a variant has an empty name"),
+                ("variants: {a: }", r"variants\.a: "),
+                ("variants: {a: 3}", r"variants\.a: "),
+                ("variants: {1: {model.width: 4}}", "variants"),
+                ("variants: {a: {model.widht: 4}}", "widht: unknown key; do you mean width"),
+                ("variants: {a: {training.seed: 4}}", r"training\.seed is also set by variants"),
+                ("variants: {a: {training: {seed: 4}}}", r"training\.seed is also set by"),
+                ("variants: {a: {physics.decay: 0.1}}", "can't be set by the variant a"),
+                ("variants: {a: {name: b}}", "name can't be set by the variant a"),
+                ("variants: {a: {}, b: {model.width: 2}}", "are the same run"),
+                ("worst_cases: {starts: 0}", r"worst_cases\.starts: must be more than 0"),
+                ("worst_cases: {start: 1}", "start: unknown key; do you mean starts"),
+                ("test_sources: 1-2", "test_sources: unknown key"),
+            )
         ),
+        ("name: a\nbase: tiny.yaml\nvariants: {}", "at least one factor or variant"),
     ],
 )
 def test_malformed_studies_are_refused(study_file: Path, content: str, message: str) -> None:
@@ -93,3 +120,44 @@ def test_shipped_studies_load(name: str) -> None:
     assert len(plan(study, Path())) == np.prod([len(values) for values in study.factors.values()])
     assert study.base.physics.lattice == ((64, 64) if name.endswith("_reduced") else (512, 512))
     assert study.base.physics.sources == ("production" if "production" in name else "fixed_value")
+
+
+def test_variants_are_a_factor(study_file: Path) -> None:
+    file = study_file.with_name("variants.yaml")
+    file.write_text(
+        "name: v\nbase: tiny.yaml\nsettings: {training: {epochs: 1}}\n"
+        "factors: {training.seed: [0, 1]}\n"
+        "variants: {same: {}, other: {model.width: 4, training.loss: squared}}\n"
+        "test_sets: {all: {}, one: {data.sources: 1, evaluation.bounds: 2}}\n"
+        "question: Why?\nworst_cases: {seed: 3}\n"
+    )
+    study = load_study(str(file))
+    assert study.varied == {"variant": ["same", "other"], "training.seed": [0, 1]}
+    found = [
+        (values, config.model.width, config.training.loss, config.training.seed)
+        for values, config in study.combinations()
+    ]
+    assert found == [
+        ({"variant": "same", "training.seed": 0}, 2, "absolute", 0),
+        ({"variant": "same", "training.seed": 1}, 2, "absolute", 1),
+        ({"variant": "other", "training.seed": 0}, 4, "squared", 0),
+        ({"variant": "other", "training.seed": 1}, 4, "squared", 1),
+    ]
+    assert study.base.training.epochs == 1
+    assert study.question == "Why?"
+    assert study.worst_cases
+    assert (study.worst_cases.starts, study.worst_cases.seed) == (3, 3)
+    assert [*study.test_sets] == ["all", "one"]
+    assert study.test.data.sources == (1, 2)
+    assert study.test_sets["one"].data.sources == (1,)
+    assert [test.evaluation.bounds for test in study.test_sets.values()] == [0, 2]
+
+
+def test_a_study_computes_bounds_if_it_says_so(study_file: Path) -> None:
+    file = study_file.with_name("bounds.yaml")
+    text = "name: b\nbase: tiny.yaml\nfactors: {training.seed: [0]}\n"
+    file.write_text(text)
+    assert load_study(str(file)).test.evaluation.bounds == 0
+    assert load_study(str(file), {"evaluation.bounds": 4}).test.evaluation.bounds == 4
+    file.write_text(f"{text}settings: {{evaluation: {{bounds: 3}}}}\n")
+    assert load_study(str(file)).test.evaluation.bounds == 3

@@ -152,8 +152,8 @@ def test_errors_on_another_test_set_are_not_used(
 ) -> None:
     _, directory, _ = finished
     file = study_file.with_name("other.yaml")
-    for change in ("test_sources: 1-2", "test_sources: 1-4"):
-        file.write_text(study_file.read_text().replace("test_sources: 1-3", change))
+    for change in ("{data.sources: 1-2}", "{data.sources: 1-4}"):
+        file.write_text(study_file.read_text().replace("{data.sources: 1-3}", change))
         study = load_study(str(file))
         cells = plan(study, directory)
         assert [cell.done for cell in cells] == [False] * 4
