@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import print_style
+from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
 from diffkeras.studies.study_data import StudyData
 
-
-class TooFewRunsError(Exception):
-    """A statistic needs more runs than there are. Its text says which; the report repeats it."""
+__all__ = ["Analysis", "TooFewRunsError"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,3 @@ class Analysis:
     applies: Callable[[StudyData], bool]
     table: Callable[[StudyData], pd.DataFrame]
     figure: Callable[[pd.DataFrame, StudyData], Figure]
-
-    def draw(self, table: pd.DataFrame, data: StudyData) -> Figure:
-        """The figure in the style of `diffkeras.reporting.print_figures`."""
-        with print_style():
-            return self.figure(table, data)

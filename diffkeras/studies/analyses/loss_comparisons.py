@@ -1,0 +1,165 @@
+"""Which loss is better, and by how much, on the same test images."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
+
+from diffkeras.evaluation.errors import MAES
+from diffkeras.reporting.print_figures import PALETTE, print_axes
+from diffkeras.representation.regions import REGIONS
+from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
+from diffkeras.studies.analyses.baseline_lines import draw_baseline_ratios
+from diffkeras.studies.statistics.bootstrap import resampled
+from diffkeras.studies.statistics.comparison import compare
+from diffkeras.studies.statistics.image_errors import (
+    FEWEST_IMAGES,
+    FEWEST_SEEDS,
+    ImageErrors,
+    common_seeds,
+    image_errors,
+)
+from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.study_data import LOSS, SIZE, StudyData
+
+PLAIN = "absolute"
+SIZE_FACTORS = ("data.train_fraction", "data.train_examples")  # the column of SIZE says it all
+ERROR_OF_REGION = dict(zip(REGIONS, MAES, strict=True))
+
+
+def _applies(data: StudyData) -> bool:
+    return data.varies(LOSS)
+
+
+def reference_loss(data: StudyData) -> str:
+    """The loss that the others are compared with: the plain absolute error, or else the first."""
+    losses = data.factors[LOSS]
+    return PLAIN if PLAIN in losses else losses[0]
+
+
+def other_settings(data: StudyData) -> list[str]:
+    """The varied settings other than the loss and the size."""
+    return data.settings(without=(LOSS, *SIZE_FACTORS))
+
+
+def table(data: StudyData) -> pd.DataFrame:
+    """One row for each size, region and loss other than the reference.
+
+    Raises:
+        TooFewRunsError: there are no errors of single images, or no two losses share two seeds.
+    """
+    errors = image_errors(data, MAES)
+    pairs = _pairs(data, errors)
+    most = max((len(common_seeds(*groups)[0]) for *_, groups in pairs), default=0)
+    if most < FEWEST_SEEDS:
+        raise TooFewRunsError(
+            f"At most {most} seeds were trained with two losses at the same size; at least "
+            f"{FEWEST_SEEDS} are needed."
+        )
+    rows = []
+    for region, name in ERROR_OF_REGION.items():
+        kept = errors.keep_defined(name)
+        statistic = resampled(kept.values[name], kept.sources)
+        for setting, loss, groups in pairs:
+            names = {"region": region, "loss": loss, "reference": reference_loss(data)}
+            rows.append({**setting, **names, **compare(kept.values[name], statistic, *groups)})
+    found = pd.DataFrame(rows)
+    found["p_holm"] = holm(found["p"])
+    order = [SIZE, *other_settings(data)]
+    return found.sort_values(order, kind="stable", ignore_index=True).rename(columns={SIZE: "size"})
+
+
+def _pairs(
+    data: StudyData, errors: ImageErrors
+) -> list[tuple[dict[str, Any], str, tuple[pd.Series, pd.Series]]]:
+    """Each setting and loss, with the runs of that loss and of the reference."""
+    reference = reference_loss(data)
+    pairs = []
+    for setting in errors.settings([SIZE, *other_settings(data)]):
+        plain = errors.select({**setting, LOSS: reference})
+        for loss in data.factors[LOSS]:
+            group = errors.select({**setting, LOSS: loss})
+            if loss != reference and len(group) and len(plain):
+                pairs.append((setting, loss, (group, plain)))
+    return pairs
+
+
+def figure(table: pd.DataFrame, data: StudyData) -> Figure:
+    """A forest plot for each region, at the largest size."""
+    shown = table[table["size"] == table["size"].max()]
+    for name in other_settings(data):
+        shown = shown[shown[name].astype(str) == data.factors[name][0]]
+    losses = list(dict.fromkeys(shown["loss"]))
+    drawn, axes = print_axes(2, 3, height=1.8 + 0.34 * len(losses), sharey=True)
+    plain = data.overall[data.overall[LOSS] == reference_loss(data)]
+    plain = plain[plain[SIZE] == plain[SIZE].max()]
+    for axis, (region, label) in zip(axes.flat, REGIONS.items(), strict=True):
+        rows = shown[shown["region"] == region].set_index("loss").reindex(losses)
+        draw_ratios(axis, rows)
+        axis.set_title(label, fontsize=8)
+        error = ERROR_OF_REGION[region]
+        draw_baseline_ratios(axis, data, float(plain[error].mean()), error)
+        axis.set_yticks(range(len(losses)), losses)
+    axes[0, 0].invert_yaxis()
+    size = int(shown["size"].iloc[0])
+    drawn.supxlabel(
+        f"error / error of the loss {reference_loss(data)}, {size} training examples", fontsize=8
+    )
+    return drawn
+
+
+def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
+    """Ratios with both intervals, one row below the other; full marks for clear differences."""
+    places = np.arange(len(rows))
+    axis.axvline(1, color="0.2", linewidth=1)
+    ends = rows[["ratio", "low", "high"]].to_numpy(float)
+    lowest, highest = np.nanmin([1, np.nanmin(ends)]), np.nanmax([1, np.nanmax(ends)])
+    margin = 0.15 * np.log(highest / lowest) + 0.01
+    axis.set_xscale("log")
+    axis.set_xlim(lowest * np.exp(-margin), highest * np.exp(margin))
+    color = PALETTE[0]
+    axis.xaxis.set_major_locator(
+        MaxNLocator(5) if highest < 3 * lowest else LogLocator(subs=(1, 2, 5))
+    )
+    axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.hlines(places, rows["t_low"], rows["t_high"], color=color, linewidth=0.8)
+    axis.hlines(places, rows["low"], rows["high"], color=color, linewidth=2.4)
+    beyond = (rows["low"] > 1) | (rows["high"] < 1)
+    clear = ((rows["p_holm"] < 0.05) & beyond).to_numpy()
+    for chosen, fill in ((clear, color), (~clear, "white")):
+        axis.plot(rows["ratio"][chosen], places[chosen], "o", color=color, mfc=fill, markersize=4.5)
+
+
+EXPLANATION = f"""
+Each loss is compared with the reference, the plain absolute error (or the study's first loss), on
+the same test images and with the same seeds. The error of a region is the mean over images of each
+image's mean absolute error there; images without nodes of the region are left out. `ratio` is the
+geometric mean over seeds of (mean error with the loss) / (mean error with the reference): below 1
+the loss is better. `low` and `high` are its 95 % interval from a bootstrap that resamples seeds and
+images independently of each other (Owen 2007), so it is about other seeds and other images;
+n − 1 of n seeds and images are drawn (Rao and Wu 1988). With few seeds such an interval can't
+exceed the range of the seeds that there are. `t_low` and `t_high` are therefore added: the interval
+by Student's t from the seeds' ln ratios, which is exact for normally distributed ones.
+`p` is the two-sided p-value of Wilcoxon's signed-rank test of the images' errors, averaged over the
+seeds; `p_holm` is corrected by Holm's method for all rows of the table. This test is about other
+images, for the runs that were trained; what other seeds would give is shown by the intervals and by
+`seeds_agree`, the number of seeds whose own ratio lies on the same side of 1.
+`rank_biserial` is the effect size of the test: 1 if the loss is worse on every image, −1 if it is
+better on every image. Cells are empty below {FEWEST_SEEDS} common seeds or {FEWEST_IMAGES} images.
+The figure shows the largest size: thick lines are the bootstrap's intervals, thin lines Student's
+(cut at the axis). Circles are full if p_holm < 0.05 and the bootstrap's interval excludes 1.
+Dotted lines are baselines.
+""".strip()
+
+ANALYSIS = Analysis(
+    "loss_comparisons",
+    "Losses against each other on the same test images",
+    EXPLANATION,
+    _applies,
+    table,
+    figure,
+)

@@ -1,0 +1,133 @@
+import dataclasses
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
+from diffkeras.studies.analyses.loss_comparisons import ANALYSIS
+from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.study_data import LOSS, StudyData
+from tests.helpers.synthetic_study import synthetic_study
+
+LOSSES = {"squared": 1.15, "absolute": 1.0, "huber": 0.9}
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    return synthetic_study(fractions=[0.25, 1.0], losses=LOSSES, noise=0.02)
+
+
+@pytest.fixture(scope="module")
+def table(data: StudyData) -> pd.DataFrame:
+    return ANALYSIS.table(data)
+
+
+def test_one_row_for_each_size_region_and_loss(table: pd.DataFrame) -> None:
+    assert len(table) == 2 * 6 * 2
+    assert not table.duplicated(["size", "region", "loss"]).any()
+    assert set(table["size"]) == {300, 1200}
+    assert set(table["reference"]) == {"absolute"}
+
+
+def test_ratio_is_that_of_the_mean_errors() -> None:
+    exact = ANALYSIS.table(synthetic_study(fractions=[1.0], losses=LOSSES, noise=0))
+    lattice = exact[exact["region"] == "lattice"].set_index("loss")
+    assert lattice["ratio"].to_dict() == pytest.approx({"squared": 1.15, "huber": 0.9})
+    assert (lattice["error"] / lattice["reference_error"]).to_numpy() == pytest.approx([1.15, 0.9])
+
+
+def test_intervals_contain_the_truth_and_exclude_no_difference(table: pd.DataFrame) -> None:
+    for loss, truth in (("squared", 1.15), ("huber", 0.9)):
+        rows = table[(table["loss"] == loss) & (table["region"] == "lattice")]
+        assert ((rows["low"] <= rows["ratio"]) & (rows["ratio"] <= rows["high"])).all()
+        assert ((rows["low"] < truth + 0.03) & (rows["high"] > truth - 0.03)).all()
+        assert (rows["seeds_agree"] == 3).all()
+        assert ((rows["low"] > 1) == (truth > 1)).all()
+        assert ((rows["rank_biserial"] > 0.5) == (truth > 1)).all()
+
+
+def test_equal_losses_show_no_difference() -> None:
+    equal = {"absolute": 1.0, "same": 1.0}
+    table = ANALYSIS.table(synthetic_study(fractions=[1.0], losses=equal, noise=0))
+    row = table[table["region"] == "lattice"].iloc[0]
+    assert row["low"] < 1 < row["high"]
+    assert row["p"] > 0.01
+    assert abs(row["rank_biserial"]) < 0.3
+
+
+def test_correction_is_for_all_rows(table: pd.DataFrame) -> None:
+    pd.testing.assert_series_equal(table["p_holm"], holm(table["p"]), check_names=False)
+    assert (table["p_holm"] >= table["p"]).all()
+
+
+def test_the_first_loss_is_the_reference_without_an_absolute_one() -> None:
+    table = ANALYSIS.table(synthetic_study(fractions=[1.0], losses={"squared": 1.0, "huber": 2.0}))
+    assert set(table["reference"]) == {"squared"}
+    assert table["ratio"].min() > 1.5
+
+
+def test_images_without_the_region_are_left_out(table: pd.DataFrame) -> None:
+    images = table.groupby("region")["images"].unique()
+    assert images["r3"] == [99]
+    assert images["lattice"] == [100]
+
+
+def test_a_failed_run_leaves_the_common_seeds(data: StudyData, table: pd.DataFrame) -> None:
+    failed = data.runs[(data.runs[LOSS] == "huber") & (data.runs["training_examples"] == 1200)]
+    failed = failed["run"].iloc[0]
+    assert data.examples is not None
+    partial = dataclasses.replace(
+        data,
+        runs=data.runs[data.runs["run"] != failed],
+        examples=data.examples[data.examples["run"] != failed],
+    )
+    seeds = ANALYSIS.table(partial).set_index(["size", "loss", "region"])["seeds"]
+    assert seeds[1200, "huber", "r1"] == 2
+    assert seeds[1200, "squared", "r1"] == seeds[300, "huber", "r1"] == 3
+
+
+def test_one_seed_is_too_few(data: StudyData) -> None:
+    with pytest.raises(TooFewRunsError, match=r"At most 1 .* 2 "):
+        ANALYSIS.table(synthetic_study(seeds=1, fractions=[1.0]))
+    with pytest.raises(TooFewRunsError, match="single images"):
+        ANALYSIS.table(dataclasses.replace(data, examples=None))
+
+
+def test_it_applies_where_the_loss_varies(data: StudyData) -> None:
+    assert ANALYSIS in ANALYSES
+    assert ANALYSIS.applies(data)
+    assert not ANALYSIS.applies(synthetic_study(losses={"absolute": 1.0}, fractions=[1.0]))
+
+
+def test_figure_shows_the_ratios_at_the_largest_size(data: StudyData, table: pd.DataFrame) -> None:
+    committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    figure = ANALYSIS.figure(committed, dataclasses.replace(data, examples=None))
+    panels = figure.axes
+    assert len(panels) == 6
+    drawn = np.concatenate(
+        [line.get_xdata() for line in panels[0].lines if line.get_marker() == "o"]
+    )
+    rows = table[(table["size"] == 1200) & (table["region"] == "lattice")]
+    np.testing.assert_allclose(np.sort(drawn), np.sort(rows["ratio"]))
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["squared", "huber"]
+
+
+def test_figure_fills_clear_differences_only() -> None:
+    data = synthetic_study(fractions=[1.0], losses={"absolute": 1.0, "same": 1.0, "worse": 2.0})
+    figure = ANALYSIS.figure(ANALYSIS.table(data), data)
+    full, hollow = (line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert list(full.get_ydata()) == [1]
+    assert list(hollow.get_ydata()) == [0]
+
+
+def test_baselines_are_ratios_to_the_reference(data: StudyData, table: pd.DataFrame) -> None:
+    near = data.baselines.copy()
+    plain = data.overall[(data.overall[LOSS] == "absolute")]
+    error = plain[plain["training_examples"] == 1200]["mae_r1"].mean()
+    near.loc[near["method"] == "superposition", "mae_r1"] = 1.05 * error
+    figure = ANALYSIS.figure(table, dataclasses.replace(data, baselines=near))
+    dotted = [line for line in figure.axes[3].lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == pytest.approx([1.05])
+    assert "zero field" in figure.axes[3].texts[-1].get_text()
