@@ -8,7 +8,7 @@ from diffkeras.config import Config, find_config, load_config
 from diffkeras.errors import ConfigurationError
 
 SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/*.yaml"))
-PRODUCTION = ("paper_production", "prior_work", "quickstart_production")
+PRODUCTION = {name for name in SHIPPED if name.endswith("_production")} | {"prior_work"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -27,7 +27,7 @@ def test_shipped_configurations_say_what_their_sources_do(name: str) -> None:
     assert config.data.divide_by_maximum == (name in PRODUCTION)
 
 
-@pytest.mark.parametrize("name", ["paper", "quickstart"])
+@pytest.mark.parametrize("name", ["middle", "paper", "quickstart", "reduced"])
 def test_both_readings_differ_in_the_sources_alone(name: str) -> None:
     fixed, production = load_config(name), load_config(f"{name}_production")
     as_fixed = production.with_overrides(
@@ -79,7 +79,7 @@ def test_shipped_files_are_found_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart").name == "quickstart.yaml"
-    assert find_config("studies/losses_reduced").is_file()
+    assert find_config("studies/seeds_reduced").is_file()
 
 
 @pytest.mark.parametrize(

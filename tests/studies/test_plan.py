@@ -1,7 +1,6 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from diffkeras.errors import ConfigurationError
@@ -108,18 +107,6 @@ def test_malformed_studies_are_refused(study_file: Path, content: str, message: 
     with pytest.raises(ConfigurationError, match=message) as caught:
         load_study(str(file))
     assert "\n" not in str(caught.value)
-
-
-SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_studies_load(name: str) -> None:
-    study = load_study(f"studies/{name}")
-    assert study.name == name
-    assert len(plan(study, Path())) == np.prod([len(values) for values in study.factors.values()])
-    assert study.base.physics.lattice == ((64, 64) if name.endswith("_reduced") else (512, 512))
-    assert study.base.physics.sources == ("production" if "production" in name else "fixed_value")
 
 
 def test_variants_are_a_factor(study_file: Path) -> None:

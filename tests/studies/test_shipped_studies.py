@@ -1,0 +1,83 @@
+"""The study files that diffkeras ships."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.studies.config import Study
+from diffkeras.studies.plan import load_study
+from diffkeras.surrogates.run_identity import run_identity
+
+SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
+REDUCED = [name for name in SHIPPED if name.endswith("_reduced")]
+BASES = {"reduced": "paper", "reduced_production": "paper_production"}
+
+
+@cache
+def study(name: str) -> Study:
+    return load_study(f"studies/{name}")
+
+
+def runs(name: str) -> list[Config]:
+    return [config for _, config in study(name).combinations()]
+
+
+def steps(config: Config) -> int:
+    """Optimisation steps of a run."""
+    training, data = config.training, config.data
+    one_pass = -(-data.train_examples_used * len(data.sources) // training.batch_size)
+    return training.epochs * (training.steps_per_epoch or one_pass)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_study_is_named_after_its_file_and_asks_a_question(name: str) -> None:
+    assert study(name).name == name
+    assert study(name).question.endswith("?")
+    reading = study(name).base.physics.sources
+    assert (
+        (reading == "production") == ("production" in name) == ("production" in study(name).title)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in REDUCED if not name.startswith("optimizers")])
+def test_a_reduced_study_asks_what_the_full_one_asks(name: str) -> None:
+    reduced, full = study(name), study(name.removesuffix("_reduced"))
+    assert reduced.question == full.question
+    assert BASES[reduced.base.name] == full.base.name
+    assert list(reduced.varied) == list(full.varied)
+    assert (reduced.worst_cases is None) == (full.worst_cases is None)
+    assert len(reduced.test_sets) == len(full.test_sets)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_runs_of_a_reduced_study_have_equally_many_steps(name: str) -> None:
+    counted = {steps(config) for config in runs(name)}
+    assert len(counted) == (6 if name == "training_time_reduced" else 1)
+
+
+@pytest.mark.parametrize("suffix", ["", "_reduced"])
+@pytest.mark.parametrize("name", ["source_counts", "source_counts_production"])
+def test_surrogates_of_all_source_counts_have_equally_many_examples(name: str, suffix: str) -> None:
+    used = {c.data.train_examples_used * len(c.data.sources) for c in runs(name + suffix)}
+    assert len(used) == 1
+
+
+def test_studies_share_their_runs() -> None:
+    def identities(name: str) -> set[str]:
+        return {run_identity(config) for config in runs(name)}
+
+    sizes = identities("size_and_loss_reduced")
+    assert identities("worst_cases_reduced") < sizes
+    shared = {"seeds": 9, "source_counts": 3, "disjoint_subsets": 3, "placements": 3}
+    found = {name: len(identities(f"{name}_reduced") & sizes) for name in shared}
+    assert found == shared
+
+
+def test_disjoint_subsets_are_disjoint() -> None:
+    for name in ("disjoint_subsets", "disjoint_subsets_reduced"):
+        parts = {(c.data.train_numbers.start, c.data.train_numbers.stop) for c in runs(name)}
+        ends = [number for part in sorted(parts) for number in part]
+        assert len(parts) == 5
+        assert ends == sorted(ends)
