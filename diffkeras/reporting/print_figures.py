@@ -5,11 +5,15 @@ date, and the names of its parts follow from a fixed salt.
 """
 
 import io
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from diffkeras.reporting.figures import STYLE
 
@@ -19,7 +23,7 @@ DPI = 200
 PRINT_STYLE: Any = {
     **STYLE,
     "font.size": 8,
-    "axes.titlesize": 8,
+    "axes.titlesize": 7.5,
     "axes.labelsize": 8,
     "axes.linewidth": 0.7,
     "legend.fontsize": 7,
@@ -49,9 +53,14 @@ SERIES_MARKERS = "os^DvP<X>"
 ORDERED = matplotlib.colormaps["viridis"]
 
 
+def print_style() -> AbstractContextManager[None]:
+    """The style, for a block that draws: matplotlib sizes titles and legends when it adds them."""
+    return matplotlib.rc_context(PRINT_STYLE)
+
+
 def new_print_figure(width: float = PAGE, height: float = 2.8) -> Figure:
     """An empty figure [inches] for print. Add axes by `print_axes`."""
-    with matplotlib.rc_context(PRINT_STYLE):
+    with print_style():
         figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -70,7 +79,7 @@ def print_axes(
     Save it with `print_svg` and `print_png`: they set the same style, by which matplotlib draws.
     """
     figure = new_print_figure(width, height)
-    with matplotlib.rc_context(PRINT_STYLE):
+    with print_style():
         axes = figure.subplots(rows, columns, squeeze=False, **subplots)
     for axis in axes.flat:
         axis.grid(alpha=0.3)
@@ -88,10 +97,35 @@ def ordered_color(index: int, total: int) -> Any:
     return ORDERED(0.9 * index / max(total - 1, 1))
 
 
+TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
+
+
+def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
+    """Ticks of a logarithmic axis at round values such as 0.05, at least `fewest` of them.
+
+    Call it after everything is drawn: it keeps the limits of the axis.
+    """
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    candidates = [np.outer(decades, places).ravel() for places in TICKS]
+    candidates.append(
+        np.asarray(MaxNLocator(fewest + 1, steps=[1, 2, 5, 10]).tick_values(low, high))
+    )
+    for ticks in candidates:
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if ticks.size >= fewest:
+            break
+    part = axis.xaxis if along == "x" else axis.yaxis
+    part.set_major_locator(FixedLocator(ticks.tolist()))
+    part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    part.set_minor_locator(NullLocator())
+    axis.set(**{f"{along}lim": (low, high)})
+
+
 def print_svg(figure: Figure) -> bytes:
     """The figure as an SVG image: vectors, with its text as text."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(PRINT_STYLE):
+    with print_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "diffkeras"})
     return buffer.getvalue()
 
@@ -99,6 +133,6 @@ def print_svg(figure: Figure) -> bytes:
 def print_png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG image."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(PRINT_STYLE):
+    with print_style():
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
     return buffer.getvalue()

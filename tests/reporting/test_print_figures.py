@@ -3,11 +3,13 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from diffkeras.reporting.print_figures import (
     PALETTE,
+    log_ticks,
     ordered_color,
     print_axes,
     print_png,
@@ -54,3 +56,23 @@ def test_nine_series_differ_in_colour_and_marker() -> None:
     assert series_style(9) == series_style(0)
     assert ordered_color(0, 1) == ordered_color(0, 5)
     assert len({ordered_color(index, 6) for index in range(6)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1e-4, 1.0, ["0.0001", "0.001", "0.01", "0.1", "1"]),
+        (0.02, 0.4, ["0.03", "0.1", "0.3"]),
+        (0.015, 0.12, ["0.02", "0.05", "0.1"]),
+        (0.031, 0.062, ["0.04", "0.05"]),
+        (0.05, 0.055, ["0.05", "0.052", "0.054"]),
+    ],
+)
+def test_logarithmic_ticks_are_round_numbers(low: float, high: float, expected: list[str]) -> None:
+    figure, axes = print_axes()
+    axis = axes[0, 0]
+    axis.set(yscale="log", ylim=(low, high))
+    log_ticks(axis, "y", fewest=2 if low == 0.031 else 3)
+    assert axis.get_ylim() == (low, high)
+    figure.canvas.draw()
+    assert [text.get_text() for text in axis.get_yticklabels()] == expected

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from diffkeras.reporting.print_figures import print_style
 from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
 from diffkeras.studies.study_data import StudyData
 
@@ -32,3 +33,8 @@ class Analysis:
     applies: Callable[[StudyData], bool]
     table: Callable[[StudyData], pd.DataFrame]
     figure: Callable[[pd.DataFrame, StudyData], Figure]
+
+    def draw(self, table: pd.DataFrame, data: StudyData) -> Figure:
+        """The figure in the style of `diffkeras.reporting.print_figures`."""
+        with print_style():
+            return self.figure(table, data)

@@ -1,12 +1,17 @@
 """Baselines in figures whose axis is an error."""
 
 import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from diffkeras.studies.study_data import ALL, StudyData
 
-CHARACTERS = 38  # below the narrowest axis, a third of a page
+STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
+TEXT: Any = {"color": "0.4", "fontsize": 6}
+CHARACTER = 0.046  # inches, the mean width of one in this size
 
 
 def draw_baselines(
@@ -15,67 +20,47 @@ def draw_baselines(
     error: str = "mae",
     sources: str = ALL,
     test_set: str | None = None,
+    along: Literal["x", "y"] = "y",
 ) -> None:
     """Draw the baselines as dotted lines across an axis of that error.
 
     Those that lie outside the axis are named below it, with their values. Call it last: it keeps
-    the limits of the axis.
+    the limits of the axis. For several panels see `draw_panel_baselines`.
 
     Args:
-        axis: whose y axis is the error.
-        data: of the study.
+        axis: the axes.
+        data: the study, whose baselines are drawn.
         error: a name of `diffkeras.evaluation.errors.ERRORS`.
-        sources: source count, or all.
+        sources: a source count, or "all".
         test_set: label; None for the main one.
+        along: which axis has the error.
     """
-    low, high = axis.get_ylim()
-    outside = []
-    for method, value in baseline_errors(data, error, sources, test_set).items():
-        if low <= value <= high:
-            axis.axhline(value, color="0.4", linestyle=":", linewidth=1)
-            axis.annotate(
-                method,
-                (1, value),
-                xycoords=axis.get_yaxis_transform(),
-                xytext=(-3, 2),
-                textcoords="offset points",
-                ha="right",
-                color="0.4",
-                fontsize=7,
-            )
-        else:
-            outside.append(f"{method} {value:.2g}")
-    axis.set_ylim(low, high)
-    _name_below(axis, outside, -0.24)
+    outside = draw_lines(axis, baseline_errors(data, error, sources, test_set), along)
+    name_outside(axis, outside)
 
 
-def draw_baseline_ratios(axis: Axes, data: StudyData, reference: float, error: str = "mae") -> None:
-    """Draw the baselines as dotted lines up an axis of that error divided by a reference's.
+def draw_panel_baselines(
+    panels: Iterable[tuple[Axes, str]], data: StudyData, along: Literal["x", "y"] = "y"
+) -> None:
+    """Draw the baselines of the main test set into several panels, given with their errors.
 
-    Like `draw_baselines`, of the main test set and all source counts.
+    One line below the figure names those that lie outside the axes.
     """
-    left, right = axis.get_xlim()
-    outside = []
-    for method, value in baseline_errors(data, error).items():
-        ratio = value / reference
-        if left <= ratio <= right:
-            axis.axvline(ratio, color="0.4", linestyle=":", linewidth=1)
-            axis.annotate(
-                method,
-                (ratio, 1),
-                xycoords=axis.get_xaxis_transform(),
-                xytext=(2, -3),
-                textcoords="offset points",
-                rotation=90,
-                va="top",
-                color="0.4",
-                fontsize=6,
-                zorder=1,
-            )
-        else:
-            outside.append(f"{method} {ratio:.2g}")
-    axis.set_xlim(left, right)
-    _name_below(axis, outside, -0.16)
+    panels = list(panels)
+    missing: dict[str, list[str]] = {}
+    for axis, error in panels:
+        for name in draw_lines(axis, baseline_errors(data, error), along):
+            missing.setdefault(name, []).append(axis.get_title().partition(":")[0])
+    if not missing:
+        return
+    names = [
+        name if len(titles) == len(panels) else f"{name} ({', '.join(titles)})"
+        for name, titles in missing.items()
+    ]
+    figure = panels[0][0].get_figure(root=True)
+    assert figure is not None
+    width = int(figure.get_figwidth() / CHARACTER)
+    figure.supxlabel(textwrap.fill(f"Outside the axes: {', '.join(names)}", width), **TEXT)
 
 
 def baseline_errors(
@@ -91,13 +76,46 @@ def baseline_errors(
     return dict(zip(known["method"], known[error].astype(float), strict=True))
 
 
-def _name_below(axis: Axes, outside: list[str], place: float) -> None:
-    if outside:
-        axis.annotate(
-            textwrap.fill(f"outside the axis: {', '.join(outside)}", CHARACTERS),
-            (0, place),
-            xycoords="axes fraction",
-            color="0.4",
-            fontsize=7,
-            va="top",
-        )
+def draw_lines(
+    axis: Axes, values: Mapping[str, float], along: Literal["x", "y"] = "y"
+) -> dict[str, float]:
+    """Draw named values as dotted lines across an axis, and return those outside of it."""
+    low, high = axis.get_ylim() if along == "y" else axis.get_xlim()
+    inside = {name: value for name, value in values.items() if low <= value <= high}
+    for name, value in inside.items():
+        _draw_line(axis, name, value, along)
+    axis.set(**{f"{along}lim": (low, high)})
+    return {name: value for name, value in values.items() if name not in inside}
+
+
+def name_outside(axis: Axes, values: Mapping[str, float | str]) -> None:
+    """Name what lies outside the axes below them, with its values."""
+    if not values:
+        return
+    figure, place = axis.get_figure(root=True), axis.get_subplotspec()
+    assert isinstance(figure, Figure)
+    columns = place.get_gridspec().ncols if place else 1
+    words = [f"{k} {v if isinstance(v, str) else format(v, '.2g')}" for k, v in values.items()]
+    width = int(0.8 * figure.get_figwidth() / columns / CHARACTER)
+    axis.annotate(
+        textwrap.fill(f"outside the axis: {', '.join(words)}", width),
+        (0, 0),
+        xytext=(0, -28),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        **TEXT,
+    )
+
+
+def _draw_line(axis: Axes, name: str, value: float, along: str) -> None:
+    place: Any = {"textcoords": "offset points", **TEXT}
+    if along == "y":
+        axis.axhline(value, **STYLE)
+        across = axis.get_yaxis_transform()
+        axis.annotate(name, (1, value), xycoords=across, xytext=(-3, 2), ha="right", **place)
+    else:
+        axis.axvline(value, **STYLE)
+        across = axis.get_xaxis_transform()
+        turned: Any = {"rotation": 90, "ha": "right", "va": "top"}
+        axis.annotate(name, (value, 1), xycoords=across, xytext=(-1, -3), **turned, **place)

@@ -12,7 +12,7 @@ from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.print_figures import PALETTE, print_axes
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.analyses.baseline_lines import draw_baseline_ratios
+from diffkeras.studies.analyses.baseline_lines import baseline_errors, draw_lines, name_outside
 from diffkeras.studies.statistics.bootstrap import resampled
 from diffkeras.studies.statistics.comparison import compare
 from diffkeras.studies.statistics.image_errors import (
@@ -99,9 +99,11 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     for axis, (region, label) in zip(axes.flat, REGIONS.items(), strict=True):
         rows = shown[shown["region"] == region].set_index("loss").reindex(losses)
         draw_ratios(axis, rows)
-        axis.set_title(label, fontsize=8)
+        axis.set_title(label)
         error = ERROR_OF_REGION[region]
-        draw_baseline_ratios(axis, data, float(plain[error].mean()), error)
+        reference = float(plain[error].mean())
+        ratios = {name: e / reference for name, e in baseline_errors(data, error).items()}
+        name_outside(axis, draw_lines(axis, ratios, along="x"))
         axis.set_yticks(range(len(losses)), losses)
     axes[0, 0].invert_yaxis()
     size = int(shown["size"].iloc[0])
