@@ -79,7 +79,7 @@ def write_report(
     configuration: str,
     **content: Any,
 ) -> None:
-    """Render a template to one HTML file that needs no other."""
+    """Render a template to one HTML file that needs no other; pictures are PNG or SVG images."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("diffkeras.reporting"),
         autoescape=True,
@@ -89,10 +89,16 @@ def write_report(
     html = environment.get_template(template).render(
         title=title,
         lead=lead,
-        pictures={name: base64.b64encode(png).decode() for name, png in pictures.items()},
+        pictures={name: data_uri(picture) for name, picture in pictures.items()},
         configuration=configuration,
         versions=versions(),
         machine=machine(),
         **content,
     )
     write_text(path, html)
+
+
+def data_uri(picture: bytes) -> str:
+    """A PNG or SVG image as the address of an image that holds it."""
+    kind = "svg+xml" if picture.lstrip().startswith((b"<?xml", b"<svg")) else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"

@@ -209,7 +209,10 @@ def _summaries(examples: pd.DataFrame) -> pd.DataFrame:
     how = {name: "max" if name == "max_error" else "mean" for name in ERRORS}
     counted = examples.assign(sources=examples["sources"].astype(str))
     both = pd.concat([examples.assign(sources=ALL), counted])
-    return both.groupby(["run", "test_set", "sources"], sort=False).agg(how).reset_index()
+    for name in ("test_set", "sources"):
+        both[name] = pd.Categorical(both[name], both[name].unique())  # the order of the groups
+    found = both.groupby(["run", "test_set", "sources"], observed=True).agg(how).reset_index()
+    return found.astype({"test_set": "str", "sources": "str"})
 
 
 def _baselines(design: Design) -> pd.DataFrame:

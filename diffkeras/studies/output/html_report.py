@@ -1,0 +1,174 @@
+"""The report of a study: one HTML file that needs no other."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from diffkeras.config import Config
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.report import HEADINGS
+from diffkeras.reporting.html import Table, mark_best, number, write_report
+from diffkeras.reporting.text import duration
+from diffkeras.studies.labels import label_of, name_of
+from diffkeras.studies.output.answers import Answer
+from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.study_data import ALL, StudyData
+
+LARGEST_PICTURE = 1_500_000  # bytes; larger figures are shown as PNG
+LONGEST_TABLE = 16  # rows; longer tables are folded
+
+
+def write_html(
+    path: Path,
+    description: Mapping[str, Any],
+    data: StudyData,
+    answers: Sequence[Answer],
+    *,
+    directory: Path,
+    base: Config,
+    runs: Sequence[FinishedRun],
+    failed: Sequence[Any],
+) -> None:
+    """Write report.html.
+
+    Args:
+        path: the file.
+        description: content of study.json.
+        data: the measurements.
+        answers: of the analyses that apply.
+        directory: of the study, from which links to the runs lead.
+        base: configuration that the runs share, except for the factors.
+        runs: the finished runs.
+        failed: the runs that ended with an error: title, identity and error.
+    """
+    write_report(
+        path,
+        "study_report.html.j2",
+        title=description["title"],
+        lead=description["question"],
+        pictures={a.name: _picture(a) for a in answers if a.svg},
+        configuration=base.to_yaml(),
+        facts=_facts(description),
+        factors=[(name_of(name), ", ".join(v)) for name, v in description["factors"].items()],
+        answers=[_section(answer) for answer in answers],
+        summaries=_summaries(answers, data),
+        baselines=[(label, _baselines(data, label)) for label in data.test_sets],
+        runs=_runs(data, runs, directory),
+        failed=[(run.title, run.run, run.error) for run in failed],
+    )
+
+
+def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was run, in words."""
+    rows, columns = description["lattice"]
+    runs = description["runs"]
+    tests = description["test_images"]
+    named = [words if len(tests) == 1 else f"{label}: {words}" for label, words in tests.items()]
+    parameters = description["trainable_parameters"]
+    return [
+        ("budget", description["budget"]),
+        ("scale", f"{rows}×{columns} nodes, {description['sources']}, {_span(parameters)} "
+         f"trainable parameters, {_span(description['training_examples'])} training examples"),
+        ("test images", "; ".join(named)),
+        ("runs", f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
+         f"training took {duration(description['training_seconds'])} in all"),
+        ("machine", "; ".join(description["machines"])),
+        ("command", description["command"]),
+        ("date", description["date"]),
+    ]  # fmt: skip
+
+
+def _span(numbers: Sequence[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _picture(answer: Answer) -> bytes:
+    return answer.svg if len(answer.svg) <= LARGEST_PICTURE else answer.png
+
+
+def _section(answer: Answer) -> dict[str, Any]:
+    """An analysis for the template; the table of errors has a form of its own."""
+    shown = answer.table is not None and answer.name != "errors"
+    table = table_for_people(answer.table) if shown and answer.table is not None else None
+    return {
+        "name": answer.name,
+        "title": answer.title,
+        "explanation": answer.explanation,
+        "refusal": answer.refusal,
+        "table": table,
+        "folded": table is not None and len(table.rows) > LONGEST_TABLE,
+        "has_figure": bool(answer.svg),
+    }
+
+
+def table_for_people(table: pd.DataFrame) -> Table:
+    """A table with numbers to three digits, and the names of its columns in words."""
+    names = [name_of(str(name)) for name in table.columns]
+    return Table(names, [[_cell(value) for value in row] for row in table.to_numpy(dtype=object)])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return number(None)
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _summaries(answers: Sequence[Answer], data: StudyData) -> list[tuple[str, Table]]:
+    """For each test set the means over seeds, a row a setting, the best of each column marked."""
+    table = next(answer.table for answer in answers if answer.name == "errors")
+    assert table is not None
+    settings = data.settings()
+    found = []
+    for label in data.test_sets:
+        of_set = table[table["test_set"] == label]
+        rows, ranges = [], []
+        for _, group in of_set.groupby([*settings, "training_examples"], sort=False):
+            by_error = group.set_index("error")
+            values = {name: str(group[name].iloc[0]) for name in settings}
+            means = [_or_none(by_error["mean"][error]) for error in ERRORS]
+            rows.append((f"{label_of(values) or 'all runs'} ({by_error['runs']['mae']})", means))
+            low, high = by_error["min"]["mae"], by_error["max"]["mae"]
+            ranges.append(f"{number(low)} – {number(high)}")
+        marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
+        head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
+        found.append((label, Table(head, marked)))
+    return found
+
+
+def _baselines(data: StudyData, test_set: str) -> Table:
+    chosen = data.baselines
+    chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
+    rows = [
+        (str(row["method"]), [_or_none(row[error]) for error in ERRORS])
+        for row in chosen.to_dict("records")
+    ]
+    return Table(["method", *HEADINGS], mark_best(rows) if rows else [])
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _runs(data: StudyData, runs: Sequence[FinishedRun], directory: Path) -> list[dict[str, Any]]:
+    """A row for each run, with a link to its directory."""
+    rows = data.overall.to_dict("records")
+    return [
+        {
+            "title": label_of(run.values),
+            "link": Path(os.path.relpath(run.path, directory)).as_posix(),
+            "name": run.path.name,
+            "examples": row["training_examples"],
+            "error": number(_or_none(row["mae"])),
+            "best_epoch": row["best_epoch"],
+            "steps": row["steps"],
+            "seconds": duration(row["seconds"]),
+        }
+        for run, row in zip(runs, rows, strict=True)
+    ]

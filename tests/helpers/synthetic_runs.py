@@ -1,0 +1,101 @@
+"""Run directories that hold the measurements of a synthetic study, and the study itself."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from diffkeras.config import Config, parse_config
+from diffkeras.evaluation.errors import COLUMNS, ERRORS
+from diffkeras.studies.config import Study
+from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.study_data import ALL, SIZE, StudyData
+from diffkeras.system.atomic_files import write_csv, write_json
+
+OWN = ("surrogate", "surrogate, sources set")
+BASE = {
+    "physics": {"lattice": 64},
+    "data": {"sources": "1-5", "train_examples": 240, "test_examples": 20},
+    "model": {"width": 8, "depth": 3},
+    "training": {"batch_size": 16, "steps_per_epoch": 50, "epochs": 8},
+}
+
+
+def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[FinishedRun]]:
+    """Write run.json, history.csv, metrics.json and examples.csv of each run of a study."""
+    base = parse_config(BASE)
+    study = Study(
+        "synthetic",
+        "A synthetic study",
+        base,
+        {name: list(values) for name, values in data.factors.items()},
+        dict.fromkeys(data.test_sets, base),
+        question="How does the error fall with the number of training examples?",
+    )
+    runs = []
+    for name, rows in data.runs.groupby("run", sort=False):
+        path = directory / str(name)
+        first = rows.iloc[0]
+        _write_run(path, first)
+        tests = {}
+        for label, of_set in rows.groupby("test_set", sort=False):
+            tests[str(label)] = path / "tests" / str(label)
+            # an evaluation measures the baselines for the first run alone
+            baselines = data.baselines[data.baselines["test_set"] == label]
+            _write_metrics(tests[str(label)], of_set, baselines if not runs else baselines[:0])
+            assert data.examples is not None
+            images = data.examples[
+                (data.examples["run"] == name) & (data.examples["test_set"] == label)
+            ]
+            _write_examples(tests[str(label)], images)
+        config = _config(base, int(first[SIZE]))
+        runs.append(FinishedRun({k: first[k] for k in data.factors}, config, path, tests))
+    return study, runs
+
+
+def _config(base: Config, size: int) -> Config:
+    return base.with_overrides({"data.train_fraction": size / (240 * 5)})
+
+
+def _write_run(path: Path, row: pd.Series) -> None:
+    write_json(
+        path / "run.json",
+        {
+            "state": "finished",
+            "seconds": row["seconds"],
+            "best_epoch": int(row["best_epoch"]),
+            "trainable_parameters": 48977,
+            "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+            "machine": "a machine with 2 cores",
+        },
+    )
+    seconds = row["step_seconds"] / 8
+    write_csv(path / "history.csv", ["epoch", "seconds"], [[n, seconds] for n in range(1, 9)])
+
+
+def _write_metrics(path: Path, runs: pd.DataFrame, baselines: pd.DataFrame) -> None:
+    methods: dict[str, dict[str, dict[str, float]]] = {
+        "surrogate": {},
+        "surrogate, sources set": {},
+    }
+    for row in runs.to_dict("records"):
+        for method in methods:
+            methods[method][row["sources"]] = {name: row[name] for name in ERRORS}
+    for row in baselines.to_dict("records"):
+        found = methods.setdefault(row["method"], {})
+        found[row["sources"]] = {name: row[name] for name in ERRORS}
+    write_json(path / "metrics.json", {"methods": methods})
+    assert all(ALL in by_count for by_count in methods.values())
+
+
+def _write_examples(path: Path, images: pd.DataFrame) -> None:
+    names = ["sources", "example", *COLUMNS]
+    rows = images[names].to_numpy().tolist()
+    write_csv(
+        path / "examples.csv",
+        ["method", *names],
+        [
+            [method, int(count), int(number), *errors]
+            for method in OWN
+            for count, number, *errors in rows
+        ],
+    )

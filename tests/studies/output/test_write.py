@@ -1,0 +1,161 @@
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+from synthetic_runs import synthetic_runs
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.analyses import Analysis, TooFewRunsError, errors, source_counts
+from diffkeras.studies.config import Study
+from diffkeras.studies.output import answers
+from diffkeras.studies.output.write import write_study
+from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.tables import read_study
+
+
+class Failed(NamedTuple):
+    title: str
+    run: str
+    error: str
+
+
+class Written(NamedTuple):
+    directory: Path
+    data: StudyData
+    study: Study
+    runs: list[FinishedRun]
+
+    def again(self, data: StudyData | None = None) -> None:
+        write(self.directory, data or self.data, self.study, self.runs)
+
+
+FAILED = [Failed("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
+
+
+def _never(data: StudyData) -> pd.DataFrame:
+    raise TooFewRunsError("a spread needs 3 seeds, and there are 2")
+
+
+REFUSED = Analysis("spread", "Spread", "It is about spread.", lambda _: True, _never, None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def few_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+
+
+def write(directory: Path, data: StudyData, study: Study, runs: list[FinishedRun]) -> None:
+    command = "diffkeras study --config synthetic"
+    write_study(directory, study, data, runs, failed=FAILED, planned=5, command=command)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """A study's directory, of two sizes and two seeds on two test sets; treat it as read-only."""
+    data = synthetic_study(
+        fractions=(0.05, 1.0),
+        losses={"absolute": 1.0},
+        seeds=2,
+        images=4,
+        test_sets={"test": 1.0, "edge": 2.0},
+    )
+    root = tmp_path_factory.mktemp("studies")
+    study, runs = synthetic_runs(data, root / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+        write(root / "synthetic", data, study, runs)
+    return Written(root / "synthetic", data, study, runs)
+
+
+def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> None:
+    names = {
+        file.relative_to(files.directory).as_posix()
+        for file in files.directory.rglob("*")
+        if file.is_file() and "tfevents" not in file.name
+    }
+    answered = ("errors", "source_counts")
+    assert names == {
+        "study.json",
+        "runs.csv",
+        "baselines.csv",
+        "examples.csv.gz",
+        "examples.parquet",
+        "report.html",
+        *(f"tables/{name}.csv" for name in answered),
+        *(f"figures/{name}.{kind}" for name in answered for kind in ("svg", "png")),
+    }
+    described = json.loads((files.directory / "study.json").read_text())
+    assert described["budget"] == "Equal steps: every run trains for 400 steps of 16 examples."
+    assert described["runs"] == {"planned": 5, "finished": 4, "failed": 1}
+    seconds = files.data.overall["seconds"].sum()
+    assert described["training_seconds"] == pytest.approx(seconds, abs=0.1)
+    assert described["too_few_runs"] == {"spread": "a spread needs 3 seeds, and there are 2"}
+    assert described["lattice"] == [64, 64]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", described["date"])
+    assert read_study(files.directory).factors == files.data.factors
+
+
+def test_the_report_needs_no_other_file_and_names_everything(files: Written) -> None:
+    html = (files.directory / "report.html").read_text()
+    pictures = re.findall(r"<img[^>]*?src=[\"']([^\"']*)", html)
+    assert len(pictures) == 2
+    for address in pictures:
+        assert address.startswith("data:image/svg+xml;base64,")
+        assert b"<svg" in base64.b64decode(address.partition(",")[2])
+    assert not re.search(r"(src|href)=[\"'](https?:|/)", html)
+    for words in (
+        files.study.question,
+        "Equal steps: every run trains for 400 steps",
+        "a spread needs 3 seeds, and there are 2",
+        "the loss is &lt;NaN&gt;",
+        "<td>superposition</td>",
+        "Test set: edge",
+        "4 of 5 finished, 1 failed",
+        "diffkeras study --config synthetic",
+        'href="../runs/000000000000"',
+    ):
+        assert words in html, words
+    assert "{{" not in html
+    assert html.count('class="best"') >= 8
+
+
+def test_a_second_report_of_the_same_study_changes_no_committed_file(
+    files: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tomorrow:
+        @staticmethod
+        def today() -> "Tomorrow":
+            return Tomorrow()
+
+        def isoformat(self) -> str:
+            return "2999-01-01"
+
+    monkeypatch.setattr("diffkeras.studies.output.description.datetime.date", Tomorrow)
+    kept = [f for f in files.directory.rglob("*") if f.is_file() and "tfevents" not in f.name]
+    before = {file: file.read_bytes() for file in kept}
+    files.again()
+    assert {file: file.read_bytes() for file in kept} == before
+    assert len(list(files.directory.rglob("*tfevents*"))) == 5, "old sessions are removed"
+
+
+def test_an_error_leaves_the_earlier_report(
+    files: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {f: f.read_bytes() for f in files.directory.rglob("*") if f.is_file()}
+    (files.directory / "notes.txt").write_text("mine")
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("diffkeras.studies.output.write.write_html", broken)
+    runs = files.data.runs.assign(mae=1.0)
+    with pytest.raises(ZeroDivisionError):
+        files.again(replace(files.data, runs=runs))
+    assert {f: f.read_bytes() for f in before} == before
+    assert (files.directory / "notes.txt").read_text() == "mine"

@@ -1,0 +1,94 @@
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic_runs import synthetic_runs
+from synthetic_study import synthetic_study
+
+from diffkeras.errors import RunError
+from diffkeras.studies.results import FinishedRun, read_results
+from diffkeras.studies.study_data import StudyData
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    return synthetic_study(
+        fractions=(0.05, 1.0), losses={"a": 1.0}, seeds=2, test_sets={"main": 1.0, "edge": 2.0}
+    )
+
+
+@pytest.fixture
+def runs(data: StudyData, tmp_path: Path) -> list[FinishedRun]:
+    return synthetic_runs(data, tmp_path)[1]
+
+
+def test_the_files_of_runs_are_the_tables_of_a_study(
+    data: StudyData, runs: list[FinishedRun]
+) -> None:
+    found = read_results(runs, data.factors)
+    assert found.factors == data.factors
+    pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
+    order = ["test_set", "method", "sources"]
+    pd.testing.assert_frame_equal(
+        found.baselines.sort_values(order, ignore_index=True),
+        data.baselines.sort_values(order, ignore_index=True),
+        check_like=True,
+    )
+    assert found.examples is not None
+    assert data.examples is not None
+    order = ["run", "test_set", "sources", "example"]
+    pd.testing.assert_frame_equal(
+        found.examples.sort_values(order, ignore_index=True),
+        data.examples.sort_values(order, ignore_index=True),
+        check_like=True,
+    )
+    assert found.searches is None
+    assert found.test_sets == ["main", "edge"]
+
+
+def test_runs_without_seconds_of_epochs_have_no_step_time(
+    data: StudyData, runs: list[FinishedRun]
+) -> None:
+    (runs[0].path / "history.csv").write_text("epoch\n1\n2\n")
+    found = read_results(runs[:1], data.factors)
+    assert found.runs["step_seconds"].isna().all()
+    assert found.runs["seconds"].notna().all()
+
+
+def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[FinishedRun]) -> None:
+    search = runs[1].path / "searches" / "0"
+    search.mkdir(parents=True)
+    (search / "searches.csv").write_text("search,sources,found_error\n0,3,0.5\n1,3,0.75\n")
+    searched = FinishedRun(runs[1].values, runs[1].config, runs[1].path, runs[1].tests, search)
+    found = read_results([runs[0], searched], data.factors).searches
+    assert found is not None
+    assert found["run"].tolist() == [runs[1].path.name] * 2
+    assert found["training.seed"].tolist() == ["1", "1"]
+    assert found["sources"].tolist() == ["3", "3"]
+    assert found["found_error"].tolist() == [0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "{"),
+        ("tests/edge/metrics.json", None),
+        ("tests/edge/metrics.json", '{"methods": {"surrogate": {"1": {"mae": 1}}}}'),
+        ("tests/edge/metrics.json", '{"methods": {"zero field": {"all": {"mae": 1}}}}'),
+        ("tests/edge/examples.csv", None),
+        ("tests/edge/examples.csv", ""),
+        ("tests/edge/examples.csv", "method,sources\nsurrogate,1\n"),
+    ],
+)
+def test_missing_and_damaged_files_are_named(
+    data: StudyData, runs: list[FinishedRun], name: str, content: str | None
+) -> None:
+    file = runs[2].path / name
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(RunError, match=file.name) as caught:
+        read_results(runs, data.factors)
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(runs[2].path)
