@@ -10,7 +10,7 @@ from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.analyses.baseline_lines import draw_panel_baselines
+from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
 from diffkeras.studies.labels import label_of
 from diffkeras.studies.study_data import ALL, SIZE, StudyData
 

@@ -12,7 +12,7 @@ from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.print_figures import PALETTE, print_axes
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.analyses.baseline_lines import baseline_errors, draw_lines, name_outside
+from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_lines, name_outside
 from diffkeras.studies.statistics.bootstrap import resampled
 from diffkeras.studies.statistics.comparison import compare
 from diffkeras.studies.statistics.image_errors import (

@@ -4,7 +4,7 @@ import pytest
 from synthetic_study import synthetic_study
 
 from diffkeras.reporting.print_figures import print_axes
-from diffkeras.studies.analyses.baseline_lines import (
+from diffkeras.studies.drawing.baseline_lines import (
     baseline_errors,
     draw_baselines,
     draw_panel_baselines,
