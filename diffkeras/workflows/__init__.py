@@ -14,6 +14,7 @@ _FUNCTIONS = {
     "generate": ("generate_datasets", "generate"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
+    "search_worst_cases": ("search_run", "search_worst_cases"),
     "solve": ("solve_files", "solve_files"),
     "study": ("run_study", "run_study"),
     "train": ("train_run", "train"),

@@ -68,7 +68,7 @@ def evaluate(
     """
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     config = config or run.config()
-    _check_physics(run.config(), config, run.path)
+    check_physics(run.config(), config, run.path)
     check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
@@ -107,7 +107,8 @@ def _measure(
     return found
 
 
-def _check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
+def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
+    """Raise a DataError if a run was trained on other physics than it is to be tested on."""
     keys = ("physics.", "data.divide_by_maximum")
     different = [d for d in differences(learned, wanted) if d.startswith(keys)]
     own, other = learned.data.diffusion_length, wanted.data.diffusion_length

@@ -1,0 +1,1 @@
+"""A search for the images on which a surrogate is worst."""

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_networks import surrogate_of
+
+from diffkeras.config import Config
+from diffkeras.errors import RunError
+from diffkeras.evaluation.worst_cases import certified
+from diffkeras.evaluation.worst_cases.certified import REFINED, certify_candidates
+from diffkeras.evaluation.worst_cases.starts import space_of
+from diffkeras.evaluation.worst_cases.true_errors import candidate_errors, solve_images
+
+READINGS = {
+    "fixed values": {},
+    "production": {"physics.sources": "production", "data.placement.overlap": True},
+    "divided": {"physics.sources": "production", "data.divide_by_maximum": True},
+}
+
+
+@pytest.fixture(params=READINGS)
+def config(request: pytest.FixtureRequest, tiny: Config) -> Config:
+    return tiny.with_overrides(READINGS[request.param])
+
+
+def test_bounds_hold_and_errors_are_true(config: Config) -> None:
+    space, rng = space_of(config, 2), np.random.default_rng(0)
+    candidates = [space.sample(rng) for _ in range(6)]
+    # a network that predicts the same field whatever it is given
+    predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
+    surrogate = surrogate_of(predicted, config)
+    found = certify_candidates(surrogate, space, candidates)
+    assert (found.images, found.violations) == (6, 0)
+    solved = solve_images(space, candidates)
+    fields = np.stack([surrogate.predict(image).field for image in solved.images])
+    largest = (abs(fields - solved.fields).max((1, 2)) / solved.maxima).max()
+    assert found.error_of_prediction == pytest.approx(largest, rel=1e-6)
+    assert found.error_of_prediction <= found.bound_of_prediction * (1 + 1e-9)
+    assert found.error_of_corrected <= found.bound_of_corrected + 1e-11
+    assert found.error_of_refined <= found.bound_of_refined + 1e-11
+    if not surrogate.production:
+        assert found.error_of_corrected > 0.01
+        assert 0 < found.error_of_refined < found.bound_of_refined <= REFINED
+        assert found.rounds > 0
+
+
+def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(
+    config: Config,
+) -> None:
+    space, rng = space_of(config, 1), np.random.default_rng(3)
+    candidates = [space.sample(rng) for _ in range(3)]
+    predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
+    errors = candidate_errors(surrogate_of(predicted, config), space, candidates)
+    solved = solve_images(space, candidates)
+    divided = config.data.divide_by_maximum
+    assert [f.max() == pytest.approx(1) for f in solved.dataset_fields] == 3 * [
+        divided or not space.recipe.production
+    ]
+    np.testing.assert_allclose(errors, abs(predicted - solved.dataset_fields).max((1, 2)), 1e-5)
+
+
+def test_a_bound_that_is_too_small_is_counted(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, rng = space_of(config, 2), np.random.default_rng(0)
+    candidates = [space.sample(rng) for _ in range(4)]
+    surrogate = surrogate_of(rng.uniform(0, 1, (1, 16, 16)).astype(np.float32), config)
+    tampered: list[int] = []
+
+    def wrong_at_first(*arguments, **options):
+        solved = solve_images(*arguments, **options)
+        tampered.append(len(tampered))
+        fields = solved.fields.copy()
+        fields[0, 7, 7] += 0.5 * (len(tampered) <= 3)  # a field that no bound was proven for
+        return replace(solved, fields=fields)
+
+    monkeypatch.setattr(certified, "solve_images", wrong_at_first)
+    assert certify_candidates(surrogate, space, candidates).violations == 3
+
+
+def test_predictions_that_are_not_finite_are_refused(tiny: Config) -> None:
+    space = space_of(tiny, 1)
+    surrogate = surrogate_of(np.full((1, 16, 16), np.nan), tiny)
+    with pytest.raises(RunError, match="not finite"):
+        candidate_errors(surrogate, space, [space.sample(np.random.default_rng(0))])

@@ -1,0 +1,122 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from image_membership import belongs
+from numpy.typing import NDArray
+
+from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
+from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
+from diffkeras.physics import ExampleRecipe, Medium
+
+RECIPE = ExampleRecipe(2, (48, 40), Medium(decay=0.05), 2.0)
+SPACE = ImageSpace(RECIPE)
+START = SPACE.sample(np.random.default_rng(7))
+
+
+def far_from_the_target(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """1 where the disc of value 1 is at (11, 30), and the other next to it with the value 0.25."""
+    errors = []
+    for candidate in candidates:
+        sources = candidate.sources
+        strong = int(sources.values.argmax())
+        weak = 1 - strong
+        place = np.array([sources.rows, sources.columns]).T
+        off = np.abs(place[strong] - [11, 30]).sum() + np.abs(place[weak] - [16, 30]).sum()
+        errors.append(1 / (1 + off / 20 + abs(sources.values[weak] - 0.25)))
+    return np.array(errors)
+
+
+def search(evaluations: int, errors=far_from_the_target) -> Search:
+    return Search(errors, evaluations)
+
+
+def evolve(evaluations: int, seed: int = 0, **kwargs) -> Search:
+    return search_from(START, SPACE, search(evaluations, **kwargs), np.random.default_rng(seed))
+
+
+def test_it_finds_a_known_maximum_that_random_images_miss() -> None:
+    found = evolve(2000)
+    assert found.error > 0.95
+    sources = found.found.sources
+    strong = int(sources.values.argmax())
+    assert (sources.rows[strong], sources.columns[strong]) == (11, 30)
+    assert sources.values[1 - strong] == pytest.approx(0.25, abs=0.05)
+    random = search_at_random(SPACE, search(2000), np.random.default_rng(0))
+    assert random.error < 0.9
+    assert random.tried == 2000
+
+
+def test_the_error_is_that_of_the_found_image() -> None:
+    for found in (
+        evolve(200),
+        search_at_random(SPACE, search(200), np.random.default_rng(0)),
+    ):
+        assert far_from_the_target([found.found])[0] == found.error
+
+
+@pytest.mark.parametrize("evaluations", [1, 4, 57, 300])
+def test_it_measures_exactly_as_many_images_as_it_may(evaluations: int) -> None:
+    for run in (search_from, search_at_random):
+        measured: list[Candidate] = []
+
+        def errors(candidates: Sequence[Candidate], measured=measured) -> NDArray[np.float64]:
+            measured.extend(candidates)
+            return far_from_the_target(candidates)
+
+        reported: list[int] = []
+        begun = Search(errors, evaluations, reported.append)
+        rng = np.random.default_rng(0)
+        done = run(START, SPACE, begun, rng) if run is search_from else run(SPACE, begun, rng)
+        assert len(measured) == done.tried == sum(reported) == evaluations
+        assert all(belongs(candidate.sources, RECIPE) for candidate in measured)
+
+
+def test_it_is_never_below_its_start() -> None:
+    place = START.sources.rows.tobytes()
+
+    def only_the_start(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        return np.array([float(c.sources.rows.tobytes() == place) for c in candidates])
+
+    found = evolve(300, errors=only_the_start)
+    assert found.error == 1
+    np.testing.assert_array_equal(found.found.sources.values, START.sources.values)
+
+
+def test_the_same_seed_gives_the_same_search() -> None:
+    first, again, other = evolve(400, 1), evolve(400, 1), evolve(400, 2)
+    assert SPACE.encode(first.found).tolist() == SPACE.encode(again.found).tolist()
+    assert first.error == again.error != other.error
+
+
+def test_the_last_population_has_images_that_were_measured() -> None:
+    measured: set[bytes] = set()
+
+    def errors(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        measured.update(SPACE.encode(candidate).tobytes() for candidate in candidates)
+        return far_from_the_target(candidates)
+
+    found = evolve(500, errors=errors)
+    assert len(found.population) == 40
+    assert {SPACE.encode(candidate).tobytes() for candidate in found.population} <= measured
+    assert SPACE.encode(found.found).tobytes() in {
+        SPACE.encode(candidate).tobytes() for candidate in found.population
+    }
+
+
+def test_vectors_without_an_image_are_never_measured_nor_found() -> None:
+    # four discs fit near the corners only, so most vectors have no image
+    recipe = ExampleRecipe(4, (15, 15), Medium(decay=0.05), 3.0)
+    space = ImageSpace(recipe)
+    low, high = np.array(space.bounds).T
+    vectors = np.random.default_rng(0).uniform(low, high, (50, len(low)))
+    assert sum(space.decode(vector) is None for vector in vectors) > 25
+    start = space.sample(np.random.default_rng(0))
+
+    def errors(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        assert all(belongs(candidate.sources, recipe) for candidate in candidates)
+        return np.zeros(len(candidates))  # any is better than none
+
+    done = search_from(start, space, Search(errors, 200), np.random.default_rng(0))
+    assert done.error == 0
+    assert all(belongs(candidate.sources, recipe) for candidate in done.population)
