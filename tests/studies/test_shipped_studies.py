@@ -41,7 +41,11 @@ def test_a_study_is_named_after_its_file_and_asks_a_question(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in REDUCED if not name.startswith("optimizers")])
+# at full scale, size_and_loss_production has all nine losses
+WITHOUT_FULL_SCALE = ("losses_production_reduced", "optimizers_reduced")
+
+
+@pytest.mark.parametrize("name", [name for name in REDUCED if name not in WITHOUT_FULL_SCALE])
 def test_a_reduced_study_asks_what_the_full_one_asks(name: str) -> None:
     reduced, full = study(name), study(name.removesuffix("_reduced"))
     assert reduced.question == full.question
@@ -73,6 +77,13 @@ def test_studies_share_their_runs() -> None:
     shared = {"seeds": 9, "source_counts": 3, "disjoint_subsets": 3, "placements": 3}
     found = {name: len(identities(f"{name}_reduced") & sizes) for name in shared}
     assert found == shared
+
+
+def test_the_losses_of_the_authors_are_those_of_the_full_scale() -> None:
+    losses = study("losses_production_reduced").factors["training.loss"]
+    assert losses == study("size_and_loss_production").factors["training.loss"]
+    some = study("size_and_loss_production_reduced").factors["training.loss"]
+    assert [loss for loss in losses if loss in some] == some
 
 
 def test_disjoint_subsets_are_disjoint() -> None:
