@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 
-.PHONY: help quickstart test test-slow lint format docs pictures check clean
+.PHONY: help quickstart test test-slow lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ docs: $(STAMP)  ## build the documentation into docs/_build/html
 pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
 	$(BIN)/python docs/make_pictures.py saved_models/quickstart
 	$(BIN)/python docs/make_house_picture.py
+
+findings: $(STAMP)  ## draw the figures and tables of the findings, from docs/results/studies
+	$(BIN)/python docs/make_findings.py
 
 check: lint test docs  ## all that CI runs
 

@@ -1,12 +1,9 @@
 """The report of a study: one HTML file that needs no other."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
@@ -15,6 +12,7 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration
 from diffkeras.studies.labels import label_of, name_of
 from diffkeras.studies.output.answers import Answer
+from diffkeras.studies.output.readable_tables import or_none, readable_table, summaries
 from diffkeras.studies.results import FinishedRun
 from diffkeras.studies.study_data import ALL, StudyData
 
@@ -55,7 +53,9 @@ def write_html(
         facts=_facts(description),
         factors=[(name_of(name), ", ".join(v)) for name, v in description["factors"].items()],
         answers=[_section(answer) for answer in answers],
-        summaries=_summaries(answers, data),
+        summaries=[
+            found for a in answers if a.name == "errors" for found in summaries(a.table, data)
+        ],
         baselines=[(label, _baselines(data, label)) for label in data.test_sets],
         runs=_runs(data, runs, directory),
         failed=[(run.title, run.run, run.error) for run in failed],
@@ -94,7 +94,7 @@ def _picture(answer: Answer) -> bytes:
 def _section(answer: Answer) -> dict[str, Any]:
     """An analysis for the template; the table of errors has a form of its own."""
     shown = answer.table is not None and answer.name != "errors"
-    table = table_for_people(answer.table) if shown and answer.table is not None else None
+    table = readable_table(answer.table) if shown and answer.table is not None else None
     return {
         "name": answer.name,
         "title": answer.title,
@@ -106,54 +106,14 @@ def _section(answer: Answer) -> dict[str, Any]:
     }
 
 
-def table_for_people(table: pd.DataFrame) -> Table:
-    """A table with numbers to three digits, and the names of its columns in words."""
-    names = [name_of(str(name)) for name in table.columns]
-    return Table(names, [[_cell(value) for value in row] for row in table.to_numpy(dtype=object)])
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return number(None)
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def _summaries(answers: Sequence[Answer], data: StudyData) -> list[tuple[str, Table]]:
-    """For each test set the means over seeds, a row a setting, the best of each column marked."""
-    table = next(answer.table for answer in answers if answer.name == "errors")
-    assert table is not None
-    settings = data.settings()
-    found = []
-    for label in data.test_sets:
-        of_set = table[table["test_set"] == label]
-        rows, ranges = [], []
-        for _, group in of_set.groupby([*settings, "training_examples"], sort=False):
-            by_error = group.set_index("error")
-            values = {name: str(group[name].iloc[0]) for name in settings}
-            means = [_or_none(by_error["mean"][error]) for error in ERRORS]
-            rows.append((f"{label_of(values) or 'all runs'} ({by_error['runs']['mae']})", means))
-            low, high = by_error["min"]["mae"], by_error["max"]["mae"]
-            ranges.append(f"{number(low)} – {number(high)}")
-        marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
-        head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
-        found.append((label, Table(head, marked)))
-    return found
-
-
 def _baselines(data: StudyData, test_set: str) -> Table:
     chosen = data.baselines
     chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
     rows = [
-        (str(row["method"]), [_or_none(row[error]) for error in ERRORS])
+        (str(row["method"]), [or_none(row[error]) for error in ERRORS])
         for row in chosen.to_dict("records")
     ]
     return Table(["method", *HEADINGS], mark_best(rows) if rows else [])
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _runs(data: StudyData, runs: Sequence[FinishedRun], directory: Path) -> list[dict[str, Any]]:
@@ -165,7 +125,7 @@ def _runs(data: StudyData, runs: Sequence[FinishedRun], directory: Path) -> list
             "link": Path(os.path.relpath(run.path, directory)).as_posix(),
             "name": run.path.name,
             "examples": row["training_examples"],
-            "error": number(_or_none(row["mae"])),
+            "error": number(or_none(row["mae"])),
             "best_epoch": row["best_epoch"],
             "steps": row["steps"],
             "seconds": duration(row["seconds"]),

@@ -1,0 +1,146 @@
+"""Draw the figures of the findings, and write their tables, from the committed results of studies.
+
+    make findings
+    python docs/make_findings.py --from saved_models/studies
+
+With --from, what is committed of each finished study is first copied from there into
+docs/results/studies/. The script reads only these files, and makes what the pages in docs/ show:
+images/findings/STUDY/ANALYSIS.svg (or .png) and results/findings/STUDY/ANALYSIS.md,
+results/findings/STUDY/about.md, and results/findings/studies.md, a table of all studies.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from diffkeras.errors import DiffkerasError, RunError
+from diffkeras.reporting.html import Cell, Table
+from diffkeras.reporting.print_figures import print_png, print_svg
+from diffkeras.reporting.text import duration
+from diffkeras.studies.analyses import ANALYSES
+from diffkeras.studies.output.readable_tables import readable_table, summaries
+from diffkeras.studies.tables import MARK, read_description, read_study, read_table
+from diffkeras.system.atomic_files import replacing_files, write_bytes, write_text
+
+DOCS = Path(__file__).parent
+COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", "tables/*.csv")
+SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|png|md)")
+
+
+def main(docs: Path, source: Path | None) -> list[str]:
+    """Copy and draw; the paths that a page shows and no study has."""
+    studies = docs / "results" / "studies"
+    for directory in finished(source) if source else ():
+        copy(directory, studies / directory.name)
+    missing = []
+    for shown in sorted(shown_on_pages(docs)):
+        try:
+            write_bytes(docs / shown, content(studies, shown))
+        except KeyError:
+            missing.append(shown)
+    about = [(path, read_description(path)) for path in finished(studies)]
+    write_text(docs / "results" / "findings" / "studies.md", studies_table(about))
+    return missing
+
+
+def finished(directory: Path) -> Iterator[Path]:
+    """The directories of studies with results."""
+    for mark in sorted(directory.glob(f"*/{MARK}")):
+        if "tables" in read_description(mark.parent):
+            yield mark.parent
+
+
+def copy(source: Path, target: Path) -> None:
+    """Replace the committed files of a study."""
+    with replacing_files(target, COMMITTED, last=MARK) as partial:
+        for pattern in COMMITTED:
+            for file in source.glob(pattern):
+                write_bytes(partial / file.relative_to(source), file.read_bytes())
+
+
+def shown_on_pages(docs: Path) -> set[str]:
+    """The pictures and tables of findings that pages show."""
+    return {path for page in docs.glob("*.md") for path in SHOWN.findall(page.read_text("utf-8"))}
+
+
+def content(studies: Path, shown: str) -> bytes:
+    """A picture or a table; a KeyError if it is of no study, or of no analysis of one."""
+    *_, study, file = Path(shown).parts
+    name, kind = file.rsplit(".", 1)
+    directory = studies / study
+    if not (directory / MARK).is_file():
+        raise KeyError(shown)
+    description = read_description(directory)
+    if name == "about":
+        return about_in_words(description, budget=True).encode()
+    if name in description["too_few_runs"] and kind == "md":
+        return f"Not computed: {description['too_few_runs'][name]}\n".encode()
+    table = read_table(directory / "tables" / f"{name}.csv", description["tables"][name])
+    data = read_study(directory)
+    if kind == "md":
+        parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
+        return "\n".join([about_in_words(description), *map(_in_markdown, parts)]).encode()
+    analysis = {analysis.name: analysis for analysis in ANALYSES}[name]
+    figure = analysis.draw(table, data)
+    return print_svg(figure) if kind == "svg" else print_png(figure)
+
+
+def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:
+    """A paragraph with the scale, the runs, the machine and the command of a study."""
+    rows, columns = description["lattice"]
+    runs, tests = description["runs"], description["test_images"]
+    return (
+        f"{rows}×{columns} nodes, {description['sources']}; {runs['finished']} of "
+        f"{runs['planned']} runs, tested on {'; '.join(tests.values())}. "
+        + (f"{description['budget']} " if budget else "")
+        + f"Trained in {duration(description['training_seconds'])} on "
+        f"{'; '.join(description['machines'])}, by `{description['command']}` "
+        f"({description['date']}).\n"
+    )
+
+
+def studies_table(studies: Sequence[tuple[Path, dict[str, Any]]]) -> str:
+    """A row for each study: runs, budget, training time, machine and date."""
+    rows = [
+        [
+            f"`{directory.name}`",
+            str(about["runs"]["finished"]),
+            about["budget"],
+            duration(about["training_seconds"]),
+            "; ".join(about["machines"]),
+            about["date"],
+        ]
+        for directory, about in studies
+    ]
+    head = ["study", "runs", "budget", "training time", "machine", "date"]
+    return _in_markdown(("", Table(head, rows)))
+
+
+def _in_markdown(part: tuple[str, Table]) -> str:
+    label, table = part
+    rows = [table.columns, ["---", *["---:"] * (len(table.columns) - 1)], *table.rows]
+    lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    return "\n".join([*([f"Test set {label}:", ""] if label else []), *lines, ""])
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, Cell):
+        return f"**{cell.text}**" if cell.best else cell.text
+    return str(cell).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--from", dest="source", type=Path, help="directory of studies to copy")
+    arguments = parser.parse_args()
+    try:
+        if arguments.source and not arguments.source.is_dir():
+            raise RunError(f"{arguments.source} is no directory of studies")
+        missing = main(DOCS, arguments.source)
+    except DiffkerasError as error:
+        sys.exit(f"error: {error}")
+    if missing:
+        sys.exit(f"error: no study has what pages show: {', '.join(missing)}")

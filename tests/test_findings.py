@@ -1,0 +1,113 @@
+"""The script that draws the findings from the committed results of studies."""
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_runs import synthetic_runs
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.analyses import errors, source_counts
+from diffkeras.studies.output import answers
+from diffkeras.studies.output.write import write_study
+
+SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
+PAGE = """
+```{measured} results/findings/synthetic/errors.md
+```
+```{measured} results/findings/synthetic/source_counts.md
+```
+```{measured} results/findings/synthetic/about.md
+```
+```{measured} results/findings/verdicts.md
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def make() -> Callable[..., Any]:
+    return runpy.run_path(str(SCRIPT))["main"]
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of studies, with one that has results."""
+    root = tmp_path_factory.mktemp("studies")
+    data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
+    study, runs = synthetic_runs(data, root / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS))
+        write_study(root / "synthetic", study, data, runs, command="diffkeras study")
+    (root / "begun").mkdir()
+    (root / "begun" / "study.json").write_text('{"name": "begun", "factors": {}}')
+    return root
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    (tmp_path / "page.md").write_text(PAGE)
+    return tmp_path
+
+
+def test_figures_are_those_of_the_study_and_made_from_committed_files(
+    make: Callable[..., Any], docs: Path, studies: Path
+) -> None:
+    name = "images/findings/synthetic/source_counts.svg"
+    (docs / "page.md").write_text(f"{PAGE}\n![Errors]({name})\n")
+    assert make(docs, studies) == []
+    committed = docs / "results" / "studies"
+    names = {path.relative_to(committed).as_posix() for path in committed.rglob("*.*")}
+    assert names == {
+        f"synthetic/{name}"
+        for name in ("study.json", "runs.csv", "baselines.csv", "tables/errors.csv")
+    } | {"synthetic/tables/source_counts.csv"}
+    drawn = docs / name
+    of_study = studies / "synthetic" / "figures" / "source_counts.svg"
+    assert drawn.read_bytes() == of_study.read_bytes()
+    drawn.unlink()
+    assert make(docs, None) == []
+    assert drawn.is_file()
+
+
+def test_tables_say_how_they_were_measured(
+    make: Callable[..., Any], docs: Path, studies: Path
+) -> None:
+    make(docs, studies)
+    found = docs / "results" / "findings"
+    text = (found / "synthetic" / "errors.md").read_text()
+    first, *lines = text.splitlines()
+    assert first.startswith("64×64 nodes, sources of fixed value; 12 of 12 runs, tested on 20 ")
+    assert "a machine with 2 cores, by `diffkeras study`" in first
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 2 + 4
+    assert rows[4].startswith("| train fraction 1.0, absolute (3) | **")
+    assert "a\\|b" in rows[5]
+    assert "Equal steps" in (found / "synthetic" / "about.md").read_text()
+    table = (found / "studies.md").read_text().splitlines()
+    assert len(table) == 3
+    assert table[2].startswith("| `synthetic` | 12 | Equal steps")
+
+
+def test_a_table_that_is_gone_is_no_longer_committed(
+    make: Callable[..., Any], docs: Path, studies: Path
+) -> None:
+    make(docs, studies)
+    stale = docs / "results" / "studies" / "synthetic" / "tables" / "gone.csv"
+    stale.write_text("a\n1\n")
+    make(docs, studies)
+    assert not stale.exists()
+
+
+def test_what_no_study_has_is_named(make: Callable[..., Any], docs: Path, studies: Path) -> None:
+    wanted = ["images/findings/other/errors.svg", "results/findings/synthetic/spread.md"]
+    (docs / "page.md").write_text("\n".join(wanted))
+    assert make(docs, studies) == wanted
+
+
+def test_bad_directories_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--from", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match=r"^error: .*nowhere is no directory of studies$"):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
