@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
+STUDY_JOBS ?= 2
 
-.PHONY: help quickstart test test-slow lint format docs pictures findings check clean
+.PHONY: help quickstart studies test test-slow lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +23,12 @@ quickstart: $(STAMP)  ## generate, train and evaluate at a reduced scale, and pr
 	$(BIN)/diffkeras generate --config configs/quickstart.yaml
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
 	$(BIN)/diffkeras evaluate saved_models/quickstart
+
+studies: $(STAMP)  ## run the reduced studies: several hours; times are measured one run at a time
+	for file in configs/studies/*_reduced.yaml; do \
+	    case $$file in *training_time*) jobs=1;; *) jobs=$(STUDY_JOBS);; esac; \
+	    $(BIN)/diffkeras study --config $$file --jobs $$jobs || exit 1; \
+	done
 
 test: $(STAMP)  ## run the tests, in two processes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile

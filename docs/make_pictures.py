@@ -5,8 +5,7 @@
 
 The run is saved_models/quickstart, or the argument of this script. The script writes
 docs/images/*.png and docs/results/quickstart.md. Pictures and tables of other runs are made if the
-runs are there: saved_models/quickstart_production, saved_models/varying_diffusion_length and
-saved_models/studies/training_size_reduced.
+runs are there: saved_models/quickstart_production and saved_models/varying_diffusion_length.
 """
 
 import io
@@ -49,8 +48,6 @@ REPORT_FIGURES = (
 )
 OTHER_FIGURES = {  # picture → figure of another run, from the directory of runs
     "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
-    "study_training_size": "studies/training_size_reduced/figures/training_size.png",
-    "study_losses": "studies/training_size_reduced/figures/losses.png",
     "production_examples": "quickstart_production/evaluation/figures/examples.png",
 }
 

@@ -1,11 +1,13 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-and `layer-table` the layers of the network. `measured` shows a table that a benchmark wrote.
+`layer-table` the layers of the network, and `analysis-reference` the statistics of studies.
+`measured` shows a table that a benchmark wrote.
 """
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +25,6 @@ ACCEPTED = {
     "physics.boundary": "absorbing | reflecting | periodic, or a list of two",
     "physics.lattice": "integer > 0, or [integer, integer]",
     "data.sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
-    "test_sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
 }
 
 HELP_WIDTH = 80  # characters that fit on the page
@@ -34,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("config-reference", ConfigReference)
     app.add_directive("cli-reference", CommandReference)
     app.add_directive("layer-table", LayerTable)
+    app.add_directive("analysis-reference", AnalysisReference)
     app.add_directive("measured", Measured)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -130,15 +132,36 @@ class LayerTable(SphinxDirective):
         return [table]
 
 
+class AnalysisReference(SphinxDirective):
+    """What each statistic of a study is."""
+
+    def run(self) -> list[nodes.Node]:
+        """The title of each, the name of its table, and its explanation."""
+        from diffkeras.studies.analyses import ANALYSES
+
+        self.env.note_reread()
+        found = nodes.definition_list()
+        for analysis in ANALYSES:
+            item = nodes.definition_list_item()
+            name = nodes.literal(analysis.name, analysis.name)
+            term = nodes.term("", f"{analysis.title} (", nodes.Text(f"{analysis.title} ("), name)
+            term += nodes.Text(")")
+            text = self.parse_text_to_nodes(analysis.explanation)
+            item += [term, nodes.definition("", *text)]
+            found += item
+        return [found]
+
+
 class Measured(SphinxDirective):
     """A benchmark's Markdown table, given by its path from the documentation.
 
     The type is small, because the tables have many columns. With `:ranks: 2` the page shows the
-    rows with rank 1 and 2, and the whole table when the reader unfolds it.
+    rows with rank 1 and 2, and the whole table when the reader unfolds it. With `:folded:` it shows
+    the line above the table, and the table when the reader unfolds it.
     """
 
     required_arguments = 1
-    option_spec: ClassVar = {"ranks": directives.positive_int}
+    option_spec: ClassVar = {"ranks": directives.positive_int, "folded": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """One container with the table and the line above it."""
@@ -148,12 +171,18 @@ class Measured(SphinxDirective):
             return [nodes.paragraph("", "Not measured yet.")]
         text = path.read_text(encoding="utf-8")
         found = nodes.container(classes=["measured"])
-        if "ranks" not in self.options:
+        row = re.search(r"^\|", text, re.MULTILINE)
+        head, table = (text[: row.start()], text[row.start() :]) if row else (text, "")
+        if "ranks" in self.options:
+            head, title = best_rows(text, self.options["ranks"]), "All methods"
+        elif "folded" in self.options and table:
+            title = "Table"
+        else:
             found += self.parse_text_to_nodes(text)
             return [found]
-        found += self.parse_text_to_nodes(best_rows(text, self.options["ranks"]))
-        found += nodes.raw("", "<details><summary>All methods</summary>", format="html")
-        found += self.parse_text_to_nodes(text[text.index("|") :])
+        found += self.parse_text_to_nodes(head)
+        found += nodes.raw("", f"<details><summary>{title}</summary>", format="html")
+        found += self.parse_text_to_nodes(table)
         found += nodes.raw("", "</details>", format="html")
         return [found]
 

@@ -1,5 +1,6 @@
 """The study files that diffkeras ships."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -92,3 +93,18 @@ def test_disjoint_subsets_are_disjoint() -> None:
         ends = [number for part in sorted(parts) for number in part]
         assert len(parts) == 5
         assert ends == sorted(ends)
+
+
+def test_the_documentation_has_the_number_of_runs_of_each_study() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
+    listed: dict[str, list[str]] = {}
+    for names, numbers in re.findall(r"^\| (`.*?`) \| .* \| ([\d; ]+) \|$", page, re.MULTILINE):
+        listed |= {name: numbers.split("; ") for name in re.findall(r"`(\w+)`", names)}
+    full = [name for name in SHIPPED if name not in REDUCED or name in WITHOUT_FULL_SCALE]
+    expected = {}
+    for name in full:
+        counts = [len(runs(n)) for n in (name, f"{name}_reduced") if n in SHIPPED]
+        expected[name] = list(dict.fromkeys(map(str, counts)))
+    assert listed == expected
+    distinct = {run_identity(config) for name in REDUCED for config in runs(name)}
+    assert f"train {len(distinct)} different runs" in page
