@@ -53,13 +53,16 @@ def write_html(
         facts=_facts(description),
         factors=[(name_of(name), ", ".join(v)) for name, v in description["factors"].items()],
         answers=[_section(answer) for answer in answers],
-        summaries=[
-            found for a in answers if a.name == "errors" for found in summaries(a.table, data)
-        ],
+        summaries=_summaries(answers, data),
         baselines=[(label, _baselines(data, label)) for label in data.test_sets],
         runs=_runs(data, runs, directory),
         failed=[(run.title, run.run, run.error) for run in failed],
     )
+
+
+def _summaries(answers: Sequence[Answer], data: StudyData) -> list[tuple[str, Table]]:
+    tables = [answer.table for answer in answers if answer.name == "errors"]
+    return [found for table in tables if table is not None for found in summaries(table, data)]
 
 
 def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
