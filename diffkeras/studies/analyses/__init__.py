@@ -1,7 +1,13 @@
 """The statistics of studies, one question a module."""
 
-from diffkeras.studies.analyses import errors, loss_comparisons, source_counts
+from diffkeras.studies.analyses import errors, source_counts
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
+from diffkeras.studies.analyses.comparisons import (
+    loss_comparisons,
+    neighbour_counts,
+    trained_counts,
+    variants,
+)
 
 __all__ = ["ANALYSES", "Analysis", "TooFewRunsError"]
 
@@ -10,4 +16,7 @@ ANALYSES: tuple[Analysis, ...] = (
     errors.ANALYSIS,
     source_counts.ANALYSIS,
     loss_comparisons.ANALYSIS,
+    trained_counts.ANALYSIS,
+    neighbour_counts.ANALYSIS,
+    variants.ANALYSIS,
 )

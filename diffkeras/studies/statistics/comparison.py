@@ -1,6 +1,5 @@
 """One group of runs against another, on the same images and with the same seeds."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,21 +27,21 @@ def compare(
 
     Returns:
         `error` and `reference_error`, the means over seeds and images of the first and second
-        group; the attributes of `Ratio`, except `t_p`; `rank_biserial` and `p` of `signed_rank`, of
-        the images' errors averaged over the seeds; `images`. NaN where there are too few seeds or
-        images.
+        group; `ratio`, `low`, `high`, `seeds` and `seeds_agree` of `Ratio`; `rank_biserial` and `p`
+        of `signed_rank`, of the images' errors averaged over the seeds; `images`. NaN where there
+        are too few seeds or images.
     """
     one, other = common_seeds(first, second)
     images = values.shape[1]
     enough = one.size >= FEWEST_SEEDS and images >= FEWEST_IMAGES
     exact, drawn = statistic
     ratio = (
-        seed_ratio((exact[one], drawn[:, one]), (exact[other], drawn[:, other]))
+        seed_ratio((exact[one], drawn[:, one]), (exact[other], drawn[:, other]), images)
         if enough
         else Ratio(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, one.size, 0)
     )
-    numbers = asdict(ratio)
-    del numbers["t_p"]
+    names = ("ratio", "low", "high", "seeds", "seeds_agree")
+    numbers = {name: getattr(ratio, name) for name in names}
     p, rank_biserial = np.nan, np.nan
     if enough:
         p, rank_biserial = signed_rank(values[one].mean(axis=0), values[other].mean(axis=0))

@@ -32,6 +32,8 @@ class ImageErrors:
 
     def settings(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """The combinations of values of these columns, in the order of the runs."""
+        if not names:  # pandas would give one empty row for each run
+            return [{}]
         return self.runs[list(names)].drop_duplicates().to_dict("records")  # type: ignore[return-value]
 
     def select(self, settings: Mapping[str, object]) -> pd.Series:

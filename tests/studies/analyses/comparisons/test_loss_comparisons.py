@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
-from diffkeras.studies.analyses.loss_comparisons import ANALYSIS
+from diffkeras.studies.analyses.comparisons.loss_comparisons import ANALYSIS
 from diffkeras.studies.statistics.paired_tests import holm
 from diffkeras.studies.study_data import LOSS, StudyData
 from tests.helpers.synthetic_study import synthetic_study

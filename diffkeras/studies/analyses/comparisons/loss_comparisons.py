@@ -114,7 +114,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 
 
 def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
-    """Ratios with both intervals, one row below the other; full marks for clear differences."""
+    """Ratios with intervals, one row below the other; full marks for clear differences."""
     places = np.arange(len(rows))
     axis.axvline(1, color="0.2", linewidth=1)
     ends = rows[["ratio", "low", "high"]].to_numpy(float)
@@ -128,8 +128,7 @@ def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
     )
     axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.hlines(places, rows["t_low"], rows["t_high"], color=color, linewidth=0.8)
-    axis.hlines(places, rows["low"], rows["high"], color=color, linewidth=2.4)
+    axis.hlines(places, rows["low"], rows["high"], color=color, linewidth=1.4)
     beyond = (rows["low"] > 1) | (rows["high"] < 1)
     clear = ((rows["p_holm"] < 0.05) & beyond).to_numpy()
     for chosen, fill in ((clear, color), (~clear, "white")):
@@ -141,19 +140,17 @@ Each loss is compared with the reference, the plain absolute error (or the study
 the same test images and with the same seeds. The error of a region is the mean over images of each
 image's mean absolute error there; images without nodes of the region are left out. `ratio` is the
 geometric mean over seeds of (mean error with the loss) / (mean error with the reference): below 1
-the loss is better. `low` and `high` are its 95 % interval from a bootstrap that resamples seeds and
-images independently of each other (Owen 2007), so it is about other seeds and other images;
-n − 1 of n seeds and images are drawn (Rao and Wu 1988). With few seeds such an interval can't
-exceed the range of the seeds that there are. `t_low` and `t_high` are therefore added: the interval
-by Student's t from the seeds' ln ratios, which is exact for normally distributed ones.
+the loss is better. `low` and `high` are its 95 % interval for other seeds and other images: of
+Student's t, with the standard deviation of ln ratio over a bootstrap that resamples seeds and
+images independently of each other (Owen 2007; n − 1 of n, Rao and Wu 1988) and degrees of freedom
+by Satterthwaite (1946). Three seeds make it wide.
 `p` is the two-sided p-value of Wilcoxon's signed-rank test of the images' errors, averaged over the
 seeds; `p_holm` is corrected by Holm's method for all rows of the table. This test is about other
 images, for the runs that were trained; what other seeds would give is shown by the intervals and by
 `seeds_agree`, the number of seeds whose own ratio lies on the same side of 1.
 `rank_biserial` is the effect size of the test: 1 if the loss is worse on every image, −1 if it is
 better on every image. Cells are empty below {FEWEST_SEEDS} common seeds or {FEWEST_IMAGES} images.
-The figure shows the largest size: thick lines are the bootstrap's intervals, thin lines Student's
-(cut at the axis). Circles are full if p_holm < 0.05 and the bootstrap's interval excludes 1.
+The figure shows the largest size. Circles are full where p_holm < 0.05 and the interval excludes 1.
 Dotted lines are baselines.
 """.strip()
 

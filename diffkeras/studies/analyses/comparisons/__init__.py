@@ -1,0 +1,1 @@
+"""Comparisons of losses, of source counts trained on, and of other variants."""
