@@ -1,0 +1,138 @@
+"""How far above the errors of the test set a search gets, and whether the proven bounds hold."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from diffkeras.reporting.print_figures import PAGE, log_ticks, print_axes, series_style
+from diffkeras.studies.analyses.analysis import Analysis
+from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
+from diffkeras.studies.labels import label_of
+from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
+from diffkeras.studies.study_data import StudyData
+
+ALL_SEARCHES = "all"
+LARGEST = (  # of the searches, in the row of all
+    "start_error",
+    "test_max_error",
+    "random_error",
+    "found_error",
+    "error_of_prediction",
+    "bound_of_prediction",
+    "error_of_corrected",
+    "bound_of_corrected",
+    "error_of_refined",
+    "bound_of_refined",
+)
+SUMS = ("evaluations", "certified_images", "violations")
+RATIOS = ("ratio", "random_ratio")  # median in the row of all, next to the smallest and the largest
+# column → label, colour and marker of `series_style`
+OF_THE_NETWORK = {
+    "start_error": ("start", 7),
+    "test_max_error": ("largest of the test set", 2),
+    "random_error": ("largest of random images", 5),
+    "found_error": ("found", 1),
+}
+CERTIFIED = {
+    "prediction": ("prediction", 1),
+    "corrected": ("corrected", 3),
+    "refined": ("refined", 0),
+}
+
+
+def table(data: StudyData) -> pd.DataFrame:
+    """A row for each search, and one over the searches of each setting.
+
+    The latter has "all" for the search, the largest errors, the sums of numbers, and of the ratios
+    the median, the smallest and the largest.
+    """
+    assert data.searches is not None
+    if data.searches.empty:
+        raise TooFewRunsError("no search has finished yet")
+    searches = data.searches.assign(
+        search=data.searches["search"].astype(str),
+        sources=data.searches["sources"].astype(str),
+        random_ratio=data.searches["found_error"] / data.searches["random_error"],
+    )
+    keys = data.settings()
+    groups = searches.groupby(keys, sort=False) if keys else [((), searches)]
+    rows = []
+    for values, found in groups:
+        rows.append(found)
+        summary = pd.DataFrame([_over_searches(found)])
+        rows.append(summary.assign(**dict(zip(keys, values, strict=True))))
+    columns = [*data.factors, "run", "search", "sources", *LARGEST, "ratio", "ratio_min"]
+    columns += ["ratio_max", "random_ratio", "random_ratio_min", "random_ratio_max", *SUMS]
+    joined = pd.concat(rows, ignore_index=True).reindex(columns=columns)
+    text = [*data.factors, "run", "sources"]
+    return joined.fillna(dict.fromkeys(text, ALL_SEARCHES)).astype(dict.fromkeys(SUMS, "int64"))
+
+
+def _over_searches(found: pd.DataFrame) -> dict[str, object]:
+    summary: dict[str, object] = {"search": ALL_SEARCHES}
+    summary |= {name: found[name].max() for name in LARGEST}
+    summary |= {name: found[name].sum() for name in SUMS}
+    for name in RATIOS:
+        summary[name] = found[name].median()
+        summary |= {f"{name}_min": found[name].min(), f"{name}_max": found[name].max()}
+    return summary
+
+
+def figure(table: pd.DataFrame, data: StudyData) -> Figure:
+    """A line for each search: errors of the network, and certified errors with their bounds."""
+    searches = table[table["search"] != ALL_SEARCHES]
+    height = 1.5 + 0.2 * len(searches)
+    drawn, axes = print_axes(1, 2, width=PAGE, height=height, sharey=True)
+    left, right = axes[0]
+    places = np.arange(len(searches))
+    for name, (label, style) in OF_THE_NETWORK.items():
+        left.plot(searches[name], places, label=label, linestyle="none", **series_style(style))
+    for name, (label, style) in CERTIFIED.items():
+        look = series_style(style)
+        # rounding alone may leave an error of 0, which has no logarithm
+        errors, bounds = (
+            searches[f"{kind}_of_{name}"].where(lambda values: values > 0)
+            for kind in ("error", "bound")
+        )
+        right.plot(errors, places, label=label, linestyle="none", **look)
+        bar = {**look, "marker": "|", "markersize": 9}
+        right.plot(bounds, places, label=f"its bound, {label}", linestyle="none", **bar)
+    lowest = 0.02 * float(searches["found_error"].max())  # leaves room for names of baselines
+    left.set(xlim=(lowest, None), xlabel="largest error of any node", title="network")
+    left.set_yticks(places, _labels(searches, data))
+    left.invert_yaxis()
+    right.set(xscale="log", xlabel="largest error of any node", title="with proven bounds (bars)")
+    log_ticks(right, "x")
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    handles, labels = right.get_legend_handles_labels()
+    right.legend(
+        handles[::2], labels[::2], loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3
+    )
+    draw_panel_baselines([(left, "max_error")], data, along="x")
+    return drawn
+
+
+def _labels(searches: pd.DataFrame, data: StudyData) -> list[str]:
+    varied = [name for name in data.factors if data.varies(name)]
+    return [
+        ", ".join(filter(None, [label_of({k: row[k] for k in varied}), f"n = {row['sources']}"]))
+        for _, row in searches.iterrows()
+    ]
+
+
+ANALYSIS = Analysis(
+    "worst_cases",
+    "Worst cases",
+    "Each search starts from one of the worst test images and changes positions and values of its "
+    "discs by differential evolution, within the distribution that the data are drawn from, so "
+    "that the surrogate's largest error over all nodes grows. `ratio` is the found error divided "
+    "by the largest one of the test set, `random_ratio` divided by the largest of as many random "
+    "images. Bounds are proven without the true field, on the found image, the start and the last "
+    "images of the search; `violations` counts images of which a true error is larger than its "
+    "bound on any node. The corrected field satisfies the equation outside the sources; the "
+    "refined one is corrected further until its bound is at most 0.001. Rows named all have the "
+    "largest errors, the sums of numbers, and the medians of ratios with their ranges.",
+    lambda data: data.searches is not None,
+    table,
+    figure,
+)
