@@ -1,6 +1,6 @@
 """The statistics of studies, one question a module."""
 
-from diffkeras.studies.analyses import errors, source_counts
+from diffkeras.studies.analyses import errors, source_counts, worst_cases
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
 from diffkeras.studies.analyses.comparisons import (
     loss_comparisons,
@@ -19,4 +19,5 @@ ANALYSES: tuple[Analysis, ...] = (
     trained_counts.ANALYSIS,
     neighbour_counts.ANALYSIS,
     variants.ANALYSIS,
+    worst_cases.ANALYSIS,
 )

@@ -56,11 +56,10 @@ def table(data: StudyData) -> pd.DataFrame:
     )
     keys = data.settings()
     groups = searches.groupby(keys, sort=False) if keys else [((), searches)]
-    rows = []
+    rows: list[pd.DataFrame] = []
     for values, found in groups:
-        rows.append(found)
-        summary = pd.DataFrame([_over_searches(found)])
-        rows.append(summary.assign(**dict(zip(keys, values, strict=True))))
+        of_setting = dict(zip(keys, values, strict=True))
+        rows += [found, pd.DataFrame([{**of_setting, **_over_searches(found)}])]
     columns = [*data.factors, "run", "search", "sources", *LARGEST, "ratio", "ratio_min"]
     columns += ["ratio_max", "random_ratio", "random_ratio_min", "random_ratio_max", *SUMS]
     joined = pd.concat(rows, ignore_index=True).reindex(columns=columns)
@@ -103,11 +102,9 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     left.invert_yaxis()
     right.set(xscale="log", xlabel="largest error of any node", title="with proven bounds (bars)")
     log_ticks(right, "x")
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    drawn.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     handles, labels = right.get_legend_handles_labels()
-    right.legend(
-        handles[::2], labels[::2], loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3
-    )
+    drawn.legend(handles[::2], labels[::2], loc="outside upper right", ncols=3)
     draw_panel_baselines([(left, "max_error")], data, along="x")
     return drawn
 
