@@ -1,0 +1,234 @@
+"""Write the table of verdicts of the page "Does the paper hold?", from the results of studies.
+
+    python docs/make_verdicts.py     # make findings runs it too
+
+It reads docs/results/studies/STUDY/tables and writes docs/results/findings/verdicts.md. The rule of
+each verdict is in the docstring of its function. A reading of the paper whose study has no results
+is left out.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from diffkeras.studies.tables import MARK, read_description, read_table
+
+DOCS = Path(__file__).parent
+READINGS = {"fixed values": "", "production": "_production"}
+HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
+WEIGHTED = ("exponential", "tanh", "step")
+NEAR_SOURCES = ("sources", "r1")
+
+# reads the table of an analysis of a study; None if there is none
+Read = Callable[[str, str], pd.DataFrame | None]
+# verdict and evidence
+Verdict = tuple[str, str]
+
+
+def size_matters_most(read: Read, reading: str) -> Verdict | None:
+    """Holds if size's interval lies above those of loss and seed, over the whole lattice."""
+    table = read(f"size_and_loss{reading}_reduced", "variance")
+    if table is None:
+        return None
+    shares = table[table["region"] == "lattice"].set_index("factor")
+    size, loss, seed = (shares.loc[name] for name in ("size", "loss", "seed"))
+    verdict = HOLDS if size["low"] > max(loss["high"], seed["high"]) else NOT
+    found = (f"{name} {_percent(shares.loc[name])}" for name in ("size", "loss", "seed"))
+    return verdict, f"share of the variance: {', '.join(found)}"
+
+
+def logarithm(read: Read, reading: str) -> Verdict | None:
+    """Of the absolute loss, over the whole lattice: holds if the logarithm has the smaller AICc by
+    2 and no lack of fit (p ≥ 0.05); does not hold if the power law has the smaller one by 2, or the
+    logarithm a lack of fit."""
+    table = read(f"size_and_loss{reading}_reduced", "size_laws")
+    if table is None:
+        return None
+    row = table[(table["training.loss"] == "absolute") & (table["region"] == "lattice")].iloc[0]
+    lacks = row["log_lack_of_fit_p"] < 0.05
+    if lacks or row["better"] == "power law":
+        verdict = NOT
+    else:
+        verdict = HOLDS if row["better"] == "logarithm" else OPEN
+    better = table["better"].value_counts()
+    counted = ", ".join(f"{law} {better.get(law, 0)}" for law in ("logarithm", "power law"))
+    return verdict, (
+        f"AICc of the logarithm minus that of the power law {_interval(row, 'aicc_difference')}; "
+        f"lack of fit of the logarithm p = {row['log_lack_of_fit_p']:.2g}; "
+        f"the better law of {len(table)} losses and regions: {counted}"
+    )
+
+
+def fluctuation_falls(read: Read, reading: str) -> Verdict | None:
+    """Holds if the interval of the exponent of the relative spread is below 0; holds for the
+    absolute spread only, if only that of the absolute spread is."""
+    table = read(f"size_and_loss{reading}_reduced", "fluctuation")
+    if table is None:
+        return None
+    pooled = table[(table["training.loss"] == "all") & (table["region"] == "lattice")]
+    rows = {q: pooled[pooled["quantity"] == q].iloc[0] for q in ("absolute", "relative")}
+    falls = {quantity: row["exponent_high"] < 0 for quantity, row in rows.items()}
+    absolute_only = "holds for the absolute spread only" if falls["absolute"] else NOT
+    found = (f"{q} spread {_interval(row, 'exponent')}" for q, row in rows.items())
+    return HOLDS if falls["relative"] else absolute_only, f"exponent q of {', '.join(found)}"
+
+
+def time_is_linear(read: Read, reading: str) -> Verdict | None:
+    """Holds if a term in N² is not significant (p ≥ 0.05)."""
+    table = None if reading else read("training_time_reduced", "training_time")
+    if table is None:
+        return None
+    row = table.iloc[0]
+    return HOLDS if row["curvature_p"] >= 0.05 else NOT, (
+        f"{1e3 * row['seconds_per_example']:.1f} ms per example "
+        f"[{1e3 * row['seconds_per_example_low']:.1f}, "
+        f"{1e3 * row['seconds_per_example_high']:.1f}] "
+        f"and {_interval(row, 'start_seconds')} s whatever the size; curvature "
+        f"p = {row['curvature_p']:.2g}; largest residual {row['largest_residual']:.0%}"
+    )
+
+
+def weighted_losses_help(read: Read, reading: str) -> Verdict | None:
+    """With all examples: holds if a weighted loss has a smaller error than the absolute one on the
+    sources or in R1, with both intervals below 1 and p < 0.05 after Holm's correction."""
+    study = "losses_production_reduced" if reading else "size_and_loss_reduced"
+    table = read(study, "loss_comparisons")
+    if table is None:
+        return None
+    weighted = table["loss"].str.contains("|".join(WEIGHTED))
+    chosen = table[weighted & (table["size"] == table["size"].max())]
+    beyond = (chosen[["high", "t_high"]] < 1).all(axis=1) & (chosen["p_holm"] < 0.05)
+    near = chosen["region"].isin(NEAR_SOURCES)
+    best = (
+        chosen.loc[part.idxmin()]
+        for region in (*NEAR_SOURCES, "lattice")
+        if (part := chosen[chosen["region"] == region]["ratio"]).notna().any()
+    )
+    found = (f"{row['region']} {_interval(row, 'ratio', '')} ({row['loss']})" for row in best)
+    return HOLDS if (beyond & near).any() else NOT, (
+        f"smallest ratio to the absolute loss: {', '.join(found)}"
+    )
+
+
+def best_for_each_count(read: Read, reading: str) -> Verdict | None:
+    """Names the best surrogate of each count; a tie if its interval to the second includes 1."""
+    table = read(f"source_counts{reading}_reduced", "trained_counts")
+    if table is None:
+        return None
+    found, best = [], set()
+    for tested, rows in table.groupby("tested"):
+        first, second = (rows[rows["rank"] == rank].iloc[0] for rank in (1, 2))
+        tie = not second["ratio_low"] > 1
+        best.add(first["trained"])
+        found.append(f"{tested}: {first['trained']}" + f" or {second['trained']}" * tie)
+    verdict = "one is best for all" if len(best) == 1 else "no one is best for all"
+    return verdict, f"best for each number of sources: {'; '.join(found)}"
+
+
+def subsets_matter(read: Read, reading: str) -> Verdict | None:
+    """Holds if disjoint subsets differ beyond chance (p < 0.05), or the hardest examples from
+    random ones, or surrogates of a placement from those of the uniform one (p < 0.05 after Holm's
+    correction)."""
+    if reading:
+        return None
+    found, probabilities = [], []
+    if (table := read("disjoint_subsets_reduced", "disjoint_subsets")) is not None:
+        rows = table[table["error"] == "mae"].set_index("component")
+        probabilities.append(rows.loc["subset", "p"])
+        spreads = (f"{name} {_spread(rows.loc[name])}" for name in ("subset", "seed"))
+        found.append(f"relative spread: {', '.join(spreads)}")
+    for study in ("hard_examples_reduced", "placements_reduced"):
+        if (table := read(study, "variants")) is not None:
+            several = table["test_set"].nunique() > 1
+            for row in _comparisons(table):
+                probabilities.append(row["p_holm"])
+                on = f" on {row['test_set']}" * several
+                ratio = f"{row['ratio']:.3g} [{row['t_low']:.3g}, {row['t_high']:.3g}]"
+                found.append(f"{row['variant']} / {row['reference']}{on}: {ratio}")
+    if not found:
+        return None
+    return HOLDS if min(probabilities) < 0.05 else OPEN, "; ".join(found)
+
+
+def edge_cases_exist(read: Read, reading: str) -> Verdict | None:
+    """Holds if every search finds a larger error than the largest of the test set."""
+    table = read(f"worst_cases{reading}_reduced", "worst_cases")
+    if table is None:
+        return None
+    row = table[table["search"] == "all"].iloc[0]
+    singles = table[table["search"] != "all"]
+    return HOLDS if row["ratio_min"] > 1 else NOT, (
+        f"{row['ratio']:.2f} times the largest error of the test set (median of {len(singles)} "
+        f"searches; {row['ratio_min']:.2f} to {row['ratio_max']:.2f}); the proven bounds failed "
+        f"for {row['violations']} of {row['certified_images']} images"
+    )
+
+
+FINDINGS = {
+    "Size matters most": size_matters_most,
+    "The error falls with the logarithm of the size": logarithm,
+    "The fluctuation falls with the size": fluctuation_falls,
+    "The training time is linear in the size": time_is_linear,
+    "Weighted losses help near the sources": weighted_losses_help,
+    "Which surrogate is best for each number of sources": best_for_each_count,
+    "Subsets of the data matter": subsets_matter,
+    "Edge cases exist": edge_cases_exist,
+}
+
+
+def verdicts(read: Read) -> Iterator[list[str]]:
+    """A row for each finding and reading that has results."""
+    for number, (finding, judge) in enumerate(FINDINGS.items(), 1):
+        for reading, suffix in READINGS.items():
+            if judged := judge(read, suffix):
+                verdict, evidence = judged
+                yield [f"{number}. {finding}", reading, f"**{verdict}**", evidence]
+
+
+def reader(studies: Path) -> Read:
+    """Reads the tables in a directory of studies."""
+
+    def read(study: str, analysis: str) -> pd.DataFrame | None:
+        directory = studies / study
+        if not (directory / MARK).is_file():
+            return None
+        types = read_description(directory)["tables"]
+        if analysis not in types:
+            return None  # too few runs
+        return read_table(directory / "tables" / f"{analysis}.csv", types[analysis])
+
+    return read
+
+
+def main(docs: Path) -> None:
+    """Write the table."""
+    rows = [["finding", "reading", "verdict", "measured"], ["---"] * 4]
+    rows += verdicts(reader(docs / "results" / "studies"))
+    path = docs / "results" / "findings" / "verdicts.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _comparisons(table: pd.DataFrame) -> Iterator[pd.Series]:
+    """The rows of the lattice MAE that compare a variant with the first one."""
+    rows = table[(table["error"] == "mae") & (table["variant"] != table["reference"])]
+    yield from (row for _, row in rows.iterrows())
+
+
+def _interval(row: pd.Series, name: str, prefix: str | None = None) -> str:
+    ends = f"{name}_" if prefix is None else prefix
+    return f"{row[name]:.3g} [{row[f'{ends}low']:.3g}, {row[f'{ends}high']:.3g}]"
+
+
+def _percent(row: pd.Series) -> str:
+    return f"{row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
+
+
+def _spread(row: pd.Series) -> str:
+    return f"{row['sd']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
+
+
+if __name__ == "__main__":
+    main(DOCS)

@@ -1,0 +1,114 @@
+"""The verdicts on the paper's findings follow from the tables of the studies."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+SCRIPT = runpy.run_path(str(DOCS / "make_verdicts.py"))
+
+
+def judge(name: str, rows: list[dict[str, Any]], reading: str = "") -> tuple[str, str] | None:
+    """The verdict from one table, which every study has."""
+    return SCRIPT[name](lambda study, analysis: pd.DataFrame(rows), reading)
+
+
+@pytest.mark.parametrize(
+    ("low", "loss_high", "seed_high", "verdict"),
+    [(0.5, 0.4, 0.3, "holds"), (0.3, 0.4, 0.2, "does not hold"), (0.3, 0.2, 0.4, "does not hold")],
+)
+def test_size_matters_most_if_its_interval_is_above_the_others(
+    low: float, loss_high: float, seed_high: float, verdict: str
+) -> None:
+    shares = {"size": (low, 0.9), "loss": (0.1, loss_high), "seed": (0.1, seed_high)}
+    rows = [
+        {"region": region, "factor": factor, "share": 0.25, "low": ends[0], "high": ends[1]}
+        for region in ("r1", "lattice")
+        for factor, ends in shares.items()
+    ]
+    found = judge("size_matters_most", rows)
+    assert found is not None
+    assert found[0] == verdict
+    assert f"size 25% [{low:.0%}, 90%]" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("better", "lack", "verdict"),
+    [
+        ("logarithm", 0.3, "holds"),
+        ("logarithm", 0.01, "does not hold"),
+        ("power law", 0.3, "does not hold"),
+        ("neither", 0.3, "not decided"),
+    ],
+)
+def test_the_logarithm_holds_if_it_is_better_and_fits(
+    better: str, lack: float, verdict: str
+) -> None:
+    row = {"training.loss": "absolute", "region": "lattice", "better": better}
+    row |= {"log_lack_of_fit_p": lack, "aicc_difference": -3, "aicc_difference_low": -8}
+    other = {**row, "training.loss": "squared", "better": "power law", "log_lack_of_fit_p": 0}
+    found = judge("logarithm", [other, row | {"aicc_difference_high": 1}])
+    assert found is not None
+    assert found[0] == verdict
+    assert "-3 [-8, 1]" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("absolute", "relative", "verdict"),
+    [
+        (-0.1, -0.1, "holds"),
+        (-0.1, 0.1, "holds for the absolute spread only"),
+        (0.1, 0.1, "does not hold"),
+    ],
+)
+def test_the_fluctuation_falls_if_the_exponent_is_negative(
+    absolute: float, relative: float, verdict: str
+) -> None:
+    rows = [
+        {"training.loss": loss, "region": "lattice", "quantity": quantity, "exponent": -0.5}
+        | {"exponent_low": -1, "exponent_high": high if loss == "all" else 5}
+        for loss in ("absolute", "all")
+        for quantity, high in (("relative", relative), ("absolute", absolute))
+    ]
+    assert (judge("fluctuation_falls", rows) or ("",))[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("loss", "region", "high", "p", "verdict"),
+    [
+        ("absolute × tanh(rate=1)", "sources", 0.9, 0.01, "holds"),
+        ("absolute × tanh(rate=1)", "sources", 1.1, 0.01, "does not hold"),
+        ("absolute × tanh(rate=1)", "sources", 0.9, 0.2, "does not hold"),
+        ("absolute × tanh(rate=1)", "r3", 0.9, 0.01, "does not hold"),
+        ("squared", "sources", 0.9, 0.01, "does not hold"),
+    ],
+)
+def test_a_weighted_loss_helps_near_the_sources(
+    loss: str, region: str, high: float, p: float, verdict: str
+) -> None:
+    row = {"loss": loss, "region": region, "ratio": 0.8, "low": 0.7, "high": high, "t_low": 0.6}
+    row |= {"t_high": high, "p_holm": p, "size": 1200}
+    plain = {**row, "loss": "huber", "region": "lattice", "high": 2.0}
+    small = {**row, "loss": "step", "region": "r1", "high": 0.5, "t_high": 0.5, "size": 15}
+    assert (judge("weighted_losses_help", [row, plain, small]) or ("",))[0] == verdict
+
+
+@pytest.mark.parametrize(("smallest", "verdict"), [(1.1, "holds"), (0.9, "does not hold")])
+def test_edge_cases_exist_if_every_search_exceeds_the_test_set(
+    smallest: float, verdict: str
+) -> None:
+    row = {"search": "all", "ratio": 1.5, "ratio_min": smallest, "ratio_max": 2, "violations": 0}
+    found = judge("edge_cases_exist", [{"search": "0"}, row | {"certified_images": 9}])
+    assert found is not None
+    assert found[0] == verdict
+    assert "median of 1 searches" in found[1]
+
+
+def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
+    read = SCRIPT["reader"](tmp_path)
+    assert list(SCRIPT["verdicts"](read)) == []
+    SCRIPT["main"](tmp_path)
+    assert (tmp_path / "results/findings/verdicts.md").read_text().count("\n") == 2
