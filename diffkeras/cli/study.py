@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,70 +16,146 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
+from diffkeras.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from diffkeras.studies.config import Study
+    from diffkeras.studies.plan import Cell
+    from diffkeras.studies.shard import Shard
 
 logger = logging.getLogger(__name__)
 
 
-@command(interrupted="finished runs are kept; run the same command again to go on")
+class ShardType(click.ParamType):
+    """K/N, with K from 1 to N."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Parse."""
+        from diffkeras.studies.shard import Shard
+
+        try:
+            return Shard.parse(str(value))
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+@command(interrupted="finished runs and checkpoints are kept; run the same command again to go on")
 @click.option(
     "--config",
     "config_file",
     metavar="FILE",
     required=True,
-    help="Study file, or the name of a shipped one, e.g. studies/training_size_reduced.",
+    help="Study file, or the name of a shipped one, e.g. studies/seeds_reduced.",
 )
 @override_options(*OVERRIDES)
 @data_dir_option
-@run_dir_option("study", "saved_models/studies/NAME")
-@workers_option("Processes that solve, and threads that read data")
+@run_dir_option("study: its tables, figures and report", "saved_models/studies/NAME")
+@click.option(
+    "--runs-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("saved_models/studies/runs"),
+    show_default=True,
+    help="Directory of the runs of all studies. Each is trained once.",
+)
+@workers_option("Processes that solve, and threads that train and read data")
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 4096),
+    default=1,
+    show_default=True,
+    help="Runs that are trained at the same time. They share the cores.",
+)
+@click.option(
+    "--shard",
+    metavar="K/N",
+    type=ShardType(),
+    help="Do only every N-th run, from number K on, e.g. 1/8 to 8/8 on eight machines.",
+)
 @click.option("--dry-run", is_flag=True, help="Only list the runs, and which of them are finished.")
 def study(
     config_file: str,
     data_dir: Path,
     run_dir: Path | None,
-    workers: int | None,
+    runs_dir: Path,
     dry_run: bool,
     **flags: Any,
 ) -> None:
     """Train and compare all variants of a study.
 
     Trains and evaluates a surrogate for every combination of the factors in the study file. Skips
-    finished runs, so if interrupted, run the same command again. Writes runs.csv (one row per run
-    and source count), figures/ and report.html.
+    finished runs, also those of other studies, so if interrupted, run the same command again. A
+    run that fails doesn't end the others; the next call tries it again. Writes tables, figures and
+    report.html.
 
     \b
-    Example:
-      diffkeras study --config studies/losses_reduced --dry-run
+    Examples:
+      diffkeras study --config studies/seeds_reduced --dry-run
+      diffkeras study --config studies/seeds_reduced --jobs 2
+
+    \b
+    On eight machines, of which this is the second:
+      diffkeras study --config studies/seeds --shard 2/8
+    Then copy the folders in --runs-dir of all machines into one, and run it without --shard.
     """
     overrides = collect_overrides(flags)
     start_tensorflow()
-    from diffkeras.studies.plan import load_study, plan, time_left
+    from diffkeras.studies.study_file import load_study
     from diffkeras.system.environment import available_cores
     from diffkeras.workflows.run_study import run_study
 
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
-        cells = plan(loaded, directory)
-        for cell in cells:
-            click.echo(f"{'done' if cell.done else 'to do':5}  {cell.title}")
-        logger.info(_outlook(time_left(cells), all(cell.done for cell in cells)))
+        _list_runs(loaded, directory, runs_dir, flags["shard"], flags["jobs"])
         return
     result = run_study(
         loaded,
         data_dir,
         directory,
-        workers=workers or available_cores(),
+        runs_dir=runs_dir,
+        jobs=flags["jobs"],
+        shard=flags["shard"],
+        workers=flags["workers"] or available_cores(),
         show_progress=True,
     )
-    click.echo(f"report: {result / 'report.html'}")
+    if result:
+        click.echo(f"report: {result / 'report.html'}")
 
 
-def _outlook(seconds: float | None, all_done: bool) -> str:
+def _list_runs(
+    study: "Study", directory: Path, runs_dir: Path, shard: "Shard | None", jobs: int
+) -> None:
+    from diffkeras.studies.budget import budget_in_words
+    from diffkeras.studies.plan import plan, time_left
+    from diffkeras.studies.study_directory import check_study_directory, failures
+
+    check_study_directory(directory, study, runs_dir)
+    cells = plan(study, runs_dir)
+    own = shard.of(cells) if shard else cells
+    errors = failures(directory, own)
+    for cell in own:
+        words = f"{cell.identity}  {cell.title}"
+        if cell.done:
+            click.echo(f"done     {words}")
+        elif cell.identity in errors:
+            click.echo(f"failed   {words}: {errors[cell.identity]}")
+        else:
+            click.echo(f"{'trained' if cell.trained else 'to do':7}  {words}")
+    logger.info(budget_in_words([cell.config for cell in cells]))
+    logger.info(_outlook(time_left(own, jobs), own))
+
+
+def _outlook(seconds: float | None, cells: "list[Cell]") -> str:
     from diffkeras.reporting.text import duration
 
-    if all_done:
-        return "nothing is left to train"
+    if all(cell.done for cell in cells):
+        return "nothing is left to do"
+    if all(cell.trained for cell in cells):
+        return "nothing is left to train; some runs are to be evaluated"
     if seconds is None:
         return "no time estimate yet: no run has finished"
     return f"at most {duration(seconds)} of training left, at the speed of the finished runs"

@@ -43,6 +43,7 @@ class Measurement:
         methods: labels of the methods, in the order in which they are shown.
         counts: the source counts.
         bounded_images: images of each source count whose errors are bounded by proof.
+        profiles: whether to gather `profile` and `value_counts`, which figures show.
 
     Attributes:
         methods: as given.
@@ -52,13 +53,19 @@ class Measurement:
     """
 
     def __init__(
-        self, methods: Sequence[str], counts: tuple[int, ...], bounded_images: int
+        self,
+        methods: Sequence[str],
+        counts: tuple[int, ...],
+        bounded_images: int,
+        *,
+        profiles: bool = True,
     ) -> None:
         self.methods = tuple(methods)
         self.counts = {count: CountMeasurement() for count in counts}
         self.profile = RadialProfile()
         self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
         self._bounded_images = bounded_images
+        self._profiles = profiles
 
     def add(self, count: int, batch: ImageBatch, predictions: Iterable[MethodFields]) -> None:
         """Add a batch of images of one source count, and what each method predicts for it.
@@ -69,7 +76,7 @@ class Measurement:
         for method, fields, _ in predictions:
             scores = Scores.of(fields, batch.fields, batch.images)
             found.batches.setdefault(method, []).append(scores)
-            if method == SURROGATE:
+            if method == SURROGATE and self._profiles:
                 self._add_statistics(batch, fields)
         if batch.lengths is not None:
             found.lengths += batch.lengths.tolist()

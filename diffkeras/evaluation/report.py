@@ -18,26 +18,32 @@ OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
-def write_evaluation(
+def write_metrics(path: Path, found: Measurement, run: str) -> None:
+    """Write `metrics.json` and `examples.csv` into a directory; `run` is the run's identity."""
+    metrics = found.metrics()
+    write_json(
+        path / "metrics.json",
+        {
+            "run": run,
+            "test_examples": metrics[SURROGATE]["all"]["images"],
+            "methods": metrics,
+            "bounds": found.proven(),
+            "clock": describe_clock(),
+        },
+    )
+    _write_examples(path / "examples.csv", found)
+
+
+def write_pages(
     path: Path, found: Measurement, pictures: Mapping[str, bytes], tested: Config, learned: Config
 ) -> None:
-    """Write `FILES` into a directory.
+    """Write `figures/` and `report.html` into a directory.
 
     `tested` is the configuration of the test data, `learned` that of the run.
     """
     metrics, proven = found.metrics(), found.proven()
     data = tested.data
     total = data.test_examples * len(data.sources)
-    write_json(
-        path / "metrics.json",
-        {
-            "test_examples": total,
-            "methods": metrics,
-            "bounds": proven,
-            "clock": describe_clock(),
-        },
-    )
-    _write_examples(path / "examples.csv", found)
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     rows, columns = tested.physics.lattice

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -9,8 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from diffkeras.config import Config, Name, Section, is_section, settings
 from diffkeras.config.types import Count, Seed
-
-VARIANT = "variant"
+from diffkeras.studies.study_data import VARIANT
 
 # keys that decide the test set, on which all runs are compared
 OF_THE_TEST_SET = (
@@ -168,6 +168,7 @@ class Study:
         variants: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
         return variants | self.factors
 
+    @cached_property
     def combinations(self) -> list[tuple[dict[str, Any], Config]]:
         """Each run: name of each factor → value, and configuration; the first varies slowest.
 

@@ -1,7 +1,7 @@
 """One pool of worker processes for everything that runs on several cores.
 
 Workers are spawned, since forking a process in which TensorFlow runs threads can deadlock. Each
-uses one thread. They end with the process that started them, however that ends.
+uses one thread, unless it trains. They end with the process that started them, however that ends.
 
 As with every process pool, a script that uses workers needs `if __name__ == "__main__":`.
 """
@@ -33,7 +33,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 Tick = Callable[[], None]
 
-ONE_THREAD = (
+THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -50,16 +50,28 @@ class ProcessPool(ProcessPoolExecutor):
     Functions of modules and picklable arguments can be submitted. At the end of its block all
     workers end, also those that are busy. Workers import `module` first, without what it prints
     meanwhile; `run_tasks` shares `counters` with them.
+
+    Workers that train use several `threads` and the GPUs. Ctrl-C doesn't reach them, so that they
+    can end with a checkpoint when `interrupt` is called.
     """
 
-    def __init__(self, workers: int, *, module: str | None = None, counters: Any = None) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        module: str | None = None,
+        counters: Any = None,
+        threads: int = 1,
+        trains: bool = False,
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.workers = workers
         self.broken = False
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
+        start = _become_trainer if trains else _become_worker
         super().__init__(
-            workers, context, initializer=_become_worker, initargs=(receiver, module, counters)
+            workers, context, initializer=start, initargs=(receiver, module, counters, threads)
         )
 
     def submit(self, *args: Any, **options: Any) -> Future:
@@ -102,6 +114,11 @@ class ProcessPool(ProcessPoolExecutor):
                 "a worker process died; if memory ran out, use fewer workers; a script that uses "
                 'workers needs `if __name__ == "__main__":`'
             ) from None
+
+    def interrupt(self) -> None:
+        """Send SIGTERM to the worker of a pool of one."""
+        with contextlib.suppress(OSError):  # it has ended
+            self._sender.send(int(signal.SIGTERM))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """End all workers at once."""
@@ -166,24 +183,37 @@ def run_tasks(
 _counters: Any = None
 
 
-def _become_worker(parent: Connection, module: str | None, counters: Any) -> None:
-    global _counters
-    _counters = counters
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+def _become_worker(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"), CUDA_VISIBLE_DEVICES="-1")
+    os.environ.update(CUDA_VISIBLE_DEVICES="-1")
+    _prepare_worker(parent, module, counters, threads)
+    threadpoolctl.threadpool_limits(threads)
+
+
+def _become_trainer(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
+    # Ctrl-C stays blocked, as it was inherited: training would take it for a second signal
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers share the GPUs
+    _prepare_worker(parent, module, counters, threads)
+
+
+def _prepare_worker(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
+    global _counters
+    _counters = counters
+    threading.Thread(target=_obey_parent, args=(parent,), daemon=True).start()
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
     if module is not None:
         with silent_stderr():
             importlib.import_module(module)
-    threadpoolctl.threadpool_limits(1)
     logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def _exit_with_parent(parent: Connection) -> None:
+def _obey_parent(parent: Connection) -> None:
+    """Send this process the signals that the parent asks for, and end with it."""
     with contextlib.suppress(EOFError, OSError):
-        parent.recv()
+        while True:
+            os.kill(os.getpid(), parent.recv())
     os._exit(1)
 
 

@@ -12,11 +12,12 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
-from diffkeras.evaluation.report import FILES, printed_table, write_evaluation
+from diffkeras.evaluation.report import FILES, printed_table, write_metrics, write_pages
 from diffkeras.reporting.html import Table
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
@@ -48,6 +49,7 @@ def evaluate(
     config: Config | None = None,
     threads: int | None = None,
     output: str | Path | None = None,
+    report: bool = True,
     show_progress: bool = False,
 ) -> Evaluation:
     """Measure a surrogate's errors on the test split, per source count and over all.
@@ -60,6 +62,7 @@ def evaluate(
             `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
         threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory.
+        report: whether to write `figures/` and `report.html`, which take most of the time.
         show_progress: whether to draw a progress bar.
 
     Raises:
@@ -67,8 +70,9 @@ def evaluate(
         DataError: datasets are missing, damaged, or of other physics than the run's.
     """
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
-    config = config or run.config()
-    check_physics(run.config(), config, run.path)
+    learned = run.config()
+    config = config or learned
+    check_physics(learned, config, run.path)
     check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
@@ -77,20 +81,32 @@ def evaluate(
     run.history()  # if it is damaged, the error should come before the work
     surrogate = load_surrogate(run.path)
     with explain_damage(config, data_dir):
-        found = _measure(surrogate, config, data_dir, threads, show_progress)
-        pictures = draw_figures(found, surrogate, run, config, data_dir)
+        found = Measurement(
+            [*describe_methods(config)],
+            config.data.sources,
+            config.evaluation.bounds,
+            profiles=report,
+        )
+        _measure(found, surrogate, config, data_dir, threads, show_progress)
+        pictures = draw_figures(found, surrogate, run, config, data_dir) if report else {}
     metrics = found.metrics()
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_evaluation(partial, found, pictures, config, run.config())
+        write_metrics(partial, found, run_identity(learned))
+        if report:
+            write_pages(partial, found, pictures, config, learned)
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, printed_table(metrics))
 
 
 def _measure(
-    surrogate: Surrogate, config: Config, data_dir: Path, threads: int | None, shown: bool
-) -> Measurement:
+    found: Measurement,
+    surrogate: Surrogate,
+    config: Config,
+    data_dir: Path,
+    threads: int | None,
+    shown: bool,
+) -> None:
     data = config.data
-    found = Measurement([*describe_methods(config)], data.sources, config.evaluation.bounds)
     total = data.test_examples * len(data.sources)
     with progress_bar(total, "Evaluating", "examples", shown=shown) as bar:
         for count in data.sources:
@@ -104,7 +120,6 @@ def _measure(
             for batch in TIMED_PASSES * first:
                 again = predict_by_each(surrogate, config, batch)
                 found.add_times(count, len(batch.images), again)
-    return found
 
 
 def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:

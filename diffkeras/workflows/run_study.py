@@ -1,24 +1,40 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
 import logging
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
-
+from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
-from diffkeras.errors import DataError, RunError
-from diffkeras.evaluation.images import check_held_out
-from diffkeras.reporting.text import duration
+from diffkeras.errors import InUseError, RunError
+from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.config import Study
-from diffkeras.studies.grouping import Result
-from diffkeras.studies.plan import Cell, data_needed, load_study, plan, read_methods, time_left
-from diffkeras.studies.report import write_study
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.workflows.evaluate_run import evaluate
+from diffkeras.studies.output.write import write_study
+from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan
+from diffkeras.studies.results import FinishedRun, read_results
+from diffkeras.studies.shard import Shard
+from diffkeras.studies.study_directory import (
+    FailedRun,
+    begin_study,
+    check_study_directory,
+    factors_as_text,
+    write_failed,
+)
+from diffkeras.studies.study_file import load_study
 from diffkeras.workflows.generate_datasets import generate
-from diffkeras.workflows.train_run import train
+from diffkeras.workflows.study_runs.one_run import do_run
+from diffkeras.workflows.study_runs.processes import run_in_processes
+from diffkeras.workflows.study_runs.queue import RunQueue
+from diffkeras.workflows.study_runs.task import RunTask
 
 logger = logging.getLogger(__name__)
+
+RUNS_DIR = Path("saved_models/studies/runs")
+PATIENCE = 5.0  # seconds until what another process uses is tried again
 
 
 def run_study(
@@ -26,59 +42,171 @@ def run_study(
     data_dir: str | Path,
     directory: str | Path,
     *,
+    runs_dir: str | Path = RUNS_DIR,
+    jobs: int = 1,
+    shard: Shard | None = None,
     workers: int = 1,
     show_progress: bool = False,
-) -> Path:
-    """Run what is missing, then write the table, the figures and the report.
+) -> Path | None:
+    """Run what is missing, then write the tables, the figures and the report.
+
+    A run that fails doesn't keep the others from being done. Several processes can work on studies
+    with the same `runs_dir` at the same time; each run is done by one of them.
 
     Args:
         study: what to run, or its file, or the name of a shipped one, for `load_study`.
         data_dir: where the datasets are; missing ones are generated.
-        directory: where the runs and the results go.
-        workers: processes that solve, and threads that read.
+        directory: where the results go.
+        runs_dir: where the runs of all studies are. Each is named after what it computes, and is
+            trained once.
+        jobs: number of runs that are trained at the same time, each in a process of its own.
+        shard: the part of the runs to be done; None for all.
+        workers: processes that solve, and threads of all runs together that read.
         show_progress: whether to draw progress bars.
 
     Returns:
-        `directory`, with `runs.csv`, `figures/`, `report.html`, and `runs/` with the runs.
+        `directory`, with `study.json`, the tables, the figures and the report; None if runs of
+        other shards are missing.
 
     Raises:
-        DataError, RunError: see `generate`, `train` and `evaluate`.
+        OutputError, RunError: the directory can't be used, or belongs to another study.
+        RunError: some runs failed. The report of the others has been written.
+        DataError: see `generate`.
         ConfigurationError: the environment describes a cluster.
+        Interrupted: a signal came; the same call continues.
     """
     check_single_process("a study")
     study = load_study(study) if isinstance(study, str) else study
-    data_dir, directory = Path(data_dir), Path(directory)
-    cells = plan(study, directory)
-    todo = [cell for cell in cells if not cell.done]
-    logger.info(f"{study.title}: {len(cells)} runs, {len(cells) - len(todo)} of them done already")
-    for config in data_needed(study, todo):
-        generate(config, data_dir, workers=workers, show_progress=show_progress)
-    for number, cell in enumerate(todo, 1):
-        seconds = time_left(plan(study, directory))
-        left = f", at most {duration(seconds)} left" if seconds else ""
-        logger.info(f"run {number} of {len(todo)}: {cell.title}{left}")
-        _run_cell(cell, data_dir, workers, show_progress)
-    results = [
-        Result(cell, read_methods(cell.run_dir, cell.test), Run.open(cell.run_dir).state())
-        for cell in cells
-    ]
-    write_study(directory, study, results)
-    return directory
-
-
-def _run_cell(cell: Cell, data_dir: Path, workers: int, show_progress: bool) -> None:
-    try:
-        check_held_out(Run.open(cell.run_dir), cell.test)
-    except (DataError, RunError):
-        train(
-            cell.config,
-            data_dir,
-            cell.run_dir,
-            threads=workers,
-            overwrite=True,  # a finished run that gets here can't be used
-            show_progress=show_progress,
+    data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
+    check_study_directory(directory, study, runs_dir)
+    cells = plan(study, runs_dir)
+    own = shard.of(cells) if shard else cells
+    done = sum(cell.done for cell in own)
+    part = f" in shard {shard}" if shard else ""
+    logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
+    begin_study(directory, study)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    work = _Work(study, data_dir, runs_dir, jobs, workers, show_progress)
+    failed = work.do(own, baselines=shard is None or shard.part == 1)
+    write_failed(directory, failed)
+    cells = plan(study, runs_dir)
+    missing = sum(not cell.done for cell in cells)
+    complete = not missing or (shard is None and missing < len(cells))
+    if complete:
+        _write_results(directory, study, cells, failed)
+    if failed:
+        raise _failure(failed, len(own), directory)
+    if not complete:
+        logger.info(
+            f"shard {shard} is done; {missing} runs of the others are missing. Copy the folders of "
+            f"all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
         )
-    test = cell.test.with_overrides({"name": cell.config.name})
-    evaluate(cell.run_dir, data_dir, config=test, threads=workers)
-    # graphs and weights of past runs would otherwise pile up
-    keras.utils.clear_session()
+    return directory if complete else None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The runs of a study that this process does."""
+
+    study: Study
+    data_dir: Path
+    runs_dir: Path
+    jobs: int
+    cores: int
+    show_progress: bool
+
+    def do(self, cells: Sequence[Cell], *, baselines: bool) -> list[FailedRun]:
+        """Do those runs that aren't done, and measure baselines if no run has; the failed ones."""
+        lacking = lacking_baselines(self.study, plan(self.study, self.runs_dir)) * baselines
+        failed = self._do([cell for cell in cells if not cell.done], lacking)
+        # the runs were done before by another study, or that which was to measure them failed
+        now = plan(self.study, self.runs_dir)
+        if baselines and (lacking := lacking_baselines(self.study, now)):
+            own = {cell.identity for cell in cells}
+            able = [cell for cell in now if cell.done and cell.identity in own]
+            failed += self._do([replace(cell, evaluated=frozenset()) for cell in able[:1]], lacking)
+        return failed
+
+    def _do(self, cells: Sequence[Cell], lacking: Sequence[str]) -> list[FailedRun]:
+        if not cells:
+            return []
+        for config in data_needed(self.study, cells):
+            self._generate(config)
+        queue = RunQueue(self.study, cells, lacking)
+        if self.jobs == 1:
+            self._run_here(queue)
+        else:
+            run_in_processes(
+                queue, self._task, self.jobs, self.cores, show_progress=self.show_progress
+            )
+        return queue.failed
+
+    def _generate(self, config: Config) -> None:
+        waits = False
+        while True:
+            try:
+                generate(
+                    config, self.data_dir, workers=self.cores, show_progress=self.show_progress
+                )
+                return
+            except InUseError as error:
+                if not waits:
+                    logger.info(f"waiting: {error}")
+                waits = True
+                time.sleep(PATIENCE)
+
+    def _run_here(self, queue: RunQueue) -> None:
+        while not queue.empty:
+            cell = queue.take()
+            if cell is None:
+                time.sleep(PATIENCE)
+                continue
+            if not queue.was_in_use(cell):
+                seconds = queue.seconds_left()
+                left = f", at most {duration(seconds)} left" if seconds else ""
+                number = queue.finished + 1
+                logger.info(f"run {number} of {queue.total}: {cell.title}{left}")
+            task = self._task(queue, cell, self.cores)
+            queue.note(cell, do_run(task, show_progress=self.show_progress))
+
+    def _task(self, queue: RunQueue, cell: Cell, threads: int) -> RunTask:
+        study, search = self.study, None
+        if study.worst_cases and cell.search:
+            search = study.test, study.worst_cases, cell.search
+        tests = queue.tests_of(cell)
+        return RunTask(cell.config, cell.run_dir, tests, self.data_dir, threads, search)
+
+
+def _write_results(
+    directory: Path, study: Study, cells: Sequence[Cell], failed: Sequence[FailedRun]
+) -> None:
+    runs = [
+        FinishedRun(
+            {name: value_text(value) for name, value in cell.values.items()},
+            cell.config,
+            cell.run_dir,
+            cell.tests,
+            cell.search,
+        )
+        for cell in cells
+        if cell.done
+    ]
+    data = read_results(runs, factors_as_text(study))
+    write_study(directory, study, data, runs, failed=failed, planned=len(cells), command=_command())
+
+
+def _command() -> str:
+    """The command line of this process, if it is diffkeras'."""
+    program = Path(sys.argv[0])
+    by_module = program.name == "__main__.py" and program.parent.name == "diffkeras"
+    known = by_module or program.stem == "diffkeras"
+    return shlex.join(["diffkeras", *sys.argv[1:]]) if known else ""
+
+
+def _failure(failed: Sequence[FailedRun], number: int, directory: Path) -> RunError:
+    first = "; ".join(f"{run.title}: {run.error}" for run in failed[:3])
+    more = "; …" if len(failed) > 3 else ""
+    return RunError(
+        f"{len(failed)} of {number} runs failed, see {directory / 'failed.csv'}; the same command "
+        f"tries them again. {first}{more}"
+    )

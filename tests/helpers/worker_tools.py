@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import threadpoolctl
 
@@ -56,6 +57,30 @@ def main() -> None:
 def process_number(number: int) -> int:
     time.sleep(0.5)  # so that each worker takes one
     return os.getpid()
+
+
+def pretend_run(task: tuple[str, str]) -> Any:
+    """A run of a study, (what it does, a file in which it notes its process and threads)."""
+    from diffkeras.workflows.study_runs.task import Outcome
+
+    action, file = task
+    with open(file, "a") as notes:
+        print(action, os.getpid(), os.environ["OMP_NUM_THREADS"], file=notes)
+    if action == "die":
+        die(0)
+    if action == "wait":  # as training does: it ends with a checkpoint
+        signals: list[int] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: signals.append(number))
+        with open(file, "a") as notes:
+            print("ready", os.getpid(), 0, file=notes)
+        while signal.SIGTERM not in signals:
+            time.sleep(0.01)
+        time.sleep(0.5)  # a second signal would come in this time
+        with open(file, "a") as notes:
+            print(*(f"got{number}" for number in signals), os.getpid(), 0, file=notes)
+        return Outcome("interrupted")
+    return Outcome("failed", "no luck") if action == "fail" else Outcome("done")
 
 
 if __name__ == "__main__":

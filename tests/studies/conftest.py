@@ -1,6 +1,5 @@
 """A small study, as files."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,3 @@ def study_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.yaml").write_text(tiny.to_yaml())
     (folder / "small.yaml").write_text(STUDY)
     return folder / "small.yaml"
-
-
-@pytest.fixture(scope="module", autouse=True)  # "package" would last for the whole session
-def no_pictures_of_runs() -> Iterator[None]:
-    """Evaluations of runs draw nothing, as that would take most of their time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("diffkeras.evaluation.figures.to_png", lambda figure: b"")
-        yield

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.plan import data_needed, load_study, plan
+from diffkeras.studies.plan import data_needed, plan
+from diffkeras.studies.study_file import load_study
 
 
 def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file: Path) -> None:
@@ -16,13 +17,40 @@ def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file
     assert study.test.data.seed == 3
 
 
-def test_runs_are_named_after_their_factors(study_file: Path) -> None:
+def test_runs_are_named_after_what_they_compute(study_file: Path) -> None:
     cells = plan(load_study(str(study_file)), Path("there"))
     names = [cell.run_dir.name for cell in cells]
     assert len(set(names)) == 4
-    assert names[0].startswith("train-fraction-0.5_loss-absolute-")
     assert [cell.title for cell in cells][3] == "train fraction 1.0, huber(delta=0.1)"
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
+    assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in names)
+    assert [cell.config.name for cell in cells] == names
+
+
+def test_the_numbers_of_epochs_and_of_tests_change_no_name(study_file: Path) -> None:
+    def names(**overrides: int) -> list[str]:
+        changed = {key.replace("__", "."): value for key, value in overrides.items()}
+        return [cell.identity for cell in plan(load_study(str(study_file), changed), Path())]
+
+    assert names(data__test_examples=3, evaluation__bounds=2) == names()
+    assert not set(names(training__epochs=3)) & set(names())
+
+
+def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> None:
+    file = study_file.with_name("edge.yaml")
+    file.write_text(
+        "name: e\nbase: tiny.yaml\nfactors: {data.train_fraction: [0.25, 1]}\n"
+        "variants: {small: {}, large: {data.train_examples: 24}}\n"
+        "test_sets: {same: {data.test_examples: 9}, edge: {data.placement.kind: edge}}\n"
+    )
+    study = load_study(str(file))
+    needed = data_needed(study, plan(study, Path()))
+    found = {
+        (config.data.placement.kind, config.data.sources): [
+            config.data.examples(split) for split in ("train", "validation", "test")
+        ]
+        for config in needed
+    }
+    assert found == {("uniform", (1, 2)): [24, 4, 9], ("edge", (1, 2)): [0, 1, 5]}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +150,7 @@ def test_variants_are_a_factor(study_file: Path) -> None:
     assert study.varied == {"variant": ["same", "other"], "training.seed": [0, 1]}
     found = [
         (values, config.model.width, config.training.loss, config.training.seed)
-        for values, config in study.combinations()
+        for values, config in study.combinations
     ]
     assert found == [
         ({"variant": "same", "training.seed": 0}, 2, "absolute", 0),

@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.studies.config import Study
-from diffkeras.studies.plan import load_study
+from diffkeras.studies.study_file import load_study
 from diffkeras.surrogates.run_identity import run_identity
 
 SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
@@ -22,7 +22,7 @@ def study(name: str) -> Study:
 
 
 def runs(name: str) -> list[Config]:
-    return [config for _, config in study(name).combinations()]
+    return [config for _, config in study(name).combinations]
 
 
 def steps(config: Config) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import RunError
+from diffkeras.studies.budget import budget_in_words
 from diffkeras.studies.config import Study
 from diffkeras.studies.results import FinishedRun
 from diffkeras.studies.study_data import StudyData
@@ -53,7 +54,7 @@ def describe_study(
         "sources": READINGS[physics.sources],
         "trainable_parameters": sorted({state["trainable_parameters"] for state in states}),
         "training_examples": sorted({int(size) for size in data.overall["training_examples"]}),
-        "budget": budget_in_words([run.config for run in runs], data),
+        "budget": budget_in_words([run.config for run in runs]),
         "runs": {"planned": planned, "finished": len(runs), "failed": failed},
         "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
         "machines": _different(state["machine"] for state in states),
@@ -79,20 +80,6 @@ def test_set_in_words(test: Config) -> str:
     counts = test.data.sources
     sources = "source" if counts == (1,) else "sources"
     return f"{test.data.test_examples} images for each of {format_counts(counts)} {sources}"
-
-
-def budget_in_words(configs: Sequence[Config], data: StudyData) -> str:
-    """Whether all runs train for equally many steps, equally many epochs, or neither."""
-    steps = sorted({int(number) for number in data.overall["steps"]})
-    epochs = sorted({config.training.epochs for config in configs})
-    batches = sorted({config.training.batch_size for config in configs})
-    batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
-    if len(steps) == 1:
-        return f"Equal steps: every run trains for {steps[0]} steps of {batch} examples."
-    ranges = f"{steps[0]} to {steps[-1]} steps of {batch} examples"
-    if len(epochs) == 1 and not any(config.training.steps_per_epoch for config in configs):
-        return f"Equal epochs: every run trains for {epochs[0]} epochs, which are {ranges}."
-    return f"Neither equal steps nor equal epochs: runs train for {ranges}."
 
 
 def _different(values: Any) -> list[Any]:

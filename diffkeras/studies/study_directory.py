@@ -1,0 +1,127 @@
+"""The directory of a study: whose it is, and which runs failed."""
+
+import contextlib
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffkeras.errors import OutputError, RunError
+from diffkeras.reporting.text import value_text
+from diffkeras.studies.config import Study
+from diffkeras.studies.plan import Cell
+from diffkeras.studies.tables import MARK
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.atomic_files import check_directory, read_json, write_csv, write_json
+
+FAILED = "failed.csv"
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run of a study that ended with an error.
+
+    Attributes:
+        title: the factors' values, for people.
+        run: its identity.
+        error: what went wrong, in one line.
+    """
+
+    title: str
+    run: str
+    error: str
+
+
+def factors_as_text(study: Study) -> dict[str, list[str]]:
+    """Name of each factor → its values as text."""
+    return {name: [value_text(v) for v in values] for name, values in study.varied.items()}
+
+
+def mark(study: Study) -> dict[str, Any]:
+    """What `study.json` says of a study, by which its directory is known."""
+    return {
+        "name": study.name,
+        "title": study.title,
+        "factors": factors_as_text(study),
+        "test_sets": list(study.test_sets),
+    }
+
+
+def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None:
+    """Raise an error, before any work, if results of a study can't be written to a directory.
+
+    Raises:
+        OutputError: the directory can't be written, or holds files that are not of a study.
+        RunError: it belongs to another study, or to other factors.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise OutputError(f"{directory} can't be written: it is a file; choose another --run-dir")
+    if os.path.realpath(directory) == os.path.realpath(runs_dir):
+        raise OutputError(
+            f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
+        )
+    names = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    if MARK not in names and names:
+        raise OutputError(
+            f"{directory} holds files but no {MARK}, so it is no study's; choose another --run-dir"
+        )
+    if MARK in names:
+        _check_mark(directory, study)
+
+
+def _check_mark(directory: Path, study: Study) -> None:
+    found, wanted = read_json(directory / MARK), mark(study)
+    if not isinstance(found, dict) or not {"name", "factors"} <= found.keys():
+        raise RunError(f"{directory / MARK} is damaged, or written by another program")
+    for key in ("name", "factors"):
+        if found[key] != wanted[key]:
+            raise RunError(
+                f"{directory} holds another study, whose {key} is {_short(found[key])}, not "
+                f"{_short(wanted[key])}; choose another --run-dir, or remove it: the runs "
+                "themselves are elsewhere"
+            )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in value.items())
+    return repr(value)
+
+
+def begin_study(directory: Path, study: Study) -> None:
+    """Create the directory of a study, with its mark."""
+    check_directory(directory)
+    if not (directory / MARK).is_file():
+        write_json(directory / MARK, mark(study))
+
+
+def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
+    """Write `failed.csv`, or remove it if no run has failed."""
+    if failed:
+        rows = [(run.title, run.run, run.error) for run in failed]
+        write_csv(directory / FAILED, ["title", "run", "error"], rows)
+    else:
+        (directory / FAILED).unlink(missing_ok=True)
+
+
+def failures(directory: Path, cells: Sequence[Cell]) -> dict[str, str]:
+    """Identity of each unfinished run that failed → its error.
+
+    A training run notes its errors itself; those of evaluations are in `failed.csv`.
+    """
+    found: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError):  # it is missing or damaged
+        lines = (directory / FAILED).read_text(encoding="utf-8").splitlines()
+        found |= {row["run"]: row["error"] for row in csv.DictReader(lines)}
+    for cell in cells:
+        with contextlib.suppress(RunError):
+            state = Run(cell.run_dir).state()
+            if state["state"] == "failed":
+                found[cell.identity] = str(state.get("reason", ""))
+    return {
+        cell.identity: found[cell.identity]
+        for cell in cells
+        if cell.identity in found and not cell.done
+    }

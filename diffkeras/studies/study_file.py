@@ -1,0 +1,90 @@
+"""Study files: reading and checking them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from diffkeras.config import Config, explain, find_config, load_config, read_yaml
+from diffkeras.errors import ConfigurationError
+from diffkeras.studies.config import Study, StudyConfig
+from diffkeras.studies.evaluations import test_id
+from diffkeras.studies.labels import label_of
+from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.training.compiled_model import make_loss
+
+BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
+
+
+def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+    """The study in a YAML file (or a shipped one, by name).
+
+    Args:
+        name: a path, or e.g. "studies/losses_reduced".
+        overrides: values by dotted key that replace the base's and the study's settings.
+
+    Raises:
+        ConfigurationError: no such file, no study, a key or value that can't be used, or two runs
+            or test sets that are the same.
+    """
+    path = find_config(name)
+    raw = read_yaml(path)
+    if not isinstance(raw, Mapping) or not {"factors", "variants"} & raw.keys():
+        raise ConfigurationError(f"{path} is no study: it has no `factors` and no `variants`")
+    try:
+        section = StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {explain(error, StudyConfig, raw)}") from None
+    base_file = path.parent / section.base
+    changed = {**section.settings, **(overrides or {})}
+    base = load_config(base_file if base_file.is_file() else section.base, changed)
+    own_bounds = {BOUNDS: 0} if BOUNDS not in changed else {}
+    study = Study(
+        section.name,
+        section.title or section.name,
+        base,
+        dict(section.factors),
+        {
+            label: _test_set(base, {**own_bounds, **own}, f"{path}: test_sets: {label}")
+            for label, own in section.test_sets.items()
+        },
+        dict(section.variants),
+        section.question,
+        section.worst_cases,
+    )
+    try:
+        _check_distinct_runs(study)
+        _check_distinct_test_sets(study)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    return study
+
+
+def _test_set(base: Config, changed: Mapping[str, Any], where: str) -> Config:
+    try:
+        # pictures may name source counts that the test set has not, and are not drawn
+        return base.with_overrides({"evaluation.pictures": None, **changed})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+
+
+def _check_distinct_runs(study: Study) -> None:
+    known: dict[str, str] = {}
+    for values, config in study.combinations:
+        title = label_of(values)
+        make_loss(config)  # an unknown loss is an error that names the key
+        same = known.setdefault(run_identity(config), title)
+        if same is not title:
+            raise ConfigurationError(
+                f"factors: {same!r} and {title!r} are the same run; name each value once"
+            )
+
+
+def _check_distinct_test_sets(study: Study) -> None:
+    known: dict[str, str] = {}
+    for label, test in study.test_sets.items():
+        same = known.setdefault(test_id(test), label)
+        if same is not label:
+            raise ConfigurationError(
+                f"test_sets: {same!r} and {label!r} are the same test set; name each once"
+            )

@@ -1,0 +1,120 @@
+"""One run of a study: train and evaluate it, and say how that ended."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from diffkeras.errors import DiffkerasError, Interrupted, InUseError
+from diffkeras.studies.evaluations import is_evaluated
+from diffkeras.studies.plan import is_trained
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import what_it_computes
+from diffkeras.system.file_lock import locked
+from diffkeras.workflows.evaluate_run import evaluate
+from diffkeras.workflows.search_run import search_worst_cases
+from diffkeras.workflows.study_runs.task import Outcome, RunTask
+from diffkeras.workflows.train_run import train
+
+logger = logging.getLogger(__name__)
+
+
+def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
+    """Train a run if it isn't, and evaluate it on those test sets on which it isn't.
+
+    No error ends a study: all but signals become an outcome.
+
+    Raises:
+        Interrupted, KeyboardInterrupt: a signal came.
+    """
+    lock = task.run_dir.with_name(f".{task.run_dir.name}.study.lock")
+    try:
+        with locked(lock, f"the run {task.run_dir}"):
+            _train(task, show_progress)
+            _evaluate(task)
+            _search(task, show_progress)
+    except InUseError as error:
+        return Outcome("in use", str(error))
+    except Interrupted:
+        raise
+    except DiffkerasError as error:
+        return Outcome("failed", _line(error))
+    except Exception as error:
+        logger.debug("the run failed", exc_info=True)
+        return Outcome("failed", f"{type(error).__name__}: {_line(error)}")
+    finally:
+        # graphs and weights of past runs would otherwise pile up
+        keras.utils.clear_session()
+    return Outcome("done")
+
+
+def do_run_in_child(task: RunTask) -> Outcome:
+    """The same in a child process, quietly: warnings are part of the outcome."""
+    with _gathered_warnings() as warnings:
+        try:
+            outcome = do_run(task)
+        except (Interrupted, KeyboardInterrupt):
+            outcome = Outcome("interrupted")
+    return Outcome(outcome.state, outcome.error, tuple(warnings))
+
+
+def _train(task: RunTask, show_progress: bool) -> None:
+    if is_trained(task.run_dir, [test for test, _ in task.tests]):
+        if what_it_computes(Run(task.run_dir).config()) == what_it_computes(task.config):
+            return
+        logger.warning(f"{task.run_dir} holds another run than its name says; training it again")
+    train(
+        task.config,
+        task.data_dir,
+        task.run_dir,
+        threads=task.threads,
+        overwrite=True,  # a finished run that gets here can't be used
+        show_progress=show_progress,
+    )
+
+
+def _evaluate(task: RunTask) -> None:
+    for test, path in task.tests:
+        if not is_evaluated(path, test, task.run_dir.name):
+            evaluate(
+                task.run_dir,
+                task.data_dir,
+                config=test,
+                threads=task.threads,
+                output=path,
+                report=False,
+            )
+
+
+def _search(task: RunTask, show_progress: bool) -> None:
+    if task.search is not None:
+        test, settings, path = task.search
+        if not (path / "searches.csv").is_file():
+            search_worst_cases(
+                task.run_dir,
+                task.data_dir,
+                test,
+                settings,
+                output=path,
+                show_progress=show_progress,
+            )
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _gathered_warnings() -> Iterator[list[str]]:
+    """Keep what diffkeras logs from WARNING on from being printed."""
+    package, warnings = logging.getLogger("diffkeras"), list[str]()
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    propagate, package.propagate = package.propagate, False
+    package.addHandler(handler)
+    try:
+        yield warnings
+    finally:
+        package.removeHandler(handler)
+        package.propagate = propagate

@@ -1,0 +1,121 @@
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worker_tools
+
+from diffkeras.config import Config
+from diffkeras.errors import Interrupted
+from diffkeras.studies.config import Study
+from diffkeras.studies.plan import Cell
+from diffkeras.workflows.study_runs import processes
+from diffkeras.workflows.study_runs.queue import RunQueue
+
+
+@pytest.fixture
+def queue(
+    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], RunQueue]:
+    """`queue("die done")`: runs that do this, in this order."""
+    monkeypatch.setattr(processes, "do_run_in_child", worker_tools.pretend_run)
+    study = Study("s", "s", tiny, {"training.seed": [0]}, {})
+
+    def make(actions: str) -> RunQueue:
+        return RunQueue(
+            study,
+            [
+                Cell(action, {}, tiny, tmp_path / f"{number}-{action}", trained=False)
+                for number, action in enumerate(actions.split())
+            ],
+        )
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., list[tuple[str, int, int]]]:
+    """`run(queue, jobs, cores)`: what ran, in which process, and on how many threads."""
+
+    def call(queue: RunQueue, jobs: int, cores: int) -> list[tuple[str, int, int]]:
+        notes = tmp_path / "notes"
+        processes.run_in_processes(
+            queue, lambda _, cell, __: (cell.title, str(notes)), jobs, cores, show_progress=False
+        )
+        return read_notes(notes)
+
+    return call
+
+
+def read_notes(file: Path) -> list[tuple[str, int, int]]:
+    lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return [(action, int(process), int(threads)) for action, process, threads in lines]
+
+
+@pytest.fixture
+def signal_when_ready(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """`signal_when_ready(n)`: once n runs wait, Ctrl-C, which reaches all processes."""
+    threads: list[threading.Thread] = []
+
+    def watch(number: int) -> None:
+        end = time.monotonic() + 100
+        while time.monotonic() < end:
+            waiting = [p for action, p, _ in read_notes(tmp_path / "notes") if action == "ready"]
+            if len(waiting) == number:
+                for process in (*waiting, os.getpid()):
+                    os.kill(process, signal.SIGINT)
+                return
+            time.sleep(0.05)
+
+    def start(number: int) -> None:
+        threads.append(threading.Thread(target=watch, args=(number,)))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def test_a_process_that_dies_loses_its_run_only_and_is_replaced(
+    queue: Callable[[str], RunQueue], run: Callable[..., Any]
+) -> None:
+    runs = queue("done die die fail done")
+    notes = run(runs, 1, 6)
+    assert [action for action, *_ in notes] == ["done", "die", "die", "fail", "done"]
+    numbers = [process for _, process, _ in notes]
+    assert numbers[0] == numbers[1] != numbers[2] != numbers[3] == numbers[4]
+    assert [(failed.title, failed.error.split(";")[0]) for failed in runs.failed] == [
+        *[("die", "the process that trained it died")] * 2,
+        ("fail", "no luck"),
+    ]
+    assert runs.finished == runs.total == 5
+
+
+def test_the_cores_are_divided(queue: Callable[[str], RunQueue], run: Callable[..., Any]) -> None:
+    assert {threads for *_, threads in run(queue("done done done"), 2, 7)} == {3}
+    # no more processes than runs
+    assert {threads for *_, threads in run(queue("fail"), 8, 5)} == {3, 5}
+
+
+def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(
+    queue: Callable[[str], RunQueue],
+    run: Callable[..., Any],
+    signal_when_ready: Callable[[int], None],
+    tmp_path: Path,
+) -> None:
+    runs = queue("wait wait done")
+    signal_when_ready(2)
+    with pytest.raises(Interrupted) as caught:
+        run(runs, 2, 2)
+    assert caught.value.exit_code == 130
+    notes = read_notes(tmp_path / "notes")
+    once = f"got{int(signal.SIGTERM)}"  # a second one would end training without a checkpoint
+    assert sorted(action for action, *_ in notes) == [once] * 2 + ["ready"] * 2 + ["wait"] * 2
+    assert runs.failed == []
+    for _, process, _ in notes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
