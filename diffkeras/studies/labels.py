@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffkeras.reporting.text import value_text
+from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.study_data import LOSS, VARIANT
+
+# of the panels of figures
+REGION_TITLES = {
+    region: label.replace(" (x = 0, ", ": ").rstrip(")") for region, label in REGIONS.items()
+} | {"sources": "sources", "field": "field outside sources"}
 
 
 def label_of(values: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 SIZE = "training_examples"
+SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change it
 LOSS = "training.loss"
 SEED = "training.seed"
 ORDER_SEED = "training.order_seed"

@@ -1,6 +1,15 @@
 """The statistics of studies, one question a module."""
 
-from diffkeras.studies.analyses import errors, source_counts, worst_cases
+from diffkeras.studies.analyses import (
+    errors,
+    fluctuation,
+    seed_sources,
+    size_laws,
+    source_counts,
+    training_time,
+    variance,
+    worst_cases,
+)
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
 from diffkeras.studies.analyses.comparisons import (
     loss_comparisons,
@@ -14,6 +23,11 @@ __all__ = ["ANALYSES", "Analysis", "TooFewRunsError"]
 # in the order of the report; each applies to the studies that vary what it is about
 ANALYSES: tuple[Analysis, ...] = (
     errors.ANALYSIS,
+    variance.ANALYSIS,
+    size_laws.ANALYSIS,
+    fluctuation.ANALYSIS,
+    seed_sources.ANALYSIS,
+    training_time.ANALYSIS,
     source_counts.ANALYSIS,
     loss_comparisons.ANALYSIS,
     trained_counts.ANALYSIS,

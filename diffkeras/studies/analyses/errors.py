@@ -11,12 +11,9 @@ from diffkeras.reporting.print_figures import log_ticks, print_axes, series_styl
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
-from diffkeras.studies.labels import label_of
-from diffkeras.studies.study_data import ALL, SIZE, StudyData
+from diffkeras.studies.labels import REGION_TITLES, label_of
+from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
-SIZE_KEYS = ("data.train_fraction", "data.train_examples")
-TITLES = {region: label.replace(" (x = 0, ", ": ").rstrip(")") for region, label in REGIONS.items()}
-TITLES |= {"sources": "sources", "field": "field outside sources"}
 WIDTH = 26  # characters of a label
 STATISTICS = ("mean", "min", "max", "count")
 
@@ -64,7 +61,7 @@ def _against_size(table: pd.DataFrame, data: StudyData) -> Figure:
             axis.fill_between(
                 lines[SIZE], lines["min"], lines["max"], color=style["color"], alpha=0.18, lw=0
             )
-        axis.set(xscale="log", yscale="log", title=TITLES[region])
+        axis.set(xscale="log", yscale="log", title=REGION_TITLES[region])
         log_ticks(axis, "y")
     draw_panel_baselines(zip(axes.flat, MAES, strict=True), data)
     for axis in axes[1]:
@@ -87,7 +84,7 @@ def _by_setting(table: pd.DataFrame, data: StudyData) -> Figure:
             mean, low, high = (float(row[name].iloc[0]) for name in ("mean", "min", "max"))
             reach: Any = [[mean - low], [high - mean]]
             axis.errorbar([mean], [index], xerr=reach, capsize=2, **series_style(index))
-        axis.set(xscale="log", title=TITLES[region])
+        axis.set(xscale="log", title=REGION_TITLES[region])
         axis.set_yticks(range(rows), [textwrap.fill(label, WIDTH) for label, _ in of_region])
         axis.set_ylim(rows - 0.5, -0.5)
         log_ticks(axis, "x", fewest=2)

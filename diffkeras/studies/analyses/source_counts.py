@@ -9,9 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from diffkeras.reporting.print_figures import log_ticks, ordered_color, print_axes, series_style
 from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.analyses.errors import SIZE_KEYS, labelled, summarise
+from diffkeras.studies.analyses.errors import labelled, summarise
 from diffkeras.studies.drawing.baseline_lines import STYLE, TEXT, name_outside
-from diffkeras.studies.study_data import ALL, SIZE, StudyData
+from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
 
 def table(data: StudyData) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""What several analyses compute: groups of runs, fits of laws, panels for regions."""
+"""What several analyses compute: groups of runs, comparisons, fits of laws."""

@@ -1,0 +1,1 @@
+"""Laws for the error against the size of the training set."""

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.analyses.analysis import TooFewRunsError
+from diffkeras.studies.analyses.fluctuation import ANALYSIS
+from diffkeras.studies.study_data import LOSS, SIZE
+
+SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
+
+
+def test_rows_are_standard_deviations_over_seeds() -> None:
+    data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
+    table = ANALYSIS.table(data)
+    runs = data.overall
+    errors = runs[(runs[LOSS] == "squared") & (runs[SIZE] == 120)]["mae_r2"]
+    rows = table[
+        (table[LOSS] == "squared") & (table[SIZE] == 120) & (table["region"] == "r2")
+    ].set_index("quantity")
+    assert rows.loc["absolute", "sd"] == pytest.approx(errors.std())
+    assert rows.loc["relative", "sd"] == pytest.approx(np.log(errors).std())
+    assert rows["df"].tolist() == [2, 2]
+    pooled = table[(table[LOSS] == "all") & (table[SIZE] == 120) & (table["region"] == "r2")]
+    variances = runs[runs[SIZE] == 120].groupby(LOSS)["mae_r2"].var()
+    absolute = pooled.set_index("quantity").loc["absolute"]
+    assert absolute["sd"] == pytest.approx(np.sqrt(variances.mean()))
+    assert absolute["df"] == 6
+
+
+def test_the_exponent_of_the_truth_is_found() -> None:
+    data = synthetic_study(**SMALL, seeds=8, fall=0.4, law=lambda size: 0.1 * size**-0.2)
+    table = ANALYSIS.table(data)
+    pooled = table[(table[LOSS] == "all") & (table["region"] == "lattice")]
+    rows = pooled.groupby("quantity").first()
+    for quantity, truth in (("relative", -0.4), ("absolute", -0.6)):
+        row = rows.loc[quantity]
+        assert row["exponent_low"] < truth < row["exponent_high"] < 0
+        assert row["exponent_high"] - row["exponent_low"] < 0.25
+
+
+def test_one_setting_is_not_pooled() -> None:
+    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, fractions=(0.1, 1.0))
+    table = ANALYSIS.table(data)
+    assert LOSS not in table
+    assert len(table) == 6 * 2 * 2
+    assert len(ANALYSIS.draw(table, data).axes[0].containers) == 2
+
+
+def test_two_seeds_are_too_few() -> None:
+    data = synthetic_study(**SMALL, seeds=2)
+    assert ANALYSIS.applies(data)
+    with pytest.raises(TooFewRunsError, match="3 seeds"):
+        ANALYSIS.table(data)
+
+
+def test_crossed_seeds_are_not_independent_and_left_to_their_own_analysis() -> None:
+    assert not ANALYSIS.applies(synthetic_study(**SMALL, order_seeds=2))
+    assert not ANALYSIS.applies(synthetic_study(**SMALL, fractions=(1.0,)))
+
+
+def test_the_figure_shows_what_is_pooled() -> None:
+    data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
+    table = ANALYSIS.table(data)
+    shown = table[
+        (table[LOSS] == "all") & (table["region"] == "r3") & (table["quantity"] == "relative")
+    ]
+    axis = ANALYSIS.draw(table, data).axes[5]
+    assert axis.containers[0].lines[0].get_ydata() == pytest.approx(shown["sd"].to_numpy())

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.analyses.analysis import TooFewRunsError
+from diffkeras.studies.analyses.training_time import ANALYSIS
+from diffkeras.studies.study_data import LOSS, SIZE, StudyData
+
+SMALL = {"images": 2, "losses": {"absolute": 1.0}, "epochs": 8}
+
+
+def with_seconds(data: StudyData, seconds: np.ndarray) -> StudyData:
+    data.runs["step_seconds"] = seconds
+    return data
+
+
+def test_slope_and_intercept_are_found() -> None:
+    data = synthetic_study(**SMALL, seeds=6)
+    rng = np.random.default_rng(0)
+    sizes = data.runs[SIZE].to_numpy()
+    scatter = 1 + rng.normal(scale=0.01, size=sizes.size)
+    row = ANALYSIS.table(with_seconds(data, (3 + 0.02 * sizes) * scatter)).iloc[0]
+    assert row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
+    assert row["start_seconds_low"] < 3 < row["start_seconds_high"]
+    assert row["seconds_per_example"] == pytest.approx(0.02, rel=0.01)
+    assert row["r_squared"] > 0.999
+    assert row["curvature_p"] > 0.01
+    assert row["exponent_high"] < 1  # for the intercept
+    assert 0.01 < row["largest_residual"] < 0.05
+    assert (row["runs"], row["sizes"]) == (36, 6)
+
+
+def test_a_curve_is_no_line() -> None:
+    data = synthetic_study(**SMALL, seeds=6)
+    rng = np.random.default_rng(0)
+    sizes = data.runs[SIZE].to_numpy()
+    scatter = 1 + rng.normal(scale=0.01, size=sizes.size)
+    row = ANALYSIS.table(with_seconds(data, 0.001 * sizes**1.2 * scatter)).iloc[0]
+    assert row["curvature_p"] < 1e-6
+    assert row["exponent_low"] < 1.2 < row["exponent_high"]
+    assert row["exponent"] == pytest.approx(1.2, abs=0.01)
+
+
+def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
+    """With 5 % at the largest size alone, limits from an equal scatter would be far too narrow."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    data = synthetic_study(**SMALL, seeds=6)
+    sizes = data.runs[SIZE].to_numpy()
+    for _ in range(100):
+        scatter = rng.normal(scale=0.05, size=sizes.size) * (sizes == 1200)
+        row = ANALYSIS.table(with_seconds(data, 0.02 * sizes * (1 + scatter))).iloc[0]
+        inside += row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
+    assert inside >= 88
+
+
+def test_equal_steps_say_nothing_about_the_size() -> None:
+    assert ANALYSIS.applies(synthetic_study(**SMALL))
+    equal = synthetic_study(**{**SMALL, "epochs": None})
+    assert not ANALYSIS.applies(equal)
+    unknown = with_seconds(synthetic_study(**SMALL), np.nan)
+    assert not ANALYSIS.applies(unknown)
+
+
+def test_three_sizes_are_too_few() -> None:
+    with pytest.raises(TooFewRunsError, match="4 sizes"):
+        ANALYSIS.table(synthetic_study(**SMALL, fractions=(0.1, 0.5, 1.0)))
+
+
+def test_the_figure_has_times_lines_and_residuals() -> None:
+    data = synthetic_study(**{**SMALL, "losses": {"absolute": 1.0, "squared": 1.1}})
+    table = ANALYSIS.table(data)
+    assert table[LOSS].tolist() == ["absolute", "squared"]
+    figure = ANALYSIS.draw(table, data)
+    above, below = figure.axes
+    squared = data.overall[data.overall[LOSS] == "squared"]
+    times, line = above.lines[2:4]
+    assert times.get_ydata() == pytest.approx(squared["step_seconds"].to_numpy())
+    assert line.get_ydata()[0] == pytest.approx(table["start_seconds"][1])
+    largest = np.abs(below.lines[1].get_ydata()).max()
+    assert largest == pytest.approx(100 * table["largest_residual"][1])

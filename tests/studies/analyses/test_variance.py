@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.analyses.analysis import TooFewRunsError
+from diffkeras.studies.analyses.variance import ANALYSIS, share_intervals
+from diffkeras.studies.study_data import LOSS, SEED, SIZE, StudyData
+
+SMALL = {"images": 2, "sources": (1, 2)}
+
+
+def lattice(data: StudyData) -> dict[str, dict[str, float]]:
+    table = ANALYSIS.table(data)
+    rows = table[table["region"] == "lattice"].set_index("factor")
+    return rows.to_dict("index")
+
+
+def test_shares_are_those_of_the_true_variances() -> None:
+    data = synthetic_study(**SMALL, seeds=10, noise=0.2, fall=0.0)
+    found = lattice(data)
+    sizes = data.overall[SIZE].unique()
+    of_size = np.var(np.log(0.107 - 0.01 * np.log(sizes)))
+    of_loss = np.var(np.log([1.0, 1.15, 1.05]))
+    total = of_size + of_loss + 0.2**2
+    truth = {"size": of_size, "loss": of_loss, "size × loss": 0.0, "seed": 0.2**2}
+    for factor, variance in truth.items():
+        row = found[factor]
+        assert row["low"] <= variance / total <= row["high"]
+        assert row["low"] <= row["share"] <= row["high"]
+        assert row["share"] == pytest.approx(variance / total, abs=0.06)
+    assert sum(found[factor]["share"] for factor in truth) == pytest.approx(1)
+    assert found["size"]["p"] < 1e-6 < found["size × loss"]["p"]
+    assert found["seed, the same in all cells"]["p"] > 0.01
+
+
+def test_chance_alone_has_no_share_of_the_losses() -> None:
+    losses = {f"loss {n}": 1.0 for n in range(8)}
+    found = lattice(synthetic_study(**SMALL, fractions=(1.0,), losses=losses, noise=0.1))
+    assert found["loss"]["eta_squared"] > 0.15
+    assert found["loss"]["share"] < 0.15
+    assert found["loss"]["low"] == 0
+
+
+def test_a_seed_that_is_better_in_all_cells_is_found() -> None:
+    data = synthetic_study(**SMALL, noise=0.02)
+    better = data.runs[SEED] == "1"
+    data.runs.loc[better, "mae"] *= 0.9
+    row = lattice(data)["seed, the same in all cells"]
+    assert row["p"] < 1e-6
+    assert 0 < row["eta_squared"] < lattice(data)["seed"]["eta_squared"]
+    assert row["df"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "factors"),
+    [
+        ({"losses": {"absolute": 1.0}}, ["size", "seed", "seed, the same in all cells"]),
+        ({"fractions": (1.0,)}, ["loss", "seed", "seed, the same in all cells"]),
+        (
+            {"losses": {"absolute": 1.0}, "order_seeds": 2},
+            ["size", "seed", "seed, the same in all cells", "order seed, the same in all cells"],
+        ),
+    ],
+)
+def test_designs_with_one_factor(changes: dict, factors: list[str]) -> None:
+    data = synthetic_study(**SMALL, **changes)
+    assert ANALYSIS.applies(data)
+    assert list(lattice(data)) == factors
+
+
+def test_it_needs_seeds_and_a_setting_that_vary() -> None:
+    assert not ANALYSIS.applies(synthetic_study(**SMALL, seeds=1))
+    only_seeds = synthetic_study(**SMALL, fractions=(1.0,), losses={"absolute": 1.0})
+    assert not ANALYSIS.applies(only_seeds)
+
+
+def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic() -> None:
+    data = synthetic_study(**SMALL, fractions=(0.5, 1.0))
+    runs = data.runs
+    cell = (runs[LOSS] == "squared") & (runs[SIZE] == 240)
+    failed = StudyData(data.factors, runs[~(cell & (runs[SEED] == "2"))], data.baselines)
+    assert lattice(failed)["seed"]["df"] == 2 * 3 * (2 - 1)
+    missing = StudyData(data.factors, runs[~(cell & (runs[SEED] != "0"))], data.baselines)
+    with pytest.raises(TooFewRunsError, match="size, loss"):
+        ANALYSIS.table(missing)
+
+
+def test_intervals_contain_the_truth_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    sizes, losses, noise = np.linspace(-0.5, 0.5, 6), np.linspace(-0.2, 0.2, 4), 0.3
+    truth = np.array([sizes.var(), losses.var(), noise**2])
+    truth /= truth.sum()
+    inside = np.zeros(3)
+    for _ in range(100):
+        values = sizes[:, None, None] + losses[:, None] + rng.normal(scale=noise, size=(6, 4, 3))
+        of_size = 12 * values.mean((1, 2)).var() * 6
+        of_loss = 18 * values.mean((0, 2)).var() * 4
+        sums = np.array([of_size, of_loss, 72 * values.var() - of_size - of_loss])
+        low, high = share_intervals(sums, np.array([5, 3, 63]))
+        inside += (low <= truth) & (truth <= high)
+    assert (inside >= 88).all()
+    assert (inside <= 99).all()
+
+
+def test_bars_of_a_region_reach_1() -> None:
+    data = synthetic_study(**SMALL)
+    axis = ANALYSIS.draw(ANALYSIS.table(data), data).axes[0]
+    ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]
+    assert ends == pytest.approx([1] * 6)
+    assert axis.get_yticklabels()[0].get_text() == "whole lattice"

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from scipy.optimize import differential_evolution
+
+from diffkeras.studies.statistics.laws.fit import fit_law
+from diffkeras.studies.statistics.laws.law import LOGARITHM, POWER, Array, Law
+from diffkeras.studies.statistics.laws.resampled_fits import Samples, criterion
+
+SIZES = (15, 60, 150, 300, 600, 1200)
+
+
+def scattered(seed: int, noise: float = 0.03, runs: int = 3) -> dict[int, Array]:
+    rng = np.random.default_rng(seed)
+    return {n: np.log(0.02 + 0.25 * n**-0.5) + rng.normal(scale=noise, size=runs) for n in SIZES}
+
+
+def best_residual(law: Law, ln_errors: dict[int, Array]) -> float:
+    """The smallest sum of squares, by a search that shares nothing with the package."""
+
+    def residual(shape: Array) -> float:
+        curves = [np.log(law.shape(np.array(n / max(SIZES)), *shape)) for n in ln_errors]
+        left = np.concatenate([v - c for v, c in zip(ln_errors.values(), curves, strict=True)])
+        return float(((left - left.mean()) ** 2).sum())
+
+    limits = [(0.0, min(upper, 50.0)) for upper in law.upper]
+    return differential_evolution(residual, limits, tol=1e-12, seed=0).fun
+
+
+@pytest.mark.parametrize("law", [LOGARITHM, POWER])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fits_to_many_samples_are_as_close_as_any(law: Law, seed: int) -> None:
+    ln_errors = scattered(seed)
+    parameters = 1 + len(law.upper)
+    best = float(criterion(np.asarray(best_residual(law, ln_errors)), 18, parameters))
+    found = Samples.measured(ln_errors).fit(law)
+    assert found.aicc[0] == pytest.approx(best, abs=1e-4)
+    single = fit_law(law, ln_errors)
+    assert single.aicc == pytest.approx(best, abs=1e-4)
+    several = law.parameters(np.exp(found.levels[0]), 1200, *found.shapes[0])
+    assert several == pytest.approx(single.parameters, rel=1e-3)
+
+
+def test_sizes_with_more_runs_count_for_more() -> None:
+    ln_errors = scattered(0)
+    ln_errors[15] = np.concatenate([ln_errors[15]] * 5)
+    best = float(criterion(np.asarray(best_residual(POWER, ln_errors)), 30, 3))
+    assert Samples.measured(ln_errors).fit(POWER).aicc[0] == pytest.approx(best, abs=1e-4)
+
+
+def test_resamples_scatter_as_much_as_means_of_runs_do() -> None:
+    ln_errors = scattered(0)
+    drawn = Samples.resampled(ln_errors, 20_000)
+    for means, values in zip(drawn.means.T, ln_errors.values(), strict=True):
+        assert means.mean() == pytest.approx(values.mean(), abs=1e-3)
+        assert means.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.05)
+    # the sum of squares within sizes of a sample estimates the measured one without bias
+    assert drawn.within.mean() == pytest.approx(Samples.measured(ln_errors).within[0], rel=0.02)
+
+
+def test_the_criterion_is_akaike_s_with_the_correction_for_small_samples() -> None:
+    number = 18
+    for parameters, residual in ((2, 0.3), (3, 0.2)):
+        k = parameters + 1
+        by_hand = number * np.log(residual / number) + 2 * k + 2 * k * (k + 1) / (number - k - 1)
+        constant = number * (np.log(2 * np.pi) + 1)
+        found = criterion(np.asarray(residual), number, parameters)
+        assert found == pytest.approx(by_hand + constant)
+
+
+def test_an_error_that_rises_with_the_size_is_fitted_by_a_constant() -> None:
+    ln_errors = {n: np.log([0.1, 0.11, 0.12]) + 0.1 * np.log(n) for n in SIZES}
+    mean = np.exp(np.mean(list(ln_errors.values())))
+    for law in (LOGARITHM, POWER):
+        found = fit_law(law, ln_errors).parameters
+        n = 60
+        error = (
+            found["a"] - found["b"] * np.log(n)
+            if law is LOGARITHM
+            else found["floor"] + found["factor"] * n ** -found["exponent"]
+        )
+        assert error == pytest.approx(mean, rel=1e-3)
