@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
 @override_options("sources", "train_examples", "validation_examples", "stream", "epochs", "seed")
 @data_dir_option
 @run_dir_option("run", "saved_models/NAME")
+@click.option(
+    "--first-stage",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Finished run that training.hard_examples starts from, of the same configuration without "
+    "it. [default: RUN_DIR-first_stage, trained if needed]",
+)
 @workers_option("Threads that read data")
 @click.option(
     "--overwrite",
@@ -51,6 +58,7 @@ def train(
     config_file: str,
     data_dir: Path,
     run_dir: Path | None,
+    first_stage: Path | None,
     workers: int | None,
     overwrite: bool,
     restart: bool,
@@ -76,19 +84,21 @@ def train(
     """
     config = read_config(config_file, flags)
     start_tensorflow()
+    from diffkeras.distributed.process_group import worker_timeout as waiting
     from diffkeras.workflows import train as run
 
     try:
-        finished = run(
-            config,
-            data_dir,
-            run_dir or Path("saved_models") / config.name,
-            threads=workers,
-            overwrite=overwrite,
-            restart=restart,
-            worker_timeout=worker_timeout,
-            show_progress=True,
-        )
+        with waiting(worker_timeout):
+            finished = run(
+                config,
+                data_dir,
+                run_dir or Path("saved_models") / config.name,
+                first_stage=first_stage,
+                threads=workers,
+                overwrite=overwrite,
+                restart=restart,
+                show_progress=True,
+            )
     except WorkerLostError as error:
         logger.info(f"{error}. Waiting for it here")
         _restart_process()

@@ -122,7 +122,7 @@ class DataConfig(Section):
     """Seed of the datasets."""
     train_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the training examples that is used, per source count."""
-    train_part: int = Field(0, ge=0)
+    train_part: int = Field(0, ge=0, le=10_000_000)
     """Which of the disjoint parts of that size is used, counted from 0."""
     storage: Literal["dense", "compact"] = "dense"
     """dense stores the fields; compact stores ring densities (a few kB per example), from which the
@@ -168,6 +168,11 @@ class DataConfig(Section):
             raise ValueError(
                 f"train_fraction: a stream has no end, so {self.train_fraction:g} of it has no "
                 "meaning; shorten its epochs by train_examples, or choose stream: false"
+            )
+        if self.stream and self.train_part:
+            raise ValueError(
+                f"train_part: a stream has no end and so no part {self.train_part}; choose another "
+                "seed for other examples, or stream: false"
             )
         if self.stream and self.cache:
             raise ValueError(
@@ -234,6 +239,18 @@ class ModelConfig(Section):
         return get_transform(self.transform)
 
 
+class HardExamplesConfig(Section):
+    """A second stage of training, in which more examples join those of the first stage."""
+
+    number: Examples
+    """Training examples per source count that join, of those that the first stage does not use."""
+    choice: Literal["hardest", "random"] = "hardest"
+    """hardest: those with the largest mean absolute error of the first stage's best model. random:
+    as many at random, by the seed of the order."""
+    epochs: Count
+    """Epochs of the second stage, with an optimizer and a schedule of its own."""
+
+
 class TrainingConfig(Section):
     """How the network is trained."""
 
@@ -294,6 +311,9 @@ class TrainingConfig(Section):
     """Seed of the initial weights and of the order of the examples."""
     order_seed: Seed | None = None
     """Seed of the order of the examples alone. null: that of seed."""
+    hard_examples: HardExamplesConfig | None = None
+    """After training, go on from the best model with more examples, which that model chooses. null:
+    one stage."""
 
     @property
     def seed_of_order(self) -> int:

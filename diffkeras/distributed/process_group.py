@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError, Wo
 
 logger = logging.getLogger(__name__)
 
-WORKER_TIMEOUT = 300.0  # seconds
+WORKER_TIMEOUT = ContextVar("WORKER_TIMEOUT", default=300.0)  # seconds
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -100,7 +101,19 @@ class ProcessGroup:
             rooms.setLevel(level)
 
 
-def join_process_group(settings: Mapping[str, Any], *, timeout: float) -> ProcessGroup:
+@contextmanager
+def worker_timeout(seconds: float) -> Iterator[None]:
+    """Within this context, `train` waits that many seconds for the other processes."""
+    token = WORKER_TIMEOUT.set(seconds)
+    try:
+        yield
+    finally:
+        WORKER_TIMEOUT.reset(token)
+
+
+def join_process_group(
+    settings: Mapping[str, Any], *, timeout: float | None = None
+) -> ProcessGroup:
     """The group of processes that the environment describes, once all of them are there.
 
     Several processes are connected by MultiWorkerMirroredStrategy. A single one has a
@@ -108,8 +121,9 @@ def join_process_group(settings: Mapping[str, Any], *, timeout: float) -> Proces
 
     Args:
         settings: what must be equal in all processes, by name.
-        timeout: seconds to wait for the others.
+        timeout: seconds to wait for the others; by default those of `worker_timeout`.
     """
+    timeout = WORKER_TIMEOUT.get() if timeout is None else timeout
     cluster = find_cluster()
     if cluster is None:
         return ProcessGroup(_strategy_of_this_process())

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from diffkeras.config import Config
-from diffkeras.data import steps_per_epoch
 
 
 def budget_in_words(configs: Sequence[Config]) -> str:
@@ -11,8 +10,8 @@ def budget_in_words(configs: Sequence[Config]) -> str:
 
     It follows from the configurations. Early stopping may end a run before.
     """
-    steps = sorted({config.training.epochs * steps_per_epoch(config) for config in configs})
-    epochs = sorted({config.training.epochs for config in configs})
+    steps = sorted({config.steps for config in configs})
+    epochs = sorted({config.epochs for config in configs})
     batches = sorted({config.training.batch_size for config in configs})
     batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
     if len(steps) == 1:

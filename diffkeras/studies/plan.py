@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split, fingerprint
-from diffkeras.data import steps_per_epoch
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.images import check_held_out
@@ -23,6 +22,7 @@ ONLY_TESTED: dict[str, Any] = {
     "data.train_fraction": 1.0,
     "data.train_part": 0,
     "data.validation_examples": 1,
+    "training.hard_examples": None,
 }
 
 
@@ -64,7 +64,7 @@ class Cell:
     @property
     def steps(self) -> int:
         """Optimisation steps, a measure of the work."""
-        return self.config.training.epochs * steps_per_epoch(self.config)
+        return self.config.steps
 
 
 def plan(study: Study, runs_dir: Path) -> list[Cell]:
@@ -163,7 +163,7 @@ def time_left(cells: Sequence[Cell], jobs: int = 1) -> float | None:
     """
     done = [(cell, Run.open(cell.run_dir).state()) for cell in cells if cell.trained]
     epochs = [
-        (cell.steps / cell.config.training.epochs, state["epochs"], state["seconds"])
+        (cell.config.steps_per_epoch, state["epochs"], state["seconds"])
         for cell, state in done
         if state.get("epochs") and state.get("seconds")
     ]

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, format_counts
-from diffkeras.data import steps_per_epoch
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE
@@ -43,7 +42,7 @@ class FinishedRun:
     @property
     def steps(self) -> int:
         """Optimisation steps of the whole training run."""
-        return self.config.training.epochs * steps_per_epoch(self.config)
+        return self.config.steps
 
 
 def read_results(runs: Sequence[FinishedRun], factors: Mapping[str, Sequence[str]]) -> StudyData:
@@ -91,7 +90,7 @@ def _about(run: FinishedRun) -> dict[str, Any]:
     return {
         **run.values,
         "run": run.path.name,
-        SIZE: run.config.data.train_examples_used * len(counts),
+        SIZE: run.config.examples_per_count * len(counts),
         TRAINED_SOURCES: format_counts(counts),
         "steps": run.steps,
         # runs of earlier versions have no such column

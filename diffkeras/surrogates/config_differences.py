@@ -23,14 +23,20 @@ def differences(old: Config, new: Config) -> list[str]:
 
     The number of epochs is one of them only if the learning rate depends on it.
     """
-    before, after = (by_key(config) for config in (old, new))
     free: tuple[str, ...] = FREE_KEYS
     if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
-        free += ("training.epochs",)
+        two_stages = old.first_stage or new.first_stage
+        free += ("training.hard_examples.epochs" if two_stages else "training.epochs",)
+    return changed_keys(old, new, free)
+
+
+def changed_keys(old: Config, new: Config, free: tuple[str, ...]) -> list[str]:
+    """The changed keys that begin with none of the free ones, with both values."""
+    before, after = by_key(old), by_key(new)
     return [
-        f"{key} {value_text(before[key])} there, {value_text(after[key])} here"
-        for key in before
-        if before[key] != after[key] and not key.startswith(free)
+        f"{key} {value_text(before.get(key))} there, {value_text(after.get(key))} here"
+        for key in {**before, **after}
+        if before.get(key) != after.get(key) and not key.startswith(free)
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.config_differences import differences
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
 from diffkeras.system.environment import machine, versions
 
@@ -25,6 +26,7 @@ OWN = (
     "saved_model",
     "logs",
     "checkpoints",
+    "hard_examples.json",
     "evaluation",
 )
 # the last line of config.yaml; a file without it is cut off
@@ -77,6 +79,8 @@ class Run:
             path.rename(_free_name(path))
         elif restart or not any(self.checkpoints.glob("[0-9]*")):
             self._remove_own()
+        elif run_identity(self.config()) == run_identity(config):
+            return
         elif differing := differences(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
@@ -140,6 +144,11 @@ class Run:
     def checkpoints(self) -> Path:
         """What an unfinished run needs to go on; deleted when it is finished."""
         return self.path / "checkpoints"
+
+    @property
+    def hard_examples(self) -> Path:
+        """Which examples a second stage of training adds, with their errors."""
+        return self.path / "hard_examples.json"
 
     @property
     def evaluation(self) -> Path:

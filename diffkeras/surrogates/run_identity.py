@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from diffkeras import nn
 from diffkeras.config import Config, fingerprint
 from diffkeras.surrogates.config_differences import by_key
 
@@ -36,11 +35,13 @@ def run_identity(config: Config) -> str:
 
 def what_it_computes(config: Config) -> dict[str, Any]:
     """The values that determine the trained weights, by dotted key, without the defaults."""
+    from diffkeras import nn  # only here: run directories are read before TensorFlow is loaded
+
     default = by_key(Config())
     values = {
         key: value
         for key, value in by_key(config).items()
-        if value != default[key] and not key.startswith(WITHOUT_EFFECT) and key not in REPLACED
+        if value != default.get(key) and not key.startswith(WITHOUT_EFFECT) and key not in REPLACED
     }
     loss = nn.get_loss(config.training.loss)
     numbers = config.data.train_numbers

@@ -19,6 +19,8 @@ class TrainingBatches:
         steps: number of training batches of an epoch.
         validation_steps: number of validation batches; None where the dataset ends by itself.
         waiting: measures the wait for training batches; None with several replicas.
+        numbers: source count → ascending numbers of its training examples; None for those of the
+            configuration, without hard examples.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class TrainingBatches:
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = _count_shares(config, self._replicas)
         self.waiting = InputWaitTime() if self._replicas == 1 else None
+        self.numbers: dict[int, list[int]] | None = None
         self.steps = steps_per_epoch(config, shares=self._shares)
         self.validation_steps: int | None = None
         if self._replicas > 1:
@@ -36,7 +39,7 @@ class TrainingBatches:
 
     def _check(self) -> None:
         section = self._config.training
-        examples = len(self._config.data.sources) * self._config.data.train_examples_used
+        examples = len(self._config.data.sources) * self._config.examples_per_count
         if not section.steps_per_epoch and (not self.steps or section.batch_size > examples):
             raise ConfigurationError(
                 f"training.batch_size: {section.batch_size} is more than all {examples} training "
@@ -65,6 +68,7 @@ class TrainingBatches:
                 step=step,
                 shares=shares,
                 threads=self._threads,
+                numbers=self.numbers,
             )
 
         if self.waiting is not None:

@@ -37,8 +37,8 @@ class TrainingSession:
 
     @property
     def epochs(self) -> int:
-        """Number of epochs of the run."""
-        return self.config.training.epochs
+        """Number of epochs of the run, without those of a first stage."""
+        return self.config.last_epochs
 
     @property
     def steps(self) -> int:

@@ -107,11 +107,15 @@ def _find_run(run: Run, token: int) -> None:
 
 
 def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
-    places = checkpoints.places()
-    done = int(places[-1].name) // checkpoints.steps if places else 0
-    if done > config.training.epochs:
+    done = 0
+    for place in checkpoints.places():
+        # not by the number of steps, because another configuration has other epochs
+        with suppress(RunError):
+            done = read_state(place / STATE)[0].epoch
+    if done > config.last_epochs:
+        key = "hard_examples.epochs" if config.first_stage else "epochs"
         raise ConfigurationError(
-            f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
+            f"training.{key}: {config.last_epochs}, but {done} epochs are done already; give "
             f"at least {done} to continue, or --restart to delete them"
         )
 

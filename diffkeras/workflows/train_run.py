@@ -1,19 +1,29 @@
 """Train a surrogate on the datasets of a configuration."""
 
 import logging
+import os
 import shutil
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_group
-from diffkeras.errors import ConvergenceError, WorkerLostError
+from diffkeras.distributed.process_group import check_single_process, join_process_group
+from diffkeras.errors import ConvergenceError, RunError, WorkerLostError
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
+from diffkeras.training.hard_examples import (
+    choose,
+    joined_numbers,
+    open_first_stage,
+    write_choice,
+)
 from diffkeras.training.loop import run_epochs
 from diffkeras.training.memory import within_memory
 from diffkeras.training.results import after_divergence, write_results
@@ -30,10 +40,10 @@ def train(
     data_dir: str | Path,
     run_dir: str | Path,
     *,
+    first_stage: str | Path | None = None,
     threads: int | None = None,
     overwrite: bool = False,
     restart: bool = False,
-    worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
 ) -> Run:
     """Train the network of a configuration, and keep the best model by the validation split.
@@ -43,14 +53,18 @@ def train(
     them then writes the run. An unfinished run of the same configuration in the directory continues
     from its last checkpoint.
 
+    With `training.hard_examples`, a first stage is trained before, which is a run of the same
+    configuration without that key. Training goes on from its best model.
+
     Args:
         config: data, network, loss and optimizer.
         data_dir: where `generate` put the datasets.
         run_dir: where to write the run.
+        first_stage: directory of the finished first stage; by default `<run_dir>-first_stage`,
+            which is trained if needed.
         threads: threads that read data; by default as many as tf.data finds best.
         overwrite: rename a finished run in the directory instead of raising an error.
         restart: delete an unfinished run in the directory instead of continuing it.
-        worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
 
     Returns:
@@ -59,10 +73,12 @@ def train(
     Raises:
         ConfigurationError: an unknown loss, or a batch that does not fit the replicas or the data.
         DataError: missing, damaged or foreign datasets.
-        RunError: the run directory can't be used, or another process uses it.
+        RunError: the run directory can't be used, or another process uses it; the first stage is
+            missing, not finished, or of another configuration.
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: the network or a batch does not fit into memory.
-        WorkerError: another process did not come; WorkerLostError: it ended during the run.
+        WorkerError: another process did not come (see `process_group.worker_timeout`);
+            WorkerLostError: it ended during the run.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
 
     Example:
@@ -73,8 +89,13 @@ def train(
     ```
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
+    if config.first_stage is not None:
+        check_single_process("training on hard examples")
+    stage = Path(first_stage or f"{os.path.abspath(run_dir)}-first_stage")
+    if first_stage is not None:
+        open_first_stage(config, stage)
     keras.utils.set_random_seed(config.training.seed)
-    group = join_process_group(common_settings(config), timeout=worker_timeout)
+    group = join_process_group(common_settings(config))
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))
@@ -83,13 +104,31 @@ def train(
             begun_run(config, run_dir, group, batches.steps, overwrite=overwrite, restart=restart)
         )
         stack.enter_context(group.connected())
+        weights = None
+        if config.first_stage is not None:
+            if not run.hard_examples.is_file():
+                if first_stage is None and not _is_first_stage(config, stage):
+                    logger.info(f"first stage: {stage}")
+                    train(
+                        config.first_stage,
+                        data_dir,
+                        stage,
+                        threads=threads,
+                        overwrite=overwrite,
+                        restart=restart,
+                        show_progress=show_progress,
+                    )
+                weights = _choose_examples(config, data_dir, stage, run, threads)
+            batches.numbers = joined_numbers(run.hard_examples, config)
         interruption = stack.enter_context(Interruption())
         with within_memory(config):
-            compiled = compile_model(config, group, config.training.epochs * batches.steps)
+            compiled = compile_model(config, group, config.last_epochs * batches.steps)
         logger.info(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
+        if weights is not None:
+            compiled.model.set_weights(weights)
         checkpoints = Checkpoints(run.checkpoints, batches.steps, writes=group.is_chief)
         session = TrainingSession(
             config,
@@ -103,19 +142,48 @@ def train(
             interruption,
             show_progress,
         )
-        try:
-            run_epochs(session)
-        except ConvergenceError as error:
-            raise after_divergence(session, error) from None
-        if group.is_chief:
-            write_results(session)
-            shutil.rmtree(run.checkpoints, ignore_errors=True)
-        # the others wait for the results; the chief's are complete even if another one is lost now
-        with suppress(WorkerLostError) if group.is_chief else nullcontext():
-            group.gather(0)
+        _train_to_the_end(session)
         interruption.number = 0  # a signal that came too late has nothing to interrupt
-        _log_summary(session)
     return run
+
+
+def _train_to_the_end(session: TrainingSession) -> None:
+    group = session.group
+    try:
+        run_epochs(session)
+    except ConvergenceError as error:
+        raise after_divergence(session, error) from None
+    if group.is_chief:
+        write_results(session)
+        shutil.rmtree(session.run.checkpoints, ignore_errors=True)
+    # the others wait for the results; the chief's are complete even if another one is lost now
+    with suppress(WorkerLostError) if group.is_chief else nullcontext():
+        group.gather(0)
+    _log_summary(session)
+
+
+def _is_first_stage(config: Config, path: Path) -> bool:
+    try:
+        open_first_stage(config, path)
+    except RunError:
+        return False
+    return True
+
+
+def _choose_examples(
+    config: Config, data_dir: Path, first_stage: Path, run: Run, threads: int | None
+) -> list[NDArray]:
+    """Choose and write the examples that join; the weights of the first stage's best model."""
+    surrogate = load_surrogate(open_first_stage(config, first_stage).path)
+    chosen = choose(config, surrogate, data_dir, threads)
+    write_choice(run.hard_examples, config, chosen)
+    own = np.mean([errors for examples in chosen.values() for errors in examples.errors])
+    of_all = np.mean([examples.mean_error for examples in chosen.values()])
+    logger.info(
+        f"second stage: {sum(len(examples.numbers) for examples in chosen.values())} more training "
+        f"examples; mean absolute error {own:.3g} on them, {of_all:.3g} on all that were left"
+    )
+    return surrogate.model.get_weights()
 
 
 def _log_summary(session: TrainingSession) -> None:

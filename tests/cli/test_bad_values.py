@@ -33,6 +33,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
     "dry_run": (),
     "epochs": WHOLE,
+    "first_stage": (*DIRECTORIES, ".", "missing"),
     "fixed": (*FILES, "file", "missing.npy"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "method": ("", "magic", "ring,ring"),

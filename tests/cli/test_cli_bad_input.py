@@ -279,3 +279,39 @@ def test_a_study_where_a_file_is(
     flags = ["--config", file, "--data-dir", words[-1], "--run-dir", file]
     assert "can't be written" in refused("study", *flags)
     assert json.dumps(file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["training.hard_examples={number: 99, epochs: 1}"],
+            "number: 99 examples per source count",
+        ),
+        (["training.hard_examples={number: 1}"], "training.hard_examples: epochs is missing"),
+        (["training.hard_examples=3"], "training.hard_examples: "),
+        (["training.hard_examples={number: 1, epochs: 1}", "data.stream=true"], "a stream has no"),
+    ],
+)
+def test_hard_examples(
+    refused: Callable[..., str], words: list[Any], tmp_path: Path, flags: list[str], message: str
+) -> None:
+    sets = [word for flag in [*flags, "data.train_fraction=0.5"] for word in ("--set", flag)]
+    if "data.stream=true" in flags:
+        sets = sets[:-2]
+    assert message in refused("train", *words, *sets, "--run-dir", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_first_stages(
+    refused: Callable[..., str], words: list[Any], run_dir: Path, tmp_path: Path
+) -> None:
+    place = ["--run-dir", tmp_path / "new"]
+    hard = ["--set", "data.train_fraction=0.5"]
+    hard += ["--set", "training.hard_examples={number: 2, epochs: 1}"]
+    missing = refused("train", *words, *hard, *place, "--first-stage", tmp_path / "none")
+    assert f"there is no run directory {tmp_path / 'none'}" in missing
+    other = refused("train", *words, *hard, *place, "--first-stage", run_dir)
+    assert "data.train_fraction 1 there, 0.5 here" in other
+    assert "hard_examples: it is null" in refused("train", *words, *place, "--first-stage", run_dir)
+    assert not (tmp_path / "new").exists()

@@ -255,6 +255,79 @@ def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:
     assert used == [12, 6, 3, 1]
 
 
+def test_the_parts_of_the_training_examples_don_t_overlap(tiny: Config) -> None:
+    quarter = tiny.with_overrides({"data.train_fraction": 0.25})
+    parts = [quarter.with_overrides({"data.train_part": part}) for part in range(4)]
+    numbers = [list(part.data.train_numbers) for part in parts]
+    assert numbers == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "part", "last"), [(1, 1, 0), (0.25, 4, 3), (0.4, 2, 1), (0.6, 1, 0)]
+)
+def test_a_part_that_does_not_exist_is_refused(
+    fraction: float, part: int, last: int, tiny: Config
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"data\.train_part: .*one up to {last},"):
+        tiny.with_overrides({"data.train_fraction": fraction, "data.train_part": part})
+
+
+def test_the_steps_of_a_run(tiny: Config) -> None:
+    # 24 examples in batches of 4, or in 3 of which one has 4
+    assert tiny.steps == 2 * 6
+    assert tiny.with_overrides({"training.batch_size": 10}).steps == 2 * 3
+    assert tiny.with_overrides({"data.train_fraction": 0.5}).steps == 2 * 3
+    assert tiny.with_overrides({"training.steps_per_epoch": 7}).steps == 2 * 7
+
+
+def test_the_steps_of_a_run_with_hard_examples_are_those_of_both_stages(tiny: Config) -> None:
+    hard = {
+        "data.train_fraction": 0.5,
+        "training.hard_examples": {"number": 4, "epochs": 3},
+    }
+    # 12 examples, then 20, in batches of 4
+    assert tiny.with_overrides(hard).steps == 2 * 3 + 3 * 5
+    assert tiny.with_overrides({**hard, "training.steps_per_epoch": 7}).steps == 2 * 7 + 3 * 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"number": 7}, r"hard_examples\.number: 7 .* from the 6 of 12 "),
+        ({"number": 0}, r"hard_examples\.number: must be more than 0"),
+        ({"epochs": 0}, r"hard_examples\.epochs: "),
+        ({"choice": "easiest"}, r"hard_examples\.choice: must be 'hardest' or 'random'"),
+        ({"numbers": 3}, r"hard_examples\.numbers: unknown key; do you mean number"),
+    ],
+)
+def test_hard_examples_that_cant_be_chosen_are_refused(
+    changes: dict, message: str, tiny: Config
+) -> None:
+    section = {"number": 2, "epochs": 1, **changes}
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        tiny.with_overrides({"data.train_fraction": 0.5, "training.hard_examples": section})
+    assert "\n" not in str(caught.value)
+
+
+def test_hard_examples_need_a_number_and_epochs(tiny: Config) -> None:
+    half = tiny.with_overrides({"data.train_fraction": 0.5})
+    with pytest.raises(ConfigurationError, match=r"hard_examples: epochs is missing"):
+        half.with_overrides({"training.hard_examples.number": 2})
+    keys = {"training.hard_examples.number": 2, "training.hard_examples.epochs": 1}
+    hard = half.with_overrides(keys)
+    assert hard.training.hard_examples is not None
+    assert hard.training.hard_examples.choice == "hardest"
+    assert hard.first_stage == half
+    assert half.first_stage is None
+
+
+def test_a_stream_has_no_hard_examples(tiny: Config) -> None:
+    with pytest.raises(ConfigurationError, match=r"training\.hard_examples: a stream"):
+        tiny.with_overrides(
+            {"data.stream": True, "training.hard_examples": {"number": 2, "epochs": 1}}
+        )
+
+
 def test_configurations_are_immutable(tiny: Config) -> None:
     with pytest.raises(ValueError, match="frozen"):
         tiny.training.epochs = 3  # type: ignore[misc]

@@ -18,6 +18,7 @@ def main() -> None:
     config_file, data_dir, run_dir, timeout = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
+    from diffkeras.distributed.process_group import worker_timeout
     from diffkeras.workflows import train_run as module
 
     original = module.run_epochs
@@ -32,12 +33,8 @@ def main() -> None:
 
     module.run_epochs = run_and_tell
     try:
-        module.train(
-            load_config(config_file),
-            Path(data_dir),
-            Path(run_dir),
-            worker_timeout=float(timeout),
-        )
+        with worker_timeout(float(timeout)):
+            module.train(load_config(config_file), Path(data_dir), Path(run_dir))
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(getattr(error, "exit_code", 1))

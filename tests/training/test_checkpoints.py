@@ -1,18 +1,21 @@
+import itertools
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stopped_training import stop_at
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.callbacks import position
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -74,7 +77,7 @@ def assert_equal_runs(one: Path, other: Path) -> None:
     )
     assert first.dtype.names == second.dtype.names
     assert first["epoch"].tolist() == second["epoch"].tolist() == [1, 2, 3]
-    for name in first.dtype.names:
+    for name in set(first.dtype.names) - {"seconds"}:
         np.testing.assert_allclose(first[name], second[name], rtol=1e-6, err_msg=name)
     weights = [load_surrogate(run).model.get_weights() for run in (one, other)]
     for a, b in zip(*weights, strict=True):
@@ -182,22 +185,6 @@ def unfinished(config: Config, data_dir: Path, tmp_path: Path) -> Path:
     return run_dir
 
 
-def stop_at(step: int, train: Callable[[], object]) -> None:
-    """Call `train` and have it end by an exception at a step."""
-
-    class Stop(Exception):
-        pass
-
-    def stop(self: TrainingProgress, batch: int, logs: object = None) -> None:
-        if self.model.optimizer.iterations.numpy() == step:
-            raise Stop
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "on_train_batch_end", stop)
-        with pytest.raises(Stop):
-            train()
-
-
 def flip_a_bit(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -246,6 +233,25 @@ def test_fewer_epochs_than_are_done_are_refused(
     with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
         train(tiny.with_overrides({"training.epochs": 1}), data_dir, run)
     assert (run / "config.yaml").read_text() == before
+
+
+def test_fewer_steps_an_epoch_are_another_configuration(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    stop_at(9, lambda: train(tiny.with_overrides({"training.steps_per_epoch": 8}), data_dir, run))
+    with pytest.raises(RunError, match=r"training\.steps_per_epoch 8 there, 2 here"):
+        train(tiny.with_overrides({"training.steps_per_epoch": 2}), data_dir, run)
+
+
+def test_the_history_has_the_time_of_all_steps_of_an_epoch(
+    config: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()  # a second passes whenever it is read
+    monkeypatch.setattr(position, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    stop_at(8, lambda: train(config, data_dir, tmp_path / "run"))
+    run = train(config, data_dir, tmp_path / "run")
+    assert [row["seconds"] for row in run.history()] == [6, 6, 6]
 
 
 def test_when_all_checkpoints_are_damaged_it_says_so(

@@ -13,7 +13,8 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows import train
+from diffkeras.training.session import TrainingSession
+from diffkeras.workflows import train, train_run
 
 
 def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
@@ -167,3 +168,31 @@ def test_an_interrupted_run_is_not_taken_for_a_finished_one(
             train(tiny, data_dir, tmp_path / "run")
     with pytest.raises(RunError, match="not finished"):
         Run.open(tmp_path / "run")
+
+
+class Started(Exception):
+    """Training would begin now."""
+
+
+def test_the_seeds_of_the_weights_and_of_the_order_are_two(
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(session: TrainingSession) -> None:
+        x, _ = next(iter(session.batches.training(0, 0)))
+        raise Started(session.model.get_weights()[0].tobytes(), x.numpy().tobytes())
+
+    monkeypatch.setattr(train_run, "run_epochs", start)
+
+    def start_of(**seeds: int) -> tuple[bytes, bytes]:
+        """The first weights and the first batch of a run."""
+        config = tiny.with_overrides({f"training.{name}": seed for name, seed in seeds.items()})
+        with pytest.raises(Started) as started:
+            train(config, data_dir, tmp_path / "run")
+        return started.value.args
+
+    weights, batch = start_of(seed=1)
+    assert start_of(seed=1, order_seed=1) == (weights, batch)
+    other_weights, same_batch = start_of(seed=2, order_seed=1)
+    assert (other_weights != weights, same_batch == batch) == (True, True)
+    same_weights, other_batch = start_of(seed=1, order_seed=2)
+    assert (same_weights == weights, other_batch != batch) == (True, True)

@@ -1,6 +1,6 @@
 """Batches for Keras: all source counts together, shuffled for training, on the network's scale."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from diffkeras.data.reading.network_pairs import to_network_pair, with_threads
 from diffkeras.data.reading.stored_records import StoredRecords
 from diffkeras.data.reading.streams import stream_batches
 
-MAX_EPOCHS = 1_000_000
+ENDLESS = 1 << 62
 
 
 def mixed_dataset(
@@ -49,7 +49,7 @@ def mixed_dataset(
     if split == "train" and config.data.stream:
         return stream_batches(config, threads=threads)
     if split == "train":
-        examples, pair_at = _training_pairs(config, data_dir, EVERYTHING)
+        examples, pair_at = _training_pairs(config, data_dir)
         seed = config.training.seed_of_order
         positions = tf.data.Dataset.range(examples).shuffle(examples, seed=seed)
         pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
@@ -82,11 +82,10 @@ def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
     With several shares, a last batch of a pass that is smaller than the others is left out; 0 if
     the examples don't fill one.
     """
-    if config.training.steps_per_epoch:
-        return config.training.steps_per_epoch
-    examples = len(config.data.sources) * (config.data.train_examples_used // shares)
-    batch = config.training.batch_size // shares
-    return examples // batch if shares > 1 else -(-examples // batch)
+    if shares == 1 or config.training.steps_per_epoch:
+        return config.steps_per_epoch
+    examples = len(config.data.sources) * (config.examples_per_count // shares)
+    return examples // (config.training.batch_size // shares)
 
 
 def training_batches(
@@ -97,6 +96,7 @@ def training_batches(
     step: int = 0,
     shares: DataShares = EVERYTHING,
     threads: int | None = None,
+    numbers: Mapping[int, Sequence[int]] | None = None,
 ) -> tf.data.Dataset:
     """Batches of all epochs from one on, one epoch after the other without end.
 
@@ -111,6 +111,8 @@ def training_batches(
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
         shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
+        numbers: ascending numbers of the examples, as many of each source count; by default those
+            of the configuration, without hard examples.
 
     Returns:
         (x, y) as from `mixed_dataset`.
@@ -119,49 +121,56 @@ def training_batches(
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)
-    examples, pair_at = _training_pairs(config, data_dir, shares)
+    examples, pair_at = _training_pairs(config, data_dir, shares, numbers)
     batch = len(shares.of(config.training.batch_size))
 
-    def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
-        order = epoch_order(config, examples, steps, shares, number)
-        skipped = tf.where(number == epoch, tf.constant(step * batch, tf.int64), 0)
-        positions = tf.data.Dataset.from_tensor_slices(order).skip(skipped)
+    def batches_of(positions: tf.data.Dataset) -> tf.data.Dataset:
         pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
         return pairs.batch(batch, drop_remainder=shares.total > 1)
 
-    batches = tf.data.Dataset.range(epoch, MAX_EPOCHS).flat_map(epoch_batches)
+    def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
+        order = epoch_order(config, examples, shares, number)
+        skipped = tf.where(number == epoch, tf.constant(step * batch, tf.int64), 0)
+        return batches_of(tf.data.Dataset.from_tensor_slices(order).skip(skipped))
+
+    if config.training.steps_per_epoch:
+        batches = batches_of(endless_order(config, examples, shares, epoch * steps + step))
+    else:
+        batches = tf.data.Dataset.range(epoch, ENDLESS).flat_map(epoch_batches)
     return with_threads(batches.prefetch(tf.data.AUTOTUNE), threads)
 
 
-def epoch_order(
-    config: Config, examples: int, steps: int, shares: DataShares, epoch: tf.Tensor
-) -> tf.Tensor:
-    """The positions of the examples in these shares, in the order of one epoch."""
-    own = len(shares.numbers)
-    size = examples // own  # of one share, over all source counts
-    piece = config.training.batch_size // shares.total  # that a share has of a batch
-    epoch = tf.cast(epoch, tf.int64)
-    if config.training.steps_per_epoch:
-        start, length = epoch * steps * piece, steps * piece
-        first, last = start // size, (start + length - 1) // size
-
-        def order_of(number: tf.Tensor) -> tf.Tensor:
-            return _pass_order(config, size, shares, number)
-
-        passes = tf.map_fn(order_of, tf.range(first, last + 1))
-        in_order = tf.reshape(tf.transpose(passes, (1, 0, 2)), (own, -1))
-        order = in_order[:, start - first * size :][:, :length]
-    else:
-        order = _pass_order(config, size, shares, epoch)
+def epoch_order(config: Config, examples: int, shares: DataShares, epoch: tf.Tensor) -> tf.Tensor:
+    """The positions of the examples in these shares, in the order of an epoch that is one pass."""
+    order = _pass_order(config, examples, shares, epoch)
     if shares.total == 1:
         return order[0]
-    pieces = tf.reshape(order[:, : steps * piece], (own, steps, piece))
+    own, size = order.shape
+    piece = config.training.batch_size // shares.total  # that a share has of a batch
+    pieces = tf.reshape(order[:, : size // piece * piece], (own, -1, piece))
     return tf.reshape(tf.transpose(pieces, (1, 0, 2)), (-1,))
 
 
-def _pass_order(config: Config, size: int, shares: DataShares, number: tf.Tensor) -> tf.Tensor:
+def endless_order(config: Config, examples: int, shares: DataShares, steps: int) -> tf.data.Dataset:
+    """The positions of the examples in these shares, pass after pass, from a step of the run on."""
+    piece = config.training.batch_size // shares.total  # that a share has of a batch
+    first, skipped = divmod(steps * piece, examples // len(shares.numbers))
+
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        order = _pass_order(config, examples, shares, number)
+        return tf.data.Dataset.from_tensor_slices(tf.transpose(order))
+
+    def one_batch(columns: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(tf.reshape(tf.transpose(columns), (-1,)))
+
+    passes = tf.data.Dataset.range(first, ENDLESS).flat_map(one_pass)
+    return passes.skip(skipped).batch(piece).flat_map(one_batch)
+
+
+def _pass_order(config: Config, examples: int, shares: DataShares, number: tf.Tensor) -> tf.Tensor:
     """(shares, size) int64: the positions of all examples of these shares in a pass over them."""
     own, first = len(shares.numbers), shares.numbers.start
+    size = examples // own  # of one share, over all source counts
     # Every replica draws the numbers of all shares, so that its own don't depend on the others.
     keys = tf.random.stateless_uniform(
         (shares.total, size),
@@ -178,12 +187,17 @@ def _pass_order(config: Config, size: int, shares: DataShares, number: tf.Tensor
 
 
 def _training_pairs(
-    config: Config, data_dir: str | Path, shares: DataShares
+    config: Config,
+    data_dir: str | Path,
+    shares: DataShares = EVERYTHING,
+    numbers: Mapping[int, Sequence[int]] | None = None,
 ) -> tuple[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     """The number of training examples, and a function from a position among them to (x, y)."""
-    first, own = config.data.train_numbers.start, shares.of(config.data.train_examples_used)
-    numbers = range(first + own.start, first + own.stop)
-    records = StoredRecords(config, data_dir, numbers)
+    if numbers is None:
+        numbers = dict.fromkeys(config.data.sources, config.data.train_numbers)
+    parts = {count: shares.of(len(known)) for count, known in numbers.items()}
+    own = {count: numbers[count][part.start : part.stop] for count, part in parts.items()}
+    records = StoredRecords(config, data_dir, own)
     read, convert = records.reader(), to_network_pair(config)
     if not config.data.cache:
         return records.size, lambda position: convert(read(position))

@@ -4,13 +4,14 @@ TFDS reads a TFRecord file from its beginning. Here each record's position is fo
 lengths in the files; then any record is read by itself, and its checksums are verified.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
@@ -27,27 +28,29 @@ THREADS = 16  # Hide the latency of disks and networks.
 class StoredRecords:
     """The training examples of all source counts, by position; those of one count are consecutive.
 
-    `numbers` are consecutive examples of each source count.
+    `numbers` are those of the examples of each source count, ascending.
     """
 
-    def __init__(self, config: Config, data_dir: str | Path, numbers: range) -> None:
+    def __init__(
+        self, config: Config, data_dir: str | Path, numbers: Mapping[int, Sequence[int]]
+    ) -> None:
         self._config = config
-        files: list[tuple[Shard, Path]] = []
+        files: list[tuple[Shard, Path, NDArray[np.int64]]] = []
         for count in config.data.sources:
+            wanted = np.array(numbers[count], np.int64)
             open_dataset(config, count, data_dir, ("train",))
             (split,) = (
                 split
                 for split in stored_splits(dataset_path(config, count, data_dir))
                 if split.name == "train"
             )
-            files += [
-                (shard, file)
-                for shard, file in split.files.items()
-                if shard.first < numbers.stop and shard.numbers.stop > numbers.start
-            ]
+            for shard, file in split.files.items():
+                first, stop = np.searchsorted(wanted, [shard.first, shard.numbers.stop])
+                if first < stop:
+                    files.append((shard, file, wanted[first:stop] - shard.first))
         with ThreadPoolExecutor(THREADS) as threads:
-            offsets = list(threads.map(lambda item: _offsets(item[0], item[1], numbers), files))
-        self._paths = [str(file) for _, file in files]
+            offsets = list(threads.map(lambda item: _offsets(*item), files))
+        self._paths = [str(file) for _, file, _ in files]
         self._files = np.repeat(np.arange(len(files)), [len(found) for found in offsets])
         self._offsets = np.concatenate(offsets)
         self.size = self._offsets.size
@@ -79,10 +82,9 @@ class StoredRecords:
         return read
 
 
-def _offsets(shard: Shard, file: Path, numbers: range) -> np.ndarray:
-    """Positions of the chosen records in a file [bytes]."""
+def _offsets(shard: Shard, file: Path, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions in a file [bytes] of the records at some places among its records."""
     offsets, complete = find_records(file)
     if not complete or len(offsets) != shard.examples:
         raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
-    first = max(numbers.start - shard.first, 0)
-    return np.array(offsets[first : numbers.stop - shard.first], np.int64)
+    return np.array(offsets, np.int64)[places]

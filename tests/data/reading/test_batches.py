@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import (
+    DataShares,
     explain_damage,
     mixed_dataset,
     raw_dataset,
@@ -17,6 +18,7 @@ from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
+from diffkeras.workflows import generate
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:
@@ -90,6 +92,63 @@ def test_a_train_fraction_is_the_first_examples(tiny: Config, data_dir: Path) ->
     counts = counts_of(mixed_dataset(half, "train", data_dir))
     assert [(counts == n).sum() for n in (1, 2)] == [6, 6]
     assert counts_of(mixed_dataset(half, "test", data_dir)).size == 10
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_the_parts_of_the_training_examples_are_disjoint(
+    tiny: Config, data_dir: Path, cache: bool
+) -> None:
+    def images(config: Config) -> list[set[bytes]]:
+        """What each way of reading gives, without the order."""
+        raw = [
+            config.model.get_transform().forward(example["source_image"]).tobytes()
+            for count in (1, 2)
+            for example in raw_dataset(config, count, "train", data_dir).as_numpy_iterator()
+        ]
+        epoch = training_batches(config, data_dir).take(steps_per_epoch(config))
+        ways = (raw, order(epoch), order(mixed_dataset(config, "train", data_dir)))
+        assert len({len(way) for way in ways}) == 1
+        return [set(way) for way in ways]
+
+    whole = images(tiny)
+    assert len(whole[0]) == 24
+    third = tiny.with_overrides({"data.train_fraction": 1 / 3, "data.cache": cache})
+    parts = [images(third.with_overrides({"data.train_part": part})) for part in range(3)]
+    for way in range(3):
+        assert [len(part[way]) for part in parts] == [8, 8, 8]
+        assert parts[0][way] | parts[1][way] | parts[2][way] == whole[way]
+        assert all(part[way] == part[0] for part in parts)
+
+
+def test_several_shares_read_a_part(tiny: Config, data_dir: Path) -> None:
+    config = tiny.with_overrides({"data.train_fraction": 1 / 3, "data.train_part": 2})
+    shares = [DataShares(range(share, share + 1), 2) for share in range(2)]
+    own = [set(order(training_batches(config, data_dir, shares=s).take(2))) for s in shares]
+    assert [len(images) for images in own] == [4, 4]
+    assert own[0] | own[1] == set(order(training_batches(config, data_dir).take(2)))
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("per_shard", [4, 256])
+def test_any_examples_are_read_by_their_numbers(
+    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: bool, per_shard: int
+) -> None:
+    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", per_shard)
+    generate(tiny, tmp_path)
+    stored = [
+        list(raw_dataset(tiny, count, "train", tmp_path).as_numpy_iterator()) for count in (1, 2)
+    ]
+    # of the first source count none of the second file, of the other all of it
+    numbers = {1: [0, 3, 9, 11], 2: [4, 5, 6, 7]}
+    config = tiny.with_overrides({"data.cache": cache})
+    forward = tiny.model.get_transform().forward
+    wanted = [
+        forward(stored[n - 1][k]["source_image"]).tobytes() for n in (1, 2) for k in numbers[n]
+    ]
+    batches = training_batches(config, tmp_path, numbers=numbers)
+    assert sorted(order(batches.take(2))) == sorted(wanted)
+    second = training_batches(config, tmp_path, numbers=numbers, shares=DataShares(range(1, 2), 2))
+    assert sorted(order(second.take(2))) == sorted(wanted[2:4] + wanted[6:])
 
 
 def test_sizes_are_known_and_batches_are_full(tiny: Config, data_dir: Path) -> None:

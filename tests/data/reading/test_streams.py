@@ -134,7 +134,11 @@ def test_generate_keeps_training_examples_that_are_there(stream, tiny, own_data)
 
 @pytest.mark.parametrize(
     ("changes", "key"),
-    [({"data.train_fraction": 0.5}, "train_fraction"), ({"data.cache": True}, "cache")],
+    [
+        ({"data.train_fraction": 0.5}, "train_fraction"),
+        ({"data.train_part": 1}, "train_part"),
+        ({"data.cache": True}, "cache"),
+    ],
 )
 def test_contradictions_are_refused(stream, changes, key):
     with pytest.raises(ConfigurationError, match=rf"data\.{key}: a stream has"):

@@ -1,0 +1,145 @@
+"""Hard examples: which training examples join in a second stage of training.
+
+The first stage's best model is measured on all training examples that it was not trained on. Those
+of each source count with the largest mean absolute error join the ones that the first stage used.
+
+Source: the published program of the authors of arXiv 2302.03786, which joins the 2,000 examples
+with the largest error to others and continues training.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.data import explain_damage, raw_dataset
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.surrogates.config_differences import changed_keys
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import WITHOUT_EFFECT, run_identity
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import read_json, write_json
+
+
+def open_first_stage(config: Config, path: Path) -> Run:
+    """The finished first stage of a run with hard examples.
+
+    Raises:
+        ConfigurationError: the configuration has one stage.
+        RunError: there is no finished run in that directory, or one of another configuration.
+    """
+    wanted = config.first_stage
+    if wanted is None:
+        raise ConfigurationError(
+            f"training.hard_examples: it is null, so the run has no first stage such as {path}; "
+            "set its number and epochs, or give no first stage"
+        )
+    run = Run.open(path)
+    found = run.config()
+    if run_identity(found) != run_identity(wanted):
+        raise RunError(
+            f"the run in {path} can't be the first stage, which is the same configuration without "
+            f"hard examples: {'; '.join(changed_keys(found, wanted, WITHOUT_EFFECT))}"
+        )
+    return run
+
+
+@dataclass(frozen=True)
+class HardExamples:
+    """Training examples that join, of one source count.
+
+    Attributes:
+        numbers: of the examples, that with the largest error first.
+        errors: mean absolute error of the first stage's best model on each of them.
+        left: number of examples among which they were chosen.
+        mean_error: over all of those.
+    """
+
+    numbers: list[int]
+    errors: list[float]
+    left: int
+    mean_error: float
+
+
+def choose(
+    config: Config, surrogate: Surrogate, data_dir: Path, threads: int | None = None
+) -> dict[int, HardExamples]:
+    """Source count → the training examples that join those of a surrogate's training.
+
+    Args:
+        config: of the whole run; its training examples must be stored.
+        surrogate: the best model of the first stage.
+        data_dir: where the datasets are.
+        threads: threads that read data; by default as many as tf.data finds best.
+    """
+    chosen = {}
+    with explain_damage(config, data_dir):
+        for count in config.data.sources:
+            numbers, errors = _measure(config, count, surrogate, data_dir, threads)
+            places = _choose_places(config, count, errors)
+            chosen[count] = HardExamples(
+                numbers[places].tolist(), errors[places].tolist(), errors.size, float(errors.mean())
+            )
+    return chosen
+
+
+def _choose_places(config: Config, count: int, errors: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Where the chosen examples stand among those left, that with the largest error first."""
+    hard = config.training.hard_examples
+    assert hard is not None
+    by_error = np.argsort(-errors, kind="stable")
+    if hard.choice == "hardest":
+        return by_error[: hard.number]
+    random = np.random.default_rng([config.training.seed_of_order, count])
+    return by_error[np.sort(random.choice(errors.size, hard.number, replace=False))]
+
+
+def _measure(
+    config: Config, count: int, surrogate: Surrogate, data_dir: Path, threads: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers and errors of the training examples that the first stage does not use."""
+    used = config.data.train_numbers
+    left = [range(used.start), range(used.stop, config.data.train_examples)]
+    errors = []
+    for part in filter(len, left):
+        examples = raw_dataset(config, count, "train", data_dir, numbers=part, threads=threads)
+        for batch in examples.batch(config.evaluation.batch_size).as_numpy_iterator():
+            fields = surrogate.network_fields(
+                batch["source_image"][..., 0], diffusion_length=batch.get("diffusion_length")
+            )
+            errors.append(np.abs(fields - batch["field"][..., 0]).mean(axis=(1, 2)))
+    numbers = np.array([number for part in left for number in part], np.int64)
+    return numbers, np.concatenate(errors).astype(np.float64)
+
+
+def write_choice(file: Path, config: Config, chosen: dict[int, HardExamples]) -> None:
+    """Write which examples join, with their errors, for people and for a run that continues."""
+    hard = config.training.hard_examples
+    assert hard is not None
+    write_json(
+        file,
+        {"choice": hard.choice, "examples": {str(n): asdict(own) for n, own in chosen.items()}},
+    )
+
+
+def joined_numbers(file: Path, config: Config) -> dict[int, list[int]]:
+    """Source count → ascending numbers of the examples of the second stage.
+
+    Args:
+        file: of `write_choice`.
+        config: of the run.
+    """
+    content = read_json(file)
+    try:
+        added = {count: content["examples"][str(count)]["numbers"] for count in config.data.sources}
+        joined = {n: sorted({*config.data.train_numbers, *own}) for n, own in added.items()}
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged: {error!r}; train again with --restart") from None
+    if any(len(numbers) != config.examples_per_count for numbers in joined.values()):
+        raise RunError(
+            f"{file} is damaged: it does not hold the examples of this run; train again with "
+            "--restart"
+        )
+    return joined

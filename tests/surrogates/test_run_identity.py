@@ -1,0 +1,188 @@
+"""The identity of a run: equal for configurations that train the same surrogate, only for them."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from diffkeras.config import Config, load_config
+from diffkeras.errors import RunError
+from diffkeras.surrogates.config_differences import by_key
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import run_identity
+
+# another value of each key that changes what a run computes, with what it needs beside it
+OTHERS: dict[str, Any] = {
+    "physics.lattice": 32,
+    "physics.step": 2.0,
+    "physics.diffusivity": 3.0,
+    "physics.decay": 0.2,
+    "physics.boundary": "reflecting",
+    "physics.sources": "production",
+    "data.sources": "1-3",
+    "data.radius": 1,
+    "data.placement.kind": "edge",
+    "data.placement.clusters": 2,
+    "data.placement.spread": 3.0,
+    "data.placement.margin": 4.0,
+    "data.placement.overlap": {"physics.sources": "production", "data.placement.overlap": True},
+    "data.values": "constant",
+    "data.divide_by_maximum": {
+        "physics.sources": "production",
+        "data.divide_by_maximum": True,
+    },
+    "data.diffusion_length": {"physics.decay": 1 / 400, "data.diffusion_length": [2, 4]},
+    "data.train_examples": 8,
+    "data.validation_examples": 3,
+    "data.seed": 9,
+    "data.train_fraction": 0.5,
+    "data.train_part": {"data.train_fraction": 0.5, "data.train_part": 1},
+    "data.storage": "compact",
+    "data.stream": True,
+    "data.shares": 2,
+    "model.architecture": "joined_pair",
+    "model.width": 4,
+    "model.depth": 2,
+    "model.pad": True,
+    "model.initial_weights": "pytorch",
+    "model.transform": "log",
+    "training.loss": "squared",
+    "training.optimizer": "adamw",
+    "training.learning_rate": 0.02,
+    "training.weight_decay": {"training.optimizer": "adamw", "training.weight_decay": 0.1},
+    "training.schedule": "cosine",
+    "training.warmup": 0.1,
+    "training.final_factor": 0.1,
+    "training.scale_learning_rate": "sqrt",
+    "training.base_batch_size": 16,
+    "training.clip_norm": 1.0,
+    "training.ema": 0.9,
+    "training.batch_size": 8,
+    "training.epochs": 3,
+    "training.steps_per_epoch": 5,
+    "training.early_stopping": 1,
+    "training.rollback_factor": 3.0,
+    "training.rollback_window": 4,
+    "training.precision": "mixed_bfloat16",
+    "training.jit": True,
+    "training.steps_per_execution": 2,
+    "training.deterministic": True,
+    "training.seed": 4,
+    "training.order_seed": 5,
+    "training.hard_examples": {
+        "data.train_fraction": 0.5,
+        "training.hard_examples": {"number": 2, "epochs": 1},
+    },
+}
+FREE: dict[str, Any] = {
+    "name": "other",
+    "data.test_examples": 3,
+    "data.cache": True,
+    "training.zero_field_epochs": 1,
+    "training.checkpoint_minutes": 1.0,
+    "evaluation.batch_size": 3,
+    "evaluation.bounds": 1,
+    "evaluation.cases": 1,
+    "evaluation.baselines": ["zero_field"],
+    "evaluation.pictures": [1],
+}
+
+
+def changed(config: Config, key: str, value: Any) -> Config:
+    several = isinstance(value, dict)
+    return config.with_overrides(value if several else {key: value})
+
+
+def test_every_key_is_known_to_matter_or_not(tiny: Config) -> None:
+    assert {*OTHERS, *FREE} == {*by_key(tiny)}
+    assert not OTHERS.keys() & FREE.keys()
+
+
+def test_whatever_changes_the_training_changes_the_identity(tiny: Config) -> None:
+    known = {"": run_identity(tiny)}
+    known |= {key: run_identity(changed(tiny, key, value)) for key, value in OTHERS.items()}
+    equal = [pair for pair in combinations(known, 2) if known[pair[0]] == known[pair[1]]]
+    assert equal == []
+
+
+def test_each_value_of_hard_examples_matters(tiny: Config) -> None:
+    half = tiny.with_overrides({"data.train_fraction": 0.5})
+    runs = [
+        half,
+        *(
+            half.with_overrides({"training.hard_examples": {"number": 2, "epochs": 1, **other}})
+            for other in ({}, {"number": 3}, {"epochs": 2}, {"choice": "random"})
+        ),
+    ]
+    assert len({run_identity(config) for config in runs}) == len(runs)
+
+
+@pytest.mark.parametrize("key", FREE)
+def test_what_changes_no_weight_leaves_the_identity(key: str, tiny: Config) -> None:
+    other = tiny.with_overrides({key: FREE[key]})
+    assert other != tiny
+    assert run_identity(other) == run_identity(tiny)
+
+
+SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"training.seed": 3}, {"training.seed": 3, "training.order_seed": 3}),
+    ({"data.train_examples": 6}, {"data.train_examples": 12, "data.train_fraction": 0.5}),
+    (
+        {"data.train_fraction": 0.5, "data.train_part": 1},
+        {"data.train_examples": 24, "data.train_fraction": 0.25, "data.train_part": 1},
+    ),
+    ({"training.loss": "mae"}, {"training.loss": "absolute"}),
+    (
+        {"training.loss": {"error": "huber", "delta": 0.1, "weight": "tanh"}},
+        {
+            "training.loss": {
+                "error": "huber",
+                "delta": 0.1,
+                "weight": {"name": "tanh", "amplitude": 2000, "rate": 1},
+                "weight_from": "target",
+                "normalize_weight": False,
+            }
+        },
+    ),
+    (
+        {"training.loss": {"error": "alternating", "first": "mae", "second": "mse"}},
+        {
+            "training.loss": {
+                "error": "alternating",
+                "first": {"error": "absolute"},
+                "second": "squared",
+                "schedule": "toggle",
+                "every": 1,
+            }
+        },
+    ),
+    ({"data.sources": "1-2"}, {"data.sources": [2, 1]}),
+    ({"physics.boundary": "dirichlet"}, {"physics.boundary": "absorbing"}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_two_spellings_of_a_run_have_one_identity(
+    one: dict[str, Any], other: dict[str, Any], tiny: Config
+) -> None:
+    first, second = tiny.with_overrides(one), tiny.with_overrides(other)
+    assert run_identity(first) == run_identity(second)
+
+
+@pytest.mark.parametrize(("one", "other"), SAME[:4])
+def test_another_spelling_continues_an_unfinished_run(
+    one: dict[str, Any], other: dict[str, Any], tiny: Config, tmp_path: Any
+) -> None:
+    first, second = tiny.with_overrides(one), tiny.with_overrides(other)
+    run = Run.begin(tmp_path / "run", first)
+    (run.checkpoints / "0000000001").mkdir(parents=True)
+    Run.begin(run.path, second)
+    assert run.checkpoints.is_dir()
+    with pytest.raises(RunError, match=r"another configuration: model\.width 2 there, 4 here"):
+        Run.begin(run.path, second.with_overrides({"model.width": 4}))
+
+
+def test_the_identity_stays_the_same_over_versions() -> None:
+    """Folders of runs that are trained already have these names."""
+    names = {name: run_identity(load_config(name)) for name in ("reduced", "reduced_production")}
+    assert names == {"reduced": "9ab5dbb11206", "reduced_production": "18fc6e2ecb6d"}
