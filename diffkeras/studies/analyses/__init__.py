@@ -12,6 +12,7 @@ from diffkeras.studies.analyses import (
 )
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
 from diffkeras.studies.analyses.comparisons import (
+    disjoint_subsets,
     loss_comparisons,
     neighbour_counts,
     trained_counts,
@@ -33,5 +34,6 @@ ANALYSES: tuple[Analysis, ...] = (
     trained_counts.ANALYSIS,
     neighbour_counts.ANALYSIS,
     variants.ANALYSIS,
+    disjoint_subsets.ANALYSIS,
     worst_cases.ANALYSIS,
 )

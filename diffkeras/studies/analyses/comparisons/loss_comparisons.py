@@ -1,5 +1,6 @@
 """Which loss is better, and by how much, on the same test images."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from diffkeras.studies.statistics.paired_tests import holm
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
 PLAIN = "absolute"
+WIDTH = 30  # characters of a label
 SIZE_FACTORS = ("data.train_fraction", "data.train_examples")  # the column of SIZE says it all
 ERROR_OF_REGION = dict(zip(REGIONS, MAES, strict=True))
 
@@ -93,7 +95,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     for name in other_settings(data):
         shown = shown[shown[name].astype(str) == data.factors[name][0]]
     losses = list(dict.fromkeys(shown["loss"]))
-    drawn, axes = print_axes(2, 3, height=1.8 + 0.34 * len(losses), sharey=True)
+    drawn, axes = print_axes(2, 3, height=1.8 + 0.54 * len(losses), sharey=True)
     plain = data.overall[data.overall[LOSS] == reference_loss(data)]
     plain = plain[plain[SIZE] == plain[SIZE].max()]
     for axis, (region, label) in zip(axes.flat, REGIONS.items(), strict=True):
@@ -104,13 +106,18 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         reference = float(plain[error].mean())
         ratios = {name: e / reference for name, e in baseline_errors(data, error).items()}
         name_outside(axis, draw_lines(axis, ratios, along="x"))
-        axis.set_yticks(range(len(losses)), losses)
+        axis.set_yticks(range(len(losses)), map(_in_lines, losses), fontsize=6)
     axes[0, 0].invert_yaxis()
     size = int(shown["size"].iloc[0])
     drawn.supxlabel(
         f"error / error of the loss {reference_loss(data)}, {size} training examples", fontsize=8
     )
     return drawn
+
+
+def _in_lines(loss: str) -> str:
+    """The name of a loss in short lines: error, then weight."""
+    return "\n".join(textwrap.fill(part, WIDTH) for part in loss.replace(" × ", " ×\n").split("\n"))
 
 
 def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
