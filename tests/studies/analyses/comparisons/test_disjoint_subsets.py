@@ -22,6 +22,8 @@ def study(
         losses={"absolute": 1.0},
         variants=dict.fromkeys(parts, lambda n: 1.0),
         seeds=seeds,
+        sources=(1, 2),
+        images=2,
         noise=0,
     )
     of_subset = dict(zip(parts, rng.normal(0, subset, subsets), strict=True))
