@@ -89,10 +89,10 @@ def test_the_fluctuation_falls_if_the_exponent_is_negative(
 def test_a_weighted_loss_helps_near_the_sources(
     loss: str, region: str, high: float, p: float, verdict: str
 ) -> None:
-    row = {"loss": loss, "region": region, "ratio": 0.8, "low": 0.7, "high": high, "t_low": 0.6}
-    row |= {"t_high": high, "p_holm": p, "size": 1200}
+    row = {"loss": loss, "region": region, "ratio": 0.8, "low": 0.7, "high": high}
+    row |= {"p_holm": p, "size": 1200}
     plain = {**row, "loss": "huber", "region": "lattice", "high": 2.0}
-    small = {**row, "loss": "step", "region": "r1", "high": 0.5, "t_high": 0.5, "size": 15}
+    small = {**row, "loss": "step", "region": "r1", "high": 0.5, "size": 15}
     assert (judge("weighted_losses_help", [row, plain, small]) or ("",))[0] == verdict
 
 
