@@ -8,7 +8,8 @@ from diffkeras.config import Config
 def budget_in_words(configs: Sequence[Config]) -> str:
     """Whether all runs train for equally many steps, equally many epochs, or neither.
 
-    It follows from the configurations. Early stopping may end a run before.
+    It follows from the configurations, and counts both stages of a run with hard examples. Early
+    stopping may end a run before.
     """
     steps = sorted({config.steps for config in configs})
     epochs = sorted({config.epochs for config in configs})

@@ -25,13 +25,6 @@ def runs(name: str) -> list[Config]:
     return [config for _, config in study(name).combinations]
 
 
-def steps(config: Config) -> int:
-    """Optimisation steps of a run."""
-    training, data = config.training, config.data
-    one_pass = -(-data.train_examples_used * len(data.sources) // training.batch_size)
-    return training.epochs * (training.steps_per_epoch or one_pass)
-
-
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_study_is_named_after_its_file_and_asks_a_question(name: str) -> None:
     assert study(name).name == name
@@ -58,7 +51,7 @@ def test_a_reduced_study_asks_what_the_full_one_asks(name: str) -> None:
 
 @pytest.mark.parametrize("name", REDUCED)
 def test_runs_of_a_reduced_study_have_equally_many_steps(name: str) -> None:
-    counted = {steps(config) for config in runs(name)}
+    counted = {config.steps for config in runs(name)}
     assert len(counted) == (6 if name == "training_time_reduced" else 1)
 
 
