@@ -19,7 +19,7 @@ from diffkeras.studies.statistics.run_groups import (
     seeds_of,
     size_varies,
 )
-from diffkeras.studies.statistics.spreads import Spread, exponent
+from diffkeras.studies.statistics.spreads import Spread, design_effect, exponent
 from diffkeras.studies.study_data import SIZE, StudyData
 
 FEWEST_SEEDS, FEWEST_SIZES = 3, 2
@@ -79,8 +79,9 @@ def _spreads(
         by_size: dict[int, list[Spread]] = {}
         for spread in sorted((s for part in series for s in part), key=lambda s: s.size):
             by_size.setdefault(spread.size, []).append(spread)
-        pooled = [Spread.pooled(parts) for parts in by_size.values()]
-        rows.append((dict.fromkeys(names, POOLED), _rows(pooled, series)))
+        effect = _design_effect([ln_errors for _, ln_errors in found])
+        pooled = [Spread.pooled(parts, effect) for parts in by_size.values()]
+        rows.append((dict.fromkeys(names, POOLED), _rows(pooled, series, effect)))
     return rows
 
 
@@ -88,8 +89,25 @@ def _exponentials(ln_errors: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     return {size: np.exp(values) for size, values in ln_errors.items()}
 
 
-def _rows(spreads: list[Spread], series: list[list[Spread]]) -> list[dict[str, Any]]:
-    slope, slope_low, slope_high = exponent(series)
+def _design_effect(settings: list[dict[int, np.ndarray]]) -> float:
+    """That of settings which share their seeds, from the sizes at which all have the same runs."""
+    sizes = [
+        size
+        for size, values in settings[0].items()
+        if all(len(other.get(size, ())) == len(values) for other in settings)
+    ]
+    if not sizes:
+        return float(len(settings))  # as if all settings had the same deviations
+    parts = [np.stack([errors[size] for errors in settings]) for size in sizes]
+    centred = [part - part.mean(axis=1, keepdims=True) for part in parts]
+    scaled = np.concatenate([part / max(part.std(), 1e-300) for part in centred], axis=1)
+    return design_effect(scaled, scaled.shape[1] - len(sizes))
+
+
+def _rows(
+    spreads: list[Spread], series: list[list[Spread]], effect: float = 1.0
+) -> list[dict[str, Any]]:
+    slope, slope_low, slope_high = exponent(series, effect)
     return [
         {
             SIZE: spread.size,
@@ -143,18 +161,21 @@ ANALYSIS = Analysis(
     name="fluctuation",
     title="Fluctuation over seeds",
     explanation=(
-        "The standard deviation over seeds, which change the initial weights and the order of the "
-        "minibatches, against the number of training examples. relative is that of ln error, which "
-        "for a small one is the standard deviation divided by the error; absolute is that of the "
-        "error itself. If the error falls with the size and the relative one stays the same, the "
-        "absolute one falls too, so the relative one tells whether training becomes more "
-        "repeatable than a smaller error alone explains. low and high are 95 % limits from the "
-        "χ² distribution, for normally distributed (ln) errors. Three seeds say little, so the "
-        "rows all pool the variances within the settings. exponent is q in sd ~ N^q, from a "
-        "gamma regression of the variances on ln N with an intercept for each setting (McCullagh "
-        "and Nelder 1989; Aitkin 1987); it is negative where the fluctuation falls, and the fall "
-        "is beyond chance where its 95 % limits are both negative. All runs of a size share their "
-        "training examples, so what another choice of examples would change is not part of it."
+        "The standard deviation over seeds, which change the initial weights and the order of "
+        "the minibatches, against the number of training examples. relative is that of ln error, "
+        "which for a small one is the standard deviation divided by the error; absolute is that "
+        "of the error itself. If the error falls with the size and the relative one stays the "
+        "same, the absolute one falls too, so the relative one tells whether training becomes "
+        "more repeatable than a smaller error alone explains. low and high are 95 % limits from "
+        "the χ² distribution, for normally distributed (ln) errors. Three seeds say little, so "
+        "the rows all pool the variances within the settings. The same seeds are used for all "
+        "settings and one may be better for all of them, so df is smaller there than the sum of "
+        "the settings' by the design effect of their correlation (Kish 1965). exponent is q in "
+        "sd ~ N^q, from a gamma regression of the variances on ln N with an intercept for each "
+        "setting (McCullagh and Nelder 1989; Aitkin 1987); it is negative where the fluctuation "
+        "falls, and the fall is beyond chance where its 95 % limits are both negative. All runs "
+        "of a size share their training examples, so what another choice of examples would "
+        "change is not part of it."
     ),
     applies=applies,
     table=table,

@@ -41,8 +41,7 @@ def table(data: StudyData) -> pd.DataFrame:
 
     Columns: `region`, `factor`, `share` (ω²), `low` and `high` (95 %), `eta_squared`, `df`, `F`,
     `p`. The rows of the factors, of their interactions and of "seed" add up to 1. The last rows of
-    a region test whether a seed is better or worse in all cells; they are a part of "seed" and have
-    an `eta_squared` only.
+    a region are the part of "seed" by which a seed is better or worse in all cells.
 
     Raises:
         TooFewRunsError: fewer than two seeds have a run in every combination of the factors.
@@ -57,64 +56,61 @@ def table(data: StudyData) -> pd.DataFrame:
                 "shares of variance need two seeds with a run in every combination of "
                 + ", ".join(names)
             )
-        found = pd.concat([_shares(design, names), _tests_of_seeds(design, seeds)])
+        found = _shares(design, names, seeds)
         found.insert(0, "region", region)
         parts.append(found)
     return pd.concat(parts, ignore_index=True)
 
 
-def _shares(design: CompleteDesign, names: list[str]) -> pd.DataFrame:
-    """The rows of one region that add up to 1."""
-    anova = anova_lm(ols(_formula(design), design.runs).fit(), typ=2)
-    sums, degrees, ratios, probabilities = (
-        anova[column].to_numpy(dtype=float) for column in ("sum_sq", "df", "F", "PR(>F)")
-    )
-    effects = [" × ".join(names[place] for place in effect) for effect in design.effects]
+def _shares(design: CompleteDesign, names: list[str], seeds: list[str]) -> pd.DataFrame:
+    """The rows of one region."""
+    anova = anova_lm(ols(_formula(design, len(seeds)), design.runs).fit(), typ=2)
+    effects = [":".join(f"C(factor_{place})" for place in effect) for effect in design.effects]
+    blocks = [f"C(seed_{place})" for place in range(len(seeds))]
+    rows = anova.loc[[*effects, *blocks, "Residual"]].to_numpy(dtype=float)
+    sums, degrees, ratios, probabilities = rows.T  # sum_sq, df, F, PR(>F)
+    drawn = draw_shares(sums, degrees)
+    number = len(effects)
     scatter = sums[-1] / degrees[-1]
-    shares = np.maximum(0, (sums[:-1] - degrees[:-1] * scatter) / (sums.sum() + scatter))
-    low, high = share_intervals(sums, degrees)
+    shares = np.maximum(0, (sums - degrees * scatter) / (sums.sum() + scatter))
+    # what differs within cells is one row, and what a seed does in all cells are further rows
+    shares[-1] = 1 - shares[:number].sum()
+    drawn[-1] = drawn[number:].sum(axis=0)
+    sums[-1], degrees[-1] = sums[number:].sum(), degrees[number:].sum()
+    low, high = np.percentile(drawn, INTERVAL, axis=1)
     columns = {
-        "factor": [*effects, WITHIN],
-        "share": [*shares, 1 - shares.sum()],
+        "factor": [
+            *(" × ".join(names[place] for place in effect) for effect in design.effects),
+            *(NAMES[seed] + EVERYWHERE for seed in seeds),
+            WITHIN,
+        ],
+        "share": shares,
         "low": low,
         "high": high,
-        "eta_squared": sums / sums.sum(),
+        "eta_squared": sums / sums[[*range(number), -1]].sum(),
         "df": degrees.astype(int),
         "F": ratios,
         "p": probabilities,
     }
-    return pd.DataFrame(columns)
+    order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
+    return pd.DataFrame(columns).iloc[order]
 
 
-def _tests_of_seeds(design: CompleteDesign, seeds: list[str]) -> pd.DataFrame:
-    """The rows of one region that tell whether a seed is better or worse in all cells."""
-    blocks = "".join(f" + C(seed_{place})" for place in range(len(seeds)))
-    anova = anova_lm(ols(_formula(design) + blocks, design.runs).fit(), typ=2)
-    rows = anova.loc[[f"C(seed_{place})" for place in range(len(seeds))]]
-    columns = {
-        "factor": [NAMES[seed] + EVERYWHERE for seed in seeds],
-        "eta_squared": rows["sum_sq"] / anova["sum_sq"].sum(),
-        "df": rows["df"].astype(int),
-        "F": rows["F"],
-        "p": rows["PR(>F)"],
-    }
-    return pd.DataFrame(columns)
+def _formula(design: CompleteDesign, seeds: int) -> str:
+    cells = " * ".join(f"C(factor_{place})" for place in range(len(design.levels)))
+    return f"ln_error ~ {cells}" + "".join(f" + C(seed_{place})" for place in range(seeds))
 
 
-def _formula(design: CompleteDesign) -> str:
-    return "ln_error ~ " + " * ".join(f"C(factor_{n})" for n in range(len(design.levels)))
+def draw_shares(sums: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """(effects + 1, draws), shares of variance whose percentiles are the limits of the true ones.
 
-
-def share_intervals(sums: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % limits of the shares of variance, from the table of an analysis of variance.
-
-    Generalized intervals (Weerahandi, JASA 88 (1993) 899): draws of the variance σ² within cells
-    are SS / χ², and draws of an effect's noncentrality are those under which its SS / σ² would be a
+    Generalized intervals (Weerahandi, JASA 88 (1993) 899): draws of the remaining variance σ² are
+    SS / χ², and draws of an effect's noncentrality are those under which its SS / σ² would be a
     given quantile of the noncentral χ² distribution, uniformly drawn (the interval of Steiger,
     Psychological Methods 9 (2004) 164, with the total variance in place of a partial one).
 
     Args:
-        sums: (effects + 1,), sums of squares, the last one within cells.
+        sums: (effects + 1,), sums of squares, the last one of the residuals.
         degrees: (effects + 1,), their degrees of freedom.
     """
     rng = np.random.default_rng(0)
@@ -125,8 +121,7 @@ def share_intervals(sums: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, 
         for total, df in zip(sums[:-1], degrees[:-1], strict=True)
     ]
     variances = np.stack([*drawn, within])
-    low, high = np.percentile(variances / variances.sum(axis=0), INTERVAL, axis=1)
-    return low, high
+    return variances / variances.sum(axis=0)
 
 
 def _noncentralities(ratios: np.ndarray, df: float, rng: np.random.Generator) -> np.ndarray:
@@ -163,13 +158,13 @@ ANALYSIS = Analysis(
         "change the error by factors. share is ω² (Hays 1963; Olejnik and Algina 2003), which "
         "unlike eta_squared does not grow with the number of settings by chance alone; negative "
         "estimates are 0. The rows up to seed add up to 1, and seed is all that differs between "
-        "runs of the same setting. low and high are a 95 % generalized interval (Weerahandi "
-        "1993), which takes the scatter of ln error over seeds as normal and equal for all "
-        "settings. The shares belong to the values that this study chose: a wider range of sizes "
-        "would have a larger share. F and p test each setting against the differences between "
-        "seeds. The rows 'the same in all cells' test whether a seed is better or worse for all "
-        "settings (a block effect, tested against what is left); their eta_squared is part of "
-        "that of seed."
+        "runs of the same setting. The same seeds are used for all settings, so they are blocks: "
+        "the rows 'the same in all cells' are the part of seed by which one seed is better than "
+        "another for all settings, and F and p test all rows against what is then left. low and "
+        "high are a 95 % generalized interval (Weerahandi 1993), which takes the scatter of ln "
+        "error that is left as normal and equal for all settings. The shares belong to the "
+        "values and seeds that this study chose: a wider range of sizes would have a larger "
+        "share."
     ),
     applies=applies,
     table=table,

@@ -21,12 +21,12 @@ class Spread:
     Attributes:
         size: number of training examples.
         variance: the estimate without bias.
-        df: its degrees of freedom.
+        df: its degrees of freedom; of one that is pooled the effective ones.
     """
 
     size: int
     variance: float
-    df: int
+    df: float
 
     @classmethod
     def of(cls, size: int, values: Array) -> "Spread":
@@ -34,10 +34,11 @@ class Spread:
         return cls(size, float(np.var(values, ddof=1)), len(values) - 1)
 
     @classmethod
-    def pooled(cls, parts: Sequence["Spread"]) -> "Spread":
+    def pooled(cls, parts: Sequence["Spread"], design_effect: float = 1.0) -> "Spread":
         """The variance within several samples of the same size."""
         df = sum(part.df for part in parts)
-        return cls(parts[0].size, sum(part.variance * part.df for part in parts) / df, df)
+        variance = sum(part.variance * part.df for part in parts) / df
+        return cls(parts[0].size, variance, df / design_effect)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -46,7 +47,26 @@ class Spread:
         return float(low), float(high)
 
 
-def exponent(series: Sequence[Sequence[Spread]]) -> tuple[float, float, float]:
+def design_effect(deviations: Array, df: int) -> float:
+    """By how much correlated samples are worth less than independent ones, for their variance.
+
+    1 + (samples − 1) · mean ρ², because the variances of two normal samples of a pair with
+    correlation ρ have the correlation ρ² (Kish, Survey Sampling, 1965, section 5.4, for the design
+    effect). What ρ² is by chance, 1 / df, is taken off.
+
+    Args:
+        deviations: (samples, values), from the means of groups of values, which pairs share.
+        df: number of values less the number of groups.
+    """
+    samples = len(deviations)
+    squares = np.corrcoef(deviations) ** 2
+    mean = (squares.sum() - samples) / (samples * (samples - 1))
+    return 1 + (samples - 1) * max(0.0, (df * mean - 1) / (df - 1))
+
+
+def exponent(
+    series: Sequence[Sequence[Spread]], design_effect: float = 1.0
+) -> tuple[float, float, float]:
     """The exponent q of standard deviations ~ N^q, and its 95 % limits.
 
     A generalized linear model: variances of normal samples are gamma-distributed with dispersion
@@ -57,6 +77,7 @@ def exponent(series: Sequence[Sequence[Spread]]) -> tuple[float, float, float]:
 
     Args:
         series: variances against the size, a series for each setting.
+        design_effect: the factor by which correlation between the series widens the variance.
     """
     spreads = [spread for part in series for spread in part]
     variances = np.array([spread.variance for spread in spreads])
@@ -72,7 +93,8 @@ def exponent(series: Sequence[Sequence[Spread]]) -> tuple[float, float, float]:
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # of a line through two points, which leaves no scatter
         warnings.simplefilter("ignore", PerfectSeparationWarning)
-        dispersion = max(2.0, model.fit().pearson_chi2 / left) if left else 2.0
+        excess = model.fit().pearson_chi2 / left if left else 0.0
+        dispersion = design_effect * max(2.0, excess)
         found = model.fit(scale=dispersion)
     low, high = found.conf_int()[-1] / 2
     return float(found.params[-1]) / 2, float(low), float(high)

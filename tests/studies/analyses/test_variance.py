@@ -3,7 +3,7 @@ import pytest
 from synthetic_study import synthetic_study
 
 from diffkeras.studies.analyses.analysis import TooFewRunsError
-from diffkeras.studies.analyses.variance import ANALYSIS, share_intervals
+from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares
 from diffkeras.studies.study_data import LOSS, SEED, SIZE, StudyData
 
 SMALL = {"images": 2, "sources": (1, 2)}
@@ -47,8 +47,13 @@ def test_a_seed_that_is_better_in_all_cells_is_found() -> None:
     data.runs.loc[better, "mae"] *= 0.9
     row = lattice(data)["seed, the same in all cells"]
     assert row["p"] < 1e-6
-    assert 0 < row["eta_squared"] < lattice(data)["seed"]["eta_squared"]
-    assert row["df"] == 2
+    whole = lattice(data)["seed"]
+    assert 0 < row["eta_squared"] < whole["eta_squared"]
+    assert 0 < row["low"] < row["share"] < row["high"] < whole["high"]
+    assert row["share"] < whole["share"]
+    assert (row["df"], whole["df"]) == (2, 36)
+    # it does not hide that sizes and losses do not interact
+    assert 0.01 < lattice(data)["size × loss"]["p"] < 0.99
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_intervals_contain_the_truth_as_often_as_they_say() -> None:
         of_size = 12 * values.mean((1, 2)).var() * 6
         of_loss = 18 * values.mean((0, 2)).var() * 4
         sums = np.array([of_size, of_loss, 72 * values.var() - of_size - of_loss])
-        low, high = share_intervals(sums, np.array([5, 3, 63]))
+        low, high = np.percentile(draw_shares(sums, np.array([5, 3, 63])), (2.5, 97.5), axis=1)
         inside += (low <= truth) & (truth <= high)
     assert (inside >= 88).all()
     assert (inside <= 99).all()

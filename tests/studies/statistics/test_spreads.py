@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diffkeras.studies.statistics.spreads import Spread, exponent
+from diffkeras.studies.statistics.spreads import Spread, design_effect, exponent
 
 
 def test_the_interval_of_a_standard_deviation_is_that_of_tables() -> None:
@@ -14,6 +14,23 @@ def test_the_interval_of_a_standard_deviation_is_that_of_tables() -> None:
 def test_pooled_variances_are_weighted_by_their_degrees_of_freedom() -> None:
     pooled = Spread.pooled([Spread.of(10, np.array([0.0, 2.0])), Spread(10, 5.0, 3)])
     assert (pooled.size, pooled.variance, pooled.df) == (10, (2 * 1 + 5 * 3) / 4, 4)
+
+
+def test_the_design_effect_predicts_the_variance_of_a_pooled_variance() -> None:
+    rng = np.random.default_rng(0)
+    shared = 0.8 * rng.normal(size=(4000, 1, 3))
+    values = shared + 0.6 * rng.normal(size=(4000, 5, 3))  # correlation 0.64, variance 1
+    centred = values - values.mean(axis=2, keepdims=True)
+    effect = design_effect(np.swapaxes(centred, 0, 1).reshape(5, -1), 8000)
+    assert effect == pytest.approx(1 + 4 * 0.64**2, rel=0.05)
+    pooled = values.var(axis=2, ddof=1).mean(axis=1)
+    assert pooled.var() == pytest.approx(2 / (5 * 2) * effect, rel=0.1)
+
+
+def test_independent_samples_have_no_design_effect() -> None:
+    rng = np.random.default_rng(0)
+    found = [design_effect(rng.normal(size=(8, 12)), 12) for _ in range(200)]
+    assert 1 <= np.mean(found) < 1.2
 
 
 def test_the_exponent_is_exact_for_series_of_different_level() -> None:
