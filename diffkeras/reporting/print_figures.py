@@ -117,9 +117,7 @@ def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
             break
     part = axis.xaxis if along == "x" else axis.yaxis
     part.set_major_locator(FixedLocator(ticks.tolist()))
-    part.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.3g}" if value < 999 else f"{value:.0f}")
-    )
+    part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     part.set_minor_locator(NullLocator())
     axis.set(**{f"{along}lim": (low, high)})
 

@@ -66,6 +66,7 @@ def test_nine_series_differ_in_colour_and_marker() -> None:
         (0.015, 0.12, ["0.02", "0.05", "0.1"]),
         (0.031, 0.062, ["0.04", "0.05"]),
         (0.05, 0.055, ["0.05", "0.052", "0.054"]),
+        (100, 1.2e4, ["100", "1000", "10000"]),
     ],
 )
 def test_logarithmic_ticks_are_round_numbers(low: float, high: float, expected: list[str]) -> None:

@@ -10,7 +10,11 @@ from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
+from diffkeras.studies.drawing.baseline_lines import (
+    baseline_errors,
+    draw_panel_baselines,
+    reach_near,
+)
 from diffkeras.studies.labels import REGION_TITLES, label_of
 from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
@@ -62,7 +66,9 @@ def _against_size(table: pd.DataFrame, data: StudyData) -> Figure:
                 lines[SIZE], lines["min"], lines["max"], color=style["color"], alpha=0.18, lw=0
             )
         axis.set(xscale="log", yscale="log", title=REGION_TITLES[region])
+        reach_near(axis, baseline_errors(data, error).values())
         log_ticks(axis, "y")
+        log_ticks(axis, "x")
     draw_panel_baselines(zip(axes.flat, MAES, strict=True), data)
     for axis in axes[1]:
         axis.set_xlabel("training examples")
@@ -87,6 +93,7 @@ def _by_setting(table: pd.DataFrame, data: StudyData) -> Figure:
         axis.set(xscale="log", title=REGION_TITLES[region])
         axis.set_yticks(range(rows), [textwrap.fill(label, WIDTH) for label, _ in of_region])
         axis.set_ylim(rows - 0.5, -0.5)
+        reach_near(axis, baseline_errors(data, error).values(), along="x")
         log_ticks(axis, "x", fewest=2)
     draw_panel_baselines(zip(axes.flat, MAES, strict=True), data, along="x")
     for axis in axes[1]:

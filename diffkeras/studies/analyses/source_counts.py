@@ -10,7 +10,13 @@ from matplotlib.ticker import MaxNLocator
 from diffkeras.reporting.print_figures import log_ticks, ordered_color, print_axes, series_style
 from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.analyses.errors import labelled, summarise
-from diffkeras.studies.drawing.baseline_lines import STYLE, TEXT, name_outside
+from diffkeras.studies.drawing.baseline_lines import (
+    STYLE,
+    TEXT,
+    baseline_errors,
+    draw_panel_lines,
+    reach_near,
+)
 from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
 
@@ -41,6 +47,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         axis.set(yscale="log", xlabel="sources in the test images")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_ylabel("lattice MAE")
+    reach_near(left, baseline_errors(data).values())
     log_ticks(left, "y")
     _draw_baselines(left, data)
     drawn.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
@@ -67,25 +74,20 @@ def _draw(axis: Axes, lines: pd.DataFrame, label: str, *, color: str, marker: st
 def _draw_baselines(axis: Axes, data: StudyData) -> None:
     """The baselines of each count, as far as they lie within the axes; the others are named."""
     low, high = axis.get_ylim()
-    found = data.baselines
-    if found.empty:
-        return
-    found = found[(found["test_set"] == data.test_sets[0]) & (found["sources"] != ALL)]
-    found = found.assign(sources=found["sources"].astype(int)).sort_values("sources")
-    outside: dict[str, float | str] = {}
-    for method, errors in found.groupby("method", sort=False):
-        inside = errors[errors["mae"].between(low, high)]
-        if inside.empty:
-            least, most = errors["mae"].min(), errors["mae"].max()
-            outside[str(method)] = f"{least:.2g} to {most:.2g}"
+    counts = sorted({int(count) for count in data.runs["sources"] if count != ALL})
+    by_count = [baseline_errors(data, sources=str(count)) for count in counts]
+    outside: dict[str, float] = {}
+    for method in by_count[0]:
+        errors = [found[method] for found in by_count]
+        inside = [(n, e) for n, e in zip(counts, errors, strict=True) if low <= e <= high]
+        if not inside:
+            outside[method] = max(errors)
             continue
-        axis.plot(inside["sources"], inside["mae"], **STYLE)
-        last = inside.iloc[-1]
-        place = (float(last["sources"]), float(last["mae"]))
-        offset: Any = {"xytext": (0, 2), "textcoords": "offset points", "ha": "right"}
-        axis.annotate(str(method), place, **offset, **TEXT)
+        axis.plot(*zip(*inside, strict=True), marker=".", markersize=3, **STYLE)
+        offset: Any = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right"}
+        axis.annotate(method, inside[-1], **offset, **TEXT)
     axis.set_ylim(low, high)
-    name_outside(axis, outside)
+    draw_panel_lines([(axis, outside)])
 
 
 ANALYSIS = Analysis(

@@ -11,6 +11,7 @@ from diffkeras.studies.study_data import ALL, StudyData
 
 STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 TEXT: Any = {"color": "0.4", "fontsize": 6}
+NEAR = 3.0
 CHARACTER = 0.046  # inches, the mean width of one in this size
 
 
@@ -44,23 +45,52 @@ def draw_panel_baselines(
 ) -> None:
     """Draw the baselines of the main test set into several panels, given with their errors.
 
-    One line below the figure names those that lie outside the axes.
+    A line below the figure names those that lie outside the axes.
     """
+    draw_panel_lines(((axis, baseline_errors(data, error)) for axis, error in panels), along)
+
+
+def draw_panel_lines(
+    panels: Iterable[tuple[Axes, Mapping[str, float]]], along: Literal["x", "y"] = "y"
+) -> None:
+    """Draw named values into several panels, and name those outside the axes below the figure."""
     panels = list(panels)
-    missing: dict[str, list[str]] = {}
-    for axis, error in panels:
-        for name in draw_lines(axis, baseline_errors(data, error), along):
-            missing.setdefault(name, []).append(axis.get_title().partition(":")[0])
-    if not missing:
-        return
-    names = [
-        name if len(titles) == len(panels) else f"{name} ({', '.join(titles)})"
-        for name, titles in missing.items()
-    ]
+    missing: dict[str, dict[str, list[str]]] = {"below": {}, "above": {}}
+    for axis, values in panels:
+        low = (axis.get_ylim() if along == "y" else axis.get_xlim())[0]
+        for name, value in draw_lines(axis, values, along).items():
+            side = missing["below" if value < low else "above"]
+            side.setdefault(name, []).append(axis.get_title().partition(":")[0])
+    note = "; ".join(
+        f"{side} the axes: {', '.join(_where(names, len(panels)))}"
+        for side, names in missing.items()
+        if names
+    )
     figure = panels[0][0].get_figure(root=True)
     assert figure is not None
-    width = int(figure.get_figwidth() / CHARACTER)
-    figure.supxlabel(textwrap.fill(f"Outside the axes: {', '.join(names)}", width), **TEXT)
+    if note:
+        text = textwrap.fill(note[0].upper() + note[1:], int(figure.get_figwidth() / CHARACTER))
+        figure.supxlabel(text, **TEXT)
+
+
+def _where(names: Mapping[str, list[str]], panels: int) -> list[str]:
+    """The names, each with the titles of its panels where these are not all."""
+    return [
+        name if len(titles) == panels else f"{name} ({', '.join(titles)})"
+        for name, titles in names.items()
+    ]
+
+
+def reach_near(axis: Axes, values: Iterable[float], along: Literal["x", "y"] = "y") -> None:
+    """Widen a logarithmic axis so that values within a factor of `NEAR` of it are on it.
+
+    Call it before the ticks are chosen.
+    """
+    low, high = axis.get_ylim() if along == "y" else axis.get_xlim()
+    near = [value for value in values if low / NEAR <= value <= high * NEAR]
+    low = min([low, *(value / 1.1 for value in near)])
+    high = max([high, *(value * 1.1 for value in near)])
+    axis.set(**{f"{along}lim": (low, high)})
 
 
 def baseline_errors(

@@ -55,8 +55,8 @@ def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
     assert list(line.get_xdata()) == [15, 60, 150, 300, 600, 1200]
     np.testing.assert_allclose(np.asarray(line.get_ydata()), wanted["mean"])
     assert figure.axes[3].get_title().startswith("R1")
-    outside = figure.get_supxlabel()
-    assert outside == "Outside the axes: superposition, 2 rounds, zero field"
+    assert figure.get_supxlabel().startswith("Below the axes: 2 rounds")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["superposition", "zero field"]
 
 
 def test_settings_without_an_order_have_a_row_each() -> None:

@@ -26,10 +26,12 @@ def test_every_tested_count_has_its_error() -> None:
 
 def test_baselines_are_drawn_for_each_count_and_named_where_they_are_outside() -> None:
     data = synthetic_study(fractions=(1.0,), images=2)
-    axis = ANALYSIS.draw(ANALYSIS.table(data), data).axes[0]
-    words = [text.get_text() for text in axis.texts]
-    assert words[0] == "superposition"
-    assert words[1].startswith("outside the axis: 2 rounds 1e-06 to 1e-06, zero field 0.25")
+    figure = ANALYSIS.draw(ANALYSIS.table(data), data)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["superposition"]
+    line = figure.axes[0].lines[-1]
+    assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(np.asarray(line.get_ydata()), 0.03)
+    assert figure.get_supxlabel() == "Below the axes: 2 rounds; above the axes: zero field"
 
 
 def test_of_several_sizes_the_largest_is_on_the_left() -> None:

@@ -8,6 +8,7 @@ from diffkeras.studies.drawing.baseline_lines import (
     baseline_errors,
     draw_baselines,
     draw_panel_baselines,
+    reach_near,
 )
 from diffkeras.studies.study_data import StudyData
 
@@ -45,8 +46,20 @@ def test_lines_lie_at_the_errors_and_keep_the_limits(data: StudyData, along: Any
 def test_panels_share_one_line_about_what_is_outside(data: StudyData) -> None:
     figure, axes = print_axes(1, 2)
     for axis, title, low in zip(axes.flat, ("lattice", "R1: 0.2 to 1"), (0.02, 0.1), strict=True):
-        axis.set(title=title, ylim=(low, 1.0))
+        axis.set(title=title, ylim=(low, 0.2 if low < 0.1 else 1.0))
     draw_panel_baselines(zip(axes.flat, ("mae", "mae_r1"), strict=True), data)
     words = figure.get_supxlabel().replace("\n", " ")
-    assert words == "Outside the axes: 2 rounds, superposition (R1)"
-    assert len(axes[0, 0].lines) == 2
+    assert (
+        words
+        == "Below the axes: 2 rounds, superposition (R1); above the axes: zero field (lattice)"
+    )
+    assert len(axes[0, 0].lines) == 1
+
+
+def test_an_axis_is_widened_to_what_is_near() -> None:
+    axis = print_axes()[1][0, 0]
+    axis.set(yscale="log", ylim=(0.1, 1.0))
+    reach_near(axis, [1e-6, 0.05, 2.0, 0.5, 4.0])
+    assert axis.get_ylim() == pytest.approx((0.05 / 1.1, 2.2))
+    reach_near(axis, [])
+    assert axis.get_ylim() == pytest.approx((0.05 / 1.1, 2.2))
