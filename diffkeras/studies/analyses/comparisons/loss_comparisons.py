@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
 from diffkeras.evaluation.errors import MAES
-from diffkeras.reporting.print_figures import PALETTE, print_axes
+from diffkeras.reporting.print_figures import PALETTE, log_ticks, print_axes
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_lines, name_outside
+from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_panel_lines
+from diffkeras.studies.labels import REGION_TITLES
 from diffkeras.studies.statistics.bootstrap import resampled
 from diffkeras.studies.statistics.comparison import compare
 from diffkeras.studies.statistics.image_errors import (
@@ -95,23 +95,20 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     for name in other_settings(data):
         shown = shown[shown[name].astype(str) == data.factors[name][0]]
     losses = list(dict.fromkeys(shown["loss"]))
-    drawn, axes = print_axes(2, 3, height=1.8 + 0.54 * len(losses), sharey=True)
-    plain = data.overall[data.overall[LOSS] == reference_loss(data)]
-    plain = plain[plain[SIZE] == plain[SIZE].max()]
-    for axis, (region, label) in zip(axes.flat, REGIONS.items(), strict=True):
+    drawn, axes = print_axes(2, 3, height=1.7 + 2 * max(0.27 * len(losses), 0.5), sharey=True)
+    reference, size = reference_loss(data), int(shown["size"].iloc[0])
+    plain = data.overall[(data.overall[LOSS] == reference) & (data.overall[SIZE] == size)]
+    baselines = []
+    for axis, (region, error) in zip(axes.flat, ERROR_OF_REGION.items(), strict=True):
         rows = shown[shown["region"] == region].set_index("loss").reindex(losses)
         draw_ratios(axis, rows)
-        axis.set_title(label)
-        error = ERROR_OF_REGION[region]
-        reference = float(plain[error].mean())
-        ratios = {name: e / reference for name, e in baseline_errors(data, error).items()}
-        name_outside(axis, draw_lines(axis, ratios, along="x"))
+        axis.set_title(REGION_TITLES[region])
         axis.set_yticks(range(len(losses)), map(_in_lines, losses), fontsize=6)
-    axes[0, 0].invert_yaxis()
-    size = int(shown["size"].iloc[0])
-    drawn.supxlabel(
-        f"error / error of the loss {reference_loss(data)}, {size} training examples", fontsize=8
-    )
+        divisor = float(plain[error].mean())
+        baselines.append((axis, {n: e / divisor for n, e in baseline_errors(data, error).items()}))
+    axes[0, 0].set_ylim(len(losses) - 0.5, -0.5)
+    axes[1, 1].set_xlabel(f"error / error with the loss {reference}, {size} training examples")
+    draw_panel_lines(baselines, along="x")
     return drawn
 
 
@@ -130,16 +127,12 @@ def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xscale("log")
     axis.set_xlim(lowest * np.exp(-margin), highest * np.exp(margin))
     color = PALETTE[0]
-    axis.xaxis.set_major_locator(
-        MaxNLocator(5) if highest < 3 * lowest else LogLocator(subs=(1, 2, 5))
-    )
-    axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axis.xaxis.set_minor_locator(NullLocator())
     axis.hlines(places, rows["low"], rows["high"], color=color, linewidth=1.4)
     beyond = (rows["low"] > 1) | (rows["high"] < 1)
     clear = ((rows["p_holm"] < 0.05) & beyond).to_numpy()
     for chosen, fill in ((clear, color), (~clear, "white")):
         axis.plot(rows["ratio"][chosen], places[chosen], "o", color=color, mfc=fill, markersize=4.5)
+    log_ticks(axis, "x")
 
 
 EXPLANATION = f"""

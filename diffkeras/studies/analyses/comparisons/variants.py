@@ -11,7 +11,7 @@ from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.analyses.comparisons.trained_counts import counts_vary
-from diffkeras.studies.drawing.baseline_lines import draw_baselines
+from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_panel_lines, reach_near
 from diffkeras.studies.statistics.bootstrap import (
     Floats,
     mean,
@@ -131,14 +131,16 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     drawn, axes = print_axes(
         len(DRAWN), len(sets), height=4.6, width=min(7.0, 2.2 + 1.7 * len(sets)), sharex=True
     )
+    panels = []
     for row, (error, label) in zip(axes, DRAWN.items(), strict=True):
         for axis, test_set in zip(row, sets, strict=True):
             _draw_seeds(axis, runs[runs["test_set"] == test_set], name, data.factors[name], error)
-            draw_baselines(axis, data, error, test_set=test_set)
-        row[0].set_ylabel(label)
-    if len(sets) > 1:
-        for axis, test_set in zip(axes[0], sets, strict=True):
-            axis.set_title(f"tested on {test_set}")
+            axis.set_title(f"{label}, {test_set}" if len(sets) > 1 else label)
+            baselines = baseline_errors(data, error, test_set=test_set)
+            reach_near(axis, baselines.values())
+            log_ticks(axis, "y")
+            panels.append((axis, baselines))
+    draw_panel_lines(panels)
     handles = axes[0, 0].get_legend_handles_labels()
     drawn.legend(*handles, loc="outside upper center", ncols=6, title="seed")
     return drawn
@@ -159,7 +161,6 @@ def _draw_seeds(axis: Axes, runs: pd.DataFrame, name: str, values: list[str], er
     turned = sum(map(len, values)) > TICK_CHARACTERS
     axis.set_xticks(range(len(values)), values, rotation=30 if turned else 0)
     axis.set_xlim(-0.5, len(values) - 0.5)
-    log_ticks(axis, "y")
 
 
 ANALYSIS = Analysis(
