@@ -32,6 +32,13 @@ SECTIONS = ("physics", "data", "evaluation")
     type=click.Path(path_type=Path),
     help="Directory of the results.  [default: RUN/evaluation]",
 )
+@click.option(
+    "--worst-cases",
+    metavar="N",
+    type=click.IntRange(1, 1_000_000),
+    help="Also search for images with a larger error, by N tries from each of the 3 worst test "
+    "images.  [default: no search]",
+)
 def evaluate(
     run: Path | None,
     run_dir: Path | None,
@@ -39,17 +46,20 @@ def evaluate(
     data_dir: Path,
     workers: int | None,
     output: Path | None,
+    worst_cases: int | None,
     **flags: Any,
 ) -> None:
     """Measure a surrogate on test data.
 
     RUN is a run directory of `diffkeras train`. Writes metrics.json, examples.csv (one row per
     method and test image), figures/ and report.html, which opens in any browser.
+    A search for worst cases writes worst_cases/.
 
     \b
     Examples:
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
+      diffkeras evaluate saved_models/quickstart --worst-cases 2000
     """
     from diffkeras.surrogates.run_directory import Run
 
@@ -74,3 +84,17 @@ def evaluate(
     )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
+    if worst_cases is not None:
+        _search(run_dir, data_dir, config, worst_cases, evaluation.path / "worst_cases")
+
+
+def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:
+    from diffkeras.studies.config import WorstCasesConfig
+    from diffkeras.workflows import search_worst_cases
+
+    settings = WorstCasesConfig(evaluations=evaluations)
+    found = search_worst_cases(
+        run_dir, data_dir, config, settings, output=output, show_progress=True
+    )
+    click.echo(f"\nlargest errors of any node\n{found.table.to_text()}")
+    click.echo(f"\nworst cases: {found.path}")

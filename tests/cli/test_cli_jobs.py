@@ -1,5 +1,6 @@
 """The commands' own work: what they take, what they print, and what they pass on."""
 
+import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,24 @@ def test_train_and_evaluate_print_where_things_are(
     report = tmp_path / "run" / "evaluation" / "report.html"
     assert lines[-1] == f"report: {report}"
     assert report.is_file()
+
+
+def test_evaluate_searches_for_worst_cases_if_asked(
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+    run_dir: Path,
+    data_dir: Path,
+    tmp_path: Path,
+) -> None:
+    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", tmp_path / "here"]
+    result = diffkeras(*words, "--worst-cases", 30)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == f"worst cases: {tmp_path / 'here' / 'worst_cases'}"
+    with open(tmp_path / "here" / "worst_cases" / "searches.csv", encoding="utf-8") as file:
+        searches = list(csv.DictReader(file))
+    assert [row["evaluations"] for row in searches] == 3 * ["30"]
+    assert (tmp_path / "here" / "metrics.json").is_file()
+    assert "0 is not in the range" in refused(*words, "--worst-cases", 0)
 
 
 def test_a_study_can_be_listed_without_being_run(
