@@ -77,8 +77,11 @@ def evaluate(
         else own.with_overrides(overrides)
     )
     start_tensorflow()
+    from diffkeras.evaluation.worst_cases.starts import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
 
+    if worst_cases is not None:
+        check_searchable(config)  # before the evaluation, which takes its time
     evaluation = evaluate_run(
         run_dir, data_dir, config=config, threads=workers, output=output, show_progress=True
     )

@@ -21,6 +21,7 @@ from diffkeras.evaluation.worst_cases.results import (
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
 from diffkeras.evaluation.worst_cases.starts import (
     Start,
+    check_searchable,
     choose_starts,
     largest_test_error,
     space_of,
@@ -81,8 +82,8 @@ def search_worst_cases(
     surrogate = load_surrogate(run_dir)
     check_physics(surrogate.config, test_config, Path(run_dir))
     counts = test_config.data.sources
+    check_searchable(test_config)
     for count in counts:
-        space_of(test_config, count)
         open_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK)
     with explain_damage(test_config, data_dir):

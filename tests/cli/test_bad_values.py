@@ -71,6 +71,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "validation_examples": WHOLE,
     "worker_timeout": (*NUMBERS, "0"),
     "workers": WHOLE,
+    "worst_cases": WHOLE,
 }
 # the results of an evaluation go into a directory of any name
 FINE = {("output", "evaluate"): ("", "a.xyz")}

@@ -116,7 +116,10 @@ def test_evaluate_searches_for_worst_cases_if_asked(
         searches = list(csv.DictReader(file))
     assert [row["evaluations"] for row in searches] == 3 * ["30"]
     assert (tmp_path / "here" / "metrics.json").is_file()
-    assert "0 is not in the range" in refused(*words, "--worst-cases", 0)
+    elsewhere = [*words[:-1], tmp_path / "elsewhere", "--worst-cases", 30]
+    clustered = refused(*elsewhere, "--set", "data.placement.kind=clustered")
+    assert clustered.startswith("data.placement.kind:")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_study_can_be_listed_without_being_run(

@@ -38,6 +38,12 @@ def space_of(config: Config, count: int) -> ImageSpace:
     return ImageSpace(DatasetConfig.of(count, config).recipe())
 
 
+def check_searchable(config: Config) -> None:
+    """Raise an error if the images of a configuration can't be searched, see `ImageSpace`."""
+    for count in config.data.sources:
+        space_of(config, count)
+
+
 def worst_test_images(
     surrogate: Surrogate, config: Config, count: int, data_dir: Path, *, number: int
 ) -> list[Start]:
