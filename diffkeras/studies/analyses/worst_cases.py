@@ -98,7 +98,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         bar = {**look, "marker": "|", "markersize": 9}
         right.plot(bounds, places, label=f"its bound, {label}", linestyle="none", **bar)
     # baselines far below would crowd at the edge
-    lowest = 0.8 * float(searches[list(OF_THE_NETWORK)].min(axis=None))
+    lowest = 0.8 * float(searches[list(OF_THE_NETWORK)].to_numpy().min())
     left.set(xlim=(lowest, None), xlabel="largest error of any node", title="network")
     left.set_yticks(places, _labels(searches, data))
     left.invert_yaxis()
