@@ -144,8 +144,8 @@ class AnalysisReference(SphinxDirective):
         for analysis in ANALYSES:
             item = nodes.definition_list_item()
             name = nodes.literal(analysis.name, analysis.name)
-            term = nodes.term("", f"{analysis.title} (", nodes.Text(f"{analysis.title} ("), name)
-            term += nodes.Text(")")
+            term = nodes.term()
+            term += [nodes.Text(f"{analysis.title} ("), name, nodes.Text(")")]
             text = self.parse_text_to_nodes(analysis.explanation)
             item += [term, nodes.definition("", *text)]
             found += item
