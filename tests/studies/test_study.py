@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from tables import read_csv
 
+from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import read_methods, without_baselines
 from diffkeras.studies.plan import Cell, data_needed, plan, time_left
+from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_data import StudyData
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
-from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_directory import END, Run
+from diffkeras.system.file_lock import locked
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
-from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs import one_run, queue
 
 Paths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
 
@@ -71,6 +74,23 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         write_tables(directory, data)
 
     monkeypatch.setattr(module, "write_study", write_tables_only)
+
+
+@pytest.fixture(autouse=True)
+def no_training(
+    finished: tuple[Path, Path, Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the fixtures above train: afterwards, a run is a copy under another configuration."""
+    trained = next(path for path in finished[1].iterdir() if path.is_dir())
+
+    def copy(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
+        if run_dir.exists():
+            assert options["overwrite"]
+            run_dir.rename(run_dir.with_name(f"{run_dir.name}.previous"))
+        shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
+        (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+
+    monkeypatch.setattr(one_run, "train", copy)
 
 
 @pytest.fixture
@@ -251,7 +271,6 @@ def test_damaged_runs_are_made_again(study: Study, own: Paths) -> None:
     assert [cell.done for cell in plan(study, runs)] == [False, False, True, False]
     run_study(study, data, directory, runs_dir=runs)
     assert all(cell.done for cell in plan(study, runs))
-    assert cells[1].run_dir.with_name(f"{cells[1].identity}.previous").is_dir()
 
 
 def test_a_run_under_the_name_of_another_one_is_trained_again(
@@ -335,6 +354,59 @@ def test_no_report_without_a_run(
     with pytest.raises(RunError, match=r"4 of 4 runs failed.*ValueError: a bug; .*…"):
         run_study(study, own[0], tmp_path / "new", runs_dir=tmp_path / "empty")
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"study.json", "failed.csv"}
+
+
+def test_shards_merge_by_copying(
+    study: Study,
+    own: Paths,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    data, done, _ = own
+    machines = [tmp_path / "first", tmp_path / "second"]
+    for part, machine in enumerate(machines, 1):
+        directory, runs = machine / "study", machine / "runs"
+        shard = Shard(part, 2)
+        assert run_study(study, data, directory, runs_dir=runs, shard=shard) is None
+        own_runs = [cell.identity for cell in plan(study, done)[part - 1 :: 2]]
+        assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == sorted(own_runs)
+        assert {file.name for file in directory.iterdir()} == {"study.json"}
+        assert "Copy the folders of all shards" in log.messages[-1]
+    shutil.copytree(machines[1] / "runs", machines[0] / "runs", dirs_exist_ok=True)
+    with counted(monkeypatch) as calls:
+        assert run_study(study, data, tmp_path / "merged", runs_dir=machines[0] / "runs")
+    assert calls == {"train": [], "evaluate": []}
+    rows = read_csv(tmp_path / "merged" / "runs.csv")
+    assert {row["run"] for row in rows} == {cell.identity for cell in plan(study, done)}
+    assert len(read_csv(tmp_path / "merged" / "baselines.csv")) == 10 * 4
+
+
+def test_what_another_process_trains_is_left_to_it(
+    study: Study, own: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, runs, directory = own
+    cells = plan(study, runs)
+    for cell in cells[2:]:
+        shutil.rmtree(cell.run_dir)
+    monkeypatch.setattr(queue, "RETRY", 0.1)
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    copy, trained = one_run.train, []
+    # another process has claimed the first run, and ends when this one has done the second
+    lock = locked(cells[2].run_dir.with_name(f".{cells[2].identity}.study.lock"), "the run")
+    lock.__enter__()
+
+    def train(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
+        trained.append(run_dir)
+        copy(config, data_dir, run_dir, **options)
+        if run_dir == cells[3].run_dir:
+            copy(cells[2].config, data_dir, cells[2].run_dir)
+            lock.__exit__(None, None, None)
+
+    monkeypatch.setattr(one_run, "train", train)
+    run_study(study, data, directory, runs_dir=runs)
+    assert trained == [cells[3].run_dir]
+    assert all(cell.done for cell in plan(study, runs))
 
 
 def test_other_directories_are_refused_before_any_work(
