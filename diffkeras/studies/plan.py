@@ -39,6 +39,7 @@ class Cell:
         tests: label of each test set → directory of the run's errors on it.
         evaluated: labels of the test sets on which it has been evaluated.
         search: directory of its worst-case search; None for no search.
+        first_stage: directory of the run from which it goes on; None without hard examples.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Cell:
     tests: dict[str, Path] = field(default_factory=dict)
     evaluated: frozenset[str] = frozenset()
     search: Path | None = None
+    first_stage: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -89,9 +91,35 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         )
         named = config.model_copy(update={"name": identity})
         search = run_dir / "searches" / search_id(study) if study.worst_cases else None
+        stage = first_stage_of(config)
+        before = runs_dir / run_identity(stage) if stage else None
         title = label_of(values)
-        cells.append(Cell(title, values, named, run_dir, trained, tests, evaluated, search))
+        cells.append(Cell(title, values, named, run_dir, trained, tests, evaluated, search, before))
     return cells
+
+
+def first_stage_of(config: Config) -> Config | None:
+    """The configuration of the run from which one with hard examples goes on."""
+    if getattr(config.training, "hard_examples", None) is None:
+        return None
+    return config.with_overrides({"training.hard_examples": None})
+
+
+def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
+    """Runs, and the first stages of those that are to be trained, which are no runs of the study.
+
+    First stages are trained only.
+    """
+    found = {cell.identity: cell for cell in cells}
+    for cell in cells:
+        stage = None if cell.trained else first_stage_of(cell.config)
+        if stage is not None and cell.first_stage is not None:
+            run_dir = cell.first_stage
+            config = stage.model_copy(update={"name": run_dir.name})
+            title = f"first stage of {cell.title}"
+            before = Cell(title, {}, config, run_dir, is_trained(run_dir, []))
+            found.setdefault(before.identity, before)
+    return list(found.values())
 
 
 def is_trained(run_dir: Path, tests: Iterable[Config]) -> bool:
@@ -126,7 +154,7 @@ def data_needed(study: Study, cells: Sequence[Cell]) -> list[Config]:
     wanted = [cell.config for cell in cells if not cell.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if any(label not in cell.evaluated or cell.search for cell in cells)
+        if any(cell.tests.keys() - cell.evaluated >= {label} or cell.search for cell in cells)
     ]
     first: dict[str, tuple[DatasetConfig, Config]] = {}
     sizes: dict[str, dict[Split, int]] = {}

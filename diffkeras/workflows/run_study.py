@@ -14,7 +14,7 @@ from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.config import Study
 from diffkeras.studies.output.write import write_study
-from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan
+from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan, with_first_stages
 from diffkeras.studies.results import FinishedRun, read_results
 from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_directory import (
@@ -118,7 +118,8 @@ class _Work:
     def do(self, cells: Sequence[Cell], *, baselines: bool) -> list[FailedRun]:
         """Do those runs that aren't done, and measure baselines if no run has; the failed ones."""
         lacking = lacking_baselines(self.study, plan(self.study, self.runs_dir)) * baselines
-        failed = self._do([cell for cell in cells if not cell.done], lacking)
+        todo = [cell for cell in with_first_stages(cells) if not cell.done]
+        failed = self._do(todo, lacking)
         # the runs were done before by another study, or that which was to measure them failed
         now = plan(self.study, self.runs_dir)
         if baselines and (lacking := lacking_baselines(self.study, now)):
@@ -174,7 +175,9 @@ class _Work:
         if study.worst_cases and cell.search:
             search = study.test, study.worst_cases, cell.search
         tests = queue.tests_of(cell)
-        return RunTask(cell.config, cell.run_dir, tests, self.data_dir, threads, search)
+        return RunTask(
+            cell.config, cell.run_dir, tests, self.data_dir, threads, search, cell.first_stage
+        )
 
 
 def _write_results(

@@ -19,7 +19,7 @@ RETRY = 5.0  # seconds until a run that another process uses is tried again
 
 
 class RunQueue:
-    """Runs to be done: the longest first, those that another process uses last.
+    """Runs to be done: first stages, then the longest; those that another process uses last.
 
     Args:
         study: the study.
@@ -37,7 +37,12 @@ class RunQueue:
         self.finished = 0
         self._cells = {cell.identity: cell for cell in cells}
         # sorted is stable, so equal runs stay in the order of the study
-        self._ready = sorted((cell for cell in cells if not cell.done), key=lambda c: -_work(c))
+        before = {cell.first_stage for cell in cells}
+        self._ready = sorted(
+            (cell for cell in cells if not cell.done),
+            key=lambda cell: (cell.run_dir not in before, -_work(cell)),
+        )
+        self._open = {cell.run_dir for cell in self._ready}
         self.total = len(self._ready)
         self._used: list[tuple[float, Cell]] = []  # when to try again, and what
         self._alone = {label: without_baselines(t) for label, t in study.test_sets.items()}
@@ -61,18 +66,30 @@ class RunQueue:
 
     def take(self) -> Cell | None:
         """The next run; None if there is none now."""
+        self._give_up_second_stages()
         now = time.monotonic()
+        free = [cell for cell in self._ready if cell.first_stage not in self._open]
         due = [entry for entry in self._used if entry[0] <= now]
-        if self._ready:
-            cell = self._ready.pop(0)
+        if free:
+            cell = free[0]
+            self._ready.remove(cell)
         elif due:
-            self._used.remove(due[0])
             cell = due[0][1]
+            self._used.remove(due[0])
         else:
             return None
         if self._measures is None and cell.tests:
             self._measures = cell.identity
         return cell
+
+    def _give_up_second_stages(self) -> None:
+        """Note the runs whose first stage failed as failed."""
+        failed = {run.run: run.error for run in self.failed}
+        for cell in [c for c in self._ready if c.first_stage and c.first_stage.name in failed]:
+            assert cell.first_stage
+            self._ready.remove(cell)
+            error = failed[cell.first_stage.name]
+            self.note(cell, Outcome("failed", f"its first stage failed: {error}"))
 
     def was_in_use(self, cell: Cell) -> bool:
         """Whether another process used a run when it was tried before."""
@@ -102,6 +119,7 @@ class RunQueue:
             logger.warning(f"{cell.title} failed: {outcome.error}")
             self.failed.append(FailedRun(cell.title, cell.identity, outcome.error))
         self.finished += 1
+        self._open.discard(cell.run_dir)
 
 
 def _work(cell: Cell) -> int:

@@ -19,6 +19,7 @@ class RunTask:
         data_dir: where the datasets are.
         threads: threads that read data.
         search: test set, settings and directory of a worst-case search; None for no search.
+        first_stage: directory of the finished run from which it goes on, if any.
     """
 
     config: Config
@@ -27,6 +28,7 @@ class RunTask:
     data_dir: Path
     threads: int
     search: tuple[Config, WorstCasesConfig, Path] | None = None
+    first_stage: Path | None = None
 
 
 @dataclass(frozen=True)
