@@ -267,6 +267,27 @@ def test_studies(refused: Callable[..., str], tmp_path: Path, content: str, mess
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.parametrize("shard", ["9/8", "0/8", "x"])
+def test_shards_of_a_study(refused: Callable[..., str], shard: str) -> None:
+    message = refused("study", "--config", "studies/seeds_reduced", "--shard", shard)
+    assert f"'--shard': '{shard}' is no shard; write K/N" in message
+
+
+def test_a_directory_of_another_study(
+    refused: Callable[..., str], tiny_file: Path, tmp_path: Path
+) -> None:
+    file, directory = tmp_path / "study.yaml", tmp_path / "s"
+    file.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}")
+    flags = ["--config", file, "--runs-dir", tmp_path / "runs", "--run-dir", directory]
+    directory.mkdir()
+    (directory / "notes.txt").touch()
+    assert "holds files but no study.json" in refused("study", *flags)
+    (directory / "study.json").write_text('{"name": "t", "factors": {"training.seed": ["0"]}}')
+    for options in ([], ["--dry-run"]):
+        assert "another study, whose name is 't', not 's'" in refused("study", *flags, *options)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_study_that_is_a_configuration(refused: Callable[..., str]) -> None:
     assert "is no study" in refused("study", "--config", "quickstart")
 
