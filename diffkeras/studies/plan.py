@@ -65,8 +65,8 @@ class Cell:
 
     @property
     def steps(self) -> int:
-        """Optimisation steps, a measure of the work."""
-        return self.config.steps
+        """Optimisation steps after its first stage, if any: a measure of the work."""
+        return self.config.last_epochs * self.config.steps_per_epoch
 
 
 def plan(study: Study, runs_dir: Path) -> list[Cell]:
@@ -91,18 +91,11 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         )
         named = config.model_copy(update={"name": identity})
         search = run_dir / "searches" / search_id(study) if study.worst_cases else None
-        stage = first_stage_of(config)
+        stage = config.first_stage
         before = runs_dir / run_identity(stage) if stage else None
         title = label_of(values)
         cells.append(Cell(title, values, named, run_dir, trained, tests, evaluated, search, before))
     return cells
-
-
-def first_stage_of(config: Config) -> Config | None:
-    """The configuration of the run from which one with hard examples goes on."""
-    if getattr(config.training, "hard_examples", None) is None:
-        return None
-    return config.with_overrides({"training.hard_examples": None})
 
 
 def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
@@ -112,7 +105,7 @@ def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
     """
     found = {cell.identity: cell for cell in cells}
     for cell in cells:
-        stage = None if cell.trained else first_stage_of(cell.config)
+        stage = None if cell.trained else cell.config.first_stage
         if stage is not None and cell.first_stage is not None:
             run_dir = cell.first_stage
             config = stage.model_copy(update={"name": run_dir.name})
@@ -190,13 +183,13 @@ def time_left(cells: Sequence[Cell], jobs: int = 1) -> float | None:
         None if no run is finished, or all are.
     """
     done = [(cell, Run.open(cell.run_dir).state()) for cell in cells if cell.trained]
-    epochs = [
-        (cell.config.steps_per_epoch, state["epochs"], state["seconds"])
+    measured = [
+        (cell.config.steps_per_epoch * state["epochs"], state["seconds"])
         for cell, state in done
         if state.get("epochs") and state.get("seconds")
     ]
-    steps = sum(steps_an_epoch * count for steps_an_epoch, count, _ in epochs)
+    steps = sum(number for number, _ in measured)
     left = sum(cell.steps for cell in cells if not cell.trained)
     if not steps or not left:
         return None
-    return sum(seconds for *_, seconds in epochs) / steps * left / jobs
+    return sum(seconds for _, seconds in measured) / steps * left / jobs

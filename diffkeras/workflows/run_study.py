@@ -118,8 +118,7 @@ class _Work:
     def do(self, cells: Sequence[Cell], *, baselines: bool) -> list[FailedRun]:
         """Do those runs that aren't done, and measure baselines if no run has; the failed ones."""
         lacking = lacking_baselines(self.study, plan(self.study, self.runs_dir)) * baselines
-        todo = [cell for cell in with_first_stages(cells) if not cell.done]
-        failed = self._do(todo, lacking)
+        failed = self._do(with_first_stages(cells), lacking)
         # the runs were done before by another study, or that which was to measure them failed
         now = plan(self.study, self.runs_dir)
         if baselines and (lacking := lacking_baselines(self.study, now)):
@@ -129,9 +128,10 @@ class _Work:
         return failed
 
     def _do(self, cells: Sequence[Cell], lacking: Sequence[str]) -> list[FailedRun]:
-        if not cells:
+        todo = [cell for cell in cells if not cell.done]
+        if not todo:
             return []
-        for config in data_needed(self.study, cells):
+        for config in data_needed(self.study, todo):
             self._generate(config)
         queue = RunQueue(self.study, cells, lacking)
         if self.jobs == 1:

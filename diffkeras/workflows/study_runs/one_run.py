@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 
@@ -65,15 +64,14 @@ def _train(task: RunTask, show_progress: bool) -> None:
         if what_it_computes(Run(task.run_dir).config()) == what_it_computes(task.config):
             return
         logger.warning(f"{task.run_dir} holds another run than its name says; training it again")
-    stage: dict[str, Any] = {"first_stage": task.first_stage} if task.first_stage else {}
     train(
         task.config,
         task.data_dir,
         task.run_dir,
+        first_stage=task.first_stage,
         threads=task.threads,
         overwrite=True,  # a finished run that gets here can't be used
         show_progress=show_progress,
-        **stage,
     )
 
 

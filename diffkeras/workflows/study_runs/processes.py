@@ -7,7 +7,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from diffkeras.data import steps_per_epoch
 from diffkeras.errors import Interrupted
 from diffkeras.studies.plan import Cell
 from diffkeras.system.process_pool import ProcessPool
@@ -148,5 +147,5 @@ def _steps_done(cell: Cell) -> int:
     """Steps of the epochs that a run has finished."""
     with contextlib.suppress(OSError):
         rows = (cell.run_dir / "history.csv").read_bytes().count(b"\n") - 1
-        return min(cell.steps, max(0, rows) * steps_per_epoch(cell.config))
+        return min(cell.steps, max(0, rows) * cell.config.steps_per_epoch)
     return 0

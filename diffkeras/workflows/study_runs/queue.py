@@ -23,7 +23,8 @@ class RunQueue:
 
     Args:
         study: the study.
-        cells: all its runs that this process is to do; done ones are left out.
+        cells: all its runs that this process is to do, and those that it has done, which say how
+            long the others take.
         lacking: labels of the test sets on which the first run is to measure the baselines.
 
     Attributes:
@@ -68,7 +69,7 @@ class RunQueue:
         """The next run; None if there is none now."""
         self._give_up_second_stages()
         now = time.monotonic()
-        free = [cell for cell in self._ready if cell.first_stage not in self._open]
+        free = [cell for cell in self._ready if cell.trained or cell.first_stage not in self._open]
         due = [entry for entry in self._used if entry[0] <= now]
         if free:
             cell = free[0]
@@ -85,11 +86,11 @@ class RunQueue:
     def _give_up_second_stages(self) -> None:
         """Note the runs whose first stage failed as failed."""
         failed = {run.run: run.error for run in self.failed}
-        for cell in [c for c in self._ready if c.first_stage and c.first_stage.name in failed]:
-            assert cell.first_stage
-            self._ready.remove(cell)
-            error = failed[cell.first_stage.name]
-            self.note(cell, Outcome("failed", f"its first stage failed: {error}"))
+        for cell in list(self._ready):
+            stage = "" if cell.trained or cell.first_stage is None else cell.first_stage.name
+            if stage in failed:
+                self._ready.remove(cell)
+                self.note(cell, Outcome("failed", f"its first stage failed: {failed[stage]}"))
 
     def was_in_use(self, cell: Cell) -> bool:
         """Whether another process used a run when it was tried before."""

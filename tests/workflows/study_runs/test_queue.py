@@ -125,3 +125,8 @@ def test_a_second_stage_fails_with_the_first(tiny: Config, study: Study) -> None
 def test_a_first_stage_that_is_there_is_not_waited_for(tiny: Config, study: Study) -> None:
     second = replace(cell(tiny, "second", 9), first_stage=Path("first"))
     assert RunQueue(study, [second]).take() is second
+    # only its evaluation is missing
+    trained = replace(second, trained=True)
+    first = cell(tiny, "first", 1)
+    queue = RunQueue(study, [trained, first])
+    assert [queue.take(), queue.take()] == [first, trained]
