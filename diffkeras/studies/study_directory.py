@@ -14,7 +14,13 @@ from diffkeras.studies.config import Study
 from diffkeras.studies.plan import Cell
 from diffkeras.studies.tables import MARK
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import check_directory, read_json, write_csv, write_json
+from diffkeras.system.atomic_files import (
+    check_directory,
+    names_unwritable,
+    read_json,
+    write_csv,
+    write_json,
+)
 
 FAILED = "failed.csv"
 
@@ -50,14 +56,12 @@ def mark(study: Study) -> dict[str, Any]:
 
 
 def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None:
-    """Raise an error, before any work, if results of a study can't be written to a directory.
+    """Raise an error, before any work, if a directory is not that of a study.
 
     Raises:
-        OutputError: the directory can't be written, or holds files that are not of a study.
+        OutputError: it holds other files, or is that of the runs.
         RunError: it belongs to another study, or to other factors.
     """
-    if directory.exists() and not directory.is_dir():
-        raise OutputError(f"{directory} can't be written: it is a file; choose another --run-dir")
     if os.path.realpath(directory) == os.path.realpath(runs_dir):
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
@@ -88,6 +92,13 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in value.items())
     return repr(value)
+
+
+def check_writable(path: Path) -> None:
+    """Raise an OutputError if a directory, which need not exist yet, can't be written."""
+    with names_unwritable(path):
+        places = (path, *path.absolute().parents)
+        check_directory(next(place for place in places if place.exists()))
 
 
 def begin_study(directory: Path, study: Study) -> None:

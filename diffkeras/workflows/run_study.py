@@ -21,10 +21,12 @@ from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
     check_study_directory,
+    check_writable,
     factors_as_text,
     write_failed,
 )
 from diffkeras.studies.study_file import load_study
+from diffkeras.system.atomic_files import check_directory
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run
 from diffkeras.workflows.study_runs.processes import run_in_processes
@@ -78,15 +80,15 @@ def run_study(
     check_single_process("a study")
     study = load_study(study) if isinstance(study, str) else study
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
+    for path in (directory, runs_dir):
+        check_writable(path)
     check_study_directory(directory, study, runs_dir)
     cells = plan(study, runs_dir)
     own = shard.of(cells) if shard else cells
     done = sum(cell.done for cell in own)
     part = f" in shard {shard}" if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
-    begin_study(directory, study)
-    runs_dir.mkdir(parents=True, exist_ok=True)
-    work = _Work(study, data_dir, runs_dir, jobs, workers, show_progress)
+    work = _Work(study, data_dir, directory, runs_dir, jobs, workers, show_progress)
     failed = work.do(own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
     cells = plan(study, runs_dir)
@@ -110,6 +112,7 @@ class _Work:
 
     study: Study
     data_dir: Path
+    directory: Path
     runs_dir: Path
     jobs: int
     cores: int
@@ -133,6 +136,8 @@ class _Work:
             return []
         for config in data_needed(self.study, todo):
             self._generate(config)
+        check_directory(self.runs_dir)
+        begin_study(self.directory, self.study)
         queue = RunQueue(self.study, cells, lacking)
         if self.jobs == 1:
             self._run_here(queue)

@@ -35,6 +35,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "epochs": WHOLE,
     "first_stage": (*DIRECTORIES, ".", "missing"),
     "fixed": (*FILES, "file", "missing.npy"),
+    "jobs": WHOLE,
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
@@ -45,6 +46,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "restart": (),
     "run": (*DIRECTORIES, ".", "missing"),
     "run_dir": DIRECTORIES,
+    "runs_dir": DIRECTORIES,
     "seed": tuple(value for value in WHOLE if value != "0"),
     "settings": (
         "",
@@ -60,6 +62,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "data.radius=" + "9" * 5000,
         "name=../up",
     ),
+    "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
     "source_file": ("", "/", "missing.npy", "file", "n" * 300),
     "sources": LISTS,
