@@ -38,8 +38,12 @@ def groups(data: StudyData) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
 
 
 def ln_errors_by_size(runs: pd.DataFrame, error: str, fewest: int) -> dict[int, np.ndarray]:
-    """Size → logarithms of the errors of its runs, for sizes with at least `fewest` of them."""
-    found = runs.dropna(subset=[error]).groupby(SIZE)[error]
+    """Size → logarithms of the errors of its runs, for sizes with at least `fewest` of them.
+
+    Runs are in the order of their seeds, so those of several settings go together.
+    """
+    seeds = [name for name in (SEED, ORDER_SEED) if name in runs]
+    found = runs.dropna(subset=[error]).sort_values(seeds).groupby(SIZE)[error]
     return {
         int(str(size)): np.log(values.to_numpy(dtype=float))
         for size, values in found

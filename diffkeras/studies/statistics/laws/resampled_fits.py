@@ -12,7 +12,8 @@ from statsmodels.tools.eval_measures import aicc
 
 from diffkeras.studies.statistics.laws.law import Array, Law
 
-STEPS = 6  # Gauss-Newton steps from the best point of the grid
+STEPS = 12  # Gauss-Newton steps from the best point of the grid
+PARTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # of a step, which may reach too far where parameters correlate
 NUDGE = 1e-6  # for derivatives by the shape parameters
 
 
@@ -107,17 +108,25 @@ class Samples:
         return curves - (curves @ self.weights)[:, None]
 
     def _closer(self, law: Law, targets: Array, shapes: Array) -> Array:
-        """Shapes after one Gauss-Newton step, where it comes closer to the targets."""
+        """Shapes after the best part of a Gauss-Newton step, if any comes closer to the targets."""
         here = self._curves(law, shapes)
         nudged = [self._curves(law, shapes + NUDGE * unit) for unit in np.eye(shapes.shape[1])]
         slopes = (np.stack(nudged, axis=-1) - here[..., None]) / NUDGE  # (samples, sizes, shape)
         roots = np.sqrt(self.weights)
-        inverse = np.linalg.pinv(slopes * roots[:, None], rcond=1e-6)
-        steps = (inverse @ ((targets - here) * roots)[..., None])[..., 0]
-        moved = np.clip(shapes + steps, 0, law.upper)
-        old = (targets - here) ** 2 @ self.weights
-        new = (targets - self._curves(law, moved)) ** 2 @ self.weights
-        return np.where((new < old)[:, None], moved, shapes)
+        slopes *= roots[:, None]
+        left = ((targets - here) * roots)[..., None]
+        together = (np.linalg.pinv(slopes, rcond=1e-6) @ left)[..., 0]
+        # along a limit of one parameter, the step of the other alone is the right one
+        alone = (slopes * left).sum(axis=1) / np.maximum((slopes**2).sum(axis=1), 1e-300)
+        steps = [part * together for part in PARTS]
+        steps += [alone * unit for unit in np.eye(shapes.shape[1])]
+        best, least = shapes, (targets - here) ** 2 @ self.weights
+        for step in steps:
+            moved = np.clip(shapes + step, 0, law.upper)
+            mismatch = (targets - self._curves(law, moved)) ** 2 @ self.weights
+            best = np.where((mismatch < least)[:, None], moved, best)
+            least = np.minimum(mismatch, least)
+        return best
 
 
 def criterion(residual: Array, number: int, parameters: int) -> Array:

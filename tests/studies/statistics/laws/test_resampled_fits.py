@@ -40,6 +40,18 @@ def test_fits_to_many_samples_are_as_close_as_any(law: Law, seed: int) -> None:
     assert several == pytest.approx(single.parameters, rel=1e-3)
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.02, 0.06])
+def test_fits_to_resamples_are_those_of_scipy(floor: float) -> None:
+    rng = np.random.default_rng(0)
+    ln_errors = {n: np.log(floor + 0.2 * n**-0.7) + rng.normal(scale=0.01, size=3) for n in SIZES}
+    drawn = Samples.resampled(ln_errors, 15)
+    found = drawn.fit(POWER)
+    for means, level, shape in zip(drawn.means, found.levels, found.shapes, strict=True):
+        single = fit_law(POWER, {n: np.full(3, m) for n, m in zip(SIZES, means, strict=True)})
+        several = POWER.parameters(np.exp(level), 1200, *shape)
+        assert several == pytest.approx(single.parameters, rel=0.01, abs=1e-4)
+
+
 def test_sizes_with_more_runs_count_for_more() -> None:
     ln_errors = scattered(0)
     ln_errors[15] = np.concatenate([ln_errors[15]] * 5)
