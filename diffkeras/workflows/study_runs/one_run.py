@@ -12,6 +12,7 @@ from diffkeras.studies.plan import is_trained
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.system.file_lock import locked
+from diffkeras.system.tensorflow_setup import load_tensorflow
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.search_run import search_worst_cases
 from diffkeras.workflows.study_runs.task import Outcome, RunTask
@@ -51,6 +52,7 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
 
 def do_run_in_child(task: RunTask) -> Outcome:
     """The same in a child process, quietly: warnings are part of the outcome."""
+    load_tensorflow()  # without its own warnings
     with _gathered_warnings() as warnings:
         try:
             outcome = do_run(task)
