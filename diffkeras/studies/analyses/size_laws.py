@@ -27,7 +27,7 @@ from diffkeras.studies.statistics.run_groups import (
 from diffkeras.studies.study_data import SIZE, StudyData
 
 FEWEST_SIZES, FEWEST_RUNS = 4, 2
-RESAMPLES = 2000
+RESAMPLES = 1000
 CLEAR = 2.0  # a smaller difference of AICc says nothing (Burnham and Anderson 2002, section 2.6)
 INTERVAL = (2.5, 97.5)  # percentiles
 
