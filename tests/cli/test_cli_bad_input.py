@@ -333,6 +333,6 @@ def test_first_stages(
     missing = refused("train", *words, *hard, *place, "--first-stage", tmp_path / "none")
     assert f"there is no run directory {tmp_path / 'none'}" in missing
     other = refused("train", *words, *hard, *place, "--first-stage", run_dir)
-    assert "data.train_fraction 1 there, 0.5 here" in other
+    assert "data.train_fraction 1.0 there, 0.5 here" in other
     assert "hard_examples: it is null" in refused("train", *words, *place, "--first-stage", run_dir)
     assert not (tmp_path / "new").exists()
