@@ -152,16 +152,19 @@ def subsets_matter(read: Read, reading: str) -> Verdict | None:
 
 
 def edge_cases_exist(read: Read, reading: str) -> Verdict | None:
-    """Holds if every search finds a larger error than the largest of the test set."""
+    """Holds if for every surrogate a search finds a larger error than the largest of its test set."""
     table = read(f"worst_cases{reading}_reduced", "worst_cases")
     if table is None:
         return None
     row = table[table["search"] == "all"].iloc[0]
     singles = table[table["search"] != "all"]
-    return HOLDS if row["ratio_min"] > 1 else NOT, (
-        f"{row['ratio']:.2f} times the largest error of the test set (median of {len(singles)} "
-        f"searches; {row['ratio_min']:.2f} to {row['ratio_max']:.2f}); the proven bounds failed "
-        f"for {row['violations']} of {row['certified_images']} images"
+    largest = singles.groupby("run")[["ratio", "random_ratio"]].max()
+    each = ", ".join(f"{ratio:.2f}" for ratio in largest["ratio"])
+    return HOLDS if (largest["ratio"] > 1).all() else NOT, (
+        f"for each surrogate, {each} times the largest error of the test set (as many random "
+        f"images: {', '.join(f'{ratio:.2f}' for ratio in largest['random_ratio'])}); median of "
+        f"{len(singles)} searches {row['ratio']:.2f}; the proven bounds failed for "
+        f"{row['violations']} of {row['certified_images']} images"
     )
 
 

@@ -96,15 +96,22 @@ def test_a_weighted_loss_helps_near_the_sources(
     assert (judge("weighted_losses_help", [row, plain, small]) or ("",))[0] == verdict
 
 
-@pytest.mark.parametrize(("smallest", "verdict"), [(1.1, "holds"), (0.9, "does not hold")])
-def test_edge_cases_exist_if_every_search_exceeds_the_test_set(
-    smallest: float, verdict: str
+@pytest.mark.parametrize(("second", "verdict"), [(1.1, "holds"), (0.9, "does not hold")])
+def test_edge_cases_exist_if_a_search_for_each_surrogate_exceeds_its_test_set(
+    second: float, verdict: str
 ) -> None:
-    row = {"search": "all", "ratio": 1.5, "ratio_min": smallest, "ratio_max": 2, "violations": 0}
-    found = judge("edge_cases_exist", [{"search": "0"}, row | {"certified_images": 9}])
+    searches = [
+        {"search": "0", "run": "a", "ratio": 0.8, "random_ratio": 1.0},
+        {"search": "1", "run": "a", "ratio": 1.5, "random_ratio": 1.2},
+        {"search": "0", "run": "b", "ratio": second, "random_ratio": 0.7},
+    ]
+    row = {"search": "all", "run": "", "ratio": 1.5, "violations": 0, "certified_images": 9}
+    found = judge("edge_cases_exist", [*searches, row])
     assert found is not None
     assert found[0] == verdict
-    assert "median of 1 searches" in found[1]
+    assert f"1.50, {second:.2f} times" in found[1]
+    assert "1.20, 0.70" in found[1]
+    assert "median of 3 searches" in found[1]
 
 
 def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
