@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -12,6 +13,7 @@ from diffkeras.config import Config, Name, Section, is_section, settings
 from diffkeras.config.types import Count, Seed
 from diffkeras.studies.study_data import VARIANT
 
+MOST_RUNS = 10_000  # of a study; listing more would take minutes
 # keys that decide the test set, on which all runs are compared
 OF_THE_TEST_SET = (
     "physics.",
@@ -126,6 +128,9 @@ class StudyConfig(Section):
     def _something_varies(self) -> "StudyConfig":
         if not self.factors and not self.variants:
             raise ValueError("factors: name at least one factor or variant")
+        runs = prod(map(len, (*self.factors.values(), self.variants or [None])))
+        if runs > MOST_RUNS:
+            raise ValueError(f"factors: {runs} runs are more than {MOST_RUNS}; name fewer values")
         of_variants = {key for changed in self.variants.values() for key in changed}
         for factor, key in product(self.factors, sorted(of_variants)):
             if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):

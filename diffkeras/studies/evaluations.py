@@ -6,7 +6,7 @@ from typing import Any
 from diffkeras.config import Config, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
-from diffkeras.evaluation.methods import describe_methods
+from diffkeras.evaluation.methods import SURROGATE, describe_methods
 from diffkeras.studies.config import Study
 from diffkeras.system.atomic_files import read_json
 
@@ -70,9 +70,21 @@ def read_methods(path: Path, test: Config, run: str) -> dict[str, Any]:
         raise RunError(f"{file} is of another run")
     if any(images.get(method) != wanted for method in describe_methods(test)):
         raise RunError(f"{file} is of another test set, or of other methods, than the study's")
-    if not (path / "examples.csv").is_file():
-        raise RunError(f"{path / 'examples.csv'} is missing")
+    _check_examples(path / "examples.csv", wanted["all"])
     return methods
+
+
+def _check_examples(file: Path, images: int) -> None:
+    """Raise a RunError if a table has not one whole row for each image of the surrogate."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise RunError(f"{file} is missing or can't be read: {error}") from None
+    head, *lines = content.split(b"\n")
+    found = sum(line.startswith(f"{SURROGATE},".encode()) for line in lines)
+    complete = {b"method", b"sources", b"example", b"mae"} <= set(head.split(b","))
+    if not complete or found != images or not content.endswith(b"\n"):
+        raise RunError(f"{file} is damaged: it has not one row for each of {images} images")
 
 
 def is_evaluated(path: Path, test: Config, run: str) -> bool:

@@ -140,6 +140,6 @@ def _examples(file: Path, run: str, test_set: str) -> pd.DataFrame:
     try:
         found = pd.read_csv(file)
         found = found[found["method"] == SURROGATE].assign(run=run, test_set=test_set)
-        return found[list(EXAMPLE_COLUMNS)]
+        return found[list(EXAMPLE_COLUMNS)].astype(dict.fromkeys(COLUMNS, float))
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{file} is missing or damaged: {error}") from None

@@ -76,20 +76,24 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
 
 
 def _check_mark(directory: Path, study: Study) -> None:
-    found, wanted = read_json(directory / MARK), mark(study)
+    other = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
+    wanted = mark(study)
+    try:
+        found = read_json(directory / MARK)
+    except RunError as error:
+        raise RunError(f"{error}; {other}") from None
     if not isinstance(found, dict) or not {"name", "factors"} <= found.keys():
-        raise RunError(f"{directory / MARK} is damaged, or written by another program")
+        raise RunError(f"{directory / MARK} is damaged, or written by another program; {other}")
     for key in ("name", "factors"):
         if found[key] != wanted[key]:
             raise RunError(
                 f"{directory} holds another study, whose {key} is {_short(found[key])}, not "
-                f"{_short(wanted[key])}; choose another --run-dir, or remove it: the runs "
-                "themselves are elsewhere"
+                f"{_short(wanted[key])}; {other}"
             )
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(v, list) for v in value.values()):
         return "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in value.items())
     return repr(value)
 
@@ -114,7 +118,8 @@ def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
         rows = [(run.title, run.run, run.error) for run in failed]
         write_csv(directory / FAILED, ["title", "run", "error"], rows)
     else:
-        (directory / FAILED).unlink(missing_ok=True)
+        with names_unwritable(directory / FAILED):
+            (directory / FAILED).unlink(missing_ok=True)
 
 
 def failures(directory: Path, cells: Sequence[Cell]) -> dict[str, str]:
@@ -123,7 +128,7 @@ def failures(directory: Path, cells: Sequence[Cell]) -> dict[str, str]:
     A training run notes its errors itself; those of evaluations are in `failed.csv`.
     """
     found: dict[str, str] = {}
-    with contextlib.suppress(OSError, ValueError, KeyError):  # it is missing or damaged
+    with contextlib.suppress(OSError, ValueError, KeyError, csv.Error):  # it is missing or damaged
         lines = (directory / FAILED).read_text(encoding="utf-8").splitlines()
         found |= {row["run"]: row["error"] for row in csv.DictReader(lines)}
     for cell in cells:

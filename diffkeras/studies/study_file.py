@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config, read_yaml
 from diffkeras.errors import ConfigurationError
+from diffkeras.evaluation.worst_cases.starts import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
 from diffkeras.studies.evaluations import test_id
 from diffkeras.studies.labels import label_of
@@ -25,7 +26,7 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
 
     Raises:
         ConfigurationError: no such file, no study, a key or value that can't be used, or two runs
-            or test sets that are the same.
+            or test sets that are the same, or worst cases on images that can't be searched.
     """
     path = find_config(name)
     raw = read_yaml(path)
@@ -55,6 +56,8 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     try:
         _check_distinct_runs(study)
         _check_distinct_test_sets(study)
+        if study.worst_cases:
+            check_searchable(study.test)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
     return study

@@ -1,10 +1,11 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
+import contextlib
 import logging
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from diffkeras.studies.study_directory import (
 )
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import check_directory
+from diffkeras.system.file_lock import locked
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run
 from diffkeras.workflows.study_runs.processes import run_in_processes
@@ -148,18 +150,11 @@ class _Work:
         return queue.failed
 
     def _generate(self, config: Config) -> None:
-        waits = False
-        while True:
-            try:
-                generate(
-                    config, self.data_dir, workers=self.cores, show_progress=self.show_progress
-                )
-                return
-            except InUseError as error:
-                if not waits:
-                    logger.info(f"waiting: {error}")
-                waits = True
-                time.sleep(PATIENCE)
+        _when_free(
+            lambda: generate(
+                config, self.data_dir, workers=self.cores, show_progress=self.show_progress
+            )
+        )
 
     def _run_here(self, queue: RunQueue) -> None:
         while not queue.empty:
@@ -200,7 +195,28 @@ def _write_results(
         if cell.done
     ]
     data = read_results(runs, factors_as_text(study))
-    write_study(directory, study, data, runs, failed=failed, planned=len(cells), command=_command())
+    begin_study(directory, study)  # so that it is known as a study's, whatever happens now
+    with contextlib.ExitStack() as stack:
+        # the same study in another process may end at the same time
+        lock, what = directory / ".study.lock", f"the directory {directory}"
+        _when_free(lambda: stack.enter_context(locked(lock, what)))
+        write_study(
+            directory, study, data, runs, failed=failed, planned=len(cells), command=_command()
+        )
+
+
+def _when_free(do: Callable[[], object]) -> None:
+    """Do something; if another process uses what it needs, wait until that ends."""
+    waits = False
+    while True:
+        try:
+            do()
+            return
+        except InUseError as error:
+            if not waits:
+                logger.info(f"waiting: {error}")
+            waits = True
+            time.sleep(PATIENCE)
 
 
 def _command() -> str:

@@ -122,11 +122,20 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
                 ("variants: {a: {name: b}}", "name can't be set by the variant a"),
                 ("variants: {a: {}, b: {model.width: 2}}", "are the same run"),
                 ("worst_cases: {starts: 0}", r"worst_cases\.starts: must be more than 0"),
+                (
+                    "settings: {data.placement: {kind: clustered, spread: 2}}\nworst_cases: {}",
+                    "clustered",
+                ),
                 ("worst_cases: {start: 1}", "start: unknown key; do you mean starts"),
                 ("test_sources: 1-2", "test_sources: unknown key"),
             )
         ),
         ("name: a\nbase: tiny.yaml\nvariants: {}", "at least one factor or variant"),
+        (
+            f"name: a\nbase: tiny.yaml\nfactors: {{training.seed: {[*range(101)]}}}\n"
+            f"variants: {{{', '.join(f'v{n}: {{model.width: {n + 1}}}' for n in range(100))}}}",
+            "factors: 10100 runs are more than 10000",
+        ),
     ],
 )
 def test_malformed_studies_are_refused(study_file: Path, content: str, message: str) -> None:

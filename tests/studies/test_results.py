@@ -7,6 +7,7 @@ from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
+from diffkeras.evaluation.errors import COLUMNS
 from diffkeras.studies.results import FinishedRun, read_results
 from diffkeras.studies.study_data import StudyData
 
@@ -79,6 +80,10 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Finis
         ("tests/edge/examples.csv", None),
         ("tests/edge/examples.csv", ""),
         ("tests/edge/examples.csv", "method,sources\nsurrogate,1\n"),
+        (
+            "tests/edge/examples.csv",
+            f"method,sources,example,{','.join(COLUMNS)}\nsurrogate,1,0{',x' * len(COLUMNS)}\n",
+        ),
     ],
 )
 def test_missing_and_damaged_files_are_named(

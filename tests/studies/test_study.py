@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,6 +270,9 @@ def test_damaged_runs_are_made_again(study: Study, own: Paths) -> None:
     (cells[1].run_dir / "model.keras").unlink()
     (next(iter(cells[3].tests.values())) / "examples.csv").unlink()
     assert [cell.done for cell in plan(study, runs)] == [False, False, True, False]
+    examples = next(iter(cells[2].tests.values())) / "examples.csv"
+    examples.write_bytes(b"".join(examples.read_bytes().splitlines(keepends=True)[:4]))
+    assert not any(cell.done for cell in plan(study, runs))
     run_study(study, data, directory, runs_dir=runs)
     assert all(cell.done for cell in plan(study, runs))
 
@@ -409,6 +413,34 @@ def test_what_another_process_trains_is_left_to_it(
     assert all(cell.done for cell in plan(study, runs))
 
 
+def test_results_are_written_by_one_process_at_a_time(
+    study: Study, own: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data, runs, _ = own
+    directory = tmp_path / "new"
+    lock = locked(directory / ".study.lock", "it")
+    lock.__enter__()
+    waited: list[float] = []
+    write = module.write_study
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        lock.__exit__(None, None, None)
+
+    def write_alone(*args: Any, **options: Any) -> None:
+        assert waited
+        assert (directory / ".study.lock").exists()
+        write(*args, **options)
+
+    (directory / "study.json").write_text((own[2] / "study.json").read_text())
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(module, "write_study", write_alone)
+    run_study(study, data, directory, runs_dir=runs)
+    assert len(waited) == 1
+    assert (directory / "runs.csv").is_file()
+    assert not (directory / ".study.lock").exists()
+
+
 def test_other_directories_are_refused_before_any_work(
     study: Study, own: Paths, write_other: Callable[..., Study], tmp_path: Path
 ) -> None:
@@ -424,9 +456,14 @@ def test_other_directories_are_refused_before_any_work(
         run_study(study, data, runs, runs_dir=runs / ".." / "runs")
     with pytest.raises(OutputError, match=r"holds files but no study\.json"):
         run_study(study, data, runs, runs_dir=empty)
-    (directory / "study.json").write_text("{")
-    with pytest.raises(RunError, match=r"study\.json is missing or damaged"):
-        run_study(study, data, directory, runs_dir=empty)
+    for content, message in (
+        ("{", r"study\.json is missing or damaged: .*; choose another --run-dir"),
+        ("[]", r"study\.json is damaged, .*; choose another --run-dir"),
+        ('{"name": "small", "factors": {"a": 3}}', "another study, whose factors is {'a': 3}"),
+    ):
+        (directory / "study.json").write_text(content)
+        with pytest.raises(RunError, match=message):
+            run_study(study, data, directory, runs_dir=empty)
     assert not empty.exists()
 
 
