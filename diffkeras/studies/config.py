@@ -193,6 +193,13 @@ class Study:
 def _check_labels(labels: Mapping[str, Any], what: str) -> None:
     if any(not label.strip() for label in labels):
         raise ValueError(f"a {what} has an empty name")
+    for label in labels:
+        # figures take what is between two $ for a formula
+        if label != label.strip() or not label.isprintable() or "$" in label:
+            raise ValueError(
+                f"{what} {label!r}: write the name in one line, without spaces around it, "
+                "control characters and $"
+            )
 
 
 def _check_varied(key: str, refused: str) -> None:

@@ -112,6 +112,13 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
                 ("test_sets: {a: {}, a: {data.seed: 2}}", "line 4.*duplicate key"),
                 ("variants: {a: {}, a: {model.width: 4}}", "line 4.*duplicate key"),
                 ("variants: {' ': {model.width: 4}}", "variants: a variant has an empty name"),
+                (
+                    "variants: {a: {}, 'a ': {model.width: 4}}",
+                    "variant 'a ': write the name in one",
+                ),
+                ('test_sets: {"a\\nb": {}}', r"test set 'a\\nb': write the name in one line"),
+                ('test_sets: {"a\\0": {}}', r"test set 'a\\x00': write the name in one line"),
+                ("test_sets: {a$b$: {}}", r"test set 'a\$b\$': write the name"),
                 ("variants: {a: }", r"variants\.a: "),
                 ("variants: {a: 3}", r"variants\.a: "),
                 ("variants: {1: {model.width: 4}}", "variants"),
