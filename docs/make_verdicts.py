@@ -152,7 +152,7 @@ def subsets_matter(read: Read, reading: str) -> Verdict | None:
 
 
 def edge_cases_exist(read: Read, reading: str) -> Verdict | None:
-    """Holds if for every surrogate a search finds a larger error than the largest of its test set."""
+    """Holds if for each surrogate a search finds a larger error than its test set has."""
     table = read(f"worst_cases{reading}_reduced", "worst_cases")
     if table is None:
         return None
