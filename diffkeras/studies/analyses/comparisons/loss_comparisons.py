@@ -95,7 +95,9 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     for name in other_settings(data):
         shown = shown[shown[name].astype(str) == data.factors[name][0]]
     losses = list(dict.fromkeys(shown["loss"]))
-    drawn, axes = print_axes(2, 3, height=1.7 + 2 * max(0.27 * len(losses), 0.5), sharey=True)
+    names = [_in_lines(loss) for loss in losses]
+    row = 0.07 + 0.1 * max(2, *(name.count("\n") + 1 for name in names))  # inches
+    drawn, axes = print_axes(2, 3, height=1.7 + 2 * max(row * len(losses), 0.5), sharey=True)
     reference, size = reference_loss(data), int(shown["size"].iloc[0])
     plain = data.overall[(data.overall[LOSS] == reference) & (data.overall[SIZE] == size)]
     baselines = []
@@ -103,7 +105,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         rows = shown[shown["region"] == region].set_index("loss").reindex(losses)
         draw_ratios(axis, rows)
         axis.set_title(REGION_TITLES[region])
-        axis.set_yticks(range(len(losses)), map(_in_lines, losses), fontsize=6)
+        axis.set_yticks(range(len(losses)), names, fontsize=6)
         divisor = float(plain[error].mean())
         baselines.append((axis, {n: e / divisor for n, e in baseline_errors(data, error).items()}))
     axes[0, 0].set_ylim(len(losses) - 0.5, -0.5)
