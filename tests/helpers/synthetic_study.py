@@ -228,3 +228,18 @@ def _baselines(design: Design) -> pd.DataFrame:
         for sources in (ALL, *map(str, design.sources))
     ]
     return pd.DataFrame(rows)
+
+
+def source_count_study(
+    factors: dict[str, dict[int, float]], noise: float = 0.02, seeds: int = 3
+) -> StudyData:
+    """Variants of a known factor on each tested source count: "only 1", "only 2" and "joint"."""
+    return synthetic_study(
+        fractions=[1.0],
+        losses={"absolute": 1.0},
+        variants={label: by_count.__getitem__ for label, by_count in factors.items()},
+        trained={"only 1": "1", "only 2": "2", "joint": "1-3"},
+        sources=(1, 2, 3),
+        noise=noise,
+        seeds=seeds,
+    )

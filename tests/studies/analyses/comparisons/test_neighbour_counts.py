@@ -9,26 +9,17 @@ from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
 from diffkeras.studies.analyses.comparisons.neighbour_counts import ANALYSIS
 from diffkeras.studies.statistics.paired_tests import holm
 from diffkeras.studies.study_data import StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from tests.helpers.synthetic_study import source_count_study
 
 FACTORS = {
     "joint": {1: 1.2, 2: 1.2, 3: 1.2},
     "only 1": {1: 1.0, 2: 2.0, 3: 9.0},
     "only 2": {1: 3.0, 2: 1.5, 3: 4.0},
 }
-TRAINED = {"only 1": "1", "only 2": "2", "joint": "1-3"}
 
 
 def study(noise: float = 0.02, seeds: int = 3) -> StudyData:
-    return synthetic_study(
-        fractions=[1.0],
-        losses={"absolute": 1.0},
-        variants={label: factors.__getitem__ for label, factors in FACTORS.items()},
-        trained=TRAINED,
-        sources=(1, 2, 3),
-        noise=noise,
-        seeds=seeds,
-    )
+    return source_count_study(FACTORS, noise, seeds)
 
 
 @pytest.fixture(scope="module")
