@@ -127,7 +127,7 @@ def test_datasets(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "limit", [5_000, *(pytest.param(x, marks=pytest.mark.slow) for x in (100, 20_000, 40_000))]
+    "limit", [10_000, *(pytest.param(x, marks=pytest.mark.slow) for x in (100, 20_000, 40_000))]
 )
 def test_a_training_run(
     diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path, limit: int

@@ -130,7 +130,7 @@ class Workers:
         one, two = self.histories(alone)
         assert one.dtype.names == two.dtype.names
         assert one["epoch"].tolist() == two["epoch"].tolist() == [1, 2, 3, 4]
-        for name in one.dtype.names or ():
+        for name in set(one.dtype.names or ()) - {"seconds"}:
             np.testing.assert_allclose(two[name], one[name], rtol=tolerance, err_msg=name)
 
     def histories(self, alone: Path) -> list[np.ndarray]:

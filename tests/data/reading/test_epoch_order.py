@@ -122,5 +122,5 @@ def test_the_seed_of_the_order_is_that_of_the_passes() -> None:
 
 def test_few_steps_of_a_huge_pass_need_no_other_pass() -> None:
     config = PAPER.with_overrides({"training.steps_per_epoch": 3})
-    order = passes(config, EVERYTHING, 5 * 10_000, 3)  # each pass has 10,000 batches
-    assert np.array_equal(order.ravel(), order(PAPER, 5)[: 3 * 32])
+    drawn = passes(config, EVERYTHING, 5 * 10_000, 3)  # each pass has 10,000 batches
+    assert np.array_equal(drawn.ravel(), order(PAPER, 5)[: 3 * 32])
