@@ -1,13 +1,19 @@
-"""Evaluations of the runs of studies: how they are called, and whether they are complete."""
+"""Evaluations and searches of the runs of studies: their names, and reading them with checks."""
 
+import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from diffkeras.config import Config, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
+from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SURROGATE, describe_methods
-from diffkeras.studies.config import Study
+from diffkeras.studies.config import Study, WorstCasesConfig
+from diffkeras.studies.study_data import ALL, SEARCH_NUMBERS
 from diffkeras.system.atomic_files import read_json
 
 DIGITS = 12
@@ -41,11 +47,79 @@ def without_baselines(test: Config) -> Config:
     return test.with_overrides({"evaluation.baselines": []})
 
 
-def read_methods(path: Path, test: Config, run: str) -> dict[str, Any]:
-    """Method → "all" or source count → errors.
+@dataclass(frozen=True)
+class Evaluation:
+    """The files of an evaluation.
+
+    Attributes:
+        run: identity of the run.
+        errors: a row for each method and source count: `method`, `sources` ("all", "1", …),
+            `images`, and the errors of `diffkeras.evaluation.errors.ERRORS`.
+        examples: a row for each image, of the surrogate: `sources`, `example`, and `COLUMNS`.
+    """
+
+    run: str
+    errors: pd.DataFrame
+    examples: pd.DataFrame
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """The evaluation in a directory.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    file = path / "metrics.json"
+    content = read_json(file)
+    try:
+        errors = pd.DataFrame(
+            {"method": method, "sources": count, **{k: of[k] for k in ("images", *ERRORS)}}
+            for method, by_count in content["methods"].items()
+            for count, of in sorted(by_count.items(), key=_all_first)
+        ).astype({"images": int, **dict.fromkeys(ERRORS, float)})
+        own = errors[errors["method"] == SURROGATE]
+        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True) if n != ALL}
+        if not images or errors["mae"].isna().any():
+            raise ValueError("the surrogate's errors are missing")
+        run = content.get("run", "")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RunError(f"{file} is damaged: it holds no errors of methods ({error})") from None
+    return Evaluation(run, errors, _read_examples(path / "examples.csv", images))
+
+
+def _all_first(item: tuple[str, Any]) -> int:
+    return 0 if item[0] == ALL else int(item[0])
+
+
+def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
+    """The surrogate's errors on each test image; `images`: source count → number of images."""
+    found = _read_csv(file)
+    try:
+        found = found[found["method"] == SURROGATE][["sources", "example", *COLUMNS]]
+        found = found.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
+    except (KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+    if found["sources"].value_counts().to_dict() != images or found["mae"].isna().any():
+        raise RunError(f"{file} is damaged: it has not one row for each image of metrics.json")
+    return found
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    """A table; a RunError if the file is missing, no table, or cut off in its last line."""
+    try:
+        content = file.read_bytes()
+        if not content.endswith(b"\n"):
+            raise ValueError("it is cut off")
+        return pd.read_csv(io.BytesIO(content))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} is missing or damaged: {error}") from None
+
+
+def check_evaluation(path: Path, test: Config, run: str) -> None:
+    """Check that a directory holds a whole evaluation.
 
     Args:
-        path: directory of an evaluation.
+        path: the directory.
         test: the test set, with the baselines that must have been measured.
         run: identity of the run.
 
@@ -53,44 +127,62 @@ def read_methods(path: Path, test: Config, run: str) -> dict[str, Any]:
         RunError: a file is missing or damaged, or it is of another run, of another test set or of
             other methods.
     """
-    file = path / "metrics.json"
-    content = read_json(file)
-    try:
-        methods, found = content["methods"], content.get("run")
-        images = {
-            method: {count: errors["images"] for count, errors in by_count.items()}
-            for method, by_count in methods.items()
-        }
-    except (KeyError, TypeError, AttributeError):
-        raise RunError(f"{file} is damaged: it holds no errors of methods") from None
+    found = read_evaluation(path)
+    if found.run != run:
+        raise RunError(f"{path} is of another run")
     # "all" is a mean over the source counts, so other counts would change it
     wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
-    wanted["all"] = sum(wanted.values())
-    if found != run:
-        raise RunError(f"{file} is of another run")
+    wanted[ALL] = sum(wanted.values())
+    images = {
+        method: dict(zip(rows["sources"], rows["images"], strict=True))
+        for method, rows in found.errors.groupby("method")
+    }
     if any(images.get(method) != wanted for method in describe_methods(test)):
-        raise RunError(f"{file} is of another test set, or of other methods, than the study's")
-    _check_examples(path / "examples.csv", wanted["all"])
-    return methods
-
-
-def _check_examples(file: Path, images: int) -> None:
-    """Raise a RunError if a table has not one whole row for each image of the surrogate."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise RunError(f"{file} is missing or can't be read: {error}") from None
-    head, *lines = content.split(b"\n")
-    found = sum(line.startswith(f"{SURROGATE},".encode()) for line in lines)
-    complete = {b"method", b"sources", b"example", b"mae"} <= set(head.split(b","))
-    if not complete or found != images or not content.endswith(b"\n"):
-        raise RunError(f"{file} is damaged: it has not one row for each of {images} images")
+        raise RunError(f"{path} is of another test set, or of other methods, than the study's")
 
 
 def is_evaluated(path: Path, test: Config, run: str) -> bool:
-    """Whether `read_methods` finds what it should."""
+    """Whether `check_evaluation` finds nothing amiss."""
     try:
-        read_methods(path, test, run)
+        check_evaluation(path, test, run)
+    except RunError:
+        return False
+    return True
+
+
+def read_searches(path: Path) -> pd.DataFrame:
+    """The table of a worst-case search, a row for each start.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    file = path / "searches.csv"
+    found = _read_csv(file)
+    try:
+        numbers = found[list(SEARCH_NUMBERS)].astype(dict.fromkeys(SEARCH_NUMBERS, float))
+        if numbers.isna().any(axis=None) or not len(found):
+            raise ValueError("numbers are missing")
+        return found.astype({"sources": int}).astype({"sources": str})
+    except (KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+
+
+def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None:
+    """Check that a directory holds all searches of these settings.
+
+    Raises:
+        RunError: the table is missing or damaged, or searches are missing in it.
+    """
+    found = len(read_searches(path))
+    wanted = min(settings.starts, test.data.test_examples * len(test.data.sources))
+    if found != wanted:
+        raise RunError(f"{path / 'searches.csv'} is damaged: it has {found} of {wanted} searches")
+
+
+def is_searched(path: Path, test: Config, settings: WorstCasesConfig) -> bool:
+    """Whether `check_searches` finds nothing amiss."""
+    try:
+        check_searches(path, test, settings)
     except RunError:
         return False
     return True

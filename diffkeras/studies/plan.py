@@ -10,7 +10,13 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.images import check_held_out
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import is_evaluated, search_id, test_id, without_baselines
+from diffkeras.studies.evaluations import (
+    is_evaluated,
+    is_searched,
+    search_id,
+    test_id,
+    without_baselines,
+)
 from diffkeras.studies.labels import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
@@ -39,6 +45,7 @@ class Cell:
         tests: label of each test set → directory of the run's errors on it.
         evaluated: labels of the test sets on which it has been evaluated.
         search: directory of its worst-case search; None for no search.
+        searched: whether the search has been made.
         first_stage: directory of the run from which it goes on; None without hard examples.
     """
 
@@ -50,6 +57,7 @@ class Cell:
     tests: dict[str, Path] = field(default_factory=dict)
     evaluated: frozenset[str] = frozenset()
     search: Path | None = None
+    searched: bool = False
     first_stage: Path | None = None
 
     @property
@@ -60,7 +68,7 @@ class Cell:
     @property
     def done(self) -> bool:
         """Whether it has been trained, evaluated on every test set, and searched."""
-        searched = self.search is None or (self.search / "searches.csv").is_file()
+        searched = self.search is None or self.searched
         return self.trained and self.evaluated >= self.tests.keys() and searched
 
     @property
@@ -90,11 +98,25 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
             if trained and is_evaluated(path, alone[label], identity)
         )
         named = config.model_copy(update={"name": identity})
-        search = run_dir / "searches" / search_id(study) if study.worst_cases else None
+        search, searched = None, False
+        if study.worst_cases:
+            search = run_dir / "searches" / search_id(study)
+            searched = is_searched(search, study.test, study.worst_cases)
         stage = config.first_stage
-        before = runs_dir / run_identity(stage) if stage else None
-        title = label_of(values)
-        cells.append(Cell(title, values, named, run_dir, trained, tests, evaluated, search, before))
+        cells.append(
+            Cell(
+                label_of(values),
+                values,
+                named,
+                run_dir,
+                trained,
+                tests,
+                evaluated,
+                search,
+                searched,
+                first_stage=runs_dir / run_identity(stage) if stage else None,
+            )
+        )
     return cells
 
 
@@ -115,12 +137,26 @@ def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
     return list(found.values())
 
 
+def check_trained(run_dir: Path, tests: Iterable[Config]) -> Run:
+    """The finished run in a directory, which was trained on no image of the test sets.
+
+    Its model and its configuration are not read, since reports need neither.
+
+    Raises:
+        RunError: there is none, or one of its files is damaged.
+        DataError: it may have been trained on test images.
+    """
+    run = Run.open(run_dir)
+    run.history()
+    for test in tests:
+        check_held_out(run, test)
+    return run
+
+
 def is_trained(run_dir: Path, tests: Iterable[Config]) -> bool:
-    """Whether a finished run is there, which was trained on no image of the test sets."""
+    """Whether `check_trained` finds nothing amiss."""
     try:
-        run = Run.open(run_dir)
-        for test in tests:
-            check_held_out(run, test)
+        check_trained(run_dir, tests)
     except (DataError, RunError):
         return False
     return True

@@ -1,6 +1,5 @@
 """The tables of a study, gathered from its finished runs."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, format_counts
-from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE
+from diffkeras.studies.evaluations import read_evaluation, read_searches
 from diffkeras.studies.study_data import SIZE, TRAINED_SOURCES, StudyData
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import read_json
 
 EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *COLUMNS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
@@ -57,27 +55,25 @@ def read_results(runs: Sequence[FinishedRun], factors: Mapping[str, Sequence[str
     Raises:
         RunError: a file of a run is missing or damaged.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[pd.DataFrame] = []
     examples: list[pd.DataFrame] = []
-    baselines: dict[str, list[dict[str, Any]]] = {}
+    baselines: dict[str, pd.DataFrame] = {}
     for run in runs:
         about = _about(run)
         for label, path in run.tests.items():
-            methods = _methods(path / "metrics.json")
-            rows += [{**about, "test_set": label, **errors} for errors in _rows(methods[SURROGATE])]
-            found = [
-                {"method": method, "test_set": label, **errors}
-                for method, by_count in methods.items()
-                if method not in (SURROGATE, SOURCES_SET)
-                for errors in _rows(by_count)
-            ]
-            baselines[label] = baselines.get(label) or found
-            examples.append(_examples(path / "examples.csv", about["run"], label))
+            found = read_evaluation(path)
+            errors = found.errors.assign(test_set=label)
+            own = errors[errors["method"] == SURROGATE][["test_set", "sources", *ERRORS]]
+            rows.append(own.assign(**about))
+            others = errors[~errors["method"].isin((SURROGATE, SOURCES_SET))]
+            if label not in baselines or baselines[label].empty:
+                baselines[label] = others[list(BASELINE_COLUMNS)]
+            examples.append(found.examples.assign(run=run.path.name, test_set=label))
     return StudyData(
         {name: list(values) for name, values in factors.items()},
-        pd.DataFrame(rows),
-        pd.DataFrame(itertools.chain(*baselines.values()), columns=list(BASELINE_COLUMNS)),
-        pd.concat(examples, ignore_index=True),
+        pd.concat(rows, ignore_index=True)[[*_about(runs[0]), "test_set", "sources", *ERRORS]],
+        pd.concat(baselines.values(), ignore_index=True),
+        pd.concat(examples, ignore_index=True)[list(EXAMPLE_COLUMNS)],
         _searches(runs),
     )
 
@@ -95,29 +91,9 @@ def _about(run: FinishedRun) -> dict[str, Any]:
         "steps": run.steps,
         # runs of earlier versions have no such column
         "step_seconds": sum(row.get("seconds", float("nan")) for row in history),
-        "seconds": state.get("seconds"),
+        "seconds": state.get("seconds", float("nan")),
         "best_epoch": state.get("best_epoch"),
     }
-
-
-def _methods(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Method → "all" or source count → errors."""
-    content = read_json(file)
-    try:
-        methods = content["methods"]
-        [by_count[count]["mae"] for by_count in methods.values() for count in ("all", *by_count)]
-        methods[SURROGATE]
-    except (KeyError, TypeError, AttributeError):
-        raise RunError(f"{file} is damaged: it holds no errors of methods") from None
-    return methods
-
-
-def _rows(by_count: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The errors for all counts, then for each."""
-    counts = ["all", *sorted((count for count in by_count if count != "all"), key=int)]
-    return [
-        {"sources": count, **{name: by_count[count][name] for name in ERRORS}} for count in counts
-    ]
 
 
 def _searches(runs: Sequence[FinishedRun]) -> pd.DataFrame | None:
@@ -125,21 +101,7 @@ def _searches(runs: Sequence[FinishedRun]) -> pd.DataFrame | None:
     parts = []
     for run in runs:
         if run.search is not None:
-            file = run.search / "searches.csv"
-            try:
-                found = pd.read_csv(file)
-            except (OSError, ValueError) as error:
-                raise RunError(f"{file} is missing or damaged: {error}") from None
+            found = read_searches(run.search)
             about = pd.DataFrame({**run.values, "run": run.path.name}, index=found.index)
-            parts.append(pd.concat([about, found.astype({"sources": str})], axis=1))
+            parts.append(pd.concat([about, found], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else None
-
-
-def _examples(file: Path, run: str, test_set: str) -> pd.DataFrame:
-    """The surrogate's errors on each test image."""
-    try:
-        found = pd.read_csv(file)
-        found = found[found["method"] == SURROGATE].assign(run=run, test_set=test_set)
-        return found[list(EXAMPLE_COLUMNS)].astype(dict.fromkeys(COLUMNS, float))
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{file} is missing or damaged: {error}") from None

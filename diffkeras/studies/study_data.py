@@ -13,6 +13,21 @@ ORDER_SEED = "training.order_seed"
 VARIANT = "variant"
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
+CERTIFIED = ("prediction", "corrected", "refined")  # fields, with proven bounds
+# columns of worst-case searches: largest errors and bounds, and numbers that add up
+SEARCH_ERRORS = (
+    "start_error",
+    "test_max_error",
+    "random_error",
+    "found_error",
+    *(
+        f"{kind}_of_{name}"
+        for name in ("prediction", "corrected", "refined")
+        for kind in ("error", "bound")
+    ),
+)
+SEARCH_SUMS = ("evaluations", "certified_images", "violations")
+SEARCH_NUMBERS = (*SEARCH_ERRORS, *SEARCH_SUMS, "ratio", "search")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import itertools
 import math
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from diffkeras.system.atomic_files import names_unwritable, read_json, write_jso
 from diffkeras.system.environment import machine, versions
 
 MARK = "run.json"
+NUMBERS = ("seconds", "epochs", "best_epoch", "trainable_parameters")  # in it, once finished
 OWN = (
     MARK,
     "config.yaml",
@@ -76,7 +78,7 @@ class Run:
                 f"train again (the old run is renamed to {_free_name(path).name})"
             )
         if finished:
-            path.rename(_free_name(path))
+            self.set_aside()
         elif restart or not any(self.checkpoints.glob("[0-9]*")):
             self._remove_own()
         elif run_identity(self.config()) == run_identity(config):
@@ -87,6 +89,10 @@ class Run:
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
                 "and start again, or another --run-dir"
             )
+
+    def set_aside(self) -> Path:
+        """Rename the directory, so that another run can take its place; its new name."""
+        return self.path.rename(_free_name(self.path))
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""
@@ -115,6 +121,19 @@ class Run:
     def model_file(self) -> Path:
         """The best model, as Keras saves it."""
         return self.path / "model.keras"
+
+    def check_model(self) -> None:
+        """Raise a RunError if the model's file is damaged.
+
+        Keras checks no sums, so a flipped bit would be a wrong weight.
+        """
+        file = self.model_file
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"the checksum of {damaged} in it is wrong")
+        except Exception as error:  # of damaged files, zip raises any type
+            raise RunError(f"{file} is damaged: {error}") from error
 
     def history(self) -> list[dict[str, float]]:
         """Losses and metrics of each epoch; none if the file is missing."""
@@ -175,7 +194,11 @@ class Run:
         file = self.path / MARK
         content = read_json(file)
         # other programs write files of that name, too
-        if not isinstance(content, dict) or not {"state", "versions"} <= set(content):
+        if (
+            not isinstance(content, dict)
+            or not {"state", "versions", "machine"} <= set(content)
+            or not all(isinstance(content.get(k, 0), float | int | None) for k in NUMBERS)
+        ):
             raise RunError(f"{file} is damaged, or written by another program")
         return content
 

@@ -146,17 +146,18 @@ def check_file(path: Path) -> None:
         check_directory(Path(os.path.realpath(path)).parent)
 
 
-def check_replaceable(path: Path, mark: str) -> None:
+def check_replaceable(path: Path, mark: str, owned: Sequence[str] = ()) -> None:
     """Raise an OutputError, before the work, if a result can't be written to a directory.
 
-    That is so too if the directory holds files, and none called `mark`, by which earlier results
-    are known.
+    That is so too if the directory holds files other than `owned`, patterns of what a result may
+    consist of, and none called `mark`, by which earlier results are known.
     """
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; choose another directory")
     with names_unwritable(path):
         names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
-        if mark not in names and set(names) - {PARTIAL}:
+        own = {PARTIAL, *(Path(pattern).parts[0] for pattern in owned)}  # of an interrupted call
+        if mark not in names and set(names) - own:
             raise OutputError(f"{path} holds other files and no earlier result; choose another one")
         check_directory(path if names else Path(os.path.abspath(path)).parent)
 

@@ -77,7 +77,7 @@ def evaluate(
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
     path = Path(output or run.evaluation)
-    check_replaceable(path, "metrics.json")
+    check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     surrogate = load_surrogate(run.path)
     with explain_damage(config, data_dir):

@@ -13,6 +13,7 @@ from diffkeras.evaluation.timing import choose_clock
 from diffkeras.evaluation.worst_cases.certified import certify_candidates
 from diffkeras.evaluation.worst_cases.image_space import Candidate
 from diffkeras.evaluation.worst_cases.results import (
+    FILES,
     MARK,
     WorstCase,
     worst_cases_table,
@@ -85,7 +86,7 @@ def search_worst_cases(
     check_searchable(test_config)
     for count in counts:
         open_dataset(test_config, count, data_dir, ("test",))
-    check_replaceable(path, MARK)
+    check_replaceable(path, MARK, FILES)
     with explain_damage(test_config, data_dir):
         worst = [
             worst_test_images(surrogate, test_config, n, data_dir, number=settings.starts)

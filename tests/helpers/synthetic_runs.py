@@ -1,6 +1,8 @@
 """Run directories that hold the measurements of a synthetic study, and the study itself."""
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -41,11 +43,13 @@ def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Finish
             tests[str(label)] = path / "tests" / str(label)
             # an evaluation measures the baselines for the first run alone
             baselines = data.baselines[data.baselines["test_set"] == label]
-            _write_metrics(tests[str(label)], of_set, baselines if not runs else baselines[:0])
             assert data.examples is not None
             images = data.examples[
                 (data.examples["run"] == name) & (data.examples["test_set"] == label)
             ]
+            numbers = images["sources"].astype(str).value_counts()
+            baselines = baselines if not runs else baselines[:0]
+            _write_metrics(tests[str(label)], of_set, baselines, numbers)
             _write_examples(tests[str(label)], images)
         config = _config(base, int(first[SIZE]))
         runs.append(FinishedRun({k: first[k] for k in data.factors}, config, path, tests))
@@ -72,17 +76,20 @@ def _write_run(path: Path, row: pd.Series) -> None:
     write_csv(path / "history.csv", ["epoch", "seconds"], [[n, seconds] for n in range(1, 9)])
 
 
-def _write_metrics(path: Path, runs: pd.DataFrame, baselines: pd.DataFrame) -> None:
-    methods: dict[str, dict[str, dict[str, float]]] = {
-        "surrogate": {},
-        "surrogate, sources set": {},
-    }
+def _write_metrics(
+    path: Path, runs: pd.DataFrame, baselines: pd.DataFrame, images: pd.Series
+) -> None:
+    def errors_of(row: Mapping[Hashable, Any]) -> dict[str, float]:
+        number = int(images[row["sources"]]) if row["sources"] in images else sum(images)
+        return {"images": number, **{name: row[name] for name in ERRORS}}
+
+    methods: dict[str, dict[str, dict[str, float]]] = {method: {} for method in OWN}
     for row in runs.to_dict("records"):
         for method in methods:
-            methods[method][row["sources"]] = {name: row[name] for name in ERRORS}
+            methods[method][row["sources"]] = errors_of(row)
     for row in baselines.to_dict("records"):
         found = methods.setdefault(row["method"], {})
-        found[row["sources"]] = {name: row[name] for name in ERRORS}
+        found[row["sources"]] = errors_of(row)
     write_json(path / "metrics.json", {"methods": methods})
     assert all(ALL in by_count for by_count in methods.values())
 

@@ -9,7 +9,7 @@ from synthetic_study import synthetic_study
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS
 from diffkeras.studies.results import FinishedRun, read_results
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def test_runs_without_seconds_of_epochs_have_no_step_time(
 def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[FinishedRun]) -> None:
     search = runs[1].path / "searches" / "0"
     search.mkdir(parents=True)
-    (search / "searches.csv").write_text("search,sources,found_error\n0,3,0.5\n1,3,0.75\n")
+    rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
+    pd.DataFrame(rows).to_csv(search / "searches.csv", index=False)
     searched = FinishedRun(runs[1].values, runs[1].config, runs[1].path, runs[1].tests, search)
     found = read_results([runs[0], searched], data.factors).searches
     assert found is not None
@@ -80,6 +81,14 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Finis
         ("tests/edge/examples.csv", None),
         ("tests/edge/examples.csv", ""),
         ("tests/edge/examples.csv", "method,sources\nsurrogate,1\n"),
+        ("tests/edge/metrics.json", {'"mae": 0': '"mae": "0'}),
+        ("tests/edge/metrics.json", {'"relative_l2"': '"relative"'}),
+        ("tests/edge/metrics.json", {'"mae": 0': '"mae": null, "m": 0'}),
+        ("tests/edge/metrics.json", {'"images": 20,': '"images": 19,'}),
+        ("tests/edge/examples.csv", {"\r\nsurrogate,5,": "\r\nother,5,"}),
+        ("history.csv", "epoch,seconds\n1,x\n"),
+        ("run.json", {'"seconds": ': '"seconds": "x", "s": '}),
+        ("run.json", {'"machine"': '"other"'}),
         (
             "tests/edge/examples.csv",
             f"method,sources,example,{','.join(COLUMNS)}\nsurrogate,1,0{',x' * len(COLUMNS)}\n",
@@ -87,12 +96,20 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Finis
     ],
 )
 def test_missing_and_damaged_files_are_named(
-    data: StudyData, runs: list[FinishedRun], name: str, content: str | None
+    data: StudyData,
+    runs: list[FinishedRun],
+    name: str,
+    content: str | dict[str, str] | None,
 ) -> None:
     file = runs[2].path / name
+    before = file.read_bytes().decode()
     file.unlink()
+    if isinstance(content, dict):
+        [(old, new)] = content.items()
+        assert old in before
+        content = before.replace(old, new, 1)
     if content is not None:
-        file.write_text(content)
+        file.write_bytes(content.encode())
     with pytest.raises(RunError, match=file.name) as caught:
         read_results(runs, data.factors)
     assert "\n" not in str(caught.value)

@@ -13,7 +13,7 @@ from tables import read_csv
 from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import read_methods, without_baselines
+from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import Cell, data_needed, plan, time_left
 from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_data import StudyData
@@ -85,9 +85,7 @@ def no_training(
     trained = next(path for path in finished[1].iterdir() if path.is_dir())
 
     def copy(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
-        if run_dir.exists():
-            assert options["overwrite"]
-            run_dir.rename(run_dir.with_name(f"{run_dir.name}.previous"))
+        assert not run_dir.exists()
         shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
         (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
 
@@ -237,7 +235,7 @@ def test_another_test_set_needs_no_training(
     cells = plan(other, runs)
     assert [(cell.trained, cell.done) for cell in cells] == [(True, False)] * 4
     with pytest.raises(RunError, match="missing"):
-        read_methods(cells[0].tests["two"], other.test_sets["two"], cells[0].identity)
+        check_evaluation(cells[0].tests["two"], other.test_sets["two"], cells[0].identity)
     with counted(monkeypatch) as calls:
         run_study(other, data, tmp_path / "other", runs_dir=runs)
     assert calls == {"train": [], "evaluate": [cell.identity for cell in cells]}
@@ -263,7 +261,9 @@ def test_baselines_that_no_run_has_are_measured_with_the_first(
     assert len(metrics_of(cells[0])["methods"]) == 12
 
 
-def test_damaged_runs_are_made_again(study: Study, own: Paths) -> None:
+def test_damaged_runs_are_made_again(
+    study: Study, own: Paths, log: pytest.LogCaptureFixture
+) -> None:
     data, runs, directory = own
     cells = plan(study, runs)
     (next(iter(cells[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
@@ -272,9 +272,38 @@ def test_damaged_runs_are_made_again(study: Study, own: Paths) -> None:
     assert [cell.done for cell in plan(study, runs)] == [False, False, True, False]
     examples = next(iter(cells[2].tests.values())) / "examples.csv"
     examples.write_bytes(b"".join(examples.read_bytes().splitlines(keepends=True)[:4]))
+    (examples.parent / "metrics.json").unlink()  # an evaluation ended before its last file
     assert not any(cell.done for cell in plan(study, runs))
     run_study(study, data, directory, runs_dir=runs)
     assert all(cell.done for cell in plan(study, runs))
+    said = [line for line in log.messages if "measuring it again" in line]
+    for cell, name in ((cells[0], "metrics"), (cells[2], "metrics"), (cells[3], "examples")):
+        assert sum(cell.identity in line and f"{name}." in line for line in said) == 1
+    assert len(said) == 3
+
+
+def test_runs_that_cannot_be_read_are_kept_and_trained_again(
+    own: Paths, write_other: Callable[..., Study], tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    data, runs, _ = own
+    # a new test set, because the report alone needs neither the model nor the configuration
+    other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-2}}"})
+    damaged = {}
+    for cell, name in zip(
+        plan(other, runs), ("run.json", "config.yaml", "history.csv", "model.keras"), strict=True
+    ):
+        file = cell.run_dir / name
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0x81  # no text any more, and a weight that no header shows
+        file.write_bytes(content)
+        damaged[file] = content
+    run_study(other, data, tmp_path / "other", runs_dir=runs)
+    for file, content in damaged.items():
+        kept = file.parent.with_name(f"{file.parent.name}.previous") / file.name
+        assert kept.read_bytes() == content
+        said = [line for line in log.messages if str(file) in line and "trai" in line]
+        assert [f"renamed to {kept.parent.name}" in line for line in said] == [True]
+    assert all(cell.done for cell in plan(other, runs))
 
 
 def test_a_run_under_the_name_of_another_one_is_trained_again(
@@ -301,7 +330,7 @@ def test_errors_of_another_test_set_are_not_used(
         other = write_other(**{"{data.sources: 1-3}": changed})
         assert [cell.done for cell in plan(other, runs)] == [False] * 4
         with pytest.raises(RunError, match="another test set"):
-            read_methods(path, without_baselines(other.test), cell.identity)
+            check_evaluation(path, without_baselines(other.test), cell.identity)
 
 
 def test_a_run_that_saw_test_images_is_not_done(study: Study, own: Paths) -> None:

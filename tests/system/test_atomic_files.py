@@ -122,6 +122,10 @@ def test_only_earlier_results_are_replaceable(tmp_path: Path) -> None:
     check_replaceable(tmp_path / "killed", "mark")
     write_text(tmp_path / "old" / "mark", "")
     check_replaceable(tmp_path / "old", "mark")
+    write_text(tmp_path / "half" / "figures" / "a.png", "")
+    check_replaceable(tmp_path / "half", "metrics.json", OWNED)
+    with pytest.raises(OutputError, match="holds other files"):
+        check_replaceable(tmp_path / "half", "metrics.json")
     write_text(tmp_path / "mine" / "thesis.tex", "")
     with pytest.raises(OutputError, match="holds other files"):
         check_replaceable(tmp_path / "mine", "mark")

@@ -10,22 +10,9 @@ from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
 from diffkeras.studies.labels import label_of
 from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import SEARCH_ERRORS, SEARCH_SUMS, StudyData
 
 ALL_SEARCHES = "all"
-LARGEST = (  # of the searches, in the row of all
-    "start_error",
-    "test_max_error",
-    "random_error",
-    "found_error",
-    "error_of_prediction",
-    "bound_of_prediction",
-    "error_of_corrected",
-    "bound_of_corrected",
-    "error_of_refined",
-    "bound_of_refined",
-)
-SUMS = ("evaluations", "certified_images", "violations")
 RATIOS = ("ratio", "random_ratio")  # median in the row of all, next to the smallest and the largest
 # column → label, colour and marker of `series_style`
 OF_THE_NETWORK = {
@@ -61,17 +48,19 @@ def table(data: StudyData) -> pd.DataFrame:
     for values, found in groups:
         of_setting = dict(zip(keys, values, strict=True))
         rows += [found, pd.DataFrame([{**of_setting, **_over_searches(found)}])]
-    columns = [*data.factors, "run", "search", "sources", *LARGEST, "ratio", "ratio_min"]
-    columns += ["ratio_max", "random_ratio", "random_ratio_min", "random_ratio_max", *SUMS]
+    columns = [*data.factors, "run", "search", "sources", *SEARCH_ERRORS, "ratio", "ratio_min"]
+    columns += ["ratio_max", "random_ratio", "random_ratio_min", "random_ratio_max", *SEARCH_SUMS]
     joined = pd.concat(rows, ignore_index=True).reindex(columns=columns)
     text = [*data.factors, "run", "sources"]
-    return joined.fillna(dict.fromkeys(text, ALL_SEARCHES)).astype(dict.fromkeys(SUMS, "int64"))
+    return joined.fillna(dict.fromkeys(text, ALL_SEARCHES)).astype(
+        dict.fromkeys(SEARCH_SUMS, "int64")
+    )
 
 
 def _over_searches(found: pd.DataFrame) -> dict[str, object]:
     summary: dict[str, object] = {"search": ALL_SEARCHES}
-    summary |= {name: found[name].max() for name in LARGEST}
-    summary |= {name: found[name].sum() for name in SUMS}
+    summary |= {name: found[name].max() for name in SEARCH_ERRORS}
+    summary |= {name: found[name].sum() for name in SEARCH_SUMS}
     for name in RATIOS:
         summary[name] = found[name].median()
         summary |= {f"{name}_min": found[name].min(), f"{name}_max": found[name].max()}

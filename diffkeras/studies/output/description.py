@@ -52,7 +52,7 @@ def describe_study(
         "test_images": {label: test_set_in_words(test) for label, test in study.test_sets.items()},
         "lattice": list(physics.lattice),
         "sources": READINGS[physics.sources],
-        "trainable_parameters": sorted({state["trainable_parameters"] for state in states}),
+        "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
         "training_examples": sorted({int(size) for size in data.overall["training_examples"]}),
         "budget": budget_in_words([run.config for run in runs]),
         "runs": {"planned": planned, "finished": len(runs), "failed": failed},

@@ -3,12 +3,18 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 
-from diffkeras.errors import DiffkerasError, Interrupted, InUseError
-from diffkeras.studies.evaluations import is_evaluated
-from diffkeras.studies.plan import is_trained
+from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
+from diffkeras.studies.evaluations import (
+    check_evaluation,
+    check_searches,
+    is_evaluated,
+    without_baselines,
+)
+from diffkeras.studies.plan import check_trained
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.system.file_lock import locked
@@ -62,46 +68,76 @@ def do_run_in_child(task: RunTask) -> Outcome:
 
 
 def _train(task: RunTask, show_progress: bool) -> None:
-    if is_trained(task.run_dir, [test for test, _ in task.tests]):
-        if what_it_computes(Run(task.run_dir).config()) == what_it_computes(task.config):
+    try:
+        if _is_usable(task):
             return
-        logger.warning(f"{task.run_dir} holds another run than its name says; training it again")
+    except (DataError, RunError) as error:
+        place = Run(task.run_dir).set_aside()
+        logger.warning(f"{error}; renamed to {place.name}, and training the run again")
     train(
         task.config,
         task.data_dir,
         task.run_dir,
         first_stage=task.first_stage,
         threads=task.threads,
-        overwrite=True,  # a finished run that gets here can't be used
         show_progress=show_progress,
     )
 
 
+def _is_usable(task: RunTask) -> bool:
+    """Whether the run is finished; an error if its directory holds something else or is damaged."""
+    run = Run(task.run_dir)
+    if not run.path.is_dir() or not any(run.path.iterdir()):
+        return False
+    if what_it_computes(run.config()) != what_it_computes(task.config):
+        raise RunError(f"{run.path} holds another run than its name says")
+    if run.state()["state"] != "finished":
+        return False
+    check_trained(run.path, [test for test, _ in task.tests]).check_model()
+    return True
+
+
 def _evaluate(task: RunTask) -> None:
     for test, path in task.tests:
-        if not is_evaluated(path, test, task.run_dir.name):
-            evaluate(
-                task.run_dir,
-                task.data_dir,
-                config=test,
-                threads=task.threads,
-                output=path,
-                report=False,
-            )
+        identity = task.run_dir.name
+        if is_evaluated(path, test, identity):
+            continue
+        with _warned_if_damaged(path):
+            check_evaluation(path, without_baselines(test), identity)
+        evaluate(
+            task.run_dir,
+            task.data_dir,
+            config=test,
+            threads=task.threads,
+            output=path,
+            report=False,
+        )
 
 
 def _search(task: RunTask, show_progress: bool) -> None:
     if task.search is not None:
         test, settings, path = task.search
-        if not (path / "searches.csv").is_file():
-            search_worst_cases(
-                task.run_dir,
-                task.data_dir,
-                test,
-                settings,
-                output=path,
-                show_progress=show_progress,
-            )
+        with _warned_if_damaged(path):
+            check_searches(path, test, settings)
+            return
+        search_worst_cases(
+            task.run_dir,
+            task.data_dir,
+            test,
+            settings,
+            output=path,
+            show_progress=show_progress,
+        )
+
+
+@contextmanager
+def _warned_if_damaged(path: Path) -> Iterator[None]:
+    """Say what is wrong with results that are there, and must be measured again."""
+    try:
+        yield
+    except RunError as error:
+        if path.exists():
+            logger.warning(f"{error}; measuring it again")
 
 
 def _line(error: BaseException) -> str:

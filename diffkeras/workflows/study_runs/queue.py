@@ -114,7 +114,7 @@ class RunQueue:
             self._used.append((time.monotonic() + RETRY, cell))
             return
         if outcome.state == "done":
-            trained = replace(cell, trained=True, evaluated=frozenset(cell.tests))
+            trained = replace(cell, trained=True, evaluated=frozenset(cell.tests), searched=True)
             self._cells[cell.identity] = trained
         elif outcome.state == "failed":
             logger.warning(f"{cell.title} failed: {outcome.error}")
