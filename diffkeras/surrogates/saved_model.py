@@ -10,6 +10,8 @@ import tensorflow as tf
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import write_saved_model
+from diffkeras.tf_solver import TensorSolver
+from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 
 def export_saved_model(surrogate: Surrogate, path: Path) -> None:
@@ -22,13 +24,25 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     diffusion lengths outside the trained range raise `tf.errors.InvalidArgumentError`. Fields are
     those of `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
     surrogate was trained for.
+
+    A surrogate of one medium has the functions and signatures `certified` and `refined` too, on the
+    lattice that it was trained on. They are those of `TensorSolver.export`.
     """
     serve = _serve(surrogate)
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
-    servable.serve = serve
-    write_saved_model(path, servable, serve.get_concrete_function(), _contract(surrogate))
+    functions = {"serve": serve}
+    if surrogate.diffusion_lengths is None:
+        solver = TensorSolver(surrogate.lattice, surrogate.medium)
+        solver, servable.arrays = solver.with_shared_arrays()
+        sources: Sources = "production" if surrogate.production else "fixed_value"
+        functions |= proof_functions(serve, solver, sources)
+    for name, function in functions.items():
+        setattr(servable, name, function)
+    signatures = {"serving_default": serve, **functions}
+    del signatures["serve"]
+    write_saved_model(path, servable, signatures, _contract(surrogate))
 
 
 def _contract(surrogate: Surrogate) -> dict[str, Any]:
@@ -60,21 +74,27 @@ def _serve(surrogate: Surrogate) -> Any:
     limits, model = surrogate.diffusion_lengths, surrogate.model
     images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
 
+    def network(x: tf.Tensor) -> tf.Tensor:
+        # TensorFlow's fused convolutions refuse an empty batch, so it gets an image
+        count = tf.shape(x)[0]
+        x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        return model(x, training=False)[:count]
+
     def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
         _check_images(source_images, surrogate)
         return predicted_fields(
             surrogate.config,
-            lambda x: model(x, training=False),
+            network,
             source_images,
             diffusion_length,
             xp=keras.ops,
         )
 
     if limits is None:
-        return tf.function(lambda source_images: fields(source_images, None), [images])
+        return tf.function(lambda source_images: fields(source_images, None), [images], False)
     lengths = tf.TensorSpec((None,), tf.float32, name="diffusion_length")
 
-    @tf.function(input_signature=[images, lengths])
+    @tf.function(input_signature=[images, lengths], autograph=False)
     def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
         _check_lengths(source_images, diffusion_length, limits)
         return fields(source_images, diffusion_length)

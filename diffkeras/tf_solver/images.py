@@ -18,14 +18,23 @@ FLOATS = {
 
 def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor:
     """The tensor; an InvalidArgumentError when the graph runs and the condition is false."""
-    with tf.control_dependencies([tf.debugging.Assert(condition, message)]):
+    # not tf.debugging.Assert, whose branches take as long to trace as all of the solver
+    data = [tf.convert_to_tensor(part) for part in message]
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=condition, data=data)]):
         return tf.identity(tensor)
 
 
 def check_images(
-    source_images: Any, lattice: tuple[int, int], dtype: tf.DType, name: str = "source images"
+    source_images: Any,
+    lattice: tuple[int, int],
+    dtype: tf.DType,
+    name: str = "source images",
+    exact: bool = False,
 ) -> tuple[tf.Tensor, tf.DType]:
-    """Source images or production in the precision `dtype`, and the type of their fields."""
+    """Source images or production in the precision `dtype`, and the type of their fields.
+
+    With `exact`, subnormal numbers are an InvalidArgumentError.
+    """
     if np.ma.isMaskedArray(source_images):
         raise PhysicsError(f"{name} must not be a masked array; fill it first")
     try:
@@ -38,7 +47,20 @@ def check_images(
         )
     if not (images.dtype.is_floating or images.dtype.is_integer or images.dtype.is_bool):
         raise PhysicsError(f"{name} must be real numbers, not {images.dtype.name}")
+    if exact:
+        images = normal_numbers(images)
     return tf.cast(images, dtype), images.dtype if images.dtype.is_floating else dtype
+
+
+def normal_numbers(values: tf.Tensor) -> tf.Tensor:
+    """The values; an InvalidArgumentError if one is subnormal, which TensorFlow takes for 0."""
+    if values.dtype not in FLOATS:
+        return values
+    integers, exponent, _ = FLOATS[values.dtype]
+    magnitudes = tf.bitcast(values, integers) & integers.max
+    subnormal = (magnitudes & exponent == 0) & (magnitudes != 0)
+    message = "a value is so small that TensorFlow takes it for 0; set it to 0 or scale the image"
+    return checked(values, ~tf.reduce_any(subnormal), message)
 
 
 def powers_of_two(*parts: tuple[tf.Tensor, float]) -> tf.Tensor:

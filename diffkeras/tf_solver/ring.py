@@ -39,8 +39,8 @@ class Rings(NamedTuple):
     places: tf.Tensor
 
 
-def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
-    """The rings of a batch of fixed nodes, (batch, rows, columns) bool.
+def ring_mask(fixed: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
+    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool.
 
     No free node lies beyond an absorbing or reflecting side.
     """
@@ -52,7 +52,12 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
             first, last = tf.ones_like(first), tf.ones_like(last)
         both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
         enclosed &= both if nodes is fixed else tf.transpose(both, (0, 2, 1))
-    nodes = tf.where(fixed & ~enclosed)
+    return fixed & ~enclosed
+
+
+def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
+    """The rings of a batch of fixed nodes, (batch, rows, columns) bool."""
+    nodes = tf.where(ring_mask(fixed, axes))
     image = tf.cast(nodes[:, 0], tf.int32)
     counts = tf.math.bincount(image, minlength=tf.shape(fixed)[0])
     number = tf.ragged.range(counts).flat_values

@@ -1,21 +1,26 @@
 """The exact solver as a SavedModel, which runs without diffkeras."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from diffkeras.physics import Medium
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
-from diffkeras.tf_solver.images import checked
+from diffkeras.tf_solver.proofs import (
+    PROOFS,
+    SHAPE,
+    SOURCE_IMAGES,
+    Solver,
+    Sources,
+    on_lattice,
+    posed,
+    proof_functions,
+)
 
-# sides are left open, so that the graph itself compares them and says what it expects
-SHAPE = (None, None, None, 1)
 INPUTS = {
-    "source_images": tf.TensorSpec(SHAPE, tf.float32, name="source_images"),
+    "source_images": SOURCE_IMAGES,
     "fixed": tf.TensorSpec(SHAPE, tf.bool, name="fixed"),
     "production": tf.TensorSpec(SHAPE, tf.float32, name="production"),
 }
@@ -26,58 +31,64 @@ FUNCTIONS = {
     "serve_general": ["source_images", "fixed", "production"],
 }
 EQUATION = "D∇²u − γu + production = 0 on the free nodes, u = source image on the fixed ones"
+MEANING = {
+    "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
+    "production": "serve, certified and refined have the production γx of source_images x",
+}
 
 
-def write_solver(
-    path: Path,
-    solve: Callable[..., tf.Tensor],
-    lattice: tuple[int, int],
-    medium: Medium,
-    arrays: list[tf.Tensor],
-) -> None:
-    """Write the SavedModel of a `TensorSolver.solve`, as `TensorSolver.export` describes it.
+def write_solver(path: Path, solver: Solver, sources: Sources, arrays: list[tf.Tensor]) -> None:
+    """Write the SavedModel of a `TensorSolver`, as its `export` describes it.
 
     `arrays` are those that its functions share.
     """
     check_replaceable(path, SAVED_MODEL)
-    rows, columns = lattice
-
-    def on_lattice(images: tf.Tensor | None) -> tf.Tensor | None:
-        if images is None:
-            return None
-        sides = tf.shape(images)[1:3]
-        message = f"the solver was exported for {rows}×{columns} nodes, not"
-        images = checked(images, tf.reduce_all(sides == lattice), message, sides)
-        return tf.ensure_shape(images, (None, *lattice, 1))[..., 0]
-
-    def fields(
-        source_images: tf.Tensor | None, fixed: tf.Tensor | None, production: tf.Tensor | None
-    ) -> tf.Tensor:
-        images = on_lattice(source_images)
-        if fixed is not None:
-            fixed = tf.broadcast_to(fixed[..., 0], tf.shape(images))
-        return solve(images, fixed, production=on_lattice(production))[..., None]
-
-    functions = {
-        "serve": lambda source_images: fields(source_images, None, None),
-        "serve_fixed": lambda source_images, fixed: fields(source_images, fixed, None),
-        "serve_production": lambda production: fields(None, None, production),
-        "serve_general": fields,
-    }
-    module, signatures = tf.Module(), {}
+    module = tf.Module()
     module.arrays = arrays
-    for name, inputs in FUNCTIONS.items():
-        function = tf.function(functions[name], [INPUTS[one] for one in inputs])
+    functions = _field_functions(solver, sources)
+    functions |= proof_functions(functions["serve"], solver, sources)
+    for name, function in functions.items():
         setattr(module, name, function)
-        signatures[name] = function.get_concrete_function()
-    signatures["serving_default"] = signatures["serve"]
+    signatures = {**functions, "serving_default": functions["serve"]}
+    rows, columns = solver.lattice
     numbers = f"float32 (batch, {rows}, {columns}, 1)"
     description: dict[str, Any] = {
-        "physics": {"lattice": lattice, **asdict(medium)},
+        "physics": {"lattice": solver.lattice, **asdict(solver.medium)},
         "equation": EQUATION,
-        "functions": FUNCTIONS,
+        "sources": sources,
+        "functions": {**FUNCTIONS, **{name: inputs for name, (inputs, _) in PROOFS.items()}},
         "input": f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
-        f"a batch of 1; production, {numbers}, linear scale, per unit of time",
+        f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
         "output": f"fields, {numbers}, linear scale",
     }
     write_saved_model(path, module, signatures, description)
+
+
+def _field_functions(solver: Solver, sources: Sources) -> dict[str, Any]:
+    """The functions that return fields alone, by their names."""
+
+    def serve(source_images: tf.Tensor) -> tf.Tensor:
+        images = on_lattice(source_images, solver.lattice)
+        return tf.cast(solver.solve(**posed(images, sources, solver.medium)), tf.float32)[..., None]
+
+    def general(
+        source_images: tf.Tensor, fixed: tf.Tensor, production: tf.Tensor | None
+    ) -> tf.Tensor:
+        images = on_lattice(source_images, solver.lattice)[..., 0]
+        fixed = tf.broadcast_to(fixed[..., 0], tf.shape(images))
+        if production is not None:
+            production = on_lattice(production, solver.lattice)[..., 0]
+        return solver.solve(images, fixed, production=production)[..., None]
+
+    functions = {
+        "serve": serve,
+        "serve_fixed": lambda source_images, fixed: general(source_images, fixed, None),
+        "serve_production": lambda production: solver.solve(
+            production=on_lattice(production, solver.lattice)[..., 0]
+        )[..., None],
+        "serve_general": general,
+    }
+    return {
+        name: tf.function(functions[name], [INPUTS[one] for one in inputs], autograph=False)
+        for name, inputs in FUNCTIONS.items()
+    }

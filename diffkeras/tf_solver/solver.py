@@ -17,8 +17,12 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.tf_solver.images import check_images, checked, powers_of_two
+from diffkeras.tf_solver.certificate import TensorCertificate, certify
+from diffkeras.tf_solver.images import check_images, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
+from diffkeras.tf_solver.problem import TensorProblem, same_shape
+from diffkeras.tf_solver.proofs import Sources
+from diffkeras.tf_solver.refinement import TensorRefinement, refine
 from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 
@@ -122,50 +126,135 @@ class TensorSolver:
                 production are so small that parts of its field would underflow: their largest is
                 below 1e-32 in float32, also if production is divided by D/h².
         """
-        if production is not None:
-            production, dtype = check_images(
-                production, self.lattice, self._operator.dtype, "production"
-            )
-        if source_images is None:
-            if production is None or fixed is not None:
-                raise PhysicsError("give source images, which fixed nodes need, or production")
-            return tf.cast(self._produced_field(production, media), dtype)
-        images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
-        fixed = self._check_fixed(fixed, images, media)
-        if production is not None:
-            production = tf.where(fixed, tf.zeros_like(images), _of_batch(production, images))
-        field = self._field(images, fixed, media, production)
-        return self._finish(field, images, fixed, dtype)
+        problem = TensorProblem.check(self._operator, source_images, fixed, production, media)
+        if problem.images is None:
+            return tf.cast(self._produced_field(problem), problem.dtype)
+        return self._finish(self._field(problem), problem.images, problem.fixed, problem.dtype)
 
-    def _produced_field(self, production: tf.Tensor, media: OwnMedia | None) -> tf.Tensor:
+    def certify(
+        self,
+        prediction: tf.Tensor,
+        source_images: tf.Tensor | None = None,
+        fixed: tf.Tensor | None = None,
+        production: tf.Tensor | None = None,
+    ) -> TensorCertificate:
+        """Correct predicted fields and bound the errors of both, as `diffkeras.certify` does.
+
+        The bounds are proofs also where transforms run in float32: the corrected field's residual
+        and its mismatch on the fixed nodes are computed in float64, with an allowance for rounding,
+        and all bounds are rounded up. It is one transform pair (two with production, or if the
+        boundary is closed and decay slow). XLA compiles it. Fields and bounds are differentiable
+        with respect to the prediction, the source values and production.
+
+        Args:
+            prediction: (batch, rows, columns), any numbers. The bound is infinite on nodes where it
+                is not finite.
+            source_images: as for `solve`.
+            fixed: as for `solve`.
+            production: as for `solve`.
+
+        Returns:
+            `field` (the corrected one), `error_bound` and `node_bound` (of the prediction), float64
+            for float64 predictions and float32 for all others.
+
+        Raises:
+            PhysicsError: as for `solve`, and for a prediction of another shape or type.
+            tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution, or
+                for source values or production that are not finite or subnormal.
+
+        Example:
+            >>> solver = TensorSolver(64, decay=0.01)
+            >>> images = np.zeros((1, 64, 64), np.float32)
+            >>> images[0, 30:34, 30:34] = 1.0
+            >>> certificate = solver.certify(solver.solve(images), images)
+            >>> float(certificate.error_bound[0]) < 1e-5
+            True
+        """
+        problem, predicted, dtype = self._predicted(prediction, source_images, fixed, production)
+        return certify(self._operator, problem, predicted, dtype)
+
+    def refine(
+        self,
+        prediction: tf.Tensor,
+        source_images: tf.Tensor | None = None,
+        fixed: tf.Tensor | None = None,
+        production: tf.Tensor | None = None,
+        *,
+        tolerance: float | tf.Tensor,
+    ) -> TensorRefinement:
+        """Correct predicted fields until their proven error bounds are at most the tolerance.
+
+        Images whose tolerance the correction of `certify` doesn't meet go through rounds, the
+        others stay as they are. A round solves the dense systems of all sources' rims, as `solve`
+        does, for what the field still misses, and is one transform pair. So the first round is
+        about as expensive as `solve`, and needs as much memory. XLA can't compile it, because the
+        size of the systems depends on the images (operations `Where` and `RaggedRange`). Without
+        fixed nodes a round is another correction.
+
+        Args:
+            prediction: as for `certify`.
+            source_images: as for `solve`.
+            fixed: as for `solve`.
+            production: as for `solve`.
+            tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
+                the field; one number, or (batch,).
+
+        Returns:
+            `field`, `error_bound` and `rounds`, of the types of `certify`'s results.
+
+        Raises:
+            PhysicsError: as for `certify`.
+            tf.errors.InvalidArgumentError: when it runs, for a tolerance that is not positive or
+                below what rounding permits (the message has the smallest that can be promised for
+                these images; for float32 fields it is some 1e-7), and as for `certify`.
+
+        Example:
+            >>> solver = TensorSolver(64, decay=0.01)
+            >>> images = np.zeros((1, 64, 64), np.float32)
+            >>> images[0, 30:34, 30:34] = 1.0
+            >>> refinement = solver.refine(np.zeros_like(images), images, tolerance=1e-5)
+            >>> float(refinement.error_bound[0]) <= 1e-5
+            True
+        """
+        problem, predicted, dtype = self._predicted(prediction, source_images, fixed, production)
+        return refine(self._operator, problem, predicted, dtype, tolerance)
+
+    def _predicted(
+        self,
+        prediction: tf.Tensor,
+        source_images: tf.Tensor | None,
+        fixed: tf.Tensor | None,
+        production: tf.Tensor | None,
+    ) -> tuple[TensorProblem, tf.Tensor, tf.DType]:
+        """The problem, the prediction in float64, and the type of what is proven about it."""
+        checked = TensorProblem.check(self._operator, source_images, fixed, production, exact=True)
+        predicted, dtype = check_images(prediction, self.lattice, tf.float64, "the prediction")
+        given = checked.production if checked.images is None else checked.images
+        predicted = same_shape("the prediction", predicted, given)
+        return checked, predicted, tf.float64 if dtype == tf.float64 else tf.float32
+
+    def _produced_field(self, problem: TensorProblem) -> tf.Tensor:
         """The field of production without fixed nodes."""
-        operator = self._operator
-        decays = None if media is None else media.decays
-        production = self._check_unique(production, tf.constant(False), decays)
-        power = powers_of_two((production, self._rate))
-        field = operator.inverse(production / power, decays)
+        operator, decays = self._operator, problem.decays
+        power = powers_of_two((problem.production, self._rate))
+        production = problem.production / power
+        field = operator.inverse(production, decays)
         if operator.deflated:
-            constants = operator.total(production / power) / operator.inverse_factor(decays)
+            constants = operator.total(production) / operator.inverse_factor(decays)
             field += constants[:, None, None]
         return tf.ensure_shape(power * field, (None, *self.lattice))
 
-    def _field(
-        self,
-        images: tf.Tensor,
-        fixed: tf.Tensor,
-        media: OwnMedia | None,
-        production: tf.Tensor | None,
-    ) -> tf.Tensor:
+    def _field(self, problem: TensorProblem) -> tf.Tensor:
         """The field on the free nodes. Production is 0 on the fixed ones.
 
         It is the field of the production and of point sources on the ring, with which the ring has
         its values. If many nodes are fixed, both may be far larger than their sum, so the rounding
         that this leaves on the ring is corrected.
         """
-        operator = self._operator
-        decays = None if media is None else media.decays
-        rings = find_rings(fixed, operator.axes)
-        system = RingSystem(operator, rings, media)
+        operator, decays = self._operator, problem.decays
+        images, production = problem.images, problem.production
+        rings = find_rings(problem.fixed, operator.axes)
+        system = RingSystem(operator, rings, problem.media)
         if production is None:
             power = powers_of_two((images, 1.0))
             values = tf.gather_nd(images / power, rings.nodes)
@@ -214,12 +303,20 @@ class TensorSolver:
         """Tables for `OwnMedia` of decays (batch,) [1/time], none smaller than the medium's."""
         return self._operator.tables(decays)
 
-    def export(self, path: Path | str) -> None:
+    def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
-        Its function `serve`, also the signature "serving_default", has the contract of a
-        surrogate's SavedModel: float32 source images (batch, rows, columns, 1) of any batch size
-        → float32 fields of the same shape. Nodes whose value is not 0 are fixed. The others are:
+        Its functions, also signatures, are those of a surrogate's SavedModel, for float32 source
+        images (batch, rows, columns, 1) of any batch size:
+
+        - `serve(source_images)`, also the signature "serving_default": fields, float32 of the same
+          shape.
+        - `certified(source_images)`: `field`, `error_bound` and `node_bound` of `certify`, and the
+          `prediction` that `node_bound` is about, which is the field of `serve`.
+        - `refined(source_images, tolerance)`: `field`, `error_bound` and `rounds` of `refine`.
+
+        For them nodes whose value is not 0 are fixed, or, with sources "production", nodes produce
+        γ times their value, as a surrogate's sources do. The others are:
 
         - `serve_fixed(source_images, fixed)`: the fixed nodes are an input, bool, with the same
           shape or with a batch of 1 for all images, so that nodes can be fixed at 0.
@@ -235,8 +332,10 @@ class TensorSolver:
 
         Args:
             path: the directory.
+            sources: what source images stand for, "fixed_value" or "production".
 
         Raises:
+            PhysicsError: sources of another name, or that produce 0 because the decay is 0.
             OutputError: the directory can't be written, or contains something other than a
                 SavedModel.
 
@@ -249,39 +348,20 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
+        if sources not in get_args(Sources):
+            raise PhysicsError(
+                f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}"
+            )
+        if sources == "production" and not self.medium.decay:
+            raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
+        solver, arrays = self.with_shared_arrays()
+        write_solver(Path(path), solver, sources, arrays)
+
+    def with_shared_arrays(self) -> tuple["TensorSolver", list[tf.Tensor]]:
+        """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
         solver = copy(self)
         solver._operator, arrays = self._operator.with_shared_arrays()
-        write_solver(Path(path), solver.solve, self.lattice, self.medium, arrays)
-
-    def _check_fixed(
-        self, fixed: tf.Tensor | None, images: tf.Tensor, media: OwnMedia | None
-    ) -> tf.Tensor:
-        """The fixed nodes, (batch, rows, columns) bool."""
-        if media is not None and media.tables is None:
-            raise PhysicsError("own media need tables where nodes are fixed: TensorSolver.tables")
-        if fixed is None:
-            fixed = tf.not_equal(images, 0)
-        else:
-            fixed = tf.cast(fixed, tf.bool)
-            if not fixed.shape.is_compatible_with(images.shape):
-                raise PhysicsError(
-                    f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
-                )
-        some = tf.reduce_any(fixed, axis=[1, 2])
-        return self._check_unique(fixed, some, None if media is None else media.decays)
-
-    def _check_unique(
-        self, tensor: tf.Tensor, some_fixed: tf.Tensor, decays: tf.Tensor | None
-    ) -> tf.Tensor:
-        """The tensor; an InvalidArgumentError if an image can have no or many solutions."""
-        if not self._operator.deflated or self._operator.decay:
-            return tensor
-        loses = some_fixed if decays is None else some_fixed | (tf.convert_to_tensor(decays) > 0)
-        message = (
-            "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-            "the problem, or with a net production nothing does"
-        )
-        return checked(tensor, tf.reduce_all(loses), message)
+        return solver, arrays
 
     def _finish(
         self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
@@ -289,17 +369,6 @@ class TensorSolver:
         """The field with the fixed nodes' values, in its final type."""
         field = tf.where(fixed, images, field)
         return tf.cast(tf.ensure_shape(field, (None, *self.lattice)), dtype)
-
-
-def _of_batch(production: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """The production, unless it is that of another number of images, which is an error."""
-    if not production.shape.is_compatible_with(images.shape):
-        raise PhysicsError(
-            f"production has shape {production.shape}, the source images {images.shape}"
-        )
-    shapes = [tf.shape(production), tf.shape(images)]
-    message = "production and source images have different shapes:"
-    return checked(production, tf.reduce_all(shapes[0] == shapes[1]), message, *shapes)
 
 
 def _products_are_rounded() -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.errors import OutputError
+from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
 
@@ -20,8 +20,12 @@ images, production = np.load("images.npy"), np.load("production.npy")
 solver = tf.saved_model.load("solver")
 signature = solver.signatures["serving_default"]
 assert [*signature.structured_input_signature[1]] == ["source_images"]
+certified = solver.signatures["certified"](source_images=tf.constant(images))
+mapped = next(iter(tf.data.Dataset.from_tensors(images).map(lambda x: solver.refined(x, 1e-4))))
 np.savez(
     "fields.npz",
+    **{f"certified_{name}": value for name, value in certified.items()},
+    **{f"refined_{name}": value for name, value in mapped.items()},
     serve=solver.serve(images),
     one=solver.serve(images[:1]),
     default=signature(source_images=tf.constant(images))["output_0"],
@@ -66,6 +70,19 @@ def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
     np.testing.assert_allclose(found["general"], both, atol=2e-6 * np.abs(both).max())
 
 
+def test_proofs_hold_where_diffkeras_is_not_installed(exported, images):
+    """From the run of `test_it_runs_where_diffkeras_is_not_installed`."""
+    found = np.load(exported.with_name("fields.npz"))
+    truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
+    np.testing.assert_array_equal(found["certified_prediction"], found["serve"])
+    assert (np.abs(found["serve"] - truth) <= found["certified_node_bound"]).all()
+    for name, largest in (("certified", 1e-5), ("refined", 1e-4)):
+        error = np.abs(found[f"{name}_field"] - truth).max((1, 2, 3))
+        assert (error <= found[f"{name}_error_bound"]).all()
+        assert (found[f"{name}_error_bound"] < largest).all()
+    np.testing.assert_array_equal(found["refined_rounds"], [0, 0])
+
+
 def test_nodes_can_be_fixed_at_zero(exported, images):
     fixed = images != 0
     fixed[:, 5] = True
@@ -94,6 +111,36 @@ def test_the_description_names_lattice_and_medium(exported):
     signatures = tf.saved_model.load(str(exported)).signatures
     for name, inputs in description["functions"].items():
         assert {*signatures[name].structured_input_signature[1]} == {*inputs}
+
+
+def test_sources_that_produce_are_what_a_surrogate_s_are(images, tmp_path):
+    solver = TensorSolver(LATTICE, MEDIUM, "float32")
+    solver.export(tmp_path / "solver", sources="production")
+    loaded = tf.saved_model.load(str(tmp_path / "solver"))
+    exact = solve(production=MEDIUM.decay * images[..., 0].astype(float), medium=MEDIUM).field
+    proof, refined = loaded.certified(images), loaded.refined(images, 1e-6)
+    for field in (loaded.serve(images), proof["prediction"], proof["field"], refined["field"]):
+        np.testing.assert_allclose(field[..., 0], exact, rtol=0, atol=1e-6)
+    error = np.abs(proof["field"][..., 0] - exact).max((1, 2))
+    assert (error <= proof["error_bound"].numpy()).all()
+    assert (proof["error_bound"].numpy() < 1e-7).all()
+    with pytest.raises(PhysicsError, match="decay"):
+        TensorSolver(LATTICE, decay=0.0).export(tmp_path, sources="production")
+    with pytest.raises(PhysicsError, match="'fixed'"):
+        solver.export(tmp_path, sources="fixed")
+
+
+def test_proofs_check_lattice_values_and_tolerance(exported, images):
+    loaded = tf.saved_model.load(str(exported))
+    for function in (loaded.certified, lambda x: loaded.refined(x, 1e-3)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
+            function(np.zeros((1, 20, 16, 1), np.float32))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="finite"):
+            function(np.where(images != 0, np.nan, images))
+        assert function(images[:0])["error_bound"].shape == (0,)
+    for tolerance, message in ((1e-12, "smallest that can be promised"), (0.0, "positive")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            loaded.refined(images, tolerance)
 
 
 def test_only_an_earlier_export_is_replaced(exported, images, tmp_path):

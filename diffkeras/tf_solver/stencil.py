@@ -1,0 +1,83 @@
+"""A by its five-point stencil, in float64 in a TensorFlow graph."""
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.physics.bounds.rounding import STENCIL_ROUNDING
+from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.tf_solver.operator import TensorOperator
+
+Scalar: TypeAlias = float | tf.Tensor  # of all images, or (batch, 1, 1) float64
+
+
+class Stencil:
+    """A = −D∇²_h + γ on fields (batch, rows, columns) in float64.
+
+    Attributes:
+        decay: γ [1/time].
+        diagonal: a = 2(D₀ + D₁)/h² + γ [1/time].
+    """
+
+    def __init__(self, operator: TensorOperator, decays: tf.Tensor | None = None) -> None:
+        spectral = SpectralOperator(operator.lattice, operator.medium)
+        self._axes, self._couplings = operator.axes, spectral.couplings
+        self.decay: Scalar = operator.decay
+        if decays is not None:
+            self.decay = tf.cast(decays, tf.float64)[:, None, None]
+        self.diagonal: Scalar = 2 * sum(self._couplings) + self.decay
+
+    def apply(self, field: tf.Tensor) -> tf.Tensor:
+        """A u, (batch, rows, columns)."""
+        result = self.diagonal * field
+        for position, (axis, coupling) in enumerate(zip(self._axes, self._couplings, strict=True)):
+            result -= coupling * _neighbours(field, axis, position + 1)
+        return result
+
+    def rounding(self, field: tf.Tensor) -> tf.Tensor:
+        """Bound of the rounding of `apply`, (batch, 1, 1); see `physics.bounds.rounding`."""
+        largest = tf.reduce_max(tf.abs(field), axis=[1, 2], keepdims=True)
+        return STENCIL_ROUNDING * float(np.finfo(np.float64).eps) * self.diagonal * largest
+
+    @property
+    def inverse_norm(self) -> Scalar:
+        """A bound of ‖A⁻¹‖∞ [time], from the barriers of `SpectralOperator.inverse_norm`."""
+        least = min(
+            (time for axis, time in self._crossing_times() if axis.boundary == "absorbing"),
+            default=math.inf,
+        )
+        if isinstance(self.decay, float):
+            return min(1 / self.decay if self.decay else math.inf, least)
+        return tf.minimum(1 / self.decay, tf.constant(least, tf.float64))
+
+    @property
+    def crossing_time(self) -> float:
+        """(N + 1)²h²/8D [time] of the axis along which diffusion takes the longest."""
+        return max(time for _, time in self._crossing_times())
+
+    def _crossing_times(self) -> list[tuple[Axis, float]]:
+        return [
+            (axis, (axis.nodes + 1) ** 2 / (8 * coupling))
+            for axis, coupling in zip(self._axes, self._couplings, strict=True)
+        ]
+
+
+def _neighbours(field: tf.Tensor, axis: Axis, position: int) -> tf.Tensor:
+    """The sum of both neighbours along an axis, with the ghost nodes of its boundary."""
+    nodes = axis.nodes
+    first, inner, last = (
+        tf.gather(field, [0], axis=position),
+        field,
+        tf.gather(field, [nodes - 1], axis=position),
+    )
+    if axis.boundary == "absorbing":
+        first, last = tf.zeros_like(first), tf.zeros_like(last)
+    elif axis.boundary == "periodic":
+        first, last = last, first
+    padded = tf.concat([first, inner, last], position)
+    below, _ = tf.split(padded, [nodes, 2], position)
+    _, above = tf.split(padded, [2, nodes], position)
+    return below + above

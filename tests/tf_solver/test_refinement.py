@@ -1,0 +1,147 @@
+"""Refinement in a graph: tolerances are met and proven, or refused with what can be promised."""
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from random_problems import random_problem
+
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.tf_solver import TensorSolver
+
+MEDIA = [
+    Medium(decay=1 / 400),
+    Medium((1.0, 2.0), 1e-7, 0.5, "reflecting"),
+    Medium(decay=0.0, boundary="periodic"),
+    Medium(decay=0.0, boundary=("absorbing", "reflecting")),
+]
+
+
+def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 4)) -> np.ndarray:
+    drawn = [sample_sources(n, lattice, radius=(2, 4), rng=n) for n in counts]
+    return np.stack([sources.image(lattice) for sources in drawn]).astype(np.float32)
+
+
+@pytest.mark.parametrize("medium", MEDIA, ids=lambda medium: f"{medium.boundary}-{medium.decay:g}")
+@pytest.mark.parametrize("produces", [False, True])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+def test_tolerances_are_met(medium, produces, tolerance):
+    images, solver = images_of((32, 37)), TensorSolver((32, 37), medium, "float32")
+    given = {"production": np.float32(0.01) * images[::-1]} if produces else {}
+    exact = solve(images, medium=medium, **given).field
+    predictions = np.stack([1.01 * exact[0], np.full((32, 37), np.nan)]).astype(np.float32)
+    field, bound, rounds = (
+        part.numpy() for part in solver.refine(predictions, images, tolerance=tolerance, **given)
+    )
+    assert (np.abs(field - exact).max((1, 2)) <= bound).all()
+    assert (bound <= tolerance * np.abs(exact).max((1, 2))).all()
+    assert (rounds <= 4).all()
+    np.testing.assert_array_equal(field[images != 0], images[images != 0])
+
+
+def test_random_problems_are_refined_or_refused_with_what_can_be_promised():
+    met = refused = 0
+    for seed in range(50):
+        problem = random_problem(seed, produces=seed % 2 == 1)
+        if problem is None or not problem.medium.is_uniform or abs(np.log10(problem.scale)) > 15:
+            continue
+        solver = TensorSolver(problem.exact.shape, problem.medium, "float64")
+        given = [
+            None if array is None else array[None]
+            for array in (problem.image, problem.fixed, problem.production)
+        ]
+        prediction = np.zeros((1, *problem.exact.shape), np.float32)
+        tolerance = 10.0 ** np.random.default_rng(seed).integers(-9, -1)
+        try:
+            refined = solver.refine(prediction, *given, tolerance=tolerance)
+        except tf.errors.InvalidArgumentError as error:
+            tolerance = promised(error)
+            refined = solver.refine(prediction, *given, tolerance=tolerance)
+            refused += 1
+        bound = np.longdouble(refined.error_bound.numpy()[0])
+        errors = problem.errors(refined.field.numpy()[0]) * problem.scale
+        assert errors.max() <= bound + 1e-14 * problem.scale
+        assert bound <= tolerance * problem.scale * (1 + 1e-6)
+        met += 1
+    assert met > 12
+    assert refused > 0
+
+
+def promised(error: Exception) -> float:
+    found = re.search(r"smallest that can be promised is\]? \[?([\d.e+-]+)", str(error))
+    assert found, str(error)
+    return float(found[1])
+
+
+def test_a_tolerance_below_rounding_names_the_smallest_that_can_be_promised():
+    images, solver = images_of((24, 24)), TensorSolver(24, precision="float32")
+    refine = tf.function(solver.refine, autograph=False)
+    zeros = np.zeros_like(images)
+    for call in (solver.refine, refine):
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            call(zeros, images, tolerance=tf.constant(1e-9))
+        least = promised(caught.value)
+        assert 2e-8 < least < 1e-6
+        assert float(call(zeros, images, tolerance=tf.constant(least)).error_bound[0]) <= least
+    # float64 fields hold more
+    refined = solver.refine(zeros.astype(np.float64), images, tolerance=1e-9)
+    assert (np.abs(refined.field - solve(images).field) <= 1e-9).all()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, np.nan, np.inf])
+def test_a_tolerance_that_is_none_raises(tolerance):
+    images = images_of((16, 16), (1,))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="positive and finite"):
+        TensorSolver(16).refine(images, images, tolerance=tolerance)
+
+
+def test_images_that_meet_the_tolerance_stay_as_they_are():
+    images, solver = images_of((32, 32), (1, 1, 2)), TensorSolver(32, precision="float32")
+    exact = solve(images).field.astype(np.float32)
+    predictions = np.stack([exact[0], 0 * exact[1], 1.0001 * exact[2]])
+    refined = solver.refine(predictions, images, tolerance=1e-3)
+    certified = solver.certify(predictions, images)
+    np.testing.assert_array_equal(refined.rounds.numpy() > 0, [False, True, False])
+    for k in (0, 2):
+        np.testing.assert_array_equal(refined.field[k], certified.field[k])
+        np.testing.assert_array_equal(refined.error_bound[k], certified.error_bound[k])
+    assert np.abs(refined.field[1] - certified.field[1]).max() > 0.1
+    # each image may have its own
+    own = solver.refine(predictions, images, tolerance=np.array([1e-3, 1.1, 1e-6]))
+    np.testing.assert_array_equal(own.rounds.numpy() > 0, [False, False, True])
+
+
+def test_it_runs_in_graphs_on_batches_of_any_size():
+    images, solver = images_of((16, 16), (1, 2, 3)), TensorSolver(16, decay=0.05)
+    cases = [
+        ({"source_images": images}, solve(images, decay=0.05).field),
+        ({"production": images}, solve(production=images, decay=0.05).field),
+    ]
+    for given, exact in cases:
+        refine = tf.function(solver.refine, autograph=False, reduce_retracing=True)
+        for size in (3, 1, 0):
+            part = {name: tf.constant(values[:size]) for name, values in given.items()}
+            refined = refine(tf.zeros((size, 16, 16)), tolerance=tf.constant(1e-5), **part)
+            error = np.abs(refined.field - exact[:size]).max((1, 2), initial=0.0)
+            assert (error <= refined.error_bound.numpy()).all()
+            assert refined.rounds.shape == (size,)
+
+
+def test_gradients_flow_through_rounds():
+    """A refined field is the exact one, which doesn't depend on the prediction."""
+    images, solver = images_of((16, 16), (2,)), TensorSolver(16, decay=0.05, precision="float64")
+    given = tf.constant(images, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        refined = solver.refine(tf.zeros_like(given), given, tolerance=1e-6)
+        total = tf.reduce_sum(refined.field)
+    gradient = tape.gradient(total, given)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        total = tf.reduce_sum(solver.solve(given))
+    ring = images != 0
+    expected = tape.gradient(total, given)
+    np.testing.assert_allclose(
+        tf.boolean_mask(gradient, ring), tf.boolean_mask(expected, ring), rtol=1e-3, atol=1e-3
+    )
