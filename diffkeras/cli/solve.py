@@ -14,6 +14,25 @@ logger = logging.getLogger(__name__)
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
+class NumberOrMap(click.ParamType):
+    """A number, or the file of a map with a number for each node."""
+
+    name = "number or map"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | Path:
+        """A float or a path; an error for what is neither a number nor a file."""
+        try:
+            return float(value)
+        except ValueError:
+            pass
+        if not Path(value).is_file():
+            self.fail(f"{value!r} is neither a number nor a file", param, ctx)
+        return Path(value)
+
+
+_map = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
+
+
 class MethodType(click.ParamType):
     """A solver's name, which `solve` checks; its help names all of them."""
 
@@ -35,11 +54,16 @@ class MethodType(click.ParamType):
     help="Image of what each node releases (takes up, if negative) [concentration/time]; in a list "
     "of discs as their values, which add where discs overlap.",
 )
-@_number("--diffusivity", default=1.0, help="D [length^2/time].")
-@_number(
+@_map(
+    "--diffusivity",
+    default=1.0,
+    help="D [length^2/time]; a map of it, an image like SOURCE_FILE, where it varies.",
+)
+@_map(
     "--decay",
     default=1 / 400,
-    help="Decay [1/time]; the diffusion length is the square root of D/decay.",
+    help="Decay or uptake [1/time], or a map of it; the diffusion length is the square root of "
+    "D/decay.",
 )
 @_number("--step", default=1.0, help="Lattice step [length].")
 @click.option(
@@ -91,6 +115,7 @@ def solve(
       diffkeras solve discs.yaml -o field.npy --plot field.png
       diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
       diffkeras solve vessels.png --production cells.npy -o field.npy
+      diffkeras solve vessels.png --decay uptake.npy -o field.npy
     """
     from diffkeras.physics import Medium
     from diffkeras.workflows.field_files import FieldFiles, described
@@ -98,6 +123,7 @@ def solve(
     from diffkeras.workflows.source_files import SourceFile
 
     parts = {key: options.pop(key) for key in ("diffusivity", "decay", "step", "boundary")}
+    maps = {key: value for key, value in parts.items() if isinstance(value, Path)}
     if not (source_file or production):
         raise click.UsageError("Missing argument 'SOURCE_FILE'; or give --production FILE.")
     if options["fixed"] and not source_file:
@@ -106,6 +132,8 @@ def solve(
         SourceFile(file, lattice, batch) if file else None for file in (source_file, production)
     )
     files = FieldFiles(output, plot=plot)
+    files.check({f"--{key}": file for key, file in maps.items()})
+    parts |= {key: SourceFile(file, array=key).read() for key, file in maps.items()}
     solution = solve_files(sources, files, production=produced, medium=Medium(**parts), **options)
     stats = solution.stats
     logger.info(

@@ -1,8 +1,14 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
 from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
-from diffkeras.physics.bounds.certificate import BatchCertificate, Certificate, certify
-from diffkeras.physics.bounds.refinement import BatchRefinement, Refinement, refine
+from diffkeras.physics.bounds.certificate import certify
+from diffkeras.physics.bounds.refinement import refine
+from diffkeras.physics.bounds.results import (
+    BatchCertificate,
+    BatchRefinement,
+    Certificate,
+    Refinement,
+)
 from diffkeras.physics.densities import ring_densities
 from diffkeras.physics.examples import CompactExample, Example, ExampleRecipe
 from diffkeras.physics.medium import Medium, production_of

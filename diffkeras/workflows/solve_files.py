@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,4 +83,12 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
 def _in_words(medium: Medium) -> str:
     boundaries = medium.boundaries
     boundary = boundaries[0] if boundaries[0] == boundaries[1] else ", ".join(boundaries)
-    return f"D = {medium.diffusivity}, γ = {medium.decay:g}, h = {medium.step:g}, {boundary}"
+    diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
+    return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}"
+
+
+def _range(part: Any) -> str:
+    """A number, or the smallest and the largest of a map."""
+    if np.ndim(part) < 2:
+        return f"{part}" if isinstance(part, tuple) else f"{part:g}"
+    return f"{np.min(part):g} to {np.max(part):g}"

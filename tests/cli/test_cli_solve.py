@@ -225,3 +225,25 @@ def test_pictures_of_several_pages_are_refused(tmp_path: Path, suffix: str) -> N
         SourceFile(tmp_path / f"a{suffix}").read()
     pages[0].save(tmp_path / f"b{suffix}")
     assert SourceFile(tmp_path / f"b{suffix}").read().shape == (8, 8)
+
+
+def test_media_that_vary_come_as_maps(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
+) -> None:
+    output, plot, uptake = (tmp_path / name for name in ("field.npy", "plot.png", "uptake.npy"))
+    decay = np.where(np.random.default_rng(0).random((24, 32)) < 0.2, 0.5, 1e-3)
+    diffusivity = np.linspace(1, 2, 24 * 32).reshape(24, 32)
+    np.save(uptake, decay)
+    np.savez(tmp_path / "tissue.npz", diffusivity=diffusivity, decay=decay)
+    words = ["solve", discs, "-o", output, "--decay", uptake]
+    result = diffkeras(*words, "--diffusivity", tmp_path / "tissue.npz", "--plot", plot)
+    assert result.exit_code == 0, result.output
+    exact = dk.solve(SourceFile(discs).read(), diffusivity=diffusivity, decay=decay).field
+    assert np.array_equal(np.load(output), exact)
+    assert plot.is_file()
+    assert "'none.npy' is neither a number nor a file" in refused(*words[:-1], "none.npy")
+    np.save(uptake, decay[1:])
+    assert "arrays of shape (23, 32), the source image (24, 32)" in refused(*words)
+    np.save(uptake, decay - 0.1)
+    assert "decay must be" in refused(*words)
+    assert "are the same file" in refused("solve", discs, "-o", uptake, "--decay", uptake)

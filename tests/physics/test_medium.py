@@ -57,7 +57,7 @@ def test_what_is_no_medium_is_named(function):
         function(medium={"decay": 0.1})
 
 
-@pytest.mark.parametrize("name", ["certify", "refine", "superpose", "ring_densities"])
+@pytest.mark.parametrize("name", ["superpose", "ring_densities"])
 def test_functions_of_uniform_media_name_themselves(name):
     with pytest.raises(PhysicsError, match=f"{name} needs a uniform medium"):
         FUNCTIONS[name](medium=VARYING)

@@ -32,8 +32,6 @@ None of this is an estimate. The effect of rounding is bounded too (`rounding`),
 bounds are about the lattice's solution, not about its distance from the continuum's.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Unpack
 
@@ -44,69 +42,17 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import Given, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
+from diffkeras.physics.bounds.results import BatchCertificate, Certificate
 from diffkeras.physics.bounds.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
+from diffkeras.physics.bounds.varying import certify_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
-
-
-@dataclass(frozen=True, repr=False)
-class Certificate(ShortRepr):
-    """A corrected field, and proven bounds of its and the prediction's errors.
-
-    Attributes:
-        field: (rows, columns) float64, the corrected field; its fixed nodes hold their values.
-        error_bound: at least max |field − u|, u being the exact solution of the lattice equation.
-        field_bound: (rows, columns), at least |field − u| node by node; 0 on the fixed nodes.
-        node_bound: (rows, columns), at least |prediction − u| node by node.
-        mismatch: B, the largest mismatch on the ring before its nodes were set to their values.
-            `error_bound` is at most B + `allowance`.
-        allowance: what the bounds include for rounding.
-    """
-
-    field: NDArray[np.float64]
-    error_bound: float
-    field_bound: NDArray[np.float64]
-    node_bound: NDArray[np.float64]
-    mismatch: float
-    allowance: float
-
-    @property
-    def prediction_bound(self) -> float:
-        """At least max |prediction − u|, the largest of `node_bound`."""
-        return float(self.node_bound.max())
-
-
-@dataclass(frozen=True, repr=False)
-class BatchCertificate(Certificate):
-    """The certificates of a batch of predictions.
-
-    Attributes:
-        field, field_bound, node_bound: (batch, rows, columns).
-        error_bound, mismatch, allowance: the largest of all images.
-        images: the certificate of each.
-    """
-
-    images: tuple[Certificate, ...]
-
-    @classmethod
-    def of(cls, images: Sequence[Certificate]) -> "BatchCertificate":
-        """The batch of one or more certificates."""
-        return cls(
-            np.stack([image.field for image in images]),
-            max(image.error_bound for image in images),
-            np.stack([image.field_bound for image in images]),
-            np.stack([image.node_bound for image in images]),
-            max(image.mismatch for image in images),
-            max(image.allowance for image in images),
-            tuple(images),
-        )
 
 
 @blas_threads()
@@ -126,13 +72,14 @@ def certify(
             (batch, rows, columns), for which a `BatchCertificate` is returned.
         source_image: of the same shape, the values of the fixed nodes; None if none is fixed.
         production: as for `solve`.
-        medium: a uniform medium; by default `Medium()`.
+        medium: by default `Medium()`. If only its decay varies, a certificate takes some ten
+            transform pairs; if the diffusivity does, multigrid, and about as long as a solution.
         fixed: as for `solve`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
-        PhysicsError: a prediction that is not finite or of another shape than the source image, a
-            medium that varies, or a problem for which `solve` raises it.
+        PhysicsError: a prediction that is not finite or of another shape than the source image, or
+            a problem for which `solve` raises it.
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -144,7 +91,6 @@ def certify(
         True
     """
     medium = as_medium(medium, parts)
-    medium.require_uniform("certify")
     check = partial(PredictedProblem.check, medium=medium)
     given = Given(source_image, fixed, production)
     if given.is_batch:
@@ -156,6 +102,11 @@ def certify(
 
 
 def _certify(predicted: PredictedProblem) -> Certificate:
+    is_uniform = predicted.problem.medium.is_uniform
+    return _certify_uniform(predicted) if is_uniform else certify_varying(predicted)
+
+
+def _certify_uniform(predicted: PredictedProblem) -> Certificate:
     problem, operator = predicted.problem, predicted.operator
     field = predicted.corrected()
     error = predicted.mismatch(field)

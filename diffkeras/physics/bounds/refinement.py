@@ -9,8 +9,6 @@ and its bound is read on the ring.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Unpack, get_args
 
@@ -22,65 +20,13 @@ from diffkeras.physics.arguments import Given, check_number, images_of_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
+from diffkeras.physics.bounds.results import BatchRefinement, Refinement
+from diffkeras.physics.bounds.varying import refine_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
 
 RefineMethod = Literal["auto", "rounds", "direct"]
-
-
-@dataclass(frozen=True, repr=False)
-class Refinement(ShortRepr):
-    """A field with a proven error bound.
-
-    Attributes:
-        field: (rows, columns) float64; its fixed nodes hold their values.
-        error_bound: at least max |field − u|, u being the exact solution of the lattice equation.
-        rounds: transform pairs after the first correction.
-        history: the bound after the first correction and after each round, without the allowance.
-        method: "rounds", or "direct" if the ring system was solved instead.
-        allowance: what `error_bound` includes for rounding.
-    """
-
-    field: NDArray[np.float64]
-    error_bound: float
-    rounds: int
-    history: tuple[float, ...]
-    method: str
-    allowance: float
-
-
-@dataclass(frozen=True, repr=False)
-class BatchRefinement(Refinement):
-    """The refinements of a batch of predictions.
-
-    Attributes:
-        field: (batch, rows, columns).
-        error_bound, rounds, allowance: the largest of all images.
-        history: the largest bound of all images after the first correction and after each round.
-        method: "rounds", "direct", or "direct, rounds" where images differ.
-        images: the refinement of each.
-    """
-
-    images: tuple[Refinement, ...]
-
-    @classmethod
-    def of(cls, images: Sequence[Refinement]) -> "BatchRefinement":
-        """The batch of one or more refinements."""
-        rounds = max(image.rounds for image in images)
-        return cls(
-            np.stack([image.field for image in images]),
-            max(image.error_bound for image in images),
-            rounds,
-            tuple(
-                max(image.history[min(i, image.rounds)] for image in images)
-                for i in range(rounds + 1)
-            ),
-            ", ".join(sorted({image.method for image in images})),
-            max(image.allowance for image in images),
-            tuple(images),
-        )
 
 
 @blas_threads()
@@ -104,10 +50,12 @@ def refine(
         production: as for `solve`.
         tolerance: the largest error to be allowed anywhere, relative to the largest |value| of the
             field, as for `solve`.
-        medium: a uniform medium; by default `Medium()`.
+        medium: by default `Medium()`. In one that varies from node to node, multigrid starts from
+            the prediction.
         fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
-            doesn't use the prediction, or "auto", what is expected to be the cheaper one.
+            doesn't use the prediction, or "auto", what is expected to be the cheaper one. In a
+            medium that varies there is only "auto".
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
@@ -123,13 +71,17 @@ def refine(
         True
     """
     medium = as_medium(medium, parts)
-    medium.require_uniform("refine")
     tolerance = check_number("tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise PhysicsError(f"tolerance must be positive and finite, not {tolerance}")
     if method not in get_args(RefineMethod):
         raise PhysicsError(
             f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
+        )
+    if method != "auto" and not medium.is_uniform:
+        raise PhysicsError(
+            f"method {method!r} needs a uniform medium, and diffusivity or decay vary over the "
+            "lattice here; leave it out"
         )
     check = partial(PredictedProblem.check, medium=medium)
     given = Given(source_image, fixed, production)
@@ -143,6 +95,8 @@ def refine(
 
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     problem = predicted.problem
+    if not problem.medium.is_uniform:
+        return refine_varying(predicted, tolerance)
     run = RefinementRun(predicted, tolerance)
     if not run.met():
         if method == "auto":

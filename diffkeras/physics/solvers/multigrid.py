@@ -5,26 +5,9 @@ Green's function. The finite-volume equations of the free nodes (`finite_volumes
 symmetric positive definite: conjugate gradients, preconditioned by one V-cycle of Ruge-Stüben
 multigrid (Ruge & Stüben 1987; PyAMG, Bell, Olson & Schroder 2023), solve them in a number of
 iterations that hardly depends on the lattice's size. They are repeated on the residual in extended
-precision until a proven bound of the error meets the tolerance.
-
-A small residual says little about the error where D varies over orders of magnitude. Let û hold the
-fixed values, r = s − A û on the free nodes with their production s, and let a barrier w, 0 on the
-fixed nodes, have A w > 0 on the free ones. A of the free nodes is an M-matrix, for which the
-comparison principle (Varga 2000, §3.5; Ciarlet 1970) gives, node by node,
-
-    |u − û| ≤ β w,    β = max |r| / (A w).
-
-Both A û and A w are computed in extended precision, as σ u_i + Σ κ (u_i − u_k) (`finite_volumes`).
-Each of these at most five terms goes through at most five roundings: difference, product, and up to
-three sums. With the unit roundoff η the result is therefore wrong by at most
-
-    5η / (1 − 5η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
-
-and so is m itself, relatively. 8η times the computed m covers both, so |r| is taken larger by it
-and A w smaller. The bound is about the equations whose coefficients are the rounded σ and κ.
+precision until a proven bound of the error (`comparison`) meets the tolerance.
 """
 
-import math
 import warnings
 
 import numpy as np
@@ -32,18 +15,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem, largest
 from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers.comparison import SLACK, Comparison, Extended
 
 MOST_ITERATIONS = 200
 LEAST_REDUCTION = 1e-6  # of a residual in one run: rounding stops runs that shall do much more
 BARRIER_REDUCTION = 1e-2  # the barrier of the bound needs no more digits
-ROUNDING = 8 * np.finfo(np.longdouble).eps / 2
-LEAST_SUPPLY = 0.1  # of A w, which should be about 1
+CORRECTION = 1e-1  # of a prediction's residual
 WAY_OUT = "the diffusivities vary too much, or decay is too slow"
-
-Extended = NDArray[np.longdouble]
 
 # Fixed values are divided by the scale, and the field is rounded to float64 and multiplied by it.
 SCALING_ROUNDING = 3 * float(np.finfo(np.float64).eps) / 2
@@ -57,81 +38,128 @@ def solve_by_multigrid(
     The statistics hold no ring nodes, all iterations of conjugate gradients, and for the residual
     the proven bound of the error, relative to the largest |value|.
     """
-    volumes = finite_volumes(problem.lattice, problem.medium.normalised())
-    free = ~problem.fixed
-    field = np.where(free, 0.0, problem.values / problem.scale).astype(np.longdouble)
-    if not free.any():
-        return field.astype(np.float64), SolveStatistics("multigrid", 0)
-    matrix, _ = volumes.free_system(problem.values, problem.fixed)
-    cycles = _Cycles(matrix)
-    bound = _Comparison(volumes, problem)
-    barrier = np.zeros(problem.lattice)
-    missing: NDArray | None = np.ones(matrix.shape[0], np.longdouble)
-    held = largest(problem.ring_values)
-    reached, best = np.inf, np.inf
-    while missing is not None and cycles.may_go_on:
-        barrier[free] += cycles.solve(missing, BARRIER_REDUCTION)
-        missing = bound.take_barrier(barrier)
-    while missing is None:
-        reached, residual = bound.of(field)
-        found = largest(field[free])
-        reached += SCALING_ROUNDING * max(held, found)
-        # the solution's largest |value| is at least this
-        size = max(held, found - reached)
-        reached = reached / size if size > 0 else np.inf
-        stalled = best < np.inf and not reached < best / 2
-        if reached <= tolerance or stalled or not cycles.may_go_on:
-            break
-        best = reached
-        # the first field is 0 on the free nodes, an error of 1 at most; its bound may be larger
-        field[free] += cycles.solve(residual, tolerance / min(reached, 1.0) / 4)
-    if not reached <= tolerance:
-        proven = (
-            f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
-            f"{2 * reached:.0e} or more"
-            if reached < 0.1
-            else f"no error could be proven to be below {tolerance:g}"
-        )
-        raise ConvergenceError(
-            f"multigrid: after {cycles.iterations} iterations {proven}; {WAY_OUT}"
-        )
-    return field.astype(np.float64), SolveStatistics("multigrid", 0, cycles.iterations, reached)
+    run = MultigridRun(problem)
+    run.iterate(tolerance)
+    statistics = SolveStatistics("multigrid", 0, run.iterations, run.relative_bound)
+    return run.field.astype(np.float64), statistics
 
 
-class _Comparison:
-    """The bound for one operator and set of fixed nodes."""
+class MultigridRun:
+    """A field, divided by the problem's scale, on its way to the solution.
 
-    def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
-        self._volumes = volumes
+    Attributes:
+        field: (rows, columns) in extended precision; its fixed nodes hold their values.
+        history: the proven bound of the error of each field so far, once it was asked for; infinite
+            where nothing could be proven.
+    """
+
+    def __init__(self, problem: Problem, start: NDArray[np.float64] | None = None) -> None:
+        """Begin with `start` (rows, columns), divided by the scale, or 0, on the free nodes.
+
+        Numbers larger than u can be are clipped: they only add rounding.
+        """
         self._free = ~problem.fixed
-        supply = problem.supply
-        self._source = 0.0 if supply is None else supply[self._free]
-        self._height = math.inf
-        self._supplied: Extended | None = None
+        values = problem.values / (problem.scale or 1.0)
+        self.field: Extended = np.where(self._free, 0.0, values).astype(np.longdouble)
+        self.history: list[float] = []
+        self._held = largest(problem.ring_values)
+        self._cycles: _Cycles | None = None
+        if self._free.any():
+            volumes = finite_volumes(problem.lattice, problem.medium.normalised())
+            matrix, _ = volumes.free_system(problem.values, problem.fixed)
+            self._cycles = _Cycles(matrix)
+            self._comparison = Comparison(volumes, problem)
+            self._find_barrier()
+        if start is not None:
+            most = max(self.bound, self._held)  # no |value| of u is this far from 0
+            self.field[self._free] = start[self._free].clip(-most, most)
 
-    def apply(self, field: NDArray) -> tuple[Extended, Extended]:
-        """A u on the free nodes, (f,), and the bound of its rounding, for u (rows, columns)."""
-        extended = field.astype(np.longdouble)
-        applied = self._volumes.apply(extended)[self._free]
-        return applied, ROUNDING * self._volumes.magnitude(extended)[self._free]
+    @property
+    def iterations(self) -> int:
+        """Of conjugate gradients, so far."""
+        return self._cycles.iterations if self._cycles else 0
 
-    def take_barrier(self, barrier: NDArray) -> Extended | None:
-        """Use w, (rows, columns), unless A w is too small somewhere: then 1 − A w, (f,)."""
-        applied, rounding = self.apply(barrier)
-        supply = applied - rounding
-        if not supply.min() > LEAST_SUPPLY:
-            return 1 - applied
-        self._supplied, self._height = supply, float(barrier.max())
-        return None
+    @property
+    def bound(self) -> float:
+        """The proven bound of the error of `field`; it includes rounding to float64."""
+        return self._bound()[0]
 
-    def of(self, field: NDArray) -> tuple[float, Extended]:
-        """The bound of |u − û|, for û (rows, columns), and the residual s − A û, (f,)."""
-        assert self._supplied is not None
-        applied, rounding = self.apply(field)
-        residual = self._source - applied
-        ratio = float(((np.abs(residual) + rounding) / self._supplied).max())
-        # five roundings at most: of the difference, the ratio, to float64, and two products here
-        return ratio * self._height * (1 + 4 * float(np.finfo(np.float64).eps)), residual
+    @property
+    def relative_bound(self) -> float:
+        """The last bound, divided by the least that the largest |value| of u may be."""
+        bound = self.history[-1]
+        size = max(self._held, largest(self.field[self._free]) - bound)
+        return bound / size if size > 0 else (np.inf if bound else 0.0)
+
+    def iterate(self, tolerance: float) -> None:
+        """Correct the field until its relative bound meets the tolerance.
+
+        Raises:
+            ConvergenceError: it can't be met.
+        """
+        best = np.inf
+        while True:
+            bound, residual = self._bound()
+            self.history.append(bound)
+            reached = self.relative_bound
+            stalled = best < np.inf and not reached < best / 2
+            if self._cycles is None or reached <= tolerance or stalled or not self._may_go_on:
+                break
+            best = reached
+            # a field of zeros has an error of 1 at most; its bound may be larger
+            self.correct(residual, tolerance / min(reached, 1.0) / 4)
+        if not reached <= tolerance:
+            proven = (
+                f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
+                f"{2 * reached:.0e} or more"
+                if reached < 0.1
+                else f"no error could be proven to be below {tolerance:g}"
+            )
+            raise ConvergenceError(
+                f"multigrid: after {self.iterations} iterations {proven}; {WAY_OUT}"
+            )
+
+    def correct(self, residual: Extended | None = None, reduction: float = CORRECTION) -> None:
+        """Correct the field, so that its residual falls to about `reduction` times its norm."""
+        if self._cycles is None:
+            return
+        if residual is None:
+            residual = self._comparison.of(self.field)[1]
+        self.field[self._free] += self._cycles.solve(residual, reduction)
+
+    def node_bound(self) -> NDArray[np.float64]:
+        """Proven bounds of the error of `field`, (rows, columns), node by node; 0 on fixed ones."""
+        bound = np.zeros(self.field.shape)
+        if self._cycles is not None:
+            missed = self._comparison.missed(self.field)
+            bound[self._free] = self._cycles.solve(missed, BARRIER_REDUCTION).clip(min=0.0)
+            bound += self._comparison.missing(bound, missed)
+            bound[self._free] += self._rounding
+            bound = np.minimum(bound, self.bound) * SLACK
+        return bound
+
+    def _find_barrier(self) -> None:
+        assert self._cycles is not None
+        barrier = np.zeros(self.field.shape)
+        missing: NDArray | None = np.ones(int(self._free.sum()), np.longdouble)
+        while missing is not None and self._cycles.may_go_on:
+            barrier[self._free] += self._cycles.solve(missing, BARRIER_REDUCTION)
+            missing = self._comparison.take_barrier(barrier)
+
+    @property
+    def _may_go_on(self) -> bool:
+        return self._cycles is not None and self._comparison.usable and self._cycles.may_go_on
+
+    @property
+    def _rounding(self) -> float:
+        return SCALING_ROUNDING * max(self._held, largest(self.field[self._free]))
+
+    def _bound(self) -> tuple[float, Extended | None]:
+        """The bound, and the residual on the free nodes."""
+        if self._cycles is None:
+            return 0.0, None
+        bound, residual = self._comparison.of(self.field)
+        return bound + self._rounding, residual
 
 
 class _Cycles:
