@@ -14,7 +14,8 @@ from diffkeras.system.environment import available_memory
 BYTES = 4  # of a float32
 COPIES = 3  # of the weights: themselves, their gradient, and at least one moment
 
-DISK_FULL = os.strerror(errno.ENOSPC)
+# a full disk, a full quota, and the limit of a file's size, which TensorFlow calls out of range
+DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 
 def check_memory(config: Config, processes: int = 1) -> None:
@@ -53,9 +54,12 @@ def within_memory(config: Config) -> Iterator[None]:
     """Turn TensorFlow's failure to get memory or disk space into one line that names the reason."""
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        if isinstance(error, tf.errors.ResourceExhaustedError) and DISK_FULL in error.message:
-            raise OutputError(f"the logs of the run can't be written: {DISK_FULL}") from None
+    except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError, MemoryError) as error:
+        for reason in DISK_FULL:
+            if reason in str(error):
+                raise OutputError(f"the logs of the run can't be written: {reason}") from None
+        if isinstance(error, tf.errors.OutOfRangeError):
+            raise
         raise _out_of_memory(config, "doesn't fit") from None
 
 

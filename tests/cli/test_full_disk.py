@@ -127,7 +127,9 @@ def test_datasets(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "limit", [10_000, *(pytest.param(x, marks=pytest.mark.slow) for x in (100, 20_000, 40_000))]
+    "limit",
+    # that of TensorBoard's settings, and others
+    [5_000, *(pytest.param(x, marks=pytest.mark.slow) for x in (100, 10_000, 20_000, 40_000))],
 )
 def test_a_training_run(
     diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path, limit: int

@@ -64,7 +64,22 @@ def test_a_failure_to_allocate_names_batch_and_lattice(tiny: Config) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 
-def test_a_full_disk_is_not_taken_for_a_lack_of_memory(tiny: Config) -> None:
-    message = "logs/events.out.tfevents.0.v2; No space left on device"
-    with pytest.raises(OutputError, match="No space left on device"), memory.within_memory(tiny):
-        raise tf.errors.ResourceExhaustedError(None, None, message)
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (tf.errors.ResourceExhaustedError, "No space left on device"),
+        (tf.errors.OutOfRangeError, "File too large"),
+    ],
+)
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory(
+    tiny: Config, kind: type[tf.errors.OpError], reason: str
+) -> None:
+    with pytest.raises(OutputError, match=reason), memory.within_memory(tiny):
+        raise kind(
+            None, None, f"logs/events.out.tfevents.0.v2; {reason}\n\tFailed to flush 3 events"
+        )
+
+
+def test_other_ends_of_a_range_stay_as_they_are(tiny: Config) -> None:
+    with pytest.raises(tf.errors.OutOfRangeError), memory.within_memory(tiny):
+        raise tf.errors.OutOfRangeError(None, None, "End of sequence")
