@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from shared_results import shared
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -65,9 +66,11 @@ def data_dir(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the tiny configuration's datasets; never write to it."""
     from diffkeras.workflows import generate
 
-    path = tmp_path_factory.mktemp("data")
-    generate(tiny, path)
-    return path
+    def make(path: Path) -> Path:
+        generate(tiny, path)
+        return path
+
+    return shared(tmp_path_factory, "data", make)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +78,7 @@ def run_dir(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
     """A finished run of the tiny configuration; never write to it."""
     from diffkeras.workflows import train
 
-    return train(tiny, data_dir, tmp_path_factory.mktemp("runs") / "tiny").path
+    return shared(tmp_path_factory, "run", lambda path: train(tiny, data_dir, path / "tiny").path)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +86,11 @@ def evaluation(run_dir: Path, data_dir: Path, tmp_path_factory: pytest.TempPathF
     """The evaluation of that run, which lies outside of the run's directory."""
     from diffkeras.workflows import evaluate
 
-    return evaluate(run_dir, data_dir, output=tmp_path_factory.mktemp("evaluation") / "tiny")
+    return shared(
+        tmp_path_factory,
+        "evaluation",
+        lambda path: evaluate(run_dir, data_dir, output=path / "tiny"),
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""Runs that fail, and directories that a study must not use."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from studied_runs import StudyPaths, metrics_of
+from tables import read_csv
+
+from diffkeras.errors import ConvergenceError, OutputError, RunError
+from diffkeras.studies.config import Study
+from diffkeras.studies.plan import plan
+from diffkeras.workflows.run_study import run_study
+from diffkeras.workflows.study_runs import one_run
+
+
+@pytest.mark.parametrize("place", ["train", "evaluate"])
+def test_one_failed_run_does_not_end_the_others(
+    study: Study,
+    own: StudyPaths,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, runs, directory = own
+    cells = plan(study, runs)
+    shutil.rmtree(cells[2].run_dir)  # the one that measured the baselines
+    shutil.rmtree(cells[3].run_dir)
+    function = getattr(one_run, place)
+
+    def fails(*args: Any, **options: Any) -> Any:
+        if cells[2].run_dir in args:
+            raise ConvergenceError("the loss\nis not finite")
+        return function(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one_run, place, fails)
+        with pytest.raises(RunError, match=r"1 of 4 runs failed.*: the loss is not finite"):
+            run_study(study, data, directory, runs_dir=runs)
+    assert [cell.done for cell in plan(study, runs)] == [True, True, False, True]
+    assert len(metrics_of(cells[3])["methods"]) == 12
+    assert read_csv(directory / "failed.csv") == [
+        {"title": cells[2].title, "run": cells[2].identity, "error": "the loss is not finite"}
+    ]
+    assert {row["run"] for row in read_csv(directory / "runs.csv")} == {
+        cell.identity for cell in cells if cell is not cells[2]
+    }
+    assert run_study(study, data, directory, runs_dir=runs) == directory
+    assert all(cell.done for cell in plan(study, runs))
+    assert not (directory / "failed.csv").exists()
+
+
+def test_no_report_without_a_run(
+    study: Study, own: StudyPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **options: Any) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(one_run, "train", fails)
+    with pytest.raises(RunError, match=r"4 of 4 runs failed.*ValueError: a bug; .*…"):
+        run_study(study, own[0], tmp_path / "new", runs_dir=tmp_path / "empty")
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {"study.json", "failed.csv"}
+
+
+def test_other_directories_are_refused_before_any_work(
+    study: Study, own: StudyPaths, write_other: Callable[..., Study], tmp_path: Path
+) -> None:
+    data, runs, directory = own
+    empty = tmp_path / "empty"
+    for changed, message in (
+        ({"name: small": "name: other"}, "another study, whose name is 'small', not 'other'"),
+        ({"[0.5, 1.0]": "[0.25, 0.5]"}, r"whose factors is data.train_fraction: 0\.5, 1\.0"),
+    ):
+        with pytest.raises(RunError, match=message):
+            run_study(write_other(**changed), data, directory, runs_dir=empty)
+    with pytest.raises(OutputError, match="is the directory of all runs"):
+        run_study(study, data, runs, runs_dir=runs / ".." / "runs")
+    with pytest.raises(OutputError, match=r"holds files but no study\.json"):
+        run_study(study, data, runs, runs_dir=empty)
+    for content, message in (
+        ("{", r"study\.json is missing or damaged: .*; choose another --run-dir"),
+        ("[]", r"study\.json is damaged, .*; choose another --run-dir"),
+        ('{"name": "small", "factors": {"a": 3}}', "another study, whose factors is {'a': 3}"),
+    ):
+        (directory / "study.json").write_text(content)
+        with pytest.raises(RunError, match=message):
+            run_study(study, data, directory, runs_dir=empty)
+    assert not empty.exists()
