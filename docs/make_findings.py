@@ -12,7 +12,7 @@ results/findings/STUDY/about.md, and results/findings/studies.md, a table of all
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from diffkeras.reporting.print_figures import print_png, print_svg
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.output.readable_tables import readable_table, summaries
-from diffkeras.studies.tables import MARK, read_description, read_study, read_table
+from diffkeras.studies.tables import MARK, names_damaged, read_description, read_study, read_table
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_text
 
 DOCS = Path(__file__).parent
@@ -37,12 +37,12 @@ def main(docs: Path, source: Path | None) -> list[str]:
         copy(directory, studies / directory.name)
     missing = []
     for shown in sorted(shown_on_pages(docs)):
-        try:
-            write_bytes(docs / shown, content(studies, shown))
-        except KeyError:
+        if (made := content(studies, shown)) is None:
             missing.append(shown)
-    about = [(path, read_description(path)) for path in finished(studies)]
-    write_text(docs / "results" / "findings" / "studies.md", studies_table(about))
+        else:
+            write_bytes(docs / shown, made)
+    rows = [row_of_study(path) for path in finished(studies)]
+    write_text(docs / "results" / "findings" / "studies.md", studies_table(rows))
     return missing
 
 
@@ -66,25 +66,31 @@ def shown_on_pages(docs: Path) -> set[str]:
     return {path for page in docs.glob("*.md") for path in SHOWN.findall(page.read_text("utf-8"))}
 
 
-def content(studies: Path, shown: str) -> bytes:
-    """A picture or a table; a KeyError if it is of no study, or of no analysis of one."""
+def content(studies: Path, shown: str) -> bytes | None:
+    """A picture or a table; None if it is of no study, or of no analysis of one."""
     *_, study, file = Path(shown).parts
     name, kind = file.rsplit(".", 1)
     directory = studies / study
     if not (directory / MARK).is_file():
-        raise KeyError(shown)
+        return None
     description = read_description(directory)
-    if name == "about":
-        return about_in_words(description, budget=True).encode()
-    if name in description["too_few_runs"] and kind == "md":
-        return f"Not computed: {description['too_few_runs'][name]}\n".encode()
-    table = read_table(directory / "tables" / f"{name}.csv", description["tables"][name])
-    data = read_study(directory)
-    if kind == "md":
-        parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
-        return "\n".join([about_in_words(description), *map(_in_markdown, parts)]).encode()
-    analysis = {analysis.name: analysis for analysis in ANALYSES}[name]
-    figure = analysis.draw(table, data)
+    with names_damaged([directory / MARK]):
+        about = about_in_words(description)
+        if name == "about":
+            return about_in_words(description, budget=True).encode()
+        if name in description["too_few_runs"] and kind == "md":
+            return f"Not computed: {description['too_few_runs'][name]}\n".encode()
+        types = description["tables"].get(name)
+    analysis = {analysis.name: analysis for analysis in ANALYSES}.get(name)
+    if types is None or analysis is None:
+        return None
+    file = directory / "tables" / f"{name}.csv"
+    with names_damaged([file, directory / MARK]):
+        table, data = read_table(file, types), read_study(directory)
+        if kind == "md":
+            parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
+            return "\n".join([about, *map(_in_markdown, parts)]).encode()
+        figure = analysis.draw(table, data)
     return print_svg(figure) if kind == "svg" else print_png(figure)
 
 
@@ -102,10 +108,11 @@ def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:
     )
 
 
-def studies_table(studies: Sequence[tuple[Path, dict[str, Any]]]) -> str:
-    """A row for each study: runs, budget, training time, machine and date."""
-    rows = [
-        [
+def row_of_study(directory: Path) -> list[str]:
+    """Name, runs, budget, training time, machine and date."""
+    about = read_description(directory)
+    with names_damaged([directory / MARK]):
+        return [
             f"`{directory.name}`",
             str(about["runs"]["finished"]),
             about["budget"],
@@ -113,8 +120,10 @@ def studies_table(studies: Sequence[tuple[Path, dict[str, Any]]]) -> str:
             "; ".join(about["machines"]),
             about["date"],
         ]
-        for directory, about in studies
-    ]
+
+
+def studies_table(rows: list[list[str]]) -> str:
+    """A row for each study."""
     head = ["study", "runs", "budget", "training time", "machine", "date"]
     return _in_markdown(("", Table(head, rows)))
 

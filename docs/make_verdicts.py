@@ -7,12 +7,14 @@ each verdict is in the docstring of its function. A reading of the paper whose s
 is left out.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from diffkeras.studies.tables import MARK, read_description, read_table
+from diffkeras.errors import DiffkerasError
+from diffkeras.studies.tables import MARK, names_damaged, read_description, read_table
 
 DOCS = Path(__file__).parent
 READINGS = {"fixed values": "", "production": "_production"}
@@ -180,26 +182,32 @@ FINDINGS = {
 }
 
 
-def verdicts(read: Read) -> Iterator[list[str]]:
+def verdicts(studies: Path) -> Iterator[list[str]]:
     """A row for each finding and reading that has results."""
     for number, (finding, judge) in enumerate(FINDINGS.items(), 1):
         for reading, suffix in READINGS.items():
-            if judged := judge(read, suffix):
+            files: list[Path] = []
+            with names_damaged(files):
+                judged = judge(reader(studies, files), suffix)
+            if judged:
                 verdict, evidence = judged
                 yield [f"{number}. {finding}", reading, f"**{verdict}**", evidence]
 
 
-def reader(studies: Path) -> Read:
-    """Reads the tables in a directory of studies."""
+def reader(studies: Path, files: list[Path]) -> Read:
+    """Reads the tables in a directory of studies, and notes what it reads in `files`."""
 
     def read(study: str, analysis: str) -> pd.DataFrame | None:
         directory = studies / study
         if not (directory / MARK).is_file():
             return None
-        types = read_description(directory)["tables"]
-        if analysis not in types:
-            return None  # too few runs
-        return read_table(directory / "tables" / f"{analysis}.csv", types[analysis])
+        description = read_description(directory)
+        with names_damaged([directory / MARK]):
+            types = description["tables"].get(analysis)
+            if types is None:
+                return None  # too few runs
+            files.append(directory / "tables" / f"{analysis}.csv")
+            return read_table(files[-1], types)
 
     return read
 
@@ -207,7 +215,7 @@ def reader(studies: Path) -> Read:
 def main(docs: Path) -> None:
     """Write the table."""
     rows = [["finding", "reading", "verdict", "measured"], ["---"] * 4]
-    rows += verdicts(reader(docs / "results" / "studies"))
+    rows += verdicts(docs / "results" / "studies")
     path = docs / "results" / "findings" / "verdicts.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
@@ -234,4 +242,7 @@ def _spread(row: pd.Series) -> str:
 
 
 if __name__ == "__main__":
-    main(DOCS)
+    try:
+        main(DOCS)
+    except DiffkerasError as error:
+        sys.exit(f"error: {error}")

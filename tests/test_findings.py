@@ -1,5 +1,6 @@
 """The script that draws the findings from the committed results of studies."""
 
+import re
 import runpy
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
+from diffkeras.errors import RunError
 from diffkeras.studies.analyses import errors, source_counts
 from diffkeras.studies.output import answers
 from diffkeras.studies.output.write import write_study
@@ -105,6 +107,30 @@ def test_what_no_study_has_is_named(make: Callable[..., Any], docs: Path, studie
     wanted = ["images/findings/other/errors.svg", "results/findings/synthetic/spread.md"]
     (docs / "page.md").write_text("\n".join(wanted))
     assert make(docs, studies) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("study.json", "{", "["),
+        ("study.json", '"too_few_runs"', '"few_runs"'),
+        ("study.json", '"lattice": [', '"lattice": [1, '),
+        ("study.json", '"errors": {', '"errors": [], "other": {'),
+        ("study.json", '"training_seconds": ', '"training_seconds": "x", "seconds": '),
+        ("tables/errors.csv", "test_set", "test"),
+        ("runs.csv", "mae", "nae"),
+    ],
+)
+def test_damaged_files_are_named(
+    make: Callable[..., Any], docs: Path, studies: Path, name: str, old: str, new: str
+) -> None:
+    make(docs, studies)
+    file = docs / "results" / "studies" / "synthetic" / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
+        make(docs, None)
 
 
 def test_bad_directories_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,15 @@
 """The verdicts on the paper's findings follow from the tables of the studies."""
 
+import re
 import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+
+from diffkeras.errors import RunError
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCRIPT = runpy.run_path(str(DOCS / "make_verdicts.py"))
@@ -115,7 +119,37 @@ def test_edge_cases_exist_if_a_search_for_each_surrogate_exceeds_its_test_set(
 
 
 def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
-    read = SCRIPT["reader"](tmp_path)
-    assert list(SCRIPT["verdicts"](read)) == []
+    assert list(SCRIPT["verdicts"](tmp_path)) == []
     SCRIPT["main"](tmp_path)
     assert (tmp_path / "results/findings/verdicts.md").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("study.json", "{", "["),
+        ("study.json", '"tables"', '"table"'),
+        ("study.json", '"loss_comparisons": {', '"loss_comparisons": 3, "other": {'),
+        ("tables/loss_comparisons.csv", "p_holm", "p"),
+        ("tables/loss_comparisons.csv", "lattice", "\udcff"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) -> None:
+    study = "results/studies/losses_production_reduced"
+    shutil.copytree(DOCS / study, tmp_path / study)
+    file = tmp_path / study / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1), errors="surrogateescape")
+    with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
+        SCRIPT["main"](tmp_path)
+
+
+def test_the_script_ends_with_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "make_verdicts.py"
+    script.write_bytes((DOCS / "make_verdicts.py").read_bytes())
+    study = tmp_path / "results/studies/size_and_loss_reduced"
+    study.mkdir(parents=True)
+    (study / "study.json").write_text("{")
+    with pytest.raises(SystemExit, match=r"^error: .*study\.json is missing or damaged: "):
+        runpy.run_path(str(script), run_name="__main__")

@@ -1,14 +1,15 @@
 """The tables that a study leaves as files, and reading them back."""
 
+import contextlib
 import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diffkeras.errors import RunError
+from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.study_data import SIZE, TRAINED_SOURCES, StudyData
 from diffkeras.system.atomic_files import read_json, write_bytes
@@ -87,6 +88,19 @@ def read_study(directory: Path) -> StudyData:
     searches = directory / "searches.csv"
     found = read_table(searches, text) if searches.is_file() else None
     return StudyData(factors, tables["runs"], tables["baselines"], None, found)
+
+
+@contextlib.contextmanager
+def names_damaged(files: Sequence[Path]) -> Iterator[None]:
+    """Turn an error about missing or wrong content into a RunError that names the files."""
+    try:
+        yield
+    except DiffkerasError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        names = " or ".join(map(str, files))
+        reason = f"{type(error).__name__}: {error}"
+        raise RunError(f"{names} is damaged, or of another version ({reason})") from None
 
 
 def read_description(directory: Path) -> dict[str, Any]:
