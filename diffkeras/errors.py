@@ -41,6 +41,10 @@ class OutputError(DiffkerasError):
     """A file or directory that can't be written."""
 
 
+class ExportError(DiffkerasError):
+    """A surrogate that a file format can't hold, or a file that doesn't compute its fields."""
+
+
 class WorkerError(DiffkerasError):
     """A process of a distributed training run that doesn't answer."""
 

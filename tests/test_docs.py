@@ -66,6 +66,16 @@ def test_snippets_run_with_a_run(
     run_snippets(page, with_run=True)
 
 
+def test_snippets_of_exports_run_with_a_run(
+    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("ai_edge_litert", "tf2onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    shutil.copytree(run_dir, tmp_path / "saved_models" / "quickstart")
+    monkeypatch.chdir(tmp_path)
+    run_snippets(DOCS / "export.md", with_run=True)
+
+
 def test_snippets_of_the_data_page_run_with_its_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

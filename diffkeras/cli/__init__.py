@@ -8,6 +8,7 @@ import click
 from diffkeras._version import __version__
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.cli.evaluate import evaluate
+from diffkeras.cli.export import export
 from diffkeras.cli.generate import generate
 from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
@@ -17,7 +18,7 @@ from diffkeras.cli.train import train
 
 @click.group(
     cls=DiffkerasGroup,
-    headings={"Fields": [solve, predict], "Surrogates": [generate, train, evaluate, study]},
+    headings={"Fields": [solve, predict], "Surrogates": [generate, train, evaluate, study, export]},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="diffkeras")

@@ -33,7 +33,10 @@ class PadToMultiple(layers.Layer):
     def call(self, inputs: Any) -> Any:
         """The padded inputs."""
         height, width = ops.shape(inputs)[1:3]
-        rows, columns = -height % self.factor, -width % self.factor
+        # not -height % factor: sides may be tensors, and ONNX divides negative numbers differently
+        rows, columns = (
+            (self.factor - side % self.factor) % self.factor for side in (height, width)
+        )
         return ops.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

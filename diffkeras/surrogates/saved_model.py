@@ -1,5 +1,7 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,14 @@ import tensorflow as tf
 
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.tensorflow_setup import write_saved_model
+from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 
-def export_saved_model(surrogate: Surrogate, path: Path) -> None:
+def export_saved_model(
+    surrogate: Surrogate, path: Path, lattice: tuple[int, int] | None = None
+) -> None:
     """Write a SavedModel: source images in, fields out, both on the linear scale.
 
     Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
@@ -25,16 +29,25 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
     those of `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
     surrogate was trained for.
 
-    A surrogate of one medium has the functions and signatures `certified` and `refined` too, on the
-    lattice that it was trained on. They are those of `TensorSolver.export`.
+    A surrogate of one medium has the functions and signatures `certified` and `refined` too, on
+    `lattice`, by default the one that it was trained on. They are those of `TensorSolver.export`.
     """
+    with replacing_by_saved_model(surrogate, path, lattice):
+        pass
+
+
+@contextmanager
+def replacing_by_saved_model(
+    surrogate: Surrogate, path: Path, lattice: tuple[int, int] | None = None
+) -> Iterator[Path]:
+    """Yield the SavedModel in a temporary directory, which replaces `path` at the block's end."""
     serve = _serve(surrogate)
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
     functions = {"serve": serve}
     if surrogate.diffusion_lengths is None:
-        solver = TensorSolver(surrogate.lattice, surrogate.medium)
+        solver = TensorSolver(lattice or surrogate.lattice, surrogate.medium)
         solver, servable.arrays = solver.with_shared_arrays()
         sources: Sources = "production" if surrogate.production else "fixed_value"
         functions |= proof_functions(serve, solver, sources)
@@ -42,10 +55,12 @@ def export_saved_model(surrogate: Surrogate, path: Path) -> None:
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    write_saved_model(path, servable, signatures, _contract(surrogate))
+    with replacing_saved_model(path, servable, signatures, describe(surrogate)) as partial:
+        yield partial
 
 
-def _contract(surrogate: Surrogate) -> dict[str, Any]:
+def describe(surrogate: Surrogate) -> dict[str, Any]:
+    """The physics, the input and the output, for people and programs without diffkeras."""
     config, limits = surrogate.config, surrogate.diffusion_lengths
     physics, second_input = config.physics.model_dump(mode="json"), ""
     if limits is not None:

@@ -41,15 +41,29 @@ def tensorflow_os_errors() -> Iterator[None]:
         raise OSError(error.message) from None
 
 
+@contextmanager
+def replacing_saved_model(
+    path: Path, module: Any, signatures: Any, description: Mapping[str, Any]
+) -> Iterator[Path]:
+    """Yield a SavedModel in a temporary directory, which replaces `path` at the end of the block.
+
+    Its `diffkeras.json` says what it computes.
+    """
+    import tensorflow as tf
+
+    with replacing_files(path, FILES, last=SAVED_MODEL) as partial:
+        with tensorflow_os_errors():
+            tf.saved_model.save(module, str(partial), signatures=signatures)
+        write_json(partial / DESCRIPTION, description)
+        yield partial
+
+
 def write_saved_model(
     path: Path, module: Any, signatures: Any, description: Mapping[str, Any]
 ) -> None:
     """Replace a directory by a SavedModel, with a `diffkeras.json` that says what it computes."""
-    import tensorflow as tf
-
-    with replacing_files(path, FILES, last=SAVED_MODEL) as partial, tensorflow_os_errors():
-        tf.saved_model.save(module, str(partial), signatures=signatures)
-        write_json(partial / DESCRIPTION, description)
+    with replacing_saved_model(path, module, signatures, description):
+        pass
 
 
 @contextmanager

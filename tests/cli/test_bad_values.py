@@ -35,6 +35,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "epochs": WHOLE,
     "first_stage": (*DIRECTORIES, ".", "missing"),
     "fixed": (*FILES, "file", "missing.npy"),
+    "format": ("", "magic"),
     "jobs": WHOLE,
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "method": ("", "magic", "ring,ring"),

@@ -106,6 +106,32 @@ def test_an_evaluation(
         assert contents(place) == before
 
 
+@pytest.mark.parametrize(
+    ("format", "name", "package"),
+    [
+        ("saved_model", "saved_model", "tensorflow"),
+        ("litert", "model.tflite", "ai_edge_litert"),
+        ("onnx", "model.onnx", "onnxruntime"),
+    ],
+)
+def test_an_export(
+    diffkeras: Callable[..., Result],
+    run_dir: Path,
+    tmp_path: Path,
+    format: str,
+    name: str,
+    package: str,
+) -> None:
+    pytest.importorskip(package)
+    words = ["export", run_dir, "--format", format, "-o", tmp_path / name]
+    assert diffkeras(*words).exit_code == 0
+    before = contents(tmp_path)
+    with files_limited_to(1_000):
+        result = diffkeras(*words)
+    assert_one_line(result)
+    assert contents(tmp_path) == before
+
+
 def test_a_preview(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "preview.html"
     file.write_text("earlier")

@@ -18,6 +18,7 @@ def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
         "generate": {"config_file": "tiny.yaml", "data_dir": "data"},
         "train": {"config_file": "tiny.yaml", **data, "run_dir": "new"},
         "evaluate": {"run": str(run_dir), **data, "output": "results"},
+        "export": {"run": str(run_dir), "format": "onnx", "output": "model.onnx"},
         "study": {"config_file": "study.yaml", **data, "run_dir": "study"},
         "solve": source,
         "predict": {"run": str(run_dir), **source},

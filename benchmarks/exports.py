@@ -1,0 +1,80 @@
+"""Measure the size and the speed of networks exported to each format.
+
+    python -m benchmarks.exports                      # the docs' table, some minutes
+    python -m benchmarks.exports --configs quickstart
+
+The networks have the weights that they start their training with, which change neither size nor
+time. Every export is first checked against the Keras model, as by `diffkeras export`. Formats run
+one after another, on one core. A time is the wall-clock time of a call, the median of 3 to 50.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+
+from benchmarks.tables import describe_machine, write_table
+
+COLUMNS = [
+    "network",
+    "nodes",
+    "format",
+    "size (MB)",
+    "difference from Keras",
+    "one image (ms)",
+    "in a batch (ms per image)",
+    "batch",
+]
+PACKAGES = ("tensorflow", "ai-edge-litert", "onnxruntime")
+
+
+def measure(name: str) -> list[list[str]]:
+    """Rows of the table for the network of a configuration."""
+    import diffkeras as dk
+    from diffkeras.surrogates.build import build_model
+    from diffkeras.surrogates.exports.formats import FORMATS
+    from diffkeras.surrogates.surrogate import Surrogate
+    from diffkeras.workflows.exports.export_run import export_surrogate
+
+    config = dk.load_config(name)
+    model = build_model(config)
+    surrogate = Surrogate(model, config)
+    rows = []
+    for format, each in FORMATS.items():
+        with tempfile.TemporaryDirectory() as place:
+            done = export_surrogate(surrogate, format, Path(place) / each.file_name)
+        rows.append(
+            [
+                f"`{name}`, {model.count_params() / 1e6:.2g} million weights",
+                "×".join(map(str, done.lattice)),
+                done.label,
+                f"{done.size / 1e6:.3g}",
+                f"{done.difference:.0e}",
+                *(f"{1000 * seconds:.3g}" for seconds in done.seconds),
+                str(done.batch_size),
+            ]
+        )
+    return rows
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--configs", default="quickstart,paper", help="Names of configurations.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/exports"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(configs: str, output: Path) -> None:
+    # before TensorFlow counts the cores
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rows = [row for name in configs.split(",") for row in measure(name)]
+    write_table(rows, COLUMNS, output, describe_machine(PACKAGES, used="one core"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Files of other runtimes that compute the fields of a surrogate."""

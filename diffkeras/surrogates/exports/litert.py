@@ -1,0 +1,62 @@
+"""LiteRT files (.tflite), for phones and small devices."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from diffkeras.surrogates.exports.fields_function import fields_function
+from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.environment import available_cores, silent_stderr
+from diffkeras.system.tensorflow_setup import DESCRIPTION
+
+
+def convert(surrogate: Surrogate, lattice: tuple[int, int], description: dict[str, Any]) -> bytes:
+    """The surrogate on one lattice as a LiteRT model, for a batch of any size.
+
+    The description is a file in a zip archive at the end, as LiteRT stores files that belong to a
+    model: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
+
+    Raises:
+        Exception: the converter's, of no certain type, if LiteRT lacks an operation.
+    """
+    function = fields_function(surrogate, lattice)
+    module = tf.Module()
+    # without the tensors that the function reads, the model would have no weights
+    module.weights = [variable.value for variable in surrogate.model.variables]
+    concrete = function.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    with silent_stderr():
+        content = io.BytesIO(converter.convert())
+    with zipfile.ZipFile(content, "a") as archive:
+        text = json.dumps(description, indent=2, ensure_ascii=False)
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), text)  # no time, so equal models are equal
+    return content.getvalue()
+
+
+def load(path: Path) -> Runner:
+    """The model by LiteRT's interpreter, on all cores."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with silent_stderr():
+        interpreter = Interpreter(str(path), num_threads=available_cores())
+        interpreter.allocate_tensors()
+        runner = interpreter.get_signature_runner()
+
+    def run(inputs: Inputs) -> Any:
+        return runner(**inputs)["fields"]
+
+    return run
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file was made by `convert`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return DESCRIPTION in archive.namelist()
+    except zipfile.BadZipFile:
+        return False

@@ -1,0 +1,81 @@
+"""ONNX files, for ONNX Runtime and what else reads them."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from diffkeras.surrogates.exports.fields_function import fields_function
+from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.environment import available_cores
+
+OPSET = 18  # of early 2023: ONNX Runtime 1.14 reads it, and all later versions
+DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
+DIMENSIONS["fields"] = DIMENSIONS["source_images"]
+KEY = "diffkeras"  # of the description, in the metadata
+
+
+def convert(surrogate: Surrogate, lattice: tuple[int, int], description: dict[str, Any]) -> bytes:
+    """The surrogate as an ONNX model, for batches and lattices of any size.
+
+    The description is in its metadata, under the key `diffkeras`. `lattice` has no effect.
+
+    Raises:
+        Exception: of no certain type, if ONNX lacks an operation.
+    """
+    import onnx
+    import tf2onnx
+
+    function = fields_function(surrogate)
+    with _silent("tf2onnx"):
+        model, _ = tf2onnx.convert.from_function(
+            function, function.function_spec.input_signature, opset=OPSET
+        )
+    for value in (*model.graph.input, *model.graph.output):
+        axes = value.type.tensor_type.shape.dim
+        for axis, name in zip(axes, DIMENSIONS[value.name], strict=False):
+            axis.dim_param = name
+    onnx.helper.set_model_props(model, {KEY: json.dumps(description, ensure_ascii=False)})
+    onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
+    return model.SerializeToString()
+
+
+def load(path: Path) -> Runner:
+    """The model by ONNX Runtime, on all cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: Inputs) -> Any:
+        return session.run(["fields"], dict(inputs))[0]
+
+    return run
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file was made by `convert`."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return False
+    return KEY in {entry.key for entry in model.metadata_props}
+
+
+@contextmanager
+def _silent(package: str) -> Iterator[None]:
+    """Log nothing of a package."""
+    log = logging.getLogger(package)
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,1 @@
+"""Surrogates as files for other runtimes: checked, timed, then put in place."""

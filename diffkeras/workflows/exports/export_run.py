@@ -1,0 +1,102 @@
+"""Write a surrogate as a file of another runtime, checked against the Keras model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffkeras.errors import ExportError
+from diffkeras.nn import check_lattice
+from diffkeras.surrogates.exports.formats import get_format
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.environment import available_cores
+from diffkeras.workflows.exports.trial import Trial
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written, and how it did in its trial.
+
+    Attributes:
+        path: the file, or the directory of a SavedModel.
+        label: the format's name for people.
+        size: of all its files [bytes].
+        lattice: (rows, columns) on which it was checked and timed.
+        images: number of images on which it was checked.
+        difference: largest difference from the Keras model, relative to each field's largest value.
+        seconds: wall-clock time per image, of one image alone and in a batch.
+        batch_size: images in that batch.
+        threads: that it ran on.
+    """
+
+    path: Path
+    label: str
+    size: int
+    lattice: tuple[int, int]
+    images: int
+    difference: float
+    seconds: tuple[float, float]
+    batch_size: int
+    threads: int
+
+
+def export(
+    run_dir: str | Path,
+    format: str = "saved_model",
+    output: str | Path | None = None,
+    *,
+    lattice: tuple[int, int] | None = None,
+) -> Export:
+    """Write the surrogate of a run in a format, after a check against the Keras model.
+
+    Args:
+        run_dir: a finished run.
+        format: "saved_model", "litert" or "onnx".
+        output: the file, or the directory of a SavedModel; by default `saved_model`,
+            `model.tflite` or `model.onnx` in the run directory. An earlier export is replaced.
+        lattice: (rows, columns) on which the file is checked and timed; by default that of the
+            training. A LiteRT file runs on no other, and the functions `certified` and `refined` of
+            a SavedModel don't either.
+
+    Raises:
+        RunError: the run can't be used.
+        ExportError: there is no such format, a package is missing, the format can't hold the
+            network, the network can't take the lattice, or the file's fields differ from those of
+            the Keras model by more than 1e-5 of the largest value.
+        OutputError: the output can't be written, or exists and is no export.
+    """
+    run = Run.open(Path(run_dir))
+    chosen = get_format(format)
+    path = run.path / chosen.file_name if output is None else Path(output)
+    chosen.check_output(path)
+    return export_surrogate(load_surrogate(run.path), format, path, lattice)
+
+
+def export_surrogate(
+    surrogate: Surrogate, format: str, path: Path, lattice: tuple[int, int] | None = None
+) -> Export:
+    """As `export`, for a surrogate that is loaded already."""
+    chosen = get_format(format)
+    lattice = lattice or surrogate.lattice
+    if surrogate.side_divisor > 1:
+        try:
+            check_lattice(lattice, surrogate.config.model.depth)
+        except ValueError as error:
+            raise ExportError(f"the network can't take this lattice: {error}") from None
+    trial = Trial.of(surrogate, lattice)
+    with chosen.replacing(surrogate, path, lattice) as partial:
+        model = chosen.load(partial)
+        difference = trial.difference(model)
+        alone, together = (trial.seconds(model, images) for images in (1, trial.batch_size))
+        files = [partial] if partial.is_file() else [*partial.rglob("*")]
+        size = sum(file.stat().st_size for file in files if file.is_file())
+    return Export(
+        path,
+        chosen.label,
+        size,
+        lattice,
+        len(trial.fields),
+        difference,
+        (alone, together),
+        trial.batch_size,
+        available_cores(),
+    )

@@ -1,0 +1,352 @@
+"""Exports of surrogates, run by programs that have no diffkeras, each by its own runtime."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.errors import ExportError, OutputError
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.exports import formats
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows import export
+from diffkeras.workflows.exports.export_run import export_surrogate
+from diffkeras.workflows.exports.trial import TOLERANCE, Trial
+
+PACKAGES = {"litert": "ai_edge_litert", "onnx": "onnxruntime", "saved_model": "tensorflow"}
+INSTALLED = [name for name, package in PACKAGES.items() if find_spec(package)]
+FILES = {"saved_model": "saved_model", "litert": "model.tflite", "onnx": "model.onnx"}
+needs_extra = pytest.mark.skipif(len(INSTALLED) < 3, reason="needs the extra `export`")
+
+# a program on a machine without diffkeras; its check compares with fields that were written here
+PROGRAM = """
+import sys
+for name in ("diffkeras", "tfds_builders", {absent}):
+    sys.modules[name] = None  # importing it raises an error
+import numpy as np
+
+def check(found, name):
+    expected = np.load(name + "_fields.npy")
+    assert found.shape == expected.shape and found.dtype == np.float32, (found.shape, found.dtype)
+    largest = np.abs(expected).max(axis=(1, 2, 3), keepdims=True)
+    assert (np.abs(found - expected) <= 1e-5 * largest).all(), name
+"""
+SMALL_RUNTIMES = """
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter
+
+for name in {names}:
+    inputs = dict(np.load(name + "_inputs.npz"))
+    first = {{key: value[:1] for key, value in inputs.items()}}
+    runner = Interpreter(name + ".tflite").get_signature_runner()
+    assert {{*runner.get_input_details()}} == {{*inputs}}
+    check(runner(**inputs)["fields"], name)
+    assert runner(**first)["fields"].shape[0] == 1
+    session = onnxruntime.InferenceSession(name + ".onnx")
+    assert [each.name for each in session.get_inputs()] == [*inputs]
+    assert session.get_inputs()[0].shape == ["batch", "rows", "columns", 1]
+    check(session.run(["fields"], inputs)[0], name)
+    assert session.run(["fields"], first)[0].shape[0] == 1
+assert "tensorflow" not in sys.modules or sys.modules["tensorflow"] is None
+"""
+TENSORFLOW = """
+import json
+import tensorflow as tf
+
+images = np.load("trained_inputs.npz")["source_images"]
+surrogate = tf.saved_model.load("trained")
+
+# a tf.data pipeline
+dataset = tf.data.Dataset.from_tensor_slices(images).batch(3).map(surrogate.serve)
+check(np.concatenate([*dataset.as_numpy_iterator()]), "trained")
+
+# a function that XLA compiles
+compiled = tf.function(surrogate.serve, jit_compile=True)
+check(compiled(images).numpy(), "trained")
+
+# TensorFlow Serving's requests, https://www.tensorflow.org/tfx/serving/api_rest
+signature = surrogate.signatures["serving_default"]
+specs = signature.structured_input_signature[1]
+assert {*specs} == {"source_images"} and {*signature.structured_outputs} == {"output_0"}
+
+def answer(body):
+    request = json.loads(body)
+    assert request.get("signature_name", "serving_default") == "serving_default"
+    if "inputs" in request:  # columns: one list an input, or the list itself if there is one input
+        columns = request["inputs"]
+        columns = columns if isinstance(columns, dict) else {name: columns for name in specs}
+    else:  # rows: one object an example, or its only input
+        rows = [r if isinstance(r, dict) else {name: r for name in specs}
+                for r in request["instances"]]
+        columns = {name: [row[name] for row in rows] for name in specs}
+    tensors = {k: tf.constant(v, specs[k].dtype) for k, v in columns.items()}
+    (fields,) = signature(**tensors).values()
+    return json.dumps({"predictions": fields.numpy().tolist()})
+
+values = images.tolist()
+for body in (
+    {"instances": values},
+    {"instances": [{"source_images": each} for each in values]},
+    {"signature_name": "serving_default", "inputs": {"source_images": values}},
+    {"inputs": values},
+):
+    found = json.loads(answer(json.dumps(body)))["predictions"]
+    check(np.array(found, np.float32), "trained")
+
+# and of its gRPC interface, whose tensors are protocol buffers
+sent = tf.make_tensor_proto(images).SerializeToString()
+received = tf.io.parse_tensor(sent, tf.float32)
+(fields,) = signature(source_images=received).values()
+check(fields.numpy(), "trained")
+"""
+
+
+def untrained(config: Config) -> Surrogate:
+    model, rng = build_model(config), np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
+    return Surrogate(model, config)
+
+
+@pytest.fixture(scope="module")
+def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
+    """Three surrogates that between them need every operation."""
+    produced = {"physics.sources": "production", "data.divide_by_maximum": True}
+    return {
+        "trained": load_surrogate(run_dir),
+        "padded": untrained(
+            tiny.with_overrides(
+                {
+                    "physics.lattice": [18, 13],
+                    "model.depth": 2,
+                    "model.pad": True,
+                    "model.transform": "log",
+                }
+            )
+        ),
+        "varying": untrained(
+            tiny.with_overrides(
+                {
+                    **produced,
+                    "data.diffusion_length": [1, 20],
+                    "physics.decay": 1 / 400,
+                    "model.transform": "linear",
+                    "model.architecture": "joined_pair",
+                }
+            )
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def exported(
+    surrogates: dict[str, Surrogate], run_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The exports in all formats, with inputs and the fields that they must give."""
+    place = tmp_path_factory.mktemp("exports")
+    for name, surrogate in surrogates.items():
+        trial = Trial.of(surrogate, surrogate.lattice)
+        np.savez(place / f"{name}_inputs.npz", **trial.inputs)
+        np.save(place / f"{name}_fields.npy", trial.fields)
+        for format, ending in (("litert", ".tflite"), ("onnx", ".onnx")):
+            if format in INSTALLED:
+                export_surrogate(surrogate, format, place / f"{name}{ending}")
+    export(run_dir, "saved_model", place / "trained")
+    return place
+
+
+@needs_extra
+def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(
+    exported: Path, surrogates: dict[str, Surrogate], python: Callable[..., Any]
+) -> None:
+    program = PROGRAM.format(absent="'tensorflow', 'keras'")
+    python(program + SMALL_RUNTIMES.format(names=[*surrogates]), "-I", cwd=exported)
+
+
+def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
+    exported: Path, python: Callable[..., Any]
+) -> None:
+    python(PROGRAM.format(absent="'keras'") + TENSORFLOW, "-I", cwd=exported)
+
+
+@pytest.fixture(params=[pytest.param(name, id=name) for name in FILES])
+def format(request: pytest.FixtureRequest) -> str:
+    """Each format whose packages are installed."""
+    if request.param not in INSTALLED:
+        pytest.skip("needs the extra `export`")
+    return request.param
+
+
+def test_the_command_says_what_it_wrote_and_measured(
+    diffkeras: Callable[..., Any], own_run: Path, format: str
+) -> None:
+    shutil.rmtree(own_run / "saved_model")
+    result = diffkeras("export", own_run, "--format", format, "--lattice", "8x12")
+    assert result.exit_code == 0, result.output
+    wrote, checked, times = result.stdout.splitlines()
+    path = own_run / FILES[format]
+    assert wrote.startswith(f"wrote {path} (")
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    assert float(wrote.split()[-2]) == pytest.approx(size / 1e6, rel=1e-2)
+    assert "4 test images of 8×12 nodes" in checked
+    assert 0 <= float(checked.partition("within ")[2].split()[0]) <= 1e-5
+    assert all(float(words.split()[0]) > 0 for words in times.split(", ")[:2])
+    assert not [*own_run.glob(".partial*"), *path.glob(".partial*")]
+    if format == "saved_model":
+        import tensorflow as tf
+
+        certified = tf.saved_model.load(str(path)).signatures["certified"]
+        proven = certified(source_images=tf.one_hot([[[3] * 8]], 12)[0, ..., None])
+        assert proven["field"].shape == (1, 8, 12, 1)
+
+
+@needs_extra
+def test_the_files_say_what_they_compute(exported: Path) -> None:
+    import onnx
+
+    model = onnx.load(exported / "varying.onnx")
+    texts = [entry.value for entry in model.metadata_props if entry.key == "diffkeras"]
+    with zipfile.ZipFile(exported / "varying.tflite") as archive:
+        texts.append(archive.read("diffkeras.json").decode())
+    first, second = map(json.loads, texts)
+    assert first == second
+    assert first["physics"]["sources"] == "production"
+    assert first["physics"]["diffusion_length"] == [1, 20]
+
+
+@needs_extra
+def test_onnx_files_run_on_other_lattices(exported: Path, surrogates: dict[str, Surrogate]) -> None:
+    run = formats.get_format("onnx").load(exported / "padded.onnx")
+    for lattice in ((7, 30), (16, 16)):
+        trial = Trial.of(surrogates["padded"], lattice)
+        assert trial.difference(run) <= TOLERANCE
+
+
+def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
+    trial = Trial.of(surrogates["trained"], (16, 16))
+
+    def answer(change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+        """What returns the surrogate's fields, changed."""
+        images = trial.inputs["source_images"]
+
+        def run(inputs: Any) -> np.ndarray:
+            numbers = [
+                next(k for k, image in enumerate(images) if np.array_equal(image, given))
+                for given in inputs["source_images"]
+            ]
+            return change(trial.fields[numbers])
+
+        return run
+
+    def last_alone(fields: np.ndarray) -> np.ndarray:
+        return fields * (1 + 1e-4 * (len(fields) == 1))
+
+    assert trial.difference(answer(lambda fields: fields)) == 0
+    largest = np.abs(trial.fields).max(axis=(1, 2, 3), keepdims=True)
+    assert trial.difference(answer(lambda f: f * (1 + 9e-6))) == pytest.approx(9e-6, rel=0.1)
+    assert largest[-1] > 10 * largest[:-1].max()  # so a difference relative to it would hide others
+    for change in (
+        lambda fields: fields * (1 + 2e-5),
+        lambda fields: fields * np.nan,
+        lambda fields: fields + 1e-4 * largest[0],
+        last_alone,
+    ):
+        with pytest.raises(ExportError, match="of the largest value, more than 1e-05"):
+            trial.difference(answer(change))
+    with pytest.raises(ExportError, match="shape"):
+        trial.difference(answer(lambda fields: fields[:, ::2]))
+
+
+def test_a_file_with_wrong_fields_is_not_put_in_place(
+    exported: Path, run_dir: Path, tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / FILES[format]
+    copy = shutil.copytree if format == "saved_model" else shutil.copy
+    copy(exported / f"trained{path.suffix}", path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    original = Trial.of
+
+    def other(surrogate: Surrogate, lattice: tuple[int, int]) -> Trial:
+        trial = original(surrogate, lattice)
+        return Trial(trial.inputs, trial.fields * np.float32(1.001))
+
+    monkeypatch.setattr(Trial, "of", other)
+    with pytest.raises(ExportError, match="nothing was written"):
+        export(run_dir, format, path)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:
+    path = tmp_path / "there" / FILES[format]
+    path.parent.mkdir()
+    if format == "saved_model":
+        path.mkdir()
+        notes = path / "notes.txt"
+    else:
+        notes = path
+    for content in (b"", b"mine", np.random.default_rng(0).bytes(5000)):
+        notes.write_bytes(content)
+        with pytest.raises(OutputError, match="no earlier"):
+            export(run_dir, format, path)
+        assert [*path.parent.rglob("*")] == [*{path, notes}] or len([*path.iterdir()]) == 1
+        assert notes.read_bytes() == content
+
+
+@needs_extra
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_networks_of_half_precision_are_refused(tiny: Config, tmp_path: Path, format: str) -> None:
+    config = tiny.with_overrides({"training.precision": "mixed_float16"})
+    with pytest.raises(ExportError, match=r"training\.precision: float32"):
+        export_surrogate(untrained(config), format, tmp_path / FILES[format])
+    assert not [*tmp_path.iterdir()]
+
+
+@needs_extra
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_operations_that_a_format_lacks_are_refused(
+    tiny: Config, tmp_path: Path, format: str
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    x = keras.Input((None, None, 1))
+    y = keras.layers.Lambda(lambda v: tf.math.bessel_i0(v))(x)
+    with pytest.raises(ExportError, match=r"can't express this network: .*BesselI0"):
+        export_surrogate(Surrogate(keras.Model(x, y), tiny), format, tmp_path / FILES[format])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_missing_package_is_named(
+    refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("tf2onnx", "onnxruntime"):
+        monkeypatch.setattr(
+            formats, "find_spec", lambda name, package=package: None if name == package else name
+        )
+        line = refused("export", run_dir, "--format", "onnx")
+        assert f"ONNX files need {package}, which" in line
+        assert "pip install 'diffkeras[export]'" in line
+    assert not (run_dir / "model.onnx").exists()
+
+
+def test_what_cant_be_exported_is_refused(
+    refused: Callable[..., str], run_dir: Path, tmp_path: Path, own_run: Path
+) -> None:
+    assert "there is no run directory" in refused("export", tmp_path / "none")
+    assert "not a multiple of 2**1 = 2" in refused("export", run_dir, "--lattice", "16x17")
+    small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")
+    assert "don't fit on 2×2 nodes" in refused(*small)
+    assert not (tmp_path / "small").exists()
+    state = json.loads((own_run / "run.json").read_text())
+    (own_run / "run.json").write_text(json.dumps({**state, "state": "interrupted"}))
+    assert "is not finished" in refused("export", own_run)
+    with pytest.raises(ExportError, match="no format 'torch'"):
+        export(run_dir, "torch")
