@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
+    INPUT,
     collect_overrides,
     command,
     config_option,
@@ -26,6 +27,20 @@ SECTIONS = ("physics", "data", "evaluation")
 @override_options("sources", "test_examples")
 @data_dir_option
 @workers_option("Threads that read data")
+@click.option(
+    "--model",
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="Instead of RUN: a SavedModel of another program, or a .keras file. Needs --config and "
+    "--output.",
+)
+@click.option(
+    "--predictions",
+    metavar="FILE",
+    type=INPUT,
+    help="Instead of RUN: a .npz with the predicted fields of the test images, (images, rows, "
+    "columns), of each source count, named sources_01 and so on. Needs --config and --output.",
+)
 @click.option(
     "--output",
     metavar="DIR",
@@ -51,7 +66,8 @@ def evaluate(
 ) -> None:
     """Measure a surrogate on test data.
 
-    RUN is a run directory of `diffkeras train`. Writes metrics.json, examples.csv (one row per
+    RUN is a run directory of `diffkeras train`. Models of other programs are measured in the same
+    way, from a SavedModel or from their predictions. Writes metrics.json, examples.csv (one row per
     method and test image), figures/ and report.html, which opens in any browser.
     A search for worst cases writes worst_cases/.
 
@@ -60,16 +76,28 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
+      diffkeras evaluate --config quickstart --predictions mine.npz --output mine
     """
     from diffkeras.surrogates.run_directory import Run
 
     run_dir = run or run_dir
-    if run_dir is None:
-        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
+    foreign = {key: flags.pop(key) for key in ("model", "predictions")}
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
+    if any(foreign.values()):
+        if run_dir or all(foreign.values()) or worst_cases:
+            raise click.UsageError(
+                "--model, --predictions and RUN exclude each other, and --worst-cases needs RUN."
+            )
+        if config_file is None or output is None:
+            raise click.UsageError("--model and --predictions need --config and --output.")
+        config = read_config(config_file, flags)
+        _evaluate_foreign(config, data_dir, output, threads=workers, **foreign)
+        return
+    if run_dir is None:
+        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
     own = Run.open(run_dir).config()
     config = (
         read_config(config_file, flags)
@@ -89,6 +117,15 @@ def evaluate(
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
     if worst_cases is not None:
         _search(run_dir, data_dir, config, worst_cases, evaluation.path / "worst_cases")
+
+
+def _evaluate_foreign(config: Any, data_dir: Path, output: Path, **options: Any) -> None:
+    start_tensorflow()
+    from diffkeras.workflows import evaluate_foreign
+
+    evaluation = evaluate_foreign(config, data_dir, output, show_progress=True, **options)
+    click.echo(evaluation.table.to_text())
+    click.echo(f"\nreport: {evaluation.path / 'report.html'}")
 
 
 def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:

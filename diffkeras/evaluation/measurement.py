@@ -21,7 +21,7 @@ class CountMeasurement:
 
     Attributes:
         batches: method → the scores of each batch.
-        milliseconds: method → time per image, of the fastest pass.
+        milliseconds: method → time per image, of the fastest pass; of those that were timed.
         bounds: of the first images, as from `measure_bounds`.
         lengths: diffusion length of each image [length], where they vary.
     """
@@ -97,6 +97,8 @@ class Measurement:
         """Add one pass of all methods over some images of one source count; the fastest counts."""
         fastest = self.counts[count].milliseconds
         for method, _, seconds in predictions:
+            if seconds is None:
+                continue
             fastest[method] = min(fastest.get(method, np.inf), 1e3 * seconds / images)
 
     def scores(self, method: str) -> Scores:
@@ -117,20 +119,24 @@ class Measurement:
             method: {
                 "all": {
                     **self.scores(method).summary(),
-                    "milliseconds": float(
-                        np.mean([found.milliseconds[method] for found in self.counts.values()])
-                    ),
+                    "milliseconds": self._milliseconds(method),
                 },
                 **{
                     str(count): {
                         **found.scores(method).summary(),
-                        "milliseconds": found.milliseconds[method],
+                        "milliseconds": found.milliseconds.get(method),
                     }
                     for count, found in self.counts.items()
                 },
             }
             for method in self.methods
         }
+
+    def _milliseconds(self, method: str) -> float | None:
+        timed = [found.milliseconds for found in self.counts.values()]
+        if any(method not in times for times in timed):
+            return None
+        return float(np.mean([times[method] for times in timed]))
 
     def proven(self) -> dict[str, Any]:
         """Source count or "all" → proven bounds, as plain data; empty if none were computed."""

@@ -106,12 +106,12 @@ class MethodFields(NamedTuple):
     Attributes:
         method: its label.
         fields: (images, rows, columns), on the dataset's scale.
-        seconds: what it took, see `timing`.
+        seconds: what it took, see `timing`; None if that wasn't measured.
     """
 
     method: str
     fields: NDArray
-    seconds: float
+    seconds: float | None
 
 
 def baselines(config: Config) -> list[Method]:
@@ -136,6 +136,7 @@ def predict_by_each(
 ) -> Iterator[MethodFields]:
     """The predictions of all methods, in the order of `describe_methods`."""
     clock = choose_clock()
+    timed = getattr(surrogate, "timed", True)
     start = clock()
     fields = surrogate.network_fields(
         batch.images, diffusion_length=batch.lengths, batch_size=len(batch.images)
@@ -146,11 +147,11 @@ def predict_by_each(
             "the surrogate predicts values that are not finite: its model is damaged, or its "
             "training diverged; train it again"
         )
-    yield MethodFields(SURROGATE, fields, seconds)
+    yield MethodFields(SURROGATE, fields, seconds if timed else None)
     if not batch.production:
         start = clock()
         known = np.where(batch.images != 0, batch.images, fields)
-        yield MethodFields(SOURCES_SET, known, seconds + clock() - start)
+        yield MethodFields(SOURCES_SET, known, seconds + clock() - start if timed else None)
     for method in baselines(config):
         start = clock()
         fields = method.predict(batch)

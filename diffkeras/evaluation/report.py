@@ -18,7 +18,7 @@ OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
-def write_metrics(path: Path, found: Measurement, run: str) -> None:
+def write_metrics(path: Path, found: Measurement, run: str | None) -> None:
     """Write `metrics.json` and `examples.csv` into a directory; `run` is the run's identity."""
     metrics = found.metrics()
     write_json(
@@ -168,7 +168,7 @@ def _cost_table(metrics: dict[str, Any]) -> Table:
                 number(errors["mae"]),
                 number(errors["max_error"]),
                 number(time),
-                number(time / exact if exact else None),
+                number(time / exact if exact and time is not None else None),
             ]
         )
     return Table(

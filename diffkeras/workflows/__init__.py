@@ -11,6 +11,7 @@ from typing import Any
 # importing a module `train` would put it in the place of the function `train`.
 _FUNCTIONS = {
     "evaluate": ("evaluate_run", "evaluate"),
+    "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("exports.export_run", "export"),
     "generate": ("generate_datasets", "generate"),
     "predict": ("predict_files", "predict_files"),

@@ -7,8 +7,9 @@ from typing import Any
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import draw_figures
+from diffkeras.evaluation.foreign import foreign_model, foreign_predictions
 from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
@@ -79,7 +80,63 @@ def evaluate(
     path = Path(output or run.evaluation)
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
-    surrogate = load_surrogate(run.path)
+    return _evaluate(
+        load_surrogate(run.path), run, config, data_dir, path, threads, report, show_progress
+    )
+
+
+def evaluate_foreign(
+    config: Config,
+    data_dir: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path | None = None,
+    predictions: str | Path | None = None,
+    threads: int | None = None,
+    show_progress: bool = False,
+) -> Evaluation:
+    """Measure a model of another program, or its predictions, as `evaluate` does a surrogate.
+
+    Args:
+        config: of the test data.
+        data_dir: where the datasets are.
+        output: directory of the results.
+        model: directory of a SavedModel, or a `.keras` file: source images (batch, rows, columns,
+            1) float32 to fields.
+        predictions: a `.npz` with the fields of the test images, (images, rows, columns), of each
+            source count, named `sources_NN`. Give either this or a model.
+        threads, show_progress: as for `evaluate`.
+
+    Raises:
+        RunError: the model or the predictions can't be used, or `output` can't be written.
+        DataError: datasets are missing or damaged.
+        ConfigurationError: neither or both are given, or the test data have several media.
+    """
+    data_dir, path = Path(data_dir), Path(output)
+    if (model is None) == (predictions is None):
+        raise ConfigurationError("give either a model or predictions")
+    for count in config.data.sources:
+        open_dataset(config, count, data_dir, ("test",))
+    check_replaceable(path, "metrics.json", FILES)
+    with explain_damage(config, data_dir):
+        if model is not None:
+            surrogate = foreign_model(Path(model), config)
+        else:
+            assert predictions is not None
+            surrogate = foreign_predictions(Path(predictions), config, data_dir)
+    return _evaluate(surrogate, None, config, data_dir, path, threads, True, show_progress)
+
+
+def _evaluate(
+    surrogate: Surrogate,
+    run: Run | None,
+    config: Config,
+    data_dir: Path,
+    path: Path,
+    threads: int | None,
+    report: bool,
+    show_progress: bool,
+) -> Evaluation:
     with explain_damage(config, data_dir):
         found = Measurement(
             [*describe_methods(config)],
@@ -91,9 +148,9 @@ def evaluate(
         pictures = draw_figures(found, surrogate, run, config, data_dir) if report else {}
     metrics = found.metrics()
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_metrics(partial, found, run_identity(learned))
+        write_metrics(partial, found, run_identity(surrogate.config) if run else None)
         if report:
-            write_pages(partial, found, pictures, config, learned)
+            write_pages(partial, found, pictures, config, surrogate.config)
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, printed_table(metrics))
 

@@ -38,6 +38,8 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "format": ("", "magic"),
     "jobs": WHOLE,
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
+    "model": ("", "missing", "file"),
+    "predictions": ("", "/", "missing.npz", "file"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
     "overwrite": (),
@@ -113,7 +115,9 @@ def test_a_bad_value_is_refused(
     values = words_of(command, data_dir, run_dir) | {name: value}
     if name == "lattice":
         values["source_file"] = "discs.yaml"
-    if name == "run_dir" and command == "evaluate":
+    if name in ("run_dir", "model", "predictions") and command == "evaluate":
         del values["run"]
+    if name in ("model", "predictions"):
+        values["config_file"] = "tiny.yaml"
     before = files_below(place)
     assert_refused(invoke(command, values), place, before)

@@ -146,7 +146,7 @@ def test_a_run_of_other_physics(refused: Callable[..., str], own_run: Path, own_
     assert "decay 0.05 there, 0.1 here" in message
 
 
-FINISHED = '{"state": "finished", "versions": {}}'
+FINISHED = '{"state": "finished", "versions": {}, "machine": "mine"}'
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,10 @@ FINISHED = '{"state": "finished", "versions": {}}'
         ({"run.json": "{"}, "run.json is missing or damaged"),
         ({"run.json": "[1]"}, "run.json is damaged"),
         ({"run.json": '{"state": "finished"}'}, "written by another program"),
-        ({"run.json": '{"state": "running", "versions": {}}'}, "is not finished"),
+        (
+            {"run.json": '{"state": "running", "versions": {}, "machine": "mine"}'},
+            "is not finished",
+        ),
         ({"run.json": FINISHED}, "model.keras is missing"),
         ({"run.json": FINISHED, "model.keras": ""}, "config.yaml is missing"),
     ],

@@ -23,9 +23,12 @@ from diffkeras.surrogates.surrogate import Surrogate
 
 
 def draw_figures(
-    found: Measurement, surrogate: Surrogate, run: Run, config: Config, data_dir: Path
+    found: Measurement, surrogate: Surrogate, run: Run | None, config: Config, data_dir: Path
 ) -> dict[str, bytes]:
-    """All figures of an evaluation on the test data of `config`: name → PNG image."""
+    """All figures of an evaluation on the test data of `config`: name → PNG image.
+
+    Those of its training belong to a run, if there is one.
+    """
     metrics, counts = found.metrics(), config.data.sources
     drawn = [method for method in found.methods if method != SOURCES_SET]
     errors = {method: found.scores(method).mae() for method in drawn}
@@ -44,7 +47,6 @@ def draw_figures(
     histories = [bounds["history"] for bounds in found.bounds() if "history" in bounds]
     if histories:
         pictures["rounds"] = rounds_figure(histories)
-    history = run.history()
-    if history:
+    if run and (history := run.history()):
         pictures["training"] = training_figure(history, run.state().get("best_epoch"))
     return {name: to_png(figure) for name, figure in pictures.items()}

@@ -20,7 +20,7 @@ def cost_figure(metrics: Mapping[str, Any]) -> Figure:
     points = {
         method: (by_count["all"]["milliseconds"], max(by_count["all"]["mae"], SMALLEST))
         for method, by_count in metrics.items()
-        if by_count["all"]["milliseconds"] > 0
+        if by_count["all"]["milliseconds"]
     }
     for method, (time, error) in points.items():
         size = 90 if method == "surrogate" else 50

@@ -1,0 +1,160 @@
+"""Models and predictions of other programs, judged like surrogates."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, short
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.evaluation.images import read_batches
+from diffkeras.surrogates.surrogate import Surrogate
+
+Fields = NDArray[np.float32]  # (batch, rows, columns, 1)
+
+
+@dataclass(frozen=True, repr=False)
+class ForeignSurrogate(Surrogate):
+    """A function from source images to fields, both on the dataset's scale.
+
+    Attributes:
+        call: (batch, rows, columns, 1) float32 to the same.
+        timed: whether the time of a call is that of a prediction.
+    """
+
+    call: Callable[[Fields], Fields]
+    timed: bool = True
+
+    @property
+    def side_divisor(self) -> int:
+        """1: what it can't take, it refuses itself."""
+        return 1
+
+    @property
+    def _forward(self) -> Any:
+        return lambda x: tf.constant(self.call(x))
+
+
+def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
+    """A SavedModel's `serving_default`, or a Keras model, as a surrogate.
+
+    Args:
+        path: directory of a SavedModel, or a `.keras` file.
+        config: of the test data.
+
+    Raises:
+        RunError: what is there can't be loaded, or has other inputs or outputs than one image and
+            one field.
+    """
+    _check_config(config)
+    if path.suffix == ".keras":
+        try:
+            model = keras.saving.load_model(path, compile=False)  # in safe mode, without its code
+        except Exception as error:  # of damaged files, Keras raises any type
+            raise RunError(f"{path} can't be loaded: {error}") from error
+        call: Callable[[Any], Any] = tf.function(lambda x: model(x, training=False))
+    else:
+        call = _signature(path)
+
+    def fields(x: Fields) -> Fields:
+        try:
+            found = call(tf.constant(x))
+        except Exception as error:  # of graphs of any kind
+            reason = str(error).partition("\n")[0]
+            raise RunError(f"{path} can't predict images of shape {x.shape}: {reason}") from error
+        return _as_fields(np.asarray(found), x.shape, str(path))
+
+    return ForeignSurrogate(None, _linear(config), fields)
+
+
+def foreign_predictions(path: Path, config: Config, data_dir: Path) -> ForeignSurrogate:
+    """The fields in a file as a surrogate, which knows the test images only.
+
+    Args:
+        path: a `.npz` with an array (images, rows, columns) for each source count n, named
+            `sources_NN`, in the order of the test split.
+        config: of the test data, which must exist.
+        data_dir: where it is.
+
+    Raises:
+        RunError: a missing, damaged or incomplete file, or arrays of another shape.
+    """
+    _check_config(config)
+    given = _read(path)
+    known: dict[bytes, Fields] = {}
+    for count in config.data.sources:
+        name = f"sources_{count:02d}"
+        if name not in given:
+            raise RunError(f"{path} holds no array {name}, but {short(list(given))}")
+        shape = (config.data.test_examples, *config.physics.lattice, 1)
+        fields = _as_fields(given[name], shape, f"{name} in {path}")
+        images = [batch.images for batch in read_batches(config, count, data_dir)]
+        keys = (image.tobytes() for image in np.concatenate(images))
+        known |= dict(zip(keys, fields, strict=True))
+
+    def look_up(x: Fields) -> Fields:
+        return np.stack([known[image.tobytes()] for image in x])
+
+    return ForeignSurrogate(None, _linear(config), look_up, timed=False)
+
+
+def _check_config(config: Config) -> None:
+    if config.data.diffusion_length is not None:
+        raise ConfigurationError(
+            "data.diffusion_length: models of other programs are judged on one medium; leave it out"
+        )
+
+
+def _linear(config: Config) -> Config:
+    return config.with_overrides({"model.transform": "linear"})
+
+
+def _signature(path: Path) -> Callable[[tf.Tensor], tf.Tensor]:
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:  # of damaged files, TensorFlow raises any type
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"{path} is no SavedModel: {reason}") from error
+    found = loaded.signatures.get("serving_default")
+    if found is None:
+        raise RunError(
+            f"{path} has no signature serving_default, but {short(list(loaded.signatures))}"
+        )
+    inputs, outputs = found.structured_input_signature[1], found.structured_outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise RunError(
+            f"serving_default of {path} takes {short(list(inputs))} and returns "
+            f"{short(list(outputs))}; it must take source images and return fields"
+        )
+    [name], [output] = inputs, outputs
+
+    found.owner = loaded  # it holds no reference to the variables' owner
+    return lambda images: found(**{name: images})[output]
+
+
+def _read(path: Path) -> Mapping[str, NDArray]:
+    if path.suffix.lower() != ".npz":
+        raise RunError(f"{path} is of an unknown kind; predictions are a .npz")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # of damaged files, NumPy raises any type
+        raise RunError(f"{path} can't be read: {error}") from error
+
+
+def _as_fields(found: NDArray, shape: tuple[int, ...], name: str) -> Fields:
+    """Fields with a last axis of one channel, which may be left out."""
+    if found.shape not in (shape, shape[:-1]) or found.dtype.kind not in "fiu":
+        raise RunError(
+            f"{name} has fields of shape {found.shape} and type {found.dtype}, not {shape[:-1]} "
+            "of real numbers"
+        )
+    fields = found.reshape(shape).astype(np.float32)
+    if not np.isfinite(fields).all():
+        raise RunError(f"{name} has fields that are not finite")
+    return fields
