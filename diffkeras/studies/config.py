@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from diffkeras.config import Config, Name, Section, is_section, settings
 from diffkeras.config.types import Count, Seed
+from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import VARIANT
 
 MOST_RUNS = 10_000  # of a study; listing more would take minutes
@@ -87,7 +88,16 @@ class StudyConfig(Section):
                 raise ValueError(f"factor {key} has no values")
             if is_section(key):
                 raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
-            if any(values.index(v) != i for i, v in enumerate(values)):
+            by_text: dict[str, Any] = {}
+            for second in values:
+                first = by_text.setdefault(text := value_text(second), second)
+                if first is not second and first != second:
+                    raise ValueError(
+                        f"factor {key}: {first!r} and {second!r} are both called {text!r} in "
+                        "tables; name one of them only, or use variants, which have names of "
+                        "their own"
+                    )
+            if len(by_text) < len(values):
                 raise ValueError(f"factor {key} names a value twice")
             _check_varied(key, "can't be a factor")
         return value

@@ -81,7 +81,12 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
                 ("{physics.sources: [fixed_value, production]}", "can't be a factor"),
                 ("{training.learning_rate: [1e-3, 0.001]}", "names a value twice"),
                 ("{training.learning_rate: ['1e-3', 0.001]}", "are the same run"),
-                ("{training.loss: [absolute, {error: absolute}]}", "are the same run"),
+                (
+                    "{training.loss: [squared, absolute, {error: absolute}]}",
+                    r"training\.loss: 'absolute' and {'error': 'absolute'} are both called",
+                ),
+                ("{data.train_fraction: [0.5, '0.5']}", "0.5 and '0.5' are both called '0.5' in"),
+                ("{training.seed: [1, 1.0]}", "are the same run"),
                 ("{training.loss: [mae, absolute]}", "are the same run"),
                 ("{data.sources: [1-2, '1,2']}", "are the same run"),
                 ("{training.seed: [0, 1], training: [{epochs: 3}]}", "training is a section"),

@@ -1,7 +1,8 @@
 """Baselines in figures whose axis is an error."""
 
+import math
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from diffkeras.studies.study_data import ALL, StudyData
 STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 TEXT: Any = {"color": "0.4", "fontsize": 6}
 NEAR = 3.0
-CHARACTER = 0.046  # inches, the mean width of one in this size
+CHARACTER, HEIGHT = 0.046, 0.11  # inches, the mean width of one in this size, and of a line
 
 
 def draw_baselines(
@@ -109,11 +110,27 @@ def baseline_errors(
 def draw_lines(
     axis: Axes, values: Mapping[str, float], along: Literal["x", "y"] = "y"
 ) -> dict[str, float]:
-    """Draw named values as dotted lines across an axis, and return those outside of it."""
+    """Draw named values as dotted lines across an axis, and return those outside of it.
+
+    Lines that are too close for a label each share one.
+    """
     low, high = axis.get_ylim() if along == "y" else axis.get_xlim()
     inside = {name: value for name, value in values.items() if low <= value <= high}
-    for name, value in inside.items():
-        _draw_line(axis, name, value, along)
+    scale = (axis.yaxis if along == "y" else axis.xaxis).get_transform().transform
+    begin, end = scale([low, high])
+    figure, extent = axis.get_figure(root=True), axis.get_window_extent()
+    assert figure is not None
+    length = (extent.height if along == "y" else extent.width) / figure.dpi
+    groups: list[list[str]] = []
+    before = -math.inf
+    for name in sorted(inside, key=inside.__getitem__):
+        place = (scale([inside[name]])[0] - begin) / (end - begin) * length
+        if place - before > HEIGHT:
+            groups.append([])
+        groups[-1].append(name)
+        before = place
+    for names in groups:
+        _draw_lines(axis, names, [inside[name] for name in names], along)
     axis.set(**{f"{along}lim": (low, high)})
     return {name: value for name, value in values.items() if name not in inside}
 
@@ -138,14 +155,16 @@ def name_outside(axis: Axes, values: Mapping[str, float | str]) -> None:
     )
 
 
-def _draw_line(axis: Axes, name: str, value: float, along: str) -> None:
-    place: Any = {"textcoords": "offset points", **TEXT}
+def _draw_lines(axis: Axes, names: Sequence[str], values: Sequence[float], along: str) -> None:
+    """Draw lines at ascending values, with one label: above the last, or left of the first."""
+    place: Any = {"text": ", ".join(names), "textcoords": "offset points", **TEXT}
+    draw = axis.axhline if along == "y" else axis.axvline
+    for value in values:
+        draw(value, **STYLE)
     if along == "y":
-        axis.axhline(value, **STYLE)
         across = axis.get_yaxis_transform()
-        axis.annotate(name, (1, value), xycoords=across, xytext=(-3, 2), ha="right", **place)
+        axis.annotate(xy=(1, values[-1]), xycoords=across, xytext=(-3, 2), ha="right", **place)
     else:
-        axis.axvline(value, **STYLE)
         across = axis.get_xaxis_transform()
         turned: Any = {"rotation": 90, "ha": "right", "va": "top"}
-        axis.annotate(name, (value, 1), xycoords=across, xytext=(-1, -3), **turned, **place)
+        axis.annotate(xy=(values[0], 1), xycoords=across, xytext=(-1, -3), **turned, **place)

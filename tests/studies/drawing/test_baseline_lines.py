@@ -7,6 +7,7 @@ from diffkeras.reporting.print_figures import print_axes
 from diffkeras.studies.drawing.baseline_lines import (
     baseline_errors,
     draw_baselines,
+    draw_lines,
     draw_panel_baselines,
     reach_near,
 )
@@ -41,6 +42,18 @@ def test_lines_lie_at_the_errors_and_keep_the_limits(data: StudyData, along: Any
     assert places == pytest.approx([0.03, 0.25])
     words = [text.get_text() for text in axis.texts]
     assert words == ["superposition", "zero field", "outside the axis: 2 rounds 1e-06"]
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_lines_that_are_close_share_a_label(along: Any) -> None:
+    axis = print_axes()[1][0, 0]
+    axis.set(**{f"{along}scale": "log", f"{along}lim": (0.01, 10.0)})
+    values = {"zeros": 1.0, "far": 0.02, "0 rounds": 0.99, "high": 1.01}
+    assert draw_lines(axis, values, along) == {}
+    assert [text.get_text() for text in axis.texts] == ["far", "0 rounds, zeros, high"]
+    places = [text.xy[0 if along == "x" else 1] for text in axis.texts]
+    assert places == [0.02, 0.99 if along == "x" else 1.01]
+    assert len(axis.lines) == 4
 
 
 def test_panels_share_one_line_about_what_is_outside(data: StudyData) -> None:
