@@ -22,7 +22,8 @@ class Export:
         size: of all its files [bytes].
         lattice: (rows, columns) on which it was checked and timed.
         images: number of images on which it was checked.
-        difference: largest difference from the Keras model, relative to each field's largest value.
+        difference: largest difference from the Keras model, relative to the largest value of the
+            sources, or, if they produce, of the field.
         seconds: wall-clock time per image, of one image alone and in a batch.
         batch_size: images in that batch.
         threads: that it ran on.

@@ -12,7 +12,7 @@ from diffkeras.errors import ExportError, PackingError
 from diffkeras.surrogates.exports.runner import Inputs, Runner
 from diffkeras.surrogates.surrogate import Surrogate
 
-TOLERANCE = 1e-5  # largest difference of a field, relative to its largest value
+TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # of the smallest and of the largest source count
 FACTOR = 40.0  # of the last image's values, which the network is not trained on
 BATCH = 16
@@ -27,10 +27,13 @@ class Trial:
     Attributes:
         inputs: of the exported file, by name.
         fields: (images, rows, columns, 1).
+        largest: (images,), the largest value of each image's problem, to which differences are
+            relative: that of its sources, or, if they produce, of its field.
     """
 
     inputs: Inputs
     fields: NDArray[np.float32]
+    largest: NDArray[np.float32]
 
     @classmethod
     def of(cls, surrogate: Surrogate, lattice: tuple[int, int]) -> "Trial":
@@ -62,13 +65,15 @@ class Trial:
             lengths = np.array([length for _, length in examples], np.float32)
             inputs["diffusion_length"] = lengths
         fields = surrogate.predict(images, diffusion_length=lengths).field
-        return cls(inputs, fields[..., None])
+        largest = np.abs(fields).max(axis=(1, 2))
+        if not surrogate.production:
+            largest = np.maximum(largest, images.max(axis=(1, 2)))
+        return cls(inputs, fields[..., None], largest)
 
     def difference(self, run: Runner) -> float:
         """The largest difference between a file's fields and the surrogate's.
 
-        Relative to the largest value of each field. Images go through the file one by one, and
-        all at once.
+        Relative to `largest`. Images go through the file one by one, and all at once.
 
         Raises:
             ExportError: the difference is above 1e-5.
@@ -83,7 +88,7 @@ class Trial:
                     "nothing was written"
                 )
             error = np.abs(found - self.fields).max(axis=(1, 2, 3))
-            scale = np.abs(self.fields).max(axis=(1, 2, 3))
+            scale = self.largest
             differences.append(
                 np.divide(error, scale, out=np.where(error == 0, 0, np.inf), where=scale > 0)
             )

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ import numpy as np
 def check(found, name):
     expected = np.load(name + "_fields.npy")
     assert found.shape == expected.shape and found.dtype == np.float32, (found.shape, found.dtype)
-    largest = np.abs(expected).max(axis=(1, 2, 3), keepdims=True)
+    largest = np.load(name + "_largest.npy")[:, None, None, None]
     assert (np.abs(found - expected) <= 1e-5 * largest).all(), name
 """
 SMALL_RUNTIMES = """
@@ -155,6 +156,7 @@ def exported(
         trial = Trial.of(surrogate, surrogate.lattice)
         np.savez(place / f"{name}_inputs.npz", **trial.inputs)
         np.save(place / f"{name}_fields.npy", trial.fields)
+        np.save(place / f"{name}_largest.npy", trial.largest)
         for format, ending in (("litert", ".tflite"), ("onnx", ".onnx")):
             if format in INSTALLED:
                 export_surrogate(surrogate, format, place / f"{name}{ending}")
@@ -233,36 +235,43 @@ def test_onnx_files_run_on_other_lattices(exported: Path, surrogates: dict[str, 
 def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
     trial = Trial.of(surrogates["trained"], (16, 16))
 
-    def answer(change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    images, largest = trial.inputs["source_images"], trial.largest[:, None, None, None]
+
+    def answer(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., Any]:
         """What returns the surrogate's fields, changed."""
-        images = trial.inputs["source_images"]
 
         def run(inputs: Any) -> np.ndarray:
             numbers = [
                 next(k for k, image in enumerate(images) if np.array_equal(image, given))
                 for given in inputs["source_images"]
             ]
-            return change(trial.fields[numbers])
+            return change(trial.fields[numbers], largest[numbers])
 
         return run
 
-    def last_alone(fields: np.ndarray) -> np.ndarray:
-        return fields * (1 + 1e-4 * (len(fields) == 1))
-
-    assert trial.difference(answer(lambda fields: fields)) == 0
-    largest = np.abs(trial.fields).max(axis=(1, 2, 3), keepdims=True)
-    assert trial.difference(answer(lambda f: f * (1 + 9e-6))) == pytest.approx(9e-6, rel=0.1)
-    assert largest[-1] > 10 * largest[:-1].max()  # so a difference relative to it would hide others
+    np.testing.assert_array_equal(trial.largest, images.max(axis=(1, 2, 3)))
+    assert trial.difference(answer(lambda f, largest: f)) == 0
+    slight = trial.difference(answer(lambda f, largest: f - 9e-6 * largest))
+    assert slight == pytest.approx(9e-6, rel=0.01)
+    assert largest[-1] > 10 * largest[0]  # a difference relative to the last one would be smaller
     for change in (
-        lambda fields: fields * (1 + 2e-5),
-        lambda fields: fields * np.nan,
-        lambda fields: fields + 1e-4 * largest[0],
-        last_alone,
+        lambda f, largest: f + 1.1e-5 * largest,
+        lambda f, largest: f * np.nan,
+        lambda f, largest: f + 2e-5 * largest * (np.arange(len(f)) == 0)[:, None, None, None],
+        lambda f, largest: f + 2e-5 * largest * (len(f) == 1),  # only right in a batch
+        lambda f, largest: f + 2e-5 * largest * (len(f) > 1),  # only right alone
     ):
         with pytest.raises(ExportError, match="of the largest value, more than 1e-05"):
             trial.difference(answer(change))
     with pytest.raises(ExportError, match="shape"):
-        trial.difference(answer(lambda fields: fields[:, ::2]))
+        trial.difference(answer(lambda f, largest: f[:, ::2]))
+
+
+def test_differences_of_production_are_relative_to_the_field(
+    surrogates: dict[str, Surrogate],
+) -> None:
+    trial = Trial.of(surrogates["varying"], (16, 16))
+    np.testing.assert_array_equal(trial.largest, np.abs(trial.fields).max(axis=(1, 2, 3)))
 
 
 def test_a_file_with_wrong_fields_is_not_put_in_place(
@@ -276,7 +285,7 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
 
     def other(surrogate: Surrogate, lattice: tuple[int, int]) -> Trial:
         trial = original(surrogate, lattice)
-        return Trial(trial.inputs, trial.fields * np.float32(1.001))
+        return replace(trial, fields=trial.fields * np.float32(1.01))
 
     monkeypatch.setattr(Trial, "of", other)
     with pytest.raises(ExportError, match="nothing was written"):
@@ -285,18 +294,15 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
 
 
 def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:
-    path = tmp_path / "there" / FILES[format]
-    path.parent.mkdir()
+    path = notes = tmp_path / FILES[format]
     if format == "saved_model":
         path.mkdir()
         notes = path / "notes.txt"
-    else:
-        notes = path
     for content in (b"", b"mine", np.random.default_rng(0).bytes(5000)):
         notes.write_bytes(content)
         with pytest.raises(OutputError, match="no earlier"):
             export(run_dir, format, path)
-        assert [*path.parent.rglob("*")] == [*{path, notes}] or len([*path.iterdir()]) == 1
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == [notes]
         assert notes.read_bytes() == content
 
 
