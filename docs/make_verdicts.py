@@ -1,14 +1,14 @@
-"""Write the table of verdicts of the page "Does the paper hold?", from the results of studies.
+"""Write the verdicts of the page "Does the paper hold?", and their rules, from results of studies.
 
     python docs/make_verdicts.py     # make findings runs it too
 
-It reads docs/results/studies/STUDY/tables and writes docs/results/findings/verdicts.md. The rule of
-each verdict is in the docstring of its function. A reading of the paper whose study has no results
-is left out.
+It reads docs/results/studies/STUDY/tables and writes verdicts.md and rules.md into
+docs/results/findings. The rule of a verdict is the docstring of its function. A reading of the
+paper whose study has no results is left out.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +29,8 @@ Verdict = tuple[str, str]
 
 
 def size_matters_most(read: Read, reading: str) -> Verdict | None:
-    """Holds if size's interval lies above those of loss and seed, over the whole lattice."""
+    """Holds if the interval of size's share of the variance lies above those of loss and seed,
+    over the whole lattice."""
     table = read(f"size_and_loss{reading}_reduced", "variance")
     if table is None:
         return None
@@ -41,9 +42,9 @@ def size_matters_most(read: Read, reading: str) -> Verdict | None:
 
 
 def logarithm(read: Read, reading: str) -> Verdict | None:
-    """Of the absolute loss, over the whole lattice: holds if the logarithm has the smaller AICc by
-    2 and no lack of fit (p ≥ 0.05); does not hold if the power law has the smaller one by 2, or the
-    logarithm a lack of fit."""
+    """For the absolute loss, over the whole lattice: holds if the AICc of the logarithm is smaller
+    by at least 2 and it fits (p ≥ 0.05 of lack of fit); does not hold if that of the power law is
+    smaller by at least 2, or the logarithm does not fit; otherwise not decided."""
     table = read(f"size_and_loss{reading}_reduced", "size_laws")
     if table is None:
         return None
@@ -63,8 +64,8 @@ def logarithm(read: Read, reading: str) -> Verdict | None:
 
 
 def fluctuation_falls(read: Read, reading: str) -> Verdict | None:
-    """Holds if the interval of the exponent of the relative spread is below 0; holds for the
-    absolute spread only, if only that of the absolute spread is."""
+    """Holds if the interval of the exponent of the relative spread lies below 0; holds for the
+    absolute spread only, if only the interval of its exponent does."""
     table = read(f"size_and_loss{reading}_reduced", "fluctuation")
     if table is None:
         return None
@@ -77,7 +78,7 @@ def fluctuation_falls(read: Read, reading: str) -> Verdict | None:
 
 
 def time_is_linear(read: Read, reading: str) -> Verdict | None:
-    """Holds if a term in N² is not significant (p ≥ 0.05)."""
+    """Holds if a term that is quadratic in the number of examples is not significant (p ≥ 0.05)."""
     table = None if reading else read("training_time_reduced", "training_time")
     if table is None:
         return None
@@ -92,8 +93,8 @@ def time_is_linear(read: Read, reading: str) -> Verdict | None:
 
 
 def weighted_losses_help(read: Read, reading: str) -> Verdict | None:
-    """With all examples: holds if a weighted loss has a smaller error than the absolute one on the
-    sources or in R1, with an interval below 1 and p < 0.05 after Holm's correction."""
+    """With all examples: holds if the error with a weighted loss, divided by that with the absolute
+    one, has an interval below 1 on the sources or in R1, and p < 0.05 after Holm's correction."""
     study = "losses_production_reduced" if reading else "size_and_loss_reduced"
     table = read(study, "loss_comparisons")
     if table is None:
@@ -114,7 +115,8 @@ def weighted_losses_help(read: Read, reading: str) -> Verdict | None:
 
 
 def best_for_each_count(read: Read, reading: str) -> Verdict | None:
-    """Names the best surrogate of each count; a tie if its interval to the second includes 1."""
+    """Names the surrogate with the smallest error for each number of sources, and the second too if
+    the interval of the ratio of their errors includes 1."""
     table = read(f"source_counts{reading}_reduced", "trained_counts")
     if table is None:
         return None
@@ -129,9 +131,9 @@ def best_for_each_count(read: Read, reading: str) -> Verdict | None:
 
 
 def subsets_matter(read: Read, reading: str) -> Verdict | None:
-    """Holds if disjoint subsets differ beyond chance (p < 0.05), or the hardest examples from
-    random ones, or surrogates of a placement from those of the uniform one (p < 0.05 after Holm's
-    correction)."""
+    """Holds if disjoint subsets differ (p < 0.05), or if the error with the hardest examples
+    differs from that with random ones, or that of a placement from that of the uniform one (p <
+    0.05 after Holm's correction); otherwise not decided."""
     if reading:
         return None
     found, probabilities = [], []
@@ -154,7 +156,7 @@ def subsets_matter(read: Read, reading: str) -> Verdict | None:
 
 
 def edge_cases_exist(read: Read, reading: str) -> Verdict | None:
-    """Holds if for each surrogate a search finds a larger error than its test set has."""
+    """Holds if a search finds a larger error than any on the test set, for every surrogate."""
     table = read(f"worst_cases{reading}_reduced", "worst_cases")
     if table is None:
         return None
@@ -212,13 +214,24 @@ def reader(studies: Path, files: list[Path]) -> Read:
     return read
 
 
+def rules() -> Iterator[list[str]]:
+    """A row for each finding: when it holds."""
+    for number, (finding, judge) in enumerate(FINDINGS.items(), 1):
+        yield [f"{number}. {finding}", " ".join(str(judge.__doc__).split())]
+
+
 def main(docs: Path) -> None:
-    """Write the table."""
-    rows = [["finding", "reading", "verdict", "measured"], ["---"] * 4]
-    rows += verdicts(docs / "results" / "studies")
-    path = docs / "results" / "findings" / "verdicts.md"
+    """Write the tables."""
+    found = verdicts(docs / "results" / "studies")
+    directory = docs / "results" / "findings"
+    _write(directory / "verdicts.md", ["finding", "reading", "verdict", "measured"], found)
+    _write(directory / "rules.md", ["finding", "rule of the verdict"], rules())
+
+
+def _write(path: Path, columns: list[str], rows: Iterable[list[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
+    table = [columns, ["---"] * len(columns), *rows]
+    lines = (f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table)
     path.write_text("".join(lines), encoding="utf-8")
 
 

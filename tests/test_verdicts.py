@@ -122,6 +122,9 @@ def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
     assert list(SCRIPT["verdicts"](tmp_path)) == []
     SCRIPT["main"](tmp_path)
     assert (tmp_path / "results/findings/verdicts.md").read_text().count("\n") == 2
+    rules = (tmp_path / "results/findings/rules.md").read_text().splitlines()
+    assert [row.split(". ")[0] for row in rules[2:]] == [f"| {n}" for n in range(1, 9)]
+    assert all(row.endswith(". |") for row in rules[2:])
 
 
 @pytest.mark.parametrize(
