@@ -8,6 +8,7 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.loss_spellings import NAMES
+from diffkeras.config.network_checks import check_network
 from diffkeras.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -45,9 +46,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _network_fits_lattice(self) -> Self:
-        factor = 2**self.model.depth
+        factor = self.model.side_divisor
         for side in self.physics.lattice:
-            if side % factor and not self.model.pad:
+            if side % factor:
                 below, above = side // factor * factor, math.ceil(side / factor) * factor
                 nearest = " or ".join(str(s) for s in (below, above) if s)
                 raise ValueError(
@@ -90,6 +91,16 @@ class Config(Section):
             raise ValueError(
                 "data.placement.overlap: a node can't hold the values of two discs, so true is "
                 "impossible with fixed values; choose false, or physics.sources: production"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _network_fits_problem(self) -> Self:
+        check_network(self.physics, self.data, self.model)
+        if self.training.symmetries and self.data.stream:
+            raise ValueError(
+                "training.symmetries: a stream never shows an example twice, so true would have no "
+                "effect; choose false, or data.stream: false"
             )
         return self
 

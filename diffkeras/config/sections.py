@@ -29,6 +29,10 @@ from diffkeras.representation.transforms import TRANSFORMS, Transform, get_trans
 
 logger = logging.getLogger(__name__)
 
+Architecture = Literal[
+    "encoder_decoder", "joined_pair", "u_net", "ring_density_network", "unrolled_cg"
+]
+
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
 
 
@@ -212,13 +216,22 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The network and the scale of its inputs and outputs."""
 
-    architecture: Literal["encoder_decoder", "joined_pair"] = "encoder_decoder"
-    """Network architecture: the encoder-decoder of the paper, or as in the prior work this network
-    and a plain convolutional one, joined by learned weights."""
+    architecture: Architecture = "encoder_decoder"
+    """Network architecture. encoder_decoder: that of the paper. joined_pair: as in the prior work,
+    this network and a plain convolutional one, joined by learned weights. u_net: with skip
+    connections. ring_density_network: a U-Net that predicts ring densities, from which the field is
+    computed. unrolled_cg: corrections alone, with a few learned numbers; width, depth, pad and
+    initial_weights have no effect."""
     width: int = Field(64, ge=2, le=65_536, multiple_of=2)
-    """Channels of the encoder-decoder's first convolution."""
+    """Channels of the first convolution (in a joined pair, of the encoder-decoder's)."""
     depth: int = Field(5, ge=1, le=10)
-    """Number of pooling and of upsampling layers of the encoder-decoder."""
+    """Number of pooling and of upsampling layers (in a joined pair, of the encoder-decoder's)."""
+    fixed_values: bool = False
+    """Write the known values of the source image onto the sources of the predicted field. Only for
+    physics.sources: fixed_value. A ring_density_network and corrections always do."""
+    corrections: int = Field(0, ge=0, le=100)
+    """Number of corrections by the equation that the field goes through before it leaves the
+    network. Only for physics.sources: fixed_value."""
     pad: bool = False
     """If 2**depth does not divide a side, pad with zeros and crop the prediction."""
     initial_weights: Literal["keras", "pytorch"] = "keras"
@@ -237,6 +250,16 @@ class ModelConfig(Section):
     def get_transform(self) -> Transform:
         """The transform of source images and fields."""
         return get_transform(self.transform)
+
+    @property
+    def solves_equation(self) -> bool:
+        """Whether the field is computed from densities on the sources."""
+        return self.corrections > 0 or self.architecture in ("ring_density_network", "unrolled_cg")
+
+    @property
+    def side_divisor(self) -> int:
+        """The number of nodes of each side must be a multiple of this."""
+        return 1 if self.pad or self.architecture == "unrolled_cg" else int(2**self.depth)
 
 
 class HardExamplesConfig(Section):
@@ -309,6 +332,9 @@ class TrainingConfig(Section):
     """Use deterministic operations, so that runs repeat bit for bit; slower."""
     seed: Seed = 0
     """Seed of the initial weights and of the order of the examples."""
+    symmetries: bool = False
+    """Turn and mirror the training examples: pass by pass, each is seen in the 8 symmetries of the
+    square (4 if the lattice is not square, or the boundaries of rows and columns differ)."""
     order_seed: Seed | None = None
     """Seed of the order of the examples alone. null: that of seed."""
     hard_examples: HardExamplesConfig | None = None

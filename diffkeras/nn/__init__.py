@@ -1,10 +1,17 @@
 """Models, layers, losses and metrics that run on every Keras backend."""
 
 from diffkeras.nn import losses, metrics
+from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
+from diffkeras.nn.architectures.joined_pair import WeightedSum, joined_pair
+from diffkeras.nn.architectures.ring_density_network import ring_density_network
+from diffkeras.nn.architectures.u_net import u_net
+from diffkeras.nn.architectures.unrolled_cg import unrolled_cg
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.encoder_decoder import encoder_decoder
+from diffkeras.nn.equation.corrections import FieldOfDensities
+from diffkeras.nn.equation.heads import with_corrections, with_fixed_values, with_ring_densities
+from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly, TransformPair
+from diffkeras.nn.equation.operator import UniformOperator
 from diffkeras.nn.initializers import pytorch_uniform
-from diffkeras.nn.joined_pair import WeightedSum, joined_pair
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateLosses, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
@@ -20,9 +27,15 @@ __all__ = [
     "ConvolutionalMuon",
     "CropTo",
     "CrossReplicaBatchNormalization",
+    "FieldOfDensities",
+    "FixedValues",
+    "ImpliedDensities",
     "LatticeCheck",
     "NormalizedConv3x3",
     "PadToMultiple",
+    "RingOnly",
+    "TransformPair",
+    "UniformOperator",
     "UpsampledConv3x3",
     "WeightedSum",
     "check_lattice",
@@ -36,5 +49,11 @@ __all__ = [
     "padded",
     "pytorch_uniform",
     "region_metrics",
+    "ring_density_network",
+    "u_net",
     "unpack_target",
+    "unrolled_cg",
+    "with_corrections",
+    "with_fixed_values",
+    "with_ring_densities",
 ]

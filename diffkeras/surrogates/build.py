@@ -1,11 +1,19 @@
 """The network of a configuration."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
 
-ARCHITECTURES = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair}
+# those that may be padded and have fixed values or corrections appended
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "encoder_decoder": nn.encoder_decoder,
+    "joined_pair": nn.joined_pair,
+    "u_net": nn.u_net,
+}
 # of convolutions, by `model.initial_weights`
 INITIALIZERS = {"keras": "he_normal", "pytorch": "pytorch"}
 
@@ -17,10 +25,30 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     channels = 1 if config.data.diffusion_length is None else 2
-    model = ARCHITECTURES[section.architecture](
-        section.width,
-        section.depth,
-        channels=channels,
-        kernel_initializer=INITIALIZERS[section.initial_weights],
+    if section.architecture == "unrolled_cg":
+        operator = make_operator(config)
+        return nn.unrolled_cg(operator=operator, rounds=section.corrections, channels=channels)
+    options: dict[str, Any] = {
+        "channels": channels,
+        "kernel_initializer": INITIALIZERS[section.initial_weights],
+    }
+    if section.architecture == "ring_density_network":
+        options |= {"operator": make_operator(config), "rounds": section.corrections}
+        return nn.ring_density_network(section.width, section.depth, pad=section.pad, **options)
+    model = ARCHITECTURES[section.architecture](section.width, section.depth, **options)
+    if section.pad:
+        model = nn.padded(model, 2**section.depth)
+    if section.corrections:
+        return nn.with_corrections(model, make_operator(config), section.corrections)
+    return nn.with_fixed_values(model) if section.fixed_values else model
+
+
+def make_operator(config: Config) -> nn.UniformOperator:
+    """The lattice operator of a configuration, in units of D/h²."""
+    medium, lengths = config.physics.medium, config.data.diffusion_length
+    diffusion = float(medium.diffusivities[0]) / medium.step**2
+    return nn.UniformOperator(
+        decay=float(medium.decay) / diffusion,
+        boundaries=medium.boundaries,
+        lengths=None if lengths is None else [length / medium.step for length in lengths],
     )
-    return nn.padded(model, 2**section.depth) if section.pad else model

@@ -61,7 +61,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return 1 if self.config.model.pad else 2**self.config.model.depth
+        return self.config.model.side_divisor
 
     @property
     def medium(self) -> Medium:

@@ -39,6 +39,14 @@ def main():
     history = model.fit(image, target, batch_size=3, shuffle=False, verbose=0).history
     values |= {f"trained {key}": value[-1] for key, value in history.items()}
     values["predicted"] = float(np.abs(model.predict(image, verbose=0)).mean())
+    operator = nn.UniformOperator(decay=0.1, boundaries=("reflecting", "periodic"))
+    solved = nn.ring_density_network(
+        2, 1, operator=operator, rounds=2, kernel_initializer=constant
+    ).predict(image, verbose=0)
+    values |= {
+        "solved": float(np.abs(solved).mean()),
+        "solved at (3, 4)": float(solved[0, 3, 4, 0]),
+    }
     without_tensorflow = "tensorflow" not in sys.modules
     print(
         json.dumps(

@@ -10,6 +10,7 @@ from diffkeras import nn
 from diffkeras.nn import losses, metrics
 
 ABSTRACT = {
+    nn.UniformOperator,  # an argument of layers
     losses.NodeLoss,
     losses.WeightedError,
     losses.WeightMap,
@@ -53,7 +54,13 @@ METRICS = [
     metrics.SourceCountError([1, 5], "sqrt"),
     metrics.UnweightedError(losses.SquaredError(weight="tanh"), dtype="float64"),
 ]
+OPERATOR = nn.UniformOperator((1.0, 2.0), 0.1, ("reflecting", "periodic"), (1.0, 9.0))
 LAYERS = [
+    nn.TransformPair(OPERATOR),
+    nn.RingOnly(OPERATOR, name="ring"),
+    nn.ImpliedDensities(OPERATOR),
+    nn.FieldOfDensities(OPERATOR, 3),
+    nn.FixedValues(),
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),
     nn.LatticeCheck(3),
     nn.PadToMultiple(8),

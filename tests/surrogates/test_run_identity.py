@@ -46,6 +46,8 @@ OTHERS: dict[str, Any] = {
     "model.pad": True,
     "model.initial_weights": "pytorch",
     "model.transform": "log",
+    "model.fixed_values": True,
+    "model.corrections": {"model.transform": "linear", "model.corrections": 1},
     "training.loss": "squared",
     "training.optimizer": "adamw",
     "training.learning_rate": 0.02,
@@ -69,6 +71,7 @@ OTHERS: dict[str, Any] = {
     "training.deterministic": True,
     "training.seed": 4,
     "training.order_seed": 5,
+    "training.symmetries": True,
     "training.hard_examples": {
         "data.train_fraction": 0.5,
         "training.hard_examples": {"number": 2, "epochs": 1},

@@ -12,6 +12,7 @@ from diffkeras.data.reading.examples import examples_used, raw_dataset
 from diffkeras.data.reading.network_pairs import to_network_pair, with_threads
 from diffkeras.data.reading.stored_records import StoredRecords
 from diffkeras.data.reading.streams import stream_batches
+from diffkeras.data.reading.symmetries import symmetry_count, transform_pair
 
 ENDLESS = 1 << 62
 
@@ -104,7 +105,8 @@ def training_batches(
     order, the number of the pass and the number of shares, so training can continue at any
     position, and on any number of replicas that divides the number of shares. An epoch is a pass,
     or a configured number of steps, all of whose batches are full. If the configuration trains on a
-    stream, every epoch has new examples, and all batches are full.
+    stream, every epoch has new examples, and all batches are full. With `training.symmetries`, each
+    example goes through the symmetries of the lattice pass by pass.
 
     Args:
         config, data_dir, threads: as for `mixed_dataset`.
@@ -122,10 +124,15 @@ def training_batches(
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)
     examples, pair_at = _training_pairs(config, data_dir, shares, numbers)
-    batch = len(shares.of(config.training.batch_size))
+    batch, symmetries = len(shares.of(config.training.batch_size)), symmetry_count(config)
 
-    def batches_of(positions: tf.data.Dataset) -> tf.data.Dataset:
-        pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
+    def example(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if symmetries == 1:
+            return pair_at(number)
+        return transform_pair(*pair_at(number // symmetries), number % symmetries, symmetries)
+
+    def batches_of(numbers: tf.data.Dataset) -> tf.data.Dataset:
+        pairs = numbers.map(example, num_parallel_calls=tf.data.AUTOTUNE)
         return pairs.batch(batch, drop_remainder=shares.total > 1)
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
@@ -141,7 +148,7 @@ def training_batches(
 
 
 def epoch_order(config: Config, examples: int, shares: DataShares, epoch: tf.Tensor) -> tf.Tensor:
-    """The positions of the examples in these shares, in the order of an epoch that is one pass."""
+    """The numbers of `_pass_order` in the order of an epoch that is one pass."""
     order = _pass_order(config, examples, shares, epoch)
     if shares.total == 1:
         return order[0]
@@ -152,7 +159,7 @@ def epoch_order(config: Config, examples: int, shares: DataShares, epoch: tf.Ten
 
 
 def endless_order(config: Config, examples: int, shares: DataShares, steps: int) -> tf.data.Dataset:
-    """The positions of the examples in these shares, pass after pass, from a step of the run on."""
+    """The numbers of `_pass_order`, pass after pass, from a step of the run on."""
     piece = config.training.batch_size // shares.total  # that a share has of a batch
     first, skipped = divmod(steps * piece, examples // len(shares.numbers))
 
@@ -168,7 +175,10 @@ def endless_order(config: Config, examples: int, shares: DataShares, steps: int)
 
 
 def _pass_order(config: Config, examples: int, shares: DataShares, number: tf.Tensor) -> tf.Tensor:
-    """(shares, size) int64: the positions of all examples of these shares in a pass over them."""
+    """(shares, size) int64: the positions of all examples of these shares in a pass over them.
+
+    With symmetries, position · (their number) + the symmetry in which the example is seen.
+    """
     own, first = len(shares.numbers), shares.numbers.start
     size = examples // own  # of one share, over all source counts
     # Every replica draws the numbers of all shares, so that its own don't depend on the others.
@@ -183,7 +193,10 @@ def _pass_order(config: Config, examples: int, shares: DataShares, number: tf.Te
     order = tf.cast(tf.argsort(keys[first : first + own], axis=1), tf.int64)
     each = size // len(config.data.sources)  # of each source count, in one share
     share = tf.range(own, dtype=tf.int64)[:, None]
-    return order // each * (own * each) + share * each + order % each
+    position = order // each * (own * each) + share * each + order % each
+    symmetries = symmetry_count(config)
+    # not by the position, which depends on the shares that this process has
+    return position * symmetries + (order + first + share + number) % symmetries
 
 
 def _training_pairs(

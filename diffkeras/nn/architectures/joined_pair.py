@@ -5,13 +5,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from diffkeras.nn.architectures.convolutions import NEGATIVE_SLOPE, NORM_EPSILON, NORM_MOMENTUM
+from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
 from diffkeras.nn.convolution import Conv3x3
-from diffkeras.nn.encoder_decoder import (
-    NEGATIVE_SLOPE,
-    NORM_EPSILON,
-    NORM_MOMENTUM,
-    encoder_decoder,
-)
 from diffkeras.nn.initializers import initializers_of_layer
 from diffkeras.nn.normalized_convolution import NormalizedConv3x3
 

@@ -1,23 +1,13 @@
 """Convolutional encoder-decoder that maps a source image to a field."""
 
-import itertools
 from typing import Any
 
 import keras
-from keras import layers
 
+from diffkeras.nn.architectures.convolutions import Convolutions, activation
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.initializers import initializers_of_layer
 from diffkeras.nn.lattice import LatticeCheck
-from diffkeras.nn.normalized_convolution import NormalizedConv3x3
-
-NEGATIVE_SLOPE = 0.02
-# Source images are 0 on more than 99 % of the nodes. The variance of the first features is
-# therefore about as small as Keras' default epsilon, 1e-3, which would suppress them.
-NORM_EPSILON = 1e-5
-# With Keras' default, 0.99, validation would use outdated statistics for some hundred steps.
-NORM_MOMENTUM = 0.9
 
 
 def encoder_decoder(
@@ -79,43 +69,19 @@ def encoder_decoder(
     if width % 2:
         raise ValueError(f"width must be even, got {width}: the decoder ends on width/2 channels")
 
-    number = itertools.count()
+    convolutions = Convolutions(kernel_initializer)
+    source_image = keras.Input((None, None, channels), name="source_image")
+    checked = LatticeCheck(depth, name="lattice_check")(source_image)
+    features = convolutions.encode(checked, width, depth, batch_norm=batch_norm)[-1]
 
     # The decoder's convolutions are not transposed, because Keras' initializers would mistake the
-    # output channels of a transposed kernel for its fan-in.
-    def convolution(
-        features: Any,
-        filters: int,
-        layer_name: str,
-        kind: type[Conv3x3] = Conv3x3,
-        **options: float,
-    ) -> Any:
-        in_encoder = layer_name.startswith("encoder")
-        fan_in = 9 * (features.shape[-1] if in_encoder else filters)
-        weights = initializers_of_layer(kernel_initializer, next(number), fan_in)
-        return kind(filters, **weights, name=layer_name, **options)(features)
-
-    source_image = keras.Input((None, None, channels), name="source_image")
-
-    # --- Encoder ---
-    features = LatticeCheck(depth, name="lattice_check")(source_image)
-    first = (NormalizedConv3x3, {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON})
-    for k in range(depth + 1):
-        kind, options = first if k == 0 and batch_norm else (Conv3x3, {})
-        features = convolution(features, width * 2**k, f"encoder_conv_{k}", kind, **options)
-        features = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"encoder_activation_{k}")(features)
-        if k < depth:
-            features = layers.AveragePooling2D(2, name=f"encoder_pool_{k}")(features)
-
-    # --- Decoder ---
+    # output channels of a transposed kernel for its fan-in. PyTorch does the same.
     decoder_filters = [*(width * 2**k for k in reversed(range(depth))), width // 2]
     for k, filters in enumerate(decoder_filters):
         kind = Conv3x3 if k < 2 else UpsampledConv3x3
-        features = convolution(features, filters, f"decoder_conv_{k}", kind)
-        features = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"decoder_activation_{k}")(features)
+        features = convolutions.apply(features, filters, f"decoder_conv_{k}", kind, 9 * filters)
+        features = activation(features, f"decoder_activation_{k}")
 
-    # --- Field ---
-    field = convolution(features, 1, "field_conv", UpsampledConv3x3)
-    field = layers.LeakyReLU(NEGATIVE_SLOPE, name="field", dtype="float32")(field)
-
+    field = convolutions.apply(features, 1, "field_conv", UpsampledConv3x3, 9)
+    field = activation(field, "field", dtype="float32")
     return keras.Model(source_image, field, name=name)

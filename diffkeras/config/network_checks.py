@@ -1,0 +1,47 @@
+"""Which parts of a network need which physics."""
+
+from diffkeras.config.sections import DataConfig, ModelConfig, PhysicsConfig
+from diffkeras.physics.operators.spectral import SpectralOperator
+
+
+def check_network(physics: PhysicsConfig, data: DataConfig, model: ModelConfig) -> None:
+    """Check that what follows the network fits the problem; a ValueError if it doesn't."""
+    if physics.sources == "production":
+        _check_production(model)
+    if model.architecture == "unrolled_cg" and not model.corrections:
+        raise ValueError(
+            "model.corrections: unrolled_cg consists of corrections alone, so 0 would leave "
+            "nothing; choose at least 1"
+        )
+    if not model.solves_equation:
+        return
+    key = "corrections" if model.corrections else "architecture"
+    if model.transform != "linear":
+        raise ValueError(
+            f"model.transform: {key} {getattr(model, key)} needs fields on the linear scale, on "
+            f"which the equation is linear, not {model.transform}; choose linear"
+        )
+    medium = physics.medium
+    if data.diffusion_length is not None:
+        medium = medium.with_diffusion_length(data.diffusion_length[1])
+    if SpectralOperator(physics.lattice, medium).deflated:
+        raise ValueError(
+            f"model.{key}: in single precision, transforms lose too many digits where no boundary "
+            f"absorbs and the decay is as small as {float(medium.decay):g}; choose a larger "
+            "decay, an absorbing boundary, or a network without transforms"
+        )
+
+
+def _check_production(model: ModelConfig) -> None:
+    if model.fixed_values:
+        raise ValueError(
+            "model.fixed_values: sources that produce don't hold the field at a value, so none is "
+            "known there; choose false, or physics.sources: fixed_value"
+        )
+    if model.solves_equation:
+        key = "corrections" if model.corrections else "architecture"
+        raise ValueError(
+            f"model.{key}: for sources that produce, one correction gives the exact field, "
+            "whatever the network predicts: it is one transform pair of the production; use "
+            "`diffkeras solve`, or choose corrections: 0 and another architecture"
+        )

@@ -1,0 +1,78 @@
+"""U-Net that maps a source image to a field."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from diffkeras.nn.architectures.convolutions import Convolutions, activation
+from diffkeras.nn.arguments import integer
+from diffkeras.nn.convolution import UpsampledConv3x3
+from diffkeras.nn.lattice import LatticeCheck
+
+
+def u_net(
+    width: int = 16,
+    depth: int = 4,
+    *,
+    channels: int = 1,
+    batch_norm: bool = True,
+    kernel_initializer: Any = "he_normal",
+    signed: bool = False,
+    name: str = "u_net",
+) -> keras.Model:
+    """U-Net surrogate of a steady-state diffusion solver.
+
+    The encoder is that of `encoder_decoder`: `depth` + 1 convolutions (3×3) with `width`·2^k
+    channels and 2×2 average pooling between them. The decoder goes back level by level. On each, it
+    doubles the lattice by an upsampled convolution, appends the encoder's features of that level
+    (skip connection), and joins both in a second convolution, all with `width`·2^k channels. A last
+    convolution gives the field. LeakyReLU with slope 0.02 follows every convolution. So details of
+    the size of a node, such as the rims of sources, don't have to pass through the pooling.
+
+    Args:
+        width: channels of the first convolution, at least 1.
+        depth: number of poolings, at least 1.
+        channels: of the input (see `encoder_decoder`).
+        batch_norm: whether to normalise after the first convolution, over the global batch.
+        kernel_initializer: of all convolutions (see `encoder_decoder`). "pytorch" is PyTorch's
+            default for ordinary convolutions.
+        signed: whether the output may be negative, so that no activation follows the last
+            convolution.
+        name: of the model.
+
+    Returns:
+        A functional model with the input and output of `encoder_decoder`, for the same lattices.
+
+    Raises:
+        ValueError: `width`, `depth` or `channels` is out of range.
+
+    Example:
+
+    ```python
+    model = u_net(width=8, depth=2)
+    model.predict(np.zeros((1, 32, 64, 1))).shape  # (1, 32, 64, 1)
+    ```
+
+    Source: arXiv 1505.04597.
+    """
+    width, depth = integer("width", width, 1), integer("depth", depth, 1)
+    channels = integer("channels", channels, 1)
+    convolutions = Convolutions(kernel_initializer)
+    source_image = keras.Input((None, None, channels), name="source_image")
+    checked = LatticeCheck(depth, name="lattice_check")(source_image)
+    levels = convolutions.encode(checked, width, depth, batch_norm=batch_norm)
+    features = levels.pop()
+    for k in reversed(range(depth)):
+        filters = width * 2**k
+        parts = [
+            convolutions.apply(features, filters, f"decoder_up_{k}", UpsampledConv3x3),
+            convolutions.apply(levels.pop(), filters, f"decoder_skip_{k}", use_bias=False),
+        ]
+        features = activation(layers.Add(name=f"decoder_sum_{k}")(parts), f"decoder_activation_{k}")
+    field = convolutions.apply(features, 1, "field_conv")
+    if signed:
+        field = layers.Activation("linear", name="field", dtype="float32")(field)
+    else:
+        field = activation(field, "field", dtype="float32")
+    return keras.Model(source_image, field, name=name)

@@ -1,0 +1,46 @@
+"""Conjugate gradients on the ring with a learned preconditioner, and no network."""
+
+import keras
+from keras import layers
+
+from diffkeras.nn.arguments import integer
+from diffkeras.nn.equation.corrections import FieldOfDensities
+from diffkeras.nn.equation.operator import UniformOperator
+
+
+def unrolled_cg(
+    *, operator: UniformOperator, rounds: int, channels: int = 1, name: str = "unrolled_cg"
+) -> keras.Model:
+    """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
+
+    Each round has a window of 28 learned numbers, its preconditioner (see `FieldOfDensities`). It
+    shows what corrections do without a network in front of them, and is the baseline that a network
+    with corrections has to beat.
+
+    Args:
+        operator: of the medium.
+        rounds: at least 1. Each costs two transform pairs.
+        channels: of the input (see `encoder_decoder`).
+        name: of the model.
+
+    Returns:
+        A functional model, source image (batch, height, width, `channels`) → field (batch, height,
+        width, 1), both on the linear scale, on any lattice.
+
+    Raises:
+        ValueError: `rounds` or `channels` is out of range.
+
+    Example:
+
+    ```python
+    model = unrolled_cg(operator=UniformOperator(decay=0.01), rounds=3)
+    model.predict(np.zeros((1, 30, 50, 1))).shape  # (1, 30, 50, 1)
+    ```
+
+    Source: Notay (2000).
+    """
+    rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
+    source_image = keras.Input((None, None, channels), name="source_image")
+    zeros = layers.Rescaling(0.0, name="zeros", dtype="float32")(source_image)
+    layer = FieldOfDensities(operator, rounds, name="corrections")
+    return keras.Model(source_image, layer([zeros, source_image]), name=name)

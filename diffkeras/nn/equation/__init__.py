@@ -1,0 +1,1 @@
+"""Layers that know the lattice equation: transform pairs, ring densities, fixed values."""

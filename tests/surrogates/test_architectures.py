@@ -1,0 +1,157 @@
+"""Each architecture through the commands: trained, loaded, proven and exported."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows import train
+
+LINEAR = {"model.transform": "linear"}
+TRAINED: dict[str, dict[str, Any]] = {
+    "u_net": {"model.architecture": "u_net", "model.fixed_values": True},
+    "ring_density_network": {**LINEAR, "model.architecture": "ring_density_network"},
+    "corrections": {**LINEAR, "model.corrections": 2, "training.symmetries": True},
+}
+
+
+@pytest.fixture(scope="module", params=TRAINED)
+def trained(
+    request: pytest.FixtureRequest,
+    tiny: Config,
+    data_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    config = tiny.with_overrides({**TRAINED[request.param], "training.epochs": 1})
+    return train(config, data_dir, tmp_path_factory.mktemp("runs") / request.param).path
+
+
+def test_a_trained_architecture_predicts_proves_and_exports(trained: Path) -> None:
+    surrogate = load_surrogate(trained)
+    images = np.zeros((2, 20, 16))  # another lattice than that of the training
+    images[:, 4:7, 5:9] = 1.0
+    images[1, 12:15, 3:6] = 0.25
+    prediction = surrogate.predict(images)
+    np.testing.assert_array_equal(prediction.field[images > 0], images[images > 0].astype("f"))
+    exact = surrogate.predict(images, tolerance=1e-6).field
+    assert prediction.error_bound >= np.abs(prediction.field - exact).max() - 1e-6
+    loaded = tf.saved_model.load(trained / "saved_model")
+    served = loaded.serve(tf.constant(images[..., None], tf.float32))
+    np.testing.assert_allclose(served[..., 0], prediction.field, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("corrections", [0, 3])
+def test_the_equation_is_that_of_each_diffusion_length(corrections: int, tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {
+            **LINEAR,
+            "physics": {"decay": 1 / 400, "step": 2.0, "diffusivity": 3.0},
+            "physics.boundary": "reflecting",
+            "data.diffusion_length": [4, 10],
+            "model.architecture": "ring_density_network",
+            "model.corrections": corrections,
+        }
+    )
+    surrogate = Surrogate(build_model(config), config)
+    image = np.zeros((16, 16))
+    image[5:9, 6:10] = 1.0
+    far = np.ones(image.shape, bool)  # nodes next to the source see the values that it holds
+    far[4:10, 5:11] = False
+    for length in (4.0, 10.0):
+        field = surrogate.predict(image, diffusion_length=length).field.astype(np.float64)
+        medium = surrogate.medium_of(length)
+        balance = SpectralOperator((16, 16), medium).apply(field)[far]
+        assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
+
+
+def test_the_operator_is_in_units_of_the_lattice(tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {"physics": {"decay": 0.5, "step": 2.0, "diffusivity": 4.0}, "data.radius": 2}
+    )
+    assert make_operator(config).decay == pytest.approx(0.5 * 4 / 4)
+    lengths = config.with_overrides({"physics.decay": 1 / 400, "data.diffusion_length": [3, 8]})
+    assert make_operator(lengths).lengths == (1.5, 4.0)
+
+
+@pytest.mark.parametrize("pad", [False, True])
+@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair", "u_net"])
+def test_fixed_values_are_an_option_of_each(architecture: str, pad: bool, tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {"model.architecture": architecture, "model.fixed_values": True, "model.pad": pad}
+    )
+    model = build_model(config)
+    image = np.zeros((1, 16, 15 if pad else 16, 1), np.float32)
+    image[0, 3:6, 4:8] = 0.7
+    field = np.asarray(model(image))
+    assert np.all(field[image > 0] == np.float32(0.7))
+    assert np.any(field[image == 0] != 0)
+
+
+def test_without_a_network_no_side_has_to_be_divided(tiny: Config) -> None:
+    config = tiny.with_overrides(
+        {
+            **LINEAR,
+            "model.architecture": "unrolled_cg",
+            "model.corrections": 1,
+            "physics.lattice": [15, 17],
+        }
+    )
+    surrogate = Surrogate(build_model(config), config)
+    image = np.zeros((13, 19))
+    image[5:9, 6:10] = 1.0
+    assert surrogate.predict(image).field.shape == (13, 19)
+    assert sum(np.prod(v.shape) for v in surrogate.model.trainable_variables) == 28
+
+
+PRODUCTION = {"physics.sources": "production"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({**PRODUCTION, "model.fixed_values": True}, r"model\.fixed_values: .* none is known"),
+        (
+            {**PRODUCTION, "model.corrections": 1},
+            r"model\.corrections: .* one correction gives the exact field",
+        ),
+        (
+            {**PRODUCTION, **LINEAR, "model.architecture": "ring_density_network"},
+            r"model\.architecture: .* one correction gives the exact field",
+        ),
+        (
+            {**LINEAR, "model.architecture": "unrolled_cg"},
+            r"model\.corrections: .* 0 would leave nothing; choose at least 1",
+        ),
+        ({"model.corrections": 1}, r"model\.transform: corrections 1 .* not sqrt; choose linear"),
+        (
+            {**LINEAR, "model.corrections": 1, "physics.decay": 0, "physics.boundary": "periodic"},
+            r"model\.corrections: .* decay is as small as 0; choose",
+        ),
+        (
+            {
+                **LINEAR,
+                "model.architecture": "ring_density_network",
+                "physics.boundary": "reflecting",
+                "data.diffusion_length": [2, 9000],
+                "physics.decay": 1 / 400,
+            },
+            r"model\.architecture: .* decay is as small as 1\.2.*e-08",
+        ),
+        (
+            {"training.symmetries": True, "data.stream": True},
+            r"training\.symmetries: a stream never shows an example twice",
+        ),
+    ],
+)
+def test_what_a_network_cannot_be_combined_with(
+    overrides: dict[str, Any], message: str, tiny: Config
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        tiny.with_overrides(overrides)
