@@ -1,6 +1,5 @@
 """`diffkeras study`."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from diffkeras.studies.config import Study
     from diffkeras.studies.plan import Cell
     from diffkeras.studies.shard import Shard
-
-logger = logging.getLogger(__name__)
 
 
 class ShardType(click.ParamType):
@@ -104,14 +101,16 @@ def study(
     overrides = collect_overrides(flags)
     start_tensorflow()
     from diffkeras.studies.study_file import load_study
-    from diffkeras.system.environment import available_cores
-    from diffkeras.workflows.run_study import run_study
 
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
         _list_runs(loaded, directory, runs_dir, flags["shard"], flags["jobs"])
         return
+    # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
+    from diffkeras.system.environment import available_cores
+    from diffkeras.workflows.run_study import run_study
+
     result = run_study(
         loaded,
         data_dir,
@@ -145,8 +144,8 @@ def _list_runs(
             click.echo(f"failed   {words}: {errors[cell.identity]}")
         else:
             click.echo(f"{'trained' if cell.trained else 'to do':7}  {words}")
-    logger.info(budget_in_words([cell.config for cell in cells]))
-    logger.info(_outlook(time_left(own, jobs), own))
+    click.echo(budget_in_words([cell.config for cell in cells]))
+    click.echo(_outlook(time_left(own, jobs), own))
 
 
 def _outlook(seconds: float | None, cells: "list[Cell]") -> str:

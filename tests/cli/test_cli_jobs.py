@@ -131,10 +131,12 @@ def test_a_study_can_be_listed_without_being_run(
         "study", "--config", study, "--run-dir", tmp_path / "s", "--dry-run", "--epochs", 3
     )
     assert result.exit_code == 0, result.output
-    lines = [line.split(maxsplit=3) for line in result.stdout.splitlines()]
+    *runs, budget, outlook = result.stdout.splitlines()
+    lines = [line.split(maxsplit=3) for line in runs]
     assert [(*line[:2], line[3]) for line in lines] == [("to", "do", f"seed {k}") for k in (0, 1)]
-    assert "Equal steps: every run trains for 18 steps of 4 examples." in result.stderr
-    assert "no time estimate yet" in result.stderr
+    assert budget == "Equal steps: every run trains for 18 steps of 4 examples."
+    assert "no time estimate yet" in outlook
+    assert result.stderr == ""
     assert not (tmp_path / "s").exists()
 
 
