@@ -36,7 +36,7 @@ def export(run: Path, format: str, output: Path | None, lattice: tuple[int, int]
 
     RUN is a run directory of `diffkeras train`. The file takes source images and returns fields,
     both on the linear scale, without diffkeras. It is put in place only if its fields of some test
-    images are those of the Keras model within 1e-5 of their largest value. LiteRT and ONNX need
+    images are those of the Keras model within 1e-5 of the largest value. LiteRT and ONNX need
     more packages: pip install 'diffkeras[export]'.
 
     \b
@@ -57,5 +57,5 @@ def export(run: Path, format: str, output: Path | None, lattice: tuple[int, int]
     )
     click.echo(
         f"{alone} ms for one image, {together} ms per image in batches of {done.batch_size}, on "
-        f"{done.threads} threads"
+        f"{done.device}"
     )

@@ -83,3 +83,16 @@ def deterministic_operations(wanted: bool) -> Iterator[None]:
     finally:
         if change:
             config.disable_op_determinism()
+
+
+@contextmanager
+def full_precision_products() -> Iterator[None]:
+    """Within the block, GPUs don't round the factors of products to ten bits (TensorFloat-32)."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)

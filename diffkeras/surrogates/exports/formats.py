@@ -27,6 +27,7 @@ class Format(Protocol):
         label: its name for people.
         file_name: of an export in its run directory.
         packages: what it imports beyond what diffkeras requires.
+        uses_gpu: whether `load` runs it on a GPU if there is one.
     """
 
     @property
@@ -37,6 +38,9 @@ class Format(Protocol):
 
     @property
     def packages(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def uses_gpu(self) -> bool: ...  # noqa: D102
 
     def check_output(self, path: Path) -> None:
         """Raise an OutputError, before the work, if something else than an export is there."""
@@ -52,13 +56,13 @@ class Format(Protocol):
         """
 
     def load(self, path: Path) -> Runner:
-        """An export, as its runtime runs it on all cores."""
+        """An export, as its runtime runs it on all cores, or on a GPU."""
 
 
 class SavedModelFormat:
     """A directory for TensorFlow, with the checks of the input in its graph."""
 
-    label, file_name, packages = "SavedModel", "saved_model", ()
+    label, file_name, packages, uses_gpu = "SavedModel", "saved_model", (), True
 
     def check_output(self, path: Path) -> None:
         """As `Format.check_output`."""
@@ -99,6 +103,7 @@ class FileFormat:
     convert: Callable[[Surrogate, Lattice, dict[str, Any]], bytes]
     load: Callable[[Path], Runner]
     is_export: Callable[[Path], bool]
+    uses_gpu = False
 
     def check_output(self, path: Path) -> None:
         """As `Format.check_output`."""

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import tensorflow as tf
+
 from diffkeras.errors import ExportError
 from diffkeras.nn import check_lattice
 from diffkeras.surrogates.exports.formats import get_format
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.environment import available_cores
+from diffkeras.system.tensorflow_setup import full_precision_products
 from diffkeras.workflows.exports.trial import Trial
 
 
@@ -26,7 +29,7 @@ class Export:
             sources, or, if they produce, of the field.
         seconds: wall-clock time per image, of one image alone and in a batch.
         batch_size: images in that batch.
-        threads: that it ran on.
+        device: what it ran on, in words.
     """
 
     path: Path
@@ -37,7 +40,7 @@ class Export:
     difference: float
     seconds: tuple[float, float]
     batch_size: int
-    threads: int
+    device: str
 
 
 def export(
@@ -83,13 +86,16 @@ def export_surrogate(
             check_lattice(lattice, surrogate.config.model.depth)
         except ValueError as error:
             raise ExportError(f"the network can't take this lattice: {error}") from None
-    trial = Trial.of(surrogate, lattice)
+    with full_precision_products():
+        trial = Trial.of(surrogate, lattice)
     with chosen.replacing(surrogate, path, lattice) as partial:
         model = chosen.load(partial)
-        difference = trial.difference(model)
+        with full_precision_products():
+            difference = trial.difference(model)
         alone, together = (trial.seconds(model, images) for images in (1, trial.batch_size))
         files = [partial] if partial.is_file() else [*partial.rglob("*")]
         size = sum(file.stat().st_size for file in files if file.is_file())
+    on_gpu = chosen.uses_gpu and tf.config.list_physical_devices("GPU")
     return Export(
         path,
         chosen.label,
@@ -99,5 +105,5 @@ def export_surrogate(
         difference,
         (alone, together),
         trial.batch_size,
-        available_cores(),
+        "the GPU" if on_gpu else f"{available_cores()} CPU threads",
     )
