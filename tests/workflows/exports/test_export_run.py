@@ -130,7 +130,9 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
                     "physics.lattice": [18, 13],
                     "model.depth": 2,
                     "model.pad": True,
-                    "model.transform": "log",
+                    "model.transform": "linear",
+                    "model.architecture": "ring_density_network",
+                    "model.corrections": 1,
                 }
             )
         ),
@@ -140,7 +142,7 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
                     **produced,
                     "data.diffusion_length": [1, 20],
                     "physics.decay": 1 / 400,
-                    "model.transform": "linear",
+                    "model.transform": "log",
                     "model.architecture": "joined_pair",
                 }
             )
