@@ -76,11 +76,11 @@ class Correction:
         else:
             self.values = tf.where(problem.fixed, problem.images, 0.0)
             fixed = problem.fixed
-        finite = _all_finite(self.values)
+        self._finite = _all_finite(self.values)
         if self.produces:
-            finite &= _all_finite(self._supply)
+            self._finite &= _all_finite(self._supply)
         message = "source images and production must be finite"
-        self.values = checked(self.values, tf.reduce_all(finite), message)
+        self.values = checked(self.values, tf.reduce_all(self._finite), message)
         self.free, self.ring = ~fixed, ring_mask(fixed, operator.axes)
         self._has_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
         self._inverse_norm = tf.where(
@@ -127,8 +127,8 @@ class Correction:
         missed = _largest(self.residual(field)) + self._stencil.rounding(field)
         bound = _largest(self.mismatch(field))
         bound += tf.math.multiply_no_nan(self._inverse_norm, missed)
-        # maxima may ignore NaN
-        return tf.where(_all_finite(field) & ~tf.math.is_nan(bound), bound, np.inf)
+        # maxima may ignore NaN, and XLA ignores the check of the values
+        return tf.where(self._finite & _all_finite(field) & (bound >= 0), bound, np.inf)
 
     def held(self, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The field with the fixed nodes at their values, and the bound of its error by node."""
@@ -181,7 +181,7 @@ class Correction:
     def _bound_inverse(self) -> tf.Tensor:
         """A bound of ‖A_ff⁻¹‖∞ [time], (batch, 1, 1) or (1, 1, 1)."""
         stencil = self._stencil
-        bound = tf.reshape(tf.cast(stencil.inverse_norm, tf.float64), (-1, 1, 1))
+        bound = stencil.inverse_norm
         if not self._operator.deflated:
             return bound
         return tf.where(bound > stencil.crossing_time, tf.minimum(bound, self._drained()), bound)

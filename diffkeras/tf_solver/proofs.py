@@ -1,10 +1,11 @@
 """SavedModel functions that return fields with proofs, for surrogates and the solver alike."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import tensorflow as tf
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.tf_solver.certificate import TensorCertificate
 from diffkeras.tf_solver.images import checked, normal_numbers
@@ -31,6 +32,14 @@ class Solver(Protocol):
     def solve(self, *args: Any, **kwargs: Any) -> tf.Tensor: ...  # noqa: D102
     def certify(self, *args: Any, **kwargs: Any) -> TensorCertificate: ...  # noqa: D102
     def refine(self, *args: Any, **kwargs: Any) -> TensorRefinement: ...  # noqa: D102
+
+
+def check_sources(sources: Sources, medium: Medium) -> None:
+    """Raise a PhysicsError for sources of another name, or whose production is 0."""
+    if sources not in get_args(Sources):
+        raise PhysicsError(f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}")
+    if sources == "production" and not medium.decay:
+        raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
 
 
 def posed(source_images: tf.Tensor, sources: Sources, medium: Medium) -> dict[str, tf.Tensor]:

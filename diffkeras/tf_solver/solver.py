@@ -21,7 +21,7 @@ from diffkeras.tf_solver.certificate import TensorCertificate, certify
 from diffkeras.tf_solver.images import check_images, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
-from diffkeras.tf_solver.proofs import Sources
+from diffkeras.tf_solver.proofs import Sources, check_sources
 from diffkeras.tf_solver.refinement import TensorRefinement, refine
 from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
@@ -348,12 +348,7 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        if sources not in get_args(Sources):
-            raise PhysicsError(
-                f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}"
-            )
-        if sources == "production" and not self.medium.decay:
-            raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
+        check_sources(sources, self.medium)
         solver, arrays = self.with_shared_arrays()
         write_solver(Path(path), solver, sources, arrays)
 

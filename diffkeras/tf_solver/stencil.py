@@ -1,6 +1,5 @@
 """A by its five-point stencil, in float64 in a TensorFlow graph."""
 
-import math
 from typing import TypeAlias
 
 import numpy as np
@@ -43,15 +42,15 @@ class Stencil:
         return STENCIL_ROUNDING * float(np.finfo(np.float64).eps) * self.diagonal * largest
 
     @property
-    def inverse_norm(self) -> Scalar:
-        """A bound of ‖A⁻¹‖∞ [time], from the barriers of `SpectralOperator.inverse_norm`."""
-        least = min(
-            (time for axis, time in self._crossing_times() if axis.boundary == "absorbing"),
-            default=math.inf,
-        )
-        if isinstance(self.decay, float):
-            return min(1 / self.decay if self.decay else math.inf, least)
-        return tf.minimum(1 / self.decay, tf.constant(least, tf.float64))
+    def inverse_norm(self) -> tf.Tensor:
+        """A bound of ‖A⁻¹‖∞ [time], (1, 1, 1) or (batch, 1, 1) float64; infinite if A is singular.
+
+        It comes from the barriers of `SpectralOperator.inverse_norm`.
+        """
+        crossing = [time for axis, time in self._crossing_times() if axis.boundary == "absorbing"]
+        # not tf.cast, which would round the number to float32 first
+        decay = tf.reshape(tf.convert_to_tensor(self.decay, tf.float64), (-1, 1, 1))
+        return tf.minimum(1 / decay, tf.constant(min(crossing, default=np.inf), tf.float64))
 
     @property
     def crossing_time(self) -> float:

@@ -87,7 +87,7 @@ def test_no_bound_is_violated():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 24_000, 1000))
+@pytest.mark.parametrize("start", range(1000, 20_000, 1000))
 def test_no_bound_is_violated_in_ten_thousand_problems(start):
     assert_no_violation(range(start, start + 1000))
 
@@ -242,6 +242,17 @@ def test_values_that_prove_nothing_raise(value, sort):
     given[1, 2, 3] = value
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"finite|TensorFlow takes it for 0"):
         solver.certify(np.zeros_like(given), **{sort: given})
+
+
+@pytest.mark.parametrize("sort", ["source_images", "production"])
+def test_without_checks_of_values_nothing_is_proven_of_nan(sort):
+    """XLA drops the checks."""
+    solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
+    given[1, 2, 3] = np.nan
+    certify = tf.function(solver.certify, jit_compile=True, autograph=False)
+    proof = certify(tf.zeros((2, 16, 16)), **{sort: tf.constant(given)})
+    assert np.isfinite(proof.error_bound[0])
+    assert np.isinf(proof.error_bound[1])
 
 
 def test_predictions_of_another_shape_raise():

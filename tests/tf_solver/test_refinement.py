@@ -25,7 +25,7 @@ def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 4)) -> np.
 
 @pytest.mark.parametrize("medium", MEDIA, ids=lambda medium: f"{medium.boundary}-{medium.decay:g}")
 @pytest.mark.parametrize("produces", [False, True])
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 def test_tolerances_are_met(medium, produces, tolerance):
     images, solver = images_of((32, 37)), TensorSolver((32, 37), medium, "float32")
     given = {"production": np.float32(0.01) * images[::-1]} if produces else {}

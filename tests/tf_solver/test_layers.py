@@ -1,0 +1,77 @@
+"""Keras layers with which models end in proven fields."""
+
+import doctest
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.tf_solver import CertifiedField, RefinedField, layers
+
+LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
+
+
+def images() -> np.ndarray:
+    drawn = [sample_sources(n, LATTICE, radius=2, rng=n).image(LATTICE) for n in (1, 2, 3)]
+    return np.stack(drawn)[..., None].astype(np.float32)
+
+
+def model_with(layer: keras.layers.Layer) -> keras.Model:
+    source_images = keras.Input((*LATTICE, 1))
+    keras.utils.set_random_seed(0)
+    field = keras.layers.Conv2D(1, 5, padding="same", name="network")(source_images)
+    return keras.Model(source_images, layer(field, source_images))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sources"), [(CertifiedField, "production"), (RefinedField, "fixed_value")]
+)
+def test_models_end_in_proven_fields_and_survive_saving(kind, sources, tmp_path):
+    x = images()
+    given = (x[..., 0],) if sources == "fixed_value" else ()
+    produced = {} if given else {"production": 0.05 * x[..., 0].astype(float)}
+    exact = solve(*given, **produced, medium=MEDIUM).field[..., None]
+    options = {"tolerance": 1e-5} if kind is RefinedField else {}
+    model = model_with(kind(LATTICE, MEDIUM, sources, **options))
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        proof = each.predict(x, verbose=0)
+        errors = np.abs(proof["field"] - exact)
+        assert (errors.max((1, 2, 3)) <= proof["error_bound"]).all()
+        if kind is RefinedField:
+            assert (proof["error_bound"] <= 1e-5 * exact.max((1, 2, 3))).all()
+        else:
+            prediction = keras.Model(each.inputs, each.get_layer("network").output).predict(x)
+            assert (np.abs(prediction - exact) <= proof["node_bound"]).all()
+
+
+def test_a_bound_can_be_a_loss():
+    model = model_with(CertifiedField(LATTICE, MEDIUM))
+    bounds = keras.Model(model.inputs, model.output["error_bound"])
+    # the bound itself, without a target
+    bounds.compile(keras.optimizers.Adam(0.01), loss=lambda _, bound: bound)
+    x = images()
+    history = bounds.fit(x, np.zeros(3), epochs=10, verbose=0).history["loss"]
+    assert history[-1] < 0.8 * history[0]
+
+
+def test_half_precision_rounds_no_source_value():
+    x = (1 / 3) * images()
+    layer = CertifiedField(LATTICE, MEDIUM, dtype="mixed_float16")
+    proof = layer(np.zeros_like(x, np.float16), x)
+    assert proof["field"].dtype == "float32"
+    np.testing.assert_array_equal(proof["field"].numpy()[x != 0], x[x != 0])
+
+
+def test_bad_arguments_raise():
+    with pytest.raises(PhysicsError, match="sources"):
+        CertifiedField(16, sources="produce")
+    with pytest.raises(PhysicsError, match="decay"):
+        RefinedField(16, Medium(decay=0.0), "production")
+
+
+def test_the_example_runs():
+    assert doctest.testmod(layers).attempted > 4
+    assert not doctest.testmod(layers).failed
