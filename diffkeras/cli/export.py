@@ -1,14 +1,19 @@
 """`diffkeras export`."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from diffkeras.cli.options import LatticeType, command, start_tensorflow
+from diffkeras.cli.options import LatticeType, boundary_option, command, start_tensorflow
+
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
 @command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--format",
     type=click.Choice(["saved_model", "litert", "onnx"]),
@@ -31,19 +36,52 @@ from diffkeras.cli.options import LatticeType, command, start_tensorflow
     help="Lattice on which the file is checked and timed; a LiteRT file runs on no other, and a "
     "SavedModel proves errors on no other.  [default: that of the training]",
 )
-def export(run: Path, format: str, output: Path | None, lattice: tuple[int, int] | None) -> None:
-    """Write a surrogate for another runtime.
+@click.option(
+    "--solver",
+    is_flag=True,
+    help="Write the exact solver of a uniform medium as a SavedModel, in place of a surrogate; "
+    "with --lattice, -o, and the options below.",
+)
+@_number("--diffusivity", default=1.0, help="D of the solver [length^2/time].")
+@_number("--decay", default=1 / 400, help="Decay of the solver's medium [1/time].")
+@_number("--step", default=1.0, help="Lattice step of the solver [length].")
+@boundary_option
+@click.option(
+    "--sources",
+    type=click.Choice(["fixed_value", "production"]),
+    default="fixed_value",
+    show_default=True,
+    help="What the solver's sources do: hold their value, or produce decay times their value.",
+)
+def export(
+    run: Path | None,
+    format: str,
+    output: Path | None,
+    lattice: tuple[int, int] | None,
+    solver: bool,
+    **options: Any,
+) -> None:
+    """Export a surrogate or the exact solver.
 
-    RUN is a run directory of `diffkeras train`. The file takes source images and returns fields,
-    both on the linear scale, without diffkeras. It is put in place only if its fields of some test
-    images are those of the Keras model within 1e-5 of the largest value. LiteRT and ONNX need
-    more packages: pip install 'diffkeras[export]'.
+    For other runtimes: the file takes source images and returns fields, both on the linear scale,
+    without diffkeras. RUN is a run directory of `diffkeras train`. Its file is put in place only if
+    its fields of some test images are those of the Keras model within 1e-5 of the largest value.
+    LiteRT and ONNX need more packages: pip install 'diffkeras[export]'.
 
     \b
     Examples:
       diffkeras export saved_models/quickstart --format onnx
       diffkeras export saved_models/quickstart --format litert --lattice 128 -o field.tflite
+      diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
     """
+    if solver:
+        _export_solver(run, format, output, lattice, **options)
+        return
+    if run is None:
+        raise click.UsageError("Missing argument 'RUN'; or give --solver.")
+    for name in options:
+        if _is_given(name):
+            raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")
     start_tensorflow()
     from diffkeras.workflows import export
 
@@ -59,3 +97,31 @@ def export(run: Path, format: str, output: Path | None, lattice: tuple[int, int]
         f"{alone} ms for one image, {together} ms per image in batches of {done.batch_size}, on "
         f"{done.device}"
     )
+
+
+def _export_solver(
+    run: Path | None,
+    format: str,
+    output: Path | None,
+    lattice: tuple[int, int] | None,
+    *,
+    sources: Any,
+    **medium: Any,
+) -> None:
+    if run is not None:
+        raise click.UsageError("Give RUN or --solver, not both.")
+    if format != "saved_model":
+        raise click.UsageError("--solver writes a SavedModel; leave out --format.")
+    if output is None or lattice is None:
+        raise click.UsageError("--solver needs --lattice and -o.")
+    start_tensorflow()
+    from diffkeras.tf_solver import TensorSolver
+
+    TensorSolver(lattice, **medium).export(output, sources=sources)
+    rows, columns = lattice
+    click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
+
+
+def _is_given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not ParameterSource.DEFAULT

@@ -168,6 +168,17 @@ def source_options(command: Command, *, required: bool = True) -> Command:
     return command
 
 
+boundary_option = click.option(
+    "--boundary",
+    metavar="NAME[,NAME]",
+    callback=lambda ctx, param, value: tuple(value.split(",")) if "," in value else value,
+    default="absorbing",
+    show_default=True,
+    help="absorbing (dirichlet), reflecting (neumann, no-flux) or periodic; a pair for the ends of "
+    "rows and columns.",
+)
+
+
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     """Dotted keys and values of the flags and `--set`s that were given; flags come last and win."""
     from diffkeras.config import from_yaml, settings

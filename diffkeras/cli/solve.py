@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import INPUT, command, source_options, workers_option
+from diffkeras.cli.options import INPUT, boundary_option, command, source_options, workers_option
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +66,7 @@ class MethodType(click.ParamType):
     "D/decay.",
 )
 @_number("--step", default=1.0, help="Lattice step [length].")
-@click.option(
-    "--boundary",
-    metavar="NAME[,NAME]",
-    callback=lambda ctx, param, value: tuple(value.split(",")) if "," in value else value,
-    default="absorbing",
-    show_default=True,
-    help="absorbing (dirichlet), reflecting (neumann, no-flux) or periodic; a pair for the ends of "
-    "rows and columns.",
-)
+@boundary_option
 @click.option(
     "--fixed",
     metavar="FILE",

@@ -27,6 +27,7 @@ from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
+MOST_NODES = 16384  # a side, whose matrix takes 0.5 GB in float32
 MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
 
 
@@ -73,6 +74,11 @@ class TensorSolver:
         **parts: Unpack[MediumParts],
     ) -> None:
         self.lattice = check_lattice(lattice)
+        if max(self.lattice) > MOST_NODES:
+            raise PhysicsError(
+                f"TensorSolver multiplies dense matrices, so a side has at most {MOST_NODES} "
+                f"nodes, not {max(self.lattice)}; use diffkeras.solve"
+            )
         self.medium = as_medium(medium, parts)
         self.medium.require_uniform("TensorSolver")
         diffusivities = [float(value) for value in self.medium.diffusivities]

@@ -67,6 +67,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     ),
     "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
+    "solver": (),
     "source_file": ("", "/", "missing.npy", "file", "n" * 300),
     "sources": LISTS,
     "step": (*NUMBERS, "0", "inf", "1e300"),

@@ -1,0 +1,56 @@
+"""`diffkeras export --solver`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import Result
+
+from diffkeras.physics import solve
+
+
+def test_the_exported_solver_has_the_medium_of_the_options(
+    diffkeras: Callable[..., Result], tmp_path: Path
+) -> None:
+    medium = {"diffusivity": 2.0, "decay": 0.1, "step": 0.5, "boundary": ("periodic", "absorbing")}
+    given = ("--diffusivity", 2, "--decay", 0.1, "--step", 0.5, "--boundary", "periodic,absorbing")
+    words = ("export", "--solver", "--lattice", "8x12", *given, "-o", tmp_path / "solver")
+    result = diffkeras(*words, "--sources", "production")
+    assert result.exit_code == 0, result.output
+    assert "8×12" in result.output
+    image = np.zeros((1, 8, 12, 1), np.float32)
+    image[0, 3, 4] = 1.0
+    field = tf.saved_model.load(str(tmp_path / "solver")).serve(image)[0, ..., 0]
+    exact = solve(production=0.1 * image[0, ..., 0], **medium).field
+    np.testing.assert_allclose(field, exact, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "RUN"),
+        (("run", "--solver", "--lattice", "8", "-o", "out"), "not both"),
+        (("run", "--decay", "0.1"), "--decay"),
+        (("--solver", "-o", "out"), "--lattice"),
+        (("--solver", "--lattice", "8"), "-o"),
+        (("--solver", "--lattice", "8", "-o", "out", "--format", "onnx"), "--format"),
+        (("--solver", "--lattice", "8", "-o", "out", "--decay", "-1"), "decay"),
+        (("--solver", "--lattice", "99999999", "-o", "out"), "16384"),
+        (
+            ("--solver", "--lattice", "8", "-o", "out", "--sources", "production", "--decay", "0"),
+            "decay 0",
+        ),
+    ],
+)
+def test_what_fits_no_solver_is_refused(
+    refused: Callable[..., str],
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("export", *words)
+    assert not [*tmp_path.iterdir()]
