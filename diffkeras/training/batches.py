@@ -18,6 +18,7 @@ class TrainingBatches:
     Attributes:
         steps: number of training batches of an epoch.
         validation_steps: number of validation batches; None where the dataset ends by itself.
+        threads: that read data; None for as many as tf.data finds best.
         waiting: measures the wait for training batches; None with several replicas.
         numbers: source count → ascending numbers of its training examples; None for those of the
             configuration, without hard examples.
@@ -26,7 +27,7 @@ class TrainingBatches:
     def __init__(
         self, config: Config, data_dir: Path, group: ProcessGroup, *, threads: int | None = None
     ) -> None:
-        self._config, self._data_dir, self._threads = config, data_dir, threads
+        self._config, self._data_dir, self.threads = config, data_dir, threads
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = _count_shares(config, self._replicas)
         self.waiting = InputWaitTime() if self._replicas == 1 else None
@@ -67,7 +68,7 @@ class TrainingBatches:
                 epoch=epoch,
                 step=step,
                 shares=shares,
-                threads=self._threads,
+                threads=self.threads,
                 numbers=self.numbers,
             )
 
@@ -87,7 +88,7 @@ class TrainingBatches:
     def validation(self) -> tf.data.Dataset:
         """Batches of the validation split; without end where `validation_steps` is set."""
         if self._replicas == 1:
-            return mixed_dataset(self._config, "validation", self._data_dir, threads=self._threads)
+            return mixed_dataset(self._config, "validation", self._data_dir, threads=self.threads)
         return distribute(self._strategy, lambda replica: self._validation_of(replica).repeat())
 
     def _validation_of(self, replica: int) -> tf.data.Dataset:
@@ -96,7 +97,7 @@ class TrainingBatches:
             "validation",
             self._data_dir,
             shares=DataShares(range(replica, replica + 1), self._replicas),
-            threads=self._threads,
+            threads=self.threads,
         )
 
 

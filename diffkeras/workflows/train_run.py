@@ -1,32 +1,24 @@
 """Train a surrogate on the datasets of a configuration."""
 
 import logging
-import os
 import shutil
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import check_single_process, join_process_group
-from diffkeras.errors import ConvergenceError, RunError, WorkerLostError
+from diffkeras.distributed.process_group import join_process_group
+from diffkeras.errors import ConvergenceError, WorkerLostError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
-from diffkeras.training.hard_examples import (
-    choose,
-    joined_numbers,
-    open_first_stage,
-    write_choice,
-)
 from diffkeras.training.loop import run_epochs
 from diffkeras.training.memory import within_memory
 from diffkeras.training.results import after_divergence, write_results
+from diffkeras.training.second_stage.first_stage import FirstStage
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.signals import Interruption
 from diffkeras.training.start import begun_run, common_settings, prepare_batches, resume
@@ -89,11 +81,7 @@ def train(
     ```
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
-    if config.first_stage is not None:
-        check_single_process("training on hard examples")
-    stage = Path(first_stage or f"{os.path.abspath(run_dir)}-first_stage")
-    if first_stage is not None:
-        open_first_stage(config, stage)
+    stage = FirstStage.of(config, run_dir, first_stage)
     keras.utils.set_random_seed(config.training.seed)
     group = join_process_group(common_settings(config))
     with ExitStack() as stack:
@@ -105,21 +93,18 @@ def train(
         )
         stack.enter_context(group.connected())
         weights = None
-        if config.first_stage is not None:
-            if not run.hard_examples.is_file():
-                if first_stage is None and not _is_first_stage(config, stage):
-                    logger.info(f"first stage: {stage}")
-                    train(
-                        config.first_stage,
-                        data_dir,
-                        stage,
-                        threads=threads,
-                        overwrite=overwrite,
-                        restart=restart,
-                        show_progress=show_progress,
-                    )
-                weights = _choose_examples(config, data_dir, stage, run, threads)
-            batches.numbers = joined_numbers(run.hard_examples, config)
+        if stage is not None:
+            train_first = partial(
+                train,
+                stage.config,
+                data_dir,
+                stage.path,
+                threads=threads,
+                overwrite=overwrite,
+                restart=restart,
+                show_progress=show_progress,
+            )
+            weights = stage.join(run, batches, data_dir, train_first)
         interruption = stack.enter_context(Interruption())
         with within_memory(config):
             compiled = compile_model(config, group, config.last_epochs * batches.steps)
@@ -160,30 +145,6 @@ def _train_to_the_end(session: TrainingSession) -> None:
     with suppress(WorkerLostError) if group.is_chief else nullcontext():
         group.gather(0)
     _log_summary(session)
-
-
-def _is_first_stage(config: Config, path: Path) -> bool:
-    try:
-        open_first_stage(config, path)
-    except RunError:
-        return False
-    return True
-
-
-def _choose_examples(
-    config: Config, data_dir: Path, first_stage: Path, run: Run, threads: int | None
-) -> list[NDArray]:
-    """Choose and write the examples that join; the weights of the first stage's best model."""
-    surrogate = load_surrogate(open_first_stage(config, first_stage).path)
-    chosen = choose(config, surrogate, data_dir, threads)
-    write_choice(run.hard_examples, config, chosen)
-    own = np.mean([errors for examples in chosen.values() for errors in examples.errors])
-    of_all = np.mean([examples.mean_error for examples in chosen.values()])
-    logger.info(
-        f"second stage: {sum(len(examples.numbers) for examples in chosen.values())} more training "
-        f"examples; mean absolute error {own:.3g} on them, {of_all:.3g} on all that were left"
-    )
-    return surrogate.model.get_weights()
 
 
 def _log_summary(session: TrainingSession) -> None:

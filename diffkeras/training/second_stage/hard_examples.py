@@ -15,35 +15,9 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, raw_dataset
-from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.surrogates.config_differences import changed_keys
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import WITHOUT_EFFECT, run_identity
+from diffkeras.errors import RunError
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import read_json, write_json
-
-
-def open_first_stage(config: Config, path: Path) -> Run:
-    """The finished first stage of a run with hard examples.
-
-    Raises:
-        ConfigurationError: the configuration has one stage.
-        RunError: there is no finished run in that directory, or one of another configuration.
-    """
-    wanted = config.first_stage
-    if wanted is None:
-        raise ConfigurationError(
-            f"training.hard_examples: it is null, so the run has no first stage such as {path}; "
-            "set its number and epochs, or give no first stage"
-        )
-    run = Run.open(path)
-    found = run.config()
-    if run_identity(found) != run_identity(wanted):
-        raise RunError(
-            f"the run in {path} can't be the first stage, which is the same configuration without "
-            f"hard examples: {'; '.join(changed_keys(found, wanted, WITHOUT_EFFECT))}"
-        )
-    return run
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A second stage of training, in which hard examples join."""
