@@ -93,8 +93,7 @@ def export_surrogate(
         with full_precision_products():
             difference = trial.difference(model)
         alone, together = (trial.seconds(model, images) for images in (1, trial.batch_size))
-        files = [partial] if partial.is_file() else [*partial.rglob("*")]
-        size = sum(file.stat().st_size for file in files if file.is_file())
+        size = size_of(partial)
     on_gpu = chosen.uses_gpu and tf.config.list_physical_devices("GPU")
     return Export(
         path,
@@ -107,3 +106,9 @@ def export_surrogate(
         trial.batch_size,
         "the GPU" if on_gpu else f"{available_cores()} CPU threads",
     )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a directory."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
