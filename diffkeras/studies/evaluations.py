@@ -1,6 +1,7 @@
 """Evaluations and searches of the runs of studies: their names, and reading them with checks."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pandas as pd
 
 from diffkeras.config import Config, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import RunError
+from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SURROGATE, describe_methods
 from diffkeras.studies.config import Study, WorstCasesConfig
 from diffkeras.studies.study_data import ALL, SEARCH_NUMBERS
+from diffkeras.studies.tables import names_damaged
 from diffkeras.system.atomic_files import read_json
 
 DIGITS = 12
@@ -71,7 +73,7 @@ def read_evaluation(path: Path) -> Evaluation:
     """
     file = path / "metrics.json"
     content = read_json(file)
-    try:
+    with names_damaged([file]):
         errors = pd.DataFrame(
             {"method": method, "sources": count, **{k: of[k] for k in ("images", *ERRORS)}}
             for method, by_count in content["methods"].items()
@@ -82,8 +84,6 @@ def read_evaluation(path: Path) -> Evaluation:
         if not images or errors["mae"].isna().any():
             raise ValueError("the surrogate's errors are missing")
         run = content.get("run", "")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RunError(f"{file} is damaged: it holds no errors of methods ({error})") from None
     return Evaluation(run, errors, _read_examples(path / "examples.csv", images))
 
 
@@ -94,13 +94,11 @@ def _all_first(item: tuple[str, Any]) -> int:
 def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
     found = _read_csv(file)
-    try:
+    with names_damaged([file]):
         found = found[found["method"] == SURROGATE][["sources", "example", *COLUMNS]]
         found = found.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
-    except (KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{file} is damaged: {error}") from None
-    if found["sources"].value_counts().to_dict() != images or found["mae"].isna().any():
-        raise RunError(f"{file} is damaged: it has not one row for each image of metrics.json")
+        if found["sources"].value_counts().to_dict() != images or found["mae"].isna().any():
+            raise ValueError("it has not one row for each image of metrics.json")
     return found
 
 
@@ -141,15 +139,6 @@ def check_evaluation(path: Path, test: Config, run: str) -> None:
         raise RunError(f"{path} is of another test set, or of other methods, than the study's")
 
 
-def is_evaluated(path: Path, test: Config, run: str) -> bool:
-    """Whether `check_evaluation` finds nothing amiss."""
-    try:
-        check_evaluation(path, test, run)
-    except RunError:
-        return False
-    return True
-
-
 def read_searches(path: Path) -> pd.DataFrame:
     """The table of a worst-case search, a row for each start.
 
@@ -158,13 +147,11 @@ def read_searches(path: Path) -> pd.DataFrame:
     """
     file = path / "searches.csv"
     found = _read_csv(file)
-    try:
+    with names_damaged([file]):
         numbers = found[list(SEARCH_NUMBERS)].astype(dict.fromkeys(SEARCH_NUMBERS, float))
         if numbers.isna().any(axis=None) or not len(found):
             raise ValueError("numbers are missing")
         return found.astype({"sources": int}).astype({"sources": str})
-    except (KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{file} is damaged: {error}") from None
 
 
 def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None:
@@ -179,10 +166,10 @@ def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None
         raise RunError(f"{path / 'searches.csv'} is damaged: it has {found} of {wanted} searches")
 
 
-def is_searched(path: Path, test: Config, settings: WorstCasesConfig) -> bool:
-    """Whether `check_searches` finds nothing amiss."""
+def passes(check: Callable[..., object], *arguments: Any) -> bool:
+    """Whether a check of files finds them whole, and of what they should be."""
     try:
-        check_searches(path, test, settings)
-    except RunError:
+        check(*arguments)
+    except (DataError, RunError):
         return False
     return True

@@ -7,12 +7,12 @@ from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.images import check_held_out
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import (
-    is_evaluated,
-    is_searched,
+    check_evaluation,
+    check_searches,
+    passes,
     search_id,
     test_id,
     without_baselines,
@@ -91,17 +91,17 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         identity = run_identity(config)
         run_dir = runs_dir / identity
         tests = {label: run_dir / "tests" / name for label, name in ids.items()}
-        trained = is_trained(run_dir, alone.values())
+        trained = passes(check_trained, run_dir, alone.values())
         evaluated = frozenset(
             label
             for label, path in tests.items()
-            if trained and is_evaluated(path, alone[label], identity)
+            if trained and passes(check_evaluation, path, alone[label], identity)
         )
         named = config.model_copy(update={"name": identity})
         search, searched = None, False
         if study.worst_cases:
             search = run_dir / "searches" / search_id(study)
-            searched = is_searched(search, study.test, study.worst_cases)
+            searched = passes(check_searches, search, study.test, study.worst_cases)
         stage = config.first_stage
         cells.append(
             Cell(
@@ -132,7 +132,7 @@ def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
             run_dir = cell.first_stage
             config = stage.model_copy(update={"name": run_dir.name})
             title = f"first stage of {cell.title}"
-            before = Cell(title, {}, config, run_dir, is_trained(run_dir, []))
+            before = Cell(title, {}, config, run_dir, passes(check_trained, run_dir, []))
             found.setdefault(before.identity, before)
     return list(found.values())
 
@@ -153,15 +153,6 @@ def check_trained(run_dir: Path, tests: Iterable[Config]) -> Run:
     return run
 
 
-def is_trained(run_dir: Path, tests: Iterable[Config]) -> bool:
-    """Whether `check_trained` finds nothing amiss."""
-    try:
-        check_trained(run_dir, tests)
-    except (DataError, RunError):
-        return False
-    return True
-
-
 def lacking_baselines(study: Study, cells: Sequence[Cell]) -> list[str]:
     """Labels of the test sets on which no run of a study has measured the baselines."""
     return [
@@ -169,7 +160,8 @@ def lacking_baselines(study: Study, cells: Sequence[Cell]) -> list[str]:
         for label, test in study.test_sets.items()
         if test.baselines()
         and not any(
-            label in cell.evaluated and is_evaluated(cell.tests[label], test, cell.identity)
+            label in cell.evaluated
+            and passes(check_evaluation, cell.tests[label], test, cell.identity)
             for cell in cells
         )
     ]

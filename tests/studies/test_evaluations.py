@@ -6,7 +6,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.studies.config import WorstCasesConfig
-from diffkeras.studies.evaluations import check_searches, is_searched
+from diffkeras.studies.evaluations import check_searches, passes
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 
 SETTINGS = WorstCasesConfig(starts=2)
@@ -22,12 +22,12 @@ def table(tmp_path: Path) -> pd.DataFrame:
 
 def test_searches_are_complete(table: pd.DataFrame, tmp_path: Path, tiny: Config) -> None:
     check_searches(tmp_path, tiny, SETTINGS)
-    assert is_searched(tmp_path, tiny, SETTINGS)
-    assert not is_searched(tmp_path, tiny, WorstCasesConfig(starts=3))
-    assert not is_searched(tmp_path / "new", tiny, SETTINGS)
+    assert passes(check_searches, tmp_path, tiny, SETTINGS)
+    assert not passes(check_searches, tmp_path, tiny, WorstCasesConfig(starts=3))
+    assert not passes(check_searches, tmp_path / "new", tiny, SETTINGS)
     # there are no more test images
     few = tiny.with_overrides({"data.test_examples": 1, "evaluation.bounds": 0})
-    assert is_searched(tmp_path, few, WorstCasesConfig(starts=3))
+    assert passes(check_searches, tmp_path, few, WorstCasesConfig(starts=3))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError,
 from diffkeras.studies.evaluations import (
     check_evaluation,
     check_searches,
-    is_evaluated,
+    passes,
     without_baselines,
 )
 from diffkeras.studies.plan import check_trained
@@ -100,7 +100,7 @@ def _is_usable(task: RunTask) -> bool:
 def _evaluate(task: RunTask) -> None:
     for test, path in task.tests:
         identity = task.run_dir.name
-        if is_evaluated(path, test, identity):
+        if passes(check_evaluation, path, test, identity):
             continue
         with _warned_if_damaged(path):
             check_evaluation(path, without_baselines(test), identity)
