@@ -95,8 +95,7 @@ def time_is_linear(read: Read, reading: str) -> Verdict | None:
 def weighted_losses_help(read: Read, reading: str) -> Verdict | None:
     """With all examples: holds if the error with a weighted loss, divided by that with the absolute
     one, has an interval below 1 on the sources or in R1, and p < 0.05 after Holm's correction."""
-    study = "losses_production_reduced" if reading else "size_and_loss_reduced"
-    table = read(study, "loss_comparisons")
+    table = read(f"size_and_loss{reading}_reduced", "loss_comparisons")
     if table is None:
         return None
     weighted = table["loss"].str.contains("|".join(WEIGHTED))
@@ -134,16 +133,14 @@ def subsets_matter(read: Read, reading: str) -> Verdict | None:
     """Holds if disjoint subsets differ (p < 0.05), or if the error with the hardest examples
     differs from that with random ones, or that of a placement from that of the uniform one (p <
     0.05 after Holm's correction); otherwise not decided."""
-    if reading:
-        return None
     found, probabilities = [], []
-    if (table := read("disjoint_subsets_reduced", "disjoint_subsets")) is not None:
+    if (table := read(f"disjoint_subsets{reading}_reduced", "disjoint_subsets")) is not None:
         rows = table[table["error"] == "mae"].set_index("component")
         probabilities.append(rows.loc["subset", "p"])
         spreads = (f"{name} {_spread(rows.loc[name])}" for name in ("subset", "seed"))
         found.append(f"relative spread: {', '.join(spreads)}")
-    for study in ("hard_examples_reduced", "placements_reduced"):
-        if (table := read(study, "variants")) is not None:
+    for study in ("hard_examples", "placements"):
+        if (table := read(f"{study}{reading}_reduced", "variants")) is not None:
             several = table["test_set"].nunique() > 1
             for row in _comparisons(table):
                 probabilities.append(row["p_holm"])

@@ -50,7 +50,10 @@ def sources(tmp_path: Path) -> Path:
     return tmp_path / "sources.npy"
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".png"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".npz", ".png", *(pytest.param(x, marks=pytest.mark.slow) for x in (".npy", ".tif"))],
+)
 def test_fields_and_plots(
     diffkeras: Callable[..., Result], sources: Path, tmp_path: Path, suffix: str
 ) -> None:
@@ -98,7 +101,8 @@ def test_an_evaluation(
     place = tmp_path / "evaluation"
     shutil.copytree(evaluation.path, place)
     before = contents(place)
-    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", place]
+    quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
+    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", place, *quick]
     for limit in (100, 10_000):
         with files_limited_to(limit):
             result = diffkeras(*words)

@@ -1,6 +1,7 @@
 import itertools
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,6 +111,7 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
     assert_equal_runs(run_dir, uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_on_a_stream_equals_one_that_was_not(
     config: Config, tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
@@ -177,12 +179,18 @@ def test_a_run_that_stopped_early_stays_stopped(
     assert resumed["best_epoch"] == other["best_epoch"]
 
 
-@pytest.fixture
-def unfinished(config: Config, data_dir: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def stopped(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run in this process, stopped after its first epoch and two steps."""
-    run_dir = tmp_path / "unfinished"
+    run_dir = tmp_path_factory.mktemp("runs") / "stopped"
     stop_at(8, lambda: train(config, data_dir, run_dir))
     return run_dir
+
+
+@pytest.fixture
+def unfinished(stopped: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(stopped, tmp_path / "unfinished"))
 
 
 def flip_a_bit(file: Path) -> None:
@@ -191,7 +199,9 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["weights.weights.h5", "state.json"])
+@pytest.mark.parametrize(
+    "name", ["weights.weights.h5", pytest.param("state.json", marks=pytest.mark.slow)]
+)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     name: str, config: Config, data_dir: Path, unfinished: Path, log: pytest.LogCaptureFixture
 ) -> None:
@@ -245,13 +255,14 @@ def test_fewer_steps_an_epoch_are_another_configuration(
 
 
 def test_the_history_has_the_time_of_all_steps_of_an_epoch(
-    config: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    config = tiny.with_overrides({"training.checkpoint_minutes": 1e-6})
     clock = itertools.count()  # a second passes whenever it is read
     monkeypatch.setattr(position, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     stop_at(8, lambda: train(config, data_dir, tmp_path / "run"))
     run = train(config, data_dir, tmp_path / "run")
-    assert [row["seconds"] for row in run.history()] == [6, 6, 6]
+    assert [row["seconds"] for row in run.history()] == [6, 6]
 
 
 def test_when_all_checkpoints_are_damaged_it_says_so(

@@ -234,15 +234,17 @@ def test_the_printed_table_names_methods_and_regions(evaluation: Any) -> None:
 def test_other_source_counts_need_their_test_split_alone(
     tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path
 ) -> None:
-    other = tiny.with_overrides({"data.sources": "3"})
+    other = tiny.with_overrides({"data.sources": "3", "evaluation.baselines": []})
     generate(other.with_overrides({"data.train_examples": 1}), own_data)
-    found = evaluate(run_dir, own_data, config=other, output=tmp_path / "out")
+    found = evaluate(run_dir, own_data, config=other, output=tmp_path / "out", report=False)
     assert set(found.metrics["surrogate"]) == {"all", "3"}
 
 
 def test_fewer_test_examples(tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path) -> None:
-    few = tiny.with_overrides({"data.test_examples": 1, "data.sources": "1"})
-    found = evaluate(run_dir, data_dir, config=few, output=tmp_path / "out")
+    few = tiny.with_overrides(
+        {"data.test_examples": 1, "data.sources": "1", "evaluation.baselines": []}
+    )
+    found = evaluate(run_dir, data_dir, config=few, output=tmp_path / "out", report=False)
     assert found.metrics["surrogate"]["all"]["images"] == 1
 
 
@@ -265,10 +267,11 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
     load_surrogate(own_run)
 
 
-def test_evaluating_again_replaces_the_results(own_run: Path, data_dir: Path) -> None:
+def test_evaluating_again_replaces_the_results(tiny: Config, own_run: Path, data_dir: Path) -> None:
     (own_run / "evaluation").mkdir()
     (own_run / "evaluation" / "metrics.json").write_text("{}")
-    found = evaluate(own_run, data_dir)
+    quick = tiny.with_overrides({"evaluation.baselines": []})
+    found = evaluate(own_run, data_dir, config=quick, report=False)
     assert found.path == own_run / "evaluation"
     assert json.loads((found.path / "metrics.json").read_text())["test_examples"] == 10
 
