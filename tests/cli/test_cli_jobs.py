@@ -108,7 +108,8 @@ def test_evaluate_searches_for_worst_cases_if_asked(
     data_dir: Path,
     tmp_path: Path,
 ) -> None:
-    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", tmp_path / "here"]
+    quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
+    words = ["evaluate", run_dir, "--data-dir", data_dir, *quick, "--output", tmp_path / "here"]
     result = diffkeras(*words, "--worst-cases", 30)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == f"worst cases: {tmp_path / 'here' / 'worst_cases'}"

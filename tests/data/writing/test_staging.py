@@ -58,7 +58,9 @@ def hashes(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("grown", [False, True], ids=["new", "grown"])
+@pytest.mark.parametrize(
+    "grown", [pytest.param(False, marks=pytest.mark.slow), True], ids=["new", "grown"]
+)
 def test_killed_at_random_moments(server, hashes, tmp_path, grown):
     config, rng = tiny_config(40), random.Random(4)
     begun = time.perf_counter()
