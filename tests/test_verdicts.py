@@ -138,7 +138,7 @@ def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) -> None:
-    study = "results/studies/losses_production_reduced"
+    study = "results/studies/size_and_loss_production_reduced"
     shutil.copytree(DOCS / study, tmp_path / study)
     file = tmp_path / study / name
     text = file.read_text()
