@@ -1,6 +1,6 @@
 """The errors of each setting, over seeds."""
 
-import textwrap
+import math
 from typing import Any
 
 import pandas as pd
@@ -15,10 +15,9 @@ from diffkeras.studies.drawing.baseline_lines import (
     draw_panel_baselines,
     reach_near,
 )
-from diffkeras.studies.labels import REGION_TITLES, label_of
+from diffkeras.studies.labels import REGION_TITLES, in_lines, label_of
 from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
-WIDTH = 26  # characters of a label
 STATISTICS = ("mean", "min", "max", "count")
 
 
@@ -54,14 +53,16 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 
 def _against_size(table: pd.DataFrame, data: StudyData) -> Figure:
     """Error against size, a line for each of the other settings."""
-    drawn, axes = print_axes(2, 3, height=4.6, sharex=True)
     others = data.settings(without=SIZE_KEYS)
+    labels = [in_lines(label) for label, _ in labelled(table[table["error"] == "mae"], others)]
+    legend = 0.13 * max(label.count("\n") for label in labels) * math.ceil(len(labels) / 3)
+    drawn, axes = print_axes(2, 3, height=4.6 + legend, sharex=True)
     for axis, region, error in zip(axes.flat, REGIONS, MAES, strict=True):
         of_region = table[table["error"] == error]
         for index, (label, lines) in enumerate(labelled(of_region, others)):
             style = series_style(index)
             lines = lines.sort_values(SIZE)
-            axis.plot(lines[SIZE], lines["mean"], label=label, **style)
+            axis.plot(lines[SIZE], lines["mean"], label=in_lines(label), **style)
             axis.fill_between(
                 lines[SIZE], lines["min"], lines["max"], color=style["color"], alpha=0.18, lw=0
             )
@@ -91,7 +92,7 @@ def _by_setting(table: pd.DataFrame, data: StudyData) -> Figure:
             reach: Any = [[mean - low], [high - mean]]
             axis.errorbar([mean], [index], xerr=reach, capsize=2, **series_style(index))
         axis.set(xscale="log", title=REGION_TITLES[region])
-        axis.set_yticks(range(rows), [textwrap.fill(label, WIDTH) for label, _ in of_region])
+        axis.set_yticks(range(rows), [in_lines(label) for label, _ in of_region])
         axis.set_ylim(rows - 0.5, -0.5)
         reach_near(axis, baseline_errors(data, error).values(), along="x")
         log_ticks(axis, "x", fewest=2)

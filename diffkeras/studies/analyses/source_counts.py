@@ -17,6 +17,7 @@ from diffkeras.studies.drawing.baseline_lines import (
     draw_panel_lines,
     reach_near,
 )
+from diffkeras.studies.labels import in_lines
 from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
 
@@ -37,7 +38,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     largest = table[table[SIZE] == table[SIZE].max()] if by_size else table
     left = axes[0, 0]
     for index, (label, lines) in enumerate(labelled(largest, others)):
-        _draw(left, lines, label, **series_style(index))
+        _draw(left, lines, in_lines(label), **series_style(index))
     if by_size:
         left.set_title(f"{table[SIZE].max()} training examples")
         first = labelled(table, others)[0]

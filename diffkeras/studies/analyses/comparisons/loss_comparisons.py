@@ -1,6 +1,5 @@
 """Which loss is better, and by how much, on the same test images."""
 
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from diffkeras.reporting.print_figures import PALETTE, log_ticks, print_axes
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
 from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_panel_lines
-from diffkeras.studies.labels import REGION_TITLES
+from diffkeras.studies.labels import REGION_TITLES, in_lines
 from diffkeras.studies.statistics.bootstrap import resampled
 from diffkeras.studies.statistics.comparison import compare
 from diffkeras.studies.statistics.image_errors import (
@@ -27,7 +26,6 @@ from diffkeras.studies.statistics.paired_tests import holm
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
 PLAIN = "absolute"
-WIDTH = 30  # characters of a label
 SIZE_FACTORS = ("data.train_fraction", "data.train_examples")  # the column of SIZE says it all
 ERROR_OF_REGION = dict(zip(REGIONS, MAES, strict=True))
 
@@ -95,7 +93,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     for name in other_settings(data):
         shown = shown[shown[name].astype(str) == data.factors[name][0]]
     losses = list(dict.fromkeys(shown["loss"]))
-    names = [_in_lines(loss) for loss in losses]
+    names = [in_lines(loss) for loss in losses]
     row = 0.07 + 0.1 * max(2, *(name.count("\n") + 1 for name in names))  # inches
     drawn, axes = print_axes(2, 3, height=1.7 + 2 * max(row * len(losses), 0.5), sharey=True)
     reference, size = reference_loss(data), int(shown["size"].iloc[0])
@@ -112,11 +110,6 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     axes[1, 1].set_xlabel(f"error / error with the loss {reference}, {size} training examples")
     draw_panel_lines(baselines, along="x")
     return drawn
-
-
-def _in_lines(loss: str) -> str:
-    """The name of a loss in short lines: error, then weight."""
-    return "\n".join(textwrap.fill(part, WIDTH) for part in loss.replace(" × ", " ×\n").split("\n"))
 
 
 def draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
