@@ -120,7 +120,7 @@ def untrained(config: Config) -> Surrogate:
 
 @pytest.fixture(scope="module")
 def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
-    """Three surrogates that between them need every operation."""
+    """Four surrogates that between them need every operation."""
     produced = {"physics.sources": "production", "data.divide_by_maximum": True}
     return {
         "trained": load_surrogate(run_dir),
@@ -144,6 +144,16 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
                     "physics.decay": 1 / 400,
                     "model.transform": "log",
                     "model.architecture": "joined_pair",
+                }
+            )
+        ),
+        "solved": untrained(
+            tiny.with_overrides(
+                {
+                    "physics.boundary": ["reflecting", "periodic"],
+                    "model.transform": "linear",
+                    "model.architecture": "ring_density_network",
+                    "model.corrections": 1,
                 }
             )
         ),
