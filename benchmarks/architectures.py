@@ -1,6 +1,6 @@
 """Train the architectures on the quickstart's data and measure their errors on its test images.
 
-    taskset -c 0 python -m benchmarks.architectures          # the docs' table, about 15 minutes
+    python -m benchmarks.architectures                       # the docs' table, some 15 minutes
     python -m benchmarks.architectures --epochs 1            # all for one epoch, quicker
 
 All see the same examples. Times are CPU time in one thread. The numbers of epochs are chosen so
@@ -47,14 +47,10 @@ RING = {"model.architecture": "ring_density_network", "model.width": 8}
 CG = {"model.architecture": "unrolled_cg", "training.epochs": 2}
 VARIANTS: dict[str, dict[str, Any]] = {
     "encoder-decoder (the paper's)": {},
-    "encoder-decoder, fixed values": {"model.fixed_values": True},
-    "encoder-decoder, 1 correction": {"model.corrections": 1, "training.epochs": 4},
-    "encoder-decoder, 2 corrections": {"model.corrections": 2, "training.epochs": 4},
-    "U-Net, fixed values": {**U_NET, "model.fixed_values": True, "training.epochs": 6},
-    "U-Net, 2 corrections": {**U_NET, "model.corrections": 2, "training.epochs": 4},
-    "U-Net, 3 corrections": {**U_NET, "model.corrections": 3, "training.epochs": 4},
-    "ring densities": {**RING, "training.epochs": 6},
-    "ring densities, 3 corrections": {**RING, "model.corrections": 3, "training.epochs": 4},
+    "encoder-decoder, 2 corrections": {"model.corrections": 2, "training.epochs": 1},
+    "U-Net, fixed values": {**U_NET, "model.fixed_values": True, "training.epochs": 2},
+    "U-Net, 3 corrections": {**U_NET, "model.corrections": 3, "training.epochs": 2},
+    "ring densities, 3 corrections": {**RING, "model.corrections": 3, "training.epochs": 2},
     "no network, 2 corrections": {**CG, "model.corrections": 2},
     "no network, 3 corrections": {**CG, "model.corrections": 3},
     "no network, 4 corrections": {**CG, "model.corrections": 4},
