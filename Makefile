@@ -31,7 +31,7 @@ studies: $(STAMP)  ## run the reduced studies: several hours; times are measured
 	done
 
 test: $(STAMP)  ## run the tests, in two processes
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'slow or not slow' -n $(TEST_PROCESSES) --dist loadfile

@@ -52,7 +52,7 @@ def sources(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "suffix",
-    [".npz", ".png", *(pytest.param(x, marks=pytest.mark.slow) for x in (".npy", ".tif"))],
+    [".npz", *(pytest.param(x, marks=pytest.mark.slow) for x in (".npy", ".png", ".tif"))],
 )
 def test_fields_and_plots(
     diffkeras: Callable[..., Result], sources: Path, tmp_path: Path, suffix: str

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 
-@pytest.mark.parametrize(
-    "victim", [pytest.param(0, id="the chief", marks=pytest.mark.slow), pytest.param(1, id="other")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [pytest.param(0, id="the chief"), pytest.param(1, id="other")])
 def test_a_killed_worker_is_waited_for_and_training_goes_on(
     victim: int, workers: Any, alone: Path
 ) -> None:
@@ -99,6 +98,7 @@ def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(
     assert not workers.run.exists()
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_share_the_run_directory_are_refused(
     workers: Any, tmp_path: Path
 ) -> None:

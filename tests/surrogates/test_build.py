@@ -32,6 +32,7 @@ def test_the_joined_pair_of_a_configuration(tiny: Config, pad: bool) -> None:
     assert tuple(model(np.ones((1, side, side, 2), np.float32)).shape) == (1, side, side, 1)
 
 
+@pytest.mark.slow
 def test_a_joined_pair_is_trained_and_exported(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:

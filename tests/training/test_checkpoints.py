@@ -160,6 +160,7 @@ def test_hit_at_any_point(
     assert_equal_runs(run_dir, uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_early_stays_stopped(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,9 @@ def test_layers_compute_in_half_precision_but_for_the_field(
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
+)
 def test_training_in_half_precision_keeps_a_model_in_single(
     precision: str, tiny: Config, data_dir: Path, single: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_option_for_processes_is_not_for_beam():
     assert "--direct_num_workers" in done.output
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_examples(tmp_path):
     pytest.importorskip("apache_beam")
     config = tiny_config()

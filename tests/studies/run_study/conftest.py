@@ -22,6 +22,7 @@ from diffkeras.studies.study_data import StudyData
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
 from diffkeras.surrogates.run_directory import END
+from diffkeras.training import results
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
@@ -49,6 +50,7 @@ def _interrupt(study_file: Path, data_dir: Path, folder: Path) -> StudyPaths:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(one_run, "train", third_is_interrupted)
+        patched.setattr(results, "export_saved_model", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             run_study(
                 str(study_file), str(data), str(folder / "small"), runs_dir=str(folder / "runs")
@@ -69,7 +71,8 @@ def _finish(study_file: Path, data: Path, runs: Path, directory: Path) -> Finish
     # the longest come first
     assert [cell.done for cell in plan(study, runs)] == [False, False, True, True]
     assert not (directory / "runs.csv").exists()
-    with _captured() as lines:
+    with _captured() as lines, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(results, "export_saved_model", lambda *_: None)
         run_study(study, data, directory, runs_dir=runs)
     return data, runs, directory, lines
 

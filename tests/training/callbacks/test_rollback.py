@@ -95,6 +95,7 @@ def test_a_rollback_in_training(
     assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_the_change_of_an_alternating_loss_is_no_jump(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def test_a_stopped_second_stage_continues_with_what_was_chosen(
     assert_equal_histories(run, finished)
 
 
+@pytest.mark.slow
 def test_a_stopped_first_stage_continues_too(
     config: Config, data_dir: Path, finished: Path, tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
