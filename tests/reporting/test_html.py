@@ -1,6 +1,6 @@
 import pytest
 
-from diffkeras.reporting.html import Cell, Table, mark_best, number
+from diffkeras.reporting.html import Cell, Table, in_code, mark_best, number
 from diffkeras.reporting.text import duration, value_text
 
 
@@ -47,3 +47,7 @@ def test_values_in_words(value: object, text: str | None) -> None:
 
 def test_times_in_words() -> None:
     assert [duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+def test_words_between_backticks_are_code_and_all_else_is_escaped() -> None:
+    assert in_code("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
