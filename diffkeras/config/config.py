@@ -1,7 +1,7 @@
 """A whole configuration, and how keys in it are set."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import ValidationError, field_validator, model_validator
@@ -182,9 +182,9 @@ class Config(Section):
         first = self.first_stage
         return self.last_epochs * self.steps_per_epoch + (first.steps if first else 0)
 
-    def to_yaml(self) -> str:
-        """The configuration as YAML, which `load_config` reads back."""
-        return to_yaml(self.model_dump(mode="json"))
+    def to_yaml(self, without: Iterable[str] = ()) -> str:
+        """The configuration as YAML, which `load_config` reads back; some sections left out."""
+        return to_yaml(self.model_dump(mode="json", exclude=set(without)))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "Config":
         """A copy with values replaced, given by dotted keys such as "training.learning_rate".

@@ -1,5 +1,6 @@
 """Models and predictions of other programs, judged like surrogates."""
 
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,12 @@ class ForeignSurrogate(Surrogate):
 
     Attributes:
         call: (batch, rows, columns, 1) float32 to the same.
+        name: what it is, in words.
         timed: whether the time of a call is that of a prediction.
     """
 
     call: Callable[[Fields], Fields]
+    name: str
     timed: bool = True
 
     @property
@@ -53,6 +56,8 @@ def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
     """
     _check_config(config)
     if path.suffix == ".keras":
+        if not zipfile.is_zipfile(path):
+            raise RunError(f"{path} is no .keras file, which is a zip archive")
         try:
             model = keras.saving.load_model(path, compile=False)  # in safe mode, without its code
         except Exception as error:  # of damaged files, Keras raises any type
@@ -65,11 +70,12 @@ def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
         try:
             found = call(tf.constant(x))
         except Exception as error:  # of graphs of any kind
-            reason = str(error).partition("\n")[0]
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = lines[-1] if lines[0].endswith(":") else lines[0]
             raise RunError(f"{path} can't predict images of shape {x.shape}: {reason}") from error
         return _as_fields(np.asarray(found), x.shape, str(path))
 
-    return ForeignSurrogate(None, _linear(config), fields)
+    return ForeignSurrogate(None, _linear(config), fields, f"the model in {path}")
 
 
 def foreign_predictions(path: Path, config: Config, data_dir: Path) -> ForeignSurrogate:
@@ -100,7 +106,8 @@ def foreign_predictions(path: Path, config: Config, data_dir: Path) -> ForeignSu
     def look_up(x: Fields) -> Fields:
         return np.stack([known[image.tobytes()] for image in x])
 
-    return ForeignSurrogate(None, _linear(config), look_up, timed=False)
+    name = f"the predictions in {path}"
+    return ForeignSurrogate(None, _linear(config), look_up, name, timed=False)
 
 
 def _check_config(config: Config) -> None:
@@ -144,7 +151,8 @@ def _read(path: Path) -> Mapping[str, NDArray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type
-        raise RunError(f"{path} can't be read: {error}") from error
+        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
+        raise RunError(f"{path} can't be read: {reason}") from error
 
 
 def _as_fields(found: NDArray, shape: tuple[int, ...], name: str) -> Fields:
@@ -154,7 +162,8 @@ def _as_fields(found: NDArray, shape: tuple[int, ...], name: str) -> Fields:
             f"{name} has fields of shape {found.shape} and type {found.dtype}, not {shape[:-1]} "
             "of real numbers"
         )
-    fields = found.reshape(shape).astype(np.float32)
+    with np.errstate(over="ignore"):
+        fields = found.reshape(shape).astype(np.float32)
     if not np.isfinite(fields).all():
-        raise RunError(f"{name} has fields that are not finite")
+        raise RunError(f"{name} has fields that are not finite in single precision")
     return fields

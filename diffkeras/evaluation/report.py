@@ -35,11 +35,17 @@ def write_metrics(path: Path, found: Measurement, run: str | None) -> None:
 
 
 def write_pages(
-    path: Path, found: Measurement, pictures: Mapping[str, bytes], tested: Config, learned: Config
+    path: Path,
+    found: Measurement,
+    pictures: Mapping[str, bytes],
+    tested: Config,
+    learned: Config | None,
+    foreign: str | None = None,
 ) -> None:
     """Write `figures/` and `report.html` into a directory.
 
-    `tested` is the configuration of the test data, `learned` that of the run.
+    `tested` is the configuration of the test data, `learned` that of the run. A model of another
+    program has none; `foreign` says what it is.
     """
     metrics, proven = found.metrics(), found.proven()
     data = tested.data
@@ -54,12 +60,14 @@ def write_pages(
     write_report(
         path / "report.html",
         "evaluation.html.j2",
-        title=f"Surrogate {tested.name}",
+        title=f"Surrogate {tested.name}" if foreign is None else f"Evaluation of {foreign}",
         lead=f"Evaluated on {total} test images of {rows}×{columns} nodes with {counts} "
-        f"sources{media}, which were used neither for training nor for choosing the model.",
+        f"sources{media}"
+        + (", which were used neither for training nor for choosing the model." if learned else ".")
+        + ("" if foreign is None else f" Here “surrogate” stands for {foreign}."),
         pictures=pictures,
-        configuration=learned.to_yaml(),
-        methods=describe_methods(tested),
+        configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
+        methods=describe_methods(tested) | ({} if foreign is None else {SURROGATE: foreign}),
         scale=_scale_in_words(tested),
         overall=overall_table(metrics),
         maxima=_maxima_table(metrics),

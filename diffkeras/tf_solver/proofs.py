@@ -56,7 +56,7 @@ def posed(source_images: tf.Tensor, sources: Sources, medium: Medium) -> dict[st
 def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
     """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
     sides = tf.shape(images)[1:3]
-    message = f"the solver was exported for {lattice[0]}×{lattice[1]} nodes, not"
+    message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
     images = checked(images, tf.reduce_all(sides == lattice), message, sides)
     return tf.ensure_shape(images, (None, *lattice, 1))
 

@@ -9,7 +9,7 @@ from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.foreign import foreign_model, foreign_predictions
+from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_model, foreign_predictions
 from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
@@ -150,7 +150,9 @@ def _evaluate(
     with replacing_files(path, FILES, last="metrics.json") as partial:
         write_metrics(partial, found, run_identity(surrogate.config) if run else None)
         if report:
-            write_pages(partial, found, pictures, config, surrogate.config)
+            foreign = surrogate.name if isinstance(surrogate, ForeignSurrogate) else None
+            learned = surrogate.config if run else None
+            write_pages(partial, found, pictures, config, learned, foreign)
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, printed_table(metrics))
 

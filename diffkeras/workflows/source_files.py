@@ -71,7 +71,9 @@ class SourceFile:
             is_array = suffix in ARRAYS
             image = _read_array(self.path, self.array) if is_array else _read_picture(self.path)
         except Exception as error:  # readers of damaged files raise errors of any type
-            raise PhysicsError(f"{self.path} can't be read: {error}") from error
+            # NumPy takes any other content for a pickled object, and recommends to load it
+            reason = f"it is no {suffix} file of numbers" if "pickle" in str(error) else error
+            raise PhysicsError(f"{self.path} can't be read: {reason}") from error
         if image.dtype.kind not in "biuf":
             raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
         if image.ndim != 2 + self.batch or not image.size:

@@ -66,7 +66,10 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
         found = stored["methods"]["surrogate"][count]
         for name in ("mae", "mae_r1", "max_error", "relative_l2"):
             assert found[name] == pytest.approx(expected[name], rel=1e-4)
-    assert (tmp_path / "out" / "report.html").is_file()
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert f"Evaluation of the predictions in {tmp_path / 'mine.npz'}" in html
+    for claim in ("neither for training", "learning_rate", "trained network"):
+        assert claim not in html
 
 
 def test_a_saved_model_has_the_errors_of_the_run_that_wrote_it(
@@ -93,9 +96,13 @@ def test_a_keras_model_is_scored(
         (lambda p: p.pop("sources_02"), "holds no array sources_02"),
         (lambda p: p.update(sources_01=p["sources_01"][1:]), r"\(4, 16, 16\).*not \(5, 16, 16\)"),
         (lambda p: p["sources_02"].fill(np.nan), "not finite"),
+        (
+            lambda p: p.update(sources_02=1e300 * p["sources_02"].astype(float)),
+            "not finite in sing",
+        ),
         (lambda p: p.update(sources_01=p["sources_01"].astype(str)), "type <U"),
     ],
-    ids=["missing", "fewer", "NaN", "text"],
+    ids=["missing", "fewer", "NaN", "large", "text"],
 )
 def test_other_predictions_are_refused(
     quick: Config,
@@ -121,7 +128,8 @@ def test_other_files_and_models_are_refused(
             evaluate_foreign(quick, data_dir, tmp_path / "out", **given)
 
     (tmp_path / "text.npz").write_text("no archive")
-    refused("can't be read", predictions=tmp_path / "text.npz")
+    refused("can't be read: it is no .npz file", predictions=tmp_path / "text.npz")
+    refused("is no .keras file", model=(tmp_path / "text.npz").rename(tmp_path / "text.keras"))
     refused("unknown kind", predictions=tmp_path / "fields.csv")
     (tmp_path / "empty").mkdir()
     refused("is no SavedModel", model=tmp_path / "empty")

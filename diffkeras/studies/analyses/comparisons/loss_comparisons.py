@@ -138,7 +138,7 @@ geometric mean over seeds of (mean error with the loss) / (mean error with the r
 the loss is better. `low` and `high` are its 95 % interval for other seeds and other images: of
 Student's t, with the standard deviation of ln ratio over a bootstrap that resamples seeds and
 images independently of each other (Owen 2007; n − 1 of n, Rao and Wu 1988) and degrees of freedom
-by Satterthwaite (1946). Three seeds make it wide.
+by Satterthwaite (1946). Few seeds make it wide.
 `p` is the two-sided p-value of Wilcoxon's signed-rank test of the images' errors, averaged over the
 seeds; `p_holm` is corrected by Holm's method for all rows of the table. This test is about other
 images, for the runs that were trained; what other seeds would give is shown by the intervals and by

@@ -141,7 +141,7 @@ ANALYSIS = Analysis(
     "one). ratio_low and ratio_high are its 95 % interval for other seeds and other images: of "
     "Student's t, with the standard deviation over a bootstrap that resamples seeds and images "
     "independently of each other (Owen 2007; n − 1 of n, Rao and Wu 1988) and degrees of freedom "
-    "by Satterthwaite (1946). Three seeds make it wide. As the best one is chosen by these images, "
+    "by Satterthwaite (1946). Few seeds make it wide. As the best one is chosen by these images, "
     "its lead is somewhat too large. `p` is of Wilcoxon's signed-rank test of the runner-up "
     "against the best one on the same images, averaged over seeds. Such a two-sided test needs no "
     "correction for the choice of the two (Gutmann and Maymin 1987; Hung and Fithian 2019); p_holm "
