@@ -136,7 +136,6 @@ def predict_by_each(
 ) -> Iterator[MethodFields]:
     """The predictions of all methods, in the order of `describe_methods`."""
     clock = choose_clock()
-    timed = getattr(surrogate, "timed", True)
     start = clock()
     fields = surrogate.network_fields(
         batch.images, diffusion_length=batch.lengths, batch_size=len(batch.images)
@@ -147,11 +146,13 @@ def predict_by_each(
             "the surrogate predicts values that are not finite: its model is damaged, or its "
             "training diverged; train it again"
         )
-    yield MethodFields(SURROGATE, fields, seconds if timed else None)
+    yield MethodFields(SURROGATE, fields, seconds if surrogate.timed else None)
     if not batch.production:
         start = clock()
         known = np.where(batch.images != 0, batch.images, fields)
-        yield MethodFields(SOURCES_SET, known, seconds + clock() - start if timed else None)
+        yield MethodFields(
+            SOURCES_SET, known, seconds + clock() - start if surrogate.timed else None
+        )
     for method in baselines(config):
         start = clock()
         fields = method.predict(batch)

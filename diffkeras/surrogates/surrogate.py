@@ -34,6 +34,7 @@ class Surrogate:
 
     model: keras.Model
     config: Config
+    timed = True  # whether the time of a call is that of a prediction
 
     @property
     def transform(self) -> Transform:

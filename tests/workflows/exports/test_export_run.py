@@ -5,28 +5,21 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from export_tools import FILES, INSTALLED, needs_extra, untrained
 
 from diffkeras.config import Config
-from diffkeras.errors import ExportError, OutputError
-from diffkeras.surrogates.build import build_model
+from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports import formats
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.exports.export_run import export_surrogate
 from diffkeras.workflows.exports.trial import TOLERANCE, Trial
-
-PACKAGES = {"litert": "ai_edge_litert", "onnx": "onnxruntime", "saved_model": "tensorflow"}
-INSTALLED = [name for name, package in PACKAGES.items() if find_spec(package)]
-FILES = {"saved_model": "saved_model", "litert": "model.tflite", "onnx": "model.onnx"}
-needs_extra = pytest.mark.skipif(len(INSTALLED) < 3, reason="needs the extra `export`")
 
 # a program on a machine without diffkeras; its check compares with fields that were written here
 PROGRAM = """
@@ -111,13 +104,6 @@ check(fields.numpy(), "trained")
 """
 
 
-def untrained(config: Config) -> Surrogate:
-    model, rng = build_model(config), np.random.default_rng(1)
-    for variable in model.trainable_variables:
-        variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
-    return Surrogate(model, config)
-
-
 @pytest.fixture(scope="module")
 def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
     """Four surrogates that between them need every operation."""
@@ -190,14 +176,6 @@ def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
     exported: Path, python: Callable[..., Any]
 ) -> None:
     python(PROGRAM.format(absent="'keras'") + TENSORFLOW, "-I", cwd=exported)
-
-
-@pytest.fixture(params=[pytest.param(name, id=name) for name in FILES])
-def format(request: pytest.FixtureRequest) -> str:
-    """Each format whose packages are installed."""
-    if request.param not in INSTALLED:
-        pytest.skip("needs the extra `export`")
-    return request.param
 
 
 def test_the_command_says_what_it_wrote_and_measured(
@@ -306,65 +284,3 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
         export(run_dir, format, path)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
     assert tf.config.experimental.tensor_float_32_execution_enabled()
-
-
-def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:
-    path = notes = tmp_path / FILES[format]
-    if format == "saved_model":
-        path.mkdir()
-        notes = path / "notes.txt"
-    for content in (b"", b"mine", np.random.default_rng(0).bytes(5000)):
-        notes.write_bytes(content)
-        with pytest.raises(OutputError, match="no earlier"):
-            export(run_dir, format, path)
-        assert [file for file in tmp_path.rglob("*") if file.is_file()] == [notes]
-        assert notes.read_bytes() == content
-
-
-@needs_extra
-@pytest.mark.parametrize("format", ["litert", "onnx"])
-def test_networks_of_half_precision_are_refused(tiny: Config, tmp_path: Path, format: str) -> None:
-    config = tiny.with_overrides({"training.precision": "mixed_float16"})
-    with pytest.raises(ExportError, match=r"training\.precision: float32"):
-        export_surrogate(untrained(config), format, tmp_path / FILES[format])
-    assert not [*tmp_path.iterdir()]
-
-
-@needs_extra
-@pytest.mark.parametrize("format", ["litert", "onnx"])
-def test_operations_that_a_format_lacks_are_refused(
-    tiny: Config, tmp_path: Path, format: str
-) -> None:
-    x = keras.Input((None, None, 1))
-    y = keras.layers.Lambda(lambda v: tf.math.bessel_i0(v))(x)
-    with pytest.raises(ExportError, match=r"can't express this network: .*BesselI0"):
-        export_surrogate(Surrogate(keras.Model(x, y), tiny), format, tmp_path / FILES[format])
-    assert not [*tmp_path.iterdir()]
-
-
-def test_a_missing_package_is_named(
-    refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for package in ("tf2onnx", "onnxruntime"):
-        monkeypatch.setattr(
-            formats, "find_spec", lambda name, package=package: None if name == package else name
-        )
-        line = refused("export", run_dir, "--format", "onnx")
-        assert f"ONNX files need {package}, which" in line
-        assert "pip install 'diffkeras[export]'" in line
-    assert not (run_dir / "model.onnx").exists()
-
-
-def test_what_cant_be_exported_is_refused(
-    refused: Callable[..., str], run_dir: Path, tmp_path: Path, own_run: Path
-) -> None:
-    assert "there is no run directory" in refused("export", tmp_path / "none")
-    assert "not a multiple of 2**1 = 2" in refused("export", run_dir, "--lattice", "16x17")
-    small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")
-    assert "don't fit on 2×2 nodes" in refused(*small)
-    assert not (tmp_path / "small").exists()
-    state = json.loads((own_run / "run.json").read_text())
-    (own_run / "run.json").write_text(json.dumps({**state, "state": "interrupted"}))
-    assert "is not finished" in refused("export", own_run)
-    with pytest.raises(ExportError, match="no format 'torch'"):
-        export(run_dir, "torch")

@@ -1,0 +1,80 @@
+"""Exports that are refused, and files that they must not replace."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from export_tools import FILES, needs_extra, untrained
+
+from diffkeras.config import Config
+from diffkeras.errors import ExportError, OutputError
+from diffkeras.surrogates.exports import formats
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.workflows import export
+from diffkeras.workflows.exports.export_run import export_surrogate
+
+
+def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:
+    path = notes = tmp_path / FILES[format]
+    if format == "saved_model":
+        path.mkdir()
+        notes = path / "notes.txt"
+    for content in (b"", b"mine", np.random.default_rng(0).bytes(5000)):
+        notes.write_bytes(content)
+        with pytest.raises(OutputError, match="no earlier"):
+            export(run_dir, format, path)
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == [notes]
+        assert notes.read_bytes() == content
+
+
+@needs_extra
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_networks_of_half_precision_are_refused(tiny: Config, tmp_path: Path, format: str) -> None:
+    config = tiny.with_overrides({"training.precision": "mixed_float16"})
+    with pytest.raises(ExportError, match=r"training\.precision: float32"):
+        export_surrogate(untrained(config), format, tmp_path / FILES[format])
+    assert not [*tmp_path.iterdir()]
+
+
+@needs_extra
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_operations_that_a_format_lacks_are_refused(
+    tiny: Config, tmp_path: Path, format: str
+) -> None:
+    x = keras.Input((None, None, 1))
+    y = keras.layers.Lambda(lambda v: tf.math.bessel_i0(v))(x)
+    with pytest.raises(ExportError, match=r"can't express this network: .*BesselI0"):
+        export_surrogate(Surrogate(keras.Model(x, y), tiny), format, tmp_path / FILES[format])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_missing_package_is_named(
+    refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("tf2onnx", "onnxruntime"):
+        monkeypatch.setattr(
+            formats, "find_spec", lambda name, package=package: None if name == package else name
+        )
+        line = refused("export", run_dir, "--format", "onnx")
+        assert f"ONNX files need {package}, which" in line
+        assert "pip install 'diffkeras[export]'" in line
+    assert not (run_dir / "model.onnx").exists()
+
+
+def test_what_cant_be_exported_is_refused(
+    refused: Callable[..., str], run_dir: Path, tmp_path: Path, own_run: Path
+) -> None:
+    assert "there is no run directory" in refused("export", tmp_path / "none")
+    assert "not a multiple of 2**1 = 2" in refused("export", run_dir, "--lattice", "16x17")
+    small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")
+    assert "don't fit on 2×2 nodes" in refused(*small)
+    assert not (tmp_path / "small").exists()
+    state = json.loads((own_run / "run.json").read_text())
+    (own_run / "run.json").write_text(json.dumps({**state, "state": "interrupted"}))
+    assert "is not finished" in refused("export", own_run)
+    with pytest.raises(ExportError, match="no format 'torch'"):
+        export(run_dir, "torch")
