@@ -19,7 +19,7 @@ from diffkeras.config.sections import (
 from diffkeras.config.types import Name, Section, format_counts
 from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import to_yaml
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, PhysicsError
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
@@ -92,6 +92,22 @@ class Config(Section):
                 "data.placement.overlap: a node can't hold the values of two discs, so true is "
                 "impossible with fixed values; choose false, or physics.sources: production"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tissue_fits_problem(self) -> Self:
+        tissue, physics = self.data.tissue, self.physics
+        if tissue is None:
+            return self
+        if physics.sources == "production":
+            raise ValueError(
+                "data.tissue: sources that produce in a tissue are not implemented; choose "
+                "physics.sources: fixed_value, or tissue: null"
+            )
+        try:
+            tissue.sampler.check(physics.lattice, physics.medium)
+        except PhysicsError as error:
+            raise ValueError(f"data.tissue: {error}") from None
         return self
 
     @model_validator(mode="after")

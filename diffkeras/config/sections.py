@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.loss_spellings import with_alternating_losses
+from diffkeras.config.tissue import TissueConfig
 from diffkeras.config.types import (
     LARGEST_COUNT,
     Boundary,
@@ -116,6 +117,9 @@ class DataConfig(Section):
     """Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each example draws one
     log-uniformly, and the network gets it as a second input channel. null: all examples have the
     medium of physics."""
+    tissue: TissueConfig | None = None
+    """Cells and regions, which change the medium of each example from node to node; physics has the
+    medium between the cells. Only for physics.sources: fixed_value. null: uniform media."""
     train_examples: Examples = 16_000
     """Training examples per source count."""
     validation_examples: Examples = 800
@@ -182,6 +186,22 @@ class DataConfig(Section):
             raise ValueError(
                 "cache: a stream has each example only once, so there is nothing to keep; choose "
                 "cache: false or stream: false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tissue_alone(self) -> Self:
+        if self.tissue is None:
+            return self
+        if self.diffusion_length is not None:
+            raise ValueError(
+                "tissue: physics.decay and the cells' uptake give the decay of each node, so a "
+                "range of diffusion lengths has no place; choose diffusion_length: null"
+            )
+        if self.storage == "compact":
+            raise ValueError(
+                "storage: ring densities give a field in a uniform medium only, so tissues can't "
+                "be stored as compact; choose dense"
             )
         return self
 

@@ -29,6 +29,7 @@ DEFAULTS = {
     "production": False,
     "divide_by_maximum": False,
     "diffusion_length": None,
+    "tissue": None,
     "storage": "dense",
 }
 
@@ -74,6 +75,7 @@ class DatasetConfig:
         # Both storages of the same examples share one fingerprint.
         content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
         name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
+        name += "" if self.data.tissue is None else "-tissue"
         if not self._is_of_the_paper():
             rows, columns = self.physics.lattice
             name += f"-{rows}x{columns}-{fingerprint(content)}"
@@ -94,7 +96,9 @@ class DatasetConfig:
         discs = "disc" if self.count == 1 else "discs"
         kind = "production" if self.production else "fixed value"
         rows, columns = self.physics.lattice
-        return f"Fields of {self.count} {discs} of {kind} on a lattice of {rows}×{columns} nodes."
+        tissue = "" if self.data.tissue is None else " in tissues of cells and regions"
+        lattice = f"on a lattice of {rows}×{columns} nodes"
+        return f"Fields of {self.count} {discs} of {kind}{tissue} {lattice}."
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
@@ -125,6 +129,7 @@ class DatasetConfig:
             diffusion_length=self.data.diffusion_length,
             production=self.production,
             divide_by_maximum=self.data.divide_by_maximum,
+            tissue=None if self.data.tissue is None else self.data.tissue.sampler,
         )
 
 

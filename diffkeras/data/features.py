@@ -32,6 +32,10 @@ def dataset_features(
         features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
         if dataset.data.divide_by_maximum:
             features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
+        if dataset.data.tissue is not None:
+            # Few different values: a tenth of the field's bytes, or less.
+            features["diffusivity"] = tfds.features.Tensor(**image, encoding=zlib)
+            features["decay"] = tfds.features.Tensor(**image, encoding=zlib)
     elif not dataset.production:
         features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
     if dataset.data.diffusion_length is not None:
@@ -72,6 +76,9 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
         values["field"] = example.field[..., None]
         if example.maximum is not None:
             values["maximum"] = np.float32(example.maximum)
+        if example.diffusivity is not None and example.decay is not None:
+            values["diffusivity"] = example.diffusivity[..., None]
+            values["decay"] = example.decay[..., None]
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

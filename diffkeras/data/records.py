@@ -19,6 +19,8 @@ from diffkeras.data.shards import Shard, find_records
 from diffkeras.data.stored_metadata import FILE_REMEDY
 from diffkeras.errors import DataError
 
+COMPRESSED = ("source_image", "diffusivity", "decay")
+
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
     """Solve example k of a split and serialize it; every process makes the same bytes."""
@@ -38,7 +40,7 @@ def _fill(target: Any, values: Mapping[str, Any], prefix: str = "") -> None:
             _fill(target, value, f"{prefix}{name}/")
             continue
         feature = target[f"{prefix}{name}"]
-        if name == "source_image":
+        if name in COMPRESSED:
             feature.bytes_list.value.append(compress_rows(value))
         elif name == "field":
             feature.bytes_list.value.append(value.tobytes())

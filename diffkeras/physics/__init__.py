@@ -16,6 +16,7 @@ from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.sources.sampling import check_radius, sample_sources
+from diffkeras.physics.sources.tissue import MediumMaps, Tissue, TissueSampler
 from diffkeras.physics.steady_state import solve
 
 __all__ = [
@@ -27,11 +28,14 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Medium",
+    "MediumMaps",
     "Placement",
     "Refinement",
     "Solution",
     "SolveStatistics",
     "Sources",
+    "Tissue",
+    "TissueSampler",
     "certify",
     "check_radius",
     "effective_strengths",

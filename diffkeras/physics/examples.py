@@ -28,13 +28,15 @@ from diffkeras.physics.sources.sampling import (
     check_values,
     sample_sources,
 )
+from diffkeras.physics.sources.tissue import MediumMaps, TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
-LENGTH_KEY = 1  # after an example's own key, for the generator of its diffusion length
+# after an example's own key, for the generators of its diffusion length and of its tissue
+LENGTH_KEY, TISSUE_KEY = 1, 2
 CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
 
@@ -50,6 +52,9 @@ class Example:
             share one medium.
         maximum: of the steady state, a float32's value, by which `field` is divided; None where it
             isn't divided.
+        diffusivity: D of each node of its tissue, (rows, columns) float32 [length²/time]; None
+            without tissue.
+        decay: γ of each node, (rows, columns) float32 [1/time]; None without tissue.
     """
 
     sources: Sources
@@ -57,6 +62,8 @@ class Example:
     field: NDArray[np.float32]
     diffusion_length: float | None = None
     maximum: float | None = None
+    diffusivity: NDArray[np.float32] | None = None
+    decay: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class ExampleRecipe:
         production: whether sources produce γ times the source image; otherwise the field takes
             their values on their nodes.
         divide_by_maximum: whether each field is divided by its maximum; of production only.
+        tissue: how cells and regions, which change the medium of each example from node to node,
+            are distributed; of fixed values only.
 
     Raises:
         PhysicsError: an argument of a wrong type or out of its range, or one that the kind
@@ -108,6 +117,7 @@ class ExampleRecipe:
     diffusion_length: tuple[float, float] | None = None
     production: bool = False
     divide_by_maximum: bool = False
+    tissue: TissueSampler | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
@@ -125,6 +135,7 @@ class ExampleRecipe:
                     f"{self.diffusion_length}"
                 )
         self._check_kind()
+        self._check_tissue()
 
     def _check_kind(self) -> None:
         for name in ("production", "divide_by_maximum"):
@@ -138,6 +149,17 @@ class ExampleRecipe:
             raise PhysicsError(
                 "sources produce the decay times their value, so the decay must not be 0"
             )
+
+    def _check_tissue(self) -> None:
+        if self.tissue is None:
+            return
+        if not isinstance(self.tissue, TissueSampler):
+            raise PhysicsError(f"tissue must be a TissueSampler, not {self.tissue!r:.60}")
+        if self.production:
+            raise PhysicsError("a tissue needs sources of fixed values; leave out production")
+        if self.diffusion_length is not None:
+            raise PhysicsError("tissue and diffusion_length both set the decay; leave one out")
+        self.tissue.check(self.lattice, self.medium)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
         """The generator of an example of a split, or of the stream, which has no end."""
@@ -198,10 +220,23 @@ class ExampleRecipe:
             return self.medium
         return self.medium.with_diffusion_length(diffusion_length)
 
+    def maps_of(self, split: str, k: int) -> MediumMaps | None:
+        """D and γ of each node in example k of a split, None without tissue.
+
+        The tissue comes from a generator of its own, so that sources don't depend on it.
+        """
+        if self.tissue is None:
+            return None
+        tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
+        return tissue.maps(self.lattice, self.medium)
+
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
         sources, length = self.sources(split, k), self.length_of(split, k)
         image, medium, maximum = sources.image(self.lattice), self.medium_with(length), None
+        maps = self.maps_of(split, k)
+        if maps is not None:
+            medium = maps.within(medium)
         if self.production:
             field = solve(production=production_of(image, medium), medium=medium).field
         else:
@@ -209,10 +244,13 @@ class ExampleRecipe:
         if self.divide_by_maximum:
             largest = field.max() or 1.0  # without sources the field is 0
             field, maximum = field / largest, float(np.float32(largest))
-        return Example(sources, image, field.astype(np.float32), length, maximum)
+        own = maps or (None, None)
+        return Example(sources, image, field.astype(np.float32), length, maximum, *own)
 
     def compact_example(self, split: str, k: int) -> CompactExample:
         """Example k of a split, solved for its densities alone, if it has any."""
+        if self.tissue is not None:
+            raise PhysicsError("ring densities need a uniform medium; a tissue has none")
         sources, length = self.sources(split, k), self.length_of(split, k)
         if self.production:
             return CompactExample(sources, None, length)

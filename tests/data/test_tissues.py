@@ -1,0 +1,138 @@
+"""Datasets of tissues: what is drawn, solved, stored, streamed, verified and read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from generation_tools import dataset_hash, generate_dataset
+
+import diffkeras as dk
+from diffkeras.config import Config
+from diffkeras.data import raw_dataset
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.writing.verify import plan_checks, run_checks
+from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
+from diffkeras.physics.examples import LENGTH_KEY, TISSUE_KEY
+
+CHANGES = {
+    "physics.diffusivity": 3.0,
+    "physics.step": 0.5,
+    "physics.boundary": "reflecting",
+    "model.transform": "linear",
+    "data.tissue": {
+        "cells": [5, 12],
+        "cell_radius": [1, 2],
+        "uptake": [0.01, 1],
+        "regions": [1, 3],
+        "diffusivity": [0.1, 1],
+    },
+    "data.train_examples": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def tissue(tiny: Config) -> Config:
+    return tiny.with_overrides(CHANGES)
+
+
+@pytest.fixture(scope="module")
+def tissue_dir(tissue: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tissue")
+    for count in tissue.data.sources:
+        generate_dataset(tissue, count, path)
+    return path
+
+
+def recipe_of(config: Config, count: int = 2) -> ExampleRecipe:
+    return DatasetConfig.of(count, config).recipe()
+
+
+def examples_of(*arguments: Any) -> list[dict[str, Any]]:
+    return list(raw_dataset(*arguments).as_numpy_iterator())
+
+
+def test_each_example_is_solved_in_its_stored_medium(tissue: Config, tissue_dir: Path) -> None:
+    examples = examples_of(tissue, 2, "test", tissue_dir)
+    assert len({example["decay"].tobytes() for example in examples}) == 5
+    for k, example in enumerate(examples):
+        own = recipe_of(tissue).example("test", k)
+        for name in ("diffusivity", "decay"):
+            assert example[name].shape == (16, 16, 1)
+            assert example[name].dtype == np.float32
+            np.testing.assert_array_equal(example[name][..., 0], getattr(own, name))
+        diffusivity, decay = (example[name][..., 0] for name in ("diffusivity", "decay"))
+        assert 0.3 * (1 - 1e-6) <= diffusivity.min() <= diffusivity.max() <= 3
+        assert np.float32(0.05) == decay.min() < decay.max() <= 1.05
+        medium = Medium(diffusivity, decay, step=0.5, boundary="reflecting")
+        exact = dk.solve(example["source_image"][..., 0], medium=medium).field
+        np.testing.assert_array_equal(example["field"][..., 0], exact.astype(np.float32))
+        proof = dk.certify(own.field, own.source_image, medium=medium)
+        assert proof.prediction_bound < 1e-6
+
+
+def test_sources_are_those_without_tissue(tissue: Config, tiny: Config) -> None:
+    with_tissue, without = recipe_of(tissue), recipe_of(tiny)
+    for k in range(3):
+        a, b = (recipe.sources("train", k) for recipe in (with_tissue, without))
+        np.testing.assert_array_equal(a.image(), b.image())
+    example = without.example("train", 0)
+    assert example.diffusivity is None
+    assert example.decay is None
+
+
+def test_a_tissue_depends_on_seed_split_count_and_number_alone(tissue: Config) -> None:
+    assert TISSUE_KEY != LENGTH_KEY
+    other_seed = tissue.with_overrides({"data.seed": 9})
+    recipes = [recipe_of(tissue, 1), recipe_of(tissue, 2), recipe_of(other_seed, 1)]
+    maps = [r.maps_of(s, k) for r in recipes for s in ("train", "test") for k in (0, 1)]
+    assert len({m.decay.tobytes() for m in maps if m is not None}) == 12
+    again = recipe_of(tissue, 1).maps_of("train", 0)
+    assert again is not None
+    assert again.decay.tobytes() == maps[0].decay.tobytes()
+
+
+def test_the_tissue_is_part_of_the_identity_only_if_there_is_one(
+    tissue: Config, tiny: Config
+) -> None:
+    plain, own = (DatasetConfig.of(2, c) for c in (tiny, tissue))
+    assert "tissue" not in plain.identity()
+    assert own.identity()["tissue"]["cells"] == [5, 12]
+    assert own.name.startswith("sources_02-tissue-16x16-")
+    more = tissue.with_overrides({"data.tissue.cells": [5, 13]})
+    assert len({DatasetConfig.of(2, c).name for c in (tiny, tissue, more)}) == 3
+
+
+def test_files_are_the_same_again(tissue: Config, tissue_dir: Path, tmp_path: Path) -> None:
+    generate_dataset(tissue, 2, tmp_path)
+    assert dataset_hash(tissue, tmp_path) == dataset_hash(tissue, tissue_dir)
+
+
+def test_verifying_finds_another_tissue(
+    tissue: Config, tissue_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks, findings = plan_checks(tissue, 2, tissue_dir, 1.0, np.random.default_rng(0))
+    assert findings == list(run_checks(checks, 1)) == []
+    monkeypatch.setattr("diffkeras.physics.examples.TISSUE_KEY", 3)
+    findings = list(run_checks(checks, 1))
+    assert len(findings) == 15
+    assert all("decay differs by up to" in finding for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tissue": "cells"},
+        {"production": True},
+        {"diffusion_length": (4.0, 40.0)},
+        {"medium": Medium(decay=0.0, boundary="reflecting"), "tissue": TissueSampler(cells=0)},
+    ],
+)
+def test_recipes_that_have_no_tissue(arguments: dict[str, Any]) -> None:
+    with pytest.raises(dk.DiffkerasError, match="tissue"):
+        ExampleRecipe(2, 32, **{"tissue": TissueSampler(), **arguments})
+
+
+def test_tissues_have_no_ring_densities() -> None:
+    with pytest.raises(dk.DiffkerasError, match="uniform medium"):
+        ExampleRecipe(2, 32, tissue=TissueSampler()).compact_example("train", 0)
