@@ -13,12 +13,17 @@ from diffkeras.cli.generate import generate
 from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
 from diffkeras.cli.study import study
+from diffkeras.cli.test_set import test_set
 from diffkeras.cli.train import train
 
 
 @click.group(
     cls=DiffkerasGroup,
-    headings={"Fields": [solve, predict], "Surrogates": [generate, train, evaluate, study, export]},
+    headings={
+        "Fields": [solve, predict],
+        "Surrogates": [generate, train, evaluate, study, export],
+        "Comparisons": [test_set],
+    },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="diffkeras")

@@ -24,6 +24,12 @@ SECTIONS = ("physics", "data", "evaluation")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--run-dir", hidden=True, type=click.Path(path_type=Path), help="Now: RUN.")
 @config_option(None, "Configuration of the test data.  [default: that of the run]")
+@click.option(
+    "--test-set",
+    metavar="NAME",
+    help="Instead of --config: a public test set, which is generated if needed. `diffkeras "
+    "test-set` lists them.",
+)
 @override_options("sources", "test_examples")
 @data_dir_option
 @workers_option("Threads that read data")
@@ -31,15 +37,16 @@ SECTIONS = ("physics", "data", "evaluation")
     "--model",
     metavar="PATH",
     type=click.Path(exists=True, path_type=Path),
-    help="Instead of RUN: a SavedModel of another program, or a .keras file. Needs --config and "
-    "--output.",
+    help="Instead of RUN: a SavedModel of another program, or a .keras file. Needs --config or "
+    "--test-set, and --output.",
 )
 @click.option(
     "--predictions",
     metavar="FILE",
     type=INPUT,
     help="Instead of RUN: a .npz with the predicted fields of the test images, (images, rows, "
-    "columns), of each source count, named sources_01 and so on. Needs --config and --output.",
+    "columns), of each source count, named sources_01 and so on. Needs --config or --test-set, and "
+    "--output.",
 )
 @click.option(
     "--output",
@@ -58,6 +65,7 @@ def evaluate(
     run: Path | None,
     run_dir: Path | None,
     config_file: str | None,
+    test_set: str | None,
     data_dir: Path,
     workers: int | None,
     output: Path | None,
@@ -77,6 +85,7 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
+      diffkeras evaluate --test-set fixed_values_64 --model saved_model --output mine
     """
     from diffkeras.surrogates.run_directory import Run
 
@@ -91,19 +100,24 @@ def evaluate(
             raise click.UsageError(
                 "--model, --predictions and RUN exclude each other, and --worst-cases needs RUN."
             )
-        if config_file is None or output is None:
-            raise click.UsageError("--model and --predictions need --config and --output.")
+        if not (config_file or test_set) or output is None:
+            raise click.UsageError(
+                "--model and --predictions need --config or --test-set, and --output."
+            )
+    elif run_dir is None:
+        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
+    own = None if run_dir is None else Run.open(run_dir).config()
+    if test_set is not None:
+        config = _test_set_config(test_set, config_file, overrides, data_dir)
+    elif config_file is not None:
         config = read_config(config_file, flags)
+    else:
+        assert own is not None
+        config = own.with_overrides(overrides)
+    if run_dir is None:
+        assert output is not None
         _evaluate_foreign(config, data_dir, output, threads=workers, **foreign)
         return
-    if run_dir is None:
-        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    own = Run.open(run_dir).config()
-    config = (
-        read_config(config_file, flags)
-        if config_file is not None
-        else own.with_overrides(overrides)
-    )
     start_tensorflow()
     from diffkeras.evaluation.worst_cases.starts import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
@@ -117,6 +131,21 @@ def evaluate(
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
     if worst_cases is not None:
         _search(run_dir, data_dir, config, worst_cases, evaluation.path / "worst_cases")
+
+
+def _test_set_config(
+    name: str, config_file: str | None, overrides: dict[str, Any], data_dir: Path
+) -> Any:
+    """The configuration of a public test set, whose datasets are then there."""
+    if config_file is not None:
+        raise click.UsageError("--test-set and --config exclude each other.")
+    for key in overrides:
+        if not key.startswith("evaluation."):
+            raise click.UsageError(f"{key} would change the test set; leave it out.")
+    start_tensorflow()
+    from diffkeras.workflows import generate_test_set
+
+    return generate_test_set(name, data_dir, show_progress=True).with_overrides(overrides)
 
 
 def _evaluate_foreign(config: Any, data_dir: Path, output: Path, **options: Any) -> None:

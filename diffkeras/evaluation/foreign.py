@@ -62,9 +62,15 @@ def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
             model = keras.saving.load_model(path, compile=False)  # in safe mode, without its code
         except Exception as error:  # of damaged files, Keras raises any type
             raise RunError(f"{path} can't be loaded: {error}") from error
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise RunError(
+                f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; it must "
+                "take source images and return fields"
+            )
+        _check_input(str(path), model.inputs[0], config)
         call: Callable[[Any], Any] = tf.function(lambda x: model(x, training=False))
     else:
-        call = _signature(path)
+        call = _signature(path, config)
 
     def fields(x: Fields) -> Fields:
         try:
@@ -121,7 +127,27 @@ def _linear(config: Config) -> Config:
     return config.with_overrides({"model.transform": "linear"})
 
 
-def _signature(path: Path) -> Callable[[tf.Tensor], tf.Tensor]:
+def _check_input(name: str, spec: Any, config: Config) -> None:
+    """Raise an error for a model whose input can't be batches of the test data's images."""
+    rows, columns = config.physics.lattice
+    sides = [None if side is None else int(side) for side in spec.shape or ()]
+    shape = "(" + ", ".join("any" if side is None else str(side) for side in sides) + ")"
+    if spec.shape is not None and len(spec.shape) != 4:
+        wrong = f"takes arrays of shape {shape}"
+    elif sides and sides[0] is not None:
+        wrong = f"takes batches of exactly {sides[0]} image(s)"
+    elif any(a not in (None, b) for a, b in zip(sides[1:], (rows, columns, 1), strict=False)):
+        wrong = f"takes arrays of shape {shape}"
+    elif tf.as_dtype(spec.dtype) != tf.float32:
+        wrong = f"takes numbers of type {tf.as_dtype(spec.dtype).name}"
+    else:
+        return
+    raise RunError(
+        f"{name} {wrong}; export it for float32 source images of shape (any, {rows}, {columns}, 1)"
+    )
+
+
+def _signature(path: Path, config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # of damaged files, TensorFlow raises any type
@@ -138,7 +164,8 @@ def _signature(path: Path) -> Callable[[tf.Tensor], tf.Tensor]:
             f"serving_default of {path} takes {short(list(inputs))} and returns "
             f"{short(list(outputs))}; it must take source images and return fields"
         )
-    [name], [output] = inputs, outputs
+    [(name, spec)], [output] = inputs.items(), outputs
+    _check_input(f"serving_default of {path}", spec, config)
 
     found.owner = loaded  # it holds no reference to the variables' owner
     return lambda images: found(**{name: images})[output]

@@ -30,12 +30,12 @@ class ImageBatch:
     """
 
     images: NDArray[np.float32]
-    fields: NDArray[np.float32]
+    fields: NDArray[np.floating]
     sources: list[Sources]
     lengths: NDArray[np.float32] | None
     media: list[Medium]
     production: bool = False
-    maxima: NDArray[np.float32] | None = None
+    maxima: NDArray[np.floating] | None = None
 
     def first(self, number: int) -> "ImageBatch":
         """The first `number` images, or all if there are fewer."""

@@ -14,6 +14,7 @@ _FUNCTIONS = {
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("exports.export_run", "export"),
     "generate": ("generate_datasets", "generate"),
+    "generate_test_set": ("comparisons.test_set_file", "generate_test_set"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),
@@ -21,6 +22,7 @@ _FUNCTIONS = {
     "study": ("run_study", "run_study"),
     "train": ("train_run", "train"),
     "verify": ("verify_datasets", "verify"),
+    "write_test_set": ("comparisons.test_set_file", "write_test_set"),
 }
 
 __all__ = [*_FUNCTIONS]

@@ -145,9 +145,37 @@ def test_other_files_and_models_are_refused(
     small = keras.Model(image, keras.layers.AveragePooling2D(2)(image))
     small.save(tmp_path / "small.keras")
     refused(r"shape \(4, 8, 8, 1\)", model=tmp_path / "small.keras")
+    two.save(tmp_path / "two.keras")
+    refused("1 inputs and 2 outputs", model=tmp_path / "two.keras")
     with pytest.raises(ConfigurationError, match="either a model or predictions"):
         evaluate_foreign(quick, data_dir, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        ((2, 16, 16, 1), tf.float32, r"takes batches of exactly 2 image\(s\); export it for"),
+        ((None, 16, 16), tf.float32, r"takes arrays of shape \(any, 16, 16\)"),
+        ((None, 32, 32, 1), tf.float32, r"of shape \(any, 32, 32, 1\); .*\(any, 16, 16, 1\)"),
+        ((None, None, None, 2), tf.float32, r"of shape \(any, any, any, 2\)"),
+        ((None, 16, 16, 1), tf.float64, "takes numbers of type float64"),
+    ],
+    ids=["batch", "rank", "lattice", "channels", "type"],
+)
+def test_signatures_for_other_images_are_refused_in_one_line(
+    quick: Config,
+    data_dir: Path,
+    tmp_path: Path,
+    shape: tuple[int | None, ...],
+    dtype: tf.DType,
+    message: str,
+) -> None:
+    model = tf.Module()
+    model.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec(shape, dtype)])
+    tf.saved_model.save(model, tmp_path / "odd", signatures=model.call)
+    with pytest.raises(RunError, match=message):
+        evaluate_foreign(quick, data_dir, tmp_path / "out", model=tmp_path / "odd")
 
 
 def test_the_command_says_what_it_needs(
@@ -155,5 +183,6 @@ def test_the_command_says_what_it_needs(
 ) -> None:
     file = tmp_path / "mine.npz"
     file.write_text("")
-    assert "need --config and --output" in refused("evaluate", "--predictions", file)
+    needs = "need --config or --test-set, and --output"
+    assert needs in refused("evaluate", "--predictions", file)
     assert "exclude each other" in refused("evaluate", run_dir, "--predictions", file)

@@ -1,0 +1,89 @@
+"""The problems of the public test sets and of the scoreboard: a configuration for each lattice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
+
+SEED = 20_261_126  # of the test images; no shipped configuration trains with it
+IMAGES = 500  # of all source counts
+NODES_PER_DISC = 64 * 64 // 5  # where there are most
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is diffused, and how sources are drawn.
+
+    Attributes:
+        name: of the problem.
+        description: in words.
+        settings: values of the configuration by dotted key, where they are not the defaults.
+    """
+
+    name: str
+    description: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self, side: int, images: int = IMAGES) -> Config:
+        """The configuration of its test images.
+
+        There are 1 to 5 discs on 64×64 nodes, and as many on as large a part of other lattices.
+
+        Args:
+            side: rows and columns of the lattice.
+            images: about the number of all source counts together.
+
+        Raises:
+            ConfigurationError: a lattice that is out of range.
+        """
+        most = max(side * side // NODES_PER_DISC, 1)
+        values: dict[str, Any] = {
+            "name": f"{self.name}_{side}",
+            "physics.lattice": side,
+            "data.sources": f"1-{most}",
+            "data.seed": SEED,
+            "data.train_examples": 1,  # a dataset has all three splits
+            "data.validation_examples": 1,
+            "data.test_examples": max(images // most, 1),
+            "model.depth": 1,  # no network is built; the default depth would limit the lattices
+            "model.pad": True,
+            **self.settings,
+        }
+        return Config().with_overrides(values)
+
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        Problem(
+            "fixed_values",
+            "Discs of radius 5 hold their values in a uniform medium.",
+        ),
+        Problem(
+            "production",
+            "Discs of radius 5, which may overlap, produce in a uniform medium; each field is "
+            "divided by its maximum.",
+            {
+                "physics.sources": "production",
+                "data.placement.overlap": True,
+                "data.values": ["scaled_uniform", 0.01],
+                "data.divide_by_maximum": True,
+            },
+        ),
+    )
+}
+
+
+def get_problem(name: str) -> Problem:
+    """A problem by its name.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    if name not in PROBLEMS:
+        raise ConfigurationError(
+            f"there is no problem {name!r:.60}; choose among {', '.join(PROBLEMS)}"
+        )
+    return PROBLEMS[name]

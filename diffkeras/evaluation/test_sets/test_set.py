@@ -1,0 +1,131 @@
+"""Public test sets: test images that are the same everywhere, each set under a name and a hash.
+
+The hash is over what the solver gets: the physics, and the source images (with the maps of media
+that vary), which are drawn as whole numbers and single-precision values and are equal on every
+machine, to the last bit. Fields are not part of it, because the last bits of transforms and of
+BLAS differ between processors. They are verified instead: `certify` bounds their errors from the
+residual.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.test_sets.inputs import Inputs, draw_inputs
+from diffkeras.evaluation.test_sets.problems import PROBLEMS
+
+PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Test images under a name.
+
+    Attributes:
+        problem: name of the problem.
+        side: rows and columns of the lattice.
+        sha256: hash of the physics and the inputs.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    problem: str
+    side: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return f"{self.problem}_{self.side}"
+
+    def config(self) -> Config:
+        """The configuration that `generate` and `evaluate` take: its test split is this set."""
+        return PROBLEMS[self.problem].config(self.side)
+
+    def draw(self) -> Iterator[Inputs]:
+        """The inputs of each source count, in ascending order; the hash is checked at the end.
+
+        Raises:
+            DataError: the inputs are others, so this machine can't make the test set.
+        """
+        config = self.config()
+        digest = new_digest(config)
+        for count in config.data.sources:
+            inputs = draw_inputs(config, count, range(config.data.test_examples))
+            add_to_digest(digest, inputs)
+            yield inputs
+        if digest.hexdigest() != self.sha256:
+            raise DataError(
+                f"the images of {self.name} that were drawn here have the hash "
+                f"{digest.hexdigest()}, not {self.sha256}: NumPy {np.__version__} draws other "
+                "numbers than the version in constraints.txt, or a file of diffkeras was changed; "
+                "results would not be comparable"
+            )
+
+    def check(self) -> None:
+        """Draw all inputs and check their hash, which takes a second.
+
+        Raises:
+            DataError: see `draw`.
+        """
+        for _ in self.draw():
+            pass
+
+
+def new_digest(config: Config) -> "hashlib._Hash":
+    """A SHA-256 that holds the physics of a configuration, and nothing of inputs yet."""
+    physics = config.physics.model_dump(mode="json", include=set(PHYSICS))
+    physics["divide_by_maximum"] = config.data.divide_by_maximum
+    return hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
+
+
+def add_to_digest(digest: "hashlib._Hash", inputs: Inputs) -> None:
+    """Add the inputs of one source count, after those of smaller ones."""
+    for array in inputs.arrays().values():
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+
+
+TEST_SETS = {
+    test_set.name: test_set
+    for test_set in (
+        TestSet(
+            "fixed_values",
+            64,
+            "5fe0aaa465cb393f737da5eb029ba17c52ee6e7ae13cf5691203c7f452bea583",
+        ),
+        TestSet(
+            "fixed_values",
+            128,
+            "c025871aa80b7026575ccefba52774c0dc3f3bbeb9f4f3f3ff677b211f30936a",
+        ),
+        TestSet(
+            "production",
+            64,
+            "bd4cf2f910ceac360a4f9cc338b80d079f7ec858e36613172785a3cc85df201f",
+        ),
+        TestSet(
+            "production",
+            128,
+            "025ae3cdaef4f739b35946be141d835dc9e49bc1f681eb6e067bceecf387e089",
+        ),
+    )
+}
+
+
+def get_test_set(name: str) -> TestSet:
+    """A test set by its name.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    if name not in TEST_SETS:
+        raise ConfigurationError(
+            f"there is no test set {name!r:.60}; choose among {', '.join(TEST_SETS)}"
+        )
+    return TEST_SETS[name]

@@ -1,0 +1,1 @@
+"""Public test sets, and the scoreboard of surrogates and classical methods."""

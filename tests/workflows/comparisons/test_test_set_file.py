@@ -1,0 +1,59 @@
+"""`diffkeras test-set`, and evaluations on public test sets."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from diffkeras.errors import OutputError
+from diffkeras.evaluation.test_sets.test_set import TEST_SETS
+from diffkeras.workflows import write_test_set
+
+
+def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., Result]) -> None:
+    output = diffkeras("test-set").output
+    for name, test_set in TEST_SETS.items():
+        assert f"{name}: 500 images" in output
+        assert test_set.sha256 in output
+
+
+def test_predictions_of_a_public_test_set_are_judged(
+    diffkeras: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "set.npz"
+    assert diffkeras("test-set", "fixed_values_64", "-o", file).exit_code == 0
+    with np.load(file) as stored:
+        predictions = {f"sources_{n:02d}": 0.5 * stored[f"fields_{n:02d}"] for n in range(1, 6)}
+    np.savez(tmp_path / "mine.npz", **predictions)
+    words = ["--test-set", "fixed_values_64", "--predictions", tmp_path / "mine.npz"]
+    words += ["--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
+    words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
+    result = diffkeras("evaluate", *words)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]["surrogate"]
+    assert found["all"]["images"] == 500
+    assert found["all"]["max_error"] == pytest.approx(0.5)
+
+
+def test_a_test_set_is_used_as_it_is(refused: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.npz"
+    file.write_text("")
+    words = ["--predictions", file, "--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
+    named = ["evaluate", "--test-set", "fixed_values_64", *words]
+    assert "data.sources would change the test set" in refused(*named, "--sources", 2)
+    assert "exclude each other" in refused(*named, "--config", "quickstart")
+    assert "choose among fixed_values_64" in refused("evaluate", "--test-set", "x", *words)
+    assert not (tmp_path / "data").exists()
+
+
+def test_files_that_cannot_be_written_are_refused(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match=r"written to a \.npz"):
+        write_test_set("fixed_values_64", tmp_path / "set.csv")
+    assert "Missing option '-o'" in refused("test-set", "fixed_values_64")
+    assert "Missing argument 'NAME'" in refused("test-set", "-o", tmp_path / "set.npz")
+    assert "no test set 'x'" in refused("test-set", "x", "-o", tmp_path / "set.npz")
