@@ -10,7 +10,9 @@ from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
 from diffkeras.nn.equation.corrections import FieldOfDensities
 from diffkeras.nn.equation.heads import with_corrections, with_fixed_values, with_ring_densities
 from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly, TransformPair
+from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
 from diffkeras.nn.equation.operator import UniformOperator
+from diffkeras.nn.equation.varying_operator import VaryingOperator
 from diffkeras.nn.initializers import pytorch_uniform
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateLosses, get_loss
@@ -31,12 +33,14 @@ __all__ = [
     "FixedValues",
     "ImpliedDensities",
     "LatticeCheck",
+    "MultigridCorrections",
     "NormalizedConv3x3",
     "PadToMultiple",
     "RingOnly",
     "TransformPair",
     "UniformOperator",
     "UpsampledConv3x3",
+    "VaryingOperator",
     "WeightedSum",
     "check_lattice",
     "default_metrics",

@@ -7,10 +7,16 @@ shifted and scaled so that the trained range becomes −1 … 1. The diffusion l
 log-uniform, so the channel's mean over them is 0, which is also the value that convolutions pad
 with outside the lattice.
 
+In a medium that varies around a uniform one of diffusivity D₀ and lattice step h, a field depends
+on D/D₀ and γh²/D₀ of each node. Those that vary become channels: ln(D/D₀), because conductances
+multiply, and h√(γ/D₀), the inverse of the diffusion length in lattice steps, which may be 0. Both
+have no unit and are of the size of 1, and 0 is an ordinary value of both.
+
 The functions work on arrays of NumPy, TensorFlow and Keras (see `transforms`).
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +24,40 @@ import numpy as np
 from diffkeras.representation.transforms import Transform
 
 Range = tuple[float, float]
+MAPS = ("diffusivity", "decay")  # of media that vary, in the order of their channels
 
 
 def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
     """2 ln(ℓ/shortest) / ln(longest/shortest) − 1, where the limits are the trained range."""
     shortest, longest = limits
     return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
+
+
+def map_channels(
+    maps: Mapping[str, Any], diffusivity: float, step: float, xp: Any = np
+) -> list[Any]:
+    """The channels of the maps of media that vary, in the order of `MAPS`.
+
+    Args:
+        maps: "diffusivity" [length²/time], "decay" [1/time] or both, (…, rows, columns, 1).
+        diffusivity: D₀ of the uniform medium around which they vary [length²/time].
+        step: h [length].
+        xp: array namespace of the maps.
+    """
+    channels = {
+        "diffusivity": lambda values: xp.log(values / diffusivity),
+        "decay": lambda values: xp.sqrt(values * (step**2 / diffusivity)),
+    }
+    return [channels[name](maps[name]) for name in MAPS if name in maps]
+
+
+def maps_of_channels(network_input: Any, maps: Sequence[str], xp: Any = np) -> dict[str, Any]:
+    """D/D₀ and γh²/D₀ of the input of a network, (…, rows, columns), by the name of the map.
+
+    `maps` names the channels after the first, in their order.
+    """
+    values = {"diffusivity": xp.exp, "decay": xp.square}
+    return {name: values[name](network_input[..., k]) for k, name in enumerate(maps, 1)}
 
 
 def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:

@@ -11,6 +11,7 @@ from diffkeras.nn import losses, metrics
 
 ABSTRACT = {
     nn.UniformOperator,  # an argument of layers
+    nn.VaryingOperator,
     losses.NodeLoss,
     losses.WeightedError,
     losses.WeightMap,
@@ -60,6 +61,7 @@ LAYERS = [
     nn.RingOnly(OPERATOR, name="ring"),
     nn.ImpliedDensities(OPERATOR),
     nn.FieldOfDensities(OPERATOR, 3),
+    nn.MultigridCorrections(nn.VaryingOperator(["decay"], 0.1, ("periodic", "absorbing")), 2),
     nn.FixedValues(),
     nn.CrossReplicaBatchNormalization(momentum=0.7, epsilon=1e-4),
     nn.LatticeCheck(3),

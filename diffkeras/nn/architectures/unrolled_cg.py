@@ -1,25 +1,32 @@
-"""Conjugate gradients on the ring with a learned preconditioner, and no network."""
+"""Conjugate gradients with a learned preconditioner, and no network."""
 
 import keras
 from keras import layers
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.equation.corrections import FieldOfDensities
+from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
 from diffkeras.nn.equation.operator import UniformOperator
+from diffkeras.nn.equation.varying_operator import VaryingOperator
 
 
 def unrolled_cg(
-    *, operator: UniformOperator, rounds: int, channels: int = 1, name: str = "unrolled_cg"
+    *,
+    operator: UniformOperator | VaryingOperator,
+    rounds: int,
+    channels: int = 1,
+    name: str = "unrolled_cg",
 ) -> keras.Model:
     """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
 
-    Each round has a window of 28 learned numbers, its preconditioner (see `FieldOfDensities`). It
-    shows what corrections do without a network in front of them, and is the baseline that a network
-    with corrections has to beat.
+    In a uniform medium, each round has a window of 28 learned numbers, its preconditioner (see
+    `FieldOfDensities`). In media that vary, it is a multigrid cycle with 12 learned numbers (see
+    `MultigridCorrections`). The model shows what corrections do without a network in front of them,
+    and is the baseline that a network with corrections has to beat.
 
     Args:
-        operator: of the medium.
-        rounds: at least 1. Each costs two transform pairs.
+        operator: of the medium, or of media that vary.
+        rounds: at least 1. Each costs two transform pairs, or a multigrid cycle.
         channels: of the input (see `encoder_decoder`).
         name: of the model.
 
@@ -42,5 +49,6 @@ def unrolled_cg(
     rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
     zeros = layers.Rescaling(0.0, name="zeros", dtype="float32")(source_image)
-    layer = FieldOfDensities(operator, rounds, name="corrections")
+    kind = MultigridCorrections if isinstance(operator, VaryingOperator) else FieldOfDensities
+    layer = kind(operator, rounds, name="corrections")
     return keras.Model(source_image, layer([zeros, source_image]), name=name)

@@ -86,10 +86,10 @@ class FieldOfDensities(EquationLayer):
             window = ops.take(window, self._places)
             spread = ring * self.operator.convolve(mismatch, window)
             for other, of_other, curvature in earlier:
-                spread = spread - other * (_product(spread, of_other) / curvature)
+                spread = spread - other * (inner_product(spread, of_other) / curvature)
             of_spread = self.operator.inverse(spread, decay)
-            curvature = ops.maximum(_product(spread, of_spread), TINY)
-            field = field + of_spread * (_product(mismatch, spread) / curvature)
+            curvature = ops.maximum(inner_product(spread, of_spread), TINY)
+            field = field + of_spread * (inner_product(mismatch, spread) / curvature)
             earlier.append((spread, of_spread, curvature))
         return field
 
@@ -98,7 +98,7 @@ class FieldOfDensities(EquationLayer):
         return {**super().get_config(), "rounds": self.rounds}
 
 
-def _product(a: Any, b: Any) -> Any:
+def inner_product(a: Any, b: Any) -> Any:
     """⟨a, b⟩ of each image, (batch, 1, 1)."""
     return ops.sum(a * b, axis=(1, 2), keepdims=True)
 

@@ -4,7 +4,9 @@ import keras
 
 from diffkeras.nn.equation.corrections import FieldOfDensities
 from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly
+from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
 from diffkeras.nn.equation.operator import UniformOperator
+from diffkeras.nn.equation.varying_operator import VaryingOperator
 
 
 def with_fixed_values(model: keras.Model) -> keras.Model:
@@ -23,16 +25,19 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, field, name=model.name)
 
 
-def with_corrections(model: keras.Model, operator: UniformOperator, rounds: int) -> keras.Model:
-    """The network, followed by one correction by the equation and learned rounds on the ring.
+def with_corrections(
+    model: keras.Model, operator: UniformOperator | VaryingOperator, rounds: int
+) -> keras.Model:
+    """The network, followed by corrections by the equation.
 
-    The field û becomes û − A⁻¹r with its residual r on the free nodes, which solves the equation
-    there. Rounds of conjugate gradients then bring it closer to the fixed values on the rims of the
-    sources (see `FieldOfDensities`). Altogether `rounds` + 1 transform pairs.
+    In a uniform medium, the field û becomes û − A⁻¹r with its residual r on the free nodes, which
+    solves the equation there. Rounds of conjugate gradients then bring it closer to the fixed
+    values on the rims of the sources (see `FieldOfDensities`). Altogether `rounds` + 1 transform
+    pairs. In media that vary, each round is a multigrid cycle (see `MultigridCorrections`).
 
     Args:
         model: functional, source image → field, both on the linear scale.
-        operator: of the medium.
+        operator: of the medium, or of media that vary.
         rounds: at least 0.
 
     Example:
@@ -42,6 +47,9 @@ def with_corrections(model: keras.Model, operator: UniformOperator, rounds: int)
     ```
     """
     inputs = [model.output, model.input]
+    if isinstance(operator, VaryingOperator):
+        layer = MultigridCorrections(operator, rounds, name="corrections")
+        return keras.Model(model.input, layer(inputs), name=model.name)
     densities = ImpliedDensities(operator, name="implied_densities")(inputs)
     return _solved(model, densities, operator, rounds)
 

@@ -1,0 +1,123 @@
+"""One multigrid cycle for the free nodes of media that vary, on every backend.
+
+A level's nodes are 2×2 blocks of the next finer level. The drain of a block is the sum of its
+nodes', and the coupling of two blocks is the sum of the couplings across their common side, times a
+factor. Without a factor (Galerkin's choice) couplings of blocks are too stiff: the distance of two
+blocks is twice that of two nodes, so it is 1/2 for smooth fields (Braess 1995; Notay 2010). So any
+map of diffusivity and decay, and fixed nodes of any shape, give five-point equations on all levels,
+by sums alone, and there is no setup to speak of.
+
+A cycle smooths by damped Jacobi steps and interpolates linearly. The dampings and the factors are
+numbers that can be learned.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from diffkeras.nn.equation.operator import neighbours
+from diffkeras.nn.equation.varying_operator import Equations
+
+DAMPING = 0.8  # of Jacobi steps, for five-point equations
+FACTOR = 0.5  # of the couplings of blocks
+SWEEPS = 4  # on the coarsest level
+NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it
+
+
+class Level(NamedTuple):
+    """The equations of a level, and 1/diagonal of A, which is 0 where a node has no equation."""
+
+    equations: Equations
+    inverse: Any
+
+    @classmethod
+    def of(cls, equations: Equations) -> "Level":
+        """The level of some equations."""
+        diagonal = equations.diagonal()
+        known = diagonal > 0
+        inverse = ops.where(known, 1 / ops.where(known, diagonal, 1.0), 0.0)
+        return cls(equations, inverse)
+
+    def smooth(self, field: Any, residual: Any, damping: Any) -> Any:
+        """A field after a damped Jacobi step towards A⁻¹ of a right-hand side."""
+        return field + damping * self.inverse * (residual - self.equations.apply(field))
+
+
+def hierarchy(equations: Equations, factors: Any, levels: int) -> list[Level]:
+    """Levels from the finest to the coarsest.
+
+    Args:
+        equations: of the free nodes.
+        factors: (levels − 1,) of the couplings of each coarser level.
+        levels: how many; a lattice of any side gets them, if need be of one node.
+    """
+    found = [Level.of(equations)]
+    for k in range(levels - 1):
+        (along, across), drain = found[-1].equations
+        rows, columns = even(along)[:, 1::2], even(across)[:, :, 1::2]
+        couplings = (
+            factors[k] * (rows[:, :, ::2] + rows[:, :, 1::2]),
+            factors[k] * (columns[:, ::2] + columns[:, 1::2]),
+        )
+        drain = even(drain)
+        drain = drain[:, ::2] + drain[:, 1::2]
+        drain = drain[:, :, ::2] + drain[:, :, 1::2]
+        found.append(Level.of(Equations(couplings, drain)))
+    return found
+
+
+def cycle(levels: Sequence[Level], damping: Any, residual: Any) -> Any:
+    """About A⁻¹r by one V-cycle, (batch, rows, columns).
+
+    Args:
+        levels: of `hierarchy`.
+        damping: (levels, 2) of the Jacobi step before and of the one after the coarser levels.
+        residual: r, (batch, rows, columns).
+    """
+    level, *coarser = levels
+    field = damping[0, 0] * level.inverse * residual
+    if not coarser:
+        for _ in range(SWEEPS):
+            field = level.smooth(field, residual, damping[0, 1])
+        return field
+    missed = restrict(residual - level.equations.apply(field))
+    correction = interpolate(cycle(coarser, damping[1:], missed))
+    rows, columns = ops.shape(residual)[1:]
+    correction = correction[:, :rows, :columns]
+    field = field + ops.where(level.inverse > 0, correction, 0.0)
+    return level.smooth(field, residual, damping[0, 1])
+
+
+def interpolate(blocks: Any) -> Any:
+    """Linear interpolation from blocks to their nodes, (batch, 2·rows, 2·columns)."""
+    for axis in (1, 2):
+        before, after = neighbours(blocks, axis, "reflecting")
+        pair = [NEAR * blocks + FAR * before, NEAR * blocks + FAR * after]
+        sides = list(ops.shape(blocks))
+        sides[axis] = 2 * sides[axis]
+        blocks = ops.reshape(ops.stack(pair, axis + 1), [-1, *sides[1:]])
+    return blocks
+
+
+def restrict(values: Any) -> Any:
+    """The transpose of `interpolate`: values of nodes, summed up over blocks."""
+    values = even(values)
+    for axis in (1, 2):
+        cut = (slice(None),) * axis
+        first, second = values[(*cut, slice(0, None, 2))], values[(*cut, slice(1, None, 2))]
+        # a wall's blocks have themselves for neighbours
+        before = ops.concatenate(
+            [first[(*cut, slice(None, 1))], second[(*cut, slice(None, -1))]], axis
+        )
+        after = ops.concatenate(
+            [first[(*cut, slice(1, None))], second[(*cut, slice(-1, None))]], axis
+        )
+        values = NEAR * (first + second) + FAR * (before + after)
+    return values
+
+
+def even(values: Any) -> Any:
+    """The values (batch, rows, columns) with a row or column of zeros appended to odd sides."""
+    rows, columns = ops.shape(values)[1:]
+    return ops.pad(values, [[0, 0], [0, rows % 2], [0, columns % 2]])

@@ -1,0 +1,130 @@
+"""The lattice operator of media that vary from node to node, on every backend.
+
+The equations are those of `physics.operators.finite_volumes`, to the rounding of float32. Fields of
+fixed values depend only on ratios, so everything is in units of D₀/h², with the diffusivity D₀ of
+the uniform medium that the maps vary around.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from diffkeras.nn.arguments import one_of
+from diffkeras.nn.equation.operator import BOUNDARIES, neighbours
+from diffkeras.representation.network_input import MAPS, maps_of_channels
+
+
+class Equations(NamedTuple):
+    """(A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k) of a batch of media.
+
+    Attributes:
+        couplings: κ ≥ 0 between each node and the next along the rows and along the columns,
+            (batch, rows, columns) each; 0 beyond a wall.
+        drain: σ ≥ 0, (batch, rows, columns).
+    """
+
+    couplings: tuple[Any, Any]
+    drain: Any
+
+    def apply(self, field: Any) -> Any:
+        """A u of fields (batch, rows, columns), by differences, which lose no digits."""
+        result = self.drain * field
+        for axis, coupling in enumerate(self.couplings, 1):
+            flow = coupling * (field - following(field, axis))
+            result = result + flow - previous(flow, axis)
+        return result
+
+    def diagonal(self) -> Any:
+        """A's diagonal, (batch, rows, columns)."""
+        result = self.drain
+        for axis, coupling in enumerate(self.couplings, 1):
+            result = result + coupling + previous(coupling, axis)
+        return result
+
+    def among(self, free: Any) -> "Equations":
+        """The equations of the free nodes alone, with all coefficients 0 on the others.
+
+        What flows to a node that isn't free is a drain of its neighbour. `free` is 1 or 0,
+        (batch, rows, columns).
+        """
+        drain, couplings = self.drain, []
+        for axis, coupling in enumerate(self.couplings, 1):
+            beyond = following(free, axis)
+            drain = drain + coupling * (1 - beyond) + previous(coupling * (1 - free), axis)
+            couplings.append(coupling * free * beyond)
+        return Equations((couplings[0], couplings[1]), drain * free)
+
+
+@dataclass(frozen=True)
+class VaryingOperator:
+    """A in media whose diffusivity, decay or both are channels of the network's input.
+
+    Attributes:
+        maps: which of "diffusivity" and "decay" follow the source image in the input, in this
+            order (see `representation.network_input`).
+        decay: γh²/D₀ of all nodes where the decay is no channel.
+        boundaries: absorbing, reflecting or periodic, of axis 0 and of axis 1.
+
+    Raises:
+        ValueError: an unknown map or boundary, no map, or a decay below 0.
+    """
+
+    maps: Sequence[str] = MAPS
+    decay: float = 1 / 400
+    boundaries: Sequence[str] = ("absorbing", "absorbing")
+
+    def __post_init__(self) -> None:
+        maps = tuple(one_of("map", name, MAPS) for name in self.maps)
+        if not maps or maps != tuple(name for name in MAPS if name in maps):
+            raise ValueError(
+                f"maps must be some of {', '.join(MAPS)}, in this order, got {list(maps)}"
+            )
+        boundaries = tuple(one_of("boundary", name, BOUNDARIES) for name in self.boundaries)
+        if len(boundaries) != 2:
+            raise ValueError(f"boundaries must be two values, one for each axis, got {boundaries}")
+        if not 0 <= self.decay < float("inf"):
+            raise ValueError(f"decay must be a finite number from 0 on, got {self.decay!r}")
+        object.__setattr__(self, "maps", maps)
+        object.__setattr__(self, "boundaries", boundaries)
+
+    @classmethod
+    def of(cls, values: "VaryingOperator | Mapping[str, Any]") -> "VaryingOperator":
+        """The operator itself, or the one of a layer's saved configuration."""
+        return cls(**values) if isinstance(values, Mapping) else values
+
+    def get_config(self) -> dict[str, Any]:
+        """The attributes, with lists for tuples, as a layer saves them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    def equations(self, network_input: Any) -> Equations:
+        """The equations of all nodes, from the input of the network, (batch, rows, columns, …).
+
+        Across the face between two nodes flows the harmonic mean of their diffusivities, and at an
+        absorbing wall the node's own (Patankar 1980, §4.2-3).
+        """
+        given = maps_of_channels(network_input, self.maps, ops)
+        ones = ops.ones_like(network_input[..., 0])
+        diffusivity = given.get("diffusivity", ones)
+        drain = given.get("decay", self.decay * ones)
+        couplings = []
+        for axis, boundary in enumerate(self.boundaries, 1):
+            before, after = neighbours(
+                ones, axis, "periodic" if boundary == "periodic" else "absorbing"
+            )
+            beyond = following(diffusivity, axis)
+            couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * after)
+            if boundary == "absorbing":
+                drain = drain + diffusivity * (2 - before - after)
+        return Equations((couplings[0], couplings[1]), drain)
+
+
+def following(values: Any, axis: int) -> Any:
+    """The values of the next nodes along axis 1 or 2; the first follows the last."""
+    return neighbours(values, axis, "periodic")[1]
+
+
+def previous(values: Any, axis: int) -> Any:
+    """The values of the previous nodes along axis 1 or 2."""
+    return neighbours(values, axis, "periodic")[0]

@@ -1,0 +1,80 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from diffkeras import nn
+from diffkeras.nn.equation.operator import BOUNDARIES
+from diffkeras.physics import Medium
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.representation.network_input import map_channels
+
+LATTICE = (9, 14)
+D0, STEP = 3.0, 0.5
+
+
+def maps(rng):
+    return {
+        "diffusivity": rng.uniform(0.2, 3.0, (*LATTICE, 1)),
+        "decay": rng.uniform(0.0, 2.0, (*LATTICE, 1)) * (rng.random((*LATTICE, 1)) < 0.7),
+    }
+
+
+def network_input(image, given):
+    channels = map_channels(given, D0, STEP)
+    return np.concatenate([image[..., None], *channels], axis=-1)[None].astype(np.float32)
+
+
+PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
+CASES = [(pair, nn.VaryingOperator().maps) for pair in PAIRS]
+CASES += [(("absorbing", "reflecting"), (name,)) for name in nn.VaryingOperator().maps]
+
+
+@pytest.mark.parametrize(("boundaries", "names"), CASES)
+def test_the_equations_are_those_of_physics(boundaries, names):
+    rng = np.random.default_rng(0)
+    given = {name: values for name, values in maps(rng).items() if name in names}
+    parts = {"diffusivity": D0, "decay": 0.3} | {k: v[..., 0] for k, v in given.items()}
+    exact = finite_volumes(LATTICE, Medium(**parts, step=STEP, boundary=boundaries))
+    operator = nn.VaryingOperator(names, 0.3 * STEP**2 / D0, boundaries)
+    equations = operator.equations(network_input(np.zeros(LATTICE), given))
+    unit = D0 / STEP**2
+    for found, expected in zip(equations.couplings, exact.couplings, strict=True):
+        np.testing.assert_allclose(unit * found[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal(), rtol=1e-5)
+    field = rng.standard_normal(LATTICE).astype(np.float32)
+    applied = unit * np.asarray(equations.apply(field[None]))[0]
+    np.testing.assert_allclose(applied, exact.apply(field), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
+    rng = np.random.default_rng(1)
+    given, fixed = maps(rng), rng.random(LATTICE) < 0.3
+    medium = Medium(given["diffusivity"][..., 0], given["decay"][..., 0], STEP, boundary)
+    matrix, _ = finite_volumes(LATTICE, medium).free_system(np.zeros(LATTICE), fixed)
+    operator = nn.VaryingOperator(boundaries=(boundary, boundary))
+    equations = operator.equations(network_input(np.zeros(LATTICE), given))
+    field = rng.standard_normal(LATTICE)
+    free = (~fixed)[None].astype(np.float32)
+    found = np.asarray(equations.among(free).apply(field[None].astype(np.float32)))[0]
+    assert np.all(found[fixed] == 0)
+    expected = matrix @ field[~fixed] * (STEP**2 / D0)
+    np.testing.assert_allclose(found[~fixed], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"maps": ()}, r"maps must be some of diffusivity, decay, in this order, got \[\]"),
+        ({"maps": ("decay", "diffusivity")}, "in this order"),
+        ({"maps": ("depth",)}, "map must be one of diffusivity, decay, got 'depth'"),
+        ({"boundaries": ("open", "absorbing")}, "boundary must be one of .*, got 'open'"),
+        ({"boundaries": ("absorbing",)}, "boundaries must be two values"),
+        ({"decay": float("nan")}, "decay must be a finite number from 0 on, got nan"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        nn.VaryingOperator(**options)
