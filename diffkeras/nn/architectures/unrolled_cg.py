@@ -20,7 +20,7 @@ def unrolled_cg(
     """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
 
     In a uniform medium, each round has a window of 28 learned numbers, its preconditioner (see
-    `FieldOfDensities`). In media that vary, it is a multigrid cycle with 12 learned numbers (see
+    `FieldOfDensities`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
     `MultigridCorrections`). The model shows what corrections do without a network in front of them,
     and is the baseline that a network with corrections has to beat.
 
@@ -49,6 +49,9 @@ def unrolled_cg(
     rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
     zeros = layers.Rescaling(0.0, name="zeros", dtype="float32")(source_image)
-    kind = MultigridCorrections if isinstance(operator, VaryingOperator) else FieldOfDensities
-    layer = kind(operator, rounds, name="corrections")
+    layer: layers.Layer
+    if isinstance(operator, VaryingOperator):
+        layer = MultigridCorrections(operator, rounds, name="corrections")
+    else:
+        layer = FieldOfDensities(operator, rounds, name="corrections")
     return keras.Model(source_image, layer([zeros, source_image]), name=name)

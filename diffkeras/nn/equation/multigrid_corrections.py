@@ -12,7 +12,7 @@ from diffkeras.nn.equation.corrections import TINY, inner_product
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
 from diffkeras.nn.equation.varying_operator import VaryingOperator
 
-LEVELS = 6  # the coarsest nodes are blocks of 32×32
+LEVELS = 5  # the coarsest nodes are blocks of 16×16
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -27,8 +27,8 @@ class MultigridCorrections(layers.Layer):
 
     α is the exact line search, so no round, whatever its cycle, makes the energy ⟨e, Ae⟩ of the
     error e larger. The damping of each level before and after the coarser ones is learned, for each
-    round of its own, and so are the factors of coarser couplings, for all rounds together: 12
-    numbers a round and 5 more.
+    round of its own, and so are the factors of coarser couplings, for all rounds together: 10
+    numbers a round and 4 more.
 
     It runs in float32, also in mixed precision, on any lattice.
 

@@ -122,9 +122,11 @@ class VaryingOperator:
 
 def following(values: Any, axis: int) -> Any:
     """The values of the next nodes along axis 1 or 2; the first follows the last."""
-    return neighbours(values, axis, "periodic")[1]
+    cut = (slice(None),) * axis
+    return ops.concatenate([values[(*cut, slice(1, None))], values[(*cut, slice(None, 1))]], axis)
 
 
 def previous(values: Any, axis: int) -> Any:
-    """The values of the previous nodes along axis 1 or 2."""
-    return neighbours(values, axis, "periodic")[0]
+    """The values of the previous nodes along axis 1 or 2; the last precedes the first."""
+    cut = (slice(None),) * axis
+    return ops.concatenate([values[(*cut, slice(-1, None))], values[(*cut, slice(None, -1))]], axis)
