@@ -19,10 +19,14 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint,docs]'
 	@touch $@
 
-quickstart: $(STAMP)  ## generate, train and evaluate at a reduced scale, and print where the report is
+quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a reduced scale
 	$(BIN)/diffkeras generate --config configs/quickstart.yaml
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
+	$(BIN)/diffkeras train --config configs/quickstart_corrected.yaml --overwrite
+	@echo "the paper's network:"
 	$(BIN)/diffkeras evaluate saved_models/quickstart
+	@echo "rounds of conjugate gradients with learned windows, no network:"
+	$(BIN)/diffkeras evaluate saved_models/quickstart_corrected
 
 studies: $(STAMP)  ## run the reduced studies: several hours; times are measured one run at a time
 	for file in configs/studies/*_reduced.yaml; do \

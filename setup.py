@@ -17,7 +17,8 @@ setup(
     package_dir={"diffkeras.configs": "configs"},
     package_data={
         "diffkeras": ["py.typed", "reporting/templates/*"],
-        "diffkeras.configs": ["*.yaml", "studies/*.yaml"],
+        "diffkeras.configs": ["*.yaml", "models/*.yaml", "studies/*.yaml"],
+        "diffkeras.surrogates": ["shipped_models/*/*"],
         "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
     },
 )

@@ -3,9 +3,10 @@
     make quickstart
     make pictures
 
-The run is saved_models/quickstart, or the argument of this script. The script writes
-docs/images/*.png and docs/results/quickstart.md. Pictures and tables of other runs are made if the
-runs are there: saved_models/quickstart_production and saved_models/varying_diffusion_length.
+The run is saved_models/quickstart, or the argument of this script; the one next to it, with
+corrections, is quickstart_corrected. The script writes docs/images/*.png and tables in
+docs/results. Pictures and tables of other runs are made if the runs are there:
+saved_models/quickstart_production and saved_models/varying_diffusion_length.
 """
 
 import io
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import figures
 
@@ -67,24 +69,32 @@ def main(run_dir: Path) -> None:
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))
-    surrogate = dk.load_surrogate(run_dir)
-    config = surrogate.config
-    recipe = ExampleRecipe(
-        5, config.physics.lattice, surrogate.medium, config.data.radius, config.data.seed
-    )
-    example = recipe.example("test", 0)
-    prediction = surrogate.predict(example.source_image)
-    case = ("n = 5, example 0", example.source_image, example.field, prediction.field)
-    save("surrogate", figures.to_png(figures.case_figure([case]), dpi=120))
-    bounds = bounds_figure(example.field, prediction.field, prediction.certificate)
-    save("bounds", figures.to_png(bounds, dpi=100))
+    draw_predictions(run_dir)
     (DOCS / "results").mkdir(exist_ok=True)
-    production = "quickstart_production"
-    for name, run in {"quickstart": run_dir, production: run_dir.with_name(production)}.items():
+    for ending in ("", "_corrected", "_production"):
+        name, run = f"quickstart{ending}", run_dir.with_name(f"{run_dir.name}{ending}")
         if (run / "evaluation").is_dir():
             (DOCS / "results" / f"{name}.md").write_text(results(run), encoding="utf-8")
         else:
             print(f"{name}.md is left as it is, because {run}/evaluation is missing")
+
+
+def draw_predictions(run_dir: Path) -> None:
+    """A test image as both networks of the quickstart predict it, and the bounds of the first."""
+    networks = {
+        "the paper's network": dk.load_surrogate(run_dir),
+        "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
+    }
+    config = networks["4 corrections"].config
+    example = DatasetConfig.of(5, config).recipe().example("test", 0)
+    cases = [
+        (title, example.source_image, example.field, network.predict(example.source_image).field)
+        for title, network in networks.items()
+    ]
+    save("surrogate", figures.to_png(figures.case_figure(cases), dpi=120))
+    prediction = networks["the paper's network"].predict(example.source_image)
+    bounds = bounds_figure(example.field, prediction.field, prediction.certificate)
+    save("bounds", figures.to_png(bounds, dpi=100))
 
 
 def save(name: str, png: bytes) -> None:

@@ -74,9 +74,10 @@ def evaluate(
 ) -> None:
     """Measure a surrogate on test data.
 
-    RUN is a run directory of `diffkeras train`. Models of other programs are measured in the same
-    way, from a SavedModel or from their predictions. Writes metrics.json, examples.csv (one row per
-    method and test image), figures/ and report.html, which opens in any browser.
+    RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
+    default; then --output is needed. Models of other programs are measured in the same way, from a
+    SavedModel or from their predictions. Writes metrics.json, examples.csv (one row per method and
+    test image), figures/ and report.html, which opens in any browser.
     A search for worst cases writes worst_cases/.
 
     \b

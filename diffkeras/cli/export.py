@@ -64,8 +64,9 @@ def export(
     """Export a surrogate or the exact solver.
 
     For other runtimes: the file takes source images and returns fields, both on the linear scale,
-    without diffkeras. RUN is a run directory of `diffkeras train`. Its file is put in place only if
-    its fields of some test images are those of the Keras model within 1e-5 of the largest value.
+    without diffkeras. RUN is a run directory of `diffkeras train`, or a surrogate that comes with
+    diffkeras, such as default; then -o is needed. Its file is put in place only if its fields of
+    some test images are those of the Keras model within 1e-5 of the largest value.
     LiteRT and ONNX need more packages: pip install 'diffkeras[export]'.
 
     \b

@@ -38,13 +38,14 @@ def predict(
 ) -> None:
     """Predict the field around sources by a surrogate.
 
-    RUN is a run directory of `diffkeras train`. SOURCE_FILE is as for `diffkeras solve`, without
-    negative values. Medium and boundary are those that the surrogate was trained on, and so is what
-    sources do: hold the field at their value, or produce the decay rate times their value.
+    RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
+    default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
+    are those that the surrogate was trained on, and so is what sources do: hold the field at their
+    value, or produce the decay rate times their value.
 
     \b
     Examples:
-      diffkeras predict saved_models/quickstart discs.yaml -o field.npy --certify
+      diffkeras predict default discs.yaml -o field.npy --certify
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
     """
     start_tensorflow()

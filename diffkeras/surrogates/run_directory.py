@@ -15,6 +15,7 @@ from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
 from diffkeras.system.environment import machine, versions
 
@@ -105,9 +106,13 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """A finished run."""
+        """A finished run: its directory, or the name of a shipped surrogate."""
+        path = find_run(path)
         if not path.is_dir():
-            raise RunError(f"there is no run directory {path}; `diffkeras train` writes one")
+            raise RunError(
+                f"there is no run directory {path}; `diffkeras train` writes one, and these come "
+                f"with diffkeras: {', '.join(shipped_surrogates())}"
+            )
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds no diffkeras run: {MARK} is missing")
         run = cls(path)
@@ -169,10 +174,18 @@ class Run:
         """Which examples a second stage of training adds, with their errors."""
         return self.path / "hard_examples.json"
 
-    @property
-    def evaluation(self) -> Path:
-        """Where `evaluate` writes by default."""
-        return self.path / "evaluation"
+    def result(self, name: str) -> Path:
+        """Where a command writes a result of this run by default.
+
+        Raises:
+            RunError: the run is a shipped surrogate, whose directory belongs to the package.
+        """
+        if self.path.parent == SHIPPED:
+            raise RunError(
+                f"{self.path.name} comes with diffkeras, and nothing is written into its "
+                "directory; say by --output where the result goes"
+            )
+        return self.path / name
 
     def config(self) -> Config:
         """The configuration of the run."""

@@ -271,14 +271,20 @@ class Surrogate:
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:
-    """The surrogate of a finished run.
+    """The surrogate of a finished run, or one that comes with diffkeras.
 
     Args:
-        run_dir: the run directory that `diffkeras train` wrote.
+        run_dir: the run directory that `diffkeras train` wrote, or the name of a shipped surrogate,
+            such as "default". A directory of that name wins over the name.
 
     Raises:
-        RunError: missing, unfinished, damaged, not a run, or with a model that is not the one
-            that the configuration describes.
+        RunError: missing (the message lists the names), unfinished, damaged, not a run, or with a
+            model that is not the one that the configuration describes.
+
+    Example:
+        >>> surrogate = dk.load_surrogate("default")  # doctest: +SKIP
+        >>> surrogate.predict(image).error_bound < 1e-3  # doctest: +SKIP
+        True
     """
     run = Run.open(Path(run_dir))
     config = run.config()

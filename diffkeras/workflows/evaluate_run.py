@@ -56,13 +56,14 @@ def evaluate(
     """Measure a surrogate's errors on the test split, per source count and over all.
 
     Args:
-        run_dir: a finished run.
+        run_dir: a finished run, or the name of a shipped surrogate.
         data_dir: where the datasets are.
         config: source counts, test examples and evaluation settings; by default the run's own. Its
-            physics must be the run's, what sources do included, and so must
+            physics must be the run's, what sources do included, but for the lattice, and so must
             `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
         threads: threads that read data; by default as many as tf.data finds best.
-        output: directory of the results; by default `evaluation/` in the run directory.
+        output: directory of the results; by default `evaluation/` in the run directory; a shipped
+            surrogate needs it.
         report: whether to write `figures/` and `report.html`, which take most of the time.
         show_progress: whether to draw a progress bar.
 
@@ -77,7 +78,7 @@ def evaluate(
     check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
-    path = Path(output or run.evaluation)
+    path = Path(output or run.result("evaluation"))
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     return _evaluate(
@@ -182,9 +183,19 @@ def _measure(
 
 
 def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    """Raise a DataError if a run was trained on other physics than it is to be tested on."""
+    """Raise a DataError if a run was trained on other physics than it is to be tested on.
+
+    The lattice may be another one that the network takes.
+    """
     keys = ("physics.", "data.divide_by_maximum")
-    different = [d for d in differences(learned, wanted) if d.startswith(keys)]
+    changed = [d for d in differences(learned, wanted) if d.startswith(keys)]
+    different = [d for d in changed if not d.startswith("physics.lattice ")]
+    divisor = learned.model.side_divisor
+    if any(side % divisor for side in wanted.physics.lattice):
+        different.append(
+            f"physics.lattice {value_text(wanted.physics.lattice)} here, and the network takes "
+            f"sides that are multiples of {divisor}"
+        )
     own, other = learned.data.diffusion_length, wanted.data.diffusion_length
     if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
         different.append(

@@ -26,7 +26,7 @@ def predict_files(
     """Read a source image, predict its field, and write it with what is proven of it.
 
     Args:
-        run_dir: a finished run.
+        run_dir: a finished run, or the name of a shipped surrogate.
         sources: source image, batch of them, or list of discs. The log says what sources do, which
             the run decides: hold the field at their value, or produce. If they produce, the values
             of discs that overlap add.

@@ -66,7 +66,7 @@ def search_worst_cases(
     """Maximise a surrogate's largest error over the images of the data's distribution.
 
     Args:
-        run_dir: a finished run.
+        run_dir: a finished run, or the name of a shipped surrogate.
         data_dir: where the datasets are.
         test_config: the test data; they decide the distribution. Its physics must be the run's.
         settings: starts, evaluations and seed. With the same ones, the result is the same.

@@ -254,7 +254,22 @@ def test_other_physics_than_the_runs_are_refused(
     other = tiny.with_overrides({"physics.decay": 0.2})
     with pytest.raises(DataError, match=r"other physics.*decay 0.05 there, 0.2 here"):
         evaluate(run_dir, data_dir, config=other, output=tmp_path / "out")
+    odd = tiny.with_overrides({"physics.lattice": [16, 17], "model.pad": True})
+    with pytest.raises(DataError, match=r"16,17 here, .* multiples of 2"):
+        evaluate(run_dir, data_dir, config=odd, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_another_lattice_than_the_runs(
+    tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path
+) -> None:
+    larger = tiny.with_overrides(
+        {"physics.lattice": [16, 20], "data.sources": "1", "data.test_examples": 2}
+    )
+    quick = larger.with_overrides({"evaluation.baselines": [], "evaluation.bounds": 1})
+    generate(quick.with_overrides({"data.train_examples": 1}), own_data)
+    found = evaluate(run_dir, own_data, config=quick, output=tmp_path / "out", report=False)
+    assert found.metrics["surrogate"]["all"]["images"] == 2
 
 
 def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_path: Path) -> None:

@@ -53,10 +53,11 @@ def export(
     """Write the surrogate of a run in a format, after a check against the Keras model.
 
     Args:
-        run_dir: a finished run.
+        run_dir: a finished run, or the name of a shipped surrogate.
         format: "saved_model", "litert" or "onnx".
         output: the file, or the directory of a SavedModel; by default `saved_model`,
-            `model.tflite` or `model.onnx` in the run directory. An earlier export is replaced.
+            `model.tflite` or `model.onnx` in the run directory; a shipped surrogate needs it. An
+            earlier export is replaced.
         lattice: (rows, columns) on which the file is checked and timed; by default that of the
             training. A LiteRT file runs on no other, and the functions `certified` and `refined` of
             a SavedModel don't either.
@@ -70,7 +71,7 @@ def export(
     """
     run = Run.open(Path(run_dir))
     chosen = get_format(format)
-    path = run.path / chosen.file_name if output is None else Path(output)
+    path = run.result(chosen.file_name) if output is None else Path(output)
     chosen.check_output(path)
     return export_surrogate(load_surrogate(run.path), format, path, lattice)
 

@@ -1,0 +1,233 @@
+"""Put surrogates into the package, and score each on freshly drawn images for its card.
+
+    python -m benchmarks.model_cards                                # all cards, some minutes
+    python -m benchmarks.model_cards --only default                 # one
+    python -m benchmarks.model_cards --ship saved_models/default    # put a run in, with its card
+
+A shipped surrogate is a run directory below `diffkeras/surrogates/shipped_models`, named after its
+configuration. Its card is `card.md` there, which `docs/models.md` shows, and `card.json` has the
+errors. The images have a seed of their own, so that none of them was seen in training. Errors are
+differences from the exact field, relative to its largest value.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import numpy as np
+
+from benchmarks.tables import describe_machine
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.atomic_files import read_json, write_json, write_text
+
+FILES = ("config.yaml", "run.json", "history.csv", "model.keras")
+LARGEST_SIZE = 5_000_000  # bytes
+SEED = 20261126  # of the images; training has another
+IMAGES = {64: 40, 128: 40, 256: 20, 512: 10}  # side → images of each source count
+COLUMNS = {
+    "lattice": "nodes",
+    "sources": "sources",
+    "images": "images",
+    "mae": "MAE",
+    "p99": "99 %",
+    "largest": "largest",
+    "bound_over_error": "bound / error",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What people have to know about a shipped surrogate.
+
+    Attributes:
+        purpose: what it is, and when to use it.
+        limits: what it can't do.
+        config: the name of the configuration that trains it.
+        counts: source counts of the images.
+    """
+
+    purpose: str
+    limits: tuple[str, ...]
+    config: str
+    counts: tuple[int, ...]
+
+
+SUBJECTS = {
+    "default": Subject(
+        "Sources hold fixed values. Rounds of conjugate gradients with learned windows, and no "
+        "network ([corrections](architectures.md#corrections)). It has the smallest errors of all "
+        "surrogates here.",
+        (
+            "One medium: diffusion length 20 lattice steps, absorbing boundary.",
+            "The more sources there are and the closer they are, the larger the error. The bound "
+            "of a prediction holds for sources of any shape, size and number.",
+            "In a uniform medium, `dk.solve` is exact and quicker.",
+        ),
+        "models/default",
+        (1, 5, 10, 20),
+    ),
+    "production": Subject(
+        "Sources produce. A U-Net that knows nothing of the equation.",
+        (
+            "**Use `dk.solve` instead**: with production in a uniform medium, one transform pair "
+            "is exact. This network is an object of study.",
+            "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "
+            "5 lattice steps, 1 to 5 of them.",
+            "Other lattices than 64×64 nodes are not what it was trained on: see the table.",
+        ),
+        "models/production",
+        (1, 3, 5),
+    ),
+    "quickstart": Subject(
+        "Sources hold fixed values. The paper's network, as `make quickstart` trains it: small, "
+        "and for minutes.",
+        (
+            "An object of study: `default` has far smaller errors.",
+            "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "
+            "5 lattice steps, 1 to 5 of them.",
+            "The values on the sources are known, and yet it misses them: its largest errors are "
+            "at their rims.",
+            "Other lattices than 64×64 nodes are not what it was trained on: see the table.",
+        ),
+        "quickstart",
+        (1, 3, 5),
+    ),
+}
+
+
+def ship(run_dir: Path) -> str:
+    """Copy what a shipped surrogate needs of a run into the package, and return its name."""
+    run = Run.open(run_dir)
+    name = run.config().name
+    if name not in SUBJECTS:
+        raise click.ClickException(
+            f"{run_dir} is named {name!r}; SUBJECTS in {__file__} describes {', '.join(SUBJECTS)}"
+        )
+    size = sum((run.path / file).stat().st_size for file in FILES)
+    if size > LARGEST_SIZE:
+        raise click.ClickException(f"{run_dir} has {size:,} bytes, more than {LARGEST_SIZE:,}")
+    target = SHIPPED / name
+    target.mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        shutil.copyfile(run.path / file, target / file)
+    return name
+
+
+def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -> dict[str, float]:
+    """Errors and bounds of freshly drawn images of one lattice and source count."""
+    config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
+    recipe = DatasetConfig.of(count, config).recipe()
+    errors, ratios = [], []
+    for example in recipe.examples("test", range(images)):
+        prediction = surrogate.predict(example.source_image)
+        truth = example.field.astype(float) * (example.maximum or 1.0)
+        error = np.abs(prediction.field - truth)
+        errors.append(error / truth.max())
+        ratios.append(prediction.error_bound / error.max())
+    return {
+        "mae": float(np.mean(errors)),
+        "p99": float(np.quantile(errors, 0.99)),
+        "largest": float(np.max(errors)),
+        "bound_over_error": float(np.median(ratios)),
+    }
+
+
+def score_all(name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a card."""
+    surrogate = load_surrogate(SHIPPED / name)
+    for side, images in IMAGES.items():
+        for count in SUBJECTS[name].counts:
+            found = score(surrogate, side, count, images, SEED)
+            click.echo(f"{name}, {side}×{side}, {count} source(s): MAE {found['mae']:.2g}")
+            yield {"lattice": side, "sources": count, "images": images, **found}
+
+
+def describe(name: str) -> list[tuple[str, str]]:
+    """The facts of a card."""
+    run = Run.open(SHIPPED / name)
+    config, state = run.config(), run.state()
+    data, physics, medium = config.data, config.physics, config.physics.medium
+    rows, columns = physics.lattice
+    radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
+    examples = data.train_examples_used * len(data.sources)
+    corrections = f", {config.model.corrections} corrections" if config.model.corrections else ""
+    divisor = config.model.side_divisor
+    sides = "any" if divisor == 1 else f"sides that are multiples of {divisor}"
+    size = (run.path / "model.keras").stat().st_size
+    return [
+        ("sources", "produce" if physics.sources == "production" else "hold fixed values"),
+        (
+            "medium",
+            f"D = {medium.diffusivity:g}, γ = {medium.decay:g}, h = {medium.step:g}: diffusion "
+            f"length {medium.diffusion_length:g}; {medium.boundary}",
+        ),
+        ("network", f"`{config.model.architecture}`{corrections}"),
+        ("learned numbers", f"{state['trainable_parameters']:,} ({size / 1e6:.2g} MB)"),
+        ("lattices", sides),
+        (
+            "trained on",
+            f"{examples:,} examples of {rows}×{columns} nodes, {data.sources[0]} to "
+            f"{data.sources[-1]} sources of radius {_span(radius)}; {config.training.epochs} "
+            f"epochs, {state['seconds']:.0f} s on {state['machine']}",
+        ),
+        (
+            "trained by",
+            f"`diffkeras generate --config {SUBJECTS[name].config}`, then "
+            f"`diffkeras train --config {SUBJECTS[name].config}`",
+        ),
+        ("licence", "Apache 2.0"),
+    ]
+
+
+def _span(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def write_card(name: str, card: dict[str, Any]) -> None:
+    """Write `card.md` from the errors of `card.json`."""
+    subject = SUBJECTS[name]
+    lines = [subject.purpose, "", "| | |", "| --- | --- |"]
+    lines += [f"| {key} | {value} |" for key, value in describe(name)]
+    lines += ["", "Limits:", "", *(f"- {limit}" for limit in subject.limits), ""]
+    lines += [
+        f"Errors on images that are drawn as those of the training, with seed {card['seed']}, "
+        "relative to the largest value of the exact field: mean over all nodes, the error that "
+        "99 % of the nodes don't exceed, and the largest. The last column is the proven bound "
+        f"over the largest error, in the median of the images. {card['machine']}",
+        "",
+        f"| {' | '.join(COLUMNS.values())} |",
+        f"|{' ---: |' * len(COLUMNS)}",
+    ]
+    for row in card["errors"]:
+        nodes = f"{row['lattice']}×{row['lattice']}"
+        figures = [f"{row[key]:.2g}" for key in ("mae", "p99", "largest", "bound_over_error")]
+        lines.append(f"| {nodes} | {row['sources']} | {row['images']} | {' | '.join(figures)} |")
+    write_text(SHIPPED / name / "card.md", "\n".join(lines) + "\n")
+
+
+@click.command(help=__doc__.split("\n", 1)[0])
+@click.option("--ship", "run_dir", type=click.Path(path_type=Path), help="A run to put in.")
+@click.option("--only", multiple=True, help="Names.  [default: all]")
+@click.option("--texts", is_flag=True, help="Write the cards again from the errors that are there.")
+def main(run_dir: Path | None, only: tuple[str, ...], texts: bool) -> None:
+    names = (ship(run_dir),) if run_dir else only or shipped_surrogates()
+    for name in names:
+        file = SHIPPED / name / "card.json"
+        if not texts:
+            machine = describe_machine(("tensorflow", "keras"))
+            write_json(file, {"seed": SEED, "machine": machine, "errors": [*score_all(name)]})
+        write_card(name, read_json(file))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Surrogates that come with diffkeras: run directories in the package, found by name."""
+
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent / "shipped_models"
+
+
+def shipped_surrogates() -> tuple[str, ...]:
+    """The names of the surrogates that come with diffkeras."""
+    return tuple(sorted(file.parent.name for file in SHIPPED.glob("*/model.keras")))
+
+
+def find_run(run: Path) -> Path:
+    """The directory of a run: a path that exists, or else the name of a shipped surrogate.
+
+    A path wins, so that diffkeras can ship more surrogates without hiding anybody's runs.
+    """
+    return SHIPPED / run if not run.exists() and str(run) in shipped_surrogates() else run

@@ -1,0 +1,83 @@
+"""The surrogates that come with diffkeras: found by name, and as good as their cards say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkeras.config import load_config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import RunError
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
+from diffkeras.surrogates.surrogate import load_surrogate
+
+NAMES = ("default", "quickstart")
+LARGEST_SIZE = 5_000_000  # bytes
+SEED = 7  # neither that of the training nor that of the cards
+
+
+def config_of(name: str) -> str:
+    return name if name == "quickstart" else f"models/{name}"
+
+
+def test_the_names_are_those_of_the_directories() -> None:
+    assert shipped_surrogates() == NAMES
+    assert {path.name for path in SHIPPED.iterdir()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_surrogate_is_small_and_trained_by_its_configuration(name: str) -> None:
+    run = Run.open(Path(name))
+    assert run.path == SHIPPED / name
+    assert sum(file.stat().st_size for file in run.path.iterdir()) < LARGEST_SIZE
+    assert run_identity(run.config()) == run_identity(load_config(config_of(name)))
+    assert run.config().name == name
+    assert len(run.history()) == run.state()["epochs"]
+    card = (run.path / "card.md").read_text(encoding="utf-8")
+    assert f"diffkeras train --config {config_of(name)}`" in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
+    surrogate = load_surrogate(name)
+    card = json.loads((SHIPPED / name / "card.json").read_text(encoding="utf-8"))
+    assert card["seed"] not in (SEED, surrogate.config.data.seed)
+    row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
+    config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
+    examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
+    prediction = surrogate.predict([example.source_image for example in examples])
+    truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
+    error = np.abs(prediction.field - truth)
+    assert (error <= prediction.node_bound + 1e-7).all()  # the true field is rounded to float32
+    relative = error / truth.max(axis=(1, 2), keepdims=True)
+    assert row["mae"] / 4 < relative.mean() < 4 * row["mae"]
+    assert relative.max() < 2 * row["largest"]
+
+
+def test_a_directory_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(SHIPPED / "quickstart", tmp_path / "default")
+    monkeypatch.chdir(tmp_path)
+    assert load_surrogate("default").config.name == "quickstart"
+    (tmp_path / "default" / "run.json").unlink()
+    with pytest.raises(RunError, match="default holds no diffkeras run"):
+        load_surrogate("default")
+
+
+@pytest.mark.parametrize("name", ["defualt", "shipped_models/default", "../default"])
+def test_an_unknown_name_lists_the_names(name: str) -> None:
+    with pytest.raises(RunError, match=f"no run directory {name}; .*: {', '.join(NAMES)}$"):
+        load_surrogate(name)
+
+
+def test_nothing_is_written_into_the_package() -> None:
+    run = Run.open(Path("default"))
+    with pytest.raises(RunError, match=r"default comes with diffkeras.*--output"):
+        run.result("evaluation")
+
+
+def test_a_run_of_ones_own_has_its_results_in_its_directory(tmp_path: Path) -> None:
+    assert Run(tmp_path / "default").result("evaluation") == tmp_path / "default" / "evaluation"
