@@ -15,6 +15,7 @@ from diffkeras.config import Config, short
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.evaluation.images import read_batches
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.keras_compat import load_error
 
 Fields = NDArray[np.float32]  # (batch, rows, columns, 1)
 
@@ -61,7 +62,7 @@ def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
         try:
             model = keras.saving.load_model(path, compile=False)  # in safe mode, without its code
         except Exception as error:  # of damaged files, Keras raises any type
-            raise RunError(f"{path} can't be loaded: {error}") from error
+            raise RunError(f"{path} can't be loaded: {load_error(error)}") from error
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise RunError(
                 f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; it must "

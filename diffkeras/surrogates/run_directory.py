@@ -145,7 +145,7 @@ class Run:
         file = self.path / "history.csv"
         try:
             with open(file, encoding="utf-8", newline="") as lines:
-                return [
+                rows = [
                     {name: float(value) if value else math.nan for name, value in row.items()}
                     for row in csv.DictReader(lines)
                 ]
@@ -153,6 +153,13 @@ class Run:
             return []
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"the run directory {self.path} is damaged: {file}: {error}") from None
+        epochs = self.state().get("epochs")
+        if epochs not in (None, len(rows)):
+            raise RunError(
+                f"the run directory {self.path} is damaged: {file} has {len(rows)} of {epochs} "
+                "epochs"
+            )
+        return rows
 
     @property
     def saved_model(self) -> Path:

@@ -21,6 +21,7 @@ from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Media, Prediction, prove
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.keras_compat import load_error
 
 
 @dataclass(frozen=True, repr=False)
@@ -298,7 +299,7 @@ def _load_model(run: Run) -> keras.Model:
     try:
         model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
-        raise RunError(f"{file} is damaged: {error}") from error
+        raise RunError(f"{file} is damaged: {load_error(error)}") from error
     trained = run.state().get("trainable_parameters")
     found = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     if trained not in (None, found):

@@ -100,3 +100,14 @@ class BuiltFromOneReplica(keras.Model):
             self._symbolic_build(
                 data_batch=keras.tree.map_structure(lambda v: local(v)[0], data_batch)
             )
+
+
+def load_error(error: Exception) -> str:
+    """Why Keras couldn't load a model, in one sentence.
+
+    For a model with code in its file, Keras advises to switch its safe mode off. Code in a file
+    from elsewhere could do anything, so diffkeras never does that, and doesn't pass the advice on.
+    """
+    if "safe_mode" in str(error) or "enable_unsafe_deserialization" in str(error):
+        return "it contains Python code (a Lambda layer), which is never run from a model's file"
+    return str(error)

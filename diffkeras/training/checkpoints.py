@@ -92,8 +92,8 @@ class Checkpoints:
             return place
         if places:
             raise RunError(
-                f"all checkpoints in {self.path} are damaged; give --restart to start from the "
-                "first epoch"
+                f"all checkpoints in {self.path} are damaged; to start from the first epoch, give "
+                f"`diffkeras train` --restart or delete {self.path.parent}"
             )
         return None
 

@@ -95,6 +95,7 @@ def test_predictions(
         assert contents(place) == before
 
 
+@pytest.mark.slow
 def test_an_evaluation(
     diffkeras: Callable[..., Result], run_dir: Path, data_dir: Path, evaluation: Any, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_the_range_is_part_of_the_identity_only_if_there_is_one(varying, tiny):
     assert len(names) == 3
 
 
+@pytest.mark.slow
 def test_files_are_the_same_with_two_processes(varying, varying_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: processes)
     generate_dataset(varying, 2, tmp_path, workers=2)

@@ -12,6 +12,7 @@ from diffkeras.errors import DiffkerasError, PhysicsError, RunError
 from diffkeras.physics import production_of, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 
 # what a machine looks like on which TensorFlow is installed and diffkeras is not
@@ -198,6 +199,13 @@ def test_damaged_runs_are_refused(
     damage(own_run)
     with pytest.raises(RunError, match=message):
         load_surrogate(own_run)
+
+
+def test_a_history_that_is_cut_off_is_noticed(own_run: Path) -> None:
+    file = own_run / "history.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(RunError, match=r"history\.csv has \d+ of \d+ epochs"):
+        Run(own_run).history()
 
 
 def test_foreign_directories_are_no_runs(tmp_path: Path) -> None:

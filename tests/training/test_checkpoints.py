@@ -246,6 +246,7 @@ def test_fewer_epochs_than_are_done_are_refused(
     assert (run / "config.yaml").read_text() == before
 
 
+@pytest.mark.slow
 def test_fewer_steps_an_epoch_are_another_configuration(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -255,6 +256,7 @@ def test_fewer_steps_an_epoch_are_another_configuration(
         train(tiny.with_overrides({"training.steps_per_epoch": 2}), data_dir, run)
 
 
+@pytest.mark.slow
 def test_the_history_has_the_time_of_all_steps_of_an_epoch(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +273,7 @@ def test_when_all_checkpoints_are_damaged_it_says_so(
 ) -> None:
     for file in (unfinished / "checkpoints").glob("*/state.json"):
         file.write_text("{")
-    with pytest.raises(RunError, match=r"all checkpoints .* damaged; give --restart"):
+    with pytest.raises(RunError, match=r"all checkpoints .* damaged; .* --restart or delete"):
         train(config, data_dir, unfinished)
     assert train(config, data_dir, unfinished, restart=True).state()["state"] == "finished"
 
@@ -292,6 +294,7 @@ def test_a_changed_configuration_is_refused(
     assert (unfinished / "checkpoints").is_dir()
 
 
+@pytest.mark.slow
 def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:

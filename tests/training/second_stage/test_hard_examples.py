@@ -211,6 +211,7 @@ def assert_equal_histories(one: Path, other: Path) -> None:
             assert first[name] == pytest.approx(second[name], rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_a_stopped_second_stage_continues_with_what_was_chosen(
     config: Config, data_dir: Path, finished: Path, stage: Path, tmp_path: Path
 ) -> None:
