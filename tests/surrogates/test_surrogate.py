@@ -11,8 +11,8 @@ from diffkeras.config import Config
 from diffkeras.errors import DiffkerasError, PhysicsError, RunError
 from diffkeras.physics import production_of, solve
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 
 # what a machine looks like on which TensorFlow is installed and diffkeras is not
