@@ -13,6 +13,7 @@ from diffkeras.errors import DiffkerasError
 _HOMES = {
     "Certificate": "diffkeras.physics",
     "Medium": "diffkeras.physics",
+    "MichaelisMenten": "diffkeras.physics",
     "Prediction": "diffkeras.surrogates.prediction",
     "Refinement": "diffkeras.physics",
     "Solution": "diffkeras.physics",

@@ -18,17 +18,20 @@ from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.sources.sampling import check_radius, sample_sources
 from diffkeras.physics.sources.tissue import MediumMaps, Tissue, TissueSampler
 from diffkeras.physics.steady_state import solve
+from diffkeras.physics.uptake.saturating import CappedUptake, MichaelisMenten
 
 __all__ = [
     "BatchCertificate",
     "BatchRefinement",
     "BatchSolution",
+    "CappedUptake",
     "Certificate",
     "CompactExample",
     "Example",
     "ExampleRecipe",
     "Medium",
     "MediumMaps",
+    "MichaelisMenten",
     "Placement",
     "Refinement",
     "Solution",

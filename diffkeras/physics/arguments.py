@@ -72,11 +72,26 @@ class Given(NamedTuple):
         source_image: the values of the fixed nodes; None where none is fixed.
         fixed: which nodes are fixed; None for those whose value is not 0.
         production: on the free nodes; None for none.
+        initial: the field that an iteration starts from; None for none.
     """
 
     source_image: Any
     fixed: Any = None
     production: Any = None
+    initial: Any = None
+
+    @property
+    def lattice(self) -> tuple[int, ...] | None:
+        """(rows, columns) of the source image or the production, if it is an array of such."""
+        for array in (self.source_image, self.production):
+            if _dimensions(array) in (2, 3):
+                return np.shape(array)[-2:]
+        return None
+
+    @property
+    def leading(self) -> str:
+        """What gives the lattice."""
+        return "production" if self.source_image is None else "source image"
 
     @property
     def is_batch(self) -> bool:
@@ -86,7 +101,13 @@ class Given(NamedTuple):
 
 def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Given, Any]]:
     """What each image of a batch is given by, and its prediction; 2-D arrays belong to all."""
-    names = ("the source image", "the fixed mask", "the production", "the prediction")
+    names = (
+        "the source image",
+        "the fixed mask",
+        "the production",
+        "the initial field",
+        "the prediction",
+    )
     arrays = {
         name: None if value is None else _real(name, value)
         for name, value in zip(names, (*given, predictions), strict=True)
@@ -131,3 +152,8 @@ def _real(what: str, values: Any) -> NDArray:
     if array.dtype.kind not in "biuf":
         raise PhysicsError(f"{what} holds {array.dtype} values, not real numbers")
     return array
+
+
+def largest(values: NDArray[np.floating]) -> float:
+    """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))

@@ -69,7 +69,7 @@ class Medium(ShortRepr):
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _positive),
-            "decay": _node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
+            "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
             "step": _positive("step", self.step),
             "boundary": _one_or_pair("boundary", self.boundary, canonical_boundary),
         }
@@ -240,11 +240,11 @@ def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | t
 
 def _positive(name: str, value: Any) -> NodeValues:
     wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-    return _node_values(name, value, SMALLEST, LARGEST, wanted)
+    return node_values(name, value, SMALLEST, LARGEST, wanted)
 
 
-def _node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
-    """A number in [least, most], or an array of them that can't be changed."""
+def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
+    """A number in [least, most], or an array (rows, columns) of them that can't be changed."""
     checked: NodeValues
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         checked = check_number(name, value)

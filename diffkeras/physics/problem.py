@@ -1,4 +1,4 @@
-"""A problem: a source image, its fixed nodes, a production and a medium, checked once."""
+"""A problem: a source image, its fixed nodes, production, uptake and a medium, checked once."""
 
 import math
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
-from diffkeras.physics.medium import LARGEST, SMALLEST, Medium
+from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.medium import LARGEST, SLOWEST, SMALLEST, Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.sources.discs import Sources
+from diffkeras.physics.uptake.checks import check_capacity, check_uptake
+from diffkeras.physics.uptake.saturating import SaturatingUptake
 
+LARGEST_FIELD = LARGEST / SLOWEST  # that the largest production has with the slowest decay
 BALANCED = 1e-12  # a net production that is a smaller share of the sum of all |productions| is 0
 
 
@@ -29,12 +32,14 @@ class Problem:
         fixed: (rows, columns), the fixed nodes.
         production: s, (rows, columns) [concentration/time], 0 on the fixed nodes; None if it is 0
             on all nodes.
+        uptake: φ, where cells take up in a saturating way: −φ(u) stands on the left, too.
     """
 
     medium: Medium
     values: NDArray[np.float64]
     fixed: NDArray[np.bool_]
     production: NDArray[np.float64] | None = None
+    uptake: SaturatingUptake | None = None
 
     @classmethod
     def check(
@@ -43,6 +48,7 @@ class Problem:
         medium: Medium,
         fixed: NDArray[np.bool_] | None = None,
         production: Any = None,
+        uptake: SaturatingUptake | None = None,
     ) -> "Problem":
         """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed.
 
@@ -72,14 +78,32 @@ class Problem:
             )
         if production is not None:
             production = _check_production(production, mask, medium)
+        if uptake is not None:
+            uptake = check_uptake(uptake, mask, medium)
         closed = "absorbing" not in medium.boundaries
         if closed and not np.any(medium.decay) and not mask.any():
+            if uptake is not None:
+                check_capacity(uptake, production, values.shape)
+                return cls(medium, values, mask, production, uptake)
             _check_balance(production)
             raise PhysicsError(
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
                 "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
             )
-        return cls(medium, values, mask, production)
+        return cls(medium, values, mask, production, uptake)
+
+    def check_field(self, name: str, field: Any, beside: str) -> NDArray[np.float64]:
+        """A field of this problem, (rows, columns), of finite numbers; `beside` has its shape."""
+        values = real_array(f"the {name}", field)
+        if values.shape != self.lattice:
+            raise PhysicsError(f"the {name} has shape {values.shape}, the {beside} {self.lattice}")
+        check_finite(f"the {name}", values)
+        size = largest(values)
+        if size > LARGEST_FIELD:
+            raise PhysicsError(
+                f"the {name} holds {size:.3g}, more than {LARGEST_FIELD:g}: choose other units"
+            )
+        return values
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -101,11 +125,13 @@ class Problem:
         """What solvers divide the field by; 0 if the field is 0.
 
         Without production it is the largest |value| on the ring, to which tolerances are relative.
-        With production, the field's largest |value| is not known before; the scale is 1.
+        With production, the field's largest |value| is not known before; the scale is 1. It is also
+        1 with saturating uptake, which is not linear.
         """
         if self.production is not None:
             return 1.0
-        return largest(self.values[self.ring.nodes])
+        size = largest(self.values[self.ring.nodes])
+        return 1.0 if size and self.uptake else size
 
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
@@ -209,8 +235,3 @@ def _check_balance(production: NDArray[np.float64] | None) -> None:
             "decay 0, no absorbing boundary and no fixed node nothing takes that away; give a "
             "positive decay, an absorbing boundary or a fixed node"
         )
-
-
-def largest(values: NDArray[np.floating]) -> float:
-    """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
-    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.short_repr import ShortRepr
 
 
@@ -16,13 +17,15 @@ class SolveStatistics:
     Attributes:
         method: what solved it; "transform" for a production without fixed nodes.
         ring_nodes: size of the ring system.
-        iterations: products with the ring matrix; 0 where it was factorised.
+        iterations: products with the ring matrix; 0 where it was factorised. Of "multigrid" and
+            "newton-cg", iterations of conjugate gradients.
         residual: largest difference from the fixed nodes' values before they were put in, relative
             to the largest of them. By the discrete maximum principle no node's error exceeds it,
             but for the transforms' own rounding. With production it is relative to the largest
-            |value| of the field, and includes an estimate of that rounding. Of "multigrid" it is
-            a proven bound of the error.
+            |value| of the field, and includes an estimate of that rounding. Of "multigrid"
+            and "newton-cg" it is a proven bound of the error.
         precision: "float32" or "float64", in which it was computed.
+        newton_steps: of "newton-cg".
     """
 
     method: str
@@ -30,6 +33,7 @@ class SolveStatistics:
     iterations: int = 0
     residual: float = 0.0
     precision: str = "float64"
+    newton_steps: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +49,15 @@ class Solution(ShortRepr):
     field: NDArray[np.floating]
     stats: SolveStatistics
 
+    @property
+    def error_bound(self) -> float:
+        """At least the largest |field − u|, u being the exact solution of the lattice equation.
+
+        It is proven, with all rounding, for the methods "newton-cg" and "multigrid". For the others
+        the rounding of the last transforms is not proven (`stats.residual`); `certify` proves it.
+        """
+        return self.stats.residual * largest(self.field)
+
 
 @dataclass(frozen=True, repr=False)
 class BatchSolution(Solution):
@@ -52,8 +65,8 @@ class BatchSolution(Solution):
 
     Attributes:
         field: (batch, rows, columns).
-        stats: of the batch: the largest ring and residual, the sum of iterations; the method and
-            the precision of the first image.
+        stats: of the batch: the largest ring and residual, the sums of iterations and steps; the
+            method and the precision of the first image.
         image_stats: of each image.
     """
 
@@ -68,5 +81,6 @@ class BatchSolution(Solution):
             sum(image.iterations for image in each),
             max(image.residual for image in each),
             each[0].precision,
+            sum(image.newton_steps for image in each),
         )
         return cls(field, stats, tuple(each))

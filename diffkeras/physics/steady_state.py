@@ -5,32 +5,41 @@ from functools import partial
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch
+from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch, largest
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import LARGEST, SMALLEST, Medium, MediumParts, as_medium
-from diffkeras.physics.problem import Problem, largest
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
+from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
 
 
+class SolveParts(MediumParts, total=False):
+    """What `solve` takes in addition: the parts of a medium, and an initial field."""
+
+    initial: ArrayLike
+
+
 def solve(
     source_image: NDArray | None = None,
     *,
     production: NDArray | None = None,
+    uptake: Uptake | None = None,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     method: str = "auto",
     tolerance: float = 1e-10,
     workers: int | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[SolveParts],
 ) -> Solution:
     """The steady state of ∇·(D∇u) − γu + s = 0 on the free nodes, u = source image on the fixed.
 
@@ -46,6 +55,9 @@ def solve(
             production is given; then no node is fixed.
         production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
             (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
+        uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or (rows, columns),
+            which adds to the decay; or a saturating rate φ(u), such as `MichaelisMenten`. Then the
+            equation is ∇·(D∇u) − γu − φ(u) + s = 0, and the method "newton-cg".
         medium: where the field diffuses; by default `Medium()`.
         fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
             default those whose value is not 0.
@@ -55,7 +67,9 @@ def solve(
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
             Where D varies by many orders, tolerances below 1e-11 may not be provable.
         workers: processes for the images of a batch, or threads for a single image; by default one.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`; and
+            initial, a field of the source image's shape from which "newton-cg" starts, such as that
+            of a similar problem. It saves time and does not change the tolerance.
 
     Raises:
         PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
@@ -74,8 +88,10 @@ def solve(
         >>> bool(0 < field.max() < 1)
         True
     """
-    medium = as_medium(medium, parts)
-    check_method(method, medium)
+    initial = parts.pop("initial", None)
+    given = Given(source_image, fixed, production, initial)
+    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
+    check_method(method, medium, saturating)
     check_workers(workers)
     tolerance = check_number("tolerance", tolerance)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
@@ -83,8 +99,9 @@ def solve(
             f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
             f"not {tolerance}"
         )
-    task = partial(_solve_image, medium=medium, method=method, tolerance=tolerance)
-    given = Given(source_image, fixed, production)
+    task = partial(
+        _solve_image, medium=medium, uptake=saturating, method=method, tolerance=tolerance
+    )
     if given.is_batch:
         with blas_threads():
             return solve_batch(task, [image for image, _ in images_of_batch(given)], workers or 1)
@@ -96,17 +113,22 @@ def _solve_image(
     given: Given,
     *,
     medium: Medium,
+    uptake: SaturatingUptake | None,
     method: str,
     tolerance: float,
     workers: int | None = None,
 ) -> Solution:
-    problem = Problem.check(given.source_image, medium, given.fixed, given.production)
+    problem = Problem.check(given.source_image, medium, given.fixed, given.production, uptake)
+    initial = given.initial
+    if initial is not None:
+        initial = problem.check_field("initial field", initial, given.leading)
     name = cheapest(problem) if method == "auto" else method
     dtype = np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
     if problem.scale:
         rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
+        options = {"initial": initial} if SOLVERS[name].takes_initial else {}
         field, statistics = SOLVERS[name].solve(
-            problem, tolerance=tolerance - rounding, precision=dtype, workers=workers
+            problem, tolerance=tolerance - rounding, precision=dtype, workers=workers, **options
         )
         statistics = replace(statistics, residual=statistics.residual + rounding)
         if problem.production is not None and dtype == np.float32:

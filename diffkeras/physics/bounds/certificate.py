@@ -47,10 +47,12 @@ from diffkeras.physics.bounds.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
+from diffkeras.physics.bounds.saturating import certify_saturating
 from diffkeras.physics.bounds.varying import certify_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
 
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
@@ -61,6 +63,7 @@ def certify(
     source_image: NDArray | None = None,
     *,
     production: NDArray | None = None,
+    uptake: Uptake | None = None,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     **parts: Unpack[MediumParts],
@@ -72,6 +75,7 @@ def certify(
             (batch, rows, columns), for which a `BatchCertificate` is returned.
         source_image: of the same shape, the values of the fixed nodes; None if none is fixed.
         production: as for `solve`.
+        uptake: as for `solve`.
         medium: by default `Medium()`. If only its decay varies, a certificate takes some ten
             transform pairs; if the diffusivity does, multigrid, and about as long as a solution.
         fixed: as for `solve`.
@@ -90,9 +94,9 @@ def certify(
         >>> bool(true_error <= certificate.error_bound)
         True
     """
-    medium = as_medium(medium, parts)
-    check = partial(PredictedProblem.check, medium=medium)
     given = Given(source_image, fixed, production)
+    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
+    check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
         images = images_of_batch(given, prediction)
         return BatchCertificate.of(
@@ -102,6 +106,8 @@ def certify(
 
 
 def _certify(predicted: PredictedProblem) -> Certificate:
+    if predicted.problem.uptake is not None:
+        return certify_saturating(predicted)
     is_uniform = predicted.problem.medium.is_uniform
     return _certify_uniform(predicted) if is_uniform else certify_varying(predicted)
 

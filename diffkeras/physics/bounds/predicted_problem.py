@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, real_array
+from diffkeras.physics.arguments import Given
 from diffkeras.physics.bounds.rounding import inverse_norm_bound
-from diffkeras.physics.medium import LARGEST, SLOWEST, Medium
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem, check_finite, largest
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.production import particular_field
-
-LARGEST_FIELD = LARGEST / SLOWEST  # that the largest production has with the slowest decay
+from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +35,11 @@ class PredictedProblem:
         given: Given,
         *,
         medium: Medium,
+        uptake: SaturatingUptake | None = None,
     ) -> "PredictedProblem":
         """The problem and its prediction."""
-        problem = Problem.check(given.source_image, medium, given.fixed, given.production)
-        predicted = real_array("the prediction", prediction)
-        if predicted.shape != problem.lattice:
-            other = "production" if given.source_image is None else "source image"
-            raise PhysicsError(
-                f"the prediction has shape {predicted.shape}, the {other} {problem.lattice}"
-            )
-        check_finite("the prediction", predicted)
-        size = largest(predicted)
-        if size > LARGEST_FIELD:
-            raise PhysicsError(
-                f"the prediction holds {size:.3g}, more than {LARGEST_FIELD:g}: choose other units"
-            )
-        return cls(problem, predicted)
+        problem = Problem.check(given.source_image, medium, given.fixed, given.production, uptake)
+        return cls(problem, problem.check_field("prediction", prediction, given.leading))
 
     @property
     def operator(self) -> SpectralOperator:

@@ -21,10 +21,12 @@ from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
 from diffkeras.physics.bounds.results import BatchRefinement, Refinement
+from diffkeras.physics.bounds.saturating import refine_saturating
 from diffkeras.physics.bounds.varying import refine_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
+from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
 
 RefineMethod = Literal["auto", "rounds", "direct"]
 
@@ -35,6 +37,7 @@ def refine(
     source_image: NDArray | None = None,
     *,
     production: NDArray | None = None,
+    uptake: Uptake | None = None,
     tolerance: float,
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
@@ -50,12 +53,13 @@ def refine(
         production: as for `solve`.
         tolerance: the largest error to be allowed anywhere, relative to the largest |value| of the
             field, as for `solve`.
+        uptake: as for `solve`.
         medium: by default `Medium()`. In one that varies from node to node, multigrid starts from
             the prediction.
         fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
             doesn't use the prediction, or "auto", what is expected to be the cheaper one. In a
-            medium that varies there is only "auto".
+            medium that varies, and with saturating uptake, there is only "auto".
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
@@ -70,7 +74,8 @@ def refine(
         >>> refine(np.zeros((64, 64)), image, tolerance=1e-6).error_bound <= 1e-6
         True
     """
-    medium = as_medium(medium, parts)
+    given = Given(source_image, fixed, production)
+    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
     tolerance = check_number("tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise PhysicsError(f"tolerance must be positive and finite, not {tolerance}")
@@ -78,13 +83,12 @@ def refine(
         raise PhysicsError(
             f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"
         )
-    if method != "auto" and not medium.is_uniform:
+    if method != "auto" and not (medium.is_uniform and saturating is None):
         raise PhysicsError(
-            f"method {method!r} needs a uniform medium, and diffusivity or decay vary over the "
-            "lattice here; leave it out"
+            f"method {method!r} needs a uniform medium and linear uptake, and diffusivity, decay "
+            "or uptake vary here; leave it out"
         )
-    check = partial(PredictedProblem.check, medium=medium)
-    given = Given(source_image, fixed, production)
+    check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
         images = images_of_batch(given, prediction)
         return BatchRefinement.of(
@@ -95,6 +99,8 @@ def refine(
 
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     problem = predicted.problem
+    if problem.uptake is not None:
+        return refine_saturating(predicted, tolerance)
     if not problem.medium.is_uniform:
         return refine_varying(predicted, tolerance)
     run = RefinementRun(predicted, tolerance)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
     rounding_allowance,
     stencil_rounding,
 )
-from diffkeras.physics.problem import largest
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring import DenseRing

@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.results import Certificate, Refinement
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem import Problem, largest
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.comparison import LEAST_SUPPLY, SLACK, Comparison
 from diffkeras.physics.solvers.multigrid import MultigridRun
 

@@ -11,7 +11,7 @@ from diffkeras.physics.arguments import Given
 from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
-Masks = list[NDArray | None]
+Extras = list[tuple[NDArray | None, NDArray | None]]  # fixed mask and initial field
 
 TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
 
@@ -25,7 +25,7 @@ def solve_batch(
     solver. Threads would gain little: a solve consists of many short operations that hold the
     interpreter's lock, LAPACK's among them.
     """
-    # source images, productions or both; masks are small enough for pipes
+    # source images, productions or both; the rest goes through pipes
     keys = [key for key in ("source_image", "production") if getattr(images[0], key) is not None]
     lattice = getattr(images[0], keys[0]).shape
     fields: NDArray = np.empty((0, *lattice))
@@ -45,13 +45,13 @@ def solve_batch(
     memory = SharedMemory(create=True, size=max(8 * int(np.prod(shape)), 1))
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
 
-    def tasks() -> Iterator[tuple[int, Masks]]:
+    def tasks() -> Iterator[tuple[int, Extras]]:
         for number, start in enumerate(range(0, len(images), several)):
             part = images[start : start + several]
             for place, image in enumerate(part):
                 for key, array in zip(keys, slots[number % len(slots), place], strict=True):
                     array[...] = getattr(image, key)
-            yield number % len(slots), [image.fixed for image in part]
+            yield number % len(slots), [(image.fixed, image.initial) for image in part]
 
     try:
         solve_slot = partial(_solve_slot, task, memory.name, shape, keys)
@@ -72,17 +72,18 @@ def _solve_slot(
     name: str,
     shape: tuple[int, ...],
     keys: list[str],
-    part: tuple[int, Masks],
+    part: tuple[int, Extras],
 ) -> tuple[int, np.dtype, list[SolveStatistics]]:
     """Replace the first array of each image by its field; the slot, dtype and statistics."""
-    slot, masks = part
+    slot, extras = part
     memory = SharedMemory(name)
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
     stats = []
     try:
-        for place, mask in enumerate(masks):
+        for place, (mask, initial) in enumerate(extras):
             arrays = dict(zip(keys, slots[slot, place].copy(), strict=True))
-            solution = task(Given(arrays.get("source_image"), mask, arrays.get("production")))
+            given = Given(arrays.get("source_image"), mask, arrays.get("production"), initial)
+            solution = task(given)
             slots[slot, place, 0] = solution.field
             stats.append(solution.stats)
         return slot, solution.field.dtype, stats

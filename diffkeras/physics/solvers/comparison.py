@@ -7,9 +7,10 @@ comparison principle (Varga 2000, §3.5; Ciarlet 1970) gives, node by node,
 
     |u − û| ≤ β w,    β = max |r| / (A w).
 
-Both A û and A w are computed in extended precision, as σ u_i + Σ κ (u_i − u_k) (`finite_volumes`).
-Each of these at most five terms goes through at most five roundings: difference, product, and up to
-three sums. With the unit roundoff η the result is therefore wrong by at most
+Both A û and A w are computed in extended precision, unless another is given, as
+σ u_i + Σ κ (u_i − u_k) (`finite_volumes`). Each of these at most five terms goes through at most
+five roundings: difference, product, and up to three sums. With the unit roundoff η the result is
+therefore wrong by at most
 
     5η / (1 − 5η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
 
@@ -24,12 +25,12 @@ b₀ with A b₀ ≈ |r|, and b = b₀ + θ w makes up for what is missing, with
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
 from diffkeras.physics.problem import Problem
 
-ROUNDING = 8 * np.finfo(np.longdouble).eps / 2
+ROUNDINGS = 8  # unit roundoffs, see above
 LEAST_SUPPLY = 0.1  # of A w, which should be about 1
 # Five roundings at most: of a difference and a ratio, to float64, and of two products
 SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
@@ -40,8 +41,12 @@ Extended = NDArray[np.longdouble]
 class Comparison:
     """The bound for one operator and set of fixed nodes."""
 
-    def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
+    def __init__(
+        self, volumes: FiniteVolumes, problem: Problem, precision: DTypeLike = np.longdouble
+    ) -> None:
         self._volumes = volumes
+        self._precision = precision
+        self._rounding = ROUNDINGS * np.finfo(precision).eps / 2
         self._free = ~problem.fixed
         supply = problem.supply
         self._source = 0.0 if supply is None else supply[self._free]
@@ -55,9 +60,9 @@ class Comparison:
 
     def apply(self, field: NDArray) -> tuple[Extended, Extended]:
         """A u on the free nodes, (f,), and the bound of its rounding, for u (rows, columns)."""
-        extended = field.astype(np.longdouble)
+        extended = field.astype(self._precision)
         applied = self._volumes.apply(extended)[self._free]
-        return applied, ROUNDING * self._volumes.magnitude(extended)[self._free]
+        return applied, self._rounding * self._volumes.magnitude(extended)[self._free]
 
     def take_barrier(self, barrier: NDArray) -> Extended | None:
         """Use w, (rows, columns), unless A w is too small somewhere: then 1 − A w, (f,)."""

@@ -33,3 +33,8 @@ def refinement_rounds(ring_nodes: int, nodes: int, reduction: float) -> float:
 def multigrid(free_nodes: int) -> float:
     """The hierarchy, and conjugate gradients for the field and for its bound."""
     return 1e-5 * free_nodes
+
+
+def newton(nodes: int) -> float:
+    """Newton's steps, and conjugate gradients for each and for the bound."""
+    return 2e-5 * nodes

@@ -15,8 +15,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem, largest
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.comparison import SLACK, Comparison, Extended
 

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem, largest
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,

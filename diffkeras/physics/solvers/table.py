@@ -16,6 +16,8 @@ from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
+from diffkeras.physics.uptake.newton import solve_by_newton
+from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 
 class Solver(NamedTuple):
@@ -27,11 +29,15 @@ class Solver(NamedTuple):
             on the free nodes, and how it was solved.
         cost: the seconds that it is likely to take, see `cost`.
         any_medium: whether it solves in a medium that varies, too.
+        any_uptake: whether it solves with saturating uptake, too.
+        takes_initial: whether `solve` takes the keyword `initial`, a field to start from.
     """
 
     solve: Callable[..., tuple[NDArray[np.floating], SolveStatistics]]
     cost: Callable[[Problem], float]
     any_medium: bool = False
+    any_uptake: bool = False
+    takes_initial: bool = False
 
 
 def _solve_dense(problem: Problem, **options: Any) -> tuple[NDArray, SolveStatistics]:
@@ -63,28 +69,44 @@ SOLVERS = {
         lambda problem: cost.multigrid(int(np.count_nonzero(~problem.fixed))),
         any_medium=True,
     ),
+    "newton-cg": Solver(
+        solve_by_newton,
+        lambda problem: cost.newton(problem.values.size),
+        any_medium=True,
+        any_uptake=True,
+        takes_initial=True,
+    ),
 }
 METHODS = ("auto", *SOLVERS)
 
 
-def _able(medium: Medium) -> list[str]:
-    return [name for name, solver in SOLVERS.items() if solver.any_medium or medium.is_uniform]
+def _able(medium: Medium, uptake: SaturatingUptake | None) -> list[str]:
+    return [
+        name
+        for name, solver in SOLVERS.items()
+        if (solver.any_medium or medium.is_uniform) and (solver.any_uptake or uptake is None)
+    ]
 
 
-def check_method(method: str, medium: Medium) -> None:
-    """Raise an error for an unknown method, or one that can't solve in this medium."""
-    able = ["auto", *_able(medium)]
+def check_method(method: str, medium: Medium, uptake: SaturatingUptake | None = None) -> None:
+    """Raise an error for an unknown method, or one that can't solve such a problem."""
+    able = ["auto", *_able(medium, uptake)]
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
+    if method in _able(medium, None) and method not in able:
+        raise PhysicsError(
+            f"method {method!r} needs a linear problem, and uptake saturates here; choose one of "
+            f"{', '.join(able)}"
+        )
     if method not in able:
         raise PhysicsError(
-            f"method {method!r} needs a uniform medium, and diffusivity or decay vary over the "
-            f"lattice here; choose one of {', '.join(able)}"
+            f"method {method!r} needs a uniform medium, and diffusivity, decay or uptake vary "
+            f"over the lattice here; choose one of {', '.join(able)}"
         )
 
 
 def cheapest(problem: Problem) -> str:
     """The name of the solver that is likely to take the least time."""
-    if problem.medium.is_uniform and not problem.ring.size:
+    if problem.medium.is_uniform and not problem.ring.size and problem.uptake is None:
         return "ring"  # of no nodes: one pair of transforms
-    return min(_able(problem.medium), key=lambda name: SOLVERS[name].cost(problem))
+    return min(_able(problem.medium, problem.uptake), key=lambda name: SOLVERS[name].cost(problem))

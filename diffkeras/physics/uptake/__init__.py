@@ -1,0 +1,1 @@
+"""Uptake by cells: in proportion to the concentration, or saturating."""

@@ -1,0 +1,38 @@
+"""Uptake in proportion to the concentration, which adds to the decay."""
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.medium import Medium, node_values
+from diffkeras.physics.uptake.saturating import SaturatingUptake
+
+Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
+
+
+def medium_with_uptake(
+    medium: Medium, uptake: Any, lattice: tuple[int, ...] | None
+) -> tuple[Medium, SaturatingUptake | None]:
+    """The medium, whose decay includes a linear uptake; and a saturating one, or None.
+
+    Raises:
+        PhysicsError: an uptake that is negative, not finite, or of another shape than the medium or
+            the problem, which has the `lattice` (rows, columns), or None if it isn't known yet.
+    """
+    if uptake is None or isinstance(uptake, SaturatingUptake):
+        return medium, uptake
+    if np.ndim(uptake) == 3:
+        raise PhysicsError(
+            f"the uptake has shape {np.shape(uptake)}; one of shape (rows, columns) is used for "
+            "all images of a batch, and for different ones call once for each"
+        )
+    wanted = "≥ 0 and finite; what cells release is given by production"
+    rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
+    for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
+        if np.ndim(rate) and other not in (None, np.shape(rate)):
+            raise PhysicsError(f"the uptake has shape {np.shape(rate)}, the {what} {other}")
+    return replace(medium, decay=medium.decay + rate), None

@@ -1,0 +1,219 @@
+"""Newton's method for saturating uptake.
+
+Newton's step solves (A + φ'(û)) δ = −F(û) on the free nodes (`linear_steps`). Where φ is concave,
+its tangents lie above it, so û + δ is a subsolution: from the second iterate on the iterates ascend
+to the solution, from any start (Ortega & Rheinboldt 1970, §13.3). Fixed values and productions ≥ 0
+make 0 a subsolution, too, and the larger one of two subsolutions is one again. So iterates are
+raised to 0, and no node is ever negative.
+
+Steps are solved only as well as they pay (inexact Newton, Dembo, Eisenstat & Steihaug 1982), so the
+ascent holds to within that. It ends when the proven bound of the error (`enclosure`) meets the
+tolerance; only that decides.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.uptake.enclosure import Enclosure
+from diffkeras.physics.uptake.equations import Equations
+from diffkeras.physics.uptake.linear_steps import LinearSteps
+
+MOST_STEPS = 60
+MOST_PROOFS = 6
+LEAST_REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
+MOST_REDUCTION = 0.1
+MARGIN = 0.05  # an estimated error this far below the tolerance is worth a proof
+CORRECTION = 0.03  # of a prediction's error
+MOST_CORRECTIONS = 3
+ENCLOSED = 8.0  # how much larger than the estimated error the first radius is
+WIDER = 8.0  # the next one
+STOPPED = 10  # steps without progress, which is then due to rounding
+# The final field is rounded to float64, and its bound is the result of some sums.
+FINAL_ROUNDING = 2 * float(np.finfo(np.float64).eps)
+
+
+def solve_by_newton(
+    problem: Problem,
+    *,
+    tolerance: float,
+    precision: np.dtype,
+    workers: int | None,
+    initial: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.floating], SolveStatistics]:
+    """See `table.Solver`; on one thread.
+
+    The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
+    of the error, relative to the largest |value|.
+    """
+    run = NewtonRun(problem, None if initial is None else initial / problem.scale)
+    run.iterate(tolerance)
+    statistics = SolveStatistics(
+        "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=run.steps
+    )
+    return run.rounded(), statistics
+
+
+class NewtonRun:
+    """A field on its way to the solution.
+
+    Attributes:
+        field: (rows, columns), divided by the problem's scale; its fixed nodes hold their values.
+        bound: the proven bound of its error, rounding to float64 included; infinite before.
+        steps: of Newton's method, so far.
+    """
+
+    def __init__(self, problem: Problem, start: NDArray[np.float64] | None = None) -> None:
+        """Begin with `start` (rows, columns), or 0 where that is nearer or none is given."""
+        self._equations = Equations(problem)
+        self._linear = LinearSteps(self._equations)
+        self._enclosure = Enclosure(self._equations, self._linear)
+        self._precision: np.dtype = np.dtype(np.float64)
+        self._held = problem.values / (problem.scale or 1.0)
+        self._ring_size = largest(problem.ring_values)
+        self.bound, self.steps = np.inf, 0
+        self._last_norm = np.inf
+        zeros = np.zeros(problem.lattice)
+        self._set(zeros)
+        if start is not None:
+            missed_by_zeros = self._norm
+            self._set(start)
+            if not self._norm < missed_by_zeros:
+                self._set(zeros)
+
+    @property
+    def iterations(self) -> int:
+        """Of conjugate gradients, so far."""
+        return self._linear.iterations
+
+    @property
+    def relative_bound(self) -> float:
+        """The bound, divided by the least that the largest |value| of u may be."""
+        size = self._size - self.bound if np.isfinite(self.bound) else 0.0
+        size = max(size, self._ring_size)
+        return self.bound / size if size > 0 else (np.inf if self.bound else 0.0)
+
+    @property
+    def _size(self) -> float:
+        return max(largest(self.field[self._equations.free]), self._ring_size)
+
+    def rounded(self) -> NDArray[np.float64]:
+        """The field in float64."""
+        return self.field.astype(np.float64)
+
+    def iterate(self, tolerance: float) -> None:
+        """Steps until the relative bound is proven to meet the tolerance.
+
+        Raises:
+            ConvergenceError: it can't be met.
+        """
+        aim = MARGIN * tolerance
+        best = np.inf
+        for _ in range(MOST_PROOFS):
+            self._descend(aim)
+            least = max(4 * tolerance, 8 * FINAL_ROUNDING) * self._size
+            self._prove(max(least, ENCLOSED * self._estimate()))
+            if self.relative_bound <= tolerance:
+                return
+            if not self.relative_bound < best / 2:
+                if self._precision == np.longdouble:
+                    break
+                # rounding may be what is in the way
+                self._precision = np.dtype(np.longdouble)
+                self._set(self.field)
+            best = self.relative_bound
+            lacking = tolerance / best if np.isfinite(best) else MOST_REDUCTION
+            aim = min(lacking, 0.5) / 2 * self._estimate() / (self._size or 1.0)
+        reached = self.relative_bound
+        proven = (
+            f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
+            f"{2 * reached:.0e} or more"
+            if reached < 0.1
+            else f"no error could be proven to be below {tolerance:g}: diffusivity or uptake vary "
+            "too much, or too little is lost"
+        )
+        raise ConvergenceError(f"newton-cg: after {self.steps} steps {proven}")
+
+    def enclose(self) -> NDArray[np.float64]:
+        """Proven bounds of the error of `rounded`, (rows, columns), 0 on the fixed nodes.
+
+        The field is corrected by steps until there are any.
+
+        Raises:
+            ConvergenceError: none was found.
+        """
+        while self.steps < MOST_STEPS:
+            least = FINAL_ROUNDING * self._size
+            bound, radius = self._bound(max(ENCLOSED * self._estimate(), least))
+            if bound is not None:
+                if bound.max() < radius / 2:
+                    bound = self._enclosure.sharpened(self.field, bound, self._precision)
+                return self._with_rounding(bound)
+            self.step(CORRECTION)
+        raise ConvergenceError(
+            f"newton-cg: after {self.steps} steps no bound of the error was found: diffusivity or "
+            "uptake vary too much, or too little is lost"
+        )
+
+    def correct(self) -> None:
+        """Steps until the estimated error is a small share of what they changed."""
+        start = self.field
+        for _ in range(MOST_CORRECTIONS):
+            changed = float(np.abs(self.field - start).max())
+            if self._estimate() <= CORRECTION * changed or not self._norm:
+                return
+            self.step(CORRECTION)
+
+    def step(self, reduction: float) -> None:
+        """One step of Newton's method, solved to `reduction` of F."""
+        move = self._linear.solve(self._equations.slope(self.field), -self._missed, reduction)
+        self._last_norm = self._norm
+        self._set(self.field + move)
+        self.steps += 1
+
+    def _descend(self, aim: float) -> None:
+        """Steps until the estimated error is `aim` times the size, or rounding ends them."""
+        best, stopped = np.inf, 0
+        while self.steps < MOST_STEPS and stopped < STOPPED:
+            estimate, wanted = self._estimate(), aim * self._size
+            if estimate <= wanted:
+                return
+            stopped = 0 if estimate < best / 2 else stopped + 1
+            best = min(best, estimate)
+            ratio = self._norm / self._last_norm  # 0 before the first step
+            least = max(LEAST_REDUCTION, wanted / estimate)
+            reduction = MOST_REDUCTION if not ratio else 0.9 * ratio**2
+            self.step(min(max(reduction, least), MOST_REDUCTION))
+
+    def _estimate(self) -> float:
+        """About the largest error."""
+        return self._linear.estimate(self._equations.slope(self.field), self._missed)
+
+    def _prove(self, radius: float) -> None:
+        """Find the bound of the error."""
+        bound, _ = self._bound(radius)
+        self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
+
+    def _bound(self, radius: float) -> tuple[NDArray[np.float64] | None, float]:
+        """The bound of the present field within the radius or a larger one, and that radius."""
+        for _ in range(MOST_PROOFS):
+            bound = self._enclosure.within(self.field, radius, self._precision)
+            if bound is not None:
+                break
+            radius *= WIDER
+        return bound, radius
+
+    def _with_rounding(self, bound: NDArray[np.float64]) -> NDArray[np.float64]:
+        rounding = FINAL_ROUNDING * np.abs(self.field.astype(np.float64))
+        return np.where(self._equations.free, bound + rounding, 0.0)
+
+    def _set(self, field: NDArray) -> None:
+        if self._equations.is_positive:
+            field = np.maximum(field, 0.0)
+        held = np.where(self._equations.free, field, self._held)
+        self.field: NDArray = held.astype(self._precision)
+        self._missed: NDArray = self._equations.of(self.field)
+        self._norm = float(np.sqrt(np.vdot(self._missed, self._missed)))

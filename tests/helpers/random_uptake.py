@@ -1,0 +1,43 @@
+"""Random problems with saturating uptake: all boundaries, media, sources and units."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics import CappedUptake, MichaelisMenten
+
+BOUNDARIES: list[Any] = [
+    "absorbing",
+    "reflecting",
+    "periodic",
+    ("periodic", "absorbing"),
+    ("reflecting", "periodic"),
+]
+
+
+def random_tissue(rng: np.random.Generator) -> tuple[NDArray, dict[str, Any]]:
+    """A source image, and what else `solve` takes; nothing is negative."""
+    lattice = tuple(rng.integers(1, 13, 2))
+    time, amount = 10.0 ** rng.choice([0, 0, -9, 6]), 10.0 ** rng.choice([0, 0, -12, 8])
+    cells = rng.random(lattice) < rng.uniform(0.1, 1)
+    maximum = np.where(cells, 10 ** rng.uniform(-3, 2, lattice), 0.0) * time * amount
+    uptake: MichaelisMenten | CappedUptake
+    if rng.random() < 0.3:
+        uptake = CappedUptake(maximum, 10 ** rng.uniform(-2, 2, lattice) * time)
+    else:
+        uptake = MichaelisMenten(maximum, amount * 10 ** rng.uniform(-2, 1, lattice))
+    released = rng.random() < 0.7
+    fixed = rng.random(lattice) < (0.2 if not released or rng.random() < 0.5 else 0.0)
+    uniform = rng.random() < 0.6
+    options = {
+        "uptake": uptake,
+        "fixed": fixed,
+        "boundary": BOUNDARIES[rng.integers(len(BOUNDARIES))],
+        "diffusivity": time * (1.5 if uniform else 10 ** rng.uniform(-1, 1, lattice)),
+        "decay": 0.0 if rng.random() < 0.3 else time * 10 ** rng.uniform(-4, 0),
+    }
+    if released:
+        largest = 10 ** rng.uniform(-3, 1) * time * amount
+        options["production"] = rng.uniform(0, largest, lattice)
+    return np.where(fixed, rng.uniform(0, 1, lattice), 0.0) * amount, options

@@ -1,0 +1,59 @@
+"""Saturating uptake by Newton's method with sparse factorisations, assembled in the obvious way."""
+
+from typing import Unpack
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.uptake.saturating import SaturatingUptake
+
+
+def solve_saturating_reference(
+    source_image: NDArray | None = None,
+    *,
+    uptake: SaturatingUptake,
+    medium: Medium | None = None,
+    fixed: NDArray[np.bool_] | None = None,
+    production: NDArray | None = None,
+    start: NDArray | None = None,
+    **parts: Unpack[MediumParts],
+) -> NDArray[np.float64]:
+    """The steady state, (rows, columns), from any start; steps are halved until F falls."""
+    problem = Problem.check(source_image, as_medium(medium, parts), fixed, production, uptake)
+    free = ~problem.fixed
+    volumes = finite_volumes(problem.lattice, problem.medium)
+    matrix, supply = volumes.free_system(problem.values, problem.fixed)
+    if problem.production is not None:
+        supply = supply + problem.production[free]
+
+    def of(values: NDArray, function: str) -> NDArray:
+        field = problem.values.copy()
+        field[free] = values
+        return np.broadcast_to(getattr(uptake, function)(field), field.shape)[free]
+
+    u = np.zeros(int(free.sum())) if start is None else start[free].astype(np.float64)
+    if not u.size:
+        return problem.values
+    missed = matrix @ u + of(u, "rate") - supply
+    for _ in range(500):
+        jacobian = (matrix + sp.diags_array(of(u, "slope"))).tocsc()
+        move = scipy.sparse.linalg.spsolve(jacobian, -missed)
+        share = 1.0
+        while True:
+            new = u + share * move
+            new_missed = matrix @ new + of(new, "rate") - supply
+            if share < 1e-6 or np.linalg.norm(new_missed) <= np.linalg.norm(missed):
+                break
+            share /= 2
+        stopped = abs(new - u).max() <= 1e-15 * abs(new).max()
+        u, missed = new, new_missed
+        if stopped:
+            break
+    field = problem.values.copy()
+    field[free] = u
+    return field

@@ -1,0 +1,54 @@
+"""Certificates and refinement with saturating uptake: how much they say."""
+
+import numpy as np
+import pytest
+
+from diffkeras.physics import Medium, MichaelisMenten, certify, refine, solve
+
+LATTICE = (32, 32)
+MEDIUM = Medium(decay=1e-3, boundary="reflecting")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    image = np.zeros(LATTICE)
+    image[10:14, 12:16] = 1.0
+    return image
+
+
+@pytest.fixture(scope="module")
+def uptake() -> MichaelisMenten:
+    cells = np.random.default_rng(0).random(LATTICE) < 0.3
+    return MichaelisMenten(np.where(cells, 0.1, 0.0), 0.2)
+
+
+@pytest.fixture(scope="module")
+def exact(image, uptake) -> np.ndarray:
+    return solve(image, uptake=uptake, medium=MEDIUM, tolerance=1e-12).field
+
+
+def test_bounds_are_close_to_the_errors(image, uptake, exact):
+    smooth = np.cos(np.linspace(0, 5, 32)) * np.sin(np.linspace(0, 4, 32))[:, None]
+    prediction = exact + 0.01 * smooth
+    certificate = certify(prediction, image, uptake=uptake, medium=MEDIUM)
+    error = abs(prediction - exact).max()
+    assert error <= certificate.prediction_bound < 1.3 * error
+    assert certificate.error_bound < 0.1 * error
+    certificate = certify(0 * exact, image, uptake=uptake, medium=MEDIUM)
+    assert 1 <= certificate.prediction_bound < 1.1
+
+
+def test_a_good_prediction_needs_fewer_steps(image, uptake, exact):
+    options = {"uptake": uptake, "medium": MEDIUM, "tolerance": 1e-5}
+    near = refine(1.001 * exact, image, **options)
+    nothing = refine(0 * exact, image, **options)
+    assert near.rounds < nothing.rounds
+    assert near.method == "newton-cg"
+    assert near.history[-1] == near.error_bound <= 1e-5
+
+
+def test_batches_hold_the_certificates_of_their_images(image, uptake, exact):
+    predictions, images = np.stack([exact, 0 * exact]), np.stack([image, image])
+    batch = certify(predictions, images, uptake=uptake, medium=MEDIUM)
+    single = certify(0 * exact, image, uptake=uptake, medium=MEDIUM)
+    np.testing.assert_array_equal(batch.images[1].node_bound, single.node_bound)

@@ -1,0 +1,201 @@
+"""Saturating uptake: against sparse Newton, balances, monotonicity, positivity, refusals."""
+
+import math
+
+import numpy as np
+import pytest
+from random_uptake import random_tissue
+from sparse_newton import solve_saturating_reference
+
+import diffkeras as dk
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, certify, refine, solve
+from diffkeras.physics.uptake import linear_steps
+
+LATTICE = (20, 26)
+ROUNDING = 1e-11  # of the reference, relative to the largest value
+
+
+@pytest.fixture(scope="module")
+def cells() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.where(rng.random(LATTICE) < 0.3, rng.uniform(0.05, 0.5, LATTICE), 0.0)
+
+
+@pytest.fixture(scope="module")
+def vessels() -> np.ndarray:
+    image = np.zeros(LATTICE)
+    image[3:6, 4:7] = 1.0
+    image[14, 20] = 0.6
+    return image
+
+
+def check_random_tissues(seeds: range) -> None:
+    refused = 0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        image, options = random_tissue(rng)
+        try:
+            solution = solve(image, tolerance=1e-9, **options)
+        except PhysicsError as error:
+            if "there is no steady state" not in str(error):
+                raise
+            refused += 1
+            continue
+        exact = solve_saturating_reference(image, **options)
+        size = max(abs(exact).max(), 1e-300)
+        rounding = ROUNDING * size
+        assert abs(solution.field - exact).max() <= solution.error_bound + rounding, seed
+        assert solution.error_bound <= 1e-9 * (1 + 1e-6) * size, seed
+        assert solution.field.min() >= 0, seed
+        wrong = rng.choice([0, 1e-6, 1e-2, 1, 1e6]) * size
+        prediction = exact + wrong * rng.normal(size=image.shape)
+        certificate = certify(prediction, image, **options)
+        assert (abs(certificate.field - exact) <= certificate.field_bound + rounding).all(), seed
+        assert (abs(prediction - exact) <= certificate.node_bound + rounding).all(), seed
+        refined = refine(prediction, image, tolerance=1e-5, **options)
+        assert abs(refined.field - exact).max() <= refined.error_bound + rounding, seed
+        assert refined.error_bound <= 1e-5 * (1 + 1e-6) * size, seed
+    assert refused < len(seeds) / 10
+
+
+def test_no_bound_is_ever_violated():
+    check_random_tissues(range(200))
+
+
+@pytest.mark.slow
+def test_no_bound_is_ever_violated_in_10_000_tissues():
+    check_random_tissues(range(1000, 11_000))
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-12])
+def test_the_tolerance_is_met_and_proven(vessels, cells, tolerance):
+    uptake = MichaelisMenten(cells, 0.2)
+    solution = solve(vessels, uptake=uptake, tolerance=tolerance)
+    exact = solve_saturating_reference(vessels, uptake=uptake)
+    assert solution.stats.method == "newton-cg"
+    assert solution.stats.newton_steps > 0
+    assert solution.field.dtype == (np.float32 if tolerance >= 1e-6 else np.float64)
+    assert abs(solution.field - exact).max() <= solution.error_bound + ROUNDING
+    assert solution.error_bound <= tolerance
+    np.testing.assert_array_equal(solution.field[vessels > 0], vessels[vessels > 0].astype(solution.field.dtype))
+
+
+def test_what_is_produced_is_taken_up(cells):
+    production = np.where(np.indices(LATTICE).sum(0) % 7 == 0, 0.05, 0.0)
+    medium = Medium(diffusivity=2.0, decay=0.0, boundary="reflecting")
+    uptake = MichaelisMenten(cells, 0.3)
+    field = solve(production=production, uptake=uptake, medium=medium, tolerance=1e-11).field
+    taken = (cells * field / (0.3 + field)).sum()
+    assert taken == pytest.approx(production.sum(), rel=1e-8)
+
+
+def test_more_uptake_lowers_the_field_and_more_production_raises_it(vessels, cells):
+    production = np.full(LATTICE, 0.01)
+    options = {"production": production, "tolerance": 1e-10}
+    field = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
+    hungrier = solve(vessels, uptake=MichaelisMenten(1.2 * cells, 0.2), **options).field
+    options["production"] = 2 * production
+    richer = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
+    free = vessels == 0
+    assert (hungrier[free] < field[free]).all()
+    assert (richer[free] > field[free]).all()
+
+
+def test_little_concentration_is_taken_up_in_proportion(vessels, cells):
+    saturating = solve(vessels, uptake=MichaelisMenten(1e6 * cells, 1e6)).field
+    linear = solve(vessels, uptake=cells).field
+    np.testing.assert_allclose(saturating, linear, rtol=1e-5)
+
+
+def test_capped_uptake_is_linear_below_its_maximum(vessels, cells):
+    linear = solve(vessels, uptake=cells).field
+    np.testing.assert_allclose(
+        solve(vessels, uptake=CappedUptake(10.0, cells)).field, linear, atol=1e-9
+    )
+    capped = solve(vessels, uptake=CappedUptake(0.01, cells)).field
+    assert (capped[vessels == 0] > linear[vessels == 0]).all()
+
+
+def test_multigrid_takes_the_steps_where_diffusivity_varies_or_transforms_do_not_converge(
+    vessels, cells, monkeypatch
+):
+    uptake = MichaelisMenten(cells, 0.2)
+    exact = solve_saturating_reference(vessels, uptake=uptake)
+    monkeypatch.setattr(linear_steps, "MOST_TRANSFORMS", 2)
+    solution = solve(vessels, uptake=uptake)
+    assert abs(solution.field - exact).max() <= solution.error_bound
+    diffusivity = np.where(np.indices(LATTICE)[0] < 10, 1.0, 0.05)
+    exact = solve_saturating_reference(vessels, uptake=uptake, diffusivity=diffusivity)
+    solution = solve(vessels, uptake=uptake, diffusivity=diffusivity)
+    assert abs(solution.field - exact).max() <= solution.error_bound
+
+
+def test_a_near_start_saves_steps_and_no_start_costs_digits(vessels, cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    cold = solve(vessels, uptake=uptake)
+    warm = solve(vessels, uptake=uptake, initial=1.001 * cold.field)
+    assert warm.stats.newton_steps < cold.stats.newton_steps
+    for initial in (np.full(LATTICE, 1e30), np.full(LATTICE, -5.0), cold.field):
+        again = solve(vessels, uptake=uptake, initial=initial)
+        assert abs(again.field - cold.field).max() <= 2e-10
+
+
+def test_batches_share_an_uptake(vessels, cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    images = np.stack([vessels, 0.5 * vessels])
+    initial = np.stack([vessels, vessels])
+    batch = solve(images, uptake=uptake, workers=2, initial=initial)
+    for image, field in zip(images, batch.field, strict=True):
+        assert abs(field - solve(image, uptake=uptake).field).max() <= 2e-10
+    assert batch.stats.newton_steps == sum(image.newton_steps for image in batch.image_stats)
+
+
+def test_where_nothing_is_held_or_released_nothing_is(cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    fixed = np.zeros(LATTICE, bool)
+    solution = solve(np.zeros(LATTICE), fixed=fixed, uptake=uptake)
+    assert not solution.field.any()
+    certificate = certify(np.ones(LATTICE), np.zeros(LATTICE), fixed=fixed, uptake=uptake)
+    assert certificate.error_bound == 0.0
+    assert certificate.prediction_bound == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"maximum": -0.5}, "the uptake's maximum must be ≥ 0 and finite, not -0.5"),
+        ({"maximum": math.nan}, "not nan"),
+        ({"maximum": np.array([[0.1, -2.0]])}, r"not -2.0 at node|at node \(0, 1\), not -2.0"),
+        ({"constant": 0.0}, "the uptake's constant must be positive, .* not 0.0"),
+        ({"constant": -1.0}, "positive"),
+        ({"constant": np.ones((3, 3))}, "one shape"),
+        ({"maximum": "many"}, "the uptake's maximum"),
+    ],
+)
+def test_forms_that_are_none_are_refused(values, message):
+    with pytest.raises(PhysicsError, match=message):
+        dk.MichaelisMenten(**{"maximum": np.ones((2, 2)), "constant": 1.0} | values)
+
+
+def test_problems_that_have_no_solution_are_refused(vessels, cells):
+    closed = {"decay": 0.0, "boundary": "reflecting"}
+    uptake = MichaelisMenten(cells, 0.2)
+    production = np.full(LATTICE, cells.mean())
+    with pytest.raises(PhysicsError, match=r"there is no steady state: .* take up less than"):
+        solve(production=1.01 * production, uptake=uptake, **closed)
+    assert solve(production=0.9 * production, uptake=uptake, **closed).field.min() > 0
+    with pytest.raises(PhysicsError, match="there is no steady state ≥ 0"):
+        solve(production=-production, uptake=uptake, **closed)
+    with pytest.raises(PhysicsError, match=r"the uptake has arrays of shape \(2, 3\)"):
+        solve(vessels, uptake=MichaelisMenten(np.ones((2, 3)), 0.2))
+    with pytest.raises(PhysicsError, match="method 'ring' needs a linear problem"):
+        solve(vessels, uptake=uptake, method="ring")
+    with pytest.raises(PhysicsError, match="leave it out"):
+        refine(vessels, vessels, uptake=uptake, tolerance=1e-3, method="rounds")
+    with pytest.raises(PhysicsError, match=r"the initial field has shape \(3, 3\)"):
+        solve(vessels, uptake=uptake, initial=np.ones((3, 3)))
+    with pytest.raises(PhysicsError, match="choose other units"):
+        solve(vessels, uptake=MichaelisMenten(1e20, 1e-20))
+    with pytest.raises(ConvergenceError, match="ask for"):
+        refine(vessels, vessels, uptake=uptake, tolerance=1e-25)
