@@ -6,6 +6,7 @@ Nothing heavy is imported until a subcommand runs, so that help answers at once.
 import click
 
 from diffkeras._version import __version__
+from diffkeras.cli.benchmark import benchmark
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.cli.evaluate import evaluate
 from diffkeras.cli.export import export
@@ -22,7 +23,7 @@ from diffkeras.cli.train import train
     headings={
         "Fields": [solve, predict],
         "Surrogates": [generate, train, evaluate, study, export],
-        "Comparisons": [test_set],
+        "Comparisons": [benchmark, test_set],
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -114,7 +114,8 @@ def _size(axis: Axes) -> Any:
     """About the width and height of the axes in points; labels around them take the rest."""
     figure = axis.get_figure(root=True)
     assert figure is not None
-    return figure.get_size_inches() * 72 * 0.8
+    box = axis.get_position()  # before the layout makes room for labels, nearly the final one
+    return figure.get_size_inches() * 72 * (box.width, box.height)
 
 
 def _values(line: Any) -> Any:

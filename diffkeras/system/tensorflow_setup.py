@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkeras.errors import ConfigurationError
 from diffkeras.system.atomic_files import replacing_files, write_json
 from diffkeras.system.environment import silent_stderr
 
@@ -96,3 +97,23 @@ def full_precision_products() -> Iterator[None]:
         yield
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+def limit_threads(number: int) -> None:
+    """Have TensorFlow compute with a number of threads.
+
+    Raises:
+        ConfigurationError: it runs already, with another number.
+    """
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    try:
+        threading.set_intra_op_parallelism_threads(number)
+        threading.set_inter_op_parallelism_threads(number)
+    except RuntimeError:
+        if threading.get_intra_op_parallelism_threads() != number:
+            raise ConfigurationError(
+                f"TensorFlow runs already, and can't be limited to {number} thread(s) any more; "
+                "call this first in a new process"
+            ) from None

@@ -10,6 +10,7 @@ from typing import Any
 # function → its module and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
 _FUNCTIONS = {
+    "benchmark": ("comparisons.scoreboard_run", "benchmark"),
     "evaluate": ("evaluate_run", "evaluate"),
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("exports.export_run", "export"),

@@ -1,6 +1,6 @@
 """What the solver and a model get: source images with their sources and media."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +31,13 @@ class Inputs:
     divide_by_maximum: bool
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """The arrays that define the images' problems, by name."""
-        return {"source_images": self.images}
+        """The arrays that define the images' problems, by name; maps where media vary."""
+        arrays = {"source_images": self.images}
+        if not self.media[0].is_uniform:
+            for name in ("diffusivity", "decay"):
+                maps = [getattr(medium, name) for medium in self.media]
+                arrays[name] = np.stack(maps).astype(np.float32)
+        return arrays
 
     def solve(self) -> ImageBatch:
         """The images with their fields, exact in double precision, on the dataset's scale."""
@@ -60,10 +65,11 @@ def exact_field(
     return solve(image, medium=medium).field
 
 
-def draw_inputs(config: Config, count: int, numbers: Iterable[int]) -> Inputs:
+def draw_inputs(config: Config, count: int, numbers: Sequence[int]) -> Inputs:
     """Images of the test split of one source count, without solving anything."""
     recipe = DatasetConfig.of(count, config).recipe()
     sources = [recipe.sources("test", k) for k in numbers]
     images = np.stack([discs.image(recipe.lattice) for discs in sources])
-    media = [recipe.medium] * len(sources)
+    maps = [recipe.maps_of("test", k) for k in numbers]
+    media = [recipe.medium if one is None else one.within(recipe.medium) for one in maps]
     return Inputs(images, sources, media, recipe.production, recipe.divide_by_maximum)

@@ -9,7 +9,7 @@ from diffkeras.errors import ConfigurationError
 
 SEED = 20_261_126  # of the test images; no shipped configuration trains with it
 IMAGES = 500  # of all source counts
-NODES_PER_DISC = 64 * 64 // 5  # where there are most
+AREA, MOST_DISCS = 64 * 64, 5  # nodes, and the largest number of discs on them
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Problem:
         name: of the problem.
         description: in words.
         settings: values of the configuration by dotted key, where they are not the defaults.
+        per_area: ranges of numbers on 64×64 nodes by dotted key, in proportion to the area.
     """
 
     name: str
     description: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    per_area: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def config(self, side: int, images: int = IMAGES) -> Config:
         """The configuration of its test images.
@@ -38,7 +40,7 @@ class Problem:
         Raises:
             ConfigurationError: a lattice that is out of range.
         """
-        most = max(side * side // NODES_PER_DISC, 1)
+        most = max(MOST_DISCS * side * side // AREA, 1)
         values: dict[str, Any] = {
             "name": f"{self.name}_{side}",
             "physics.lattice": side,
@@ -50,6 +52,10 @@ class Problem:
             "model.depth": 1,  # no network is built; the default depth would limit the lattices
             "model.pad": True,
             **self.settings,
+            **{
+                key: [max(number * side * side // AREA, 1) for number in numbers]
+                for key, numbers in self.per_area.items()
+            },
         }
         return Config().with_overrides(values)
 
@@ -71,6 +77,21 @@ PROBLEMS = {
                 "data.values": ["scaled_uniform", 0.01],
                 "data.divide_by_maximum": True,
             },
+        ),
+        Problem(
+            "tissue",
+            "Discs of radius 3, such as vessels, hold their values in tissue of cells that take up "
+            "and regions that differ in diffusivity.",
+            {
+                "physics.decay": 1e-3,
+                "physics.boundary": "reflecting",
+                "data.radius": 3,
+                "data.tissue.cell_radius": [1.5, 3],
+                "data.tissue.uptake": [0.001, 0.1],
+                "data.tissue.regions": [1, 5],
+                "data.tissue.diffusivity": [0.1, 1],
+            },
+            {"data.tissue.cells": (50, 200)},
         ),
     )
 }

@@ -114,6 +114,8 @@ TEST_SETS = {
             128,
             "025ae3cdaef4f739b35946be141d835dc9e49bc1f681eb6e067bceecf387e089",
         ),
+        TestSet("tissue", 64, "2620d8131bb606ab371281615906c0e23d8bc3dda48b9bddabdd13a2ff2e2c70"),
+        TestSet("tissue", 128, "bfcc595fbefd4fcb2e5da3935f9efe35b172b6d2f17199857013125a986eb92b"),
     )
 }
 

@@ -64,11 +64,11 @@ class MultigridRun:
         self.field: Extended = np.where(self._free, 0.0, values).astype(np.longdouble)
         self.history: list[float] = []
         self._held = largest(problem.ring_values)
-        self._cycles: _Cycles | None = None
+        self._cycles: MultigridCycles | None = None
         if self._free.any():
             volumes = finite_volumes(problem.lattice, problem.medium.normalised())
             matrix, _ = volumes.free_system(problem.values, problem.fixed)
-            self._cycles = _Cycles(matrix)
+            self._cycles = MultigridCycles(matrix)
             self._comparison = Comparison(volumes, problem)
             self._find_barrier()
         if start is not None:
@@ -163,7 +163,7 @@ class MultigridRun:
         return bound + self._rounding, residual
 
 
-class _Cycles:
+class MultigridCycles:
     """Conjugate gradients with multigrid for preconditioner, on one matrix.
 
     Attributes:

@@ -1,0 +1,101 @@
+"""`diffkeras benchmark`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diffkeras.cli.options import command, start_tensorflow
+
+SIDES = click.IntRange(16, 4096)
+SIZES = click.IntRange(1, 100_000)
+
+
+@command()
+@click.option(
+    "--problem",
+    "problems",
+    metavar="NAME",
+    multiple=True,
+    help="fixed_values, production or tissue. Repeatable.  [default: all]",
+)
+@click.option(
+    "--side",
+    "sides",
+    metavar="N",
+    type=SIDES,
+    multiple=True,
+    default=(64,),
+    show_default=True,
+    help="Nodes of a side of the lattice. Repeatable.",
+)
+@click.option(
+    "--surrogate",
+    "surrogates",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Run directory, or name of a shipped surrogate. Repeatable.  [default: none]",
+)
+@click.option(
+    "--batch",
+    "batch_sizes",
+    metavar="N",
+    type=SIZES,
+    multiple=True,
+    default=(1, 64),
+    show_default=True,
+    help="Images that are computed at once. Repeatable.",
+)
+@click.option(
+    "--images",
+    metavar="N",
+    type=SIZES,
+    default=100,
+    show_default=True,
+    help="Test images on which errors are measured.",
+)
+@click.option(
+    "--rounds",
+    metavar="N",
+    type=SIZES,
+    default=9,
+    show_default=True,
+    help="How often each time is measured.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, 4096),
+    help="Threads of TensorFlow, and processes of solve for batches.  [default: all cores]",
+)
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("scoreboard"),
+    show_default=True,
+    help="Directory of the results.",
+)
+def benchmark(output: Path, **options: Any) -> None:
+    """Compare surrogates with classical methods.
+
+    Measures errors and times on the same images, one by one and in batches: of surrogates, and of
+    the best classical methods. Where TensorFlow sees a GPU, it uses it. Writes scoreboard.md,
+    scoreboard.json, and a picture of error against time for each problem. The tables say which
+    classical method has at most the error of the surrogate, which one takes at most its time, and
+    after how many images training pays.
+
+    \b
+    Examples:
+      diffkeras benchmark --problem tissue --side 128
+      diffkeras benchmark --problem fixed_values --surrogate saved_models/quickstart --threads 1
+    """
+    start_tensorflow()
+    from diffkeras.workflows import benchmark
+
+    if not options["problems"]:
+        del options["problems"]
+    found = benchmark(output, **options, show_progress=True)
+    click.echo(found.text)
+    click.echo(f"written to {found.path}")

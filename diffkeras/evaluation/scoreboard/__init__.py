@@ -1,0 +1,1 @@
+"""Surrogates and classical methods at equal error and at equal time."""

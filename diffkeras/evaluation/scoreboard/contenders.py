@@ -1,0 +1,182 @@
+"""The classical methods of the scoreboard, for each problem the best that are known here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.methods import EXACT, baselines
+from diffkeras.physics import Medium, production_of, refine, solve
+from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_field
+from diffkeras.tf_solver import TensorSolver
+
+SOLVER = "solve, float64"
+LOOSE, SINGLE, DOUBLE = 1e-2, 1e-6, 1e-10  # tolerances of `solve`
+REFINED = (1e-2, 1e-3, 1e-6)
+ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals
+
+
+class Computed(NamedTuple):
+    """What a method computes for some images.
+
+    Attributes:
+        fields: (images, rows, columns), on the dataset's scale.
+        bounds: (images,), proven bounds of their errors; None if nothing is proven.
+    """
+
+    fields: NDArray
+    bounds: NDArray | None = None
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method of the scoreboard.
+
+    Attributes:
+        name: in tables and pictures.
+        compute: takes some images.
+        together: whether it computes a batch at once; otherwise image by image.
+        surrogate: whose prediction it starts from; None for a classical method.
+    """
+
+    name: str
+    compute: Callable[[ImageBatch], Computed]
+    together: bool = False
+    surrogate: str | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether a surrogate is part of it."""
+        return self.surrogate is not None
+
+
+def classical_methods(config: Config, workers: int | None = None) -> list[Contender]:
+    """The classical methods for a problem.
+
+    Args:
+        config: of the test images.
+        workers: processes among which `solve` shares out a batch; by default it takes none.
+    """
+    found = [
+        Contender(SOLVER, _solve(DOUBLE, workers), together=bool(workers)),
+        Contender("solve, float32", _solve(SINGLE, workers), together=bool(workers)),
+    ]
+    if config.data.tissue is not None:
+        found.append(Contender(f"solve to {LOOSE:g}", _solve(LOOSE, workers), bool(workers)))
+    else:
+        found += _in_tensorflow(config)
+    found += [Contender(f"refine zeros to {t:g}", _refine(t)) for t in REFINED]
+    found += [Contender(f"PyAMG, {t:g}", _each(_pyamg(t))) for t in ITERATED]
+    if config.physics.sources == "fixed_value":
+        found += [Contender(f"CG with transforms, {t:g}", _each(_cg(t))) for t in ITERATED]
+    if config.data.tissue is None:
+        chosen = [method for method in baselines(config) if method.label != EXACT]
+        found += [Contender(method.label, _baseline(method)) for method in chosen]
+    return found
+
+
+def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        found = [
+            solve(**arrays, medium=medium, tolerance=tolerance, workers=workers)
+            for medium, arrays in _by_medium(batch)
+        ]
+        proven = [
+            [one.residual for one in part.image_stats if one.method == "multigrid"]
+            for part in found
+        ]
+        fields = _scaled(np.concatenate([part.field for part in found]), batch)
+        bounds = np.concatenate(proven) * abs(fields).max(axis=(1, 2)) if proven[0] else None
+        return Computed(fields, bounds)
+
+    return compute
+
+
+def _by_medium(batch: ImageBatch) -> Iterator[tuple[Medium, dict[str, Any]]]:
+    """Each medium with the arguments of `solve`: all images at once if they share it."""
+    uniform = batch.media[0].is_uniform
+    parts = [slice(None)] if uniform else [slice(k, k + 1) for k in range(len(batch.images))]
+    for medium, part in zip(batch.media, parts, strict=False):
+        images = batch.images[part]
+        if batch.production:
+            yield medium, {"production": production_of(images, medium)}
+        else:
+            yield medium, {"source_image": images}
+
+
+def _in_tensorflow(config: Config) -> list[Contender]:
+    lattice, medium = config.physics.lattice, config.physics.medium
+    production = config.physics.sources == "production"
+
+    def contender(precision: Any) -> Contender:
+        solver = TensorSolver(lattice, medium=medium, precision=precision)
+        dtype = tf.as_dtype(precision)
+
+        def fields(images: tf.Tensor) -> tf.Tensor:
+            return solver.solve(production=images) if production else solver.solve(images)
+
+        graph = tf.function(fields, [tf.TensorSpec((None, *lattice), dtype)], autograph=False)
+
+        def compute(batch: ImageBatch) -> Computed:
+            given = production_of(batch.images, medium) if production else batch.images
+            found = graph(tf.constant(given, dtype)).numpy()
+            return Computed(_scaled(found, batch))
+
+        return Contender(f"TensorSolver, {precision}", compute, together=True)
+
+    return [contender("float32"), contender("float64")]
+
+
+def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        zeros = np.zeros(batch.images.shape[1:])
+        found = [
+            refine(zeros, **arrays, medium=medium, tolerance=tolerance)
+            for medium, arrays in _one_by_one(batch)
+        ]
+        fields = np.stack([one.field for one in found])
+        return Computed(
+            _scaled(fields, batch), _scaled(np.array([one.error_bound for one in found]), batch)
+        )
+
+    return compute
+
+
+def _one_by_one(batch: ImageBatch) -> Iterator[tuple[Medium, dict[str, Any]]]:
+    for image, medium in zip(batch.images, batch.media, strict=True):
+        if batch.production:
+            yield medium, {"production": production_of(image, medium)}
+        else:
+            yield medium, {"source_image": image}
+
+
+def _each(field: Callable[..., NDArray]) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        fields = [field(**arrays, medium=medium) for medium, arrays in _one_by_one(batch)]
+        return Computed(_scaled(np.stack(fields), batch))
+
+    return compute
+
+
+def _pyamg(tolerance: float) -> Callable[..., NDArray]:
+    return lambda source_image=None, **given: pyamg_field(source_image, tolerance, **given)
+
+
+def _cg(tolerance: float) -> Callable[..., NDArray]:
+    return lambda source_image, medium: transform_cg_field(source_image, tolerance, medium=medium)
+
+
+def _baseline(method: Any) -> Callable[[ImageBatch], Computed]:
+    return lambda batch: Computed(method.predict(batch))
+
+
+def _scaled(values: NDArray, batch: ImageBatch) -> NDArray:
+    """Fields or bounds, (images, …), on the dataset's scale."""
+    if batch.maxima is None:
+        return values
+    return values / batch.maxima.reshape(-1, *[1] * (values.ndim - 1))

@@ -1,0 +1,112 @@
+"""The surrogates of the scoreboard: the network alone, and what can be proven of its fields."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.scoreboard.contenders import Computed, Contender
+from diffkeras.surrogates.config_differences import differences
+from diffkeras.surrogates.surrogate import Surrogate
+
+TOLERANCES = (1e-2, 1e-3)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A surrogate that takes part.
+
+    Attributes:
+        name: of its run.
+        surrogate: itself.
+        training_seconds: wall-clock time of its training; None if the run doesn't know.
+        examples: that it was trained and validated on, which somebody had to solve.
+        machine: on which it was trained.
+    """
+
+    name: str
+    surrogate: Surrogate
+    training_seconds: float | None
+    examples: int
+    machine: str
+
+
+def fits(surrogate: Surrogate, tested: Config) -> bool:
+    """Whether a surrogate was trained on the physics of some test images; the lattice may differ.
+
+    Raises:
+        DataError: it was trained on several media, which no problem of the scoreboard has.
+    """
+    learned = surrogate.config
+    if learned.data.diffusion_length is not None:
+        raise DataError(
+            f"{learned.name} was trained on several diffusion lengths; each problem of the "
+            "scoreboard has one medium"
+        )
+    found = [d for d in differences(learned, tested) if d.startswith(("physics.", "data.divide"))]
+    other = [d for d in found if not d.startswith("physics.lattice")]
+    return not other and (learned.data.tissue is None) == (tested.data.tissue is None)
+
+
+def learned_methods(entry: Entry, tested: Config) -> list[Contender]:
+    """What one surrogate takes part with."""
+    name, surrogate = entry.name, entry.surrogate
+    found = [Contender(name, _network(surrogate), True, name)]
+    if tested.physics.sources == "fixed_value" and not holds_values(surrogate):
+        found.append(Contender(f"{name}, sources set", _sources_set(surrogate), True, name))
+    found.append(Contender(f"{name}, certified", _certified(surrogate), True, name))
+    found += [
+        Contender(f"{name}, refined to {tolerance:g}", _refined(surrogate, tolerance), True, name)
+        for tolerance in TOLERANCES
+    ]
+    return found
+
+
+def holds_values(surrogate: Surrogate) -> bool:
+    """Whether the network itself writes known values onto the sources."""
+    model = surrogate.config.model
+    return model.fixed_values or model.solves_equation
+
+
+def _network(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(surrogate.network_fields(batch.images, batch_size=len(batch.images)))
+
+    return compute
+
+
+def _sources_set(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+    network = _network(surrogate)
+
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(np.where(batch.images != 0, batch.images, network(batch).fields))
+
+    return compute
+
+
+def _certified(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        found = surrogate.predict(batch.images, batch_size=len(batch.images))
+        return _on_the_scale(found.field, found.certificate.node_bound.max(axis=(1, 2)), batch)
+
+    return compute
+
+
+def _refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Computed]:
+    def compute(batch: ImageBatch) -> Computed:
+        size = len(batch.images)
+        found = surrogate.predict(batch.images, tolerance=tolerance, batch_size=size)
+        bounds = np.array([one.error_bound for one in found.refinement.images])  # type: ignore
+        return _on_the_scale(found.field, bounds, batch)
+
+    return compute
+
+
+def _on_the_scale(fields: NDArray, bounds: NDArray, batch: ImageBatch) -> Computed:
+    if batch.maxima is None:
+        return Computed(fields, bounds)
+    return Computed(fields / batch.maxima[:, None, None], bounds / batch.maxima)

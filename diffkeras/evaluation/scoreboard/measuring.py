@@ -1,0 +1,128 @@
+"""Errors of all methods on all images, and their times, measured in turns.
+
+In each round every method computes the same images once, so that what else runs on the machine
+slows all of them alike. A time is the median over the rounds; its spread is that of the middle half
+of them. Each method has computed a batch of the same size before, so tables, compiled graphs and
+what images share exist already.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from diffkeras.errors import RunError
+from diffkeras.evaluation.errors import ratio
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.scoreboard.contenders import Contender
+
+CHUNK = 32  # images whose errors are computed at once
+LOOPED = 8  # images of a batch that is timed, of a method that takes them one by one
+
+
+@dataclass
+class Times:
+    """Seconds per image, one of each round.
+
+    Attributes:
+        wall: wall-clock time.
+        cpu: CPU time of all threads of this process.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Median and quartiles in milliseconds, as plain data."""
+        found = {}
+        for name, seconds in vars(self).items():
+            low, median, high = (1e3 * np.quantile(seconds, (0.25, 0.5, 0.75))).tolist()
+            found[name] = {"median": median, "quartiles": [low, high]}
+        return found
+
+
+def measure_errors(
+    contender: Contender, images: ImageBatch, on_images: Callable[[int], None]
+) -> dict[str, Any]:
+    """Errors and bounds of a method, relative to each field's largest value, as plain data.
+
+    "mean" is over all nodes of all images, "largest" over them too; "relative_l2" is the mean over
+    the images; "bound" has the median and the largest of the proven bounds, and "broken" the number
+    of images in which one lies below the error.
+
+    Raises:
+        RunError: values that are not finite.
+    """
+    means, maxima, relative, bounds = [], [], [], []
+    for start in range(0, len(images.images), CHUNK):
+        batch = part_of(images, np.arange(start, min(start + CHUNK, len(images.images))))
+        found = contender.compute(batch)
+        if not np.isfinite(found.fields).all():
+            raise RunError(f"{contender.name} computes values that are not finite")
+        truth = batch.fields
+        size = abs(truth).max(axis=(1, 2))
+        error = abs(found.fields - truth)
+        means.append(error.mean(axis=(1, 2)) / size)
+        maxima.append(error.max(axis=(1, 2)) / size)
+        norms = [np.sqrt((x**2).sum(axis=(1, 2))) for x in (error, truth)]
+        relative.append(ratio(*norms))
+        if found.bounds is not None:
+            bounds.append(found.bounds / size)
+        on_images(len(batch.images))
+    largest = np.concatenate(maxima)
+    result: dict[str, Any] = {
+        "mean": float(np.concatenate(means).mean()),
+        "largest": float(largest.max()),
+        "relative_l2": float(np.concatenate(relative).mean()),
+        "bound": None,
+    }
+    if bounds:
+        proven = np.concatenate(bounds)
+        result["bound"] = {
+            "median": float(np.median(proven)),
+            "largest": float(proven.max()),
+            # the exact solution, to which errors are taken, has a tolerance of its own
+            "broken": int((largest > proven * (1 + 1e-9) + 1e-9).sum()),
+        }
+    return result
+
+
+def measure_times(
+    contenders: Sequence[Contender],
+    images: ImageBatch,
+    size: int,
+    rounds: int,
+    on_call: Callable[[int], None],
+) -> dict[str, Times]:
+    """The times of all methods for batches of a size, by their names.
+
+    Methods that take images one by one compute the first few of each batch only.
+    """
+    found = {contender.name: Times() for contender in contenders}
+    number = len(images.images)
+    for turn in range(-1, rounds):  # the first one isn't timed
+        batch = part_of(images, np.arange(turn * size, (turn + 1) * size) % number)
+        for contender in contenders:
+            own = batch if contender.together else batch.first(LOOPED)
+            wall, cpu = time.perf_counter(), time.process_time()
+            contender.compute(own)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            if turn >= 0:
+                found[contender.name].wall.append(wall / len(own.images))
+                found[contender.name].cpu.append(cpu / len(own.images))
+            on_call(1)
+    return found
+
+
+def part_of(images: ImageBatch, numbers: Any) -> ImageBatch:
+    """The images of these numbers."""
+    return replace(
+        images,
+        images=images.images[numbers],
+        fields=images.fields[numbers],
+        sources=[images.sources[k] for k in numbers],
+        media=[images.media[k] for k in numbers],
+        maxima=None if images.maxima is None else images.maxima[numbers],
+    )

@@ -1,0 +1,135 @@
+"""The scoreboard in Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diffkeras.evaluation.scoreboard.verdicts import milliseconds
+from diffkeras.reporting.text import duration
+
+Problem = Mapping[str, Any]  # as of `ProblemScores.measure`
+
+
+def scoreboard_markdown(board: Mapping[str, Any]) -> str:
+    """A page with the tables of all problems."""
+    parts = ["# Scoreboard", conditions(board)]
+    for problem in board["problems"]:
+        parts += [f"## {title(problem)}", images_in_words(problem), methods_table(problem)]
+        if problem["surrogates"]:
+            parts += [verdicts_table(problem), costs_in_words(problem)]
+    return "\n\n".join(parts) + "\n"
+
+
+def title(problem: Problem) -> str:
+    """Name and lattice."""
+    return f"{problem['problem']}, {problem['side']}×{problem['side']} nodes"
+
+
+def conditions(board: Mapping[str, Any]) -> str:
+    """Machine, device, threads and load, in a paragraph."""
+    return (
+        f"Wall-clock times on {board['machine']}; TensorFlow on {board['device']} with "
+        f"{board['threads']} thread(s), the other methods in one thread"
+        + (f", `solve` in {board['workers']} processes for batches" if board["workers"] else "")
+        + f". Load average {board['load']:.1f} at the start. diffkeras {board['diffkeras']}."
+    )
+
+
+def images_in_words(problem: Problem) -> str:
+    """What the images are, in a paragraph."""
+    low, high = problem["sources"]
+    where = f" of the test set `{problem['test_set']}`" if problem["test_set"] else ""
+    sides = {tuple(found["trained_on"]) for found in problem["surrogates"]}
+    return (
+        f"{problem['description']} {problem['images']} images{where} with {low} to {high} sources; "
+        f"times are medians of {problem['rounds']} rounds (middle half of the rounds). Errors are "
+        "relative to the largest value of each field: their mean over all nodes, and the largest. "
+        "The bound is the largest that is proven. **Bold** times are on the Pareto front."
+        + (
+            f" Surrogates were trained on {', '.join(f'{r}×{c}' for r, c in sorted(sides))} nodes."
+            if sides
+            else ""
+        )
+    )
+
+
+def methods_table(problem: Problem) -> str:
+    """A row for each method, by rising error."""
+    sizes = list(problem["pareto"])
+    head = ["method", "mean error", "largest error", "proven bound", *map(_heading, sizes)]
+    rows = []
+    for row in sorted(problem["methods"], key=lambda row: row["error"]["mean"]):
+        error = row["error"]
+        bound = "" if error["bound"] is None else _error(error["bound"]["largest"])
+        times = [_time(row, size, problem["pareto"][size]) for size in sizes]
+        name = f"*{row['name']}*" if row["surrogate"] else row["name"]
+        rows.append([name, _error(error["mean"]), _error(error["largest"]), bound, *times])
+    return _markdown(head, rows)
+
+
+def verdicts_table(problem: Problem) -> str:
+    """A row for each learned method and batch size."""
+    head = ["surrogate", "images at once", "ms", "at its error", "in its time", "pays after"]
+    by_name = {row["name"]: row for row in problem["methods"]}
+    rows = [
+        [f"*{name}*", size, f"{milliseconds(by_name[name], size):.3g}", *_verdict(found, surrogate)]
+        for surrogate in problem["surrogates"]
+        for name, by_size in surrogate["verdicts"].items()
+        for size, found in by_size.items()
+    ]
+    return _markdown(head, rows)
+
+
+def costs_in_words(problem: Problem) -> str:
+    """What the surrogates cost before their first image, in a paragraph."""
+    costs = []
+    for found in problem["surrogates"]:
+        training = (
+            "unknown training time"
+            if found["training_seconds"] is None
+            else f"{duration(found['training_seconds'])} of training on {found['training_machine']}"
+        )
+        costs.append(
+            f"{found['name']}: {training}, {duration(found['data_seconds'])} for "
+            f"{found['examples']:,} examples"
+        )
+    return (
+        "*At its error*: the fastest classical method with at most the mean error of the "
+        "surrogate. *In its time*: the most exact one that takes at most its time. *Pays after*: "
+        "the number of images after which training and data are paid for. Before the first image, "
+        f"the surrogates cost ({'; '.join(costs)}). The examples are counted at the time of "
+        "`solve`."
+    )
+
+
+def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any]) -> list[str]:
+    exact, in_time = found["equal_error"], found["equal_time"]
+    if found["break_even"] is not None:
+        pays = f"{found['break_even']:,.0f} images"
+    else:
+        pays = "never" if surrogate["training_seconds"] is not None else "unknown, or never"
+    return [
+        f"{exact['name']}, {exact['milliseconds']:.3g} ms",
+        "none" if in_time is None else f"{in_time['name']}, {_error(in_time['mean_error'])}",
+        pays,
+    ]
+
+
+def _heading(size: str) -> str:
+    return "ms, one image" if size == "1" else f"ms per image of {size}"
+
+
+def _time(row: Mapping[str, Any], size: str, front: Sequence[str]) -> str:
+    wall = row["times"][size]["wall"]
+    low, high = wall["quartiles"]
+    text = f"{wall['median']:.3g}"
+    text = f"**{text}**" if row["name"] in front else text
+    return f"{text} ({low:.2g}–{high:.2g})"
+
+
+def _error(value: float) -> str:
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

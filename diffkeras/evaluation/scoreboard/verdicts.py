@@ -1,0 +1,61 @@
+"""What follows from errors and times: the Pareto front, equal error, equal time, break-even.
+
+After McGreivy and Hakim (2024): a surrogate is compared with the fastest classical method that is
+at least as exact, and with the most exact one that takes at most its time. Errors are mean errors,
+which favours surrogates: their largest errors lie far above.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Row = Mapping[str, Any]  # of a method: "name", "surrogate", "error", "times"
+
+
+def pareto_front(rows: Iterable[Row], size: str) -> set[str]:
+    """The names of the methods than which no other is both faster and more exact."""
+    front: set[str] = set()
+    best = float("inf")
+    for row in sorted(rows, key=lambda row: (milliseconds(row, size), row["error"]["mean"])):
+        if row["error"]["mean"] < best:
+            best = row["error"]["mean"]
+            front.add(row["name"])
+    return front
+
+
+def milliseconds(row: Row, size: str) -> float:
+    """Wall-clock time per image in batches of a size."""
+    return float(row["times"][size]["wall"]["median"])
+
+
+def verdict(row: Row, rows: Iterable[Row], size: str, cost: float | None) -> dict[str, Any]:
+    """A learned method against the classical ones.
+
+    Args:
+        row: the learned method.
+        rows: all methods.
+        size: of the batches.
+        cost: seconds of data and training; None if they are unknown.
+
+    Returns:
+        "equal_error": name and milliseconds of the fastest classical method whose mean error is at
+        most that of the learned one; "equal_time": name and mean error of the most exact one that
+        takes at most its time, or None if there is none; "break_even": the number of images from
+        which on data and training pay; None for never, or where the cost is unknown.
+    """
+    own_time, own_error = milliseconds(row, size), row["error"]["mean"]
+    classical = [other for other in rows if other["surrogate"] is None]
+    exact = [other for other in classical if other["error"]["mean"] <= own_error]
+    fastest = min(exact, key=lambda other: milliseconds(other, size))
+    in_time = [other for other in classical if milliseconds(other, size) <= own_time]
+    found: dict[str, Any] = {
+        "equal_error": {"name": fastest["name"], "milliseconds": milliseconds(fastest, size)},
+        "equal_time": None,
+        "break_even": None,
+    }
+    if in_time:
+        best = min(in_time, key=lambda other: other["error"]["mean"])
+        found["equal_time"] = {"name": best["name"], "mean_error": best["error"]["mean"]}
+    saved = (milliseconds(fastest, size) - own_time) / 1e3
+    if saved > 0 and cost is not None:
+        found["break_even"] = cost / saved
+    return found

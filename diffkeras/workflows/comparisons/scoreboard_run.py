@@ -1,0 +1,165 @@
+"""Compare surrogates with classical methods at equal error and equal time."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from diffkeras._version import __version__
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.scoreboard.figure import error_time_figure
+from diffkeras.evaluation.scoreboard.learned import Entry
+from diffkeras.evaluation.scoreboard.problem_scores import ProblemScores
+from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
+from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
+from diffkeras.reporting.figures import to_png
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.atomic_files import (
+    check_replaceable,
+    replacing_files,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from diffkeras.system.environment import available_cores, machine
+from diffkeras.system.progress import progress_bar
+from diffkeras.system.tensorflow_setup import limit_threads
+
+logger = logging.getLogger(__name__)
+
+MARK = "scoreboard.json"
+FILES = (MARK, "scoreboard.md", "*_*.png")
+
+
+@dataclass(frozen=True)
+class Scoreboard:
+    """The result of a comparison.
+
+    Attributes:
+        path: its directory, with `scoreboard.md`, `scoreboard.json` and a picture of each problem.
+        content: of `scoreboard.json`.
+        text: of `scoreboard.md`.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    text: str
+
+
+def benchmark(
+    output: str | Path,
+    *,
+    problems: Sequence[str] = tuple(PROBLEMS),
+    sides: Sequence[int] = (64,),
+    surrogates: Sequence[str | Path] = (),
+    batch_sizes: Sequence[int] = (1, 64),
+    images: int = 100,
+    rounds: int = 9,
+    threads: int | None = None,
+    show_progress: bool = False,
+) -> Scoreboard:
+    """Measure errors and times of surrogates and classical methods on the same images.
+
+    The images are the first ones of the public test sets. Where TensorFlow sees a GPU, networks and
+    `TensorSolver` run on it, and all other methods on the CPU.
+
+    Args:
+        output: directory of the results.
+        problems: names of problems.
+        sides: nodes of a side of the lattices.
+        surrogates: run directories, or names of shipped surrogates. Each takes part in the problems
+            whose physics it was trained on.
+        batch_sizes: images that are computed at once.
+        images: about how many images errors are measured on.
+        rounds: how often each time is measured.
+        threads: of TensorFlow, and processes of `solve` for batches; by default all cores.
+        show_progress: whether to draw a progress bar.
+
+    Raises:
+        ConfigurationError: an unknown problem, two surrogates of one name, a lattice out of range,
+            or TensorFlow runs already with another number of threads.
+        DataError: a surrogate of the physics of none of the problems.
+        RunError: a surrogate can't be used.
+        OutputError: `output` can't be written, or holds other files.
+    """
+    path = Path(output)
+    for name in problems:
+        get_problem(name)
+    check_replaceable(path, MARK, FILES)
+    cores = threads or available_cores()
+    if threads is not None:
+        limit_threads(threads)
+    load = os.getloadavg()[0]
+    entries = [_entry(Path(surrogate)) for surrogate in surrogates]
+    _check_names(entries)
+    workers = cores if cores > 1 else None
+    scores = [
+        ProblemScores(name, side, entries, images, workers) for name in problems for side in sides
+    ]
+    _check_fit(entries, scores, problems)
+    total = sum(score.steps(batch_sizes, rounds) for score in scores)
+    with progress_bar(total, "Comparing", "steps", shown=show_progress) as bar:
+        found = [score.measure(batch_sizes, rounds, bar.update) for score in scores]
+    content = {
+        "diffkeras": __version__,
+        "machine": machine(),
+        "device": _device(),
+        "threads": cores,
+        "workers": workers,
+        "load": load,
+        "problems": found,
+    }
+    text = scoreboard_markdown(content)
+    with replacing_files(path, FILES, last=MARK) as partial:
+        for problem in found:
+            png = to_png(error_time_figure(problem))
+            write_bytes(partial / f"{problem['problem']}_{problem['side']}.png", png)
+        write_text(partial / "scoreboard.md", text)
+        write_json(partial / MARK, content)
+    logger.info(f"compared {sum(len(problem['methods']) for problem in found)} methods")
+    return Scoreboard(path, content, text)
+
+
+def _entry(path: Path) -> Entry:
+    surrogate = load_surrogate(path)
+    run = Run.open(path)
+    state, data = run.state(), surrogate.config.data
+    each = data.train_examples_used + data.validation_examples
+    return Entry(
+        path.name,
+        surrogate,
+        state.get("seconds"),
+        each * len(data.sources),
+        state["machine"],
+    )
+
+
+def _check_names(entries: Sequence[Entry]) -> None:
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(
+                f"two surrogates have the name {name}; rename the directory of one of them"
+            )
+
+
+def _check_fit(
+    entries: Sequence[Entry], scores: Sequence[ProblemScores], problems: Sequence[str]
+) -> None:
+    for entry in entries:
+        if not any(entry in score.entries for score in scores):
+            raise DataError(
+                f"{entry.name} was trained on other physics than {', '.join(problems)}; leave it "
+                "out, or choose its problem among " + ", ".join(PROBLEMS)
+            )
+
+
+def _device() -> str:
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
+    return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
