@@ -92,10 +92,12 @@ def benchmark(output: Path, **options: Any) -> None:
       diffkeras benchmark --problem fixed_values --surrogate saved_models/quickstart --threads 1
     """
     start_tensorflow()
+    from diffkeras.evaluation.scoreboard.measuring import Protocol
     from diffkeras.workflows import benchmark
 
+    protocol = Protocol(*(options.pop(key) for key in ("batch_sizes", "images", "rounds")))
     if not options["problems"]:
         del options["problems"]
-    found = benchmark(output, **options, show_progress=True)
+    found = benchmark(output, protocol=protocol, **options, show_progress=True)
     click.echo(found.text)
     click.echo(f"written to {found.path}")

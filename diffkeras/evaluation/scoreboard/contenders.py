@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import EXACT, baselines
-from diffkeras.physics import Medium, production_of, refine, solve
+from diffkeras.evaluation.scoreboard.in_tensorflow import tensorflow_methods
+from diffkeras.physics import BatchSolution, Medium, production_of, refine, solve
 from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_field
-from diffkeras.tf_solver import TensorSolver
 
 SOLVER = "solve, float64"
 LOOSE, SINGLE, DOUBLE = 1e-2, 1e-6, 1e-10  # tolerances of `solve`
@@ -86,13 +86,12 @@ def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Comp
             solve(**arrays, medium=medium, tolerance=tolerance, workers=workers)
             for medium, arrays in _by_medium(batch)
         ]
-        proven = [
-            [one.residual for one in part.image_stats if one.method == "multigrid"]
-            for part in found
-        ]
+        each = [one for part in found for one in cast(BatchSolution, part).image_stats]
+        proven = [one.residual for one in each if one.method == "multigrid"]
         fields = _scaled(np.concatenate([part.field for part in found]), batch)
-        bounds = np.concatenate(proven) * abs(fields).max(axis=(1, 2)) if proven[0] else None
-        return Computed(fields, bounds)
+        if len(proven) < len(each):
+            return Computed(fields)
+        return Computed(fields, np.array(proven) * abs(fields).max(axis=(1, 2)))
 
     return compute
 
@@ -110,26 +109,16 @@ def _by_medium(batch: ImageBatch) -> Iterator[tuple[Medium, dict[str, Any]]]:
 
 
 def _in_tensorflow(config: Config) -> list[Contender]:
-    lattice, medium = config.physics.lattice, config.physics.medium
-    production = config.physics.sources == "production"
+    medium, production = config.physics.medium, config.physics.sources == "production"
 
-    def contender(precision: Any) -> Contender:
-        solver = TensorSolver(lattice, medium=medium, precision=precision)
-        dtype = tf.as_dtype(precision)
-
-        def fields(images: tf.Tensor) -> tf.Tensor:
-            return solver.solve(production=images) if production else solver.solve(images)
-
-        graph = tf.function(fields, [tf.TensorSpec((None, *lattice), dtype)], autograph=False)
-
+    def contender(name: str, graph: Any, dtype: tf.DType) -> Contender:
         def compute(batch: ImageBatch) -> Computed:
             given = production_of(batch.images, medium) if production else batch.images
-            found = graph(tf.constant(given, dtype)).numpy()
-            return Computed(_scaled(found, batch))
+            return Computed(_scaled(graph(tf.constant(given, dtype)).numpy(), batch))
 
-        return Contender(f"TensorSolver, {precision}", compute, together=True)
+        return Contender(name, compute, together=True)
 
-    return [contender("float32"), contender("float64")]
+    return [contender(name, *method) for name, method in tensorflow_methods(config).items()]
 
 
 def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:

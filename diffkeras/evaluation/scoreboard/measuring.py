@@ -22,6 +22,21 @@ CHUNK = 32  # images whose errors are computed at once
 LOOPED = 8  # images of a batch that is timed, of a method that takes them one by one
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """How much is measured.
+
+    Attributes:
+        batch_sizes: images that are computed at once.
+        images: about how many images errors are measured on.
+        rounds: how often each time is measured.
+    """
+
+    batch_sizes: tuple[int, ...] = (1, 64)
+    images: int = 100
+    rounds: int = 9
+
+
 @dataclass
 class Times:
     """Seconds per image, one of each round.

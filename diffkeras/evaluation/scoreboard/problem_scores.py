@@ -8,7 +8,7 @@ import numpy as np
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.scoreboard.contenders import SOLVER, classical_methods
 from diffkeras.evaluation.scoreboard.learned import Entry, fits, learned_methods
-from diffkeras.evaluation.scoreboard.measuring import measure_errors, measure_times
+from diffkeras.evaluation.scoreboard.measuring import Protocol, measure_errors, measure_times
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, pareto_front, verdict
 from diffkeras.evaluation.test_sets.inputs import draw_inputs
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
@@ -24,7 +24,7 @@ class ProblemScores:
         name: of the problem.
         side: rows and columns of the lattice.
         entries: the surrogates; those of other physics are left out.
-        images: number of test images.
+        protocol: sizes of batches, numbers of images and of rounds.
         workers: processes of `solve`, for batches.
 
     Attributes:
@@ -38,7 +38,7 @@ class ProblemScores:
         name: str,
         side: int,
         entries: Sequence[Entry],
-        images: int,
+        protocol: Protocol,
         workers: int | None = None,
     ) -> None:
         self.name, self.side = name, side
@@ -48,18 +48,22 @@ class ProblemScores:
         for entry in self.entries:
             self.contenders += learned_methods(entry, self.config)
         data = self.config.data
-        self._each = min(-(-images // len(data.sources)), data.test_examples)
+        self.protocol = protocol
+        self._each = min(-(-protocol.images // len(data.sources)), data.test_examples)
         self.images = self._each * len(data.sources)
 
-    def steps(self, sizes: Sequence[int], rounds: int) -> int:
+    @property
+    def steps(self) -> int:
         """Steps of `measure` that a progress bar counts."""
-        return len(self.contenders) * (self.images + len(sizes) * (rounds + 1))
+        calls = len(self.protocol.batch_sizes) * (self.protocol.rounds + 1)
+        return len(self.contenders) * (self.images + calls)
 
-    def measure(self, sizes: Sequence[int], rounds: int, tick: Tick) -> dict[str, Any]:
+    def measure(self, tick: Tick) -> dict[str, Any]:
         """Errors and times of all methods, and what follows from them, as plain data.
 
-        `sizes` are those of batches; `tick` is called with numbers of steps that are done.
+        `tick` is called with numbers of steps that are done.
         """
+        sizes, rounds = self.protocol.batch_sizes, self.protocol.rounds
         images = self._draw()
         rows: list[dict[str, Any]] = [
             {

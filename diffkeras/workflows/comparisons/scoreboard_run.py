@@ -13,6 +13,7 @@ from diffkeras._version import __version__
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.scoreboard.figure import error_time_figure
 from diffkeras.evaluation.scoreboard.learned import Entry
+from diffkeras.evaluation.scoreboard.measuring import Protocol
 from diffkeras.evaluation.scoreboard.problem_scores import ProblemScores
 from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
@@ -57,9 +58,7 @@ def benchmark(
     problems: Sequence[str] = tuple(PROBLEMS),
     sides: Sequence[int] = (64,),
     surrogates: Sequence[str | Path] = (),
-    batch_sizes: Sequence[int] = (1, 64),
-    images: int = 100,
-    rounds: int = 9,
+    protocol: Protocol = Protocol(),  # noqa: B008 - it is frozen
     threads: int | None = None,
     show_progress: bool = False,
 ) -> Scoreboard:
@@ -74,9 +73,7 @@ def benchmark(
         sides: nodes of a side of the lattices.
         surrogates: run directories, or names of shipped surrogates. Each takes part in the problems
             whose physics it was trained on.
-        batch_sizes: images that are computed at once.
-        images: about how many images errors are measured on.
-        rounds: how often each time is measured.
+        protocol: sizes of batches, numbers of images and of rounds.
         threads: of TensorFlow, and processes of `solve` for batches; by default all cores.
         show_progress: whether to draw a progress bar.
 
@@ -99,12 +96,12 @@ def benchmark(
     _check_names(entries)
     workers = cores if cores > 1 else None
     scores = [
-        ProblemScores(name, side, entries, images, workers) for name in problems for side in sides
+        ProblemScores(name, side, entries, protocol, workers) for name in problems for side in sides
     ]
     _check_fit(entries, scores, problems)
-    total = sum(score.steps(batch_sizes, rounds) for score in scores)
+    total = sum(score.steps for score in scores)
     with progress_bar(total, "Comparing", "steps", shown=show_progress) as bar:
-        found = [score.measure(batch_sizes, rounds, bar.update) for score in scores]
+        found = [score.measure(bar.update) for score in scores]
     content = {
         "diffkeras": __version__,
         "machine": machine(),

@@ -1,0 +1,70 @@
+"""Classical methods of uniform media in TensorFlow, which compute a batch at once on any device."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from diffkeras.config import Config
+from diffkeras.surrogates.build import make_operator
+from diffkeras.tf_solver import TensorSolver
+
+ROUNDS = (4, 8, 12)  # of plain conjugate gradients
+TINY = 1e-30  # instead of a product of 0, where nothing is left to correct
+
+Graph = Callable[[tf.Tensor], tf.Tensor]
+
+
+def tensorflow_methods(config: Config) -> Mapping[str, tuple[Graph, tf.DType]]:
+    """Name → the graph from (batch, rows, columns) to fields, and the type of its numbers.
+
+    The input is the source image, or, where sources produce, the production.
+    """
+    found = {f"TensorSolver, {p}": _solver(config, p) for p in ("float32", "float64")}
+    if config.physics.sources == "fixed_value":
+        found |= {f"plain CG, {k} rounds": (_ring_rounds(config, k), tf.float32) for k in ROUNDS}
+    return {name: (_compiled(config, *method), method[1]) for name, method in found.items()}
+
+
+def _compiled(config: Config, fields: Graph, dtype: tf.DType) -> Graph:
+    spec = tf.TensorSpec((None, *config.physics.lattice), dtype)
+    return tf.function(fields, [spec], autograph=False)
+
+
+def _solver(config: Config, precision: Any) -> tuple[Graph, tf.DType]:
+    solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+    if config.physics.sources == "production":
+        return lambda production: solver.solve(production=production), tf.as_dtype(precision)
+    return solver.solve, tf.as_dtype(precision)
+
+
+def _ring_rounds(config: Config, rounds: int) -> Graph:
+    """Rounds of conjugate gradients on the ring system G q = c, from q = 0, without preconditioner.
+
+    They are what the corrections of a network are without learning. Each is one transform pair.
+    """
+    operator = make_operator(config)
+
+    def fields(images: tf.Tensor) -> tf.Tensor:
+        fixed = tf.not_equal(images, 0.0)
+        ring, decay = (
+            operator.ring(tf.cast(fixed, tf.float32)),
+            operator.decay_of(images[..., None]),
+        )
+        field, residual = tf.zeros_like(images), ring * images
+        direction, energy = residual, _product(residual, residual)
+        for _ in range(rounds):
+            step_field = operator.inverse(direction, decay)
+            curvature = _product(direction, step_field)
+            step = energy / tf.maximum(curvature, TINY)
+            field += step * step_field
+            residual -= step * ring * step_field
+            energy, last = _product(residual, residual), energy
+            direction = residual + energy / tf.maximum(last, TINY) * direction
+        return tf.where(fixed, images, field)
+
+    return fields
+
+
+def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, axis=(1, 2), keepdims=True)

@@ -1,0 +1,105 @@
+"""All methods on tiny lattices, with a surrogate that nobody trained."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError
+from diffkeras.evaluation.scoreboard.figure import error_time_figure
+from diffkeras.evaluation.scoreboard.learned import Entry, fits
+from diffkeras.evaluation.scoreboard.measuring import Protocol
+from diffkeras.evaluation.scoreboard.problem_scores import ProblemScores
+from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
+from diffkeras.evaluation.test_sets.problems import PROBLEMS
+from diffkeras.surrogates.surrogate import Surrogate
+
+SIZES = (1, 3)
+
+
+def half_surrogate(config: Config, name: str = "half") -> Entry:
+    """A surrogate whose field is half of the source image."""
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Rescaling(0.5)(image))
+    return Entry(name, Surrogate(model, config), 100.0, 50, "a machine")
+
+
+@pytest.fixture(scope="module", params=PROBLEMS)
+def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The scores of one problem on 16×16 nodes."""
+    config = PROBLEMS[request.param].config(16)
+    entries = [] if request.param == "tissue" else [half_surrogate(config)]
+    scores, ticks = ProblemScores(request.param, 16, entries, Protocol(SIZES, 2, 1)), list[int]()
+    found = scores.measure(ticks.append)
+    assert sum(ticks) == scores.steps
+    return found
+
+
+def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
+    errors = {row["name"]: row["error"] for row in measured["methods"]}
+    assert errors["solve, float64"]["largest"] == 0
+    assert errors["solve, float32"]["largest"] < 1e-6
+    assert errors["PyAMG, 1e-06"]["largest"] < 1e-4
+    assert errors["refine zeros to 0.001"]["bound"]["largest"] <= 1e-3
+    assert all(error["bound"] is None or not error["bound"]["broken"] for error in errors.values())
+    if measured["problem"] == "tissue":
+        assert errors["solve to 0.01"]["bound"]["largest"] <= 1e-2
+        return
+    assert errors["TensorSolver, float32"]["largest"] < 2e-5
+    assert errors["half, refined to 0.01"]["bound"]["largest"] <= 1e-2
+    assert errors["half"]["mean"] > 0.1
+    assert errors["half, certified"]["bound"]["largest"] >= errors["half"]["largest"]
+
+
+def test_rounds_of_plain_conjugate_gradients_converge(measured: dict[str, Any]) -> None:
+    errors = {row["name"]: row["error"]["mean"] for row in measured["methods"]}
+    if measured["problem"] == "fixed_values":
+        found = [errors[f"plain CG, {rounds} rounds"] for rounds in (4, 8, 12)]
+        assert found == sorted(found, reverse=True)
+        assert found[-1] < 1e-4
+
+
+def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) -> None:
+    for row in measured["methods"]:
+        for size in map(str, SIZES):
+            assert row["times"][size]["wall"]["median"] > 0
+    board = {
+        "problems": [measured],
+        "machine": "a machine",
+        "device": "the CPU",
+        "threads": 1,
+        "workers": None,
+        "load": 0.5,
+        "diffkeras": "1",
+    }
+    text = scoreboard_markdown(board)
+    for row in measured["methods"]:
+        assert f"| {row['name']} |" in text or f"| *{row['name']}* |" in text
+    for found in measured["surrogates"]:
+        assert found["examples"] == 50
+        assert found["data_seconds"] > 0
+        assert {*found["verdicts"]["half"]} == {"1", "3"}
+        assert "100 s of training" in text or "2 min of training" in text
+    figure = error_time_figure(measured)
+    assert len(figure.axes) == len(SIZES)
+
+
+def test_surrogates_of_other_physics_take_no_part(tiny: Config) -> None:
+    config = PROBLEMS["fixed_values"].config(16)
+    assert fits(half_surrogate(config.with_overrides({"physics.lattice": 32})).surrogate, config)
+    for problem in ("production", "tissue"):
+        assert not fits(half_surrogate(config).surrogate, PROBLEMS[problem].config(16))
+    assert not fits(half_surrogate(tiny).surrogate, config)
+    several = config.with_overrides({"data.diffusion_length": [2, 5]})
+    with pytest.raises(DataError, match="several diffusion lengths"):
+        fits(half_surrogate(several).surrogate, config)
+
+
+def test_every_source_count_has_as_many_images() -> None:
+    scores = ProblemScores("fixed_values", 32, [], Protocol(images=3))
+    drawn = scores._draw()
+    assert scores.images == len(drawn.images) == 3
+    assert [discs.count for discs in drawn.sources] == [1] * 3
+    assert np.isfinite(drawn.fields).all()
