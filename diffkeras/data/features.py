@@ -47,12 +47,21 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
     """Arguments of `tfds.core.DatasetInfo` that depend on the dataset."""
     return {
         "features": dataset_features(dataset),
-        "supervised_keys": ("source_image", "field") if dataset.storage == "dense" else None,
+        "supervised_keys": _supervised_keys(dataset),
         "homepage": HOMEPAGE,
         # Record k is example k, so that subsets are nested and examples can be checked.
         "disable_shuffling": True,
         "metadata": tfds.core.MetadataDict(dataset.identity()),
     }
+
+
+def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
+    """What `as_supervised` gives: all that the field depends on, and the field."""
+    if dataset.storage == "compact":
+        return None
+    if dataset.data.tissue is None:
+        return "source_image", "field"
+    return {name: name for name in ("source_image", "diffusivity", "decay")}, "field"
 
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from generation_tools import dataset_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.data import raw_dataset
+from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.symmetries import transform_pair
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.examples import LENGTH_KEY, TISSUE_KEY
+from diffkeras.representation.target import pack_target, unpack_target
 
 CHANGES = {
     "physics.diffusivity": 3.0,
@@ -106,6 +109,47 @@ def test_the_tissue_is_part_of_the_identity_only_if_there_is_one(
 def test_files_are_the_same_again(tissue: Config, tissue_dir: Path, tmp_path: Path) -> None:
     generate_dataset(tissue, 2, tmp_path)
     assert dataset_hash(tissue, tmp_path) == dataset_hash(tissue, tissue_dir)
+
+
+def test_validation_is_solved_where_there_is_no_dataset(
+    tissue: Config, tissue_dir: Path, tmp_path: Path
+) -> None:
+    stream = tissue.with_overrides({"data.stream": True})
+    stored = raw_dataset(tissue, 2, "validation", tissue_dir)
+    solved = raw_dataset(stream, 2, "validation", tmp_path)
+    assert solved.element_spec == stored.element_spec
+    for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
+        for name in ("source_image", "field", "diffusivity", "decay"):
+            np.testing.assert_array_equal(a[name], b[name])
+        np.testing.assert_array_equal(a["sources"]["rows"], b["sources"]["rows"])
+
+
+def test_a_stream_is_that_of_the_recipes(tissue: Config) -> None:
+    stream = tissue.with_overrides({"data.stream": True})
+    _, y = next(stream_batches(stream).as_numpy_iterator())
+    target = unpack_target(y)
+    np.testing.assert_array_equal(target.source_count, [1, 2, 1, 2])
+    for k in range(4):
+        example = recipe_of(stream, (1, 2)[k % 2]).example("stream", k)
+        np.testing.assert_array_equal(target.source_image[k], example.source_image)
+        np.testing.assert_array_equal(target.field[k], example.field)
+
+
+def test_symmetries_turn_the_maps_with_the_image(tissue: Config, tissue_dir: Path) -> None:
+    example = examples_of(tissue, 2, "test", tissue_dir)[0]
+    maps = [example[name] for name in ("source_image", "diffusivity", "decay")]
+    x = tf.concat(maps, axis=-1)
+    y = pack_target(example["field"], example["source_image"], 2)
+    seen = set()
+    for symmetry in range(8):
+        turned, target = transform_pair(x, y, tf.constant(symmetry), 8)
+        image, diffusivity, decay = np.moveaxis(turned.numpy(), -1, 0)
+        medium = Medium(diffusivity, decay, step=0.5, boundary="reflecting")
+        np.testing.assert_array_equal(target[:-1, :-1, 1], image)
+        exact = dk.solve(image, medium=medium).field
+        np.testing.assert_allclose(target[:-1, :-1, 0], exact, atol=1e-6)
+        seen.add(decay.tobytes())
+    assert len(seen) == 8
 
 
 def test_verifying_finds_another_tissue(

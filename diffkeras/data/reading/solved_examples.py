@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.produced_fields import produced_fields
+from diffkeras.data.reading.solved_tissues import tissue_solver
+from diffkeras.data.reading.source_lists import TYPES, source_lists
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
@@ -25,8 +27,6 @@ from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
 CHUNK = 4  # Examples that are solved together; on small lattices, starting operations takes long.
 LARGE = 1 << 16  # With that many nodes, examples are solved one by one, without padding.
 MAX_RING_NODES = 3000  # The dense systems of more ring nodes take a GB per chunk.
-
-TYPES = {"rows": tf.int32, "columns": tf.int32, "radii": tf.float32, "values": tf.float32}
 
 
 def solved_split(config: Config, count: int, split: Split, numbers: range) -> tf.data.Dataset:
@@ -49,10 +49,14 @@ def solved_chunks(
     longest, padded with discs of radius −1.
     """
     recipes = [DatasetConfig.of(count, config).recipe() for count in counts]
-    for count, recipe in zip(counts, recipes, strict=True):
-        if config.physics.sources == "fixed_value":
-            _check_ring_size(config, count)
+    for recipe in recipes:
         recipe.sources(split, 0)  # Raises an error if the discs don't fit.
+    chunks = numbers.batch(chunk_size(config))
+    if config.data.tissue is not None:
+        return chunks.map(tissue_solver(recipes, split), num_parallel_calls=tf.data.AUTOTUNE)
+    if config.physics.sources == "fixed_value":
+        for count in counts:
+            _check_ring_size(config, count)
     physics, radius = config.physics, config.data.radius
     lengths, medium = config.data.diffusion_length, physics.medium
     if lengths is not None:
@@ -63,7 +67,7 @@ def solved_chunks(
 
     def draw(chunk: NDArray[np.int64]) -> list[NDArray]:
         chosen = [(recipes[k % len(recipes)], k) for k in chunk.tolist()]
-        arrays = _source_lists([recipe.sources(split, k) for recipe, k in chosen], longest)
+        arrays = source_lists([recipe.sources(split, k) for recipe, k in chosen], longest)
         if lengths is not None:
             own = np.array([recipe.length_of(split, k) for recipe, k in chosen])
             decays = np.array([medium.with_diffusion_length(length).decay for length in own])
@@ -90,7 +94,6 @@ def solved_chunks(
             fields, more = solver.solve(images, media=media), {}
         return {**example, "source_image": images[..., None], "field": fields[..., None], **more}
 
-    chunks = numbers.batch(chunk_size(config))
     return chunks.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -98,17 +101,6 @@ def chunk_size(config: Config) -> int:
     """Number of examples that are solved together."""
     rows, columns = config.physics.lattice
     return 1 if rows * columns >= LARGE else CHUNK
-
-
-def _source_lists(drawn: Sequence[Sources], longest: int) -> list[NDArray]:
-    """Rows, columns, radii and values, (examples, longest) each, padded with radii of −1."""
-    shape = (len(drawn), longest)
-    arrays: list[NDArray] = [np.zeros(shape, np.int32), np.zeros(shape, np.int32)]
-    arrays += [np.full(shape, -1, np.float32), np.zeros(shape, np.float32)]
-    for index, sources in enumerate(drawn):
-        for name, array in zip(TYPES, arrays, strict=True):
-            array[index, : sources.count] = getattr(sources, name)
-    return arrays
 
 
 def _check_ring_size(config: Config, count: int) -> None:

@@ -1,0 +1,42 @@
+"""Examples of tissues that are solved as they are needed, by NumPy in tf.data's threads.
+
+In a medium that varies from node to node, multigrid solves, which TensorFlow lacks.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.data.reading.source_lists import TYPES, source_lists
+from diffkeras.physics import ExampleRecipe
+
+MAPS = ("source_image", "field", "diffusivity", "decay")
+
+
+def tissue_solver(
+    recipes: Sequence[ExampleRecipe], split: str
+) -> Callable[[tf.Tensor], dict[str, Any]]:
+    """A function from numbers (m,) to these examples, each of the recipe k modulo their number.
+
+    Lists of sources are as long as the longest, padded with discs of radius −1.
+    """
+    longest, lattice = max(recipe.count for recipe in recipes), recipes[0].lattice
+
+    def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
+        examples = [recipes[k % len(recipes)].example(split, k) for k in numbers.tolist()]
+        maps = [np.stack([getattr(e, name) for e in examples])[..., None] for name in MAPS]
+        return [*source_lists([e.sources for e in examples], longest), *maps]
+
+    def solve(numbers: tf.Tensor) -> dict[str, Any]:
+        types = [*TYPES.values(), *(tf.float32 for _ in MAPS)]
+        # Without state, several calls can run at once.
+        arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
+        lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(TYPES)]]
+        maps = [tf.ensure_shape(array, (None, *lattice, 1)) for array in arrays[len(TYPES) :]]
+        sources = dict(zip(TYPES, lists, strict=True))
+        return {"sources": sources, **dict(zip(MAPS, maps, strict=True))}
+
+    return solve
