@@ -66,6 +66,7 @@ def main(run_dir: Path) -> None:
             print(f"{name}.png is left as it is, because {path} is missing")
     write_source_images()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
+    save("tissues", figures.to_png(tissues_figure(), dpi=80))
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))
@@ -128,6 +129,13 @@ def boundaries_figure() -> Figure:
         axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
     figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
     return figure
+
+
+def tissues_figure() -> Figure:
+    """Two examples of the configuration `tissue`."""
+    config = dk.load_config("tissue")
+    recipes = {n: DatasetConfig.of(n, config).recipe() for n in (2, 5)}
+    return figures.tissue_figure([(f"n = {n}", r.example("train", 0)) for n, r in recipes.items()])
 
 
 def oxygen_figure() -> Figure:

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from diffkeras.physics import Example
+
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
@@ -103,6 +105,25 @@ def case_figure(cases: Sequence[Case]) -> Figure:
             figure.colorbar(
                 picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
             )
+        axes[0].set_ylabel(title)
+    return figure
+
+
+def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
+    """Diffusivity, decay and field of examples of tissues, one row per example, with its title."""
+    figure = new_figure(11.6, 3.1 * len(examples))
+    grid = figure.subplots(len(examples), 3, squeeze=False)
+    for axes, (title, example) in zip(grid, examples, strict=True):
+        panels = (
+            ("diffusivity D", example.diffusivity),
+            ("decay γ", example.decay),
+            ("field u", example.field),
+        )
+        for axis, (name, values) in zip(axes, panels, strict=True):
+            picture = axis.imshow(values, cmap="viridis", interpolation="nearest")
+            axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
+            axis.set(title=name, xticks=[], yticks=[])
+            figure.colorbar(picture, ax=axis, fraction=0.046)
         axes[0].set_ylabel(title)
     return figure
 

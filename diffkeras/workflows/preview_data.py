@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Example
-from diffkeras.reporting.figures import new_axis, new_figure, to_png, write_out_numbers
+from diffkeras.physics import Example, Medium
+from diffkeras.reporting.figures import (
+    new_axis,
+    new_figure,
+    tissue_figure,
+    to_png,
+    write_out_numbers,
+)
 from diffkeras.reporting.html import Table, number, write_report
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
@@ -54,6 +60,8 @@ def preview(config: Config, path: str | Path) -> Path:
     }
     if config.data.diffusion_length:
         pictures["lengths"] = _lengths_figure(samples, config)
+    if config.data.tissue:
+        pictures["tissues"] = tissue_figure([(f"n = {n}", samples[n][0]) for n in chosen])
     rows, columns = config.physics.lattice
     lengths = [f"{length:.3g}" for length in _diffusion_lengths(config)]
     write_report(
@@ -74,7 +82,8 @@ def preview(config: Config, path: str | Path) -> Path:
 def _kind(config: Config) -> str:
     """What sources do in these data."""
     if config.physics.sources == "fixed_value":
-        return "Sources hold the field at their values."
+        tissue = " The medium is a tissue of cells and regions." if config.data.tissue else ""
+        return f"Sources hold the field at their values.{tissue}"
     divided = ", and each field is divided by its maximum" if config.data.divide_by_maximum else ""
     overlap = " Where discs overlap, their values add." if config.data.placement.overlap else ""
     return f"Sources produce the decay rate times their values{divided}.{overlap}"
@@ -136,6 +145,11 @@ def _distances_figure(samples: dict[int, list[Example]], config: Config) -> Figu
 def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     """The diffusion length, or the shortest and the longest one [lattice steps]."""
     lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
+    if tissue := config.data.tissue:
+        (slowest, fastest), physics = tissue.diffusivity, config.physics
+        fast = Medium(slowest * physics.diffusivity, physics.decay + tissue.uptake[1])
+        slow = Medium(fastest * physics.diffusivity, physics.decay)
+        lengths = (fast.diffusion_length, slow.diffusion_length)
     return tuple(length / config.physics.step for length in lengths)
 
 

@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from generation_tools import dataset_hash, generate_dataset
+import tensorflow_datasets as tfds
+from generation_tools import dataset_hash, examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.symmetries import transform_pair
+from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.examples import LENGTH_KEY, TISSUE_KEY
 from diffkeras.representation.target import pack_target, unpack_target
+from diffkeras.workflows import generate, verify
+from tfds_builders import Builder, DiffusionFieldsConfig
 
 CHANGES = {
     "physics.diffusivity": 3.0,
@@ -180,3 +184,30 @@ def test_recipes_that_have_no_tissue(arguments: dict[str, Any]) -> None:
 def test_tissues_have_no_ring_densities() -> None:
     with pytest.raises(dk.DiffkerasError, match="uniform medium"):
         ExampleRecipe(2, 32, tissue=TissueSampler()).compact_example("train", 0)
+
+
+def test_tfds_makes_and_loads_the_same_examples(
+    tissue: Config, tissue_dir: Path, tmp_path: Path
+) -> None:
+    config = DiffusionFieldsConfig.of_config(2, tissue)
+    sizes = {"train": 6, "validation": 4, "test": 5}
+    made = Builder(config=config, data_dir=str(tmp_path), examples=sizes)
+    made.download_and_prepare()
+    assert examples_hash(Path(made.data_path)) == examples_hash(dataset_path(tissue, 2, tissue_dir))
+    name = f"diffusion_fields/{config.name}"
+    pairs = tfds.load(name, split="test", data_dir=str(tissue_dir), as_supervised=True)
+    given, field = next(iter(pairs))
+    example = recipe_of(tissue).example("test", 0)
+    np.testing.assert_array_equal(field[..., 0], example.field)
+    for key in ("source_image", "diffusivity", "decay"):
+        np.testing.assert_array_equal(given[key][..., 0], getattr(example, key))
+
+
+@pytest.mark.slow
+def test_beam_makes_the_same_examples(tissue: Config, tissue_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam")
+    generate(tissue, tmp_path, beam_options=["--runner=DirectRunner"])
+    for count in tissue.data.sources:
+        by_beam, own = (dataset_path(tissue, count, path) for path in (tmp_path, tissue_dir))
+        assert examples_hash(by_beam) == examples_hash(own)
+    assert verify(tissue, tmp_path, share=1) == []
