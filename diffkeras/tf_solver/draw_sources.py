@@ -1,12 +1,27 @@
-"""Source images from lists of discs, drawn in a TensorFlow graph."""
+"""Lists of discs for a TensorFlow graph, and the source images that it draws from them."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from diffkeras.physics import check_radius
+from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.sources.sampling import Radius
+
+LIST_TYPES = {"rows": tf.int32, "columns": tf.int32, "radii": tf.float32, "values": tf.float32}
+
+
+def source_lists(drawn: Sequence[Sources], longest: int) -> list[NDArray]:
+    """Arrays (examples, longest) for the names and types of `LIST_TYPES`, padded with radii −1."""
+    shape = (len(drawn), longest)
+    arrays: list[NDArray] = [np.zeros(shape, np.int32), np.zeros(shape, np.int32)]
+    arrays += [np.full(shape, -1, np.float32), np.zeros(shape, np.float32)]
+    for index, sources in enumerate(drawn):
+        for name, array in zip(LIST_TYPES, arrays, strict=True):
+            array[index, : sources.count] = getattr(sources, name)
+    return arrays
 
 
 def draw_sources(

@@ -16,12 +16,11 @@ from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.produced_fields import produced_fields
 from diffkeras.data.reading.solved_tissues import tissue_solver
-from diffkeras.data.reading.source_lists import TYPES, source_lists
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import find_ring
-from diffkeras.tf_solver.draw_sources import draw_sources
+from diffkeras.tf_solver.draw_sources import LIST_TYPES, draw_sources, source_lists
 from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
 
 CHUNK = 4  # Examples that are solved together; on small lattices, starting operations takes long.
@@ -63,7 +62,7 @@ def solved_chunks(
         medium = medium.with_diffusion_length(lengths[1])
     solver = TensorSolver(physics.lattice, medium, "float32")
     produce = produced_fields(config, solver) if physics.sources == "production" else None
-    longest, types = max(counts), list(TYPES.values())
+    longest, types = max(counts), list(LIST_TYPES.values())
 
     def draw(chunk: NDArray[np.int64]) -> list[NDArray]:
         chosen = [(recipes[k % len(recipes)], k) for k in chunk.tolist()]
@@ -80,7 +79,7 @@ def solved_chunks(
         media_types = [] if lengths is None else [tf.float32] * (2 if produce else 3)
         arrays = tf.numpy_function(draw, [chunk], types + media_types, stateful=False)
         lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(types)]]
-        example: dict[str, Any] = {"sources": dict(zip(TYPES, lists, strict=True))}
+        example: dict[str, Any] = {"sources": dict(zip(LIST_TYPES, lists, strict=True))}
         media = None
         if lengths is not None:
             own, decays, *tables = arrays[len(types) :]

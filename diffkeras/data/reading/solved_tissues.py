@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.data.reading.source_lists import TYPES, source_lists
 from diffkeras.physics import ExampleRecipe
+from diffkeras.tf_solver.draw_sources import LIST_TYPES, source_lists
 
 MAPS = ("source_image", "field", "diffusivity", "decay")
 
@@ -31,12 +31,12 @@ def tissue_solver(
         return [*source_lists([e.sources for e in examples], longest), *maps]
 
     def solve(numbers: tf.Tensor) -> dict[str, Any]:
-        types = [*TYPES.values(), *(tf.float32 for _ in MAPS)]
+        types = [*LIST_TYPES.values(), *(tf.float32 for _ in MAPS)]
         # Without state, several calls can run at once.
         arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
-        lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(TYPES)]]
-        maps = [tf.ensure_shape(array, (None, *lattice, 1)) for array in arrays[len(TYPES) :]]
-        sources = dict(zip(TYPES, lists, strict=True))
+        lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(LIST_TYPES)]]
+        maps = [tf.ensure_shape(array, (None, *lattice, 1)) for array in arrays[len(LIST_TYPES) :]]
+        sources = dict(zip(LIST_TYPES, lists, strict=True))
         return {"sources": sources, **dict(zip(MAPS, maps, strict=True))}
 
     return solve
