@@ -15,7 +15,7 @@ from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 
-NAMES = ("default", "quickstart")
+NAMES = ("default", "production", "quickstart")
 LARGEST_SIZE = 5_000_000  # bytes
 SEED = 7  # neither that of the training nor that of the cards
 
