@@ -44,6 +44,10 @@ class Solution(ShortRepr):
         field: (rows, columns), float64, or float32 where the tolerance allows it; equal to the
             source image on the fixed nodes.
         stats: how it was solved.
+        error_bound: at least the largest |field − u|, u being the exact solution of the lattice
+            equation. It is proven, with all rounding, for the methods "newton-cg" and "multigrid".
+            For the others the rounding of the last transforms is not proven (`stats.residual`);
+            `certify` proves it.
     """
 
     field: NDArray[np.floating]
@@ -51,11 +55,7 @@ class Solution(ShortRepr):
 
     @property
     def error_bound(self) -> float:
-        """At least the largest |field − u|, u being the exact solution of the lattice equation.
-
-        It is proven, with all rounding, for the methods "newton-cg" and "multigrid". For the others
-        the rounding of the last transforms is not proven (`stats.residual`); `certify` proves it.
-        """
+        """At least the largest |field − u|; see the attributes."""
         return self.stats.residual * largest(self.field)
 
 
