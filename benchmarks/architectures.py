@@ -1,21 +1,27 @@
-"""Train the architectures on the quickstart's data and measure their errors on its test images.
+"""Train the architectures on equal examples and measure their errors on the same test images.
 
-    python -m benchmarks.architectures                       # the docs' table, some 15 minutes
-    python -m benchmarks.architectures --epochs 1            # all for one epoch, quicker
+    python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
+    python -m benchmarks.architectures --problem production
+    python -m benchmarks.architectures --side 128
+    python -m benchmarks.architectures --only "FNO, fixed values"   # one row of the table anew
 
-All see the same examples. Times are CPU time in one thread. The numbers of epochs are chosen so
-that no training run takes longer than that of the paper's network, the first row. The time per
-image is that of all test images, in batches of 100. It needs the datasets of `diffkeras generate
---config quickstart`. The last rows are rounds of `refine` from a field of zeros, with nothing
-trained.
+The problems on 64² nodes are those of `quickstart` and `quickstart_production`. On 128² nodes
+everything else is the same, but there are 500 training examples instead of 5,000. Missing
+datasets are generated.
+
+Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
+longer than that of the paper's network, the first row. The time per image is that of all test
+images, in batches of 100. The last rows are solvers, with nothing trained. Each row is written when
+it is measured. Rows that a call doesn't measure stay, unless they are from another machine.
 """
 
 import gc
 import os
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,13 +30,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
-from diffkeras.physics import refine_rounds
+from diffkeras.physics import refine_rounds, solve
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows import train
+from diffkeras.workflows import generate, train
 
+Problem = Literal["fixed", "production"]
 COLUMNS = [
     "architecture",
     "weights",
@@ -42,98 +49,159 @@ COLUMNS = [
     "images above 0.05",
     "time per image",
 ]
-U_NET = {"model.architecture": "u_net", "model.width": 8}
-RING = {"model.architecture": "ring_density_network", "model.width": 8}
-CG = {"model.architecture": "unrolled_cg", "training.epochs": 2}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "encoder-decoder (the paper's)": {},
-    "encoder-decoder, 2 corrections": {"model.corrections": 2, "training.epochs": 1},
-    "U-Net, fixed values": {**U_NET, "model.fixed_values": True, "training.epochs": 2},
-    "U-Net, 3 corrections": {**U_NET, "model.corrections": 3, "training.epochs": 2},
-    "ring densities, 3 corrections": {**RING, "model.corrections": 3, "training.epochs": 2},
-    "no network, 2 corrections": {**CG, "model.corrections": 2},
-    "no network, 3 corrections": {**CG, "model.corrections": 3},
-    "no network, 4 corrections": {**CG, "model.corrections": 4},
-}
 LIMIT = 0.05  # error that no test image should exceed
+RESULTS = Path(__file__).parent / "results"
 
 
-def read_test_images(config: Config, data_dir: Path) -> tuple[NDArray, NDArray]:
+@dataclass(frozen=True)
+class Variant:
+    """One architecture: what it changes in the model section, and its epochs by side."""
+
+    model: dict[str, Any]
+    epochs: dict[int, int]
+    problems: tuple[Problem, ...] = ("fixed",)
+
+    def config(self, base: Config) -> Config:
+        """The configuration of the run."""
+        overrides = {f"model.{key}": value for key, value in self.model.items()}
+        return base.with_overrides(
+            {**overrides, "training.epochs": self.epochs[base.physics.lattice[0]]}
+        )
+
+
+U_NET = {"architecture": "u_net", "width": 8}
+FNO = {"architecture": "fourier_neural_operator", "width": 16, "depth": 4, "modes": 12}
+RING = {"architecture": "ring_density_network", "width": 8}
+U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS = {64: 7, 128: 5}, {64: 5, 128: 4}, {64: 5, 128: 4}
+CG_EPOCHS = {64: 4, 128: 8}
+
+
+def _rounds(corrections: int) -> Variant:
+    return Variant({"architecture": "unrolled_cg", "corrections": corrections}, CG_EPOCHS)
+
+
+PAPER = "encoder-decoder (the paper's)"
+VARIANTS: dict[str, Variant] = {
+    PAPER: Variant({}, {64: 8, 128: 8}, ("fixed", "production")),
+    "U-Net": Variant(U_NET, U_NET_EPOCHS, ("production",)),
+    "U-Net, fixed values": Variant({**U_NET, "fixed_values": True}, U_NET_EPOCHS),
+    "FNO": Variant(FNO, FNO_EPOCHS, ("production",)),
+    "FNO, fixed values": Variant({**FNO, "fixed_values": True}, {64: 7, 128: 4}),
+    "U-Net, 3 corrections": Variant({**U_NET, "corrections": 3}, CORRECTED_EPOCHS),
+    "ring densities, 3 corrections": Variant({**RING, "corrections": 3}, CORRECTED_EPOCHS),
+    "no network, 3 corrections": _rounds(3),
+    "no network, 4 corrections": _rounds(4),
+    "no network, 5 corrections": _rounds(5),
+}
+
+
+@dataclass(frozen=True)
+class Images:
     """All source images and fields of the test split, (images, rows, columns)."""
-    images, fields = [], []
-    for count in config.data.sources:
-        examples = raw_dataset(config, count, "test", data_dir)
-        for example in examples.as_numpy_iterator():
-            images.append(example["source_image"][..., 0])
-            fields.append(example["field"][..., 0])
-    return np.array(images), np.array(fields)
+
+    sources: NDArray
+    fields: NDArray
+
+    @classmethod
+    def read(cls, config: Config, data_dir: Path) -> "Images":
+        images, fields = [], []
+        for count in config.data.sources:
+            examples = raw_dataset(config, count, "test", data_dir)
+            for example in examples.as_numpy_iterator():
+                images.append(example["source_image"][..., 0])
+                fields.append(example["field"][..., 0])
+        return cls(np.array(images), np.array(fields))
+
+    def errors(self, found: NDArray) -> list[str]:
+        """The four columns about errors."""
+        errors = np.abs(found - self.fields)
+        largest = errors.max(axis=(1, 2))
+        on_sources = [e[image > 0].mean() for e, image in zip(errors, self.sources, strict=True)]
+        above = f"{np.count_nonzero(largest > LIMIT)} of {len(found)}"
+        values = (errors.mean(), np.mean(on_sources), largest.max())
+        return [*(f"{value:.2g}" for value in values), above]
 
 
-def describe_errors(found: NDArray, images: NDArray, fields: NDArray) -> list[str]:
-    """The four columns about errors."""
-    errors = np.abs(found - fields)
-    largest = errors.max(axis=(1, 2))
-    on_sources = [error[image > 0].mean() for error, image in zip(errors, images, strict=True)]
-    above = f"{np.count_nonzero(largest > LIMIT)} of {len(images)}"
-    values = (errors.mean(), np.mean(on_sources), largest.max())
-    return [*(f"{value:.2g}" for value in values), above]
+def problem_config(problem: Problem, side: int) -> Config:
+    """The configuration whose examples all architectures see."""
+    base = load_config("quickstart" if problem == "fixed" else "quickstart_production")
+    if side == 64:
+        return base
+    return base.with_overrides({"physics.lattice": side, "data.train_examples": 100})
 
 
-def measure(name: str, config: Config, data_dir: Path, images: NDArray, fields: NDArray) -> list:
+def measure(name: str, config: Config, data_dir: Path, test: Images) -> list[str]:
     """Train one architecture and return its row."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         run = train(config, data_dir, Path(folder) / "run")
         seconds = time.process_time() - start
         surrogate = load_surrogate(run.path)
-    surrogate.network_fields(images[:100], batch_size=100)
+    surrogate.network_fields(test.sources[:100], batch_size=100)
     start = time.process_time()
-    found = surrogate.network_fields(images, batch_size=100)
-    each = (time.process_time() - start) / len(images)
+    found = surrogate.network_fields(test.sources, batch_size=100)
+    each = (time.process_time() - start) / len(found)
     weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
-    return [
-        name,
-        f"{weights:,}",
-        str(config.training.epochs),
-        f"{seconds:.0f} s",
-        *describe_errors(found, images, fields),
-        f"{1e3 * each:.2f} ms",
-    ]
+    row = [name, f"{weights:,}", str(config.training.epochs), f"{seconds:.0f} s"]
+    gc.collect()
+    return [*row, *test.errors(found), f"{1e3 * each:.2f} ms"]
 
 
-def refine_from_zeros(rounds: int, config: Config, images: NDArray, fields: NDArray) -> list[str]:
-    """The row of rounds of `refine` from a field of zeros."""
+def solvers(config: Config, test: Images) -> list[list[str]]:
+    """The rows of solvers: rounds of `refine` from zeros, or the transform pair of production."""
     medium = config.physics.medium
-    start = time.process_time()
-    found = np.array([refine_rounds(image, rounds, medium=medium) for image in images])
-    each = (time.process_time() - start) / len(images)
-    name = f"`refine` from zeros, {rounds} round{'s' if rounds > 1 else ''}"
-    errors = describe_errors(found, images, fields)
-    return [name, "0", "0", "0 s", *errors, f"{1e3 * each:.2f} ms"]
+
+    def refined(rounds: int) -> Any:
+        return lambda image: refine_rounds(image, rounds, medium=medium)
+
+    def solved(image: NDArray) -> NDArray:
+        field = solve(production=image.astype(float), medium=medium).field
+        return field / field.max()
+
+    methods = {"exact solver, one transform pair": solved}
+    if config.physics.sources == "fixed_value":
+        methods = {
+            "`refine` from zeros, 1 round": refined(1),
+            "`refine` from zeros, 2 rounds": refined(2),
+        }
+    rows = []
+    for name, method in methods.items():
+        start = time.process_time()
+        found = np.array([method(image) for image in test.sources])
+        each = (time.process_time() - start) / len(found)
+        rows.append([name, "0", "0", "0 s", *test.errors(found), f"{1e3 * each:.2f} ms"])
+    return rows
+
+
+def use_one_thread() -> str:
+    """Limit TensorFlow to one thread; the caption of tables that are measured so."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    machine = describe_machine(("tensorflow", "keras"), used="1 core")
+    return f"CPU time in one thread on {machine}"
 
 
 @click.command(help=__doc__.split("\n", 1)[0])
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of all architectures.")
+@click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
+@click.option("--side", type=click.Choice(["64", "128"]), default="64")
 @click.option("--only", multiple=True, type=click.Choice(list(VARIANTS)))
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--output", type=click.Path(path_type=Path), default=None)
-def main(epochs: int | None, only: tuple[str, ...], data_dir: Path, output: Path | None) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    base = load_config("quickstart")
-    images, fields = read_test_images(base, data_dir)
-    rows = []
-    for name in only or VARIANTS:
-        config = base.with_overrides(VARIANTS[name])
-        if epochs:
-            config = config.with_overrides({"training.epochs": epochs})
-        rows.append(measure(name, config, data_dir, images, fields))
-        click.echo(" | ".join(rows[-1]))
-        gc.collect()
-    rows += [refine_from_zeros(rounds, base, images, fields) for rounds in (1, 2)]
-    machine = describe_machine(("tensorflow", "keras"), used="1 core")
-    output = output or Path(__file__).parent / "results" / "architectures"
-    write_table(rows, COLUMNS, output, f"CPU time in one thread on {machine}")
+@click.option("--output", type=click.Path(path_type=Path), help="Table, without suffix.")
+def main(
+    problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path | None
+) -> None:
+    caption = use_one_thread()
+    base = problem_config(problem, int(side))
+    names = [name for name, variant in VARIANTS.items() if problem in variant.problems]
+    if strange := set(only) - set(names):
+        raise click.UsageError(f"--only: {strange.pop()} is not for the problem {problem}")
+    generate(base, data_dir)
+    test = Images.read(base, data_dir)
+    output = output or RESULTS / f"architectures_{problem}_{side}"
+    write_rows(solvers(base, test), COLUMNS, output, caption, names)
+    for name in only or names:
+        row = measure(name, VARIANTS[name].config(base), data_dir, test)
+        write_rows([row], COLUMNS, output, caption, names)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+CAPTION = "measured on"  # column of the CSV file
 FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
 
 
@@ -51,5 +52,25 @@ def write_table(rows: list[list[str]], columns: list[str], output: Path, caption
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
     with output.with_suffix(".csv").open("w", newline="") as file:
-        csv.writer(file).writerows([[*columns, "measured on"], *([*r, caption] for r in rows)])
+        csv.writer(file).writerows([[*columns, CAPTION], *([*r, caption] for r in rows)])
     click.echo(f"{caption}.\n\n{table}")
+
+
+def write_rows(
+    rows: list[list[str]], columns: list[str], output: Path, caption: str, order: Sequence[str]
+) -> None:
+    """Write rows into a table that may be there already, and keep its others.
+
+    Rows are named by their first column. Those that are not in `order` come last. Rows with another
+    caption, so from another machine, are dropped.
+    """
+    table: dict[str, list[str]] = {}
+    if (file := output.with_suffix(".csv")).exists():
+        with file.open(newline="") as opened:
+            old = list(csv.DictReader(opened))
+        table = {
+            row[columns[0]]: [row[c] for c in columns] for row in old if row[CAPTION] == caption
+        }
+    table |= {row[0]: row for row in rows}
+    names = [*(name for name in order if name in table), *(n for n in table if n not in order)]
+    write_table([table[name] for name in names], columns, output, caption)

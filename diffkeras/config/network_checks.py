@@ -8,6 +8,12 @@ def check_network(physics: PhysicsConfig, data: DataConfig, model: ModelConfig) 
     """Check that what follows the network fits the problem; a ValueError if it doesn't."""
     if physics.sources == "production":
         _check_production(model)
+    shortest = 2 * model.modes - 1
+    if model.architecture == "fourier_neural_operator" and min(physics.lattice) < shortest:
+        raise ValueError(
+            f"model.modes: {model.modes} frequencies need at least {shortest} nodes a side, not "
+            f"{min(physics.lattice)}; choose at most {(min(physics.lattice) + 1) // 2}"
+        )
     if model.architecture == "unrolled_cg" and not model.corrections:
         raise ValueError(
             "model.corrections: unrolled_cg consists of corrections alone, so 0 would leave "

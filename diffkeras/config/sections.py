@@ -31,7 +31,12 @@ from diffkeras.representation.transforms import TRANSFORMS, Transform, get_trans
 logger = logging.getLogger(__name__)
 
 Architecture = Literal[
-    "encoder_decoder", "joined_pair", "u_net", "ring_density_network", "unrolled_cg"
+    "encoder_decoder",
+    "joined_pair",
+    "u_net",
+    "fourier_neural_operator",
+    "ring_density_network",
+    "unrolled_cg",
 ]
 
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
@@ -239,13 +244,19 @@ class ModelConfig(Section):
     architecture: Architecture = "encoder_decoder"
     """Network architecture. encoder_decoder: that of the paper. joined_pair: as in the prior work,
     this network and a plain convolutional one, joined by learned weights. u_net: with skip
-    connections. ring_density_network: a U-Net that predicts ring densities, from which the field is
-    computed. unrolled_cg: corrections alone, with a few learned numbers; width, depth, pad and
-    initial_weights have no effect."""
+    connections. fourier_neural_operator: convolutions by learned Fourier coefficients; pad and
+    initial_weights have no effect. ring_density_network: a U-Net that predicts ring densities, from
+    which the field is computed. unrolled_cg: corrections alone, with a few learned numbers; width,
+    depth, pad and initial_weights have no effect."""
     width: int = Field(64, ge=2, le=65_536, multiple_of=2)
-    """Channels of the first convolution (in a joined pair, of the encoder-decoder's)."""
+    """Channels of the first convolution (in a joined pair, of the encoder-decoder's), or of all
+    convolutions of a fourier_neural_operator."""
     depth: int = Field(5, ge=1, le=10)
-    """Number of pooling and of upsampling layers (in a joined pair, of the encoder-decoder's)."""
+    """Number of pooling and of upsampling layers (in a joined pair, of the encoder-decoder's), or
+    of spectral convolutions in a fourier_neural_operator."""
+    modes: int = Field(12, ge=1, le=4096)
+    """Frequencies along each axis that the convolutions of a fourier_neural_operator keep, zero
+    included. Other architectures don't use it."""
     fixed_values: bool = False
     """Write the known values of the source image onto the sources of the predicted field. Only for
     physics.sources: fixed_value. A ring_density_network and corrections always do."""
@@ -279,7 +290,8 @@ class ModelConfig(Section):
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return 1 if self.pad or self.architecture == "unrolled_cg" else int(2**self.depth)
+        pools = self.architecture not in ("fourier_neural_operator", "unrolled_cg")
+        return int(2**self.depth) if pools and not self.pad else 1
 
 
 class HardExamplesConfig(Section):

@@ -2,6 +2,7 @@
 
 from diffkeras.nn import losses, metrics
 from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
+from diffkeras.nn.architectures.fourier_neural_operator import fourier_neural_operator
 from diffkeras.nn.architectures.joined_pair import WeightedSum, joined_pair
 from diffkeras.nn.architectures.ring_density_network import ring_density_network
 from diffkeras.nn.architectures.u_net import u_net
@@ -13,6 +14,8 @@ from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly
 from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
 from diffkeras.nn.equation.operator import UniformOperator
 from diffkeras.nn.equation.varying_operator import VaryingOperator
+from diffkeras.nn.fourier.coordinates import AppendCoordinates
+from diffkeras.nn.fourier.spectral_convolution import SpectralConvolution
 from diffkeras.nn.initializers import pytorch_uniform
 from diffkeras.nn.lattice import LatticeCheck, check_lattice
 from diffkeras.nn.losses import AlternateLosses, get_loss
@@ -25,6 +28,7 @@ from diffkeras.system.keras_compat import ConvolutionalMuon
 
 __all__ = [
     "AlternateLosses",
+    "AppendCoordinates",
     "Conv3x3",
     "ConvolutionalMuon",
     "CropTo",
@@ -37,6 +41,7 @@ __all__ = [
     "NormalizedConv3x3",
     "PadToMultiple",
     "RingOnly",
+    "SpectralConvolution",
     "TransformPair",
     "UniformOperator",
     "UpsampledConv3x3",
@@ -45,6 +50,7 @@ __all__ = [
     "check_lattice",
     "default_metrics",
     "encoder_decoder",
+    "fourier_neural_operator",
     "get_loss",
     "joined_pair",
     "losses",

@@ -8,7 +8,7 @@ import keras
 from diffkeras import nn
 from diffkeras.config import Config
 
-# those that may be padded and have fixed values or corrections appended
+# those of convolutions that halve the lattice, which may be padded
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "encoder_decoder": nn.encoder_decoder,
     "joined_pair": nn.joined_pair,
@@ -28,6 +28,11 @@ def build_model(config: Config) -> keras.Model:
     if section.architecture == "unrolled_cg":
         operator = make_operator(config)
         return nn.unrolled_cg(operator=operator, rounds=section.corrections, channels=channels)
+    if section.architecture == "fourier_neural_operator":
+        model = nn.fourier_neural_operator(
+            section.width, section.depth, modes=section.modes, channels=channels
+        )
+        return _with_equation(model, config)
     options: dict[str, Any] = {
         "channels": channels,
         "kernel_initializer": INITIALIZERS[section.initial_weights],
@@ -38,9 +43,14 @@ def build_model(config: Config) -> keras.Model:
     model = ARCHITECTURES[section.architecture](section.width, section.depth, **options)
     if section.pad:
         model = nn.padded(model, 2**section.depth)
-    if section.corrections:
-        return nn.with_corrections(model, make_operator(config), section.corrections)
-    return nn.with_fixed_values(model) if section.fixed_values else model
+    return _with_equation(model, config)
+
+
+def _with_equation(model: keras.Model, config: Config) -> keras.Model:
+    """The network with the corrections or fixed values that the configuration appends."""
+    if rounds := config.model.corrections:
+        return nn.with_corrections(model, make_operator(config), rounds)
+    return nn.with_fixed_values(model) if config.model.fixed_values else model
 
 
 def make_operator(config: Config) -> nn.UniformOperator:

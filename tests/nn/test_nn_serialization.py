@@ -68,6 +68,8 @@ LAYERS = [
     nn.PadToMultiple(8),
     nn.CropTo(),
     nn.WeightedSum(name="field"),
+    nn.AppendCoordinates(name="coordinates"),
+    nn.SpectralConvolution(4, 3, seed=5),
     nn.Conv3x3(4, kernel_initializer="zeros"),
     nn.NormalizedConv3x3(4, momentum=0.7, epsilon=1e-4),
     nn.UpsampledConv3x3(4, activation="relu", use_bias=False),

@@ -17,6 +17,11 @@ from diffkeras.workflows import train
 LINEAR = {"model.transform": "linear"}
 TRAINED: dict[str, dict[str, Any]] = {
     "u_net": {"model.architecture": "u_net", "model.fixed_values": True},
+    "fourier_neural_operator": {
+        "model.architecture": "fourier_neural_operator",
+        "model.modes": 4,
+        "model.fixed_values": True,
+    },
     "ring_density_network": {
         **LINEAR,
         "model.architecture": "ring_density_network",
@@ -26,7 +31,14 @@ TRAINED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=TRAINED)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "u_net",
+        "ring_density_network",
+        pytest.param("fourier_neural_operator", marks=pytest.mark.slow),
+    ],
+)
 def trained(
     request: pytest.FixtureRequest,
     tiny: Config,
@@ -89,10 +101,15 @@ def test_the_operator_is_in_units_of_the_lattice(tiny: Config) -> None:
 
 
 @pytest.mark.parametrize("pad", [False, True])
-@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair", "u_net"])
+@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair", "u_net", "fourier_neural_operator"])
 def test_fixed_values_are_an_option_of_each(architecture: str, pad: bool, tiny: Config) -> None:
     config = tiny.with_overrides(
-        {"model.architecture": architecture, "model.fixed_values": True, "model.pad": pad}
+        {
+            "model.architecture": architecture,
+            "model.fixed_values": True,
+            "model.pad": pad,
+            "model.modes": 5,
+        }
     )
     model = build_model(config)
     image = np.zeros((1, 16, 15 if pad else 16, 1), np.float32)
@@ -136,6 +153,10 @@ PRODUCTION = {"physics.sources": "production"}
         (
             {**LINEAR, "model.architecture": "unrolled_cg"},
             r"model\.corrections: .* 0 would leave nothing; choose at least 1",
+        ),
+        (
+            {"model.architecture": "fourier_neural_operator"},
+            r"model\.modes: 12 frequencies need at least 23 nodes a side, not 16; .* at most 8",
         ),
         ({"model.corrections": 1}, r"model\.transform: corrections 1 .* not sqrt; choose linear"),
         (

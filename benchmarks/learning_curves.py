@@ -1,0 +1,102 @@
+"""Measure how the errors of architectures fall with the number of training examples.
+
+    python -m benchmarks.learning_curves                   # the docs' table and picture
+    python -m benchmarks.learning_curves --examples 250    # one column of the table anew
+
+The problem is the quickstart's (fixed values, 64² nodes), with its 500 test images. Every run makes
+as many passes over its examples as that architecture in the table of `benchmarks.architectures`,
+from which the errors of all 5,000 examples are taken. Cells that a call doesn't measure stay.
+"""
+
+import csv
+from pathlib import Path
+
+import click
+
+from benchmarks.architectures import (
+    COLUMNS,
+    PAPER,
+    RESULTS,
+    VARIANTS,
+    Images,
+    measure,
+    problem_config,
+    use_one_thread,
+)
+from benchmarks.tables import write_table
+from diffkeras.reporting.print_figures import log_ticks, print_axes, print_svg, series_style
+from diffkeras.system.atomic_files import write_bytes
+from diffkeras.workflows import generate
+
+NAMES = (
+    PAPER,
+    "FNO, fixed values",
+    "U-Net, fixed values",
+    "no network, 4 corrections",
+    "no network, 5 corrections",
+)
+SIZES, ALL = (250, 500, 1000, 2500), 5000
+ERROR = "lattice MAE"
+OUTPUT = RESULTS / "learning_curves"
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "learning_curves.svg"
+
+Cells = dict[tuple[str, int], str]
+
+
+def column(examples: int) -> str:
+    """The name of a column."""
+    return f"{examples:,} examples"
+
+
+def read_cells() -> Cells:
+    """The errors that are known already, by architecture and number of examples."""
+    cells: Cells = {}
+    for file, columns in (
+        (RESULTS / "architectures_fixed_64.csv", {ERROR: ALL}),
+        (OUTPUT.with_suffix(".csv"), {column(size): size for size in SIZES}),
+    ):
+        if file.exists():
+            with file.open(newline="") as opened:
+                for row in csv.DictReader(opened):
+                    cells |= {(row[COLUMNS[0]], n): row[name] for name, n in columns.items()}
+    return {key: cell for key, cell in cells.items() if key[0] in NAMES and cell}
+
+
+def write(cells: Cells, caption: str) -> None:
+    """Write the table and the picture."""
+    sizes = (*SIZES, ALL)
+    rows = [[name, *(cells.get((name, size), "") for size in sizes)] for name in NAMES]
+    write_table(rows, [COLUMNS[0], *map(column, sizes)], OUTPUT, caption)
+    figure, axes = print_axes(width=5.0, height=3.2)
+    axis = axes[0, 0]
+    for index, name in enumerate(NAMES):
+        known = [size for size in sizes if (name, size) in cells]
+        errors = [float(cells[name, size]) for size in known]
+        axis.plot(known, errors, label=name, **series_style(index))
+    axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
+    log_ticks(axis, "x")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    write_bytes(PICTURE, print_svg(figure))
+
+
+@click.command(help=__doc__.split("\n", 1)[0])
+@click.option("--examples", multiple=True, type=click.Choice([str(size) for size in SIZES]))
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
+def main(examples: tuple[str, ...], data_dir: Path) -> None:
+    caption = f"{ERROR}; {use_one_thread().removeprefix('CPU time ')}"
+    base = problem_config("fixed", 64)
+    generate(base, data_dir)
+    test = Images.read(base, data_dir)
+    cells = read_cells()
+    write(cells, caption)
+    for size in map(int, examples or SIZES):
+        for name in NAMES:
+            config = VARIANTS[name].config(base)
+            config = config.with_overrides({"data.train_fraction": size / ALL})
+            row = measure(name, config, data_dir, test)
+            cells = {**read_cells(), (name, size): row[COLUMNS.index(ERROR)]}
+            write(cells, caption)
+
+
+if __name__ == "__main__":
+    main()

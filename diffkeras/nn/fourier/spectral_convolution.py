@@ -1,0 +1,140 @@
+"""Convolution by a matrix for each of the lowest frequencies, the layer of Fourier operators."""
+
+import math
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from diffkeras.nn.arguments import integer
+
+PADDING = 4  # a lattice is followed by 1 / PADDING of its side in zeros
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class SpectralConvolution(layers.Layer):
+    """Multiply the Fourier coefficients of the lowest frequencies by a learned matrix each.
+
+    y = F⁻¹(R(k, l) · F(x)(k, l)) for frequencies |k| < `modes` along rows and 0 ≤ l < `modes`
+    along columns, and 0 for all others. R(k, l) is a complex matrix, channels × `filters`. The
+    coefficients for l < 0 are the conjugate ones, so y is real.
+
+    Our fields don't repeat periodically. So x is padded at the far ends with a quarter of its side
+    in zeros before the transform, and y is cropped. The padding is never stored: as only few
+    frequencies are kept, the transforms are products with small matrices, which train faster on
+    CPUs than fast transforms and work in every exported format.
+
+    R belongs to frequencies and not to nodes, so the layer runs on any lattice whose sides are at
+    least 2·`modes` − 1, and on a finer lattice it computes the same function.
+
+    Shape: (batch, rows, columns, channels) → (batch, rows, columns, `filters`).
+
+    Args:
+        filters: channels of the output.
+        modes: number of frequencies along each axis, zero included.
+        seed: of the initial weights; by default they follow `keras.utils.set_random_seed`.
+        **options: those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or a side is too short.
+
+    Example:
+
+    ```python
+    SpectralConvolution(8, modes=4)(np.zeros((1, 20, 30, 2))).shape  # (1, 20, 30, 8)
+    ```
+
+    Source: Li et al., arXiv 2010.08895.
+    """
+
+    def __init__(self, filters: int, modes: int, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.filters = integer("filters", filters, 1)
+        self.modes = integer("modes", modes, 1)
+        self.seed = seed
+
+    def build(self, input_shape: Any) -> None:
+        """Create R: [frequency, channel, real parts of the filters, then imaginary parts]."""
+        channels = input_shape[-1]
+        self.kernel = self.add_weight(
+            shape=((2 * self.modes - 1) * self.modes, channels, 2 * self.filters),
+            # E|R|² = 1 / channels
+            initializer=keras.initializers.RandomNormal(
+                stddev=1 / math.sqrt(2 * channels), seed=self.seed
+            ),
+            name="kernel",
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """The convolved maps."""
+        for side in inputs.shape[1:3]:
+            if side is not None and side < 2 * self.modes - 1:
+                raise ValueError(
+                    f"a lattice with a side of {side} nodes has no {self.modes} frequencies; "
+                    f"the shortest side that works is {2 * self.modes - 1}"
+                )
+        sides = ops.shape(inputs)[1:3]
+        waves = [self._waves(side) for side in sides]
+        coefficients = self._multiply(*self._transform(inputs, waves))
+        return self._restore(*coefficients, waves)
+
+    def _waves(self, side: Any) -> Any:
+        """cos, then sin, of 2πkj / period for each frequency k and node j: (2·modes, side)."""
+        period = ops.cast(side + side // PADDING, "float32")
+        k, j = ops.arange(self.modes, dtype="int32"), ops.arange(side, dtype="int32")
+        angle = 2 * math.pi * ops.cast(k[:, None] * j, "float32") / period
+        return ops.cast(ops.concatenate([ops.cos(angle), ops.sin(angle)]), self.compute_dtype)
+
+    def _transform(self, maps: Any, waves: list[Any]) -> tuple[Any, Any]:
+        """Real and imaginary parts of the coefficients, (batch, 2·modes − 1, modes, channels)."""
+        (rows, columns), channels = ops.shape(maps)[1:3], maps.shape[-1]
+        along = ops.matmul(waves[0], ops.reshape(maps, (-1, rows, columns * channels)))
+        both = ops.matmul(waves[1], ops.reshape(along, (-1, columns, channels)))
+        both = ops.reshape(both, (-1, 2, self.modes, 2, self.modes, channels))
+        cc, cs, sc, ss = (both[:, i, :, j] for i in (0, 1) for j in (0, 1))
+        # frequencies k ≥ 0 along rows, then those below 0
+        real = ops.concatenate([cc - ss, (cc + ss)[:, 1:]], axis=1)
+        return real, ops.concatenate([-cs - sc, (sc - cs)[:, 1:]], axis=1)
+
+    def _multiply(self, real: Any, imaginary: Any) -> tuple[Any, Any]:
+        """The coefficients times R."""
+        frequencies, channels = self.kernel.shape[:2]
+        parts = ops.reshape(ops.concatenate([real, imaginary], 0), (-1, frequencies, channels))
+        products = ops.matmul(ops.transpose(parts, (1, 0, 2)), self.kernel)
+        products = ops.reshape(
+            ops.transpose(products, (1, 0, 2)), (2, -1, *real.shape[1:3], 2, self.filters)
+        )
+        real = products[0, ..., 0, :] - products[1, ..., 1, :]
+        return real, products[0, ..., 1, :] + products[1, ..., 0, :]
+
+    def _restore(self, real: Any, imaginary: Any, waves: list[Any]) -> Any:
+        """The maps of coefficients."""
+        m = self.modes
+        before, below = [[0, 0], [1, 0], [0, 0], [0, 0]], slice(m, None)  # no second k = 0
+        real_below, imaginary_below = (ops.pad(p[:, below], before) for p in (real, imaginary))
+        real, imaginary = real[:, :m], imaginary[:, :m]
+        cc, ss = real + real_below, real_below - real
+        cs, sc = -imaginary - imaginary_below, imaginary_below - imaginary
+        parts = ops.stack([ops.stack([cc, cs], 2), ops.stack([sc, ss], 2)], 1)
+        rows, columns = (ops.shape(wave)[1] for wave in waves)
+        parts = ops.reshape(parts, (-1, 2 * m, self.filters))
+        along = ops.matmul(ops.transpose(self._weighted(waves[1], columns)), parts)
+        along = ops.reshape(along, (-1, 2 * m, columns * self.filters))
+        nodes = ops.cast(rows + rows // PADDING, self.compute_dtype)
+        maps = ops.matmul(ops.transpose(waves[0]) / nodes, along)
+        return ops.reshape(maps, (-1, rows, columns, self.filters))
+
+    def _weighted(self, waves: Any, side: Any) -> Any:
+        """The waves along columns, those of l > 0 twice, for l < 0 also; divided by the period."""
+        twice = ops.where(ops.arange(2 * self.modes) % self.modes > 0, 2.0, 1.0)
+        nodes = ops.cast(side + side // PADDING, "float32")
+        return waves * ops.cast(twice / nodes, self.compute_dtype)[:, None]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The lattice of the input with `filters` channels."""
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        own = {"filters": self.filters, "modes": self.modes, "seed": self.seed}
+        return {**super().get_config(), **own}

@@ -1,0 +1,62 @@
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.nn import SpectralConvolution
+
+
+def maps(rows: int, columns: int, channels: int = 2) -> np.ndarray:
+    rng = np.random.default_rng(rows)
+    return rng.standard_normal((2, rows, columns, channels)).astype("float32")
+
+
+@pytest.mark.parametrize(("modes", "sides"), [(4, (20, 16)), (1, (3, 5)), (3, (5, 6))])
+def test_it_is_a_product_in_fourier_space_of_the_padded_lattice(modes, sides):
+    layer = SpectralConvolution(3, modes, seed=1)
+    x = maps(*sides)
+    found = layer(x)
+    kernel = np.asarray(layer.kernel)
+    matrices = (kernel[..., :3] + 1j * kernel[..., 3:]).reshape(2 * modes - 1, modes, 2, 3)
+    larger = [side + side // 4 for side in sides]
+    missing = [(0, a - b) for a, b in zip(larger, sides, strict=True)]
+    coefficients = np.fft.rfft2(np.pad(x, [(0, 0), *missing, (0, 0)]), axes=(1, 2))
+    products = np.zeros((*coefficients.shape[:3], 3), complex)
+    for i, k in enumerate([*range(modes), *range(-1, -modes, -1)]):
+        products[:, k, :modes] = np.einsum("blc,lcf->blf", coefficients[:, k, :modes], matrices[i])
+    expected = np.fft.irfft2(products, s=larger, axes=(1, 2))[:, : sides[0], : sides[1]]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_finer_lattice_gives_the_same_function():
+    layer = SpectralConvolution(2, 3, seed=1)
+
+    def smooth(side):
+        x = np.arange(side) / side
+        bump = (np.sin(np.pi * x) ** 4)[:, None] * (np.sin(2 * np.pi * x) ** 2)
+        return np.stack([bump, bump.T], -1)[None].astype("float32")
+
+    coarse, fine = np.asarray(layer(smooth(32))), np.asarray(layer(smooth(64)))
+    np.testing.assert_allclose(fine[:, ::2, ::2], coarse, atol=2e-3 * np.abs(coarse).max())
+
+
+def test_a_lattice_without_these_frequencies_is_refused():
+    layer = SpectralConvolution(2, 4)
+    layer(np.ones((1, 7, 9, 1), "float32"))
+    with pytest.raises(ValueError, match=r"side of 6 nodes .* shortest side that works is 7"):
+        layer(np.ones((1, 9, 6, 1), "float32"))
+
+
+@pytest.mark.parametrize("arguments", [(0, 4), (2, 0), (2, 1.5)])
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        SpectralConvolution(*arguments)
+
+
+def test_it_learns_a_linear_convolution():
+    target, learner = SpectralConvolution(1, 3, seed=1), SpectralConvolution(1, 3, seed=2)
+    x = maps(8, 12, 1)
+    model = keras.Sequential([keras.Input((8, 12, 1)), learner])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    y = np.asarray(target(x))
+    history = model.fit(x, y, epochs=60, verbose=0).history["loss"]
+    assert history[-1] < 1e-2 * history[0]
