@@ -82,3 +82,30 @@ def test_columns_of_figures_are_to_the_right(tmp_path: Path) -> None:
     write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert lines[3] == "| --- | --- | ---: | ---: |"
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_new_rows_join_those_of_the_same_machine(tmp_path: Path) -> None:
+    from benchmarks.tables import write_rows
+
+    def write(*rows: list[str], caption: str = "here") -> list[str]:
+        write_rows(list(rows), ["name", "error"], tmp_path / "table", caption, ["a", "b"])
+        lines = (tmp_path / "table.csv").read_text().splitlines()[1:]
+        return [line.rpartition(",")[0] for line in lines]
+
+    assert write(["solver", "0"], ["b", "2"]) == ["b,2", "solver,0"]
+    assert write(["a", "1"], ["b", "3"]) == ["a,1", "b,3", "solver,0"]
+    assert write(["a", "4"], caption="elsewhere") == ["a,4"]
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize(("problem", "side"), [("fixed", 64), ("production", 128)])
+def test_each_architecture_has_a_configuration(problem: Any, side: int) -> None:
+    from benchmarks.architectures import VARIANTS, problem_config
+
+    base = problem_config(problem, side)
+    assert base.physics.lattice == (side, side)
+    variants = [v for v in VARIANTS.values() if problem in v.problems]
+    assert len(variants) >= 3
+    for variant in variants:
+        assert variant.config(base).data == base.data

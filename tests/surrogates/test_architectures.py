@@ -101,7 +101,9 @@ def test_the_operator_is_in_units_of_the_lattice(tiny: Config) -> None:
 
 
 @pytest.mark.parametrize("pad", [False, True])
-@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair", "u_net", "fourier_neural_operator"])
+@pytest.mark.parametrize(
+    "architecture", ["encoder_decoder", "joined_pair", "u_net", "fourier_neural_operator"]
+)
 def test_fixed_values_are_an_option_of_each(architecture: str, pad: bool, tiny: Config) -> None:
     config = tiny.with_overrides(
         {
