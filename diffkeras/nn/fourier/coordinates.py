@@ -35,4 +35,5 @@ class AppendCoordinates(layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Two channels more."""
-        return (*input_shape[:-1], input_shape[-1] + 2)
+        *lattice, channels = input_shape
+        return (*lattice, channels and channels + 2)
