@@ -11,6 +11,8 @@ from diffkeras.cli.options import INPUT, boundary_option, command, source_option
 
 logger = logging.getLogger(__name__)
 
+MAPS_AND_NUMBERS = ("diffusivity", "decay", "uptake", "saturation", "step", "boundary")
+
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
@@ -65,6 +67,15 @@ class MethodType(click.ParamType):
     help="Decay or uptake [1/time], or a map of it; the diffusion length is the square root of "
     "D/decay.",
 )
+@_map(
+    "--uptake",
+    help="What cells take up: its rate in proportion to the concentration, k [1/time]; or, with "
+    "--saturation, its maximum v [concentration/time]; a number or a map.",
+)
+@_map(
+    "--saturation",
+    help="K [concentration] of Michaelis-Menten uptake v u/(K + u); a number or a map.",
+)
 @_number("--step", default=1.0, help="Lattice step [length].")
 @boundary_option
 @click.option(
@@ -108,16 +119,19 @@ def solve(
       diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
       diffkeras solve vessels.png --production cells.npy -o field.npy
       diffkeras solve vessels.png --decay uptake.npy -o field.npy
+      diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
     """
-    from diffkeras.physics import Medium
+    from diffkeras.physics import Medium, MichaelisMenten
     from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.solve_files import solve_files
     from diffkeras.workflows.source_files import SourceFile
 
-    parts = {key: options.pop(key) for key in ("diffusivity", "decay", "step", "boundary")}
+    parts = {key: options.pop(key) for key in MAPS_AND_NUMBERS}
     maps = {key: value for key, value in parts.items() if isinstance(value, Path)}
     if not (source_file or production):
         raise click.UsageError("Missing argument 'SOURCE_FILE'; or give --production FILE.")
+    if parts["saturation"] is not None and parts["uptake"] is None:
+        raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
     if options["fixed"] and not source_file:
         raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
     sources, produced = (
@@ -126,7 +140,12 @@ def solve(
     files = FieldFiles(output, plot=plot)
     files.check({f"--{key}": file for key, file in maps.items()})
     parts |= {key: SourceFile(file, array=key).read() for key, file in maps.items()}
-    solution = solve_files(sources, files, production=produced, medium=Medium(**parts), **options)
+    uptake, saturation = parts.pop("uptake"), parts.pop("saturation")
+    if saturation is not None:
+        uptake = MichaelisMenten(uptake, saturation)
+    solution = solve_files(
+        sources, files, production=produced, uptake=uptake, medium=Medium(**parts), **options
+    )
     stats = solution.stats
     logger.info(
         f"method {stats.method}, {stats.ring_nodes} ring nodes, {stats.iterations} iterations, "

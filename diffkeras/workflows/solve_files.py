@@ -8,6 +8,7 @@ import numpy as np
 
 from diffkeras.physics import Medium, Solution, solve
 from diffkeras.physics.problem import check_finite
+from diffkeras.physics.uptake.linear import Uptake
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
@@ -17,11 +18,10 @@ def solve_files(
     output: FieldFiles | str | Path,
     *,
     production: SourceFile | str | Path | None = None,
+    uptake: Uptake | None = None,
     medium: Medium | None = None,
     fixed: Path | None = None,
-    method: str = "auto",
-    tolerance: float = 1e-10,
-    workers: int | None = None,
+    **options: Any,
 ) -> Solution:
     """Read a source image, a production or both, solve for the field, and write it.
 
@@ -30,9 +30,10 @@ def solve_files(
         production: what each node releases, in a file of the same kinds; values of overlapping
             discs add.
         output: where the field goes, and a picture of it.
+        uptake: as for `solve`.
         medium: where the field diffuses; by default `Medium()`.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
-        method, tolerance, workers: as for `solve`.
+        **options: method, tolerance and workers, as for `solve`.
 
     Raises:
         PhysicsError, ConvergenceError: see `solve`, `SourceFile.read` and `write_fields`.
@@ -56,11 +57,10 @@ def solve_files(
     solution = solve(
         image,
         production=supply,
+        uptake=uptake,
         medium=medium,
         fixed=mask,
-        method=method,
-        tolerance=tolerance,
-        workers=workers,
+        **options,
     )
     write_fields({output.field: solution.field})
     if output.plot:

@@ -247,3 +247,21 @@ def test_media_that_vary_come_as_maps(
     np.save(uptake, decay - 0.1)
     assert "decay must be" in refused(*words)
     assert "are the same file" in refused("solve", discs, "-o", uptake, "--decay", uptake)
+
+
+def test_cells_take_up(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
+) -> None:
+    output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
+    uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
+    np.save(cells, uptake)
+    image, words = SourceFile(discs).read(), ["solve", discs, "-o", output, "--uptake"]
+    for more, meant in (((), uptake), (("--saturation", 0.3), dk.MichaelisMenten(uptake, 0.3))):
+        result = diffkeras(*words, cells, *more)
+        assert result.exit_code == 0, result.output
+        assert np.array_equal(np.load(output), dk.solve(image, uptake=meant).field)
+    assert "uptake must be" in refused(*words, -0.5)
+    assert "the uptake's constant must be positive" in refused(*words, cells, "--saturation", 0)
+    result = diffkeras("solve", discs, "-o", output, "--saturation", 0.3)
+    assert result.exit_code != 0
+    assert "--saturation needs --uptake" in result.output

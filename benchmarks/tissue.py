@@ -1,0 +1,183 @@
+"""Measure saturating uptake: against Newton's method with PyAMG, warm starts, numbers of cells.
+
+    python -m benchmarks.tissue                       # 256²
+
+Discs that hold 1 are vessels, and cells take up by Michaelis-Menten kinetics. Newton's method with
+PyAMG sets a Ruge-Stüben hierarchy up in each step, and solves it by conjugate gradients to 1e-8
+("exact steps") or to 1e-2 ("inexact steps"). It starts from 0 and is stopped, without a proof, as
+soon as its error is at most 1e-6, which it could not know. `solve` proves 1e-6. All times are CPU
+times, medians of rounds in one process and on one thread, in which every method has its turn.
+"""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import pyamg
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+
+TOLERANCE = 1e-6
+MEDIUM = Medium(decay=1e-4, boundary="reflecting")
+CONSTANT = 0.2  # K, relative to the value of the vessels
+CELLS, VESSELS = 400, 20
+GROWTH = (10, 100, 1000, 10_000)
+COLUMNS = ["cells", "share of nodes", "method", "steps", "iterations", "error", "ms", "ratio"]
+
+Places = tuple[np.ndarray, np.ndarray]
+
+
+def random_places(side: int, count: int, rng: np.random.Generator) -> Places:
+    """Rows and columns of cells."""
+    return rng.integers(0, side, count), rng.integers(0, side, count)
+
+
+def tissue(side: int, places: Places, radius: float) -> np.ndarray:
+    """Maximum uptake of round cells at these places, of 0.05 to 0.2."""
+    maximum = np.zeros((side, side))
+    reach = np.arange(-int(radius), int(radius) + 1)
+    rows, columns = (offsets.ravel() for offsets in np.meshgrid(reach, reach, indexing="ij"))
+    inside = rows**2 + columns**2 <= radius**2
+    rates = np.random.default_rng(3).uniform(0.05, 0.2, places[0].size)
+    for row, column, rate in zip(*places, rates, strict=True):
+        maximum[(row + rows[inside]) % side, (column + columns[inside]) % side] = rate
+    return maximum
+
+
+class NewtonWithPyamg:
+    """Newton's method with algebraic multigrid, assembled in the obvious way."""
+
+    def __init__(self, image: np.ndarray, maximum: np.ndarray, exact: np.ndarray) -> None:
+        self.free = image == 0
+        volumes = finite_volumes(image.shape, MEDIUM)
+        self.matrix, self.supply = volumes.free_system(image, ~self.free)
+        self.maximum, self.exact = maximum[self.free], exact[self.free]
+
+    def solve(self, reduction: float) -> tuple[int, int, float]:
+        """Steps, iterations and error."""
+        field = np.zeros(self.supply.size)
+        steps, iterations, error = 0, 0, np.inf
+        while error > TOLERANCE and steps < 50:
+            share = CONSTANT / (CONSTANT + field)
+            missed = self.matrix @ field + self.maximum * (1 - share) - self.supply
+            jacobian = self.matrix + sp.diags_array(self.maximum / CONSTANT * share**2)
+            hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(jacobian))
+            residuals: list[float] = []
+            with warnings.catch_warnings(record=True):
+                field -= hierarchy.solve(missed, tol=reduction, accel="cg", residuals=residuals)
+            np.maximum(field, 0.0, out=field)
+            iterations += len(residuals) - 1
+            error = float(abs(field - self.exact).max())
+            steps += 1
+        return steps, iterations, error
+
+
+def seconds(calls: list[Callable[[], object]], rounds: int) -> list[float]:
+    """The median CPU time of each call, of rounds in which each has its turn."""
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for each, call in zip(times, calls, strict=True):
+            start = time.process_time()
+            call()
+            each.append(time.process_time() - start)
+    return [statistics.median(each) for each in times]
+
+
+def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
+    """All methods on cells that cover about a quarter of the nodes."""
+    rng = np.random.default_rng(0)
+    image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
+    places, radius = random_places(side, CELLS, rng), 3.9 * side / 256
+    before = tissue(side, places, radius)
+    moves = rng.integers(-1, 2, (2, CELLS))
+    maximum = tissue(side, (places[0] + moves[0], places[1] + moves[1]), radius)
+    share = (maximum > 0).mean()
+    options = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
+    exact = solve(image, tolerance=1e-11, **options).field
+    initial = solve(image, uptake=MichaelisMenten(before, CONSTANT), medium=MEDIUM).field
+    newton = NewtonWithPyamg(image, maximum, exact)
+    prediction = np.where(image == 0, 0.99 * exact, image)
+    calls: dict[str, Callable[[], object]] = {
+        "PyAMG, exact steps": partial(newton.solve, 1e-8),
+        "PyAMG, inexact steps": partial(newton.solve, 1e-2),
+        "solve": partial(solve, image, tolerance=TOLERANCE, **options),
+        "solve, cells moved by one node": partial(
+            solve, image, tolerance=TOLERANCE, initial=initial, **options
+        ),
+        "certify (1 % wrong)": partial(certify, prediction, image, **options),
+    }
+    took = seconds(list(calls.values()), rounds)
+    rows = []
+    for (name, call), second in zip(calls.items(), took, strict=True):
+        found = call()
+        if isinstance(found, tuple):
+            told = [str(found[0]), str(found[1]), f"{found[2]:.1e}"]
+        elif name.startswith("certify"):
+            told = ["", "", f"{found.error_bound:.1e} proven"]
+        else:
+            stats = found.stats
+            told = [
+                str(stats.newton_steps),
+                str(stats.iterations),
+                f"{found.error_bound:.1e} proven",
+            ]
+        ratio = f"{second / took[0]:.2f}"
+        rows.append([f"{CELLS}", f"{share:.0%}", name, *told, f"{1e3 * second:.0f}", ratio])
+        click.echo("  ".join(rows[-1]))
+    return rows
+
+
+def rows_of_growth(side: int, rounds: int, unit: float) -> list[list[str]]:
+    """Cells of five nodes, from few to many."""
+    image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
+    calls, shares = [], []
+    for count in GROWTH:
+        maximum = tissue(side, random_places(side, count, np.random.default_rng(1)), 1.0)
+        shares.append((maximum > 0).mean())
+        uptake = MichaelisMenten(maximum, CONSTANT)
+        calls.append(partial(solve, image, uptake=uptake, medium=MEDIUM, tolerance=TOLERANCE))
+    rows = []
+    took = seconds(calls, rounds)
+    for count, share, call, second in zip(GROWTH, shares, calls, took, strict=True):
+        found = call()
+        stats = found.stats
+        name = "solve, cells of 5 nodes"
+        told = [str(stats.newton_steps), str(stats.iterations), f"{found.error_bound:.1e} proven"]
+        times = [f"{1e3 * second:.0f}", f"{second / unit:.2f}"]
+        rows.append([f"{count:,}", f"{share:.1%}", name, *told, *times])
+        click.echo("  ".join(rows[-1]))
+    return rows
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", default=256, help="Nodes per side.")
+@click.option("--rounds", default=5, help="Number of rounds.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/tissue"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(side: int, rounds: int, output: Path) -> None:
+    with threadpool_limits(1):
+        rows = rows_of_methods(side, rounds)
+        rows += rows_of_growth(side, rounds, 1e-3 * float(rows[0][-2]))
+    caption = (
+        f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value; "
+        f"CPU time of one thread, ratio to the first row; median of {rounds} rounds. "
+        f"{describe_machine()}"
+    )
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()
