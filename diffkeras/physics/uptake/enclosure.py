@@ -22,7 +22,7 @@ from diffkeras.physics.solvers.comparison import SLACK, Comparison
 from diffkeras.physics.uptake.equations import Equations
 from diffkeras.physics.uptake.linear_steps import LinearSteps
 
-SURPLUS = 0.5  # ε as a share of the mean |F|
+SURPLUS = 1.0  # ε as a share of the mean |F|
 ATTEMPTS = 4
 
 

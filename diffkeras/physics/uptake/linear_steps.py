@@ -26,6 +26,7 @@ from diffkeras.physics.uptake.equations import Equations
 MOST_TRANSFORMS = 120  # iterations of one step, after which multigrid takes over
 MOST_CYCLES = 100
 OLD = 15  # cycles of one step, after which the hierarchy is set up again
+NEAR_ENOUGH = 0.1  # another mean, as a share: its operator serves as well
 NO_DECAY = 1e-12  # of D/h²: a mean that is smaller doesn't count
 FASTEST_MEAN = 1e10
 
@@ -56,6 +57,7 @@ class LinearSteps:
         self.iterations = 0
         self._equations = equations
         self._by_transforms = equations.has_uniform_diffusivity
+        self._near: tuple[float, Precondition] | None = None
         self._cycles: Precondition | None = None
 
     def estimate(self, slope: NDArray | float, missed: NDArray) -> float:
@@ -146,6 +148,8 @@ class LinearSteps:
         medium, free = self._equations.medium, self._equations.free
         mean = float(np.mean((medium.decay + slope) * free)) * free.size / max(free.sum(), 1)
         mean = min(mean, FASTEST_MEAN) if mean > NO_DECAY else 0.0
+        if self._near is not None and abs(mean - self._near[0]) <= NEAR_ENOUGH * mean:
+            return self._near[1]
         along, across = (float(np.max(part)) for part in medium.diffusivities)
         uniform = replace(medium, diffusivity=(along, across), decay=mean)
         operator = SpectralOperator(free.shape, uniform)
@@ -156,6 +160,7 @@ class LinearSteps:
             found *= mask
             return found
 
+        self._near = mean, precondition
         return precondition
 
     def _multigrid(self, slope: NDArray | float) -> Precondition:

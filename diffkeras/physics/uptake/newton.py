@@ -26,10 +26,10 @@ MOST_STEPS = 60
 MOST_PROOFS = 6
 LEAST_REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 MOST_REDUCTION = 0.1
-MARGIN = 0.05  # an estimated error this far below the tolerance is worth a proof
+MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
 CORRECTION = 0.03  # of a prediction's error
 MOST_CORRECTIONS = 3
-ENCLOSED = 8.0  # how much larger than the estimated error the first radius is
+ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
 STOPPED = 10  # steps without progress, which is then due to rounding
 # The final field is rounded to float64, and its bound is the result of some sums.
@@ -113,9 +113,9 @@ class NewtonRun:
         aim = MARGIN * tolerance
         best = np.inf
         for _ in range(MOST_PROOFS):
-            self._descend(aim)
+            estimate = self._descend(aim)
             least = max(4 * tolerance, 8 * FINAL_ROUNDING) * self._size
-            self._prove(max(least, ENCLOSED * self._estimate()))
+            self._prove(max(least, ENCLOSED * estimate))
             if self.relative_bound <= tolerance:
                 return
             if not self.relative_bound < best / 2:
@@ -126,7 +126,7 @@ class NewtonRun:
                 self._set(self.field)
             best = self.relative_bound
             lacking = tolerance / best if np.isfinite(best) else MOST_REDUCTION
-            aim = min(lacking, 0.5) / 2 * self._estimate() / (self._size or 1.0)
+            aim = min(lacking, 0.5) / 2 * estimate / (self._size or 1.0)
         reached = self.relative_bound
         proven = (
             f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
@@ -149,7 +149,7 @@ class NewtonRun:
             least = FINAL_ROUNDING * self._size
             bound, radius = self._bound(max(ENCLOSED * self._estimate(), least))
             if bound is not None:
-                if bound.max() < radius / 2:
+                if bound.max() < radius / WIDER:
                     bound = self._enclosure.sharpened(self.field, bound, self._precision)
                 return self._with_rounding(bound)
             self.step(CORRECTION)
@@ -174,14 +174,18 @@ class NewtonRun:
         self._set(self.field + move)
         self.steps += 1
 
-    def _descend(self, aim: float) -> None:
-        """Steps until the estimated error is `aim` times the size, or rounding ends them."""
+    def _descend(self, aim: float) -> float:
+        """Steps until the estimated error is `aim` times the size, or rounding ends them.
+
+        Returns:
+            The estimated error.
+        """
         best, stopped = np.inf, 0
-        while self.steps < MOST_STEPS and stopped < STOPPED:
+        while True:
             estimate, wanted = self._estimate(), aim * self._size
-            if estimate <= wanted:
-                return
             stopped = 0 if estimate < best / 2 else stopped + 1
+            if estimate <= wanted or stopped > STOPPED or self.steps >= MOST_STEPS:
+                return estimate
             best = min(best, estimate)
             ratio = self._norm / self._last_norm  # 0 before the first step
             least = max(LEAST_REDUCTION, wanted / estimate)
