@@ -7,7 +7,7 @@ import runpy
 import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -170,6 +170,9 @@ def test_every_key_of_a_configuration_is_described() -> None:
                 found += undescribed(field.annotation)
             elif not field.description:
                 found.append(name)
+            for part in get_args(field.annotation):  # of a section, or null
+                if isinstance(part, type) and issubclass(part, BaseModel):
+                    found += undescribed(part)
         return found
 
     assert undescribed(Config) == undescribed(StudyConfig) == []

@@ -124,7 +124,8 @@ class DataConfig(Section):
     medium of physics."""
     tissue: TissueConfig | None = None
     """Cells and regions, which change the medium of each example from node to node; physics has the
-    medium between the cells. Only for physics.sources: fixed_value. null: uniform media."""
+    medium between the cells. Each value is a number, or a range [smallest, largest] from which each
+    example draws. Only for physics.sources: fixed_value. null: uniform media."""
     train_examples: Examples = 16_000
     """Training examples per source count."""
     validation_examples: Examples = 800

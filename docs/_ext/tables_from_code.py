@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import click
 from docutils import nodes
@@ -228,6 +228,9 @@ def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iter
         kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
         text = " ".join((field.description or "").split())
         yield [key, _default(model, name, field), f"{text}\n{kind}"]
+        for part in get_args(field.annotation) if type(None) in get_args(field.annotation) else ():
+            if isinstance(part, type) and issubclass(part, BaseModel):  # a section, or null
+                yield from _key_rows(part, f"{key}.", ())
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
