@@ -14,6 +14,7 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.workflows import generate, train
 
 NAMES = ("default", "production", "quickstart")
 LARGEST_SIZE = 5_000_000  # bytes
@@ -56,6 +57,17 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
     relative = error / truth.max(axis=(1, 2), keepdims=True)
     assert row["mae"] / 4 < relative.mean() < 4 * row["mae"]
     assert relative.max() < 2 * row["largest"]
+
+
+@pytest.mark.slow
+def test_its_configuration_trains_the_default_surrogate_again(tmp_path: Path) -> None:
+    config = load_config("models/default")
+    generate(config, tmp_path / "data")
+    again = load_surrogate(train(config, tmp_path / "data", tmp_path / "run").path)
+    pairs = zip(
+        again.model.get_weights(), load_surrogate("default").model.get_weights(), strict=True
+    )
+    assert all(np.allclose(found, shipped, rtol=0, atol=1e-3) for found, shipped in pairs)
 
 
 def test_a_directory_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
