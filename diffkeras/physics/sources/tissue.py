@@ -192,7 +192,9 @@ class TissueSampler:
             )
         extremes = diffusivity * np.array([self.diffusivity])
         rates = decay + np.array([[0.0, self.uptake[1]]])
-        replace(medium, diffusivity=extremes, decay=rates)
+        # some tissues have regions of both extremes, others of the smallest diffusivity alone
+        for part in (extremes, float(extremes[0, 0])):
+            replace(medium, diffusivity=part, decay=rates)
 
     def _check_lattice(self, lattice: Any) -> tuple[int, int]:
         rows, columns = check_lattice(lattice)
