@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import command, file_option, source_options, start_tensorflow
+from diffkeras.cli.options import INPUT, command, file_option, source_options, start_tensorflow
 
 
 @command()
@@ -16,6 +16,18 @@ from diffkeras.cli.options import command, file_option, source_options, start_te
     metavar="NUMBER",
     type=float,
     help="Diffusion length [length], for a surrogate that was trained on several.",
+)
+@click.option(
+    "--diffusivity",
+    metavar="FILE",
+    type=INPUT,
+    help="Map of D [length^2/time], an image like SOURCE_FILE, for a surrogate that takes it.",
+)
+@click.option(
+    "--decay",
+    metavar="FILE",
+    type=INPUT,
+    help="Map of the decay or uptake [1/time], for a surrogate that takes it.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
 @file_option("--bound", "The proven bound, node by node.")
@@ -34,6 +46,8 @@ def predict(
     lattice: tuple[int, int] | None,
     batch: bool,
     certify: bool,
+    diffusivity: Path | None,
+    decay: Path | None,
     **options: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
@@ -41,12 +55,14 @@ def predict(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
     are those that the surrogate was trained on, and so is what sources do: hold the field at their
-    value, or produce the decay rate times their value.
+    value, or produce the decay rate times their value. A surrogate of media
+    that vary needs their maps.
 
     \b
     Examples:
       diffkeras predict default discs.yaml -o field.npy --certify
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
+      diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
     """
     start_tensorflow()
     from diffkeras.workflows.field_files import FieldFiles, described
@@ -55,7 +71,8 @@ def predict(
 
     files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
     sources = SourceFile(source_file, lattice, batch)
-    prediction = predict_files(run, sources, files, certify=certify, **options)
+    maps = {k: v for k, v in (("diffusivity", diffusivity), ("decay", decay)) if v}
+    prediction = predict_files(run, sources, files, certify=certify, maps=maps, **options)
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
         how = (

@@ -12,16 +12,19 @@ Baseline = Literal[
     "zero_rounds",
     "one_round",
     "two_rounds",
+    "mean_medium",
     "exact_solver",
     "zero_field",
 ]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 # Production is linear: the superposition of its discs is the exact field, and there is no ring.
 OF_PRODUCTION: tuple[Baseline, ...] = ("exact_solver", "zero_field")
+# Of media that vary, no transform is known, and no field of a disc alone.
+OF_TISSUE: tuple[Baseline, ...] = ("mean_medium", "exact_solver", "zero_field")
 
 
 def choose_baselines(
-    wanted: Sequence[Baseline] | None, *, production: bool, decays: bool
+    wanted: Sequence[Baseline] | None, *, production: bool, decays: bool, varying: bool = False
 ) -> tuple[Baseline, ...]:
     """The wanted baselines, or all that apply.
 
@@ -30,11 +33,14 @@ def choose_baselines(
         production: whether sources produce.
         decays: whether the field of a single source decays: the decay is positive, or a boundary
             absorbs.
+        varying: whether the medium of each image varies from node to node.
 
     Raises:
         ValueError: a baseline that doesn't apply, or is named twice.
     """
-    possible = OF_PRODUCTION if production else BASELINES
+    possible = OF_PRODUCTION if production else OF_TISSUE if varying else BASELINES
+    if not varying:
+        possible = tuple(name for name in possible if name != "mean_medium")
     if not decays:
         possible = tuple(name for name in possible if name != "superposition")
     if wanted is None:
@@ -44,7 +50,11 @@ def choose_baselines(
             raise ValueError(f"{name} is named twice")
         if name not in possible:
             why = (
-                "is for sources that hold fixed values, but physics.sources is production"
+                "needs uniform media, but data.tissue is set"
+                if varying
+                else "is for media that vary, but data.tissue is null"
+                if name == "mean_medium"
+                else "is for sources that hold fixed values, but physics.sources is production"
                 if production
                 else "needs fields that decay: a physics.decay above 0 or an absorbing boundary"
             )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
@@ -20,6 +21,7 @@ from diffkeras.config.types import Name, Section, format_counts
 from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError, PhysicsError
+from diffkeras.representation.network_input import map_channels
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
@@ -159,8 +161,16 @@ class Config(Section):
         absorbs = "absorbing" in physics.boundary  # the boundary of both axes, or a pair
         decays = bool(physics.decay or self.data.diffusion_length or absorbs)
         return choose_baselines(
-            self.evaluation.baselines, production=physics.sources == "production", decays=decays
+            self.evaluation.baselines,
+            production=physics.sources == "production",
+            decays=decays,
+            varying=self.data.tissue is not None,
         )
+
+    def map_channels(self, media: Mapping[str, Any], xp: Any = np) -> list[Any]:
+        """Channels of the network's input for the maps that vary, which `media` has by name."""
+        maps = {name: media[name] for name in self.data.maps}
+        return map_channels(maps, self.physics.diffusivity, self.physics.step, xp)
 
     @property
     def first_stage(self) -> "Config | None":

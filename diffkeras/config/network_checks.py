@@ -27,6 +27,14 @@ def check_network(physics: PhysicsConfig, data: DataConfig, model: ModelConfig) 
             f"model.transform: {key} {getattr(model, key)} needs fields on the linear scale, on "
             f"which the equation is linear, not {model.transform}; choose linear"
         )
+    if data.maps:
+        if model.architecture == "ring_density_network":
+            raise ValueError(
+                "model.architecture: a ring_density_network computes the field of its densities by "
+                "a transform pair, which media that vary (data.tissue) don't have; choose u_net "
+                "with corrections"
+            )
+        return
     medium = physics.medium
     if data.diffusion_length is not None:
         medium = medium.with_diffusion_length(data.diffusion_length[1])

@@ -26,6 +26,7 @@ from diffkeras.config.types import (
 from diffkeras.physics import Medium, Placement, check_radius
 from diffkeras.physics.sources.placement import PlacementKind
 from diffkeras.physics.sources.sampling import check_values
+from diffkeras.representation.network_input import MAPS
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
 logger = logging.getLogger(__name__)
@@ -223,6 +224,14 @@ class DataConfig(Section):
             )
         return self
 
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """Which of the maps "diffusivity" and "decay" vary between examples."""
+        if self.tissue is None:
+            return ()
+        vary = {"diffusivity": self.tissue.diffusivity != (1, 1), "decay": self.tissue.cells[1] > 0}
+        return tuple(name for name in MAPS if vary[name])
+
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk, where a stream needs no training."""
         return 0 if self.stream and split == "train" else int(getattr(self, f"{split}_examples"))
@@ -403,7 +412,8 @@ class EvaluationConfig(Section):
     baselines: tuple[Baseline, ...] | None = None
     """Methods without a network that are measured on the same images, a list of superposition,
     one_number, three_numbers, five_numbers, seven_numbers, zero_rounds, one_round, two_rounds,
-    exact_solver and zero_field (of production: exact_solver and zero_field). null: all."""
+    exact_solver and zero_field (of production: exact_solver and zero_field; in tissues: these and
+    mean_medium). null: all."""
     pictures: SourceCounts | None = None
     """Source counts of which the report shows an example. null: the smallest, the largest and the
     middle one."""

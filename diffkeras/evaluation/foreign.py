@@ -122,6 +122,10 @@ def _check_config(config: Config) -> None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
+    if config.data.tissue is not None:
+        raise ConfigurationError(
+            "data.tissue: models of other programs are judged on one medium; leave it out"
+        )
 
 
 def _linear(config: Config) -> Config:

@@ -1,7 +1,7 @@
 """The test images of an evaluation, in batches or one by one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
 from diffkeras.physics import Medium, Sources
+from diffkeras.physics.sources.tissue import MediumMaps
+from diffkeras.surrogates.given_media import medium_inputs
 from diffkeras.surrogates.run_directory import Run
 
 
@@ -27,6 +29,7 @@ class ImageBatch:
         media: the medium of each image.
         production: whether sources produce; otherwise they hold their values.
         maxima: (images,) what the fields were divided by; None if they were not.
+        told: what a surrogate is told of the media, as keyword arguments of `Surrogate.predict`.
     """
 
     images: NDArray[np.float32]
@@ -36,6 +39,7 @@ class ImageBatch:
     media: list[Medium]
     production: bool = False
     maxima: NDArray[np.floating] | None = None
+    told: dict[str, Any] = field(default_factory=dict)
 
     def first(self, number: int) -> "ImageBatch":
         """The first `number` images, or all if there are fewer."""
@@ -46,6 +50,7 @@ class ImageBatch:
             sources=self.sources[:number],
             lengths=None if self.lengths is None else self.lengths[:number],
             media=self.media[:number],
+            told={name: values[:number] for name, values in self.told.items()},
             maxima=None if self.maxima is None else self.maxima[:number],
         )
 
@@ -81,14 +86,22 @@ def check_held_out(run: Run, config: Config) -> None:
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
     recipe = DatasetConfig.of(count, config).recipe()
     discs = [batch["sources"][name] for name in ("rows", "columns", "radii", "values")]
-    lengths = batch.get("diffusion_length")
-    each = [None] * len(batch["source_image"]) if lengths is None else lengths.tolist()
+    images, lengths = batch["source_image"][..., 0], batch.get("diffusion_length")
+    each = [None] * len(images) if lengths is None else lengths.tolist()
+    media = [recipe.medium_with(length) for length in each]
+    if config.data.tissue is not None:
+        maps = zip(batch["diffusivity"][..., 0], batch["decay"][..., 0], strict=True)
+        media = [
+            replace(medium, **MediumMaps(*own)._asdict())
+            for medium, own in zip(media, maps, strict=True)
+        ]
     return ImageBatch(
-        batch["source_image"][..., 0],
+        images,
         batch["field"][..., 0],
         [Sources(*disc) for disc in zip(*discs, strict=True)],
         lengths,
-        [recipe.medium_with(length) for length in each],
+        media,
         config.physics.sources == "production",
         batch.get("maximum"),
+        medium_inputs(config, batch),
     )

@@ -1,6 +1,8 @@
 """The methods that an evaluation compares."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +61,11 @@ def _of_rounds(label: str, rounds: int, description: str) -> Method:
     return Method(label, description, field)
 
 
+def _mean_medium(medium: Medium) -> Medium:
+    diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
+    return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
+
+
 ZERO_FIELD = Method("zero field", "0 everywhere", lambda image, *_: np.zeros_like(image))
 EXACT = "exact solver"
 BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name → method
@@ -79,6 +86,12 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
         ),
         "one_round": _of_rounds("1 round", 1, "a field of zeros after one round of refinement"),
         "two_rounds": _of_rounds("2 rounds", 2, "a field of zeros after two rounds of refinement"),
+        "mean_medium": Method(
+            "mean medium",
+            "the exact field in a uniform medium, with the geometric mean of the diffusivity and "
+            "the mean of the decay",
+            lambda image, _, medium: solve(image, medium=_mean_medium(medium)).field,
+        ),
         "exact_solver": Method(
             EXACT,
             "the exact field; its error is the rounding of the stored fields",
@@ -137,9 +150,7 @@ def predict_by_each(
     """The predictions of all methods, in the order of `describe_methods`."""
     clock = choose_clock()
     start = clock()
-    fields = surrogate.network_fields(
-        batch.images, diffusion_length=batch.lengths, batch_size=len(batch.images)
-    )
+    fields = surrogate.network_fields(batch.images, batch_size=len(batch.images), **batch.told)
     seconds = clock() - start
     if not np.isfinite(fields).all():
         raise RunError(

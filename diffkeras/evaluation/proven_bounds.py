@@ -17,9 +17,10 @@ def measure_bounds(surrogate: Surrogate, batch: ImageBatch) -> list[dict[str, An
 
     They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
     "history" has the bound after the correction and after each round of refinement. Where sources
-    produce, the corrected field is exact, so there is nothing to refine.
+    produce, the corrected field is exact, so there is nothing to refine, and in media that vary
+    refinement has no rounds.
     """
-    predicted = surrogate.predict(batch.images, diffusion_length=batch.lengths).field
+    predicted = surrogate.predict(batch.images, **batch.told).field
     maxima = np.ones(len(batch.images)) if batch.maxima is None else batch.maxima
     found = []
     for field, truth, image, medium, maximum in zip(
@@ -40,6 +41,7 @@ def measure_bounds(surrogate: Surrogate, batch: ImageBatch) -> list[dict[str, An
             corrected = abs(certificate.field - truth)
             bounds["corrected_max_error"] = float(corrected.max())
             bounds["corrected_mae"] = float(corrected.mean())
+        if not batch.production and medium.is_uniform:
             tolerance: Any = {"tolerance": TOLERANCES[-1], "method": "rounds"}
             bounds["history"] = refine(field, **given, medium=medium, **tolerance).history
         found.append(bounds)

@@ -57,6 +57,8 @@ def write_pages(
     media = ""
     if data.diffusion_length:
         media = " and diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
+    if data.tissue:
+        media = ", in tissues of cells and regions"
     write_report(
         path / "report.html",
         "evaluation.html.j2",
@@ -80,6 +82,7 @@ def write_pages(
         bounds=_bounds_table(proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
+        tissue=data.tissue is not None,
         divided=tested.data.divide_by_maximum,
         corrected_is_worse=_rows_where_corrected_is_worse(proven),
     )

@@ -32,6 +32,7 @@ COLORS = {
     "0 rounds": "#8fc98b",
     "1 round": "#3f9a4b",
     "2 rounds": "#145c27",
+    "mean medium": "#d1792a",
     "exact solver": "#111111",
     "zero field": "#8a8a8a",
 }
@@ -46,6 +47,7 @@ MARKERS = {
     "0 rounds": "p",
     "1 round": "h",
     "2 rounds": "H",
+    "mean medium": "s",
     "exact solver": "*",
     "zero field": "D",
 }

@@ -78,6 +78,8 @@ def network_input(
     diffusion_length: Any = None,
     limits: Range | None = None,
     xp: Any = np,
+    *,
+    channels: Sequence[Any] = (),
 ) -> Any:
     """The input of a network.
 
@@ -87,11 +89,14 @@ def network_input(
         diffusion_length: ℓ of each image (…) [length], for a network that takes it as input.
         limits: the range of ℓ that such a network is trained on [length]; None for other networks.
         xp: array namespace of the arrays.
+        channels: of maps, from `map_channels`.
 
     Returns:
-        (…, rows, columns, 1), or (…, rows, columns, 2) with ℓ as the second channel.
+        (…, rows, columns, 1), or more channels with ℓ or the maps after the image.
     """
     images = transform.forward(source_images, xp)
+    if channels:
+        return xp.concatenate([images, *channels], axis=-1)
     if limits is None:
         return images
     channel = on_channel_scale(diffusion_length, limits, xp)[..., None, None, None]

@@ -7,6 +7,7 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
+from diffkeras.surrogates.given_media import inputs_of
 
 # those of convolutions that halve the lattice, which may be padded
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
@@ -21,10 +22,10 @@ INITIALIZERS = {"keras": "he_normal", "pytorch": "pytorch"}
 def build_model(config: Config) -> keras.Model:
     """The network of a configuration, with new weights, from and to the network's scale.
 
-    It has a second input channel where each image has a diffusion length of its own.
+    Its input has channels for the diffusion length or the maps of the media that vary.
     """
     section = config.model
-    channels = 1 if config.data.diffusion_length is None else 2
+    channels = 1 + len(inputs_of(config))
     if section.architecture == "unrolled_cg":
         operator = make_operator(config)
         return nn.unrolled_cg(operator=operator, rounds=section.corrections, channels=channels)
@@ -53,10 +54,15 @@ def _with_equation(model: keras.Model, config: Config) -> keras.Model:
     return nn.with_fixed_values(model) if config.model.fixed_values else model
 
 
-def make_operator(config: Config) -> nn.UniformOperator:
-    """The lattice operator of a configuration, in units of D/h²."""
+def make_operator(config: Config) -> Any:
+    """The lattice operator of a configuration, in units of D/h²: `nn.UniformOperator`, or
+    `nn.VaryingOperator` where maps vary.
+    """
     medium, lengths = config.physics.medium, config.data.diffusion_length
     diffusion = float(medium.diffusivities[0]) / medium.step**2
+    if config.data.maps:
+        decay = float(medium.decay) / diffusion
+        return nn.VaryingOperator(config.data.maps, decay, medium.boundaries)
     return nn.UniformOperator(
         decay=float(medium.decay) / diffusion,
         boundaries=medium.boundaries,

@@ -16,7 +16,7 @@ large. So nodes count by how far û exceeds a tenth of its maximum, w = max(û �
 same û gives a size that is off by 0.05 %, and one with independent errors of 0.001 by 0.5 %.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def predicted_fields(
     config: Config,
     network: Callable[[Any], Any],
     source_images: Any,
-    diffusion_length: Any = None,
+    media: Mapping[str, Any],
     *,
     divided: bool = False,
     xp: Any = np,
@@ -43,7 +43,8 @@ def predicted_fields(
         config: the configuration that the network was trained with.
         network: from network input to its field, on the network's scale.
         source_images: (batch, rows, columns, 1) float32.
-        diffusion_length: ℓ of each image (batch,) [length], for a network that takes it as input.
+        media: what the network takes beside the images: "diffusion_length", (batch,), or the maps
+            "diffusivity", "decay" or both, of the shape of the images.
         divided: whether to leave fields divided by their maximum, if those of the dataset are.
         xp: array namespace of the arrays.
 
@@ -53,7 +54,15 @@ def predicted_fields(
     transform = config.model.get_transform()
     scale = value_scale(source_images, largest_value(config), xp)
     images = source_images / scale
-    x = network_input(images, transform, diffusion_length, config.data.diffusion_length, xp)
+    diffusion_length = media.get("diffusion_length")
+    x = network_input(
+        images,
+        transform,
+        diffusion_length,
+        config.data.diffusion_length,
+        xp,
+        channels=config.map_channels(media, xp),
+    )
     fields = transform.inverse(network(x), xp)
     if not config.data.divide_by_maximum:
         return fields * scale

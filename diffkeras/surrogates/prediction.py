@@ -16,8 +16,7 @@ from diffkeras.physics import (
     certify,
     production_of,
 )
-
-Media = Medium | tuple[Medium, ...]  # of all images, or of each
+from diffkeras.surrogates.given_media import Media
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.surrogates.exports.fields_function import with_named_inputs
+from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
@@ -23,10 +25,12 @@ def export_saved_model(
 
     Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
     1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
-    diffusion lengths, `serve` takes them as well, as float32 (batch,). The graph checks its input:
-    source values that are negative or not finite, sides that the network doesn't divide, and
-    diffusion lengths outside the trained range raise `tf.errors.InvalidArgumentError`. Fields are
-    those of `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
+    diffusion lengths, `serve` takes them as well, as float32 (batch,), and if it was trained on
+    media that vary, their maps `diffusivity`, `decay` or both, of the shape of the images. The
+    graph checks its input: source values that are negative or not finite, sides that the network
+    doesn't divide, diffusion lengths outside the trained range, and maps of another shape or with
+    values that no medium has raise `tf.errors.InvalidArgumentError`. Fields are those of
+    `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
     surrogate was trained for.
 
     A surrogate of one medium has the functions and signatures `certified` and `refined` too, on
@@ -46,7 +50,7 @@ def replacing_by_saved_model(
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
     functions = {"serve": serve}
-    if surrogate.diffusion_lengths is None:
+    if not inputs_of(surrogate.config):
         solver = TensorSolver(lattice or surrogate.lattice, surrogate.medium)
         solver, servable.arrays = solver.with_shared_arrays()
         sources: Sources = "production" if surrogate.production else "fixed_value"
@@ -70,7 +74,13 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
     images = "float32 (batch, height, width, 1), linear scale"
+    if surrogate.maps:
+        for name in surrogate.maps:
+            del physics[name]  # each node has its own
+        second_input = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
     equation = "D∇²u − γu = 0 outside sources, u = source image on them"
+    if surrogate.maps:
+        equation = "∇·(D∇u) − γu = 0 outside sources, u = source image on them"
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
     return {
@@ -79,15 +89,15 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
         "divide_by_maximum": config.data.divide_by_maximum,
         "model": config.model.model_dump(mode="json"),
         "sources": list(config.data.sources),
+        "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
         "input": f"source images, {images}{second_input}",
         "output": f"fields, {images}",
     }
 
 
 def _serve(surrogate: Surrogate) -> Any:
-    """The graph: source images (and diffusion lengths) to fields, with checks of the input."""
-    limits, model = surrogate.diffusion_lengths, surrogate.model
-    images = tf.TensorSpec((None, None, None, 1), tf.float32, name="source_images")
+    """The graph: source images (and lengths or maps) to fields, with checks of the input."""
+    model = surrogate.model
 
     def network(x: tf.Tensor) -> tf.Tensor:
         # TensorFlow's fused convolutions refuse an empty batch, so it gets an image
@@ -95,26 +105,29 @@ def _serve(surrogate: Surrogate) -> Any:
         x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
         return model(x, training=False)[:count]
 
-    def fields(source_images: tf.Tensor, diffusion_length: tf.Tensor | None) -> tf.Tensor:
+    def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> tf.Tensor:
         _check_images(source_images, surrogate)
-        return predicted_fields(
-            surrogate.config,
-            network,
-            source_images,
-            diffusion_length,
-            xp=keras.ops,
-        )
+        for name, values in media.items():
+            if surrogate.maps:
+                _check_map(source_images, name, values)
+            else:
+                _check_lengths(source_images, values, surrogate.diffusion_lengths)
+        return predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
 
-    if limits is None:
-        return tf.function(lambda source_images: fields(source_images, None), [images], False)
-    lengths = tf.TensorSpec((None,), tf.float32, name="diffusion_length")
+    return with_named_inputs(fields, surrogate)
 
-    @tf.function(input_signature=[images, lengths], autograph=False)
-    def serve(source_images: tf.Tensor, diffusion_length: tf.Tensor) -> tf.Tensor:
-        _check_lengths(source_images, diffusion_length, limits)
-        return fields(source_images, diffusion_length)
 
-    return serve
+def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> None:
+    tf.debugging.Assert(
+        tf.reduce_all(tf.shape(values) == tf.shape(source_images)),
+        [f"{name} must have the shape of source_images, not", tf.shape(values)],
+    )
+    valid = values > 0 if name == "diffusivity" else values >= 0
+    wanted = "positive" if name == "diffusivity" else "not negative"
+    tf.debugging.Assert(
+        tf.reduce_all(valid & tf.math.is_finite(values)),
+        [f"{name} must be finite and {wanted}, not", values],
+    )
 
 
 def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> None:
@@ -131,8 +144,9 @@ def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> None:
 
 
 def _check_lengths(
-    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float]
+    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float] | None
 ) -> None:
+    assert limits is not None
     images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
     wanted = "give one diffusion length, or one for each source image, not"
     tf.debugging.Assert(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -18,8 +18,9 @@ from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import LARGEST
 from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
+from diffkeras.surrogates.given_media import Media, MediumInputs, media_of, network_media
 from diffkeras.surrogates.predicted_fields import predicted_fields
-from diffkeras.surrogates.prediction import Media, Prediction, prove
+from diffkeras.surrogates.prediction import Prediction, prove
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.keras_compat import load_error
 
@@ -56,6 +57,11 @@ class Surrogate:
         return self.config.data.diffusion_length
 
     @property
+    def maps(self) -> tuple[str, ...]:
+        """Which maps of the medium it takes: "diffusivity", "decay", both or none."""
+        return self.config.data.maps
+
+    @property
     def lattice(self) -> tuple[int, int]:
         """(rows, columns) that it was trained on; others run too."""
         return self.config.physics.lattice
@@ -70,12 +76,17 @@ class Surrogate:
         """The medium that it was trained for.
 
         Raises:
-            PhysicsError: it was trained on several diffusion lengths.
+            PhysicsError: it was trained on several.
         """
+        if self.maps:
+            raise PhysicsError(
+                "this surrogate has no single medium: it was trained on maps of the "
+                f"{' and the '.join(self.maps)}"
+            )
         if self.diffusion_lengths is not None:
             raise PhysicsError(
                 "this surrogate has no single medium: it was trained on diffusion lengths of "
-                f"{self._span()}; use `medium_of(diffusion_length)`"
+                "{:g} to {:g}; use `medium_of(diffusion_length)`".format(*self.diffusion_lengths)
             )
         return self.config.physics.medium
 
@@ -85,7 +96,7 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained for one medium, or for other diffusion lengths.
         """
-        media = self._media(diffusion_length, ())
+        media = media_of(self.config, self.lattice, {"diffusion_length": diffusion_length})
         assert isinstance(media, Medium)
         return media
 
@@ -94,8 +105,8 @@ class Surrogate:
         source_images: ArrayLike,
         *,
         tolerance: float | None = None,
-        diffusion_length: ArrayLike | None = None,
         batch_size: int | None = None,
+        **medium: Unpack[MediumInputs],
     ) -> Prediction:
         """Predict fields, and refine them if a tolerance is given.
 
@@ -115,18 +126,22 @@ class Surrogate:
             tolerance: the largest error that the returned field may have, relative to the largest
                 fixed value or, with production, to the largest value of the field, as for `refine`;
                 None for the network's field as it is.
-            diffusion_length: ℓ [length] of all images or (batch,) of each, for a surrogate that
-                was trained on several.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
+            **medium: what differs between the media of its training data, and nothing else.
+                `diffusion_length` [length] is one number for all images, or (batch,). `diffusivity`
+                D [length²/time] and `decay` γ [1/time] are maps, (rows, columns) for all images or
+                (batch, rows, columns). Maps beyond the trained range are said in the log.
 
         Returns:
             The fields, with their proven bounds.
 
         Raises:
             PhysicsError: an image of another rank, with values that are negative or not finite, or
-                with sides that are not multiples of `side_divisor`; a diffusion length that is
-                missing, not expected or outside the trained range; a tolerance that can't be met.
+                with sides that are not multiples of `side_divisor`; a diffusion length or map that
+                is missing or not expected; a length outside the trained range; a map of another
+                shape than the images, with a diffusivity that isn't positive or a decay that is
+                negative; a tolerance that can't be met.
             ConvergenceError: the refinement stopped short of the tolerance.
 
         Example:
@@ -135,7 +150,7 @@ class Surrogate:
             True
         """
         images = self._check_images(source_images)
-        media = self._media(diffusion_length, images.shape[:-2])
+        media = media_of(self.config, images.shape, medium)
         field = self._fields(images, media, batch_size)
         if tolerance is None:
             return Prediction(field, images, media, production=self.production)
@@ -148,8 +163,8 @@ class Surrogate:
         self,
         source_images: ArrayLike,
         *,
-        diffusion_length: ArrayLike | None = None,
         batch_size: int | None = None,
+        **medium: Unpack[MediumInputs],
     ) -> NDArray[np.float32]:
         """Predicted fields on the scale of the dataset's, with which they can be compared.
 
@@ -159,12 +174,10 @@ class Surrogate:
         Arguments and errors are those of `predict`.
         """
         images = self._check_images(source_images)
-        media = self._media(diffusion_length, images.shape[:-2])
+        media = media_of(self.config, images.shape, medium)
         return self._fields(images, media, batch_size, divided=True)
 
-    def certify(
-        self, source_images: ArrayLike, *, diffusion_length: ArrayLike | None = None
-    ) -> Certificate:
+    def certify(self, source_images: ArrayLike, **medium: Unpack[MediumInputs]) -> Certificate:
         """Predict fields, correct them, and prove bounds of the errors of both.
 
         Arguments and errors are those of `predict`.
@@ -173,7 +186,7 @@ class Surrogate:
             The `Certificate` of an image, or the `BatchCertificate` of a batch: `field` is the
             corrected field, `node_bound` bounds the prediction's error.
         """
-        return self.predict(source_images, diffusion_length=diffusion_length).certificate
+        return self.predict(source_images, **medium).certificate
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""
@@ -194,17 +207,13 @@ class Surrogate:
         if type(size) is not int or size < 1:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
         stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
-        lengths = None
-        if self.diffusion_lengths is not None:
-            each = (media,) if isinstance(media, Medium) else media
-            lengths = np.array([medium.diffusion_length for medium in each], np.float32)
-            lengths = np.broadcast_to(lengths, len(stack))
+        told = network_media(self.config, media, stack.shape)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
             return np.concatenate(parts) if parts else x[..., :1]
 
-        fields = predicted_fields(self.config, network, stack, lengths, divided=divided)
+        fields = predicted_fields(self.config, network, stack, told, divided=divided)
         return fields.reshape(images.shape)
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
@@ -226,44 +235,6 @@ class Surrogate:
                 f"{images[wrong][0]:g}"
             )
         return images
-
-    def _media(self, given: ArrayLike | None, batch: tuple[int, ...]) -> Media:
-        """The medium of all images, or one for each."""
-        limits = self.diffusion_lengths
-        if limits is None:
-            if given is None:
-                return self.medium
-            raise PhysicsError(
-                "this surrogate was trained for one medium, of diffusion length "
-                f"{self.medium.diffusion_length:g}; leave out the diffusion length"
-            )
-        if given is None:
-            raise PhysicsError(
-                f"this surrogate was trained on diffusion lengths of {self._span()}; give the "
-                "diffusion length of the images"
-            )
-        lengths = real_array("the diffusion length", given)
-        if lengths.shape not in ((), batch):
-            raise PhysicsError(
-                f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
-                f"image{f', {batch}' if batch else ''}"
-            )
-        # datasets hold them as float32, whose rounding may pass the ends of the range
-        shortest, longest = np.array(limits, np.float32)
-        rounded = lengths.astype(np.float32)
-        outside = ~((rounded >= shortest) & (rounded <= longest))
-        if outside.any():
-            raise PhysicsError(
-                f"this surrogate was trained on diffusion lengths of {self._span()}, and "
-                f"{lengths[outside].ravel()[0]:g} lies outside"
-            )
-        base = self.config.physics.medium
-        if lengths.shape == ():
-            return base.with_diffusion_length(float(lengths))
-        return tuple(base.with_diffusion_length(float(length)) for length in lengths)
-
-    def _span(self) -> str:
-        return "{:g} to {:g}".format(*self.diffusion_lengths or ())
 
     @cached_property
     def _forward(self) -> Any:

@@ -1,7 +1,9 @@
 """Predict the field of a source image in a file, and prove a bound of its error."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,7 @@ def predict_files(
     output: FieldFiles | str | Path,
     *,
     diffusion_length: float | None = None,
+    maps: Mapping[str, Path] | None = None,
     tolerance: float | None = None,
     certify: bool = False,
 ) -> Prediction:
@@ -33,6 +36,8 @@ def predict_files(
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
+        maps: files of "diffusivity" [length²/time] and "decay" [1/time], for a surrogate that
+            takes them.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
         certify: whether the bound of the error is wanted, so that without it nothing is written.
 
@@ -47,7 +52,8 @@ def predict_files(
             "--tolerance writes a refined field, which is a corrected one; leave out --corrected "
             "or --tolerance"
         )
-    output.check({"SOURCE_FILE": sources.path})
+    maps = maps or {}
+    output.check({"SOURCE_FILE": sources.path} | {f"--{k}": file for k, file in maps.items()})
     surrogate = load_surrogate(run_dir)
     image = sources.read(overlap=surrogate.production)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
@@ -55,7 +61,9 @@ def predict_files(
     trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
-    prediction = surrogate.predict(image, tolerance=tolerance, diffusion_length=diffusion_length)
+    medium: Any = {name: SourceFile(file, array=name).read() for name, file in maps.items()}
+    medium["diffusion_length"] = diffusion_length
+    prediction = surrogate.predict(image, tolerance=tolerance, **medium)
     # before anything is written, since it raises an error where nothing can be proven
     bound = prediction.error_bound if certify or output.plot else 0.0
     fields = {output.field: prediction.field}

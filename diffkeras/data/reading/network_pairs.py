@@ -13,8 +13,9 @@ from diffkeras.representation.target import pack_target
 def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
     """A function from an example of `raw_dataset`, or several of them, to (x, y).
 
-    x is the source image on the network's scale, with the diffusion length as a second channel
-    where it varies (`network_input`); y is the packed target (`pack_target`).
+    x is the source image on the network's scale, with the diffusion length or the maps of the
+    medium as further channels where they vary (`network_input`); y is the packed target
+    (`pack_target`).
     """
     transform, limits = config.model.get_transform(), config.data.diffusion_length
 
@@ -25,7 +26,8 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
         count = tf.reduce_sum(tf.cast(example["sources"]["radii"] >= 0, field.dtype), axis=-1)
         target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
-        return network_input(image, transform, length, limits, xp), target
+        channels = config.map_channels(example, xp)
+        return network_input(image, transform, length, limits, xp, channels=channels), target
 
     return convert
 

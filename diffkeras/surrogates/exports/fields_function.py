@@ -1,11 +1,15 @@
 """The function that files of other runtimes compute."""
 
+import inspect
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from diffkeras.representation.network_input import MAPS
+from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -30,26 +34,47 @@ def fields_function(surrogate: Surrogate, lattice: tuple[int, int] | None = None
         lattice: (rows, columns) of all images; None leaves the sides open.
 
     Returns:
-        A `tf.function` that takes `source_images`, (batch, rows, columns, 1) float32, and, if the
-        surrogate was trained on several diffusion lengths, `diffusion_length`, (batch,) float32
-        [length]. It returns a dictionary with `fields`, of the shape of the images.
+        A `tf.function` that takes `source_images`, (batch, rows, columns, 1) float32, and what the
+        surrogate takes beside them: `diffusion_length`, (batch,) float32 [length], or the maps
+        `diffusivity` and `decay`, of the shape of the images. It returns a dictionary with
+        `fields`, of the same shape.
     """
     sides = lattice or (None, None)
-    signature = [tf.TensorSpec((None, *sides, 1), tf.float32, name="source_images")]
-    if surrogate.diffusion_lengths is not None:
-        signature.append(tf.TensorSpec((None,), tf.float32, name="diffusion_length"))
 
-    @tf.function(input_signature=signature, autograph=False)
-    def function(
-        source_images: tf.Tensor, diffusion_length: tf.Tensor | None = None
-    ) -> dict[str, tf.Tensor]:
-        fields = predicted_fields(
+    def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        found = predicted_fields(
             surrogate.config,
             lambda x: surrogate.model(x, training=False),
             source_images,
-            diffusion_length,
+            media,
             xp=ELEMENTARY,
         )
-        return {"fields": fields}
+        return {"fields": found}
 
-    return function
+    return with_named_inputs(fields, surrogate, sides)
+
+
+def with_named_inputs(
+    fields: Callable[[tf.Tensor, dict[str, tf.Tensor]], Any],
+    surrogate: Surrogate,
+    sides: tuple[int | None, int | None] = (None, None),
+) -> Any:
+    """A `tf.function` whose arguments have the names of a surrogate's inputs.
+
+    Args:
+        fields: takes the source images, and what the surrogate takes beside them by its name.
+        surrogate: whose inputs.
+        sides: of all images; None where they are open.
+    """
+    names, image = inputs_of(surrogate.config), (None, *sides, 1)
+    shapes = {"source_images": image} | {n: image if n in MAPS else (None,) for n in names}
+
+    def function(*values: tf.Tensor) -> Any:
+        source_images, *others = values
+        return fields(source_images, dict(zip(names, others, strict=True)))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter(name, kind) for name in shapes]
+    function.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+    return tf.function(function, input_signature=specs, autograph=False)

@@ -14,7 +14,7 @@ from diffkeras.system.environment import available_cores
 
 OPSET = 18  # of early 2023: ONNX Runtime 1.14 reads it, and all later versions
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
-DIMENSIONS["fields"] = DIMENSIONS["source_images"]
+DIMENSIONS |= dict.fromkeys(("fields", "diffusivity", "decay"), DIMENSIONS["source_images"])
 KEY = "diffkeras"  # of the description, in the metadata
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.data import raw_dataset
+from diffkeras.surrogates.given_media import medium_inputs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.session import TrainingSession
@@ -58,7 +59,7 @@ class Pictures(keras.callbacks.Callback):
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
                 prediction = self.surrogate.network_fields(
-                    image, diffusion_length=example.get("diffusion_length")
+                    image, **medium_inputs(self.surrogate.config, example)
                 )
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()

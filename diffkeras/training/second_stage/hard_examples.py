@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, raw_dataset
 from diffkeras.errors import RunError
+from diffkeras.surrogates.given_media import medium_inputs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import read_json, write_json
 
@@ -81,7 +82,7 @@ def _measure(
         examples = raw_dataset(config, count, "train", data_dir, numbers=part, threads=threads)
         for batch in examples.batch(config.evaluation.batch_size).as_numpy_iterator():
             fields = surrogate.network_fields(
-                batch["source_image"][..., 0], diffusion_length=batch.get("diffusion_length")
+                batch["source_image"][..., 0], **medium_inputs(config, batch)
             )
             errors.append(np.abs(fields - batch["field"][..., 0]).mean(axis=(1, 2)))
     numbers = np.array([number for part in left for number in part], np.int64)

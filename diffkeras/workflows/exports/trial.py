@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
@@ -53,7 +55,11 @@ class Trial:
                 recipe = replace(recipe, lattice=lattice)
                 for k in range(IMAGES):
                     image = recipe.sources("test", k).image(lattice)
-                    examples.append((image, recipe.length_of("test", k)))
+                    told = {
+                        "diffusion_length": recipe.length_of("test", k),
+                        **(maps._asdict() if (maps := recipe.maps_of("test", k)) else {}),
+                    }
+                    examples.append((image, told))
         except PackingError as error:
             raise ExportError(
                 f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "
@@ -61,11 +67,13 @@ class Trial:
             ) from None
         images = np.stack([image for image, _ in examples]).astype(np.float32)
         images[-1] *= FACTOR
-        inputs, lengths = {"source_images": images[..., None]}, None
-        if surrogate.diffusion_lengths is not None:
-            lengths = np.array([length for _, length in examples], np.float32)
-            inputs["diffusion_length"] = lengths
-        fields = surrogate.predict(images, diffusion_length=lengths).field
+        media: Any = {
+            name: np.array([told[name] for _, told in examples], np.float32)
+            for name in inputs_of(surrogate.config)
+        }
+        inputs = {"source_images": images[..., None]}
+        inputs |= {name: v[..., None] if v.ndim == 3 else v for name, v in media.items()}
+        fields = surrogate.predict(images, **media).field
         largest = np.abs(fields).max(axis=(1, 2))
         if not surrogate.production:
             largest = np.maximum(largest, images.max(axis=(1, 2)))

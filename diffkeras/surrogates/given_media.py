@@ -1,0 +1,162 @@
+"""The media of images: what a surrogate needs to be told of them, checked."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.config import Config
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium
+from diffkeras.physics.arguments import real_array
+from diffkeras.representation.network_input import MAPS
+
+logger = logging.getLogger(__name__)
+
+Media = Medium | tuple[Medium, ...]  # of all images, or of each
+
+
+class MediumInputs(TypedDict, total=False):
+    """What a surrogate is told of media, as keyword arguments; None is as if it wasn't given."""
+
+    diffusion_length: ArrayLike | None
+    diffusivity: ArrayLike | None
+    decay: ArrayLike | None
+
+
+def inputs_of(config: Config) -> tuple[str, ...]:
+    """Which of `MediumInputs` a network of a configuration takes."""
+    return config.data.maps or (("diffusion_length",) if config.data.diffusion_length else ())
+
+
+def medium_inputs(config: Config, examples: Mapping[str, Any]) -> dict[str, Any]:
+    """`MediumInputs` of an example of `data.raw_dataset`, or of a batch of them."""
+    told = {name: examples[name] for name in inputs_of(config)}
+    return {name: v[..., 0] if name in MAPS else v for name, v in told.items()}
+
+
+def media_of(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) -> Media:
+    """The medium of all images, or one for each.
+
+    Args:
+        config: the configuration that the network was trained with.
+        images: shape of the images, (rows, columns) or (batch, rows, columns).
+        given: `MediumInputs`.
+
+    Raises:
+        PhysicsError: something that is missing, not expected, or can't be used.
+    """
+    if unknown := sorted(set(given) - set(MediumInputs.__annotations__)):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    found = {name: value for name, value in given.items() if value is not None}
+    wanted = inputs_of(config)
+    for name in found:
+        if name not in wanted:
+            raise PhysicsError(f"{_trained_for(config)}; leave out {_words(name)}")
+    for name in wanted:
+        if name not in found:
+            raise PhysicsError(f"{_trained_for(config)}; give {_words(name)} of the images")
+    if config.data.maps:
+        return _of_maps(config, images, found)
+    if wanted:
+        return _of_lengths(config, images[:-2], found["diffusion_length"])
+    return config.physics.medium
+
+
+def network_media(
+    config: Config, media: Media, shape: tuple[int, ...]
+) -> dict[str, NDArray[np.float32]]:
+    """What a network takes beside images, by the name in `MediumInputs`.
+
+    `shape` is that of the images, (images, rows, columns, 1). Diffusion lengths are (images,), maps
+    have the shape of the images.
+    """
+    each = (media,) * shape[0] if isinstance(media, Medium) else media
+    return {
+        name: np.array([getattr(medium, name) for medium in each], np.float32).reshape(
+            shape if name in MAPS else shape[:1]
+        )
+        for name in inputs_of(config)
+    }
+
+
+def _of_maps(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) -> Media:
+    maps: dict[str, Any] = {
+        name: real_array(_words(name), given[name]) for name in config.data.maps
+    }
+    lattice, base = images[-2:], config.physics.medium
+    for name, values in maps.items():
+        if values.shape not in (lattice, images):
+            every = f", or one for each image, {images}" if len(images) == 3 else ""
+            raise PhysicsError(
+                f"{_words(name)} has shape {values.shape}; give one of the lattice of the images, "
+                f"{lattice}{every}"
+            )
+    if all(values.ndim == 2 for values in maps.values()):
+        media: Media = replace(base, **maps)
+    else:
+        each = [np.broadcast_to(values, images) for values in maps.values()]
+        media = tuple(
+            replace(base, **dict(zip(maps, own, strict=True))) for own in zip(*each, strict=True)
+        )
+    _warn_outside(config, maps)
+    return media
+
+
+def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> None:
+    """Say which maps leave the range of the training data, where a network is likely worse."""
+    tissue, medium = config.data.tissue, config.physics.medium
+    assert tissue is not None
+    low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
+    slow = float(medium.decay)
+    trained = {"diffusivity": (low, high), "decay": (slow, slow + tissue.uptake[1])}
+    for name, values in maps.items():
+        low, high = (float(end) for end in trained[name])
+        # datasets hold maps as float32
+        if values.size and not (values.min() >= low * 0.999999 and values.max() <= high * 1.000001):
+            logger.warning(
+                f"the surrogate was trained on a {name} of {low:g} to {high:g}, and these maps "
+                f"have {values.min():g} to {values.max():g}; bounds hold there, too, but the "
+                "errors may be larger"
+            )
+
+
+def _of_lengths(config: Config, batch: tuple[int, ...], given: Any) -> Media:
+    lengths = real_array("the diffusion length", given)
+    if lengths.shape not in ((), batch):
+        raise PhysicsError(
+            f"diffusion_length has shape {lengths.shape}; give one number, or one for each "
+            f"image{f', {batch}' if batch else ''}"
+        )
+    # datasets hold them as float32, whose rounding may pass the ends of the range
+    shortest, longest = np.array(config.data.diffusion_length, np.float32)
+    rounded = lengths.astype(np.float32)
+    outside = ~((rounded >= shortest) & (rounded <= longest))
+    if outside.any():
+        raise PhysicsError(
+            f"{_trained_for(config)}, and {lengths[outside].ravel()[0]:g} lies outside"
+        )
+    base = config.physics.medium
+    if lengths.shape == ():
+        return base.with_diffusion_length(float(lengths))
+    return tuple(base.with_diffusion_length(float(length)) for length in lengths)
+
+
+def _words(name: str) -> str:
+    return "the diffusion length" if name == "diffusion_length" else f"the map of the {name}"
+
+
+def _trained_for(config: Config) -> str:
+    """What a surrogate was trained for, as the beginning of a sentence."""
+    lengths, maps = config.data.diffusion_length, config.data.maps
+    if maps:
+        return f"this surrogate was trained on media whose {' and '.join(maps)} vary" + (
+            "" if len(maps) > 1 else " from node to node"
+        )
+    if lengths:
+        return "this surrogate was trained on diffusion lengths of {:g} to {:g}".format(*lengths)
+    length = config.physics.medium.diffusion_length
+    return f"this surrogate was trained for one medium, of diffusion length {length:g}"
