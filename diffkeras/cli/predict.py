@@ -46,8 +46,6 @@ def predict(
     lattice: tuple[int, int] | None,
     batch: bool,
     certify: bool,
-    diffusivity: Path | None,
-    decay: Path | None,
     **options: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
@@ -55,8 +53,8 @@ def predict(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
     are those that the surrogate was trained on, and so is what sources do: hold the field at their
-    value, or produce the decay rate times their value. A surrogate of media
-    that vary needs their maps.
+    value, or produce the decay rate times their value. A surrogate of media that vary needs their
+    maps.
 
     \b
     Examples:
@@ -71,7 +69,7 @@ def predict(
 
     files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
     sources = SourceFile(source_file, lattice, batch)
-    maps = {k: v for k, v in (("diffusivity", diffusivity), ("decay", decay)) if v}
+    maps = {k: file for k in ("diffusivity", "decay") if (file := options.pop(k))}
     prediction = predict_files(run, sources, files, certify=certify, maps=maps, **options)
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"

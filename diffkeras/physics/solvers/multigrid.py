@@ -2,13 +2,16 @@
 
 There A is not diagonal in the basis of any fast transform, and the ring system has no table of
 Green's function. The finite-volume equations of the free nodes (`finite_volumes`) are an M-matrix,
-symmetric positive definite: conjugate gradients, preconditioned by one V-cycle of Ruge-Stüben
-multigrid (Ruge & Stüben 1987; PyAMG, Bell, Olson & Schroder 2023), solve them in a number of
-iterations that hardly depends on the lattice's size. They are repeated on the residual in extended
-precision until a proven bound of the error (`comparison`) meets the tolerance.
+symmetric positive definite: conjugate gradients, preconditioned by one V-cycle of multigrid, solve
+them in a number of iterations that hardly depends on the lattice's size. The cycle is geometric
+(`block_cycles`), or, where that converges slowly, Ruge-Stüben's (Ruge & Stüben 1987; PyAMG, Bell,
+Olson & Schroder 2023), whose setup takes longer than a solution by the former. They are repeated
+on the residual in extended precision until a proven bound of the error (`comparison`) meets the
+tolerance.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,9 +19,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers.block_cycles import BlockCycles
 from diffkeras.physics.solvers.comparison import SLACK, Comparison, Extended
 
 MOST_ITERATIONS = 200
@@ -64,11 +68,10 @@ class MultigridRun:
         self.field: Extended = np.where(self._free, 0.0, values).astype(np.longdouble)
         self.history: list[float] = []
         self._held = largest(problem.ring_values)
-        self._cycles: MultigridCycles | None = None
+        self._cycles: _Cycles | None = None
         if self._free.any():
             volumes = finite_volumes(problem.lattice, problem.medium.normalised())
-            matrix, _ = volumes.free_system(problem.values, problem.fixed)
-            self._cycles = MultigridCycles(matrix)
+            self._cycles = _Cycles(volumes, problem)
             self._comparison = Comparison(volumes, problem)
             self._find_barrier()
         if start is not None:
@@ -161,6 +164,41 @@ class MultigridRun:
             return 0.0, None
         bound, residual = self._comparison.of(self.field)
         return bound + self._rounding, residual
+
+
+class _Cycles:
+    """Geometric cycles, which need no setup, and algebraic ones as soon as they converge slowly.
+
+    Attributes:
+        may_go_on: whether iterations are left and the last solution took at least one.
+    """
+
+    def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
+        self._blocks = BlockCycles(volumes, ~problem.fixed)
+        self._equations = partial(volumes.free_system, problem.values, problem.fixed)
+        self._algebraic: MultigridCycles | None = None
+        self.may_go_on = True
+
+    @property
+    def iterations(self) -> int:
+        """Of conjugate gradients, over all solutions."""
+        return self._blocks.iterations + (self._algebraic.iterations if self._algebraic else 0)
+
+    def solve(self, right_hand_side: NDArray, reduction: float) -> NDArray[np.float64]:
+        """About A⁻¹b, whose residual is `reduction` times b in the Euclidean norm."""
+        if self._algebraic is not None:
+            solution = self._algebraic.solve(right_hand_side, reduction)
+            self.may_go_on = self._algebraic.may_go_on
+            return solution
+        before, reduction = self.iterations, max(reduction, LEAST_REDUCTION)
+        solution, residual = self._blocks.solve(right_hand_side, reduction)
+        if not self._blocks.converged:
+            self._algebraic = MultigridCycles(self._equations()[0])
+            left = float(np.linalg.norm(residual) / np.linalg.norm(right_hand_side))
+            if left > reduction:
+                solution = solution + self._algebraic.solve(residual, min(reduction / left, 1.0))
+        self.may_go_on = before < self.iterations < MOST_ITERATIONS
+        return solution
 
 
 class MultigridCycles:

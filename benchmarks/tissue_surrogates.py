@@ -1,0 +1,191 @@
+"""Surrogates of tissues: errors, and the time to a proven error, against the exact solver.
+
+    python -m benchmarks.tissue_surrogates            # generate, train and measure
+
+Trained on 128² nodes with 5 and 10 vessels, 100 to 400 cells and up to five regions of another
+diffusivity; measured there and on 256² nodes with 20 vessels, which no network has seen. "No
+network" is rounds of conjugate gradients with a multigrid cycle, which nobody trained. A proven
+error is that of `refine`, which starts from the method's field. All times are wall-clock medians in
+one thread of TensorFlow and of BLAS. Images go through a network alone, or all at once.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config, load_config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.physics import Medium, refine, solve
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows import generate, train
+
+PROBLEM: dict[str, Any] = {
+    "physics.lattice": 128,
+    "data.sources": "5,10",
+    "data.tissue.cells": [100, 400],
+    "data.tissue.cell_radius": [2, 5],
+    "data.train_examples": 300,
+    "data.validation_examples": 16,
+    "data.test_examples": 32,
+    "model.width": 8,
+    "model.depth": 4,
+}
+LARGER = {"physics.lattice": 256, "data.sources": "20", "data.tissue.cells": [400, 1600]}
+U_NET = {"model.architecture": "u_net"}
+TRAINED: dict[str, dict[str, Any]] = {
+    "U-Net, fixed values": {**U_NET, "model.fixed_values": True, "training.epochs": 4},
+    "U-Net, 1 correction": {**U_NET, "model.corrections": 1, "training.epochs": 2},
+}
+UNTRAINED = {
+    f"no network, {k} round{'s' * (k > 1)}": {
+        "model.architecture": "unrolled_cg",
+        "model.corrections": k,
+    }
+    for k in (1, 2, 3, 4)
+}
+TOLERANCES = (1e-2, 1e-3)
+COLUMNS = [
+    "nodes",
+    "method",
+    "training",
+    "MAE / mean field",
+    "largest error",
+    "alone [ms]",
+    "in a batch [ms]",
+    *(f"alone, to a proven {tolerance:g} [ms]" for tolerance in TOLERANCES),
+]
+
+
+class Images:
+    """Source images, media and fields of a test set."""
+
+    def __init__(self, config: Config, number: int) -> None:
+        counts = config.data.sources
+        examples = []
+        for count in counts:
+            recipe = DatasetConfig.of(count, config).recipe()
+            examples += recipe.examples("test", range(number // len(counts)))
+        self.images = np.stack([example.source_image for example in examples])
+        self.fields = np.stack([example.field for example in examples])
+        self.maps: Any = {
+            name: np.stack([getattr(example, name) for example in examples])
+            for name in ("diffusivity", "decay")
+        }
+        base = config.physics.medium
+        self.media = [
+            replace(base, diffusivity=d, decay=k) for d, k in zip(*self.maps.values(), strict=True)
+        ]
+
+
+def median_ms(call: Callable[[int], object], numbers: range) -> float:
+    """The median time of a call over the numbers of images, after one that isn't timed."""
+    call(0)
+    times = []
+    for number in numbers:
+        start = time.perf_counter()
+        call(number)
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
+def describe(fields: NDArray, truth: NDArray) -> list[str]:
+    error = np.abs(fields - truth)
+    return [f"{100 * error.mean() / truth.mean():.2g} %", f"{error.max():.1e}"]
+
+
+def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
+    """The columns of a surrogate, from its errors on."""
+
+    def alone(k: int) -> NDArray:
+        maps: Any = {name: values[k] for name, values in test.maps.items()}
+        return surrogate.predict(test.images[k], **maps).field
+
+    def proven(k: int, tolerance: float) -> object:
+        return refine(alone(k), test.images[k], medium=test.media[k], tolerance=tolerance)
+
+    def batch(_: int) -> NDArray:
+        return surrogate.predict(test.images, batch_size=len(test.images), **test.maps).field
+
+    numbers = range(timed)
+    times = [median_ms(alone, numbers), median_ms(batch, range(3)) / len(test.images)]
+    times += [median_ms(partial(proven, tolerance=t), numbers) for t in TOLERANCES]
+    return [*describe(batch(0), test.fields), *(f"{value:.3g}" for value in times)]
+
+
+def measure_solver(test: Images, timed: int) -> list[str]:
+    def solved(k: int, tolerance: float) -> NDArray:
+        return solve(test.images[k], medium=test.media[k], tolerance=tolerance).field
+
+    times = [median_ms(partial(solved, tolerance=t), range(timed)) for t in (1e-10, *TOLERANCES)]
+    found = np.stack([solved(k, 1e-10) for k in range(timed)])
+    alone, *proven = (f"{value:.3g}" for value in times)
+    return [*describe(found, test.fields[:timed]), alone, "", *proven]
+
+
+def mean_field_error(test: Images) -> list[str]:
+    """The columns of the exact field in the mean medium."""
+
+    def mean(medium: Medium) -> Medium:
+        diffusivity = float(np.exp(np.log(medium.diffusivity).mean()))
+        return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
+
+    def field(k: int) -> NDArray:
+        return solve(test.images[k], medium=mean(test.media[k])).field
+
+    found = np.stack([field(k) for k in range(len(test.images))])
+    return [*describe(found, test.fields), f"{median_ms(field, range(8)):.3g}", "", "", ""]
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
+@click.option("--timed", default=8, help="Images that are timed one by one.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).parent / "results" / "tissue_surrogates",
+)
+def main(data_dir: Path, timed: int, output: Path) -> None:
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    base = load_config("tissue").with_overrides(PROBLEM)
+    generate(base, data_dir)
+    surrogates: dict[str, tuple[Surrogate, str]] = {}
+    for name, change in UNTRAINED.items():
+        config = base.with_overrides(change)
+        surrogates[name] = Surrogate(build_model(config), config), "none"
+    for name, change in TRAINED.items():
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.process_time()
+            run = train(base.with_overrides(change), data_dir, Path(folder) / "run")
+            seconds = time.process_time() - start
+            surrogates[name] = load_surrogate(run.path), f"{seconds:.0f} s"
+    rows = []
+    for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
+        test = Images(config, number)
+        side = f"{config.physics.lattice[0]}²"
+        rows.append([side, "exact solver", "none", *measure_solver(test, timed)])
+        rows.append([side, "mean medium", "none", *mean_field_error(test)])
+        for name, (surrogate, training) in surrogates.items():
+            rows.append([side, name, training, *measure(surrogate, test, timed)])
+            click.echo(" | ".join(rows[-1]))
+    caption = (
+        "Tissues with 5 or 10 vessels on 128² nodes (64 images) and with 20 on 256² (16 images); "
+        f"times per image, in one thread; {describe_machine(used='1 core')}"
+    )
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()
