@@ -72,13 +72,13 @@ def evaluate(
         DataError: datasets are missing, damaged, or of other physics than the run's.
     """
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
+    path = Path(output or run.result("evaluation"))
     learned = run.config()
     config = config or learned
     check_physics(learned, config, run.path)
     check_held_out(run, config)
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
-    path = Path(output or run.result("evaluation"))
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     return _evaluate(

@@ -1,0 +1,34 @@
+"""Commands take the names of shipped surrogates, and write nothing into the package."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from refusals import assert_refused, files_below
+
+import diffkeras as dk
+from diffkeras.cli import main
+from diffkeras.surrogates.shipped import SHIPPED
+
+
+def test_predict_takes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = dk.sample_sources(2, (32, 48), rng=0).image()
+    np.save("sources.npy", image)
+    words = ["predict", "default", "sources.npy", "-o", "field.npy", "--certify"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert "is off by at most" in result.output
+    np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_results_of_a_shipped_surrogate_need_a_place(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = files_below(SHIPPED)
+    result = CliRunner().invoke(main, [command, "default"])
+    assert "--output" in result.stderr
+    assert_refused(result, SHIPPED, before)
