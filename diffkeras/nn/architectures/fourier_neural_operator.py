@@ -5,6 +5,7 @@ from keras import layers
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.fourier.coordinates import AppendCoordinates
+from diffkeras.nn.fourier.gelu import gelu
 from diffkeras.nn.fourier.spectral_convolution import SpectralConvolution
 
 
@@ -27,7 +28,7 @@ def fourier_neural_operator(
     With the defaults it is the network of the original program for two dimensions, but for its
     128 channels in the projection. There the lattice is padded once, before the first K, and W
     acts on the padding too; here each K pads. The original has one frequency more along rows,
-    −`modes`.
+    −`modes`, and the exact GELU.
 
     Args:
         width: channels, at least 1.
@@ -64,7 +65,7 @@ def fourier_neural_operator(
         ]
         features = layers.Add(name=f"sum_{k}")(parts)
         if k < depth - 1:
-            features = layers.Activation("gelu", name=f"activation_{k}")(features)
-    features = layers.Dense(2 * width, "gelu", name="projection")(features)
+            features = layers.Activation(gelu, name=f"activation_{k}")(features)
+    features = layers.Dense(2 * width, gelu, name="projection")(features)
     field = layers.Dense(1, name="field", dtype="float32")(features)
     return keras.Model(source_image, field, name=name)

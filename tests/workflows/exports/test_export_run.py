@@ -138,7 +138,8 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
                 {
                     "physics.boundary": ["reflecting", "periodic"],
                     "model.transform": "linear",
-                    "model.architecture": "ring_density_network",
+                    "model.architecture": "fourier_neural_operator",
+                    "model.modes": 5,
                     "model.corrections": 1,
                 }
             )
