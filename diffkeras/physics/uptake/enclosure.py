@@ -18,6 +18,7 @@ is known to be at most b, d may be taken on û ± b, which gives a smaller b wit
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from diffkeras.errors import ConvergenceError
 from diffkeras.physics.solvers.comparison import SLACK, Comparison
 from diffkeras.physics.uptake.equations import Equations
 from diffkeras.physics.uptake.linear_steps import LinearSteps
@@ -62,7 +63,10 @@ class Enclosure:
         lacking = np.where(free, missed + surplus, 0.0)
         bound: NDArray[np.float64] = np.zeros(field.shape)
         for _ in range(ATTEMPTS):
-            bound += self._steps.solve(slope, lacking, largest=surplus)
+            try:
+                bound += self._steps.solve(slope, lacking, largest=surplus)
+            except ConvergenceError:  # A + d is singular, for example
+                return None
             np.maximum(bound, 0.0, out=bound)
             applied, rounding = comparison.apply(bound)
             if (applied - rounding > missed[free]).all():

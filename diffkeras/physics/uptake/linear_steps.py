@@ -99,11 +99,15 @@ class LinearSteps:
             if met:
                 return found.astype(np.float64) * size
             self._by_transforms = False
-        before = self.iterations
-        found, met = self._run(slope, scaled, wanted, self._multigrid(slope), MOST_CYCLES)
-        if self.iterations - before > OLD:
+        before, met = self.iterations, False
+        try:
+            found, met = self._run(slope, scaled, wanted, self._multigrid(slope), MOST_CYCLES)
+        except RuntimeError:  # SuperLU's, for a singular matrix
+            found = solution
+        if not met or self.iterations - before > OLD:
             self._cycles = None
         if not met:
+            self._by_transforms = self._equations.has_uniform_diffusivity  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
                 "uptake vary too much, or too little is lost; check the medium and the uptake"

@@ -169,10 +169,16 @@ class NewtonRun:
 
     def step(self, reduction: float) -> None:
         """One step of Newton's method, solved to `reduction` of F."""
-        move = self._linear.solve(self._equations.slope(self.field), -self._missed, reduction)
+        self.steps += 1
+        try:
+            move = self._linear.solve(self._equations.slope(self.field), -self._missed, reduction)
+        except ConvergenceError:
+            if not self.field[self._equations.free].any():
+                raise
+            # a start where all uptake is at its maximum, and nothing else is lost
+            move = -self.field
         self._last_norm = self._norm
         self._set(self.field + move)
-        self.steps += 1
 
     def _descend(self, aim: float) -> float:
         """Steps until the estimated error is `aim` times the size, or rounding ends them.

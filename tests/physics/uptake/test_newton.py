@@ -150,6 +150,16 @@ def test_a_near_start_saves_steps_and_no_start_costs_digits(vessels, cells):
         assert abs(again.field - cold.field).max() <= 2e-10
 
 
+def test_starts_where_all_uptake_is_at_its_maximum_are_given_up(cells):
+    production = np.full(LATTICE, 0.5 * cells.mean())
+    options = {"uptake": CappedUptake(cells, 1.0), "decay": 0.0, "boundary": "reflecting"}
+    field = solve(production=production, **options).field
+    refined = refine(field + 5, production=production, tolerance=1e-6, **options)
+    assert abs(refined.field - field).max() <= refined.error_bound
+    bound = certify(field + 5, production=production, **options).node_bound
+    assert (bound >= 5 - 1e-6).all()
+
+
 def test_batches_share_an_uptake(vessels, cells):
     uptake = MichaelisMenten(cells, 0.2)
     images = np.stack([vessels, 0.5 * vessels])
