@@ -1,0 +1,96 @@
+"""Make the tables and pictures of "Should I use a surrogate?" from the JSON of a scoreboard.
+
+    diffkeras benchmark … --output scoreboard
+    python docs/make_scoreboard.py scoreboard
+
+Without an argument, the committed benchmarks/results/scoreboard/scoreboard.json is read; with one,
+that of the directory is copied there first. The script writes results/scoreboard/verdicts.md, a
+table and the costs of each problem, results/scoreboard/PROBLEM_SIDE.md, and the pictures
+images/scoreboard/PROBLEM_SIDE.png.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from diffkeras.evaluation.scoreboard.figure import error_time_figure
+from diffkeras.evaluation.scoreboard.tables import (
+    conditions,
+    costs_in_words,
+    images_in_words,
+    methods_table,
+    verdicts_table,
+)
+from diffkeras.evaluation.scoreboard.verdicts import milliseconds
+from diffkeras.reporting.figures import to_png
+from diffkeras.system.atomic_files import read_json, write_bytes, write_json, write_text
+
+DOCS = Path(__file__).parent
+BOARD = DOCS.parent / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
+HEAD = ("problem", "nodes", "images at once", "best surrogate", "classical, at its error", "verdict")
+
+
+def main(docs: Path, board: Mapping[str, Any]) -> None:
+    """Write what the page shows."""
+    results = docs / "results" / "scoreboard"
+    for problem in board["problems"]:
+        name = f"{problem['problem']}_{problem['side']}"
+        parts = [images_in_words(problem), methods_table(problem)]
+        if problem["surrogates"]:
+            parts += [verdicts_table(problem), costs_in_words(problem)]
+        write_text(results / f"{name}.md", "\n\n".join(parts) + "\n")
+        write_bytes(docs / "images" / "scoreboard" / f"{name}.png", picture(problem))
+    rows = [row for problem in board["problems"] for row in verdict_rows(problem)]
+    lines = [HEAD, ["---"] * len(HEAD), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    write_text(results / "verdicts.md", f"{conditions(board)}\n\n{table}\n")
+
+
+def picture(problem: Mapping[str, Any]) -> bytes:
+    """Error against time."""
+    return to_png(error_time_figure(problem))
+
+
+def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A row for each size of batches: the surrogate that comes off best, and whether it pays."""
+    rows = {row["name"]: row for row in problem["methods"]}
+    for size in problem["pareto"]:
+        found = [
+            (found[size]["equal_error"]["milliseconds"] / milliseconds(rows[name], size), name)
+            for surrogate in problem["surrogates"]
+            for name, found in surrogate["verdicts"].items()
+        ]
+        start = [problem["problem"], f"{problem['side']}×{problem['side']}", size]
+        if not found:
+            yield [*start, "none measured", "", "none measured"]
+            continue
+        ratio, name = max(found)
+        verdicts = [s["verdicts"] for s in problem["surrogates"] if name in s["verdicts"]]
+        verdict = verdicts[0][name][size]
+        classical, own = verdict["equal_error"], rows[name]
+        yield [
+            *start,
+            f"{name}: {own['error']['mean']:.1e} in {milliseconds(own, size):.3g} ms",
+            f"{classical['name']}: {rows[classical['name']]['error']['mean']:.1e} in "
+            f"{classical['milliseconds']:.3g} ms",
+            in_words(ratio, verdict["break_even"]),
+        ]
+
+
+def in_words(ratio: float, break_even: float | None) -> str:
+    """The verdict on a surrogate that is `ratio` times as fast as the classical method."""
+    if ratio <= 1:
+        return f"never pays: {1 / ratio:.2g} times the time"
+    if break_even is None:
+        return f"{ratio:.2g} times as fast; the cost of its training is not known"
+    return f"pays after {break_even:,.0f} images"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("board", nargs="?", type=Path, help="directory of a scoreboard")
+    given = parser.parse_args().board
+    if given:
+        write_json(BOARD, read_json(given / "scoreboard.json"))
+    main(DOCS, read_json(BOARD))
