@@ -28,7 +28,14 @@ from diffkeras.system.atomic_files import read_json, write_bytes, write_json, wr
 
 DOCS = Path(__file__).parent
 BOARD = DOCS.parent / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
-HEAD = ("problem", "nodes", "images at once", "best surrogate", "classical, at its error", "verdict")
+HEAD = (
+    "problem",
+    "nodes",
+    "images at once",
+    "best surrogate",
+    "classical, at its error",
+    "verdict",
+)
 
 
 def main(docs: Path, board: Mapping[str, Any]) -> None:

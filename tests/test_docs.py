@@ -40,7 +40,9 @@ def run_snippets(page: Path, *, with_run: bool) -> None:
             assert out.getvalue() == block["printed"]
 
 
-@pytest.mark.parametrize("name", ["index", "physics", "configuration", "models"])
+@pytest.mark.parametrize(
+    "name", ["index", "other_frameworks", "physics", "configuration", "models"]
+)
 def test_snippets_run_without_a_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

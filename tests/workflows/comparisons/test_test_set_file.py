@@ -9,7 +9,9 @@ import pytest
 from click.testing import Result
 
 from diffkeras.errors import OutputError
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS
+from diffkeras.evaluation.test_sets.inputs import draw_inputs
+from diffkeras.evaluation.test_sets.problems import get_problem
+from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
 from diffkeras.workflows import write_test_set
 
 
@@ -21,20 +23,26 @@ def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., 
 
 
 def test_predictions_of_a_public_test_set_are_judged(
-    diffkeras: Callable[..., Result], tmp_path: Path
+    diffkeras: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few = get_problem("fixed_values").config(16, images=4)
+    monkeypatch.setattr(TestSet, "config", lambda self: few)
+    digest = new_digest(few)
+    add_to_digest(digest, draw_inputs(few, 1, range(4)))
+    tiny = TestSet("fixed_values", 16, digest.hexdigest())
+    monkeypatch.setitem(TEST_SETS, tiny.name, tiny)
+
     file = tmp_path / "set.npz"
-    assert diffkeras("test-set", "fixed_values_64", "-o", file).exit_code == 0
+    assert diffkeras("test-set", tiny.name, "-o", file).exit_code == 0
     with np.load(file) as stored:
-        predictions = {f"sources_{n:02d}": 0.5 * stored[f"fields_{n:02d}"] for n in range(1, 6)}
-    np.savez(tmp_path / "mine.npz", **predictions)
-    words = ["--test-set", "fixed_values_64", "--predictions", tmp_path / "mine.npz"]
+        np.savez(tmp_path / "mine.npz", sources_01=0.5 * stored["fields_01"])
+    words = ["--test-set", tiny.name, "--predictions", tmp_path / "mine.npz"]
     words += ["--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
     words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
     result = diffkeras("evaluate", *words)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]["surrogate"]
-    assert found["all"]["images"] == 500
+    assert found["all"]["images"] == 4
     assert found["all"]["max_error"] == pytest.approx(0.5)
 
 
