@@ -60,7 +60,7 @@ def picture(problem: Mapping[str, Any]) -> bytes:
 
 
 def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A row for each size of batches: the surrogate without proof that comes off best, and whether it pays."""
+    """A row for each size of batches: the best surrogate without proof, and whether it pays."""
     rows = {row["name"]: row for row in problem["methods"]}
     for size in problem["pareto"]:
         found = [
