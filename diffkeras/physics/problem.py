@@ -88,7 +88,7 @@ class Problem:
             _check_balance(production)
             raise PhysicsError(
                 "no node is fixed, and with decay 0 and no absorbing boundary every constant "
-                "solves the problem: fix a node, or give a positive decay or an absorbing boundary"
+                "solves the problem: fix a node, or give decay, uptake or an absorbing boundary"
             )
         return cls(medium, values, mask, production, uptake)
 
@@ -232,6 +232,6 @@ def _check_balance(production: NDArray[np.float64] | None) -> None:
     if abs(net) > BALANCED * float(np.abs(production).sum()):
         raise PhysicsError(
             f"there is no steady state: the productions of all nodes sum to {net:.6g}, and with "
-            "decay 0, no absorbing boundary and no fixed node nothing takes that away; give a "
-            "positive decay, an absorbing boundary or a fixed node"
+            "decay 0, no absorbing boundary and no fixed node nothing takes that away; give "
+            "decay, uptake, an absorbing boundary or a fixed node"
         )
