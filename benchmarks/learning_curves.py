@@ -24,7 +24,13 @@ from benchmarks.architectures import (
     use_one_thread,
 )
 from benchmarks.tables import write_table
-from diffkeras.reporting.print_figures import log_ticks, print_axes, print_svg, series_style
+from diffkeras.reporting.print_figures import (
+    log_ticks,
+    print_axes,
+    print_style,
+    print_svg,
+    series_style,
+)
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.workflows import generate
 
@@ -75,7 +81,8 @@ def write(cells: Cells, caption: str) -> None:
         axis.plot(known, errors, label=name, **series_style(index))
     axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
     log_ticks(axis, "x")
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    with print_style():
+        figure.legend(loc="outside upper center", ncols=2)
     write_bytes(PICTURE, print_svg(figure))
 
 
