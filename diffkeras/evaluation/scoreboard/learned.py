@@ -74,7 +74,8 @@ def holds_values(surrogate: Surrogate) -> bool:
 
 def _network(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
-        return Computed(surrogate.network_fields(batch.images, batch_size=len(batch.images)))
+        size = len(batch.images)
+        return Computed(surrogate.network_fields(batch.images, batch_size=size, **batch.told))
 
     return compute
 
@@ -90,7 +91,7 @@ def _sources_set(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 
 def _certified(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
-        found = surrogate.predict(batch.images, batch_size=len(batch.images))
+        found = surrogate.predict(batch.images, batch_size=len(batch.images), **batch.told)
         return _on_the_scale(found.field, found.certificate.node_bound.max(axis=(1, 2)), batch)
 
     return compute
@@ -98,8 +99,9 @@ def _certified(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 
 def _refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
-        size = len(batch.images)
-        found = surrogate.predict(batch.images, tolerance=tolerance, batch_size=size)
+        found = surrogate.predict(
+            batch.images, tolerance=tolerance, batch_size=len(batch.images), **batch.told
+        )
         bounds = np.array([one.error_bound for one in found.refinement.images])  # type: ignore
         return _on_the_scale(found.field, bounds, batch)
 
