@@ -41,18 +41,22 @@ class ImageBatch:
     maxima: NDArray[np.floating] | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
-    def first(self, number: int) -> "ImageBatch":
-        """The first `number` images, or all if there are fewer."""
+    def part(self, numbers: Any) -> "ImageBatch":
+        """The images of these numbers, (images,)."""
         return replace(
             self,
-            images=self.images[:number],
-            fields=self.fields[:number],
-            sources=self.sources[:number],
-            lengths=None if self.lengths is None else self.lengths[:number],
-            media=self.media[:number],
-            told={name: values[:number] for name, values in self.told.items()},
-            maxima=None if self.maxima is None else self.maxima[:number],
+            images=self.images[numbers],
+            fields=self.fields[numbers],
+            sources=[self.sources[k] for k in numbers],
+            lengths=None if self.lengths is None else self.lengths[numbers],
+            media=[self.media[k] for k in numbers],
+            told={name: values[numbers] for name, values in self.told.items()},
+            maxima=None if self.maxima is None else self.maxima[numbers],
         )
+
+    def first(self, number: int) -> "ImageBatch":
+        """The first `number` images, or all if there are fewer."""
+        return self.part(np.arange(min(number, len(self.images))))
 
 
 def read_batches(

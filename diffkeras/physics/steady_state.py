@@ -124,8 +124,8 @@ def _solve_image(
         initial = problem.check_field("initial field", initial, given.leading)
     name = cheapest(problem) if method == "auto" else method
     dtype = np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
+    rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if problem.scale:
-        rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
         options = {"initial": initial} if SOLVERS[name].takes_initial else {}
         field, statistics = SOLVERS[name].solve(
             problem, tolerance=tolerance - rounding, precision=dtype, workers=workers, **options
@@ -137,8 +137,8 @@ def _solve_image(
             field *= problem.scale
     else:
         # every fixed node next to a free one is 0, and so are the free ones
-        field = np.zeros(problem.lattice)
-        statistics = SolveStatistics(name, problem.ring.size, precision=dtype.name)
+        field, size = np.zeros(problem.lattice), problem.ring.size
+        statistics = SolveStatistics(name, size, residual=rounding, precision=dtype.name)
     field = field.astype(dtype, copy=False)
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")

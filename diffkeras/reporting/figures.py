@@ -32,7 +32,7 @@ COLORS = {
     "0 rounds": "#8fc98b",
     "1 round": "#3f9a4b",
     "2 rounds": "#145c27",
-    "mean medium": "#d1792a",
+    "mean medium": "#8a5a2b",
     "exact solver": "#111111",
     "zero field": "#8a8a8a",
 }

@@ -16,7 +16,7 @@ from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
 
-NAMES = ("default", "production", "quickstart")
+NAMES = ("default", "production", "quickstart", "tissue")
 LARGEST_SIZE = 5_000_000  # bytes
 SEED = 7  # neither that of the training nor that of the cards
 
@@ -50,7 +50,8 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
     examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
-    prediction = surrogate.predict([example.source_image for example in examples])
+    maps = {key: np.array([getattr(e, key) for e in examples]) for key in config.data.maps}
+    prediction = surrogate.predict([example.source_image for example in examples], **maps)
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)
     assert (error <= prediction.node_bound + 1e-7).all()  # the true field is rounded to float32

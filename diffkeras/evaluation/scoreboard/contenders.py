@@ -18,6 +18,7 @@ from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_fiel
 SOLVER = "solve, float64"
 LOOSE, SINGLE, DOUBLE = 1e-2, 1e-6, 1e-10  # tolerances of `solve`
 REFINED = (1e-2, 1e-3, 1e-6)
+PROVEN = ("multigrid", "newton-cg")  # methods of `solve` whose bounds include all rounding
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals
 
 
@@ -87,7 +88,7 @@ def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Comp
             for medium, arrays in _by_medium(batch)
         ]
         each = [one for part in found for one in cast(BatchSolution, part).image_stats]
-        proven = [one.residual for one in each if one.method == "multigrid"]
+        proven = [one.residual for one in each if one.method in PROVEN]
         fields = _scaled(np.concatenate([part.field for part in found]), batch)
         if len(proven) < len(each):
             return Computed(fields)

@@ -57,6 +57,17 @@ def _draw(axis: Axes, rows: Sequence[Row], size: str, pareto: Sequence[str]) -> 
     )
     axis.grid(alpha=0.3)
     axis.axhspan(SMALLEST / 10, 5 * SMALLEST, color="#f0f0f0", zorder=0)
+    axis.annotate(
+        "rounding or smaller",
+        (1, 5 * SMALLEST),
+        xytext=(-4, -3),
+        xycoords=axis.get_yaxis_transform(),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=8,
+        color="0.4",
+    )
     for part in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
         part(FuncFormatter(_round_time))
     front = sorted(point for row, point in zip(rows, points, strict=True) if row["name"] in pareto)

@@ -8,7 +8,7 @@ what images share exist already.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def measure_errors(
     """
     means, maxima, relative, bounds = [], [], [], []
     for start in range(0, len(images.images), CHUNK):
-        batch = part_of(images, np.arange(start, min(start + CHUNK, len(images.images))))
+        batch = images.part(np.arange(start, min(start + CHUNK, len(images.images))))
         found = contender.compute(batch)
         if not np.isfinite(found.fields).all():
             raise RunError(f"{contender.name} computes values that are not finite")
@@ -118,7 +118,7 @@ def measure_times(
     found = {contender.name: Times() for contender in contenders}
     number = len(images.images)
     for turn in range(-1, rounds):  # the first one isn't timed
-        batch = part_of(images, np.arange(turn * size, (turn + 1) * size) % number)
+        batch = images.part(np.arange(turn * size, (turn + 1) * size) % number)
         for contender in contenders:
             own = batch if contender.together else batch.first(LOOPED)
             wall, cpu = time.perf_counter(), time.process_time()
@@ -129,15 +129,3 @@ def measure_times(
                 found[contender.name].cpu.append(cpu / len(own.images))
             on_call(1)
     return found
-
-
-def part_of(images: ImageBatch, numbers: Any) -> ImageBatch:
-    """The images of these numbers."""
-    return replace(
-        images,
-        images=images.images[numbers],
-        fields=images.fields[numbers],
-        sources=[images.sources[k] for k in numbers],
-        media=[images.media[k] for k in numbers],
-        maxima=None if images.maxima is None else images.maxima[numbers],
-    )

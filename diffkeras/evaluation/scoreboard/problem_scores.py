@@ -101,19 +101,17 @@ class ProblemScores:
             for count in self.config.data.sources
         ]
         order = np.arange(self.images).reshape(len(parts), self._each).T.ravel()
-        first = parts[0]
-        fields = np.concatenate([part.fields for part in parts])
+        maxima = [part.maxima for part in parts if part.maxima is not None]
         return ImageBatch(
-            np.concatenate([part.images for part in parts])[order],
-            fields[order],
-            [[s for part in parts for s in part.sources][k] for k in order],
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.fields for part in parts]),
+            [discs for part in parts for discs in part.sources],
             None,
-            [[m for part in parts for m in part.media][k] for k in order],
-            first.production,
-            None
-            if first.maxima is None
-            else np.concatenate([part.maxima for part in parts if part.maxima is not None])[order],
-        )
+            [medium for part in parts for medium in part.media],
+            parts[0].production,
+            np.concatenate(maxima) if maxima else None,
+            {k: np.concatenate([part.told[k] for part in parts]) for k in parts[0].told},
+        ).part(order)
 
     def _training(self, rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> list[Any]:
         """What each surrogate cost, with the verdicts on the methods that start from it."""

@@ -22,6 +22,7 @@ class Inputs:
         media: the medium of each image.
         production: whether sources produce; otherwise they hold their values.
         divide_by_maximum: whether fields are divided by their maximum.
+        maps: names of the maps that surrogates are told.
     """
 
     images: NDArray[np.float32]
@@ -29,6 +30,7 @@ class Inputs:
     media: list[Medium]
     production: bool
     divide_by_maximum: bool
+    maps: tuple[str, ...] = ()
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The arrays that define the images' problems, by name; maps where media vary."""
@@ -52,7 +54,14 @@ class Inputs:
             maxima = fields.max(axis=(1, 2))
             fields /= maxima[:, None, None]
         return ImageBatch(
-            self.images, fields, self.sources, None, self.media, self.production, maxima
+            self.images,
+            fields,
+            self.sources,
+            None,
+            self.media,
+            self.production,
+            maxima,
+            {k: values for k, values in self.arrays().items() if k in self.maps},
         )
 
 
@@ -72,4 +81,5 @@ def draw_inputs(config: Config, count: int, numbers: Sequence[int]) -> Inputs:
     images = np.stack([discs.image(recipe.lattice) for discs in sources])
     maps = [recipe.maps_of("test", k) for k in numbers]
     media = [recipe.medium if one is None else one.within(recipe.medium) for one in maps]
-    return Inputs(images, sources, media, recipe.production, recipe.divide_by_maximum)
+    kind = recipe.production, recipe.divide_by_maximum
+    return Inputs(images, sources, media, *kind, config.data.maps)

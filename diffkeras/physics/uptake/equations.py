@@ -33,11 +33,6 @@ class Equations:
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._supply = 0.0 if problem.supply is None else problem.supply
 
-    @property
-    def has_uniform_diffusivity(self) -> bool:
-        """Whether each axis has one diffusivity, so that a uniform medium may be near."""
-        return all(np.min(part) == np.max(part) for part in self.medium.diffusivities)
-
     @cached_property
     def is_positive(self) -> bool:
         """Whether fixed values and productions are ≥ 0, so that u is, too."""

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.medium import MOST_ANISOTROPIC, Medium
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.uptake.equations import Equations
@@ -46,6 +47,14 @@ class Goal(NamedTuple):
         return self.largest > 0 and float(np.abs(residual).max()) <= self.largest
 
 
+def takes_transforms(medium: Medium) -> bool:
+    """Whether there is a uniform medium near this one: only the decay varies."""
+    least, most = (
+        [float(extreme(part)) for part in medium.diffusivities] for extreme in (np.min, np.max)
+    )
+    return least == most and max(most) <= MOST_ANISOTROPIC * min(most)
+
+
 class LinearSteps:
     """The solver of all steps of one problem.
 
@@ -56,7 +65,7 @@ class LinearSteps:
     def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._by_transforms = equations.has_uniform_diffusivity
+        self._by_transforms = takes_transforms(equations.medium)
         self._near: tuple[float, Precondition] | None = None
         self._cycles: Precondition | None = None
 
@@ -107,7 +116,7 @@ class LinearSteps:
         if not met or self.iterations - before > OLD:
             self._cycles = None
         if not met:
-            self._by_transforms = self._equations.has_uniform_diffusivity  # for other slopes
+            self._by_transforms = takes_transforms(self._equations.medium)  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
                 "uptake vary too much, or too little is lost; check the medium and the uptake"

@@ -21,8 +21,10 @@ SIZES = (1, 3)
 
 def half_surrogate(config: Config, name: str = "half") -> Entry:
     """A surrogate whose field is half of the source image."""
-    image = keras.Input((None, None, 1))
-    model = keras.Model(image, keras.layers.Rescaling(0.5)(image))
+    channels = 1 + len(config.data.maps)
+    half = keras.layers.Conv2D(1, 1, use_bias=False)
+    model = keras.Sequential([keras.Input((None, None, channels)), half])
+    half.set_weights([np.reshape([0.5] + [0.0] * (channels - 1), (1, 1, channels, 1))])
     return Entry(name, Surrogate(model, config), 100.0, 50, "a machine")
 
 
@@ -30,7 +32,7 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
 def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
-    entries = [] if request.param == "tissue" else [half_surrogate(config)]
+    entries = [half_surrogate(config)]
     scores, ticks = ProblemScores(request.param, 16, entries, Protocol(SIZES, 2, 1)), list[int]()
     found = scores.measure(ticks.append)
     assert sum(ticks) == scores.steps
@@ -46,8 +48,8 @@ def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
     assert all(error["bound"] is None or not error["bound"]["broken"] for error in errors.values())
     if measured["problem"] == "tissue":
         assert errors["solve to 0.01"]["bound"]["largest"] <= 1e-2
-        return
-    assert errors["TensorSolver, float32"]["largest"] < 2e-5
+    else:
+        assert errors["TensorSolver, float32"]["largest"] < 2e-5
     assert errors["half, refined to 0.01"]["bound"]["largest"] <= 1e-2
     assert errors["half"]["mean"] > 0.1
     assert errors["half, certified"]["bound"]["largest"] >= errors["half"]["largest"]
