@@ -15,7 +15,8 @@ def test_set(name: str | None, output: Path | None) -> None:
 
     A test set is drawn and solved here. Its source images are checked by the set's hash, and its
     fields by their residuals. The .npz holds source_images_NN and fields_NN for each source count.
-    `diffkeras evaluate --test-set NAME --predictions FILE` judges a model's fields of them.
+    `diffkeras evaluate --test-set NAME --predictions FILE` judges a model's fields of them, except
+    in tissue.
 
     \b
     Examples:
@@ -23,11 +24,14 @@ def test_set(name: str | None, output: Path | None) -> None:
       diffkeras test-set fixed_values_64 -o fixed_values_64.npz
     """
     start_tensorflow()
+    from diffkeras.evaluation.test_sets.test_set import get_test_set
+
     if name is None:
         if output is not None:
             raise click.UsageError("Missing argument 'NAME'.")
         _list()
         return
+    get_test_set(name)
     if output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
     from diffkeras.workflows import write_test_set

@@ -114,7 +114,9 @@ class Run:
                 f"with diffkeras: {', '.join(shipped_surrogates())}"
             )
         if not (path / MARK).is_file():
-            raise RunError(f"{path} holds no diffkeras run: {MARK} is missing")
+            hides = str(path) in shipped_surrogates()
+            also = f"; it hides the shipped surrogate {path}" if hides else ""
+            raise RunError(f"{path} holds no diffkeras run: {MARK} is missing{also}")
         run = cls(path)
         if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")

@@ -228,6 +228,14 @@ class Surrogate:
                 nn.check_lattice(images.shape[-2:], self.config.model.depth)
             except ValueError as error:
                 raise PhysicsError(str(error)) from None
+        network = self.config.model
+        if network.architecture == "fourier_neural_operator":
+            shortest = 2 * network.modes - 1
+            if min(images.shape[-2:]) < shortest:
+                raise PhysicsError(
+                    f"this network's {network.modes} frequencies need at least {shortest} nodes a "
+                    f"side, and the images have {images.shape[-2]}×{images.shape[-1]}"
+                )
         wrong = ~((images >= 0) & (images <= LARGEST))
         if wrong.any():
             raise PhysicsError(

@@ -149,3 +149,9 @@ def test_paper_scale_equals_the_reference():
     np.testing.assert_allclose(
         solve(image).field, solve_reference(image, medium=Medium()), rtol=0, atol=1e-10
     )
+
+
+def test_the_bound_counts_that_fixed_values_are_rounded_to_single_precision() -> None:
+    image = np.full((4, 4), 0.1)  # no node is free
+    found = solve(image, tolerance=1e-6)
+    assert 0 < np.abs(found.field - image).max() <= found.error_bound

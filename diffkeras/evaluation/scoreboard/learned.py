@@ -39,7 +39,8 @@ def fits(surrogate: Surrogate, tested: Config) -> bool:
     """Whether a surrogate was trained on the physics of some test images; the lattice may differ.
 
     Raises:
-        DataError: it was trained on several media, which no problem of the scoreboard has.
+        DataError: it was trained on several diffusion lengths, which no problem of the scoreboard
+            has, or can't take the lattice of the test images.
     """
     learned = surrogate.config
     if learned.data.diffusion_length is not None:
@@ -49,7 +50,15 @@ def fits(surrogate: Surrogate, tested: Config) -> bool:
         )
     found = [d for d in differences(learned, tested) if d.startswith(("physics.", "data.divide"))]
     other = [d for d in found if not d.startswith("physics.lattice")]
-    return not other and (learned.data.tissue is None) == (tested.data.tissue is None)
+    if other or (learned.data.tissue is None) != (tested.data.tissue is None):
+        return False
+    sides = tested.physics.lattice
+    if any(side % surrogate.side_divisor for side in sides):
+        raise DataError(
+            f"{learned.name} takes sides that are multiples of {surrogate.side_divisor}, not "
+            f"{sides[0]}; choose another --side, or leave it out"
+        )
+    return True
 
 
 def learned_methods(entry: Entry, tested: Config) -> list[Contender]:

@@ -23,7 +23,7 @@ def check_uptake(
             f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
         )
     free = ~fixed
-    maximum = float(np.max(np.broadcast_to(uptake.maximum, fixed.shape), where=free, initial=0.0))
+    maximum = float(np.max(np.broadcast_to(uptake.capacity, fixed.shape), where=free, initial=0.0))
     if not maximum:
         return None
     rate, steepest = maximum / medium.unit, float(uptake.steepest) / medium.unit
@@ -41,7 +41,7 @@ def check_capacity(
 ) -> None:
     """Raise an error unless cells can take up the production where nothing else takes it away."""
     net = 0.0 if production is None else math.fsum(production.ravel().tolist())
-    capacity = math.fsum(np.broadcast_to(uptake.maximum, lattice).ravel().tolist())
+    capacity = math.fsum(np.broadcast_to(uptake.capacity, lattice).ravel().tolist())
     alone = "with decay 0, no absorbing boundary and no fixed node nothing else takes it away"
     if net >= capacity:
         raise PhysicsError(

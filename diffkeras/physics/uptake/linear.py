@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import Medium, node_values
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
@@ -25,6 +26,8 @@ def medium_with_uptake(
     """
     if uptake is None or isinstance(uptake, SaturatingUptake):
         return medium, uptake
+    if isinstance(uptake, tuple | list):
+        uptake = real_array("the uptake", uptake)
     if np.ndim(uptake) == 3:
         raise PhysicsError(
             f"the uptake has shape {np.shape(uptake)}; one of shape (rows, columns) is used for "

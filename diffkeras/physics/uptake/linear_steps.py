@@ -182,7 +182,8 @@ class LinearSteps:
             import pyamg  # seconds to import, and few programs need it
 
             equations, free = self._equations, self._equations.free
-            volumes = FiniteVolumes(equations.volumes.couplings, equations.volumes.drain + slope)
+            drain = (equations.volumes.drain + slope).astype(np.float64)
+            volumes = FiniteVolumes(equations.volumes.couplings, drain)
             matrix, _ = volumes.free_system(equations.problem.values, ~free)
             # splu: the default, a pseudoinverse, drops the slowest modes of extreme media
             hierarchy = pyamg.ruge_stuben_solver(

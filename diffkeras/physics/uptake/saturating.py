@@ -23,11 +23,17 @@ class SaturatingUptake(ShortRepr):
 
     Attributes:
         maximum: the rate that it never exceeds, a number or (rows, columns).
+        capacity: the rate that it comes near at high concentrations, a number or (rows, columns).
         rounding: of `rate` and `slope`, relative to them, in unit roundoffs.
     """
 
     maximum: NodeValues
     rounding = 8.0
+
+    @property
+    def capacity(self) -> NodeValues:
+        """See the attributes."""
+        return self.maximum
 
     @property
     def lattice(self) -> tuple[int, int] | None:
@@ -136,18 +142,28 @@ class CappedUptake(SaturatingUptake):
         return _one_shape(self.maximum, self.rate_constant)
 
     @property
+    def capacity(self) -> NodeValues:
+        """See `SaturatingUptake`: 0 where the rate constant is 0."""
+        return np.where(np.greater(self.rate_constant, 0), self.maximum, 0.0)
+
+    @property
     def steepest(self) -> float:
         """See `SaturatingUptake`."""
-        return float(np.max(self.rate_constant))
+        return float(np.max(self._tangent))
+
+    @property
+    def _tangent(self) -> NDArray:
+        """The slope at 0: where the maximum is 0, nothing is taken up at any concentration."""
+        return np.where(np.greater(self.maximum, 0), self.rate_constant, 0.0)
 
     def rate(self, field: NDArray) -> NDArray:
         """See `SaturatingUptake`."""
-        return np.minimum(self.maximum, self.rate_constant * field)
+        return np.minimum(self.maximum, self._tangent * field)
 
     def slope(self, field: NDArray) -> NDArray:
         """See `SaturatingUptake`; at the corner it is that above, 0."""
-        below = self.rate_constant * field < self.maximum
-        return np.where(below, self.rate_constant, 0.0)
+        tangent = self._tangent
+        return np.where(tangent * field < self.maximum, tangent, 0.0)
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""

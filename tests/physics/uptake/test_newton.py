@@ -218,3 +218,35 @@ def test_problems_that_have_no_solution_are_refused(vessels, cells):
         solve(vessels, uptake=MichaelisMenten(1e20, 1e-20))
     with pytest.raises(ConvergenceError, match="ask for"):
         refine(vessels, vessels, uptake=uptake, tolerance=1e-25)
+
+
+def test_extended_precision_meets_multigrid() -> None:
+    """The hierarchy of a problem whose last proof needs longdouble; nothing else is lost."""
+    rng, side = np.random.default_rng(17), 12
+    maximum, constant = 10.0 ** rng.uniform(-3, 3), 10.0 ** rng.uniform(-6, 1)
+    cells = maximum * 10.0 ** (-6 * rng.random((side, side)))
+    production = np.where(rng.random((side, side)) < 0.3, rng.random((side, side)), 0.0)
+    production *= 0.01 * cells.sum() / production.sum()
+    uptake = MichaelisMenten(cells, constant)
+    found = solve(
+        production=production, uptake=uptake, decay=0.0, boundary="reflecting", tolerance=1e-6
+    )
+    assert found.error_bound <= 1e-6 * found.field.max()
+
+
+def test_nodes_without_a_maximum_take_up_nothing_at_any_concentration() -> None:
+    field = np.array([[-1.0, 0.0, 1.0]])
+    for uptake in (CappedUptake(0.0, 0.5), CappedUptake(np.zeros((1, 3)), 0.5)):
+        assert not uptake.rate(field).any()
+        assert not uptake.slope(field).any()
+        assert not uptake.steepest
+
+
+def test_cells_with_a_rate_constant_of_0_have_no_capacity() -> None:
+    with pytest.raises(PhysicsError, match="there is no steady state"):
+        solve(
+            production=np.full((4, 4), 0.01),
+            uptake=CappedUptake(0.5, 0.0),
+            decay=0.0,
+            boundary="reflecting",
+        )
