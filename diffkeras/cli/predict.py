@@ -74,7 +74,7 @@ def predict(
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
         how = (
-            "solved directly; the prediction was not used"
+            "solved directly, which is cheaper here than to refine the prediction"
             if refined.method == "direct"
             else f"after {rounds}"
         )
@@ -90,6 +90,6 @@ def predict(
         for name, (field, bound) in fields.items():
             size = field.max(initial=0.0)
             click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound:.3g}")
-    click.echo(f"wrote {output} ({described(prediction.field)})")
+    click.echo(f"wrote {output} ({described(prediction.field, output)})")
     for file in filter(None, (files.bound, files.corrected, plot)):
         click.echo(f"wrote {file}")

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 MAPS_AND_NUMBERS = ("diffusivity", "decay", "uptake", "saturation", "step", "boundary")
 
+PROVEN = ("multigrid", "newton-cg")  # methods whose error bound is proven, and which need no ring
+
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
@@ -146,11 +148,19 @@ def solve(
     solution = solve_files(
         sources, files, production=produced, uptake=uptake, medium=Medium(**parts), **options
     )
-    stats = solution.stats
-    logger.info(
-        f"method {stats.method}, {stats.ring_nodes} ring nodes, {stats.iterations} iterations, "
-        f"residual {stats.residual:.1e}, computed in {stats.precision}"
-    )
-    click.echo(f"wrote {output} ({described(solution.field)})")
+    logger.info(_how(solution))
+    click.echo(f"wrote {output} ({described(solution.field, output)})")
     if plot:
         click.echo(f"wrote {plot}")
+
+
+def _how(solution: Any) -> str:
+    """How it was solved, in one line."""
+    stats = solution.stats
+    work, error = f"{stats.iterations} iterations", f"residual {stats.residual:.1e}"
+    if stats.method in PROVEN:
+        steps = f"{stats.newton_steps} Newton steps, " if stats.newton_steps else ""
+        work, error = steps + work, f"proven: off by at most {solution.error_bound:.1e}"
+    else:
+        work = f"{stats.ring_nodes} ring nodes, {work}"
+    return f"method {stats.method}, {work}, {error}, computed in {stats.precision}"

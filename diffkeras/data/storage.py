@@ -62,30 +62,38 @@ def dataset_status(
 
 
 def open_dataset(
-    config: Config, count: int, data_dir: str | Path, splits: Sequence[Split] = SPLITS
+    config: Config,
+    count: int,
+    data_dir: str | Path,
+    splits: Sequence[Split] = SPLITS,
+    *,
+    config_name: str | None = None,
 ) -> Any:
     """Open the dataset of `count` sources, and check that it is complete and large enough.
 
     Args:
         config, count, data_dir: which dataset, and the numbers of examples.
         splits: those that will be read; the others may be smaller.
+        config_name: of a shipped configuration that gives this data, for the error.
 
     Returns:
         A `tfds.core.DatasetBuilder` that reads it.
     """
     status = dataset_status(config, count, data_dir)
+    remedy = "run `diffkeras generate` with the same configuration and --data-dir"
+    if config_name:
+        remedy = f"run `diffkeras generate --config {config_name}` with the same --data-dir"
     if not status.examples:
         raise DataError(
             f"{data_dir} holds no dataset of {count} source(s) of this physics (looked for "
-            f"{status.path}){_others(config, count, Path(data_dir))}; run `diffkeras generate` "
-            "with the same configuration and --data-dir"
+            f"{status.path}){_others(config, count, Path(data_dir))}; {remedy}"
         )
     if not status.holds(config, splits):
         wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
         held: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
         raise DataError(
             f"{status.path} holds {_list(held)} examples, fewer than the "
-            f"{_list(wanted)} asked for; run `diffkeras generate` with the same configuration"
+            f"{_list(wanted)} asked for; {remedy}"
         )
     return open_builder(DatasetConfig.of(count, config), status.path)
 

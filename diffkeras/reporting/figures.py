@@ -20,6 +20,7 @@ from diffkeras.physics import Example
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
+POINTS = 512  # along a side, of which outlines are drawn
 # of the methods that are compared; related ones have shades of one colour
 COLORS = {
     "surrogate": "#0b6e99",
@@ -123,11 +124,19 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
         )
         for axis, (name, values) in zip(axes, panels, strict=True):
             picture = axis.imshow(values, cmap="viridis", interpolation="nearest")
-            axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
+            outline(axis, example.source_image > 0)
             axis.set(title=name, xticks=[], yticks=[])
             figure.colorbar(picture, ax=axis, fraction=0.046)
         axes[0].set_ylabel(title)
     return figure
+
+
+def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:
+    """Draw the edges of nodes in white; `nodes` (rows, columns) are pixels of an image."""
+    finer = max(1, POINTS // max(nodes.shape))  # points a pixel, so that contours follow the pixels
+    fine = np.kron(nodes, np.ones((finer, finer)))
+    y, x = ((np.arange(side) + 0.5) / finer - 0.5 for side in fine.shape)
+    axis.contour(x, y, fine, levels=[0.5], colors="white", linewidths=0.5)
 
 
 def write_out_numbers(axis: Axes) -> None:

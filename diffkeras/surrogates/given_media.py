@@ -51,6 +51,20 @@ def media_of(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
     """
     if unknown := sorted(set(given) - set(MediumInputs.__annotations__)):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    found = check_given(config, given)
+    if config.data.maps:
+        return _of_maps(config, images, found)
+    if found:
+        return _of_lengths(config, images[:-2], found["diffusion_length"])
+    return config.physics.medium
+
+
+def check_given(config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the `MediumInputs` is given, if that is what the network takes.
+
+    Raises:
+        PhysicsError: something is missing or not expected. The values themselves aren't checked.
+    """
     found = {name: value for name, value in given.items() if value is not None}
     wanted = inputs_of(config)
     for name in found:
@@ -59,11 +73,7 @@ def media_of(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
     for name in wanted:
         if name not in found:
             raise PhysicsError(f"{_trained_for(config)}; give {_words(name)} of the images")
-    if config.data.maps:
-        return _of_maps(config, images, found)
-    if wanted:
-        return _of_lengths(config, images[:-2], found["diffusion_length"])
-    return config.physics.medium
+    return found
 
 
 def network_media(

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from diffkeras.config import find_config
+from diffkeras.errors import ConfigurationError
+
 SHIPPED = Path(__file__).parent / "shipped_models"
 
 
@@ -16,3 +19,15 @@ def find_run(run: Path) -> Path:
     A path wins, so that diffkeras can ship more surrogates without hiding anybody's runs.
     """
     return SHIPPED / run if not run.exists() and str(run) in shipped_surrogates() else run
+
+
+def shipped_config(run: Path) -> str | None:
+    """The name of the configuration that a shipped surrogate was trained with; None of others."""
+    if run.parent != SHIPPED:
+        return None
+    name = f"models/{run.name}"
+    try:
+        find_config(name)
+    except ConfigurationError:
+        return run.name
+    return name

@@ -19,6 +19,7 @@ from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
@@ -77,8 +78,10 @@ def evaluate(
     config = config or learned
     check_physics(learned, config, run.path)
     check_held_out(run, config)
+    own = (config.physics, config.data) == (learned.physics, learned.data)
+    config_name = shipped_config(run.path) if own else None
     for count in config.data.sources:
-        open_dataset(config, count, data_dir, ("test",))
+        open_dataset(config, count, data_dir, ("test",), config_name=config_name)
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     return _evaluate(

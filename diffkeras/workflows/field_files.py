@@ -83,11 +83,12 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
         write_bytes(path, stream.getbuffer())
 
 
-def described(field: NDArray) -> str:
-    """Size and type of a field or a batch of them, in words."""
+def described(field: NDArray, path: Path) -> str:
+    """Size of a field or a batch of them, and the type that a file holds it in, in words."""
     rows, columns = field.shape[-2:]
     images = f"{len(field)} images of " if field.ndim == 3 else ""
-    return f"{images}{rows}×{columns} {field.dtype}"
+    kinds = dict.fromkeys(PICTURES, "float32") | {".png": "16 bits, 65535 stands for 1"}
+    return f"{images}{rows}×{columns} {kinds.get(path.suffix.lower(), field.dtype)}"
 
 
 def write_plot(

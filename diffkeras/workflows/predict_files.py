@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.errors import PhysicsError
+from diffkeras.surrogates.given_media import check_given
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
@@ -55,6 +56,7 @@ def predict_files(
     maps = maps or {}
     output.check({"SOURCE_FILE": sources.path} | {f"--{k}": file for k, file in maps.items()})
     surrogate = load_surrogate(run_dir)
+    check_given(surrogate.config, {"diffusion_length": diffusion_length, **maps})
     image = sources.read(overlap=surrogate.production)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
@@ -73,7 +75,9 @@ def predict_files(
         fields[output.corrected] = prediction.certificate.field
     write_fields(fields)
     if output.plot:
-        title = "prediction" if tolerance is None else "refined field"
+        title = "prediction"
+        if refined := prediction.refinement:
+            title = "solved field" if refined.method == "direct" else "refined field"
         shown = {"x" if surrogate.production else "u": np.where(image != 0, image, np.nan)}
         notes = f"proven: off by at most {bound:.3g}"
         write_plot(output.plot, shown, prediction.field, title, notes)

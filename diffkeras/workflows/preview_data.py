@@ -14,6 +14,7 @@ from diffkeras.physics import Example, Medium
 from diffkeras.reporting.figures import (
     new_axis,
     new_figure,
+    outline,
     tissue_figure,
     to_png,
     write_out_numbers,
@@ -100,7 +101,7 @@ def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
     for axes, (count, row) in zip(grid, examples.items(), strict=True):
         for axis, example in zip(axes, row, strict=True):
             picture = axis.imshow(example.field, cmap="viridis", vmin=0, vmax=largest)
-            axis.contour(example.source_image > 0, levels=[0.5], colors="white", linewidths=0.5)
+            outline(axis, example.source_image > 0)
             axis.set_xticks([])
             axis.set_yticks([])
             notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}

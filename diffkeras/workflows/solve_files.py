@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.physics import Medium, Solution, solve
+from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Solution, solve
 from diffkeras.physics.problem import check_finite
 from diffkeras.physics.uptake.linear import Uptake
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
@@ -69,7 +69,7 @@ def solve_files(
             shown["u"] = np.where(image != 0 if mask is None else mask, image, np.nan)
         if supply is not None:
             shown["s"] = np.where(supply != 0, supply, np.nan)
-        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium))
+        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium, uptake))
     return solution
 
 
@@ -80,11 +80,22 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
     return [replace(file, lattice=None) if file and not file.is_list else file for file in files]
 
 
-def _in_words(medium: Medium) -> str:
+def _in_words(medium: Medium, uptake: Uptake | None) -> str:
     boundaries = medium.boundaries
     boundary = boundaries[0] if boundaries[0] == boundaries[1] else ", ".join(boundaries)
     diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
-    return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}"
+    return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}{_taken(uptake)}"
+
+
+def _taken(uptake: Uptake | None) -> str:
+    """Uptake in the symbols of its formula."""
+    if uptake is None:
+        return ""
+    if isinstance(uptake, MichaelisMenten):
+        return f", uptake v = {_range(uptake.maximum)}, K = {_range(uptake.constant)}"
+    if isinstance(uptake, CappedUptake):
+        return f", uptake v = {_range(uptake.maximum)}, k = {_range(uptake.rate_constant)}"
+    return f", uptake k = {_range(uptake)}"
 
 
 def _range(part: Any) -> str:

@@ -82,17 +82,28 @@ def test_nothing_is_written_if_a_file_cant_hold_its_field(
 
 
 def test_a_tolerance_is_met(
-    diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path, tiny: Config
+    diffkeras: Callable[..., Result],
+    run_dir: Path,
+    source_file: Path,
+    tmp_path: Path,
+    tiny: Config,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    output = tmp_path / "field.npy"
-    result = diffkeras("predict", run_dir, source_file, "-o", output, "--tolerance", "1e-5")
+    titles: list[str] = []
+    monkeypatch.setattr(
+        "diffkeras.workflows.predict_files.write_plot", lambda *parts: titles.append(parts[3])
+    )
+    output, plot = tmp_path / "field.npy", tmp_path / "plot.png"
+    words = ["predict", run_dir, source_file, "-o", output, "--plot", plot]
+    result = diffkeras(*words, "--tolerance", "1e-5")
     assert result.exit_code == 0, result.output
     told = result.stdout.splitlines()[0]
     assert float(told.split()[-1]) <= 1e-5
     refinement = load_surrogate(run_dir).predict(np.load(source_file), tolerance=1e-5).refinement
     assert refinement is not None
     direct = refinement.method == "direct"
-    assert direct == told.startswith("solved directly; the prediction was not used")
+    assert direct == told.startswith("solved directly, which is cheaper here")
+    assert titles == ["solved field" if direct else "refined field"]
     exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
     assert abs(np.load(output) - exact).max() <= 1e-5
 

@@ -30,7 +30,8 @@ def test_a_list_of_discs_is_solved(
     output, plot = tmp_path / "deep" / f"field{suffix}", tmp_path / "deep" / "plot.png"
     result = diffkeras("solve", discs, "-o", output, "--plot", plot, "--boundary", "periodic")
     assert result.exit_code == 0, result.output
-    written = f"wrote {output} (24×32 float64)"
+    kind = {".tif": "float32", ".png": "16 bits, 65535 stands for 1"}.get(suffix, "float64")
+    written = f"wrote {output} (24×32 {kind})"
     assert result.stdout.splitlines() == [written, f"wrote {plot}"]
     exact = dk.solve(SourceFile(discs).read(), boundary="periodic").field
     if suffix in (".npy", ".npz"):
@@ -250,16 +251,29 @@ def test_media_that_vary_come_as_maps(
 
 
 def test_cells_take_up(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+    discs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    captions: list[str] = []
+    monkeypatch.setattr(
+        "diffkeras.workflows.solve_files.write_plot", lambda *parts: captions.append(parts[-1])
+    )
     output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
     uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
     np.save(cells, uptake)
     image, words = SourceFile(discs).read(), ["solve", discs, "-o", output, "--uptake"]
     for more, meant in (((), uptake), (("--saturation", 0.3), dk.MichaelisMenten(uptake, 0.3))):
-        result = diffkeras(*words, cells, *more)
+        result = diffkeras(*words, cells, *more, "--plot", tmp_path / "plot.png")
         assert result.exit_code == 0, result.output
         assert np.array_equal(np.load(output), dk.solve(image, uptake=meant).field)
+    assert captions[0].endswith(", uptake k = 0 to 0.2")
+    assert captions[1].endswith(", uptake v = 0 to 0.2, K = 0.3")
+    assert " Newton steps, " in result.stderr
+    assert "proven: off by at most " in result.stderr
+    assert "ring nodes" not in result.stderr
     assert "uptake must be" in refused(*words, -0.5)
     assert "the uptake's constant must be positive" in refused(*words, cells, "--saturation", 0)
     result = diffkeras("solve", discs, "-o", output, "--saturation", 0.3)

@@ -32,3 +32,28 @@ def test_results_of_a_shipped_surrogate_need_a_place(
     result = CliRunner().invoke(main, [command, "default"])
     assert "--output" in result.stderr
     assert_refused(result, SHIPPED, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("default", "models/default"), ("quickstart", "quickstart")]
+)
+def test_an_evaluation_without_data_names_the_configuration(
+    name: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", name, "--output", "here"]
+    result = CliRunner().invoke(main, words)
+    assert f"run `diffkeras generate --config {config}`" in result.stderr
+    result = CliRunner().invoke(main, [*words, "--set", "data.radius=3"])
+    assert "run `diffkeras generate` with the same configuration" in result.stderr
+
+
+def test_maps_that_a_surrogate_does_not_take_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("sources.npy", np.eye(32))
+    words = ["predict", "default", "sources.npy", "-o", "field.npy", "--decay", "sources.npy"]
+    result = CliRunner().invoke(main, words)
+    assert "leave out the map of the decay" in result.stderr
+    assert "hold the field at their value" not in result.stderr
