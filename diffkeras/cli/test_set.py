@@ -14,7 +14,9 @@ def test_set(name: str | None, output: Path | None) -> None:
     """Write a public test set, or list them.
 
     A test set is drawn and solved here. Its source images are checked by the set's hash, and its
-    fields by their residuals. The .npz holds source_images_NN and fields_NN for each source count.
+    fields by their residuals. The .npz holds, for each source count NN, source_images_NN, fields_NN
+    and bounds_NN, the largest error that each field can have; in tissue, also diffusivity_NN and
+    decay_NN; and name, sha256 and configuration, the YAML of the data for --config.
     `diffkeras evaluate --test-set NAME --predictions FILE` judges a model's fields of them, except
     in tissue.
 
