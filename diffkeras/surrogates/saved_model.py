@@ -106,53 +106,59 @@ def _serve(surrogate: Surrogate) -> Any:
         return model(x, training=False)[:count]
 
     def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> tf.Tensor:
-        _check_images(source_images, surrogate)
+        checks = _check_images(source_images, surrogate)
         for name, values in media.items():
             if surrogate.maps:
-                _check_map(source_images, name, values)
+                checks += _check_map(source_images, name, values)
             else:
-                _check_lengths(source_images, values, surrogate.diffusion_lengths)
+                checks += _check_lengths(source_images, values, surrogate.diffusion_lengths)
+        with tf.control_dependencies(checks):  # nothing else may fail first
+            source_images = tf.identity(source_images)
+            media = {name: tf.identity(values) for name, values in media.items()}
         return predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
 
     return with_named_inputs(fields, surrogate)
 
 
-def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> None:
-    tf.debugging.Assert(
+def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> list[tf.Operation]:
+    same_shape = tf.debugging.Assert(
         tf.reduce_all(tf.shape(values) == tf.shape(source_images)),
         [f"{name} must have the shape of source_images, not", tf.shape(values)],
     )
     valid = values > 0 if name == "diffusivity" else values >= 0
     wanted = "positive" if name == "diffusivity" else "not negative"
-    tf.debugging.Assert(
+    in_range = tf.debugging.Assert(
         tf.reduce_all(valid & tf.math.is_finite(values)),
         [f"{name} must be finite and {wanted}, not", values],
     )
+    return [same_shape, in_range]
 
 
-def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> None:
+def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> list[tf.Operation]:
     valid = (source_images >= 0) & tf.math.is_finite(source_images)
-    tf.debugging.Assert(
+    usable = tf.debugging.Assert(
         tf.reduce_all(valid), ["source_images must be finite and not negative, not", source_images]
     )
     divisor = surrogate.side_divisor
     sides = tf.shape(source_images)[1:3]
-    tf.debugging.Assert(
+    divisible = tf.debugging.Assert(
         tf.reduce_all(sides % divisor == 0),
         [f"the sides of source_images must be multiples of {divisor}, not", sides],
     )
+    return [usable, divisible]
 
 
 def _check_lengths(
     source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float] | None
-) -> None:
+) -> list[tf.Operation]:
     assert limits is not None
     images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
     wanted = "give one diffusion length, or one for each source image, not"
-    tf.debugging.Assert(
+    as_many = tf.debugging.Assert(
         (lengths == images) | (lengths == 1), [wanted, lengths, "for", images, "images"]
     )
     shortest, longest = np.array(limits, np.float32)
     inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
     message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
-    tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
+    within = tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
+    return [as_many, within]

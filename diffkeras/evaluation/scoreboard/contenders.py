@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import EXACT, baselines
-from diffkeras.evaluation.scoreboard.in_tensorflow import tensorflow_methods
+from diffkeras.evaluation.scoreboard.in_tensorflow import multigrid_methods, tensorflow_methods
 from diffkeras.physics import BatchSolution, Medium, production_of, refine, solve
 from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_field
+from diffkeras.surrogates.surrogate import Surrogate
 
 SOLVER = "solve, float64"
 LOOSE, SINGLE, DOUBLE = 1e-2, 1e-6, 1e-10  # tolerances of `solve`
@@ -69,6 +70,10 @@ def classical_methods(config: Config, workers: int | None = None) -> list[Conten
     ]
     if config.data.tissue is not None:
         found.append(Contender(f"solve to {LOOSE:g}", _solve(LOOSE, workers), bool(workers)))
+        found += [
+            Contender(name, fields_of(untrained), together=True)
+            for name, untrained in multigrid_methods(config).items()
+        ]
     else:
         found += _in_tensorflow(config)
     found += [Contender(f"refine zeros to {t:g}", _refine(t)) for t in REFINED]
@@ -79,6 +84,16 @@ def classical_methods(config: Config, workers: int | None = None) -> list[Conten
         chosen = [method for method in baselines(config) if method.label != EXACT]
         found += [Contender(method.label, _baseline(method)) for method in chosen]
     return found
+
+
+def fields_of(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+    """What the network of a surrogate computes, a batch at once."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        size = len(batch.images)
+        return Computed(surrogate.network_fields(batch.images, batch_size=size, **batch.told))
+
+    return compute
 
 
 def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Computed]:

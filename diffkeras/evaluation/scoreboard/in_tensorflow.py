@@ -1,4 +1,4 @@
-"""Classical methods of uniform media in TensorFlow, which compute a batch at once on any device."""
+"""Classical methods in TensorFlow, which compute a batch at once on any device."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,24 +6,39 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.surrogates.build import make_operator
+from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
 
 ROUNDS = (4, 8, 12)  # of plain conjugate gradients
+CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
 TINY = 1e-30  # instead of a product of 0, where nothing is left to correct
 
 Graph = Callable[[tf.Tensor], tf.Tensor]
 
 
 def tensorflow_methods(config: Config) -> Mapping[str, tuple[Graph, tf.DType]]:
-    """Name → the graph from (batch, rows, columns) to fields, and the type of its numbers.
+    """Methods of uniform media: name → the graph of fields, and the type of its numbers.
 
-    The input is the source image, or, where sources produce, the production.
+    The graph takes and returns (batch, rows, columns). The input is the source image, or, where sources produce, the production.
     """
     found = {f"TensorSolver, {p}": _solver(config, p) for p in ("float32", "float64")}
     if config.physics.sources == "fixed_value":
         found |= {f"plain CG, {k} rounds": (_ring_rounds(config, k), tf.float32) for k in ROUNDS}
     return {name: (_compiled(config, *method), method[1]) for name, method in found.items()}
+
+
+def multigrid_methods(config: Config) -> Mapping[str, Surrogate]:
+    """Methods of media that vary: rounds of conjugate gradients with a multigrid cycle.
+
+    They are surrogates of corrections alone, before any training.
+    """
+    found = {}
+    for rounds in CYCLES:
+        own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
+        untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
+        found[f"multigrid CG, {rounds} rounds"] = Surrogate(build_model(untrained), untrained)
+    return found
 
 
 def _compiled(config: Config, fields: Graph, dtype: tf.DType) -> Graph:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.scoreboard.contenders import Computed, Contender
+from diffkeras.evaluation.scoreboard.contenders import Computed, Contender, fields_of
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -64,7 +64,7 @@ def fits(surrogate: Surrogate, tested: Config) -> bool:
 def learned_methods(entry: Entry, tested: Config) -> list[Contender]:
     """What one surrogate takes part with."""
     name, surrogate = entry.name, entry.surrogate
-    found = [Contender(name, _network(surrogate), True, name)]
+    found = [Contender(name, fields_of(surrogate), True, name)]
     if tested.physics.sources == "fixed_value" and not holds_values(surrogate):
         found.append(Contender(f"{name}, sources set", _sources_set(surrogate), True, name))
     found.append(Contender(f"{name}, certified", _certified(surrogate), True, name))
@@ -81,16 +81,8 @@ def holds_values(surrogate: Surrogate) -> bool:
     return model.fixed_values or model.solves_equation
 
 
-def _network(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
-    def compute(batch: ImageBatch) -> Computed:
-        size = len(batch.images)
-        return Computed(surrogate.network_fields(batch.images, batch_size=size, **batch.told))
-
-    return compute
-
-
 def _sources_set(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
-    network = _network(surrogate)
+    network = fields_of(surrogate)
 
     def compute(batch: ImageBatch) -> Computed:
         return Computed(np.where(batch.images != 0, batch.images, network(batch).fields))
