@@ -20,7 +20,8 @@ Graph = Callable[[tf.Tensor], tf.Tensor]
 def tensorflow_methods(config: Config) -> Mapping[str, tuple[Graph, tf.DType]]:
     """Methods of uniform media: name → the graph of fields, and the type of its numbers.
 
-    The graph takes and returns (batch, rows, columns). The input is the source image, or, where sources produce, the production.
+    The graph takes and returns (batch, rows, columns). The input is the source image, or, where
+    sources produce, the production.
     """
     found = {f"TensorSolver, {p}": _solver(config, p) for p in ("float32", "float64")}
     if config.physics.sources == "fixed_value":
