@@ -21,6 +21,8 @@ def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
         "export": {"run": str(run_dir), "format": "onnx", "output": "model.onnx"},
         "study": {"config_file": "study.yaml", **data, "run_dir": "study"},
         "solve": source,
+        "benchmark": {"output": "board"},
+        "test-set": {"name": "fixed_values_64", "output": "set.npz"},
         "predict": {"run": str(run_dir), **source},
     }[command]
 

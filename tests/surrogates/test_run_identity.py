@@ -47,6 +47,8 @@ OTHERS: dict[str, Any] = {
     "model.initial_weights": "pytorch",
     "model.transform": "log",
     "model.fixed_values": True,
+    "model.modes": 3,
+    "data.tissue": {"data.tissue.cells": 5},
     "model.corrections": {"model.transform": "linear", "model.corrections": 1},
     "training.loss": "squared",
     "training.optimizer": "adamw",
