@@ -3,7 +3,7 @@
     python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
     python -m benchmarks.architectures --problem production
     python -m benchmarks.architectures --side 128
-    python -m benchmarks.architectures --only "FNO, fixed values"   # one row of the table anew
+    python -m benchmarks.architectures --only "FNO, fixed values"   # one row of the table again
 
 The problems on 64² nodes are those of `quickstart` and `quickstart_production`. On 128² nodes
 everything else is the same, but there are 500 training examples instead of 5,000. Missing

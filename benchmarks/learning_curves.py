@@ -1,7 +1,7 @@
 """Measure how the errors of architectures fall with the number of training examples.
 
     python -m benchmarks.learning_curves                   # the docs' table and picture
-    python -m benchmarks.learning_curves --examples 250    # one column of the table anew
+    python -m benchmarks.learning_curves --examples 250    # one column of the table again
 
 The problem is the quickstart's (fixed values, 64² nodes), with its 500 test images. Every run makes
 as many passes over its examples as that architecture in the table of `benchmarks.architectures`,
