@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 LINE_HEIGHT = 14.0  # points, of the labels of lines
 SIZE = 9  # points
+OUTLINE = withStroke(linewidth=3, foreground="white")  # so that lines don't cross a label
 
 
 def place_apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -101,6 +103,7 @@ def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequenc
             va="center",
             ha="left" if right else "right",
             arrowprops={"arrowstyle": "-", "color": colors[number], "linewidth": 0.5},
+            path_effects=[OUTLINE],
         )
 
 

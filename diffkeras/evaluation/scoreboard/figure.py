@@ -30,8 +30,9 @@ def error_time_figure(problem: Mapping[str, Any]) -> Figure:
     panels = figure.subplots(len(sizes), 1, squeeze=False)[:, 0]
     for axis, size in zip(panels, sizes, strict=True):
         _draw(axis, rows, size, problem["pareto"][size])
+        images = "one image at a time" if size == "1" else f"batches of {size}"
+        axis.set_title(f"{title(problem)}, {images}")
     panels[-1].set_xlabel("wall-clock time per image [ms]")
-    figure.suptitle(title(problem))
     legend = figure.legend(
         handles=[*_marks(), *_key(rows)],
         loc="outside right upper",
@@ -50,7 +51,6 @@ def _draw(axis: Axes, rows: Sequence[Row], size: str, pareto: Sequence[str]) -> 
     axis.set(
         xscale="log",
         yscale="log",
-        title="one image at a time" if size == "1" else f"batches of {size}",
         ylabel="mean error / largest value",
         xlim=(min(times) / 1.6, max(times) * 1.6),
         ylim=(SMALLEST / 10, max(errors) * 10),
