@@ -30,7 +30,9 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     """A whole number of any type, as an int."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and least <= value <= most):
-        raise PhysicsError(f"{name} must be {least} to {most}, not {repr(value)[:SHOWN]}")
+        raise PhysicsError(
+            f"{name} must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}"
+        )
     return int(value)
 
 

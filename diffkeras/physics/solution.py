@@ -25,7 +25,7 @@ class SolveStatistics:
             |value| of the field, and includes an estimate of that rounding. Of "multigrid"
             and "newton-cg" it is a proven bound of the error.
         precision: "float32" or "float64", in which it was computed.
-        newton_steps: of "newton-cg".
+        newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
     """
 
     method: str

@@ -22,6 +22,7 @@ from diffkeras.surrogates.given_media import Media, MediumInputs, media_of, netw
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Prediction, prove
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.shipped import shipped_surrogates
 from diffkeras.system.keras_compat import load_error
 
 
@@ -266,6 +267,11 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
         >>> surrogate.predict(image).error_bound < 1e-3  # doctest: +SKIP
         True
     """
+    if not isinstance(run_dir, str | Path) or not str(run_dir):  # Path("") is the present directory
+        raise RunError(
+            f"run_dir must be a run directory or one of {', '.join(shipped_surrogates())}, not "
+            f"{run_dir!r:.60}"
+        )
     run = Run.open(Path(run_dir))
     config = run.config()
     return Surrogate(_load_model(run), config)

@@ -164,7 +164,7 @@ def test_an_image_without_sources_needs_no_rounds():
 
 @pytest.mark.parametrize("rounds", [-1, 1.5, True, "two", 10**6])
 def test_other_rounds_are_refused(rounds):
-    with pytest.raises(PhysicsError, match="rounds must be 0 to"):
+    with pytest.raises(PhysicsError, match="rounds must be a whole number from 0 to"):
         refine_rounds(np.eye(9), rounds)
 
 

@@ -70,7 +70,7 @@ def test_what_is_no_number_is_refused_by_name(method, name, value):
 @pytest.mark.parametrize("batch", [False, True])
 def test_workers_that_are_none_are_refused(method, workers, batch):
     image = image_with(1.0)
-    with pytest.raises(PhysicsError, match="workers must be 1 to 4096, not"):
+    with pytest.raises(PhysicsError, match="workers must be a whole number from 1 to 4096, not"):
         solve(np.stack([image, image]) if batch else image, method=method, workers=workers)
 
 

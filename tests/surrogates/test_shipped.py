@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,12 @@ def test_a_directory_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_unknown_name_lists_the_names(name: str) -> None:
     with pytest.raises(RunError, match=f"no run directory {name}; .*: {', '.join(NAMES)}$"):
         load_surrogate(name)
+
+
+@pytest.mark.parametrize("nothing", [None, "", 3])
+def test_what_is_no_path_lists_the_names(nothing: Any) -> None:
+    with pytest.raises(RunError, match=f"one of {', '.join(NAMES)}, not {nothing!r}$"):
+        load_surrogate(nothing)
 
 
 def test_nothing_is_written_into_the_package() -> None:

@@ -51,8 +51,10 @@ def solve_by_newton(
     """
     run = NewtonRun(problem, None if initial is None else initial / problem.scale)
     run.iterate(tolerance)
+    # the steps of a linear problem only correct what conjugate gradients have left
+    steps = 0 if problem.uptake is None else run.steps
     statistics = SolveStatistics(
-        "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=run.steps
+        "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=steps
     )
     return run.rounded(), statistics
 

@@ -85,7 +85,7 @@ def test_other_shapes_are_refused(
 
 
 def test_no_workers_are_refused(images: np.ndarray) -> None:
-    with pytest.raises(PhysicsError, match="workers must be 1 to 4096, not 0"):
+    with pytest.raises(PhysicsError, match="workers must be a whole number from 1 to 4096, not 0"):
         solve(images, workers=0)
 
 

@@ -113,7 +113,9 @@ def test_little_concentration_is_taken_up_in_proportion(vessels, cells):
 
 def test_linear_problems_can_be_solved_in_the_same_way(vessels, cells):
     for uptake in (cells, None):
-        field = solve(vessels, uptake=uptake, method="newton-cg").field
+        solution = solve(vessels, uptake=uptake, method="newton-cg")
+        assert solution.stats.newton_steps == 0 < solution.stats.iterations
+        field = solution.field
         np.testing.assert_allclose(field, solve(vessels, uptake=uptake).field, atol=2e-10)
 
 
