@@ -1,6 +1,5 @@
 """Killed at any moment, on a full disk, next to another process: no file is half written."""
 
-import contextlib
 import errno
 import os
 import random
@@ -41,10 +40,12 @@ def server():
         process.stdin.close()
 
 
-def start(server, data_dir, train) -> int:
-    server.stdin.write(f"{data_dir} {train}\n")
+def generate_until(server, data_dir, moment) -> tuple[int, int]:
+    """The exit status of a process that kills itself at an event, and its number of events."""
+    server.stdin.write(f"{data_dir} 40 {moment}\n")
     server.stdin.flush()
-    return int(server.stdout.readline())
+    status, events = server.stdout.readline().split()
+    return int(status), int(events)
 
 
 @pytest.fixture(scope="module")
@@ -59,31 +60,35 @@ def hashes(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "grown", [pytest.param(False, marks=pytest.mark.slow), True], ids=["new", "grown"]
+    ("grown", "attempts"),
+    [
+        pytest.param(True, 4, id="grown"),
+        pytest.param(True, 40, id="grown, often", marks=pytest.mark.slow),
+        pytest.param(False, 40, id="new", marks=pytest.mark.slow),
+    ],
 )
-def test_killed_at_random_moments(server, hashes, tmp_path, grown):
+def test_killed_at_any_moment(server, hashes, tmp_path, grown, attempts):
+    """Killed at a moment, and the next calls at others, until one of them ends by itself."""
     config, rng = tiny_config(40), random.Random(4)
-    begun = time.perf_counter()
-    start(server, tmp_path / "probe", 40)
-    assert server.stdout.readline() == "0\n"
-    duration = time.perf_counter() - begun
-    small = tmp_path / "small"
+    data_dir, small = tmp_path / "data", tmp_path / "small"
+    place = dataset_path(config, 2, data_dir)
     generate(tiny_config(20), small)
-    killed = 0
-    for attempt in range(6):
-        data_dir = tmp_path / f"{attempt}"
-        place = dataset_path(config, 2, data_dir)
+
+    def prepare():
+        shutil.rmtree(data_dir, ignore_errors=True)
         if grown:
             shutil.copytree(small, data_dir)
-        status, shards = -signal.SIGKILL, set()
+
+    prepare()
+    status, events = generate_until(server, data_dir, 0)
+    assert status == 0
+    for attempt in range(attempts):
+        prepare()
+        begun, shards = 1 + attempt * events // attempts, set()
+        moment = begun + rng.randrange(events // attempts)
+        status, _ = generate_until(server, data_dir, moment)
+        assert status == -signal.SIGKILL
         while status:
-            pid = start(server, data_dir, 40)
-            time.sleep(rng.random() * duration)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            status = int(server.stdout.readline())
-            assert status in (0, -signal.SIGKILL)
-            killed += bool(status)
             files = data_dir.glob(".staging-*/diffusion_fields-*")
             made = {file.name.partition("-of-")[0] for file in files}
             whole = place.exists() and dataset_hash(config, data_dir)
@@ -91,10 +96,11 @@ def test_killed_at_random_moments(server, hashes, tmp_path, grown):
             assert whole in (False, hashes[40], hashes[20] if grown else "")
             assert made >= shards or whole == hashes[40]  # finished shards stay
             shards = made
+            status, _ = generate_until(server, data_dir, 1 + rng.randrange(events))
+            assert status in (0, -signal.SIGKILL)
         generate(config, data_dir)
         assert dataset_hash(config, data_dir) == hashes[40]
         assert leftovers(data_dir) == []
-    assert killed > 5
 
 
 def test_an_interrupted_call_serves_one_for_more_examples(tmp_path, hashes):
