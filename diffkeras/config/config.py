@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
+from diffkeras.config.data_section import DataConfig
 from diffkeras.config.loss_spellings import NAMES
 from diffkeras.config.network_checks import check_network
 from diffkeras.config.sections import (
-    DataConfig,
     EvaluationConfig,
     ModelConfig,
     PhysicsConfig,

@@ -1,6 +1,7 @@
 """Which parts of a network need which physics."""
 
-from diffkeras.config.sections import DataConfig, ModelConfig, PhysicsConfig
+from diffkeras.config.data_section import DataConfig
+from diffkeras.config.sections import ModelConfig, PhysicsConfig
 from diffkeras.physics.operators.spectral import SpectralOperator
 
 
