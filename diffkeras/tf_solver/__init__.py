@@ -3,12 +3,10 @@
 from diffkeras.tf_solver.certificate import TensorCertificate
 from diffkeras.tf_solver.layers import CertifiedField, RefinedField
 from diffkeras.tf_solver.refinement import TensorRefinement
-from diffkeras.tf_solver.ring import OwnMedia
 from diffkeras.tf_solver.solver import TensorSolver
 
 __all__ = [
     "CertifiedField",
-    "OwnMedia",
     "RefinedField",
     "TensorCertificate",
     "TensorRefinement",

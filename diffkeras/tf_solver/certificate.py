@@ -66,7 +66,7 @@ class Correction:
 
     def __init__(self, operator: TensorOperator, problem: TensorProblem) -> None:
         self._operator, self._decays = operator, problem.decays
-        self._singular = operator.deflated and operator.decay == 0 and problem.media is None
+        self._singular = operator.deflated and operator.decay == 0 and problem.decays is None
         self._stencil = Stencil(operator, problem.decays)
         self._supply = problem.production
         self.produces = self._supply is not None

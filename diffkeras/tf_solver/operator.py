@@ -7,9 +7,7 @@ Folding the lattice into its four quadrants therefore halves the work, to half a
 nodes. Point sources are placed on the folded lattice directly.
 """
 
-from collections.abc import Iterable
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -43,19 +41,16 @@ class TensorOperator:
         self.decay = float(medium.decay)
         self.dtype = tf.as_dtype(precision)
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, medium.boundaries, strict=True))
-        couplings = [float(diffusivity) / medium.step**2 for diffusivity in medium.diffusivities]
+        self._couplings = [float(part) / medium.step**2 for part in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, which become constants of each graph that uses them
         self._bases: list[Any] = [basis.astype(precision) for basis, _ in modes]
-        rows, columns = (c * values for c, (_, values) in zip(couplings, modes, strict=True))
+        rows, columns = (c * values for c, (_, values) in zip(self._couplings, modes, strict=True))
         curvature = rows[:, None, :, None] + columns[None, :, None, :]
         self._curvature: Any = curvature.astype(precision)  # infinite where there is no mode
         second = np.sort(curvature, axis=None)[1]
         self._smallest = float(second) if np.isfinite(second) else 1.0
-        self.deflated = self._is_deflated(self.decay)
-
-    def _is_deflated(self, decay: float) -> bool:
-        return all(axis.singular for axis in self.axes) and decay < self._smallest
+        self.deflated = all(axis.singular for axis in self.axes) and self.decay < self._smallest
 
     def with_shared_arrays(self) -> tuple["TensorOperator", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
@@ -64,19 +59,27 @@ class TensorOperator:
         shared._curvature, shared._table = tf.constant(self._curvature), tf.constant(self._table)
         return shared, [*shared._bases, shared._curvature, shared._table]
 
-    def tables(self, decays: Iterable[float]) -> NDArray[np.floating]:
-        """Tables of Green's function, (batch, …), for media with other decays (batch,)."""
-        tables = []
-        for decay in map(float, decays):
-            operator = SpectralOperator(self.lattice, replace(self.medium, decay=decay))
-            smallest = self._smallest if self._is_deflated(decay) else None
-            tables.append(operator.make_green_table(smallest))
-        return np.stack(tables).astype(self.dtype.as_numpy_dtype)
-
     @cached_property
     def _table(self) -> Any:
         # a larger table of unfolded offsets would save operations but not fit into the cache
-        return self.tables([self.decay])
+        operator = SpectralOperator(self.lattice, self.medium)
+        table = operator.make_green_table(self._smallest if self.deflated else None)
+        return table[None].astype(self.dtype.as_numpy_dtype)
+
+    def _tables_of(self, decays: tf.Tensor) -> tf.Tensor:
+        """Tables like `_table` for the media of other decays (batch,), each by a transform.
+
+        In float64, as differences of images lose digits.
+        """
+        (rows, along), (columns, across) = map(_even_modes, self.axes)
+        curvature = self._couplings[0] * along[:, None] + self._couplings[1] * across
+        if not all(axis.singular for axis in self.axes):
+            curvature[0, 0] = 1.0  # of a mode that the images cancel
+        eigenvalues = curvature + tf.reshape(tf.cast(decays, tf.float64), (-1, 1, 1))
+        if self.deflated:
+            eigenvalues = tf.maximum(eigenvalues, self._smallest)
+        tables = tf.matmul(rows, tf.matmul(1 / eigenvalues, columns, transpose_b=True))
+        return tf.cast(tables, self.dtype)
 
     def inverse_factor(self, decays: tf.Tensor | None) -> tf.Tensor:
         """Inverse of the constant per unit of Σq, 0 if A is singular, infinite if not deflated."""
@@ -163,14 +166,14 @@ class TensorOperator:
         return folded
 
     def green_matrix(
-        self, rows: tf.Tensor, columns: tf.Tensor, tables: tf.Tensor | None = None
+        self, rows: tf.Tensor, columns: tf.Tensor, decays: tf.Tensor | None = None
     ) -> tf.Tensor:
         """The deflated operator's G, (batch, m, m), between nodes (batch, m) of each image.
 
-        It comes from the method of images. `tables` are those of each image, if media differ.
+        It comes from the method of images.
         """
         height, width = (axis.period // 2 + 1 for axis in self.axes)
-        tables = tf.convert_to_tensor(self._table) if tables is None else tables
+        tables = tf.convert_to_tensor(self._table) if decays is None else self._tables_of(decays)
         table = tf.reshape(tables, [-1])
         start = tf.range(tf.shape(tables)[0])[:, None, None] * (height * width)
         row_images, column_images = (
@@ -214,3 +217,17 @@ def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         basis[parity, :, : number.size] = wave[:half]
         eigenvalues[parity, : number.size] = 4 * np.sin(np.pi * number / turn) ** 2
     return basis, eigenvalues
+
+
+def _even_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What sums up the even modes of the periodic Green's function, and their eigenvalues of −δ².
+
+    The matrix is [offset 0 … period // 2, mode]. The images of an absorbing axis cancel the modes
+    that are constant along it, so these are 0.
+    """
+    mode = np.arange(axis.period // 2 + 1)
+    waves = np.cos(2 * np.pi / axis.period * (mode[:, None] * mode % axis.period))
+    twice = np.where((mode == 0) | (2 * mode == axis.period), 1.0, 2.0)  # k and period − k
+    if not axis.singular:
+        twice[0] = 0.0
+    return waves * twice / axis.period, 4 * np.sin(np.pi / axis.period * mode) ** 2

@@ -150,7 +150,7 @@ def _solve_rings(
 ) -> Improve:
     """A round of fields, by the ring systems, which are factorised once."""
     rings = find_rings(problem.fixed, operator.axes)
-    system = RingSystem(operator, rings, problem.media)
+    system = RingSystem(operator, rings, problem.decays)
 
     def improve(field: tf.Tensor) -> tf.Tensor:
         error = correction.mismatch(field)

@@ -13,18 +13,6 @@ from diffkeras.physics.operators.axis import Axis
 from diffkeras.tf_solver.operator import TensorOperator
 
 
-class OwnMedia(NamedTuple):
-    """A medium for each image, which differs from the solver's by a larger decay.
-
-    Attributes:
-        decays: (batch,), γ [1/time].
-        tables: of Green's function, from `TensorSolver.tables`. Only fixed nodes need them.
-    """
-
-    decays: tf.Tensor
-    tables: tf.Tensor | None = None
-
-
 class Rings(NamedTuple):
     """Fixed nodes with a free neighbour, image by image and row by row.
 
@@ -67,17 +55,19 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
 class RingSystem:
     """The dense systems of a batch, G q = c on the ring of each image, factorised once.
 
-    `media` are the images' own, if they differ from the operator's.
+    `decays` are those of the images, (batch,), if they differ from the operator's.
     """
 
-    def __init__(self, operator: TensorOperator, rings: Rings, media: OwnMedia | None) -> None:
+    def __init__(
+        self, operator: TensorOperator, rings: Rings, decays: tf.Tensor | None = None
+    ) -> None:
         counts = rings.counts
         size = tf.stack([tf.size(counts), tf.reduce_max(tf.concat([counts, [0]], 0))])
         rows, columns = (
             tf.scatter_nd(rings.places, tf.cast(rings.nodes[:, i], tf.int32), size) for i in (1, 2)
         )
         real = tf.sequence_mask(counts, size[1])
-        matrix = operator.green_matrix(rows, columns, None if media is None else media.tables)
+        matrix = operator.green_matrix(rows, columns, decays)
         # the identity fills the rows that an image does not need
         identity = tf.eye(size[1], dtype=operator.dtype)
         matrix = tf.where(real[:, :, None] & real[:, None, :], matrix, identity)
@@ -85,7 +75,7 @@ class RingSystem:
         self._lower = tf.linalg.cholesky(matrix)
         self._of_ones = None
         if operator.deflated:
-            self._factor = operator.inverse_factor(None if media is None else media.decays)
+            self._factor = operator.inverse_factor(decays)
             self._of_ones = self._solve(tf.cast(real, operator.dtype))
 
     def solve(

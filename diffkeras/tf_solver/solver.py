@@ -9,9 +9,7 @@ from copy import copy
 from pathlib import Path
 from typing import Unpack, get_args
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
@@ -23,7 +21,7 @@ from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
 from diffkeras.tf_solver.refinement import TensorRefinement, refine
-from diffkeras.tf_solver.ring import OwnMedia, RingSystem, find_rings
+from diffkeras.tf_solver.ring import RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
@@ -102,8 +100,8 @@ class TensorSolver:
         self,
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
-        media: OwnMedia | None = None,
         production: tf.Tensor | None = None,
+        decays: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The steady states of a batch: u = source image on the fixed nodes, Au = s on the others.
 
@@ -116,9 +114,10 @@ class TensorSolver:
         Args:
             source_images: (batch, rows, columns), real.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
-            media: of each image, if they differ from the solver's.
             production: (batch, rows, columns), real, of any sign [concentration/time]; by default
                 0. On fixed nodes it is ignored.
+            decays: γ of each image [1/time], (batch,) or (1,) for all, none smaller than the
+                medium's, which is the default.
 
         Returns:
             (batch, rows, columns), of the source images' type (or, without them, production's) if
@@ -126,13 +125,13 @@ class TensorSolver:
 
         Raises:
             PhysicsError: source images, mask or production of another shape or type; neither source
-                images nor production; own media without tables though nodes are fixed.
+                images nor production.
             tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution (decay
                 0, no absorbing boundary and no fixed node), or the values of an image and its
                 production are so small that parts of its field would underflow: their largest is
                 below 1e-32 in float32, also if production is divided by D/h².
         """
-        problem = TensorProblem.check(self._operator, source_images, fixed, production, media)
+        problem = TensorProblem.check(self._operator, source_images, fixed, production, decays)
         if problem.images is None:
             return tf.cast(self._produced_field(problem), problem.dtype)
         return self._finish(self._field(problem), problem.images, problem.fixed, problem.dtype)
@@ -143,6 +142,7 @@ class TensorSolver:
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         production: tf.Tensor | None = None,
+        decays: tf.Tensor | None = None,
     ) -> TensorCertificate:
         """Correct predicted fields and bound the errors of both, as `diffkeras.certify` does.
 
@@ -158,6 +158,7 @@ class TensorSolver:
             source_images: as for `solve`.
             fixed: as for `solve`.
             production: as for `solve`.
+            decays: as for `solve`.
 
         Returns:
             `field` (the corrected one), `error_bound` and `node_bound` (of the prediction), float64
@@ -169,6 +170,7 @@ class TensorSolver:
                 for source values or production that are not finite or subnormal.
 
         Example:
+            >>> import numpy as np
             >>> solver = TensorSolver(64, decay=0.01)
             >>> images = np.zeros((1, 64, 64), np.float32)
             >>> images[0, 30:34, 30:34] = 1.0
@@ -176,7 +178,9 @@ class TensorSolver:
             >>> float(certificate.error_bound[0]) < 1e-5
             True
         """
-        problem, predicted, dtype = self._predicted(prediction, source_images, fixed, production)
+        problem, predicted, dtype = self._predicted(
+            prediction, source_images, fixed, production, decays
+        )
         return certify(self._operator, problem, predicted, dtype)
 
     def refine(
@@ -185,6 +189,7 @@ class TensorSolver:
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         production: tf.Tensor | None = None,
+        decays: tf.Tensor | None = None,
         *,
         tolerance: float | tf.Tensor,
     ) -> TensorRefinement:
@@ -202,6 +207,7 @@ class TensorSolver:
             source_images: as for `solve`.
             fixed: as for `solve`.
             production: as for `solve`.
+            decays: as for `solve`.
             tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
                 the field; one number, or (batch,).
 
@@ -215,6 +221,7 @@ class TensorSolver:
                 these images; for float32 fields it is some 1e-7), and as for `certify`.
 
         Example:
+            >>> import numpy as np
             >>> solver = TensorSolver(64, decay=0.01)
             >>> images = np.zeros((1, 64, 64), np.float32)
             >>> images[0, 30:34, 30:34] = 1.0
@@ -222,7 +229,9 @@ class TensorSolver:
             >>> float(refinement.error_bound[0]) <= 1e-5
             True
         """
-        problem, predicted, dtype = self._predicted(prediction, source_images, fixed, production)
+        problem, predicted, dtype = self._predicted(
+            prediction, source_images, fixed, production, decays
+        )
         return refine(self._operator, problem, predicted, dtype, tolerance)
 
     def _predicted(
@@ -231,9 +240,12 @@ class TensorSolver:
         source_images: tf.Tensor | None,
         fixed: tf.Tensor | None,
         production: tf.Tensor | None,
+        decays: tf.Tensor | None,
     ) -> tuple[TensorProblem, tf.Tensor, tf.DType]:
         """The problem, the prediction in float64, and the type of what is proven about it."""
-        checked = TensorProblem.check(self._operator, source_images, fixed, production, exact=True)
+        checked = TensorProblem.check(
+            self._operator, source_images, fixed, production, decays, exact=True
+        )
         predicted, dtype = check_images(prediction, self.lattice, tf.float64, "the prediction")
         given = checked.production if checked.images is None else checked.images
         predicted = same_shape("the prediction", predicted, given)
@@ -260,7 +272,7 @@ class TensorSolver:
         operator, decays = self._operator, problem.decays
         images, production = problem.images, problem.production
         rings = find_rings(problem.fixed, operator.axes)
-        system = RingSystem(operator, rings, problem.media)
+        system = RingSystem(operator, rings, decays)
         if production is None:
             power = powers_of_two((images, 1.0))
             values = tf.gather_nd(images / power, rings.nodes)
@@ -304,10 +316,6 @@ class TensorSolver:
             constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
             field += constants[:, None, None]
         return self._finish(power * field, images, fixed, dtype)
-
-    def tables(self, decays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Tables for `OwnMedia` of decays (batch,) [1/time], none smaller than the medium's."""
-        return self._operator.tables(decays)
 
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.

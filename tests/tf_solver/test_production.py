@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.operators.axis import BOUNDARIES
-from diffkeras.tf_solver import OwnMedia, TensorSolver
+from diffkeras.tf_solver import TensorSolver
 
 NEAR = 2e-6
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
@@ -221,17 +221,14 @@ def test_each_image_may_have_a_medium_of_its_own():
     decays = np.array([1e-3, 0.2, 0.9], np.float32)
     for boundary in ("absorbing", "reflecting"):
         solver = TensorSolver(lattice, Medium(decay=1e-3, boundary=boundary), "float32")
-        free = solver.solve(production=production, media=OwnMedia(decays))
-        own = OwnMedia(decays, solver.tables(decays))
-        mixed = solver.solve(images, production=production, media=own)
+        free = solver.solve(production=production, decays=decays)
+        mixed = solver.solve(images, production=production, decays=decays)
         for k, decay in enumerate(decays):
             medium, one = Medium(decay=decay, boundary=boundary), slice(k, k + 1)
             truth = exact(medium, production[one])
             assert error(free[one], truth) < NEAR
             truth = exact(medium, production[one], images[one])
             assert error(mixed[one], truth) < NEAR
-        with pytest.raises(PhysicsError, match="tables"):
-            solver.solve(images, media=OwnMedia(decays))
 
 
 @pytest.mark.parametrize(
@@ -270,5 +267,5 @@ def test_without_a_loss_there_is_no_steady_state():
         with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
             tf.function(solver.solve)(production=production, **arguments)
     # a decay of the images' own is a loss
-    field = solver.solve(production=production, media=OwnMedia(np.array([0.5, 0.25])))
+    field = solver.solve(production=production, decays=np.array([0.5, 0.25]))
     np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)

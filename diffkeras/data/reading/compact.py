@@ -11,7 +11,7 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.data.reading.produced_fields import produced_fields
 from diffkeras.tf_solver.draw_sources import draw_sources
-from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
+from diffkeras.tf_solver.solver import TensorSolver
 
 
 def restore_fields(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -37,7 +37,7 @@ def restore_fields(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]
             length = tf.cast(example["diffusion_length"], tf.float64)
             decays = (physics.diffusivity / length**2)[None]
         if physics.sources == "production":
-            field, more = solve(image, None if decays is None else OwnMedia(decays))
+            field, more = solve(image, decays)
         else:
             field, more = solver.restore(image, example["densities"][None], decays), {}
         kept = {name: value for name, value in example.items() if name != "densities"}

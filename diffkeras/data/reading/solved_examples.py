@@ -21,7 +21,7 @@ from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import find_ring
 from diffkeras.tf_solver.draw_sources import LIST_TYPES, draw_sources, source_lists
-from diffkeras.tf_solver.solver import OwnMedia, TensorSolver
+from diffkeras.tf_solver.solver import TensorSolver
 
 CHUNK = 4  # Examples that are solved together; on small lattices, starting operations takes long.
 LARGE = 1 << 16  # With that many nodes, examples are solved one by one, without padding.
@@ -70,27 +70,24 @@ def solved_chunks(
         if lengths is not None:
             own = np.array([recipe.length_of(split, k) for recipe, k in chosen])
             decays = np.array([medium.with_diffusion_length(length).decay for length in own])
-            arrays += [own.astype(np.float32), decays.astype(np.float32)]
-            arrays += [] if produce else [solver.tables(decays)]
+            arrays += [own.astype(np.float32), decays]
         return arrays
 
     def solve(chunk: tf.Tensor) -> dict[str, Any]:
         # Without state, several calls can run at once.
-        media_types = [] if lengths is None else [tf.float32] * (2 if produce else 3)
+        media_types = [] if lengths is None else [tf.float32, tf.float64]
         arrays = tf.numpy_function(draw, [chunk], types + media_types, stateful=False)
         lists = [tf.ensure_shape(array, (None, longest)) for array in arrays[: len(types)]]
         example: dict[str, Any] = {"sources": dict(zip(LIST_TYPES, lists, strict=True))}
-        media = None
+        decays = None
         if lengths is not None:
-            own, decays, *tables = arrays[len(types) :]
-            example["diffusion_length"] = tf.ensure_shape(own, (None,))
-            tables = [tf.ensure_shape(table, (None, None, None)) for table in tables]
-            media = OwnMedia(tf.ensure_shape(decays, (None,)), *tables)
+            own, decays = (tf.ensure_shape(array, (None,)) for array in arrays[len(types) :])
+            example["diffusion_length"] = own
         images = draw_sources(example["sources"], physics.lattice, radius)
         if produce:
-            fields, more = produce(images, media)
+            fields, more = produce(images, decays)
         else:
-            fields, more = solver.solve(images, media=media), {}
+            fields, more = solver.solve(images, decays=decays), {}
         return {**example, "source_image": images[..., None], "field": fields[..., None], **more}
 
     return chunks.map(solve, num_parallel_calls=tf.data.AUTOTUNE)
