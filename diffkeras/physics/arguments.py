@@ -44,15 +44,30 @@ def check_workers(workers: Any) -> None:
 
 def check_lattice(lattice: Any) -> tuple[int, int]:
     """(rows, columns) of a pair, or of one number for both."""
-    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
-    if not isinstance(sides, tuple | list):
-        sides = (sides, sides)
+    sides = _sides(lattice, 2)
     if len(sides) != 2:
         raise PhysicsError(
             f"the lattice must be a side or (rows, columns), not {repr(lattice)[:SHOWN]}"
         )
     rows, columns = (check_whole("a side of the lattice", side, 1) for side in sides)
     return rows, columns
+
+
+def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
+    """The sides of a lattice of two or three dimensions; one number stands for each of them."""
+    sides = _sides(lattice, dimensions or 2)
+    wanted = (dimensions,) if dimensions else (2, 3)
+    if len(sides) not in wanted:
+        raise PhysicsError(
+            f"the lattice must have {' or '.join(map(str, wanted))} sides, not "
+            f"{repr(lattice)[:SHOWN]}"
+        )
+    return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
+
+
+def _sides(lattice: Any, dimensions: int) -> Any:
+    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
+    return sides if isinstance(sides, tuple | list) else (sides,) * dimensions
 
 
 def check_rng(rng: Any) -> np.random.Generator:
@@ -68,26 +83,28 @@ def check_rng(rng: Any) -> np.random.Generator:
 
 
 class Given(NamedTuple):
-    """The arrays that a problem is given by, (rows, columns) or (batch, rows, columns) each.
+    """The arrays that a problem is given by, each on the lattice or a batch of such.
 
     Attributes:
         source_image: the values of the fixed nodes; None where none is fixed.
         fixed: which nodes are fixed; None for those whose value is not 0.
         production: on the free nodes; None for none.
         initial: the field that an iteration starts from; None for none.
+        dimensions: the number of the lattice's axes. An array with one more is a batch.
     """
 
     source_image: Any
     fixed: Any = None
     production: Any = None
     initial: Any = None
+    dimensions: int = 2
 
     @property
     def lattice(self) -> tuple[int, ...] | None:
-        """(rows, columns) of the source image or the production, if it is an array of such."""
+        """The sides of the source image or the production, if it is an array on a lattice."""
         for array in (self.source_image, self.production):
-            if _dimensions(array) in (2, 3):
-                return np.shape(array)[-2:]
+            if _axes(array) in (self.dimensions, self.dimensions + 1):
+                return np.shape(array)[-self.dimensions :]
         return None
 
     @property
@@ -97,12 +114,13 @@ class Given(NamedTuple):
 
     @property
     def is_batch(self) -> bool:
-        """Whether source images or productions come as (batch, rows, columns)."""
-        return _dimensions(self.source_image) == 3 or _dimensions(self.production) == 3
+        """Whether source images or productions come as (batch, *lattice)."""
+        batch = self.dimensions + 1
+        return _axes(self.source_image) == batch or _axes(self.production) == batch
 
 
 def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Given, Any]]:
-    """What each image of a batch is given by, and its prediction; 2-D arrays belong to all."""
+    """What each image of a batch is given by, and its prediction; single arrays belong to all."""
     names = (
         "the source image",
         "the fixed mask",
@@ -112,9 +130,10 @@ def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Giv
     )
     arrays = {
         name: None if value is None else _real(name, value)
-        for name, value in zip(names, (*given, predictions), strict=True)
+        for name, value in zip(names, (*given[:4], predictions), strict=True)
     }
-    leading = names[0] if _dimensions(arrays[names[0]]) == 3 else names[2]
+    axes = given.dimensions
+    leading = names[0] if _axes(arrays[names[0]]) > axes else names[2]
     shape: tuple[int, ...] = np.shape(arrays[leading])  # type: ignore[arg-type]  # not None
     batch = f"the batch of {leading.removeprefix('the ')}s"
     if shape[0] == 0:
@@ -125,13 +144,14 @@ def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Giv
             raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
     for number in range(shape[0]):
         *image, predicted = (
-            array if array is None or array.ndim == 2 else array[number]
+            array if array is None or array.ndim == axes else array[number]
             for array in arrays.values()
         )
-        yield Given(*image), predicted
+        source_image, fixed, production, initial = image
+        yield Given(source_image, fixed, production, initial, axes), predicted
 
 
-def _dimensions(array: Any) -> int:
+def _axes(array: Any) -> int:
     try:
         return np.ndim(array)
     except ValueError:  # a ragged list, for which the check of a single image raises an error

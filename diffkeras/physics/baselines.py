@@ -61,6 +61,7 @@ def superpose(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("superpose")
+    medium.require_plane("superpose")
     lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium)
     if operator.singular:
@@ -129,13 +130,14 @@ def effective_strengths(
         )
     medium = as_medium(medium, parts)
     medium.require_uniform("effective_strengths")
+    medium.require_plane("effective_strengths")
     lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium.normalised())
     labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
     rings = _rings_of_discs(labels, operator)
     if not rings:
         return image
-    ring = Ring(*(np.concatenate(nodes) for nodes in zip(*(r.nodes for r in rings), strict=True)))
+    ring = Ring(tuple(map(np.concatenate, zip(*(r.nodes for r in rings), strict=True))))
     matrix = ring_matrix(operator, ring)
     basis = _patterns(sources, labels, rings, matrix, numbers)
     density, constant = _galerkin(operator, matrix, basis, image[ring.nodes])
@@ -159,7 +161,7 @@ def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> li
     order = np.argsort(disc, kind="stable")
     cuts = np.flatnonzero(np.diff(disc[order])) + 1
     parts = np.split(order, cuts) if disc.size else []
-    return [Ring(every.rows[part], every.columns[part]) for part in parts]
+    return [every.part(part) for part in parts]
 
 
 def _patterns(
@@ -177,8 +179,9 @@ def _patterns(
         start = part.stop
         # G⁻¹1 is proportional to the densities of the disc alone, also where A is deflated
         _, pattern, _ = scipy.linalg.lapack.dposv(matrix[part, part].T, np.ones(ring.size), lower=0)
-        disc = labels[ring.rows[0], ring.columns[0]] - 1
-        angle = np.arctan2(ring.rows - sources.rows[disc], ring.columns - sources.columns[disc])
+        rows, columns = ring.nodes
+        disc = labels[rows[0], columns[0]] - 1
+        angle = np.arctan2(rows - sources.rows[disc], columns - sources.columns[disc])
         waves = [np.ones(ring.size)]
         for order in range(1, numbers // 2 + 1):
             waves += [np.cos(order * angle), np.sin(order * angle)]

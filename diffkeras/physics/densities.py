@@ -40,7 +40,7 @@ def ring_densities(
         axis absorbs, they give the field up to a constant, which follows from the ring's values.
 
     Raises:
-        PhysicsError: not a two-dimensional finite image.
+        PhysicsError: not a finite image of the medium's dimensions.
         ConvergenceError: the tolerance was not met.
     """
     medium = as_medium(medium, parts)

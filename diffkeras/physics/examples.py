@@ -127,6 +127,7 @@ class ExampleRecipe:
         check_values(self.values)
         check_placement(self.placement)
         as_medium(self.medium, {}).require_uniform("ExampleRecipe")
+        self.medium.require_plane("ExampleRecipe")
         if self.diffusion_length is not None:
             shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
             if shortest.decay < longest.decay:

@@ -22,8 +22,12 @@ SLOWEST, FASTEST = 1e-20, 1e10  # of γh²/D
 MOST_ANISOTROPIC = 1e3  # of a uniform medium's axes: the ring system keeps enough digits up to here
 MOST_CONTRAST = 1e8  # of a medium that varies: multigrid converges up to here
 
-BoundarySpec = BoundaryName | tuple[BoundaryName, BoundaryName]
-NodeValues = float | NDArray[np.float64]  # one number for all nodes, or (rows, columns)
+BoundarySpec = BoundaryName | tuple[BoundaryName, ...]
+NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
+
+PLANE, SPACE = 2, 3  # dimensions
+# axes of arrays on the lattice, in words
+SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
 
 T = TypeVar("T")
 
@@ -31,10 +35,11 @@ T = TypeVar("T")
 class MediumParts(TypedDict, total=False):
     """The attributes of a `Medium` as keyword arguments: `solve(image, decay=0.1)`."""
 
-    diffusivity: ArrayLike | tuple[ArrayLike, ArrayLike]
+    diffusivity: ArrayLike | tuple[ArrayLike, ...]
     decay: ArrayLike
     step: float
     boundary: BoundarySpec
+    dimensions: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,37 +47,44 @@ class Medium(ShortRepr):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
-    one or both are arrays (rows, columns); `solve` takes such a medium, other functions raise an
-    error. Media are equal if all their values are. Uniform media can be hashed.
+    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions; `solve`
+    takes such a medium, other functions raise an error. Media are equal if all their values are.
+    Uniform media can be hashed.
 
     Attributes:
-        diffusivity: D > 0 [length²/time]; a pair (axis 0, axis 1) where it differs between them.
+        diffusivity: D > 0 [length²/time]; a tuple with one for each axis where it differs between
+            them.
         decay: γ ≥ 0 [1/time].
         step: lattice step h > 0 [length].
-        boundary: absorbing (Dirichlet, u = 0), reflecting (Neumann, no flux) or periodic; a pair
-            (axis 0, axis 1) where they differ. The names in parentheses are taken too.
+        boundary: absorbing (Dirichlet, u = 0), reflecting (Neumann, no flux) or periodic; a tuple
+            with one for each axis where they differ. The names in parentheses are taken too.
+        dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
+            boundary has one entry for each of three axes, and otherwise 2. In two dimensions an
+            array of three axes is a batch of images, and in three dimensions one image.
 
     Raises:
-        PhysicsError: a value out of its range or not finite, arrays of different shapes, or an
-            unknown boundary.
+        PhysicsError: a value out of its range or not finite, arrays of different shapes, an
+            unknown boundary, or parts that have different numbers of axes.
 
     Example:
         >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
         10.0
     """
 
-    diffusivity: NodeValues | tuple[NodeValues, NodeValues] = 1.0
+    diffusivity: NodeValues | tuple[NodeValues, ...] = 1.0
     decay: NodeValues = 1 / 400
     step: float = 1.0
     boundary: BoundarySpec = "absorbing"
+    dimensions: int = None  # type: ignore[assignment]  # __post_init__ counts the axes
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
-            "diffusivity": _one_or_pair("diffusivity", self.diffusivity, _positive),
+            "diffusivity": _one_or_each("diffusivity", self.diffusivity, _positive),
             "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
             "step": _positive("step", self.step),
-            "boundary": _one_or_pair("boundary", self.boundary, canonical_boundary),
+            "boundary": _one_or_each("boundary", self.boundary, canonical_boundary),
         }
+        checked["dimensions"] = _dimensions(self.dimensions, checked)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
@@ -103,22 +115,25 @@ class Medium(ShortRepr):
         return self.lattice is None
 
     @cached_property
-    def lattice(self) -> tuple[int, int] | None:
-        """(rows, columns) of a medium that varies; None for a uniform one, which fits any."""
+    def lattice(self) -> tuple[int, ...] | None:
+        """The sides of the lattice of a medium that varies; None for a uniform one."""
         for part in (*self.diffusivities, self.decay):
             if isinstance(part, np.ndarray):
                 return part.shape
         return None
 
     @cached_property
-    def diffusivities(self) -> tuple[NodeValues, NodeValues]:
-        """Diffusivity along axis 0 and along axis 1."""
-        return _pair(self.diffusivity)
+    def diffusivities(self) -> tuple[NodeValues, ...]:
+        """Diffusivity along each axis."""
+        return self._each(self.diffusivity)
 
     @cached_property
-    def boundaries(self) -> tuple[BoundaryName, BoundaryName]:
-        """Boundary of axis 0 and of axis 1."""
-        return _pair(self.boundary)
+    def boundaries(self) -> tuple[BoundaryName, ...]:
+        """Boundary of each axis."""
+        return self._each(self.boundary)
+
+    def _each(self, value: Any) -> Any:
+        return value if isinstance(value, tuple) else (value,) * self.dimensions
 
     @property
     def diffusion_length(self) -> float:
@@ -150,6 +165,11 @@ class Medium(ShortRepr):
                 "here; `solve` takes such a medium"
             )
 
+    def require_plane(self, what: str) -> None:
+        """Raise a PhysicsError that names what needs two dimensions, unless these are two."""
+        if self.dimensions != PLANE:
+            raise PhysicsError(f"{what} needs a medium of 2 dimensions, not of {self.dimensions}")
+
     def normalised(self) -> "Medium":
         """This medium in units in which h and the largest D lie in [1, 2).
 
@@ -159,9 +179,9 @@ class Medium(ShortRepr):
         rate = _power_of_two(self._largest)
         if rate == 1 and _power_of_two(self.step) == 1:
             return self
-        along, across = (part / rate for part in self.diffusivities)
+        diffusivities = tuple(part / rate for part in self.diffusivities)
         step = self.step / _power_of_two(self.step)
-        return Medium((along, across), self.decay / self.unit, step, self.boundaries)
+        return Medium(diffusivities, self.decay / self.unit, step, self.boundaries)
 
     @property
     def unit(self) -> float:
@@ -209,7 +229,7 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
     Far inside a wide source, the field is then the value of the source.
 
     Args:
-        image: x, (…, rows, columns) [concentration].
+        image: x on the lattice, or a batch of such images [concentration].
         medium: its decay is γ [1/time].
 
     Returns:
@@ -219,23 +239,50 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
         PhysicsError: an image of no real numbers, or of another shape than the decay.
     """
     values = real_array("the source image", image)
-    if np.ndim(medium.decay) and values.shape[-2:] != medium.lattice:
+    if np.ndim(medium.decay) and values.shape[-np.ndim(medium.decay) :] != medium.lattice:
         raise PhysicsError(
             f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
         )
     return medium.decay * values
 
 
-def _one_or_pair(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, T]:
-    """One checked value, or a pair of them as a tuple."""
+def _one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, ...]:
+    """One checked value, or a tuple of them for the axes."""
     if name == "boundary" and isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, tuple | list):
         return check(name, value)
-    if len(value) != 2:
-        shown = f"{len(value)} values" if len(value) > 3 else str(value)[:60]
-        raise PhysicsError(f"{name} must be one value or a pair (axis 0, axis 1), not {shown}")
-    return (check(name, value[0]), check(name, value[1]))
+    if len(value) not in SHAPES:
+        shown = f"{len(value)} values" if len(value) > SPACE else str(value)[:60]
+        raise PhysicsError(f"{name} must be one value or one for each of 2 or 3 axes, not {shown}")
+    return tuple(check(name, each) for each in value)
+
+
+def _dimensions(given: Any, parts: dict[str, Any]) -> int:
+    """The number of axes that is given, or that the parts of a medium need."""
+    if given is not None and (isinstance(given, bool) or given not in tuple(SHAPES)):
+        raise PhysicsError(f"dimensions must be 2 or 3, not {given!r:.60}")
+    counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
+    dimensions = int(given or max(counts.values(), default=PLANE))
+    for name, count in counts.items():
+        if count != dimensions:
+            raise PhysicsError(f"{name} has values for {count} axes, in {dimensions} dimensions")
+    diffusivity = parts["diffusivity"]
+    each = diffusivity if isinstance(diffusivity, tuple) else (diffusivity,)
+    for name, values in (*(("diffusivity", part) for part in each), ("decay", parts["decay"])):
+        check_axes(name, values, dimensions)
+    return dimensions
+
+
+def check_axes(name: str, values: Any, dimensions: int) -> None:
+    """Raise a PhysicsError for an array of values that has other axes than the lattice."""
+    if np.ndim(values) in (0, dimensions):
+        return
+    hint = "; for a lattice of three axes give dimensions=3" if dimensions == PLANE else ""
+    raise PhysicsError(
+        f"{name} must be a number or an array {SHAPES[dimensions]}, not one of shape "
+        f"{np.shape(values)}{hint}"
+    )
 
 
 def _positive(name: str, value: Any) -> NodeValues:
@@ -244,16 +291,16 @@ def _positive(name: str, value: Any) -> NodeValues:
 
 
 def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
-    """A number in [least, most], or an array (rows, columns) of them that can't be changed."""
+    """A number in [least, most], or an array of them on a lattice that can't be changed."""
     checked: NodeValues
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         checked = check_number(name, value)
     else:
         checked = np.array(real_array(name, value))
         checked.setflags(write=False)
-        if checked.ndim != 2 or checked.size == 0:
+        if checked.ndim not in SHAPES or checked.size == 0:
             raise PhysicsError(
-                f"{name} must be a number or an array (rows, columns), not one of shape "
+                f"{name} must be a number or an array {SHAPES[PLANE]}, not one of shape "
                 f"{checked.shape}"
             )
     values = np.asarray(checked)
@@ -267,7 +314,3 @@ def node_values(name: str, value: Any, least: float, most: float, wanted: str) -
 def _power_of_two(value: float) -> float:
     """The largest power of 2 that is not above a value."""
     return math.ldexp(1.0, math.frexp(value)[1] - 1)
-
-
-def _pair(value: Any) -> Any:
-    return value if isinstance(value, tuple) else (value, value)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.medium import LARGEST, SLOWEST, SMALLEST, Medium
+from diffkeras.physics.medium import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
@@ -28,9 +28,10 @@ class Problem:
 
     Attributes:
         medium: D, γ, h and the boundaries.
-        values: (rows, columns), read on the fixed nodes only.
-        fixed: (rows, columns), the fixed nodes.
-        production: s, (rows, columns) [concentration/time], 0 on the fixed nodes; None if it is 0
+        values: on the lattice, (rows, columns) or (planes, rows, columns); read on the fixed nodes
+            only.
+        fixed: the fixed nodes, of that shape.
+        production: s, of that shape [concentration/time], 0 on the fixed nodes; None if it is 0
             on all nodes.
         uptake: φ, where cells take up in a saturating way: −φ(u) stands on the left, too.
     """
@@ -59,7 +60,7 @@ class Problem:
                 "a production is an array of rates, not Sources; multiply their image() by a rate"
             )
         if production is not None:
-            production = _check_image("the production", production)
+            production = _check_image("the production", production, medium.dimensions)
         if source_image is None:
             if production is None or fixed is not None:
                 raise PhysicsError(
@@ -70,7 +71,7 @@ class Problem:
             values = np.broadcast_to(0.0, production.shape)
             mask = np.zeros(production.shape, dtype=bool)
         else:
-            values, mask = _check_values(source_image, fixed)
+            values, mask = _check_values(source_image, fixed, medium.dimensions)
         if medium.lattice not in (None, values.shape):
             given = "production" if source_image is None else "source image"
             raise PhysicsError(
@@ -93,7 +94,7 @@ class Problem:
         return cls(medium, values, mask, production, uptake)
 
     def check_field(self, name: str, field: Any, beside: str) -> NDArray[np.float64]:
-        """A field of this problem, (rows, columns), of finite numbers; `beside` has its shape."""
+        """A field of this problem, of finite numbers; `beside` has its shape."""
         values = real_array(f"the {name}", field)
         if values.shape != self.lattice:
             raise PhysicsError(f"the {name} has shape {values.shape}, the {beside} {self.lattice}")
@@ -106,12 +107,12 @@ class Problem:
         return values
 
     @property
-    def lattice(self) -> tuple[int, int]:
-        """(rows, columns)."""
+    def lattice(self) -> tuple[int, ...]:
+        """(rows, columns) or (planes, rows, columns)."""
         return self.values.shape
 
     @cached_property
-    def axes(self) -> tuple[Axis, Axis]:
+    def axes(self) -> tuple[Axis, ...]:
         """The lattice's axes with their boundaries."""
         return lattice_axes(self.lattice, self.medium.boundaries)
 
@@ -162,21 +163,25 @@ def check_finite(what: str, values: NDArray[np.float64]) -> None:
         raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
 
 
-def _check_image(what: str, array: Any) -> NDArray[np.float64]:
+def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
     values = real_array(what, array)
-    if values.ndim != 2 or values.size == 0:
+    if values.ndim != dimensions or values.size == 0:
         kind = what.replace("the", "a", 1)
+        where = "" if dimensions == PLANE else " in 3 dimensions"
         raise PhysicsError(
-            f"{kind} has shape (rows, columns) with at least one node, not {values.shape}"
+            f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
+            f"{values.shape}"
         )
     return values
 
 
-def _check_values(source_image: Any, fixed: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _check_values(
+    source_image: Any, fixed: Any, dimensions: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The values of fixed nodes, and which nodes are fixed."""
     if isinstance(source_image, Sources):
         source_image = source_image.image(dtype=np.float64)
-    values = _check_image("the source image", source_image)
+    values = _check_image("the source image", source_image, dimensions)
     check_finite("the source image", values)
     if fixed is None:
         mask = values != 0

@@ -89,8 +89,9 @@ def solve(
         True
     """
     initial = parts.pop("initial", None)
-    given = Given(source_image, fixed, production, initial)
-    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
+    medium = as_medium(medium, parts)
+    given = Given(source_image, fixed, production, initial, medium.dimensions)
+    medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     check_method(method, medium, saturating)
     check_workers(workers)
     tolerance = check_number("tolerance", tolerance)

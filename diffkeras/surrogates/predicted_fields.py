@@ -85,7 +85,7 @@ def largest_value(config: Config) -> float:
 
 
 def balanced_maximum(
-    images: Any, fields: Any, reach: Any, boundaries: tuple[str, str], xp: Any = np
+    images: Any, fields: Any, reach: Any, boundaries: tuple[str, ...], xp: Any = np
 ) -> Any:
     """The maxima of fields, of which only the shapes are known: those that balance production.
 

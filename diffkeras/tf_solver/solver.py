@@ -79,6 +79,7 @@ class TensorSolver:
             )
         self.medium = as_medium(medium, parts)
         self.medium.require_uniform("TensorSolver")
+        self.medium.require_plane("TensorSolver")
         diffusivities = [float(value) for value in self.medium.diffusivities]
         if precision is None:
             is_anisotropic = max(diffusivities) > ANISOTROPIC * min(diffusivities)

@@ -22,7 +22,7 @@ class RandomProblem:
     """A problem with its exact field.
 
     Attributes:
-        exact: (rows, columns) in extended precision, relative to its largest |value|, `scale`.
+        exact: on the lattice in extended precision, relative to its largest |value|, `scale`.
     """
 
     medium: Medium
@@ -40,17 +40,23 @@ class RandomProblem:
         return float(self.errors(field)[~self.fixed].max())
 
     def errors(self, field: NDArray) -> NDArray[np.longdouble]:
-        """The error on every node, (rows, columns), relative to `scale`."""
+        """The error on every node, relative to `scale`."""
         return np.abs(field.astype(np.longdouble) / np.longdouble(self.scale) - self.exact)
 
 
-def random_problem(seed: int, *, produces: bool = False) -> RandomProblem | None:
+LARGEST_SIDES = {2: [40, 24], 3: [11, 8]}  # by the number of dimensions, one more
+
+
+def random_problem(
+    seed: int, *, produces: bool = False, dimensions: int = 2
+) -> RandomProblem | None:
     """The problem of a seed, with a production or without.
 
     None if all its free nodes are 0, it has no solution, or its exact field isn't found.
     """
     rng = np.random.default_rng(seed)
-    lattice = tuple(int(n) for n in rng.integers(1, [40, 24][int(rng.integers(2))], 2))
+    side = LARGEST_SIDES[dimensions][int(rng.integers(2))]
+    lattice = tuple(int(n) for n in rng.integers(1, side, dimensions))
     medium = _medium(rng, lattice)
     fixed = _mask(rng, lattice)
     scale = float(10 ** rng.choice([0.0, 0.0, 0.0, rng.uniform(-18, 29)]))
@@ -85,46 +91,48 @@ def _production(
 ) -> NDArray[np.float64]:
     """Of sizes that give fields from much smaller to much larger than the fixed values."""
     kind = rng.choice(["uniform", "noise", "few nodes", "balanced", "alternating"])
-    rows, columns = np.indices(lattice)
     shape = {
         "uniform": np.ones(lattice),
         "noise": rng.standard_normal(lattice),
         "few nodes": (rng.random(lattice) < 0.05) * rng.uniform(-0.2, 1, lattice),
         "balanced": rng.permutation(np.arange(np.prod(lattice)) * 1.0).reshape(lattice),
-        "alternating": (-1.0) ** (rows + columns),
+        "alternating": (-1.0) ** np.indices(lattice).sum(axis=0),
     }[kind]
     if kind == "balanced":
-        shape = shape - shape[::-1, ::-1]
+        shape = shape - np.flip(shape)
     size = np.clip(scale * 10 ** rng.choice([0.0, -3.0, rng.uniform(-12, 8)]), 1e-18, 1e18)
     return medium.unit * size * shape / max(np.abs(shape).max(), 1.0)
 
 
 def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:
-    boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
+    dimensions = len(lattice)
+    boundary = tuple(rng.choice(BOUNDARIES, dimensions).tolist())
     step = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-3, 3), rng.uniform(-20, 20)]))
     rate = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-9, 9)]))
     decays = np.array([0.0, 1 / 400, 10 ** rng.uniform(-4, 1), 10 ** rng.uniform(-15, 9)])
     share = float(rng.choice(decays))  # γh²/D
     diffusivity: object = rate
     if rng.random() < 0.3:
-        diffusivity = (rate, rate * 10 ** rng.uniform(-3, 3))
+        other = rate * 10 ** rng.uniform(-3, 3)
+        diffusivity = (rate, other, rate)[:dimensions]
     if rng.random() < 0.4:
         decades = rng.choice([0.5, 3.0, 7.9])
         diffusivity = rate * 10 ** rng.uniform(-decades / 2, decades / 2, lattice)
         if rng.random() < 0.3:  # a wall that lets little pass
             diffusivity = np.full(lattice, rate)
-            diffusivity[:, lattice[1] // 2] *= 10 ** -rng.uniform(1, 8)
+            diffusivity[..., lattice[-1] // 2] *= 10 ** -rng.uniform(1, 8)
         if rng.random() < 0.5:
             share = share * rng.choice([0.0, 1.0], lattice)
-    return Medium(diffusivity, share * np.max(diffusivity) / step**2, step, boundary)
+    decay = share * np.max(diffusivity) / step**2
+    return Medium(diffusivity, decay, step, boundary, dimensions)
 
 
 def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
     fixed = rng.random(lattice) < rng.choice([0.0, 0.02, 0.2, 0.7])
     for _ in range(int(rng.integers(0, 3))):
         corner = rng.integers(0, lattice)
-        height, width = rng.integers(1, 8, 2)
-        fixed[corner[0] : corner[0] + height, corner[1] : corner[1] + width] = True
+        sides = rng.integers(1, 8, len(lattice))
+        fixed[tuple(map(slice, corner, corner + sides))] = True
     return fixed
 
 

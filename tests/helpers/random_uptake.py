@@ -16,9 +16,9 @@ BOUNDARIES: list[Any] = [
 ]
 
 
-def random_tissue(rng: np.random.Generator) -> tuple[NDArray, dict[str, Any]]:
+def random_tissue(rng: np.random.Generator, dimensions: int = 2) -> tuple[NDArray, dict[str, Any]]:
     """A source image, and what else `solve` takes; nothing is negative."""
-    lattice = tuple(rng.integers(1, 13, 2))
+    lattice = tuple(rng.integers(1, {2: 13, 3: 7}[dimensions], dimensions))
     time, amount = 10.0 ** rng.choice([0, 0, -9, 6]), 10.0 ** rng.choice([0, 0, -12, 8])
     cells = rng.random(lattice) < rng.uniform(0.1, 1)
     maximum = np.where(cells, 10 ** rng.uniform(-3, 2, lattice), 0.0) * time * amount
@@ -33,7 +33,8 @@ def random_tissue(rng: np.random.Generator) -> tuple[NDArray, dict[str, Any]]:
     options = {
         "uptake": uptake,
         "fixed": fixed,
-        "boundary": BOUNDARIES[rng.integers(len(BOUNDARIES))],
+        "boundary": _extended(BOUNDARIES[rng.integers(len(BOUNDARIES))], dimensions),
+        "dimensions": dimensions,
         "diffusivity": time * (1.5 if uniform else 10 ** rng.uniform(-1, 1, lattice)),
         "decay": 0.0 if rng.random() < 0.3 else time * 10 ** rng.uniform(-4, 0),
     }
@@ -41,3 +42,8 @@ def random_tissue(rng: np.random.Generator) -> tuple[NDArray, dict[str, Any]]:
         largest = 10 ** rng.uniform(-3, 1) * time * amount
         options["production"] = rng.uniform(0, largest, lattice)
     return np.where(fixed, rng.uniform(0, 1, lattice), 0.0) * amount, options
+
+
+def _extended(boundary: Any, dimensions: int) -> Any:
+    """A boundary or a pair, for all axes."""
+    return (*boundary, boundary[0])[:dimensions] if isinstance(boundary, tuple) else boundary

@@ -1,5 +1,6 @@
 """The lattice operator as a sparse matrix, assembled in the obvious way; direct solutions."""
 
+import math
 from typing import Unpack
 
 import numpy as np
@@ -44,17 +45,15 @@ def second_difference(axis: Axis) -> sp.csr_array:
     return (2.0 * sp.eye_array(n, format="csr") - links).tocsr()
 
 
-def sparse_operator(lattice: tuple[int, int], medium: Medium) -> sp.csr_array:
-    """A = −D∇²_h + γ on all nodes in row-major order, (rows·columns, rows·columns)."""
+def sparse_operator(lattice: tuple[int, ...], medium: Medium) -> sp.csr_array:
+    """A = −D∇²_h + γ on all nodes in row-major order, (nodes, nodes)."""
     operator = spectral_operator(lattice, medium)
-    rows, columns = (second_difference(axis) for axis in operator.axes)
-    along_rows, along_columns = operator.couplings
-    identity = sp.eye_array
-    return (
-        along_rows * sp.kron(rows, identity(lattice[1]), format="csr")
-        + along_columns * sp.kron(identity(lattice[0]), columns, format="csr")
-        + operator.decay * identity(lattice[0] * lattice[1], format="csr")
-    ).tocsr()
+    matrix = operator.decay * sp.eye_array(math.prod(lattice), format="csr")
+    for position, axis in enumerate(operator.axes):
+        before, after = math.prod(lattice[:position]), math.prod(lattice[position + 1 :])
+        along = sp.kron(sp.kron(sp.eye_array(before), second_difference(axis)), sp.eye_array(after))
+        matrix = matrix + operator.couplings[position] * along
+    return matrix.tocsr()
 
 
 def green_matrix(operator: SpectralOperator, ring: Ring) -> NDArray[np.float64]:

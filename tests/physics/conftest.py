@@ -29,6 +29,17 @@ MEDIA = {
     "strong decay, fine step": Medium(diffusivity=0.5, decay=3.0, step=0.25),
 }
 
+SPACE_MEDIA = {
+    "3-D, absorbing": Medium(dimensions=3),
+    "3-D, no decay, reflecting": Medium(decay=0.0, boundary="reflecting", dimensions=3),
+    "3-D, anisotropic, periodic-absorbing-periodic": Medium(
+        (0.3, 1.0, 2.0), 0.02, 0.7, ("periodic", "absorbing", "periodic")
+    ),
+    "3-D, reflecting-periodic-absorbing": Medium(boundary=("reflecting", "periodic", "absorbing")),
+    "3-D, absorbing-periodic-periodic": Medium(boundary=("absorbing", "periodic", "periodic")),
+    "3-D, slow decay, periodic": Medium(decay=1e-9, boundary="periodic", dimensions=3),
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -95,7 +106,7 @@ def problem(request: pytest.FixtureRequest) -> Problem:
     return request.param
 
 
-@pytest.fixture(params=MEDIA.values(), ids=MEDIA.keys())
+@pytest.fixture(params=(*MEDIA.values(), *SPACE_MEDIA.values()), ids=[*MEDIA, *SPACE_MEDIA])
 def medium(request: pytest.FixtureRequest) -> Medium:
     """Each medium of the table in turn."""
     return request.param

@@ -35,7 +35,8 @@ def test_images_that_are_no_lattice_are_refused_by_shape(shape):
         ({"diffusivity": -1.0}, "diffusivity must be positive, .* not -1.0"),
         ({"diffusivity": 0.0}, "diffusivity must be positive, .* not 0.0"),
         ({"diffusivity": (1.0, -2.0)}, "diffusivity must be positive, .* not -2.0"),
-        ({"diffusivity": (1.0, 2.0, 3.0)}, r"one value or a pair .* \(1.0, 2.0, 3.0\)"),
+        ({"diffusivity": (1.0, 2.0, 3.0)}, r"in 3 dimensions .* not \(6, 8\)"),
+        ({"diffusivity": (1.0, 2.0, 3.0, 4.0)}, "2 or 3 axes, not 4 values"),
         ({"diffusivity": math.nan}, "not nan"),
         ({"decay": -0.25}, "decay must be ≥ 0 and finite, not -0.25"),
         ({"decay": math.inf}, "not inf"),
@@ -43,7 +44,7 @@ def test_images_that_are_no_lattice_are_refused_by_shape(shape):
         ({"step": math.nan}, "not nan"),
         ({"boundary": "open"}, "'open' is unknown; choose one of absorbing, reflecting, periodic"),
         ({"boundary": ("periodic", "open")}, "'open' is unknown"),
-        ({"boundary": ("periodic",)}, "pair"),
+        ({"boundary": ("periodic",)}, "2 or 3 axes"),
         ({"fixed": np.ones((8, 6), dtype=bool)}, r"\(8, 6\).*\(6, 8\)"),
         ({"fixed": np.ones(8, dtype=bool)}, r"\(8,\).*\(6, 8\)"),
     ],
@@ -53,7 +54,7 @@ def test_bad_options_are_refused_by_value(options, message):
         solve(image_with(1.0), **options)
 
 
-NO_NUMBERS = ("1", None, 1j, [1.0, 2.0, 3.0], True, np.array([0.5, 0.5, 0.5]), 10**400)
+NO_NUMBERS = ("1", None, 1j, [1.0, 2.0, 3.0, 4.0], True, np.array([0.5, 0.5, 0.5]), 10**400)
 
 
 @pytest.mark.parametrize("method", ["auto", "multigrid"])

@@ -6,9 +6,12 @@ from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
+    ExampleRecipe,
     Medium,
     Sources,
+    TissueSampler,
     certify,
+    effective_strengths,
     production_of,
     refine,
     ring_densities,
@@ -99,7 +102,8 @@ def test_media_are_equal_by_their_values():
 
 
 def test_its_repr_is_short():
-    assert repr(Medium()) == "Medium(diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing')"
+    shown = "diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing', dimensions=2"
+    assert repr(Medium()) == f"Medium({shown})"
     assert "diffusivity=<12×10 float64, 1 to 2>" in repr(VARYING)
     assert len(repr(VARYING)) < 120
 
@@ -116,3 +120,70 @@ def test_production_of_an_image_takes_one_of_the_decays_shape():
     assert production_of(np.ones((2, 3, 4)), medium).shape == (2, 3, 4)
     with pytest.raises(PhysicsError, match=r"shape \(3, 4\), the source image \(4, 3\)"):
         production_of(np.ones((4, 3)), medium)
+
+
+SIX = np.ones((3, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("parts", "dimensions"),
+    [
+        ({}, 2),
+        ({"dimensions": 3}, 3),
+        ({"boundary": ("periodic", "absorbing", "absorbing")}, 3),
+        ({"diffusivity": (1.0, 2.0, 3.0)}, 3),
+        ({"decay": SIX, "dimensions": 3}, 3),
+    ],
+)
+def test_three_dimensions_are_asked_for_or_follow_from_one_value_for_each_axis(parts, dimensions):
+    medium = Medium(**parts)
+    assert medium.dimensions == medium.normalised().dimensions == dimensions
+    assert len(medium.diffusivities) == len(medium.boundaries) == dimensions
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"dimensions": 1}, "dimensions must be 2 or 3, not 1"),
+        ({"dimensions": True}, "dimensions must be 2 or 3, not True"),
+        ({"dimensions": 3, "boundary": ("periodic", "absorbing")}, "boundary has .* 2 axes, in 3"),
+        ({"dimensions": 2, "diffusivity": (1.0, 2.0, 3.0)}, "diffusivity has .* 3 axes, in 2"),
+        ({"diffusivity": (1.0, 2.0), "boundary": ("periodic",) * 3}, "diffusivity .* 2 axes, in 3"),
+        ({"decay": SIX}, r"decay .*\(3, 2, 2\); for a lattice of three axes give dimensions=3"),
+        ({"decay": np.ones((3, 2)), "dimensions": 3}, r"decay .*\(planes, rows, columns\)"),
+    ],
+)
+def test_parts_of_other_dimensions_are_refused(parts, message):
+    with pytest.raises(PhysicsError, match=message):
+        Medium(**parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("superpose", lambda medium: superpose(SOURCES, LATTICE, medium=medium)),
+        ("effective_strengths", lambda m: effective_strengths(SOURCES, LATTICE, medium=m)),
+        ("ExampleRecipe", lambda medium: ExampleRecipe(1, (9, 9), medium=medium)),
+        ("a tissue", lambda medium: TissueSampler((1, 2), 3.0).check((9, 9), medium)),
+    ],
+)
+def test_what_is_for_two_dimensions_refuses_three(name, build):
+    with pytest.raises(PhysicsError, match=f"{name} needs a medium of 2 dimensions, not of 3"):
+        build(Medium(dimensions=3))
+
+
+def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_three():
+    image = np.zeros((4, 5, 6))
+    image[1:3, 2, 3] = 1.0
+    slices = solve(image)
+    assert [stats.ring_nodes for stats in slices.image_stats] == [0, 1, 1, 0]
+    assert not slices.field[0].any()
+    solid = solve(image, dimensions=3)
+    assert solid.stats.ring_nodes == 2
+    assert (solid.field > 0).all()
+    both = solve(np.stack([image, 2 * image]), medium=Medium(dimensions=3))
+    np.testing.assert_array_equal(both.field[0], solid.field)
+    np.testing.assert_allclose(both.field[1], 2 * solid.field, rtol=1e-14)
+    certificates = certify(both.field, np.stack([image, 2 * image]), dimensions=3)
+    assert certificates.field_bound.shape == (2, 4, 5, 6)
+    assert certificates.prediction_bound < 1e-12

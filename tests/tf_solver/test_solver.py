@@ -233,6 +233,7 @@ def test_media_may_be_given_by_their_parts():
     ("arguments", "options", "named"),
     [
         ((16, Medium(decay=np.ones((16, 16)))), {}, "TensorSolver needs a uniform medium"),
+        ((16, Medium(dimensions=3)), {}, "TensorSolver needs a medium of 2 dimensions"),
         ((16, Medium()), {"decay": 0.1}, "decay"),
         ((16, 0.1), {}, "float"),
         ((0,), {}, "0"),

@@ -94,8 +94,9 @@ def certify(
         >>> bool(true_error <= certificate.error_bound)
         True
     """
-    given = Given(source_image, fixed, production)
-    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
+    medium = as_medium(medium, parts)
+    given = Given(source_image, fixed, production, dimensions=medium.dimensions)
+    medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
         images = images_of_batch(given, prediction)
@@ -154,7 +155,7 @@ def _barrier(
     if not error.any() or operator.deflated:
         # constants serve for any operator, and a deflated one has no barrier that falls off
         return constant
-    labels, count = scipy.ndimage.label(problem.fixed, structure=np.ones((3, 3)))
+    labels, count = scipy.ndimage.label(problem.fixed, structure=np.ones((3,) * problem.fixed.ndim))
     source = labels[ring.nodes]
     largest = np.zeros(count + 1)
     np.maximum.at(largest, source, error)

@@ -74,8 +74,9 @@ def refine(
         >>> refine(np.zeros((64, 64)), image, tolerance=1e-6).error_bound <= 1e-6
         True
     """
-    given = Given(source_image, fixed, production)
-    medium, saturating = medium_with_uptake(as_medium(medium, parts), uptake, given.lattice)
+    medium = as_medium(medium, parts)
+    given = Given(source_image, fixed, production, dimensions=medium.dimensions)
+    medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     tolerance = check_number("tolerance", tolerance)
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise PhysicsError(f"tolerance must be positive and finite, not {tolerance}")

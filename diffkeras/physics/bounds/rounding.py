@@ -4,7 +4,7 @@ A computed field f misses A f = s, or A f = 0, on the free nodes by a residual �
 A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
 
 - ρ is computed by the stencil, which itself rounds, by at most STENCIL_ROUNDING · ε · a · max|f|
-  with a = 2(D₀ + D₁)/h² + γ, A's diagonal.
+  with a = 2ΣD/h² + γ over the axes, A's diagonal.
 - ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
   comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
@@ -20,8 +20,10 @@ from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem
 
-# A sum of at most nine terms, in absolute value at most 2a·max|f| together, is off by at most
-# 9 · (ε/2) · 2a·max|f|; the rest covers the rounding of D/h² and of a
+# Each term of the stencil goes through at most nine roundings: two of D/h², two of differences, one
+# of a product, up to three of sums over axes, and that of the production's difference. The terms
+# are at most 2a·max|f| together, in absolute value, so that their sum is off by about
+# 9 · (ε/2) · 2a·max|f| at most (Higham 2002, §3.1); the rest covers the rounding of a.
 STENCIL_ROUNDING = 16.0
 
 
@@ -60,7 +62,7 @@ def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | fl
 
 
 def operator_diagonal(operator: SpectralOperator) -> float:
-    """a = 2(D₀ + D₁)/h² + γ [1/time], A's diagonal; next to a reflecting wall it is less."""
+    """a = 2ΣD/h² + γ [1/time], A's diagonal; next to a reflecting wall it is less."""
     return 2 * sum(operator.couplings) + operator.decay
 
 
@@ -80,9 +82,8 @@ def inverse_norm_bound(problem: Problem) -> float:
 
 
 def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
-    rows, columns = operator.lattice
     density = np.ones(operator.lattice)
-    density[ring.nodes] -= rows * columns / ring.size
+    density[ring.nodes] -= density.size / ring.size
     barrier = operator.inverse(density)
     lowest = float(barrier[ring.nodes].min())
     # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0

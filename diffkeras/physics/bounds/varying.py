@@ -14,6 +14,7 @@ Where the diffusivity varies, or Ā⁻¹ has lost too many digits, cycles of mul
 free nodes, with v = c on the ring, and give b.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,8 +91,8 @@ def _mean_operator(problem: Problem) -> SpectralOperator | None:
     parts = medium.diffusivities
     if any(np.min(part) != np.max(part) for part in parts):
         return None
-    along, across = (float(np.max(part)) for part in parts)
-    uniform = replace(medium, diffusivity=(along, across), decay=float(np.mean(medium.decay)))
+    diffusivities = tuple(float(np.max(part)) for part in parts)
+    uniform = replace(medium, diffusivity=diffusivities, decay=float(np.mean(medium.decay)))
     operator = spectral_operator(problem.lattice, uniform)
     return None if operator.deflated else operator
 
@@ -111,8 +112,8 @@ class _NearlyUniform:
         return solution.reshape(density.shape)
 
 
-def _on_vectors(apply: Callable[[NDArray], NDArray], lattice: tuple[int, int]) -> LinearOperator:
-    nodes = lattice[0] * lattice[1]
+def _on_vectors(apply: Callable[[NDArray], NDArray], lattice: tuple[int, ...]) -> LinearOperator:
+    nodes = math.prod(lattice)
     return LinearOperator(
         (nodes, nodes),
         matvec=lambda vector: apply(vector.reshape(lattice)).ravel(),

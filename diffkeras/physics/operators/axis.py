@@ -175,7 +175,7 @@ def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
 
 
 def lattice_axes(
-    lattice: tuple[int, int], boundaries: tuple[BoundaryName, BoundaryName]
-) -> tuple[Axis, Axis]:
-    """The axes of a lattice (rows, columns)."""
-    return Axis(lattice[0], boundaries[0]), Axis(lattice[1], boundaries[1])
+    lattice: tuple[int, ...], boundaries: tuple[BoundaryName, ...]
+) -> tuple[Axis, ...]:
+    """The axes of a lattice of two or three sides."""
+    return tuple(map(Axis, lattice, boundaries))

@@ -26,16 +26,16 @@ class FiniteVolumes:
     """The operator A of a medium on a lattice, (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k).
 
     Attributes:
-        couplings: κ ≥ 0 between each node and the next along axis 0 and along axis 1,
-            (rows, columns) each; 0 beyond a wall.
-        drain: σ ≥ 0, (rows, columns), of decay and absorbing walls: A's row sums.
+        couplings: κ ≥ 0 between each node and the next along each axis, on the lattice; 0 beyond
+            a wall.
+        drain: σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums.
     """
 
-    couplings: tuple[NDArray[np.float64], NDArray[np.float64]]
+    couplings: tuple[NDArray[np.float64], ...]
     drain: NDArray[np.float64]
 
     def apply(self, field: NDArray) -> NDArray:
-        """A u, (rows, columns), in the field's precision.
+        """A u in the field's precision.
 
         The differences of neighbours lose no digits, which those of a rounded diagonal would (Alfa,
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
@@ -47,7 +47,7 @@ class FiniteVolumes:
         return result
 
     def magnitude(self, field: NDArray) -> NDArray:
-        """σ |u_i| + Σ κ |u_i − u_k|, (rows, columns), to which the rounding of A u is relative."""
+        """σ |u_i| + Σ κ |u_i − u_k|, to which the rounding of A u is relative."""
         result = self.drain * np.abs(field)
         for axis, coupling in enumerate(self.couplings):
             flow = coupling * np.abs(field - np.roll(field, -1, axis))
@@ -55,7 +55,7 @@ class FiniteVolumes:
         return result
 
     def diagonal(self) -> NDArray[np.float64]:
-        """A's diagonal, (rows, columns)."""
+        """A's diagonal."""
         both = (c + np.roll(c, 1, axis) for axis, c in enumerate(self.couplings))
         return self.drain + sum(both)
 
@@ -64,9 +64,10 @@ class FiniteVolumes:
     ) -> tuple[sp.csr_array, NDArray[np.float64]]:
         """The equations A u = b of the f free nodes, row by row."""
         numbers = np.arange(values.size).reshape(values.shape)
-        ends = [np.roll(numbers, -1, axis).ravel() for axis in (0, 1)]
-        one = np.concatenate([numbers.ravel()] * 2 + ends)
-        other = np.concatenate([*ends, numbers.ravel(), numbers.ravel()])
+        starts = [numbers.ravel()] * values.ndim
+        ends = [np.roll(numbers, -1, axis).ravel() for axis in range(values.ndim)]
+        one = np.concatenate([*starts, *ends])
+        other = np.concatenate([*ends, *starts])
         coupling = np.concatenate([c.ravel() for c in self.couplings] * 2)
         free = ~fixed.ravel()
         count = int(free.sum())
@@ -81,7 +82,7 @@ class FiniteVolumes:
         return matrix, np.bincount(place[one[rim]], inflow, count).astype(np.float64)
 
 
-def finite_volumes(lattice: tuple[int, int], medium: Medium) -> FiniteVolumes:
+def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
     """The operator of a medium, which is uniform or of the lattice's shape."""
     drain = np.array(np.broadcast_to(medium.decay, lattice))
     couplings = []
@@ -95,4 +96,4 @@ def finite_volumes(lattice: tuple[int, int], medium: Medium) -> FiniteVolumes:
             for edge in (0, -1):
                 np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
         couplings.append(coupling)
-    return FiniteVolumes((couplings[0], couplings[1]), drain)
+    return FiniteVolumes(tuple(couplings), drain)

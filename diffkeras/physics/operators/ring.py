@@ -3,7 +3,10 @@
 A free node's neighbours are free or on the ring, so the other fixed nodes have no influence.
 """
 
+import itertools
+import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,40 +22,46 @@ class Ring:
     """Fixed nodes that have a free neighbour.
 
     Attributes:
-        rows, columns: (m,) node coordinates.
+        nodes: (m,) coordinates along each axis, to index an array of the lattice.
     """
 
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
+    nodes: tuple[NDArray[np.int32], ...]
 
     @property
     def size(self) -> int:
         """Number m of ring nodes."""
-        return self.rows.size
+        return self.nodes[0].size
 
-    @property
-    def nodes(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(rows, columns), to index an array of the lattice."""
-        return self.rows, self.columns
+    def part(self, chosen: NDArray) -> "Ring":
+        """The ring of some of the nodes, by their numbers or a mask."""
+        return Ring(tuple(coordinates[chosen] for coordinates in self.nodes))
 
 
-def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, Axis]) -> Ring:
-    """The ring of the fixed nodes of a mask (rows, columns), in row-major order.
+def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, ...]) -> Ring:
+    """The ring of the fixed nodes of a mask on the lattice, in row-major order.
 
     `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
     the ring that each source has alone.
     """
-    width = fixed.shape[1]
     # few nodes are fixed as a rule: asking their neighbours beats operations on whole masks
-    nodes = np.flatnonzero(fixed)
-    rows, columns = np.divmod(nodes.astype(np.int32), np.int32(width))
+    numbers = np.flatnonzero(fixed)
     flat = fixed.ravel()
-    own = flat[nodes]
-    enclosed = flat[nodes - columns + _neighbour(columns, -1, axes[1])] == own
-    enclosed &= flat[nodes - columns + _neighbour(columns, +1, axes[1])] == own
-    enclosed &= flat[columns + _neighbour(rows, -1, axes[0]) * np.intp(width)] == own
-    enclosed &= flat[columns + _neighbour(rows, +1, axes[0]) * np.intp(width)] == own
-    return Ring(rows[~enclosed], columns[~enclosed])
+    own = flat[numbers]
+    enclosed = np.ones(numbers.size, dtype=bool)
+    coordinates: list[NDArray[np.int32]] = []
+    rest, stride = numbers.astype(np.int32), 1
+    for position in reversed(range(fixed.ndim)):
+        side = fixed.shape[position]
+        along = rest
+        if position:
+            rest, along = np.divmod(rest, np.int32(side))
+        start = numbers - along * np.intp(stride)
+        for step in (-1, +1):
+            beyond = start + _neighbour(along, step, axes[position]) * np.intp(stride)
+            enclosed &= flat[beyond] == own
+        coordinates.insert(0, along)
+        stride *= side
+    return Ring(tuple(coordinates)).part(~enclosed)
 
 
 def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.int32]:
@@ -70,21 +79,24 @@ def ring_matrix(
     It is filled a few rows at a time, so that the index arrays stay in the cache.
     """
     table = operator.green_table_as(np.dtype(dtype))
-    flat, width = table.ravel(), table.shape[1]
-    rows, columns = (nodes.astype(np.intp) for nodes in ring.nodes)
+    flat = table.ravel()
+    strides = [stride // table.itemsize for stride in table.strides]
+    nodes = [coordinates.astype(np.intp) for coordinates in ring.nodes]
     matrix = np.empty((ring.size, ring.size), table.dtype)
     for start in range(0, ring.size, BLOCK):
         stop = min(start + BLOCK, ring.size)
         part = slice(start, stop)
-        row_images = [
-            (sign, offsets * width)
-            for sign, offsets in operator.axes[0].images(rows[part, None], rows[:stop])
+        images = [
+            [(sign, offsets * stride) for sign, offsets in axis.images(i[part, None], i[:stop])]
+            for axis, i, stride in zip(operator.axes, nodes, strides, strict=True)
         ]
-        column_images = operator.axes[1].images(columns[part, None], columns[:stop])
         matrix[part, :stop] = sum_of_images(
             # the indices are in range by construction; "clip" checks without a second pass
-            (row_sign * column_sign, flat.take(starts + column_offsets, mode="clip"))
-            for column_sign, column_offsets in column_images
-            for row_sign, starts in row_images
+            (
+                math.prod(sign for sign, _ in image),
+                flat.take(reduce(np.add, (offsets for _, offsets in image)), mode="clip"),
+            )
+            # those of axis 0 vary first
+            for image in itertools.product(*reversed(images))
         )
     return matrix

@@ -1,9 +1,9 @@
 """The lattice operator A = −D∇²_h + γ, its inverse by transforms, and its Green's function.
 
-On the full rectangular lattice A is diagonal in the product of the two axes' eigenbases (sines,
-cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division and an inverse
-transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it transforms along axis 1
-only and solves the tridiagonal systems that this leaves along axis 0 (`tridiagonal`).
+On the full rectangular lattice of two or three axes A is diagonal in the product of the axes'
+eigenbases (sines, cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division and
+an inverse transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it leaves out
+axis 0 and solves the tridiagonal systems that the other transforms leave along it (`tridiagonal`).
 
 Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is far
 below the least positive eigenvalue λ of −D∇²_h, the constant mode outweighs all others in A⁻¹, and
@@ -16,7 +16,8 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 import math
-from functools import cached_property, lru_cache
+from collections.abc import Iterable
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,12 @@ LARGE = 1 << 20  # nodes, from which on the tables of eight media would take mor
 # how `numpy.pad` names the values just outside
 GHOSTS: dict[str, Any] = {"absorbing": "constant", "reflecting": "edge", "periodic": "wrap"}
 
-Nodes = tuple[NDArray[np.integer], NDArray[np.integer]]
+Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
+Order = tuple[tuple[int, bool], ...]  # of transforms: the array axis, and whether it is full
 
 
 class SpectralOperator:
-    """A on a lattice of `lattice` = (rows, columns) nodes in a uniform medium.
+    """A on a lattice of two or three sides in a uniform medium.
 
     Attributes:
         closed: whether no axis absorbs.
@@ -45,7 +47,7 @@ class SpectralOperator:
     """
 
     def __init__(
-        self, lattice: tuple[int, int], medium: Medium, deflate: bool | None = None
+        self, lattice: tuple[int, ...], medium: Medium, deflate: bool | None = None
     ) -> None:
         self.lattice = lattice
         self.medium = medium
@@ -59,11 +61,10 @@ class SpectralOperator:
         self._tables: dict[np.dtype, NDArray] = {}
 
     @property
-    def couplings(self) -> tuple[float, float]:
-        """D/h² along axis 0 and along axis 1 [1/time]: A's negated off-diagonal entries."""
-        along, across = map(float, self.medium.diffusivities)
+    def couplings(self) -> tuple[float, ...]:
+        """D/h² along each axis [1/time]: A's negated off-diagonal entries."""
         step = self.medium.step
-        return (along / step**2, across / step**2)
+        return tuple(float(part) / step**2 for part in self.medium.diffusivities)
 
     @cached_property
     def constant_eigenvalue(self) -> float:
@@ -91,12 +92,14 @@ class SpectralOperator:
     def inverse_weight(self) -> float:
         """1/s of a deflated operator [1/time]: 0 where it is singular."""
         decay, kappa = self.decay, self.constant_eigenvalue
-        return self.lattice[0] * self.lattice[1] * decay / (1 - decay / kappa)
+        return math.prod(self.lattice) * decay / (1 - decay / kappa)
 
     def apply(self, field: NDArray) -> NDArray:
-        """A u by the five-point stencil, of fields (…, rows, columns)."""
+        """A u by the stencil of a node and its next ones, of fields (…, *lattice)."""
         result = self.decay * field
-        for axis, coupling, position in zip(self.axes, self.couplings, (-2, -1), strict=True):
+        for position, (axis, coupling) in enumerate(
+            zip(self.axes, self.couplings, strict=True), -len(self.axes)
+        ):
             values = np.moveaxis(field, position, -1)
             sides = [(0, 0)] * (field.ndim - 1) + [(1, 1)]
             padded = np.pad(values, sides, mode=GHOSTS[axis.boundary])
@@ -105,14 +108,14 @@ class SpectralOperator:
         return result
 
     def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
-        """A⁻¹q (A₀⁻¹q where deflated), of densities (rows, columns), in q's own precision."""
+        """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""
         if self._tridiagonal is None:
             return self.inverse_by_transforms(density, workers)
         rows = np.arange(self.lattice[0])
         return self._inverse_by_elimination(rows, density, slice(None), workers)
 
     def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
-        """The field A⁻¹q, (rows, columns), of densities (m,) on (rows, columns) `nodes`."""
+        """The field A⁻¹q on the lattice of densities (m,) on `nodes`."""
         rows, sources = self._occupied_rows(nodes, density)
         if self._tridiagonal is None:
             full = np.zeros(self.lattice, density.dtype)
@@ -126,35 +129,44 @@ class SpectralOperator:
             return self.spread(nodes, density, workers=workers)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
         field = self._inverse_by_elimination(rows, sources, rows, workers)
-        return field[np.searchsorted(rows, nodes[0]), nodes[1]]
+        return field[(np.searchsorted(rows, nodes[0]), *nodes[1:])]
 
     def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
-        """The array rows that hold ring nodes, and the densities on them, (r, columns)."""
+        """The indices along axis 0 that hold ring nodes, and the densities there, (r, …)."""
         place = np.zeros(self.lattice[0], dtype=np.intp)
         place[nodes[0]] = 1
         rows = np.flatnonzero(place)
         place[rows] = np.arange(rows.size)
-        sources = np.zeros((rows.size, self.lattice[1]), density.dtype)
-        sources[place[nodes[0]], nodes[1]] = density
+        sources = np.zeros((rows.size, *self.lattice[1:]), density.dtype)
+        sources[(place[nodes[0]], *nodes[1:])] = density
         return rows, sources
 
     def inverse_by_transforms(self, density: NDArray, workers: int | None = None) -> NDArray:
         """The same as `inverse` without elimination: faster in single precision."""
-        coefficients = density
-        for position, full in self._order:
+        order = self._order(0)
+        coefficients = self._forward(density, order, workers)
+        coefficients *= self._reciprocal(density.dtype)
+        return np.ascontiguousarray(self._backward(coefficients, order, workers))
+
+    def _forward(self, values: NDArray, order: Order, workers: int | None) -> NDArray:
+        """Coefficients along the axes of an order."""
+        coefficients = values
+        for position, full in order:
             coefficients = self.axes[position].forward(
                 coefficients,
-                axis=position - 2,
+                axis=position,
                 full=full,
                 workers=workers,
-                overwrite=coefficients is not density,
+                overwrite=coefficients is not values,
             )
-        coefficients *= self._reciprocal(density.dtype)
-        for position, full in reversed(self._order):
+        return coefficients
+
+    def _backward(self, coefficients: NDArray, order: Order, workers: int | None) -> NDArray:
+        for position, full in reversed(order):
             coefficients = self.axes[position].inverse(
-                coefficients, axis=position - 2, full=full, workers=workers
+                coefficients, axis=position, full=full, workers=workers
             )
-        return np.ascontiguousarray(coefficients)
+        return coefficients
 
     def _inverse_by_elimination(
         self,
@@ -163,31 +175,34 @@ class SpectralOperator:
         wanted: NDArray[np.intp] | slice,
         workers: int | None,
     ) -> NDArray:
-        """The `wanted` rows of A⁻¹q, of densities (r, columns) on r rows.
+        """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
 
         The lines are always solved in float64: in float32 the rounding of their pivots adds up to
         √(D/γ)/h times its size, and little time would be saved.
         """
         assert self._tridiagonal is not None
-        coefficients = self.axes[1].forward(sources, axis=-1, workers=workers)
-        precision = coefficients.dtype
+        order = self._order(1)
+        coefficients = self._forward(sources, order, workers)
+        precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
         working = np.complex128 if precision.kind == "c" else np.float64
         coefficients = coefficients.astype(working, copy=False)
+        coefficients = coefficients.reshape(rows.size, math.prod(modes_a_line))
         if self.couplings[0] != 1:
             coefficients /= self.couplings[0]
         modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
         # complex modes are pairs of real ones to the lines
         self._tridiagonal.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
         modes = modes[wanted].astype(precision, copy=False)
-        return self.axes[1].inverse(modes, axis=-1, workers=workers)
+        modes = modes.reshape(len(modes), *modes_a_line)
+        return self._backward(modes, order, workers)
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:
         """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
         if self.axes[0].boundary == "periodic" or self.deflated:
             return None
-        shifts = (self.couplings[1] * self.axes[1].eigenvalues() + self.decay) / (self.couplings[0])
-        if self.axes[1].boundary == "periodic":
+        shifts = ((self._eigenvalues(1) + self.decay) / self.couplings[0]).ravel()
+        if "periodic" in (axis.boundary for axis in self.axes):
             shifts = np.repeat(shifts, 2)
         return TridiagonalSolver(self.axes[0], shifts)
 
@@ -199,17 +214,16 @@ class SpectralOperator:
     def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
         """The table, with another eigenvalue of the constant mode where one is given.
 
-        It is even in both offsets, so a type-I cosine transform of a quarter of the spectrum gives
-        it. An odd period has no such transform and takes a real FFT.
+        It is even in all offsets, so type-I cosine transforms of the modes up to half of each
+        period give it. An odd period has no such transform and takes a real FFT.
         """
-        rows, columns = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
-        table = self._invert(rows, columns, constant)
+        along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
+        table = self._invert(_outer_sum(self.couplings, along), constant)
         # The images' signs cancel modes that are constant along an absorbing axis. Left in, they
         # would outweigh all others by far where decay is slow, and their rounding would not cancel.
-        if not self.axes[0].singular:
-            table[0] = 0.0
-        if not self.axes[1].singular:
-            table[:, 0] = 0.0
+        for position, axis in enumerate(self.axes):
+            if not axis.singular:
+                np.moveaxis(table, position, 0)[0] = 0.0
         for position, axis in enumerate(self.axes):
             if axis.period % 2 == 0:
                 table = scipy.fft.idct(table, type=1, axis=position)
@@ -224,45 +238,60 @@ class SpectralOperator:
             self._tables[dtype] = self.green_table.astype(dtype, copy=False)
         return self._tables[dtype]
 
-    @property
-    def _order(self) -> tuple[tuple[int, bool], tuple[int, bool]]:
-        """The array axes in the order to transform them, each with whether it sees all modes.
+    def _order(self, first: int) -> Order:
+        """The axes from `first` on in the order to transform them, each with whether it is full.
 
-        The real-to-complex transform of a periodic axis has to see real numbers, so it goes first;
-        if both are periodic, the second one sees complex numbers and takes all modes.
+        The real-to-complex transform of a periodic axis has to see real numbers, so it goes first.
+        Other periodic axes see complex numbers and take all modes ("full").
         """
-        periodic = [axis.boundary == "periodic" for axis in self.axes]
-        if periodic[0]:
-            return ((0, False), (1, periodic[1]))
-        return ((1, False), (0, False))
+        positions = list(range(first, len(self.axes)))[::-1]
+        periodic = [p for p in positions if self.axes[p].boundary == "periodic"]
+        begin = periodic[-1] if periodic else positions[0]
+        positions.remove(begin)
+        return ((begin, False), *((position, position in periodic) for position in positions))
+
+    def _eigenvalues(self, first: int) -> NDArray[np.float64]:
+        """Of −D∇²_h along the axes from `first` on, at their coefficients' places."""
+        along = (
+            self.axes[position].eigenvalues(full) for position, full in sorted(self._order(first))
+        )
+        return _outer_sum(self.couplings[first:], along)
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
-            full = dict(self._order)
-            rows, columns = (axis.eigenvalues(full[i]) for i, axis in enumerate(self.axes))
             constant = self.constant_eigenvalue if self.deflated else None
-            self._reciprocals[dtype] = self._invert(rows, columns, constant).astype(dtype)
+            reciprocal = self._invert(self._eigenvalues(0), constant)
+            self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
         return self._reciprocals[dtype]
 
     def _invert(
-        self, rows: NDArray, columns: NDArray, constant: float | None
+        self, eigenvalues: NDArray[np.float64], constant: float | None
     ) -> NDArray[np.float64]:
-        eigenvalues = self.couplings[0] * rows[:, None] + self.couplings[1] * columns + self.decay
+        """1/(eigenvalues + γ), in place of the eigenvalues."""
+        eigenvalues += self.decay
+        slowest = eigenvalues.ravel()[:1]
         if constant is not None:
-            eigenvalues[0, 0] = constant
-        elif eigenvalues[0, 0] == 0:  # between absorbing walls, whose images cancel it
-            eigenvalues[0, 0] = 1.0
-        return 1.0 / eigenvalues
+            slowest[:] = constant
+        elif slowest[0] == 0:  # between absorbing walls, whose images cancel it
+            slowest[:] = 1.0
+        return np.divide(1.0, eigenvalues, out=eigenvalues)
+
+
+def _outer_sum(
+    couplings: tuple[float, ...], along: Iterable[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Σ coupling · values, with an axis for the values of each."""
+    return reduce(np.add.outer, map(np.multiply, couplings, along))
 
 
 def spectral_operator(
-    lattice: tuple[int, int], medium: Medium, deflate: bool | None = None
+    lattice: tuple[int, ...], medium: Medium, deflate: bool | None = None
 ) -> SpectralOperator:
     """The operator of that lattice and medium; the last few are cached with their tables.
 
     These take 16 bytes a node and more, which adds up where each image has a medium of its own.
     """
-    cached = _few if lattice[0] * lattice[1] > LARGE else _several
+    cached = _few if math.prod(lattice) > LARGE else _several
     return cached(lattice, medium, deflate)
 
 

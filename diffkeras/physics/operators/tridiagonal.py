@@ -1,13 +1,14 @@
-"""Tridiagonal systems along the lattice's columns, one for each mode of the other axis.
+"""Tridiagonal systems along axis 0 of the lattice, one for each mode of the other axes.
 
-A transform along axis 1 leaves, for each of its modes j, a tridiagonal system along axis 0:
+Transforms along these leave, for each mode j with eigenvalue λ_j of −D∇²_h along them, a
+tridiagonal system along axis 0:
 
-    (2 + μ_j) u_i − u_{i−1} − u_{i+1} = f_i,    μ_j = (κ₁ λ_j + γ) / κ₀,    i = 0 … rows − 1,
+    (2 + μ_j) u_i − u_{i−1} − u_{i+1} = f_i,    μ_j = (λ_j + γ) / κ₀,    i = 0 … N − 1,
 
-with u_{−1} = u_rows = 0 (absorbing) or the ghosts equal to their neighbours (reflecting). Gauss's
+with u_{−1} = u_N = 0 (absorbing) or the ghosts equal to their neighbours (reflecting). Gauss's
 elimination takes two operations a node and pass where a second transform pair takes some dozens;
 this is the Fourier-analysis half of Hockney's method (1965). All modes go through it side by side,
-one array row at a time.
+one index of axis 0 at a time.
 """
 
 import numpy as np

@@ -1,17 +1,18 @@
 """Conjugate gradients with a geometric multigrid cycle for media that vary.
 
-A level's nodes are 2×2 blocks of the next finer level. The drain of a block is the sum of its
-nodes', and the coupling of two blocks is half the sum of the couplings across their common side:
-the distance of two blocks is twice that of two nodes (Braess 1995; Notay 2010). So any map of
-diffusivity and decay, and fixed nodes of any shape, give five-point equations on all levels by sums
-of arrays, which take no time to set up. A cycle smooths by damped Jacobi steps and interpolates
-linearly. It is symmetric positive definite, whatever the medium. `nn.equation.multigrid` has the
-same cycle with learned numbers.
+A level's nodes are blocks of the next finer level, two nodes long along each axis. The drain of a
+block is the sum of its nodes', and the coupling of two blocks is half the sum of the couplings
+across their common side: the distance of two blocks is twice that of two nodes (Braess 1995; Notay
+2010). So any map of diffusivity and decay, and fixed nodes of any shape, give equations of
+neighbours on all levels by sums of arrays, which take no time to set up. A cycle smooths by damped
+Jacobi steps and interpolates linearly. It is symmetric positive definite, whatever the medium.
+`nn.equation.multigrid` has the same cycle with learned numbers, in two dimensions.
 
 It converges in about ten iterations in tissues, whose diffusivity is constant over regions. Where
 it jumps by orders of magnitude from node to node, algebraic multigrid is better (`multigrid`).
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -32,26 +33,21 @@ Array = NDArray[np.float64]
 class _Level(NamedTuple):
     """Couplings to the next node along each axis, A's diagonal, and its inverse or 0."""
 
-    couplings: tuple[Array, Array]
+    couplings: tuple[Array, ...]
     diagonal: Array
     inverse: Array
 
     @classmethod
-    def of(cls, couplings: tuple[Array, Array], drain: Array) -> "_Level":
+    def of(cls, couplings: tuple[Array, ...], drain: Array) -> "_Level":
         diagonal = drain + sum(c + np.roll(c, 1, axis) for axis, c in enumerate(couplings))
         inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
         return cls(couplings, diagonal, inverse)
 
     def apply(self, field: Array) -> Array:
-        """A u, (rows, columns)."""
+        """A u on the lattice."""
         result = self.diagonal * field
-        # along axis 1 on transposed views
-        for coupling, to, u in zip(
-            (self.couplings[0], self.couplings[1].T),
-            (result, result.T),
-            (field, field.T),
-            strict=True,
-        ):
+        for axis, along in enumerate(self.couplings):
+            coupling, to, u = (np.moveaxis(array, axis, 0) for array in (along, result, field))
             to[:-1] -= coupling[:-1] * u[1:]
             to[1:] -= coupling[:-1] * u[:-1]
             if coupling[-1].any():  # periodic
@@ -119,20 +115,30 @@ def _levels(volumes: FiniteVolumes, free: NDArray[np.bool_]) -> list[_Level]:
         # what flows to a fixed node is a drain of its neighbour
         drain += coupling * ~beyond + np.roll(coupling * ~free, 1, axis)
         couplings.append(coupling * (free & beyond))
-    along, across = couplings
     drain = drain * free
-    levels = [_Level.of((along, across), drain)]
+    levels = [_Level.of(tuple(couplings), drain)]
     while max(drain.shape) >= SMALLEST_SIDE:
-        # the last block of a periodic axis stays coupled to the first if its side is odd
-        rows = _even(np.pad(along, ((0, len(along) % 2), (0, 0)), "edge"))[1::2]
-        columns = _even(np.pad(across, ((0, 0), (0, across.shape[1] % 2)), "edge"))[:, 1::2]
-        along = FACTOR * (rows[:, ::2] + rows[:, 1::2])
-        across = FACTOR * (columns[::2] + columns[1::2])
-        drain = _even(drain)
-        drain = drain[::2] + drain[1::2]
-        drain = drain[:, ::2] + drain[:, 1::2]
-        levels.append(_Level.of((along, across), drain))
+        couplings = [_between_blocks(c, axis) for axis, c in enumerate(couplings)]
+        drain = _pair_sums(_even(drain), range(drain.ndim))
+        levels.append(_Level.of(tuple(couplings), drain))
     return levels
+
+
+def _between_blocks(coupling: Array, axis: int) -> Array:
+    """The couplings of blocks along an axis, from those of their nodes."""
+    # the last block of a periodic axis stays coupled to the first if its side is odd
+    sides = [(0, n % 2 if other == axis else 0) for other, n in enumerate(coupling.shape)]
+    last = _even(np.pad(coupling, sides, "edge"))
+    last = np.moveaxis(np.moveaxis(last, axis, 0)[1::2], 0, axis)
+    return FACTOR * _pair_sums(last, (other for other in range(coupling.ndim) if other != axis))
+
+
+def _pair_sums(values: Array, axes: Iterable[int]) -> Array:
+    """Sums of each two that lie next to each other along some axes, whose sides are even."""
+    for axis in axes:
+        along = np.moveaxis(values, axis, 0)
+        values = np.moveaxis(along[::2] + along[1::2], 0, axis)
+    return values
 
 
 def _cycle(levels: list[_Level], residual: Array) -> Array:
@@ -144,41 +150,39 @@ def _cycle(levels: list[_Level], residual: Array) -> Array:
             level.smooth(field, residual)
         return field
     correction = _interpolate(_cycle(coarser, _restrict(residual - level.apply(field))))
-    field += correction[: field.shape[0], : field.shape[1]] * (level.inverse > 0)
+    field += correction[tuple(map(slice, field.shape))] * (level.inverse > 0)
     level.smooth(field, residual)
     return field
 
 
 def _interpolate(blocks: Array) -> Array:
     """Linear interpolation from blocks to their nodes; at a wall, the block's own value goes on."""
-    for _ in range(2):  # along axis 0, then along the other
+    for _ in range(blocks.ndim):  # along axis 0, which then becomes the last one
         nodes = np.repeat(NEAR * blocks, 2, axis=0)
         far = FAR * blocks
         nodes[2::2] += far[:-1]
         nodes[0] += far[0]
         nodes[1:-1:2] += far[1:]
         nodes[-1] += far[-1]
-        blocks = nodes.T
+        blocks = np.moveaxis(nodes, 0, -1)
     return blocks
 
 
 def _restrict(values: Array) -> Array:
     """The transpose of `_interpolate`: values of nodes, summed up over blocks."""
     values = _even(values)
-    for _ in range(2):
+    for _ in range(values.ndim):
         first, second = values[::2], values[1::2]
         blocks = NEAR * (first + second)
         blocks[:-1] += FAR * first[1:]
         blocks[0] += FAR * first[0]
         blocks[1:] += FAR * second[:-1]
         blocks[-1] += FAR * second[-1]
-        values = blocks.T
+        values = np.moveaxis(blocks, 0, -1)
     return values
 
 
 def _even(values: Array) -> Array:
-    """The values with a row or column of zeros appended to odd sides."""
-    rows, columns = values.shape
-    if rows % 2 or columns % 2:
-        return np.pad(values, ((0, rows % 2), (0, columns % 2)))
-    return values
+    """The values with zeros appended to odd sides."""
+    odd = [(0, side % 2) for side in values.shape]
+    return np.pad(values, odd) if any(map(any, odd)) else values

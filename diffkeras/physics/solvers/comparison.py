@@ -8,11 +8,11 @@ comparison principle (Varga 2000, §3.5; Ciarlet 1970) gives, node by node,
     |u − û| ≤ β w,    β = max |r| / (A w).
 
 Both A û and A w are computed in extended precision, unless another is given, as
-σ u_i + Σ κ (u_i − u_k) (`finite_volumes`). Each of these at most five terms goes through at most
-five roundings: difference, product, and up to three sums. With the unit roundoff η the result is
-therefore wrong by at most
+σ u_i + Σ κ (u_i − u_k) (`finite_volumes`). Each of these terms goes through at most six
+roundings: difference, product, and sums, one of the two neighbours along an axis and one for each
+of up to three axes. With the unit roundoff η the result is therefore wrong by at most
 
-    5η / (1 − 5η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
+    6η / (1 − 6η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
 
 and so is m itself, relatively. 8η times the computed m covers both, so |r| is taken larger by it
 and A w smaller. The bound is about the equations whose coefficients are the rounded σ and κ.

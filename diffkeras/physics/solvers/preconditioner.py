@@ -113,13 +113,13 @@ class Window:
 
     Attributes:
         operator: A on the window; its walls are the lattice's where the lattice is in reach.
-        lattice: (rows, columns) of the lattice.
+        lattice: the sides of the lattice.
         wraps: whether the lattice is periodic along each axis, while the window is not.
     """
 
     operator: SpectralOperator
-    lattice: tuple[int, int]
-    wraps: tuple[bool, bool]
+    lattice: tuple[int, ...]
+    wraps: tuple[bool, ...]
 
     @classmethod
     def of(cls, operator: SpectralOperator) -> "Window":
@@ -131,14 +131,14 @@ class Window:
             for is_cut, name in zip(cut, medium.boundaries, strict=True)
         )
         if not any(cut):
-            return cls(operator, whole, (False, False))
+            return cls(operator, whole, wraps)
         boundaries = tuple(
             "absorbing" if wrap else name
             for wrap, name in zip(wraps, medium.boundaries, strict=True)
         )
         sides = tuple(min(nodes, WINDOW) for nodes in whole)
-        window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)  # type: ignore[arg-type]
-        return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)  # type: ignore[arg-type]
+        window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
+        return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)
 
     def place(self, ring: Ring, nodes: NDArray[np.intp]) -> tuple[Ring, NDArray[np.bool_]]:
         """Some of the ring's nodes in the window's coordinates, and which of them fall inside.
@@ -146,7 +146,7 @@ class Window:
         The last node is always inside.
         """
         placed, inside = [], np.ones(nodes.size, dtype=bool)
-        for axis, coordinates in enumerate((ring.rows[nodes], ring.columns[nodes])):
+        for axis, coordinates in enumerate(ring.part(nodes).nodes):
             side, whole = self.operator.lattice[axis], self.lattice[axis]
             if side < whole and self.wraps[axis]:
                 local = (coordinates - coordinates[-1] + whole // 2) % whole
@@ -160,7 +160,7 @@ class Window:
                 local = coordinates
             inside &= (local >= 0) & (local < side)
             placed.append(local.astype(np.int32))
-        return Ring(placed[0][inside], placed[1][inside]), inside
+        return Ring(tuple(placed)).part(inside), inside
 
 
 def _last_rows_of_inverse_factor(
@@ -179,14 +179,14 @@ def _last_rows_of_inverse_factor(
     return rows
 
 
-def _blocks(ring: Ring, lattice: tuple[int, int]) -> list[NDArray[np.intp]]:
+def _blocks(ring: Ring, lattice: tuple[int, ...]) -> list[NDArray[np.intp]]:
     """The ring's nodes in blocks of near ones, ordered from coarse to fine.
 
     A small connected source stays in one block: its own nodes screen each other most.
     """
     mask = np.zeros(lattice, dtype=bool)
     mask[ring.nodes] = True
-    labels, count = scipy.ndimage.label(mask, structure=np.ones((3, 3)))
+    labels, count = scipy.ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
     part = labels[ring.nodes]
     sizes = np.bincount(part, minlength=count + 1)
     points = np.stack(ring.nodes).astype(np.float64)
@@ -222,7 +222,7 @@ def _predecessors(
     blocks: list[NDArray[np.intp]], ring: Ring, operator: SpectralOperator
 ) -> list[NDArray[np.intp]]:
     """For each block the numbers of the nearest ones before it."""
-    centres = np.array([[ring.rows[block].mean(), ring.columns[block].mean()] for block in blocks])
+    centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
     box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
     tree = scipy.spatial.cKDTree(centres, boxsize=box)
     _, near = tree.query(centres, k=range(1, min(NEAR_BLOCKS, len(blocks)) + 1))

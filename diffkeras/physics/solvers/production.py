@@ -33,7 +33,7 @@ from diffkeras.physics.solvers.ring_field import (
     statistics_of,
 )
 
-# Of a pair of transforms on N nodes a side, as a share of ‖A⁻¹‖∞ max|s| and divided by 1 + √N. No
+# Of a pair of transforms on N × N nodes, as a share of ‖A⁻¹‖∞ max|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
 # with a slow decay and the same production everywhere.)
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
@@ -124,7 +124,8 @@ def _rounding(problem: Problem) -> float:
     """About the largest rounding in the field of the production, which isn't proven."""
     operator = problem.operator
     norm = 2 / operator.constant_eigenvalue if operator.deflated else operator.inverse_norm
-    return ROUNDING * (1 + math.sqrt(max(problem.lattice))) * norm * problem.largest_supply
+    pairs = len(problem.lattice) / 2  # each axis adds as much
+    return pairs * ROUNDING * (1 + math.sqrt(max(problem.lattice))) * norm * problem.largest_supply
 
 
 def _residuals(

@@ -156,5 +156,5 @@ def rounding_of_field(operator: SpectralOperator, density: NDArray[np.floating])
     (Each density's field is largest at its own node. No larger error was seen in some 14,000 random
     problems of all boundaries, but this isn't proven. Most errors are far smaller.)
     """
-    size = float(np.abs(density).sum(dtype=np.float64)) * float(operator.green_table[0, 0])
+    size = float(np.abs(density).sum(dtype=np.float64)) * float(operator.green_table.flat[0])
     return float(np.finfo(density.dtype).eps) * size

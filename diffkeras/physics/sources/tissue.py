@@ -242,6 +242,7 @@ def _log_uniform(limits: Range, count: int, rng: np.random.Generator) -> NDArray
 def _numbers(medium: Medium) -> tuple[float, float]:
     """D and γ of a uniform medium whose axes have one diffusivity."""
     medium.require_uniform("a tissue")
+    medium.require_plane("a tissue")
     along, across = medium.diffusivities
     if along != across:
         raise PhysicsError(

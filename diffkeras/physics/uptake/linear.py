@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
-from diffkeras.physics.medium import Medium, node_values
+from diffkeras.physics.medium import SHAPES, Medium, check_axes, node_values
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
@@ -28,13 +28,14 @@ def medium_with_uptake(
         return medium, uptake
     if isinstance(uptake, tuple | list):
         uptake = real_array("the uptake", uptake)
-    if np.ndim(uptake) == 3:
+    if np.ndim(uptake) == medium.dimensions + 1:
         raise PhysicsError(
-            f"the uptake has shape {np.shape(uptake)}; one of shape (rows, columns) is used for "
-            "all images of a batch, and for different ones call once for each"
+            f"the uptake has shape {np.shape(uptake)}; one of shape {SHAPES[medium.dimensions]} is "
+            "used for all images of a batch, and for different ones call once for each"
         )
     wanted = "≥ 0 and finite; what cells release is given by production"
     rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
+    check_axes("uptake", rate, medium.dimensions)
     for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
         if np.ndim(rate) and other not in (None, np.shape(rate)):
             raise PhysicsError(f"the uptake has shape {np.shape(rate)}, the {what} {other}")

@@ -135,8 +135,8 @@ class LinearSteps:
         dtype, volumes = right_hand_side.dtype, self._equations.volumes
         free = self._equations.free.astype(dtype)
         drain = ((volumes.drain + slope) * free).astype(dtype)
-        couplings = volumes.couplings
-        operator = FiniteVolumes((couplings[0].astype(dtype), couplings[1].astype(dtype)), drain)
+        couplings = tuple(coupling.astype(dtype) for coupling in volumes.couplings)
+        operator = FiniteVolumes(couplings, drain)
         solution, direction = np.zeros_like(right_hand_side), np.zeros_like(right_hand_side)
         residual, energy = right_hand_side.copy(), 1.0
         for _ in range(most):
@@ -163,8 +163,8 @@ class LinearSteps:
         mean = min(mean, FASTEST_MEAN) if mean > NO_DECAY else 0.0
         if self._near is not None and abs(mean - self._near[0]) <= NEAR_ENOUGH * mean:
             return self._near[1]
-        along, across = (float(np.max(part)) for part in medium.diffusivities)
-        uniform = replace(medium, diffusivity=(along, across), decay=mean)
+        diffusivities = tuple(float(np.max(part)) for part in medium.diffusivities)
+        uniform = replace(medium, diffusivity=diffusivities, decay=mean)
         operator = SpectralOperator(free.shape, uniform)
         mask = free.astype(np.float32)
 

@@ -13,6 +13,7 @@ from diffkeras.physics import Medium, certify, refine, solve
 from diffkeras.physics.bounds import varying
 
 BOUNDARIES = ["absorbing", "reflecting", "periodic", ("periodic", "absorbing")]
+BOUNDARIES_IN_SPACE = [*BOUNDARIES[:3], ("periodic", "absorbing", "reflecting")]
 LATTICE = (28, 33)
 
 
@@ -46,7 +47,8 @@ def exact(image: np.ndarray, medium: Medium) -> np.ndarray:
 
 
 @given(
-    lattice=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    lattice=st.tuples(st.integers(1, 12), st.integers(1, 12))
+    | st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6)),
     boundary=st.sampled_from(BOUNDARIES),
     kind=st.sampled_from(["fixed", "production", "both"]),
     uniform_diffusivity=st.booleans(),
@@ -61,7 +63,8 @@ def test_no_bound_is_ever_violated(lattice, boundary, kind, uniform_diffusivity,
     options = {
         "diffusivity": unit * (1.5 if uniform_diffusivity else 10 ** rng.uniform(-1, 1, lattice)),
         "decay": unit * 10 ** rng.uniform(-3, 0, lattice),
-        "boundary": boundary,
+        "boundary": boundary if len(lattice) == 2 else BOUNDARIES_IN_SPACE[seed % 4],
+        "dimensions": len(lattice),
         "fixed": fixed,
         "production": None if kind == "fixed" else unit * rng.uniform(-1, 1, lattice),
     }

@@ -1,5 +1,7 @@
 """The lattice operator: stencil, inverse by lines and by transforms, Green's function."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sparse_operator import green_matrix, second_difference, sparse_operator
@@ -10,16 +12,18 @@ from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
-LATTICES = [(12, 17), (17, 12), (1, 9), (9, 1), (2, 2), (16, 256)]
+Lattice = tuple[int, ...]
+# a medium of two dimensions takes the first two sides
+LATTICES = [(12, 17, 5), (17, 12, 4), (1, 9, 6), (9, 1, 3), (2, 2, 2), (16, 256, 3)]
 
 
-def _all_nodes(lattice: tuple[int, int]) -> Ring:
-    rows, columns = np.indices(lattice)
-    return Ring(rows.ravel().astype(np.int32), columns.ravel().astype(np.int32))
+def _all_nodes(lattice: Lattice) -> Ring:
+    return Ring(tuple(i.ravel().astype(np.int32) for i in np.indices(lattice)))
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
-def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: tuple[int, int]) -> None:
+def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: Lattice) -> None:
+    lattice = lattice[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     density = np.random.default_rng(0).standard_normal(lattice)
     field = operator.inverse(density)
@@ -32,7 +36,8 @@ def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: tuple[
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
-def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: tuple[int, int]) -> None:
+def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: Lattice) -> None:
+    lattice = lattice[: medium.dimensions]
     field = np.random.default_rng(1).standard_normal((2, *lattice))
     matrix = sparse_operator(lattice, medium)
     expected = np.stack([(matrix @ part.ravel()).reshape(lattice) for part in field])
@@ -41,8 +46,9 @@ def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: tuple[
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_lines_and_transforms_agree(medium: Medium, dtype: type) -> None:
-    operator = SpectralOperator((23, 30), medium)
-    density = np.random.default_rng(2).standard_normal((23, 30)).astype(dtype)
+    lattice = (23, 30, 4)[: medium.dimensions]
+    operator = SpectralOperator(lattice, medium)
+    density = np.random.default_rng(2).standard_normal(lattice).astype(dtype)
     by_transforms = operator.inverse_by_transforms(density, None)
     field = operator.inverse(density)
     assert field.dtype == dtype
@@ -60,12 +66,13 @@ def test_lines_lose_no_digits_where_hardly_anything_decays(decay: float) -> None
 
 
 def test_spread_and_product_are_the_inverse_on_few_nodes(medium: Medium) -> None:
-    operator = SpectralOperator((20, 31), medium)
+    lattice = (20, 31, 4)[: medium.dimensions]
+    operator = SpectralOperator(lattice, medium)
     rng = np.random.default_rng(3)
-    chosen = np.sort(rng.choice(np.arange(5 * 31, 20 * 31), 40, replace=False))
-    nodes = np.divmod(chosen, 31)
+    first, last = lattice[1] * 5, np.prod(lattice)
+    nodes = np.unravel_index(rng.choice(np.arange(first, last), 40, replace=False), lattice)
     densities = rng.standard_normal(40)
-    full = np.zeros((20, 31))
+    full = np.zeros(lattice)
     full[nodes] = densities
     expected = operator.inverse_by_transforms(full, None)
     scale = np.abs(expected).max()
@@ -73,8 +80,9 @@ def test_spread_and_product_are_the_inverse_on_few_nodes(medium: Medium) -> None
     assert np.abs(operator.product(nodes, densities) - expected[nodes]).max() < 1e-13 * scale
 
 
-@pytest.mark.parametrize("lattice", [(7, 10), (8, 5), (1, 6)])
-def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: tuple[int, int]) -> None:
+@pytest.mark.parametrize("lattice", [(7, 10, 3), (8, 5, 4), (1, 6, 5)])
+def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: Lattice) -> None:
+    lattice = lattice[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     nodes = _all_nodes(lattice)
     green = green_matrix(operator, nodes)
@@ -88,8 +96,9 @@ def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: tuple[i
 
 
 def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
-    operator = SpectralOperator((30, 41), medium)
-    ring = find_ring(np.random.default_rng(4).random((30, 41)) < 0.1, operator.axes)
+    lattice = (30, 41, 3)[: medium.dimensions]
+    operator = SpectralOperator(lattice, medium)
+    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.axes)
     green = green_matrix(operator, ring)
     lower = np.tril(ring_matrix(operator, ring, np.float32))
     assert lower.dtype == np.float32
@@ -125,21 +134,23 @@ def test_small_shifts_keep_their_digits() -> None:
 
 
 def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium: Medium) -> None:
-    axes = SpectralOperator((19, 14), medium).axes
-    fixed = np.random.default_rng(6).random((19, 14)) < 0.8
+    lattice = (19, 14, 5)[: medium.dimensions]
+    axes = SpectralOperator(lattice, medium).axes
+    fixed = np.random.default_rng(6).random(lattice) < 0.8
     expected = []
-    for row, column in np.argwhere(fixed):
-        for step in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-            near = [row + step[0], column + step[1]]
+    for node in np.argwhere(fixed):
+        for position, step in itertools.product(range(fixed.ndim), (-1, 1)):
+            near = node.copy()
+            near[position] += step
             for k, axis in enumerate(axes):
                 if axis.boundary == "periodic":
                     near[k] %= axis.nodes
-            inside = 0 <= near[0] < 19 and 0 <= near[1] < 14
+            inside = (near >= 0).all() and (near < lattice).all()
             if inside and not fixed[tuple(near)]:
-                expected.append((int(row), int(column)))
+                expected.append(tuple(node.tolist()))
                 break
     ring = find_ring(fixed, axes)
-    assert list(zip(ring.rows.tolist(), ring.columns.tolist(), strict=True)) == expected
+    assert list(zip(*(i.tolist() for i in ring.nodes), strict=True)) == expected
 
 
 def test_modes_that_die_out_end_in_zeros_and_not_near_underflow() -> None:

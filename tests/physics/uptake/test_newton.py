@@ -31,11 +31,11 @@ def vessels() -> np.ndarray:
     return image
 
 
-def check_random_tissues(seeds: range) -> None:
+def check_random_tissues(seeds: range, dimensions: int) -> None:
     refused = 0
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        image, options = random_tissue(rng)
+        image, options = random_tissue(rng, dimensions)
         try:
             solution = solve(image, tolerance=1e-9, **options)
         except PhysicsError as error:
@@ -61,13 +61,15 @@ def check_random_tissues(seeds: range) -> None:
     assert refused < len(seeds) / 10
 
 
-def test_no_bound_is_ever_violated():
-    check_random_tissues(range(200))
+@pytest.mark.parametrize(("dimensions", "count"), [(2, 200), (3, 40)])
+def test_no_bound_is_ever_violated(dimensions, count):
+    check_random_tissues(range(count), dimensions)
 
 
 @pytest.mark.slow
-def test_no_bound_is_ever_violated_in_10_000_tissues():
-    check_random_tissues(range(1000, 11_000))
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_no_bound_is_ever_violated_in_10_000_tissues(dimensions):
+    check_random_tissues(range(1000, 11_000), dimensions)
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-12])
