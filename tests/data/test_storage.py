@@ -1,8 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generation_tools import generate_dataset
+from new_process import NewProcess
 
 from diffkeras.config import Config
 from diffkeras.data import dataset_status, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate
+
+ROOT = Path(__file__).parents[2]
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -230,32 +231,26 @@ def test_an_interruption_of_a_first_generation_leaves_nothing_readable(
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_a_signal_leaves_no_part_and_the_earlier_dataset(
-    tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals
+    tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals, tmp_path: Path
 ) -> None:
     before = contents(own_data / "diffusion_fields")
     words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--workers", "1"]
     grown = ["--sources", "1", "--train-examples", "100000"]
-    command = [sys.executable, "-m", "cli", *map(str, words + grown)]
-    process = subprocess.Popen(
-        command,
-        cwd=Path(__file__).parents[2],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = NewProcess(ROOT / "cli.py", *words, *grown, output=tmp_path / "output")
     try:
         # it is at work when there is an unfinished file
         while process.poll() is None and not list(own_data.rglob(".partial.*")):
             time.sleep(0.05)
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        os.killpg(process.pid, kind)
-        _, message = process.communicate(timeout=120)
+        assert process.poll() is None, process.output
+        process.signal(kind)
+        status = process.wait()
     finally:
         process.kill()
-    assert process.returncode not in (0, None)
+    message = process.output
+    assert status != 0
     assert "Traceback" not in message
     if kind == signal.SIGINT:
-        assert process.returncode == 128 + signal.SIGINT
+        assert status == 128 + signal.SIGINT
         assert "finished files are kept" in message
     assert contents(own_data / "diffusion_fields") == before
     generate(tiny.with_overrides({"data.train_examples": 13}), own_data)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from new_process import NewProcess
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -34,6 +35,8 @@ def run_script() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def distributed_steps() -> dict[str, Any]:
+def distributed_steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Steps on one and on two replicas, in a process of their own with two logical devices."""
-    return _run("distribution_script.py", KERAS_BACKEND="tensorflow")
+    output = tmp_path_factory.mktemp("steps") / "output"
+    printed = NewProcess(HERE / "distribution_script.py", output=output).succeed()
+    return json.loads(printed.splitlines()[-1])

@@ -2,14 +2,13 @@ import itertools
 import json
 import logging
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from new_process import NewProcess
 from stopped_training import stop_at
 
 from diffkeras.config import Config
@@ -20,7 +19,7 @@ from diffkeras.training.callbacks import position
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
-Train = Callable[..., "subprocess.CompletedProcess[str]"]
+Train = Callable[..., NewProcess]
 
 SETTINGS = {
     "training.epochs": 3,
@@ -48,18 +47,16 @@ def config(tiny: Config) -> Config:
 def train_in_process(
     config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Train:
-    """`train_in_process(run_dir, signal, point, step)` in a process of its own."""
-    file = tmp_path_factory.mktemp("config") / "config.yaml"
+    """`train_in_process(run_dir, signal, point, step)` in a process of its own, which has ended."""
+    place = tmp_path_factory.mktemp("config")
+    file = place / "config.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
 
-    def run(run_dir: Path, *interruption: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, SCRIPT, file, data_dir, run_dir, *map(str, interruption)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(run_dir: Path, *interruption: object) -> NewProcess:
+        words = (file, data_dir, run_dir, *interruption)
+        process = NewProcess(SCRIPT, *words, output=place / "output")
+        process.wait()
+        return process
 
     return run
 
@@ -67,8 +64,7 @@ def train_in_process(
 @pytest.fixture(scope="module")
 def uninterrupted(train_in_process: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    done = train_in_process(run_dir)
-    assert done.returncode == 0, done.stdout + done.stderr
+    train_in_process(run_dir).succeed()
     return run_dir
 
 
@@ -92,16 +88,15 @@ def test_a_run_hit_by_signals_equals_one_that_was_not(
 ) -> None:
     run_dir = tmp_path / "interrupted"
     killed = train_in_process(run_dir, "SIGKILL", "step", 4)
-    assert killed.returncode == -9
+    assert killed.poll() == -9
     preempted = train_in_process(run_dir, "SIGTERM", "step", 8)
-    assert "resuming at epoch 1, step 3 of 6" in preempted.stdout
-    assert "stopped by SIGTERM at epoch 2, step 2" in preempted.stdout
-    assert preempted.returncode == 143
+    assert "resuming at epoch 1, step 3 of 6" in preempted.output
+    assert "stopped by SIGTERM at epoch 2, step 2" in preempted.output
+    assert preempted.poll() == 143
     state = json.loads((run_dir / "run.json").read_text())
     assert state["state"] == "interrupted"
     assert state["reason"].startswith("stopped by SIGTERM at epoch 2, step 2")
-    finished = train_in_process(run_dir)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    train_in_process(run_dir).succeed()
     assert not (run_dir / "checkpoints").exists()
     assert_equal_runs(run_dir, uninterrupted)
 
@@ -148,10 +143,9 @@ def test_hit_at_any_point(
     resumed_at: str | None,
 ) -> None:
     run_dir = tmp_path / "run"
-    assert train_in_process(run_dir, name, point, step).returncode != 0
-    finished = train_in_process(run_dir)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert (f"resuming at {resumed_at} of 6" in finished.stdout) == (resumed_at is not None)
+    assert train_in_process(run_dir, name, point, step).poll() != 0
+    finished = train_in_process(run_dir).succeed()
+    assert (f"resuming at {resumed_at} of 6" in finished) == (resumed_at is not None)
     assert_equal_runs(run_dir, uninterrupted)
 
 

@@ -1,12 +1,11 @@
 """Two replicas do what one does."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from new_process import NewProcess
 from tables import read_csv
 
 from diffkeras.config import Config
@@ -20,14 +19,8 @@ SCRIPT = Path(__file__).with_name("two_replicas.py")
 def two_replicas(tiny_file: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of two replicas; next to it is a JSON file with the results of the checks."""
     run = tmp_path_factory.mktemp("replicas") / "run"
-    done = subprocess.run(
-        [sys.executable, SCRIPT, tiny_file, data_dir, run],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = (tiny_file, data_dir, run)
+    NewProcess(SCRIPT, *words, output=run.with_name("output")).succeed()
     return run
 
 

@@ -1,0 +1,100 @@
+"""Python programs in processes of their own that need not load TensorFlow each time.
+
+They are forked from a process that has imported TensorFlow, and neither used it nor imported
+diffkeras. It is started by the first program of each pytest process.
+"""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    [
+        "tensorflow",
+        "tensorflow_datasets",
+        "scipy.sparse.linalg",
+        "scipy.stats",
+        "pandas",
+        "pydantic",
+    ]
+)
+
+
+class NewProcess:
+    """A script, with the words of its command line.
+
+    Args:
+        script: its file, or its code.
+        words: what it finds in `sys.argv`.
+        output: the file to which its output and errors are written.
+        environment: variables to set for it.
+        cwd: its working directory.
+    """
+
+    def __init__(
+        self,
+        script: Path | str,
+        *words: object,
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._output = output
+        arguments = (script, [*map(str, words)], str(output), dict(environment or {}), cwd)
+        self._process = _CONTEXT.Process(target=_run, args=arguments)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal; None while the process runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float = 300) -> int:
+        """Wait for the process to end, and return its exit status."""
+        self._process.join(timeout)
+        status = self.poll()
+        assert status is not None, f"it still runs after {timeout} s: {self.output}"
+        return status
+
+    @property
+    def output(self) -> str:
+        """What the process has printed so far."""
+        return self._output.read_text() if self._output.exists() else ""
+
+    def succeed(self, timeout: float = 300) -> str:
+        """The output of a process that must end well."""
+        status = self.wait(timeout)
+        assert status == 0, f"exit status {status}: {self.output[-4000:]}"
+        return self.output
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _run(
+    script: Path | str, words: list[str], output: str, environment: dict[str, str], cwd: Any
+) -> None:
+    os.setsid()  # signals to its group reach its own processes only
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.environ.update(environment)
+    if cwd is not None:
+        os.chdir(cwd)
+    sys.argv = [str(script), *words]
+    if isinstance(script, Path):
+        runpy.run_path(str(script), run_name="__main__")
+    else:
+        exec(script, {"__name__": "__main__"})
