@@ -14,6 +14,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.operators.axis import BoundaryName, canonical_boundary
 from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.sources.discs import Sources
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
 # the solvers over- or underflows.
@@ -208,11 +209,16 @@ class Medium(ShortRepr):
         return hash((self.diffusivities, self.decay, self.step, self.boundaries))
 
 
-def as_medium(medium: Medium | None, parts: MediumParts) -> Medium:
-    """The medium of a function that takes either `medium=` or its parts as keywords."""
+def as_medium(medium: Medium | None, parts: MediumParts, sources: Any = None) -> Medium:
+    """The medium of a function that takes either `medium=` or its parts as keywords.
+
+    `Sources` that are balls say that it has three dimensions.
+    """
     if unknown := sorted(set(parts) - set(MediumParts.__annotations__)):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
     if medium is None:
+        if isinstance(sources, Sources):
+            parts = {"dimensions": len(sources.centres), **parts}
         return Medium(**parts)  # type: ignore[arg-type]  # Medium checks and converts them
     if not isinstance(medium, Medium):
         raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")

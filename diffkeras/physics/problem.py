@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.medium import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, Medium
+from diffkeras.physics.medium import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, SPACE, Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
@@ -168,9 +168,10 @@ def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
     if values.ndim != dimensions or values.size == 0:
         kind = what.replace("the", "a", 1)
         where = "" if dimensions == PLANE else " in 3 dimensions"
+        hint = "; for a lattice of three axes give dimensions=3" if values.ndim == SPACE else ""
         raise PhysicsError(
             f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
-            f"{values.shape}"
+            f"{values.shape}{hint if dimensions == PLANE else ''}"
         )
     return values
 

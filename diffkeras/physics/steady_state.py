@@ -89,7 +89,7 @@ def solve(
         True
     """
     initial = parts.pop("initial", None)
-    medium = as_medium(medium, parts)
+    medium = as_medium(medium, parts, source_image)
     given = Given(source_image, fixed, production, initial, medium.dimensions)
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     check_method(method, medium, saturating)

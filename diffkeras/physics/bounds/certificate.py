@@ -94,7 +94,7 @@ def certify(
         >>> bool(true_error <= certificate.error_bound)
         True
     """
-    medium = as_medium(medium, parts)
+    medium = as_medium(medium, parts, source_image)
     given = Given(source_image, fixed, production, dimensions=medium.dimensions)
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     check = partial(PredictedProblem.check, medium=medium, uptake=saturating)

@@ -74,7 +74,7 @@ def refine(
         >>> refine(np.zeros((64, 64)), image, tolerance=1e-6).error_bound <= 1e-6
         True
     """
-    medium = as_medium(medium, parts)
+    medium = as_medium(medium, parts, source_image)
     given = Given(source_image, fixed, production, dimensions=medium.dimensions)
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     tolerance = check_number("tolerance", tolerance)

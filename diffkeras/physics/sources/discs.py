@@ -1,18 +1,26 @@
-"""Sources: discs of constant value."""
+"""Sources: discs or balls of constant value."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_lattice, real_array
+from diffkeras.physics.arguments import check_sides, real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_PLACE = 2.0**30  # lattice steps
+PLURALS = {
+    "row": "rows",
+    "column": "columns",
+    "radius": "radii",
+    "value": "values",
+    "plane": "planes",
+}
 SINGLE = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 
 
@@ -21,21 +29,24 @@ class Sources(ShortRepr):
     """Discs on the lattice, each of one value: the field there, or what it adds to the field.
 
     A node (i, j) belongs to a disc when (i − row)² + (j − column)² ≤ radius² (arXiv 2302.03786).
+    With `planes`, they are balls on a lattice of three sides, in the same way.
 
     Attributes:
         rows, columns: (n,) int32, centres [lattice steps].
         radii: (n,) float32 [lattice steps].
         values: (n,) float32, on the nodes inside and on the rim [concentration].
-        lattice: (rows, columns) that they were sampled for; None where they come from lists.
+        lattice: its sides, which they were sampled for; None where they come from lists.
         overlap: whether the values of overlapping discs add; otherwise the later disc wins.
+        planes: (n,) int32, centres of balls along the first of three axes; None for discs.
     """
 
     rows: NDArray[np.int32]
     columns: NDArray[np.int32]
     radii: NDArray[np.float32]
     values: NDArray[np.float32]
-    lattice: tuple[int, int] | None = None
+    lattice: tuple[int, ...] | None = None
     overlap: bool = False
+    planes: NDArray[np.int32] | None = None
 
     @classmethod
     def from_lists(
@@ -44,6 +55,7 @@ class Sources(ShortRepr):
         columns: Sequence[float] | NDArray,
         radii: Sequence[float] | NDArray,
         values: Sequence[float] | NDArray,
+        planes: Sequence[float] | NDArray | None = None,
     ) -> "Sources":
         """Sources from any sequences of equal length.
 
@@ -51,20 +63,29 @@ class Sources(ShortRepr):
             PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, or a
                 value or radius that is not finite.
         """
-        given = {"rows": rows, "columns": columns, "radii": radii, "values": values}
-        arrays = [np.atleast_1d(real_array(name, array)) for name, array in given.items()]
-        if len({a.shape for a in arrays}) != 1 or arrays[0].ndim != 1:
+        given = {"row": rows, "column": columns, "radius": radii, "value": values}
+        if planes is not None:
+            given["plane"] = planes
+        arrays = {
+            name: np.atleast_1d(real_array(PLURALS[name], array)) for name, array in given.items()
+        }
+        names = " and ".join(", ".join(PLURALS[name] for name in given).rsplit(", ", 1))
+        if len({a.shape for a in arrays.values()}) != 1 or arrays["row"].ndim != 1:
             raise PhysicsError(
-                "rows, columns, radii and values must be lists of one length, not of shapes "
-                + ", ".join(str(a.shape) for a in arrays)
+                f"{names} must be lists of one length, not of shapes "
+                + ", ".join(str(a.shape) for a in arrays.values())
             )
-        if not all(np.isfinite(a).all() for a in arrays):
-            raise PhysicsError("rows, columns, radii and values of sources must be finite")
-        if not all(np.array_equal(a, np.rint(a)) for a in arrays[:2]):
-            raise PhysicsError("centres of sources lie on nodes: rows and columns must be integers")
-        if (arrays[2] < 0).any():
-            raise PhysicsError(f"radii of sources must not be negative, not {arrays[2].min()}")
-        for name, array in zip(("row", "column", "radius", "value"), arrays, strict=True):
+        if not all(np.isfinite(a).all() for a in arrays.values()):
+            raise PhysicsError(f"{names} of sources must be finite")
+        for name in ("row", "column", "plane"):
+            if name in arrays and not np.array_equal(arrays[name], np.rint(arrays[name])):
+                raise PhysicsError(
+                    f"centres of sources lie on nodes: {PLURALS[name]} must be integers"
+                )
+        if (arrays["radius"] < 0).any():
+            smallest = arrays["radius"].min()
+            raise PhysicsError(f"radii of sources must not be negative, not {smallest}")
+        for name, array in arrays.items():
             size = np.abs(array)
             least, largest = SINGLE if name == "value" else (0.0, LARGEST_PLACE)
             lost = (size > largest) | ((size < least) & (size != 0))
@@ -74,25 +95,32 @@ class Sources(ShortRepr):
                     f"{least:.0e} to {largest:.0e}"
                 )
         return cls(
-            arrays[0].astype(np.int32),
-            arrays[1].astype(np.int32),
-            arrays[2].astype(np.float32),
-            arrays[3].astype(np.float32),
+            arrays["row"].astype(np.int32),
+            arrays["column"].astype(np.int32),
+            arrays["radius"].astype(np.float32),
+            arrays["value"].astype(np.float32),
+            planes=None if planes is None else arrays["plane"].astype(np.int32),
         )
 
     @property
     def count(self) -> int:
-        """Number n of discs."""
+        """Number n of discs or balls."""
         return self.rows.size
 
+    @property
+    def centres(self) -> tuple[NDArray[np.int32], ...]:
+        """(n,) coordinates along each axis."""
+        plane = (self.rows, self.columns)
+        return plane if self.planes is None else (self.planes, *plane)
+
     def image(self, lattice: Any = None, dtype: DTypeLike = np.float32) -> NDArray:
-        """The source image, (rows, columns): each disc's value on its nodes, 0 elsewhere.
+        """The source image on the lattice: each disc's value on its nodes, 0 elsewhere.
 
         Parts of a disc outside the lattice are cut off. Where discs overlap, the later one wins, or
         their values add one after another (`overlap`).
 
         Args:
-            lattice: (rows, columns), or a side; by default the lattice they were sampled for.
+            lattice: its sides, or one for all; by default the lattice they were sampled for.
             dtype: of the image, a type of floating-point numbers.
 
         Raises:
@@ -112,30 +140,29 @@ class Sources(ShortRepr):
         return image
 
     def labels(self, lattice: Any = None) -> NDArray[np.int32]:
-        """(rows, columns): k + 1 on the nodes of disc k, 0 elsewhere; a lattice as for `image`."""
+        """k + 1 on the nodes of disc k, 0 elsewhere; of the lattice, which is as for `image`."""
         labels = np.zeros(self._lattice(lattice), dtype=np.int32)
         for index in range(self.count):
             patch, inside = self._patch(index, labels.shape)
             labels[patch][inside] = index + 1
         return labels
 
-    def _lattice(self, lattice: Any) -> tuple[int, int]:
+    def _lattice(self, lattice: Any) -> tuple[int, ...]:
         lattice = self.lattice if lattice is None else lattice
         if lattice is None:
-            raise PhysicsError(
-                "these sources know no lattice: give one, sources.image((rows, columns))"
-            )
-        return check_lattice(lattice)
+            sides = "rows, columns" if self.planes is None else "planes, rows, columns"
+            raise PhysicsError(f"these sources know no lattice: give one, sources.image(({sides}))")
+        return check_sides(lattice, len(self.centres))
 
     def _patch(
         self, index: int, lattice: tuple[int, ...]
-    ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-        row, column = int(self.rows[index]), int(self.columns[index])
+    ) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
         radius = float(self.radii[index])
         reach = math.floor(radius)
-        top, bottom = max(row - reach, 0), min(row + reach + 1, lattice[0])
-        left, right = max(column - reach, 0), min(column + reach + 1, lattice[1])
-        rows = np.arange(top, bottom)[:, None] - row
-        columns = np.arange(left, right) - column
-        inside = rows**2 + columns**2 <= radius**2
-        return (slice(top, max(bottom, top)), slice(left, max(right, left))), inside
+        patch, squares = [], []
+        for coordinates, side in zip(self.centres, lattice, strict=True):
+            centre = int(coordinates[index])
+            start, stop = max(centre - reach, 0), min(centre + reach + 1, side)
+            patch.append(slice(start, max(stop, start)))
+            squares.append((np.arange(start, stop) - centre) ** 2)
+        return tuple(patch), reduce(np.add.outer, squares) <= radius**2

@@ -7,7 +7,9 @@ loops without end.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,7 +21,8 @@ from diffkeras.physics.arguments import check_number, check_whole
 QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
 
 PlacementKind = Literal["uniform", "clustered", "edge"]
-Rectangle = tuple[tuple[int, int], tuple[int, int]]  # first centre, and one beyond the last
+Node = tuple[int, ...]
+Box = tuple[tuple[int, int], ...]  # of permitted centres: first, and one beyond the last
 
 
 @dataclass(frozen=True)
@@ -62,27 +65,27 @@ class Placement:
 
 def place(
     radii: NDArray[np.float32],
-    lattice: tuple[int, int],
+    lattice: tuple[int, ...],
     rng: np.random.Generator,
     placement: Placement,
-) -> list[tuple[int, int]]:
+) -> list[Node]:
     """Centres of as many discs, in order of falling radius, as fit one after another."""
-    centres: list[tuple[int, int]] = []
+    centres: list[Node] = []
     # distance from each node to the nearest rim, right wherever it's below the largest radius
     gap = np.full(lattice, np.inf)
     largest = float(radii[0])
-    anchors = np.empty((0, 2))
+    anchors = np.empty((0, len(lattice)))
     if placement.kind == "clustered":
-        anchors = rng.uniform(0.0, np.array(lattice) - 1.0, (placement.clusters, 2))
+        anchors = rng.uniform(0.0, np.array(lattice) - 1.0, (placement.clusters, len(lattice)))
     for radius in map(float, radii):
         margin = math.ceil(radius)
-        rectangle = ((margin, margin), (lattice[0] - margin, lattice[1] - margin))
+        box = tuple((margin, side - margin) for side in lattice)
         for _ in range(QUICK_TRIES):
-            centre = _propose(placement, rectangle, anchors, rng)
+            centre = _propose(placement, box, anchors, rng)
             if centre and gap[centre] > radius:
                 break
         else:
-            listed = _list_and_draw(placement, rectangle, anchors, gap, radius, rng)
+            listed = _list_and_draw(placement, box, anchors, gap, radius, rng)
             if listed is None:
                 break
             centre = listed
@@ -94,69 +97,66 @@ def place(
 
 def _propose(
     placement: Placement,
-    rectangle: Rectangle,
+    box: Box,
     anchors: NDArray[np.float64],
     rng: np.random.Generator,
-) -> tuple[int, int] | None:
-    """One centre in the rectangle, or None if the draw fell outside."""
-    low, high = rectangle
+) -> Node | None:
+    """One centre in the box, or None if the draw fell outside."""
     if placement.kind == "clustered":
         anchor = anchors[rng.integers(len(anchors))]
-        row, column = np.rint(rng.normal(anchor, placement.spread)).astype(int).tolist()
-        inside = low[0] <= row < high[0] and low[1] <= column < high[1]
-        return (row, column) if inside else None
-    row, column = int(rng.integers(low[0], high[0])), int(rng.integers(low[1], high[1]))
+        centre = np.rint(rng.normal(anchor, placement.spread)).astype(int).tolist()
+        inside = all(low <= i < high for i, (low, high) in zip(centre, box, strict=True))
+        return tuple(centre) if inside else None
+    centre = tuple(int(rng.integers(low, high)) for low, high in box)
     if placement.kind == "edge":
-        off = min(row - low[0], high[0] - 1 - row, column - low[1], high[1] - 1 - column)
+        off = min(min(i - low, high - 1 - i) for i, (low, high) in zip(centre, box, strict=True))
         if off > placement.margin:
             return None
-    return row, column
+    return centre
 
 
 def _list_and_draw(
     placement: Placement,
-    rectangle: Rectangle,
+    box: Box,
     anchors: NDArray[np.float64],
     gap: NDArray[np.float64],
     radius: float,
     rng: np.random.Generator,
-) -> tuple[int, int] | None:
+) -> Node | None:
     """A permitted centre, drawn with the proposals' probabilities; None if there is none left."""
-    (top, left), (bottom, right) = rectangle
-    permitted = gap[top:bottom, left:right] > radius
-    rows, columns = np.arange(top, bottom)[:, None], np.arange(left, right)
+    places = [np.arange(low, high) for low, high in box]
+    permitted = gap[tuple(slice(low, high) for low, high in box)] > radius
     if placement.kind == "edge":
-        off = np.minimum(
-            np.minimum(rows - top, bottom - 1 - rows),
-            np.minimum(columns - left, right - 1 - columns),
-        )
-        permitted &= off <= placement.margin
+        off = [
+            np.minimum(i - low, high - 1 - i) for i, (low, high) in zip(places, box, strict=True)
+        ]
+        permitted &= reduce(np.minimum.outer, off) <= placement.margin
     listed = np.flatnonzero(permitted)
     if listed.size == 0:
         return None
     if placement.kind == "clustered":
         # in logarithms and relative to the likeliest, or far centres would all underflow to 0
         exponents = np.stack(
-            [
-                -((rows - anchor[0]) ** 2 + (columns - anchor[1]) ** 2) / (2 * placement.spread**2)
-                for anchor in anchors
-            ]
+            [-_squares(places, anchor) / (2 * placement.spread**2) for anchor in anchors]
         ).reshape(len(anchors), -1)[:, listed]
         weights = np.exp(exponents - exponents.max()).sum(axis=0)
         chosen = int(rng.choice(listed, p=weights / weights.sum()))
     else:
         chosen = int(rng.choice(listed))
-    row, column = divmod(chosen, right - left)
-    return row + top, column + left
+    offsets = np.unravel_index(chosen, permitted.shape)
+    return tuple(int(i) + low for i, (low, _) in zip(offsets, box, strict=True))
 
 
-def _lower_gap(
-    gap: NDArray[np.float64], centre: tuple[int, int], radius: float, reach: int
-) -> None:
+def _lower_gap(gap: NDArray[np.float64], centre: Node, radius: float, reach: int) -> None:
     """Take a new disc's rim into account in the distances to the nearest rim."""
-    starts = [max(c - reach, 0) for c in centre]
-    stops = [min(c + reach + 1, side) for c, side in zip(centre, gap.shape, strict=True)]
-    rows = np.arange(starts[0], stops[0])[:, None] - centre[0]
-    columns = np.arange(starts[1], stops[1]) - centre[1]
-    patch = gap[starts[0] : stops[0], starts[1] : stops[1]]
-    np.minimum(patch, np.sqrt(rows**2 + columns**2) - radius, out=patch)
+    limits = [
+        (max(c - reach, 0), min(c + reach + 1, n)) for c, n in zip(centre, gap.shape, strict=True)
+    ]
+    patch = gap[tuple(slice(start, stop) for start, stop in limits)]
+    places = [np.arange(start, stop) for start, stop in limits]
+    np.minimum(patch, np.sqrt(_squares(places, centre)) - radius, out=patch)
+
+
+def _squares(places: list[NDArray], centre: Sequence[float] | NDArray) -> NDArray:
+    """Squared distances from a centre, on the lattice of these places along each axis."""
+    return reduce(np.add.outer, ((i - c) ** 2 for i, c in zip(places, centre, strict=True)))

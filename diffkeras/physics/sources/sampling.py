@@ -1,4 +1,4 @@
-"""Random sources: discs with random centres, radii and values."""
+"""Random sources: discs or balls with random centres, radii and values."""
 
 import math
 from dataclasses import replace
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import (
     SHOWN,
-    check_lattice,
     check_number,
     check_rng,
+    check_sides,
     check_whole,
 )
 from diffkeras.physics.sources.discs import Sources
@@ -30,7 +30,7 @@ UNIFORM = Placement()
 
 def sample_sources(
     count: int,
-    lattice: int | tuple[int, int],
+    lattice: int | tuple[int, ...],
     *,
     radius: Radius = 5.0,
     placement: Placement = UNIFORM,
@@ -50,7 +50,8 @@ def sample_sources(
 
     Args:
         count: number n ≥ 0 of discs.
-        lattice: (rows, columns), or a side.
+        lattice: (rows, columns), or a side of a square; (planes, rows, columns) for balls, to which
+            the same applies.
         radius: one radius [lattice steps], or a range (smallest, largest).
         placement: how centres are distributed: uniformly, in clusters, or near the edge.
         values: "uniform" on (0, 1], "constant" (all 1), ("log_uniform", smallest), or
@@ -67,23 +68,25 @@ def sample_sources(
         >>> sources.count, float(sources.values.max())
         (3, 1.0)
     """
-    count, lattice = check_whole("the source count", count, 0), check_lattice(lattice)
+    count, lattice = check_whole("the source count", count, 0), check_sides(lattice)
     smallest, largest = check_radius(radius)
     check_values(values)
     check_placement(placement)
     rng = check_rng(rng)
     if count == 0:
-        none = Sources.from_lists([], [], [], [])
+        none = Sources.from_lists([], [], [], [], [] if len(lattice) == 3 else None)
         return replace(none, lattice=lattice, overlap=placement.overlap)
     radii = np.full(count, smallest, dtype=np.float32)
     if largest > smallest:
         radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
     # the range decides, not the drawn radii, so that every draw of a range gives the same answer
     side = 2 * math.ceil(float(np.float32(largest))) + 1
+    sides, what = "×".join(map(str, lattice)), "disc" if len(lattice) == 2 else "ball"
     if side > min(lattice):
+        needed = "×".join([str(side)] * len(lattice))
         raise PackingError(
-            f"a disc of radius {largest:g} needs {side}×{side} nodes and doesn't fit on "
-            f"{lattice[0]}×{lattice[1]}: 0 fit; choose a smaller radius or a larger lattice"
+            f"a {what} of radius {largest:g} needs {needed} nodes and doesn't fit on "
+            f"{sides}: 0 fit; choose a smaller radius or a larger lattice"
         )
     if not placement.overlap:
         # in float32, like the discs: the rounded radius may need a smaller margin
@@ -100,13 +103,13 @@ def sample_sources(
             f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
         )
         raise PackingError(
-            f"{count} discs of {size} don't fit on {lattice[0]}×{lattice[1]} without overlap: at "
+            f"{count} {what}s of {size} don't fit on {sides} without overlap: at "
             f"most {most} fit in {restarts} random placements; choose fewer sources, a smaller "
             "radius or a larger lattice"
         )
-    rows, columns = np.array(centres, dtype=np.int32).T
+    *planes, rows, columns = (i.copy() for i in np.array(centres, dtype=np.int32).T)
     drawn = _draw_values(values, count, rng)
-    return Sources(rows.copy(), columns.copy(), radii, drawn, lattice, placement.overlap)
+    return Sources(rows, columns, radii, drawn, lattice, placement.overlap, *planes)
 
 
 def check_radius(radius: Radius) -> tuple[float, float]:
@@ -141,26 +144,32 @@ def check_placement(placement: Placement) -> None:
         raise PhysicsError(f"placement must be a Placement, not {repr(placement)[:SHOWN]}")
 
 
-def _check_packing_bound(count: int, lattice: tuple[int, int], radius: float) -> None:
+def _check_packing_bound(count: int, lattice: tuple[int, ...], radius: float) -> None:
     """Raise an error at once if no arrangement holds so many discs of at least this radius.
 
     Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
     2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of
     permitted centres. They are nodes more than 2R apart, so d² is an integer: the smallest one
-    above 4R².
+    above 4R². In three dimensions, balls of diameter d around them lie in the box of permitted
+    centres with d/2 added at each side, and fill at most π/√18 of it (Hales 2005), as boxes with
+    the same balls fill the space.
     """
-    height, width = (side - 1 - 2 * math.ceil(radius) for side in lattice)
+    spans = [side - 1 - 2 * math.ceil(radius) for side in lattice]
     squared = math.floor(4 * radius**2) + 1
-    bound = (
-        2 * height * width / (math.sqrt(3) * squared) + (height + width) / math.sqrt(squared) + 1
-    )
+    d = math.sqrt(squared)
+    if len(spans) == 2:
+        what = "discs"
+        bound = 2 * math.prod(spans) / (math.sqrt(3) * squared) + sum(spans) / d + 1
+    else:
+        what = "balls"
+        bound = math.sqrt(2) * math.prod(span / d + 1 for span in spans)
     # the bound is met exactly by discs in a row, so it must not lose a disc to rounding
-    limit = min(math.floor(bound * (1 + 1e-12)), (height + 1) * (width + 1))
+    limit = min(math.floor(bound * (1 + 1e-12)), math.prod(span + 1 for span in spans))
     if count > limit:
         raise PackingError(
-            f"{count} discs of radius {radius:g} don't fit on {lattice[0]}×{lattice[1]} without "
-            f"overlap: no arrangement holds more than {limit}; choose fewer sources, a smaller "
-            "radius or a larger lattice"
+            f"{count} {what} of radius {radius:g} don't fit on {'×'.join(map(str, lattice))} "
+            f"without overlap: no arrangement holds more than {limit}; choose fewer sources, a "
+            "smaller radius or a larger lattice"
         )
 
 

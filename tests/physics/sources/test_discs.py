@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics import Sources, check_radius, sample_sources, solve
+from diffkeras.physics import Medium, Sources, check_radius, sample_sources, solve
 from diffkeras.physics.sources.sampling import _check_packing_bound
 
 
@@ -17,16 +17,14 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def assert_follows_the_rules(sources: Sources, lattice: tuple[int, int]) -> None:
-    rows, columns = sources.rows.astype(int), sources.columns.astype(int)
+def assert_follows_the_rules(sources: Sources, lattice: tuple[int, ...]) -> None:
     radii = sources.radii.astype(np.float64)
-    assert (rows - radii >= 0).all()
-    assert (rows + radii <= lattice[0] - 1).all()
-    assert (columns - radii >= 0).all()
-    assert (columns + radii <= lattice[1] - 1).all()
+    centres = np.array(sources.centres, dtype=int)
+    for coordinates, side in zip(centres, lattice, strict=True):
+        assert (coordinates - radii >= 0).all()
+        assert (coordinates + radii <= side - 1).all()
     for a, b in itertools.combinations(range(sources.count), 2):
-        distance = math.hypot(rows[a] - rows[b], columns[a] - columns[b])
-        assert distance > radii[a] + radii[b]
+        assert math.dist(centres[:, a], centres[:, b]) > radii[a] + radii[b]
     assert (sources.values > 0).all()
     assert (sources.values <= 1).all()
     if sources.count:
@@ -35,7 +33,8 @@ def assert_follows_the_rules(sources: Sources, lattice: tuple[int, int]) -> None
 
 @given(
     count=st.integers(0, 8),
-    lattice=st.tuples(st.integers(30, 60), st.integers(30, 60)),
+    lattice=st.tuples(st.integers(30, 60), st.integers(30, 60))
+    | st.tuples(st.integers(15, 25), st.integers(15, 25), st.integers(15, 25)),
     radius=st.one_of(
         st.floats(0, 4, allow_subnormal=False),
         st.tuples(st.floats(0, 2), st.floats(2, 4.5)),
@@ -47,7 +46,7 @@ def test_sampled_sources_follow_the_rules(count, lattice, radius, seed):
     try:
         sources = sample_sources(count, lattice, radius=radius, rng=rng(seed))
     except PackingError:
-        # 8 discs of radius 4.5 may jam on 30 × 30, but two always fit
+        # 8 discs of radius 4.5 may jam on 30 × 30, and balls on 15 × 15 × 15, but two always fit
         assert count > 2
         return
     assert sources.count == count
@@ -297,3 +296,29 @@ def test_images_of_types_that_cut_values_are_refused(dtype):
 def test_images_on_no_lattice_are_refused(lattice):
     with pytest.raises(PhysicsError, match="lattice"):
         Sources.from_lists([5], [5], [2], [1.0]).image(lattice)
+
+
+def test_balls_are_nodes_within_their_radius_and_solved_in_three_dimensions():
+    balls = Sources.from_lists([9, 0], [4, 2], [3, 1.5], [0.5, 1.0], planes=[5, 7])
+    assert (balls.labels((8, 12, 9)) == 2).sum() == 4 + 5 + 1  # cut off at two sides
+    i, j, k = np.indices((12, 16, 10))
+    image = balls.image((12, 16, 10), np.float64)
+    inside = (i - 5) ** 2 + (j - 9) ** 2 + (k - 4) ** 2 <= 9
+    np.testing.assert_array_equal(image == 0.5, inside)
+    sampled = sample_sources(3, (14, 15, 16), radius=2, rng=rng())
+    field = solve(sampled).field
+    assert field.shape == sampled.lattice == (14, 15, 16)
+    np.testing.assert_array_equal(field, solve(sampled.image(dtype=np.float64), dimensions=3).field)
+    with pytest.raises(PhysicsError, match=r"\(14, 15, 16\); .* give dimensions=3"):
+        solve(sampled, medium=Medium())
+    with pytest.raises(PhysicsError, match="must have 3 sides"):
+        sampled.image((14, 15))
+
+
+@pytest.mark.parametrize("radius", [0, 0.5, 1, 1.5, 2])
+def test_no_dense_packing_of_balls_counts_as_hopeless(radius):
+    distance = math.isqrt(math.floor(4 * radius**2)) + 1
+    side = 2 * math.ceil(radius) + 3 * distance + 1  # of a cubic packing of four layers
+    _check_packing_bound(4**3, (side, side, side), radius)
+    with pytest.raises(PackingError, match=r"balls .* no arrangement holds more"):
+        _check_packing_bound(side**3 + 1, (side, side, side), radius)

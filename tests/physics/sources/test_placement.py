@@ -15,20 +15,19 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.parametrize("lattice", [LATTICE, (24, 30, 27)])
 @pytest.mark.parametrize("kind", ["uniform", "clustered", "edge"])
-def test_discs_stay_apart_and_inside(kind):
+def test_discs_stay_apart_and_inside(kind, lattice):
     for seed in range(20):
         sources = sample_sources(
-            8, LATTICE, radius=(2, 6), placement=Placement(kind), rng=rng(seed)
+            8, lattice, radius=(2, 6), placement=Placement(kind), rng=rng(seed)
         )
-        rows, columns, radii = (
-            a.astype(float) for a in (sources.rows, sources.columns, sources.radii)
-        )
-        assert (rows - radii >= 0).all()
-        assert (rows + radii <= LATTICE[0] - 1).all()
-        assert (columns - radii >= 0).all()
-        assert (columns + radii <= LATTICE[1] - 1).all()
-        distance = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+        radii = sources.radii.astype(float)
+        centres = np.array(sources.centres, dtype=float)
+        for coordinates, side in zip(centres, lattice, strict=True):
+            assert (coordinates - radii >= 0).all()
+            assert (coordinates + radii <= side - 1).all()
+        distance = np.linalg.norm(centres[:, :, None] - centres[:, None], axis=0)
         apart = distance > radii[:, None] + radii
         assert apart[~np.eye(8, dtype=bool)].all()
 
