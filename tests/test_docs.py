@@ -9,7 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any, get_args
 
+import cc3d_stand_in
+import numpy as np
 import pytest
+
+import diffkeras as dk
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,9 +29,9 @@ BLOCK = re.compile(
 FENCED = re.compile(r"^ *```(?P<language>[\w-]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
-def run_snippets(page: Path, *, with_run: bool) -> None:
+def run_snippets(page: Path, *, with_run: bool) -> dict[str, Any]:
     """Run the Python of a page in one namespace, in order; marked blocks only if they can."""
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     blocks = list(BLOCK.finditer(page.read_text(encoding="utf-8")))
     assert blocks
     for block in blocks:
@@ -38,16 +42,38 @@ def run_snippets(page: Path, *, with_run: bool) -> None:
             exec(compile(code, str(page), "exec"), names)
         if block["printed"]:
             assert out.getvalue() == block["printed"]
+    return names
 
 
 @pytest.mark.parametrize(
-    "name", ["index", "other_frameworks", "physics", "configuration", "models"]
+    "name",
+    ["index", "other_frameworks", "physics", "in_a_simulation", "configuration", "models"],
 )
 def test_snippets_run_without_a_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run_snippets(DOCS / f"{name}.md", with_run=False)
+
+
+def test_snippets_for_other_programs_run_with_a_stand_in_for_compucell3d(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cc3d_stand_in.install(monkeypatch)
+    names = run_snippets(DOCS / "coming_from.md", with_run=False)
+    vessel, tumour = np.zeros((2, 24, 16), bool)
+    vessel[2:4, 8:10] = tumour[6:20, 2:14] = True
+    steppable = names["OxygenSteppable"]()
+    steppable.put([(steppable.VESSEL, vessel), (steppable.TUMOUR, tumour)])
+    steppable.start()
+    uptake = dk.MichaelisMenten(15.0 * tumour, 2.5)
+    image = 40.0 * vessel
+    field = dk.solve(image, uptake=uptake, diffusivity=80.0, decay=0.1, boundary="reflecting").field
+    assert np.abs(steppable.field.Oxygen.values[..., 0] - field).max() <= 1e-4 * 40
+    steppable.put([(steppable.VESSEL, vessel.T), (steppable.TUMOUR, tumour.T)])
+    steppable.last = field.T
+    steppable.step(1)
+    assert np.abs(steppable.field.Oxygen.values[..., 0] - field.T).max() <= 1e-4 * 40
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+SCRIPT = Path(__file__).parents[1] / "docs" / "examples" / "simulation.py"
+LAGGED, CONSTANT = "uptake of the last field", "rate constant of the last field"
+
+
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    return runpy.run_path(str(SCRIPT))
+
+
+@pytest.fixture(scope="module")
+def run(script: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+    ways = {name: way for name, way in script["WAYS"].items() if way != script["by_surrogate"]}
+    return script["simulate"](6, 32, ways)
+
+
+def test_solved_fields_meet_the_tolerance_and_others_don_t(script: Any, run: Any) -> None:
+    frames, _ = run
+    most = script["TOLERANCE"] * script["VESSEL"]
+    for way in ("`solve`", "`solve(initial=last field)`"):
+        assert script["errors"](frames, way).max() <= most
+    for way in (LAGGED, CONSTANT):
+        assert script["errors"](frames, way).max() > most
+
+
+def test_lagged_uptake_ends_in_a_cycle_with_negative_values(script: Any) -> None:
+    cells = np.ones((16, 16), bool)
+    cells[8, 8] = False
+    image = np.where(script["nodes"](cells), 0.0, script["VESSEL"])
+    fields = [script["cold"](image, cells, image, tolerance=1e-6)]
+    for _ in range(60):
+        fields.append(script["lagged"](image, cells, fields[-1]))
+    assert fields[-1].min() < 0 or fields[-2].min() < 0
+    assert np.abs(fields[-1] - fields[-3]).max() < np.abs(fields[-1] - fields[-2]).max() / 10
+    constant = np.full((32, 32), 5.0)
+    for _ in range(20):
+        constant = script["lagged_constant"](image, cells, constant)
+        assert constant.min() > 0
+    assert np.abs(constant - fields[0]).max() <= 2 * script["TOLERANCE"] * script["VESSEL"]
+
+
+def test_cells_move_divide_and_die_on_free_sites(script: Any) -> None:
+    vessels = np.zeros((16, 16), bool)
+    vessels[4] = True
+    cells = ~vessels
+    cells[8:] = False
+    rng = np.random.default_rng(0)
+    first = cells.copy()
+    script["live"](cells, vessels, np.full((32, 32), 5.0), rng)
+    assert cells.sum() == first.sum()
+    assert (cells != first).any()
+    for _ in range(10):
+        script["live"](cells, vessels, np.full((32, 32), 20.0), rng)
+    assert cells.sum() > first.sum()
+    before = cells.sum()
+    script["live"](cells, vessels, np.full((32, 32), 0.1), rng)
+    assert cells.sum() < before
+    assert not (cells & vessels).any()
+
+
+def test_the_script_writes_a_table_a_picture_and_an_animation(
+    script: Any, run: Any, tmp_path: Path
+) -> None:
+    frames, seconds = run
+    *_, last = script["table"](frames, seconds).splitlines()
+    assert last.startswith(f"| {CONSTANT} |")
+    script["draw_errors"](frames[:2], list(seconds), tmp_path / "errors.svg")
+    assert (tmp_path / "errors.svg").stat().st_size > 1000
+    script["animate"](frames[:2], tmp_path / "cells.gif")
+    with Image.open(tmp_path / "cells.gif") as animation:
+        assert animation.n_frames == 2
+
+
+def test_an_odd_side_is_refused(script: Any) -> None:
+    done = CliRunner().invoke(script["main"], ["--side", "33"])
+    assert done.exit_code == 2
+    assert "must be even" in done.output
