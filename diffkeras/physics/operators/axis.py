@@ -118,7 +118,7 @@ class Axis:
         """
         if self.by_product:
             basis = self._basis(values.dtype)
-            return np.moveaxis(basis.forward(np.moveaxis(values, axis, -1)), -1, axis)
+            return basis.forward(values.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self.boundary][0]
         return transform(values, n=self.nodes, axis=axis, workers=workers, overwrite_x=overwrite)
 
@@ -132,7 +132,7 @@ class Axis:
         """The values that have these coefficients, which may be destroyed."""
         if self.by_product:
             basis = self._basis(coefficients.dtype)
-            return np.moveaxis(basis.inverse(np.moveaxis(coefficients, axis, -1)), -1, axis)
+            return basis.inverse(coefficients.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self.boundary][1]
         return transform(coefficients, n=self.nodes, axis=axis, workers=workers, overwrite_x=True)
 

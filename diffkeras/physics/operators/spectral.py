@@ -16,7 +16,7 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, reduce
 from typing import Any
 
@@ -128,7 +128,8 @@ class SpectralOperator:
         if self._tridiagonal is None:
             return self.spread(nodes, density, workers=workers)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
-        field = self._inverse_by_elimination(rows, sources, rows, workers)
+        single = density.dtype == np.float32 and len(self.axes) == 3
+        field = self._inverse_by_elimination(rows, sources, rows, workers, single)
         return field[(np.searchsorted(rows, nodes[0]), *nodes[1:])]
 
     def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
@@ -154,7 +155,7 @@ class SpectralOperator:
         for position, full in order:
             coefficients = self.axes[position].forward(
                 coefficients,
-                axis=position,
+                axis=position - len(self.axes),
                 full=full,
                 workers=workers,
                 overwrite=coefficients is not values,
@@ -164,7 +165,7 @@ class SpectralOperator:
     def _backward(self, coefficients: NDArray, order: Order, workers: int | None) -> NDArray:
         for position, full in reversed(order):
             coefficients = self.axes[position].inverse(
-                coefficients, axis=position, full=full, workers=workers
+                coefficients, axis=position - len(self.axes), full=full, workers=workers
             )
         return coefficients
 
@@ -174,27 +175,56 @@ class SpectralOperator:
         sources: NDArray,
         wanted: NDArray[np.intp] | slice,
         workers: int | None,
+        in_single: bool = False,
     ) -> NDArray:
         """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
 
-        The lines are always solved in float64: in float32 the rounding of their pivots adds up to
-        √(D/γ)/h times its size, and little time would be saved.
+        The lines are solved in float64, unless asked for: in float32 the rounding of their pivots
+        adds up to √(D/γ)/h times its size, and in two dimensions little time would be saved.
         """
-        assert self._tridiagonal is not None
-        order = self._order(1)
-        coefficients = self._forward(sources, order, workers)
+        lines = self._single_lines if in_single else self._tridiagonal
+        assert lines is not None
+        coefficients = self._by_planes(self._forward, sources, workers)
         precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
-        working = np.complex128 if precision.kind == "c" else np.float64
+        working = precision if in_single else np.result_type(precision, np.float64)
         coefficients = coefficients.astype(working, copy=False)
         coefficients = coefficients.reshape(rows.size, math.prod(modes_a_line))
         if self.couplings[0] != 1:
             coefficients /= self.couplings[0]
         modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
         # complex modes are pairs of real ones to the lines
-        self._tridiagonal.solve(rows, coefficients.view(np.float64), modes.view(np.float64))
-        modes = modes[wanted].astype(precision, copy=False)
+        real = modes.real.dtype
+        lines.solve(rows, coefficients.view(real), modes.view(real))
+        del coefficients
+        if isinstance(wanted, slice) or len(wanted) < len(modes):
+            modes = modes[wanted]
+        modes = modes.astype(precision, copy=False)
         modes = modes.reshape(len(modes), *modes_a_line)
-        return self._backward(modes, order, workers)
+        return self._by_planes(self._backward, modes, workers, overwrite=True)
+
+    def _by_planes(
+        self,
+        transform: Callable[..., NDArray],
+        values: NDArray,
+        workers: int | None,
+        overwrite: bool = False,
+    ) -> NDArray:
+        """A transform along all axes but the first.
+
+        In three dimensions it goes plane by plane, each of which stays in the cache.
+        """
+        order = self._order(1)
+        if values.ndim == 2 or len(values) == 0 or (workers or 1) > 1:
+            return transform(values, order, workers)
+        result = values
+        for number, plane in enumerate(values):
+            transformed = transform(plane, order, workers)
+            if number == 0:
+                alike = (transformed.dtype, transformed.shape) == (plane.dtype, plane.shape)
+                if not (overwrite and alike):
+                    result = np.empty((len(values), *transformed.shape), transformed.dtype)
+            result[number] = transformed
+        return result
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:
@@ -205,6 +235,10 @@ class SpectralOperator:
         if "periodic" in (axis.boundary for axis in self.axes):
             shifts = np.repeat(shifts, 2)
         return TridiagonalSolver(self.axes[0], shifts)
+
+    @cached_property
+    def _single_lines(self) -> TridiagonalSolver | None:
+        return self._tridiagonal and self._tridiagonal.in_single()
 
     @cached_property
     def green_table(self) -> NDArray[np.float64]:

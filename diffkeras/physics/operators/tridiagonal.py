@@ -11,6 +11,8 @@ this is the Fourier-analysis half of Hockney's method (1965). All modes go throu
 one index of axis 0 at a time.
 """
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,8 @@ class TridiagonalSolver:
             axis is reflecting.
     """
 
+    factors: NDArray[np.floating]
+
     def __init__(self, axis: Axis, shifts: NDArray[np.float64]) -> None:
         # p_i = 1 + e_i with e_i = μ + e_{i−1} / (1 + e_{i−1}): without the cancellation of
         # 2 + μ − 1/p_{i−1}, in which a small μ would lose its digits. A reflecting end has 1 less
@@ -41,9 +45,15 @@ class TridiagonalSolver:
             pivot = 1.0 + excess if row < axis.nodes - 1 else wall + excess
             np.divide(1.0, pivot, out=self.factors[row])
 
+    def in_single(self) -> "TridiagonalSolver":
+        """The same solver in single precision."""
+        single = copy.copy(self)
+        single.factors = self.factors.astype(np.float32)
+        return single
+
     def solve(
-        self, rows: NDArray[np.intp], sources: NDArray[np.float64], out: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+        self, rows: NDArray[np.intp], sources: NDArray[np.floating], out: NDArray[np.floating]
+    ) -> NDArray[np.floating]:
         """All lines in `out`, (nodes, modes), for right-hand sides (r, modes) on ascending rows."""
         factors, fields = list(self.factors), list(out)
         add, multiply = np.add, np.multiply

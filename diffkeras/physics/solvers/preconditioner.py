@@ -34,9 +34,11 @@ from numpy.typing import NDArray
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.ring import Ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.solvers.block_inverse import BlockInverse
 
-BLOCK_NODES = 32
-WHOLE_NODES = 96  # sources whose ring is not larger stay in one block
+# Most nodes of a block, and of the ring of a source that stays in one block
+RIMS = (32, 96)
+SURFACES = (256, 1024)
 NEAR_BLOCKS = 9
 WINDOW = 511  # nodes a side; its transforms have the length 2·512
 
@@ -49,15 +51,15 @@ class RingPreconditioner:
     """
 
     def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool = False) -> None:
-        self._inverse: SparseInverse | None = None
+        self._inverse: SparseInverse | BlockInverse | None = None
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
             return
         if not operator.closed or (operator.deflated and bordered):
-            self._inverse = SparseInverse(operator, ring)
+            self._inverse = _inverse(operator, ring)
             return
         others = spectral_operator(operator.lattice, operator.medium, deflate=True)
-        self._inverse = SparseInverse(others, ring)
+        self._inverse = _inverse(others, ring)
         self._of_ones = self._inverse.apply(np.ones(ring.size))
         inverse_weight = 0.0 if operator.deflated else others.inverse_weight
         self._share = 1 / (inverse_weight + self._of_ones.sum())
@@ -72,6 +74,12 @@ class RingPreconditioner:
         return densities
 
 
+def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":
+    if len(operator.lattice) == 2:
+        return SparseInverse(operator, ring)
+    return BlockInverse(operator, ring, _blocks(ring, operator.lattice, *SURFACES))
+
+
 class SparseInverse:
     """LᵀL ≈ G⁻¹ of a ring.
 
@@ -81,7 +89,7 @@ class SparseInverse:
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         window = Window.of(operator)
-        blocks = _blocks(ring, operator.lattice)
+        blocks = _blocks(ring, operator.lattice, *RIMS)
         entries, columns, starts = [], [], np.zeros(ring.size + 1, dtype=np.int64)
         for block, near in zip(blocks, _predecessors(blocks, ring, operator), strict=True):
             nodes = np.concatenate([*(blocks[other] for other in near), block])
@@ -179,7 +187,7 @@ def _last_rows_of_inverse_factor(
     return rows
 
 
-def _blocks(ring: Ring, lattice: tuple[int, ...]) -> list[NDArray[np.intp]]:
+def _blocks(ring: Ring, lattice: tuple[int, ...], most: int, whole: int) -> list[NDArray[np.intp]]:
     """The ring's nodes in blocks of near ones, ordered from coarse to fine.
 
     A small connected source stays in one block: its own nodes screen each other most.
@@ -190,7 +198,7 @@ def _blocks(ring: Ring, lattice: tuple[int, ...]) -> list[NDArray[np.intp]]:
     part = labels[ring.nodes]
     sizes = np.bincount(part, minlength=count + 1)
     points = np.stack(ring.nodes).astype(np.float64)
-    small = sizes[part] <= WHOLE_NODES
+    small = sizes[part] <= whole
     for coordinates in points:
         centres = np.bincount(part, coordinates, minlength=count + 1) / np.maximum(sizes, 1)
         coordinates[small] = centres[part[small]]
@@ -200,7 +208,7 @@ def _blocks(ring: Ring, lattice: tuple[int, ...]) -> list[NDArray[np.intp]]:
     waiting = [np.arange(ring.size)]
     while waiting:
         nodes = waiting.pop()
-        if nodes.size <= BLOCK_NODES:
+        if nodes.size <= most:
             blocks.append(nodes)
             continue
         along = points[np.ptp(points[:, nodes], axis=1).argmax(), nodes]

@@ -48,7 +48,7 @@ def _solve_dense(problem: Problem, **options: Any) -> tuple[NDArray, SolveStatis
 def _solve_iteratively(
     problem: Problem, *, workers: int | None, **options: Any
 ) -> tuple[NDArray, SolveStatistics]:
-    system = RingIteration(problem.operator, problem.ring, workers)
+    system = RingIteration(problem.operator, problem.ring, workers, len(problem.lattice) == 3)
     return _solve_ring(problem, system, workers=workers, **options)
 
 

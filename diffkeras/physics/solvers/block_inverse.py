@@ -1,0 +1,119 @@
+"""The preconditioner of the ring system in three dimensions: blocks, and what acts between them.
+
+Rings in space are surfaces. A node has many near ones there, and the sparse factors that serve in
+the plane (`preconditioner`) would be large. But most sources are compact, and the field of one is
+smooth at the others. So with blocks of near nodes, whole sources as a rule,
+
+    G ≈ D + P F Pᵀ,    D: G within each block,    F: G between the centres of different blocks,
+
+with a column of ones for each block in P. The densities D⁻¹P are those of blocks that are alone and
+have the value 1, and their sums C = PᵀD⁻¹P are the blocks' capacities. With V = D⁻¹P C^(−½),
+Woodbury's formula gives
+
+    G⁻¹ ≈ D⁻¹ − V (1 − (1 + S)⁻¹) Vᵀ,    S = C^(½) F C^(½).
+
+It is symmetric, and positive definite if 1 + S is, which Cholesky's method tells. Blocks of one
+shape share their part of D⁻¹, if no wall is near.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from diffkeras.physics.operators.ring import Ring, ring_matrix
+from diffkeras.physics.operators.spectral import SpectralOperator
+
+MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
+NEAR = 2  # nodes, up to which a wall changes the field of a block much
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Blocks of one shape.
+
+    Attributes:
+        nodes: (blocks, n), their numbers in the ring.
+        inverse: D⁻¹ of each, (n, n).
+        capacity: C of each.
+        density: V of each, (n,).
+    """
+
+    nodes: NDArray[np.intp]
+    inverse: NDArray[np.float32]
+    capacity: float
+    density: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
+        matrix = ring_matrix(operator, ring.part(blocks[0]))
+        # LAPACK's columns-first view of the lower triangle
+        factor, _ = scipy.linalg.lapack.dpotrf(matrix.T, lower=0, overwrite_a=True)
+        triangle, _ = scipy.linalg.lapack.dpotri(factor, lower=0, overwrite_c=True)
+        inverse = np.triu(triangle.astype(np.float32))
+        inverse += np.triu(inverse, 1).T
+        density = inverse.sum(axis=1)
+        capacity = float(density.sum())
+        return cls(np.stack(blocks), inverse, capacity, density / np.float32(np.sqrt(capacity)))
+
+
+class BlockInverse:
+    """About G⁻¹ of a ring, from blocks of its nodes that cover it."""
+
+    def __init__(
+        self, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]
+    ) -> None:
+        groups: dict[bytes, list[NDArray[np.intp]]] = {}
+        for block in blocks:
+            groups.setdefault(_shape(operator, ring, block), []).append(block)
+        self._groups = [_Alike.of(operator, ring, group) for group in groups.values()]
+        self._factor: NDArray[np.float32] | None = None
+        if 1 < len(blocks) <= MOST_BLOCKS:
+            self._factor = self._between_blocks(operator, ring)
+
+    def apply(self, residual: NDArray) -> NDArray:
+        """About G⁻¹r, (m,), in the residual's precision."""
+        # scaled, so that the end of a long iteration doesn't underflow in single precision
+        scale = np.abs(residual).max() or 1.0
+        single = (residual / scale).astype(np.float32)
+        result = np.empty_like(single)
+        for group in self._groups:
+            result[group.nodes] = single[group.nodes] @ group.inverse
+        if self._factor is not None:
+            shares = np.concatenate([single[group.nodes] @ group.density for group in self._groups])
+            solved, _ = scipy.linalg.lapack.spotrs(self._factor, shares, lower=0)
+            shares -= solved
+            start = 0
+            for group in self._groups:
+                part = shares[start : (start := start + len(group.nodes))]
+                result[group.nodes] -= part[:, None] * group.density
+        return result.astype(residual.dtype) * scale
+
+    def _between_blocks(self, operator: SpectralOperator, ring: Ring) -> NDArray[np.float32] | None:
+        """Cholesky's factor of 1 + S, (blocks, blocks); None if that isn't positive definite."""
+        centres = [
+            np.concatenate([i[group.nodes].mean(axis=1).round() for group in self._groups])
+            for i in ring.nodes
+        ]
+        centre = Ring(tuple(i.astype(np.int32) for i in centres))
+        matrix = np.tril(ring_matrix(operator, centre, np.float32))
+        roots = np.concatenate(
+            [np.full(len(group.nodes), np.sqrt(group.capacity)) for group in self._groups]
+        ).astype(np.float32)
+        matrix *= roots[:, None]
+        matrix *= roots
+        np.fill_diagonal(matrix, 1.0)
+        factor, failed = scipy.linalg.lapack.spotrf(matrix.T, lower=0, overwrite_a=True)
+        return None if failed else factor
+
+
+def _shape(operator: SpectralOperator, ring: Ring, block: NDArray[np.intp]) -> bytes:
+    """The same for blocks of one shape that have no wall near, or have it at one distance."""
+    parts = []
+    for coordinates, axis in zip(ring.part(block).nodes, operator.axes, strict=True):
+        low, high = coordinates.min(), coordinates.max()
+        parts.append(coordinates - low)
+        if axis.boundary != "periodic":
+            parts.append(np.minimum([low, axis.nodes - 1 - high], NEAR).astype(np.int32))
+    return np.concatenate(parts).tobytes()
