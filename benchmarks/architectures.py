@@ -72,8 +72,7 @@ class Variant:
 U_NET = {"architecture": "u_net", "width": 8}
 FNO = {"architecture": "fourier_neural_operator", "width": 16, "depth": 4, "modes": 12}
 RING = {"architecture": "ring_density_network", "width": 8}
-U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS = {64: 7, 128: 5}, {64: 7, 128: 4}, {64: 5, 128: 4}
-SHORT = {64: 2, 128: 4}  # all the time there was
+U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS = {64: 7, 128: 5}, {64: 4, 128: 4}, {64: 5, 128: 4}
 CG_EPOCHS = {64: 4, 128: 8}
 
 
@@ -84,9 +83,9 @@ def _rounds(corrections: int) -> Variant:
 PAPER = "encoder-decoder (the paper's)"
 VARIANTS: dict[str, Variant] = {
     PAPER: Variant({}, {64: 8, 128: 8}, ("fixed", "production")),
-    "U-Net": Variant(U_NET, SHORT, ("production",)),
+    "U-Net": Variant(U_NET, U_NET_EPOCHS, ("production",)),
     "U-Net, fixed values": Variant({**U_NET, "fixed_values": True}, U_NET_EPOCHS),
-    "FNO": Variant(FNO, SHORT, ("production",)),
+    "FNO": Variant(FNO, FNO_EPOCHS, ("production",)),
     "FNO, fixed values": Variant({**FNO, "fixed_values": True}, FNO_EPOCHS),
     "U-Net, 3 corrections": Variant({**U_NET, "corrections": 3}, CORRECTED_EPOCHS),
     "ring densities, 3 corrections": Variant({**RING, "corrections": 3}, CORRECTED_EPOCHS),

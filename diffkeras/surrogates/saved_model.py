@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.surrogates.exports.fields_function import with_named_inputs
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.exports.fields_function import input_specs, with_named_inputs
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.proofs import Sources, proof_functions
+from diffkeras.tf_solver.varying import VaryingSolver
 
 
 def export_saved_model(
@@ -33,8 +33,8 @@ def export_saved_model(
     `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
     surrogate was trained for.
 
-    A surrogate of one medium has the functions and signatures `certified` and `refined` too, on
-    `lattice`, by default the one that it was trained on. They are those of `TensorSolver.export`.
+    The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
+    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -49,12 +49,12 @@ def replacing_by_saved_model(
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
-    functions = {"serve": serve}
-    if not inputs_of(surrogate.config):
-        solver = TensorSolver(lattice or surrogate.lattice, surrogate.medium)
+    solver = _solver(surrogate, lattice or surrogate.lattice)
+    if isinstance(solver, TensorSolver):
         solver, servable.arrays = solver.with_shared_arrays()
-        sources: Sources = "production" if surrogate.production else "fixed_value"
-        functions |= proof_functions(serve, solver, sources)
+    sources: Sources = "production" if surrogate.production else "fixed_value"
+    _, *media = input_specs(surrogate)
+    functions = {"serve": serve, **proof_functions(serve, solver, sources, media)}
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
@@ -93,6 +93,16 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
         "input": f"source images, {images}{second_input}",
         "output": f"fields, {images}",
     }
+
+
+def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:
+    """What proves the fields of a surrogate, in all of its media."""
+    medium, lengths = surrogate.config.physics.medium, surrogate.diffusion_lengths
+    if surrogate.maps:
+        return VaryingSolver(lattice, medium)
+    if lengths is not None:  # no image's decay is smaller than that of the longest
+        medium = medium.with_diffusion_length(lengths[1])
+    return TensorSolver(lattice, medium)
 
 
 def _serve(surrogate: Surrogate) -> Any:

@@ -1,9 +1,10 @@
 """TensorFlow: loading it without its messages, its settings, errors and SavedModels."""
 
+import inspect
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ def write_saved_model(
     """Replace a directory by a SavedModel, with a `diffkeras.json` that says what it computes."""
     with replacing_saved_model(path, module, signatures, description):
         pass
+
+
+def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    """A `tf.function` whose arguments have the names of their `tf.TensorSpec`s."""
+    import tensorflow as tf
+
+    def call(*values: Any) -> Any:
+        return function(*values)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter(spec.name, kind) for spec in specs]
+    call.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    return tf.function(call, input_signature=specs, autograph=False)
 
 
 @contextmanager

@@ -24,18 +24,17 @@ Bounds are rounded up: first by a share of 16 ε for the roundings of the last f
 then to float32.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.tf_solver.held_nodes import LATTICE, HeldNodes, all_finite, largest
 from diffkeras.tf_solver.images import checked
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem
-from diffkeras.tf_solver.ring import ring_mask
 from diffkeras.tf_solver.stencil import Stencil
 
-LATTICE = [1, 2]  # axes of a lattice in a batch
 SLACK = 1 + 16 * float(np.finfo(np.float64).eps)
 TINY = 2.0**-126  # smallest normal float32; TensorFlow takes smaller numbers for 0
 
@@ -59,9 +58,8 @@ class Correction:
     """Corrects float64 fields (batch, rows, columns) of a batch of problems, and bounds errors.
 
     Attributes:
+        nodes: the free and the fixed nodes.
         produces: whether there is a production.
-        free, ring: masks of the free nodes, and of the fixed nodes next to them.
-        values: c on the fixed nodes, 0 elsewhere.
     """
 
     def __init__(self, operator: TensorOperator, problem: TensorProblem) -> None:
@@ -71,41 +69,29 @@ class Correction:
         self._supply = problem.production
         self.produces = self._supply is not None
         if problem.images is None:
-            self.values = tf.zeros_like(problem.production)
-            fixed = tf.zeros_like(problem.production, tf.bool)
+            values, fixed = tf.zeros_like(self._supply), tf.zeros_like(self._supply, tf.bool)
         else:
-            self.values = tf.where(problem.fixed, problem.images, 0.0)
-            fixed = problem.fixed
-        self._finite = _all_finite(self.values)
+            values, fixed = problem.images, problem.fixed
+        self.nodes = HeldNodes(values, fixed, operator.axes)
+        self._finite = self.nodes.finite
         if self.produces:
-            self._finite &= _all_finite(self._supply)
-        message = "source images and production must be finite"
-        self.values = checked(self.values, tf.reduce_all(self._finite), message)
-        self.free, self.ring = ~fixed, ring_mask(fixed, operator.axes)
-        self._has_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
+            finite = all_finite(self._supply)
+            message = "production must be finite"
+            self._supply = checked(self._supply, tf.reduce_all(finite), message)
+            self._finite &= finite
         self._inverse_norm = tf.where(
-            tf.reduce_any(self.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
+            tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
         )
 
     def start(self, prediction: tf.Tensor) -> tf.Tensor:
         """The corrected field f of a prediction, which may hold any numbers, also NaN.
 
-        By the maximum principle, u lies between the smallest and the largest of 0 and the values on
-        the ring, ± ‖A_ff⁻¹‖∞ max|s|. Numbers far outside only add rounding. Without a ring f
-        doesn't depend on the prediction.
+        Without a ring f doesn't depend on the prediction.
         """
-        low, high = (
-            bound(tf.where(self.ring, self.values, 0.0), LATTICE, keepdims=True)
-            for bound in (tf.reduce_min, tf.reduce_max)
-        )
-        low, high = tf.minimum(low, 0.0), tf.maximum(high, 0.0)
+        most: tf.Tensor | float = 0.0
         if self.produces:
-            most = tf.math.multiply_no_nan(self._inverse_norm, _largest(self._supply))
-            low, high = low - most, high + most
-        span = high - low
-        usable = tf.math.is_finite(prediction) & self._has_ring
-        field = tf.where(usable, prediction, 0.0)
-        field = tf.clip_by_value(field, low - span, high + span)
+            most = tf.math.multiply_no_nan(self._inverse_norm, largest(self._supply))
+        field = tf.where(self.nodes.any_ring, self.nodes.usable(prediction, most), 0.0)
         twice = self.produces or self._operator.deflated
         for _ in range(2 if twice else 1):
             field = self.corrected(self._centred(field))
@@ -116,24 +102,23 @@ class Correction:
         residual = self._stencil.apply(field)
         if self.produces:
             residual -= self._supply
-        return tf.where(self.free, residual, 0.0)
+        return tf.where(self.nodes.free, residual, 0.0)
 
     def mismatch(self, field: tf.Tensor) -> tf.Tensor:
         """c − f on the ring, 0 elsewhere."""
-        return tf.where(self.ring, self.values - field, 0.0)
+        return tf.where(self.nodes.ring, self.nodes.values - field, 0.0)
 
     def bound(self, field: tf.Tensor) -> tf.Tensor:
         """B, at least |f − u| on the free nodes, (batch, 1, 1)."""
-        missed = _largest(self.residual(field)) + self._stencil.rounding(field)
-        bound = _largest(self.mismatch(field))
+        missed = largest(self.residual(field)) + self._stencil.rounding(field)
+        bound = largest(self.mismatch(field))
         bound += tf.math.multiply_no_nan(self._inverse_norm, missed)
         # maxima may ignore NaN, and XLA ignores the check of the values
-        return tf.where(self._finite & _all_finite(field) & (bound >= 0), bound, np.inf)
+        return tf.where(self._finite & all_finite(field) & (bound >= 0), bound, np.inf)
 
-    def held(self, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The field with the fixed nodes at their values, and the bound of its error by node."""
-        bound = tf.where(self.free, self.bound(field), 0.0)
-        return tf.where(self.free, field, self.values), bound
+    def node_bound(self, field: tf.Tensor) -> tf.Tensor:
+        """At least |f − u| of the field with the fixed values in it, (batch, rows, columns)."""
+        return tf.where(self.nodes.free, self.bound(field), 0.0)
 
     def corrected(self, field: tf.Tensor) -> tf.Tensor:
         """The field without its residual, by one transform pair."""
@@ -150,14 +135,14 @@ class Correction:
         if not operator.deflated:
             return density, tf.zeros([], tf.float64)
         total = tf.reduce_sum(density, LATTICE, keepdims=True)
-        ring = tf.cast(self.ring, tf.float64)
+        ring = tf.cast(self.nodes.ring, tf.float64)
         density -= tf.math.divide_no_nan(total, tf.reduce_sum(ring, LATTICE, keepdims=True)) * ring
         factor = tf.reshape(tf.cast(operator.inverse_factor(self._decays), tf.float64), (-1, 1, 1))
-        return density, tf.math.divide_no_nan(tf.where(~self._has_ring, total, 0.0), factor)
+        return density, tf.math.divide_no_nan(tf.where(~self.nodes.any_ring, total, 0.0), factor)
 
     def inverse(self, density: tf.Tensor) -> tf.Tensor:
         """A⁻¹, of the deflated operator where it is, in whose precision nothing overflows."""
-        size = tf.stop_gradient(_largest(density))
+        size = tf.stop_gradient(largest(density))
         size = tf.where(size > 0, size, 1.0)
         scaled = tf.cast(density / size, self._operator.dtype)
         return size * tf.cast(self._operator.inverse(scaled, self._decays), tf.float64)
@@ -173,10 +158,10 @@ class Correction:
         """
         if not self._operator.deflated:
             return field
-        error = self.values - field
-        largest = tf.reduce_max(tf.where(self.ring, error, -np.inf), LATTICE, keepdims=True)
-        smallest = tf.reduce_min(tf.where(self.ring, error, np.inf), LATTICE, keepdims=True)
-        return field + tf.where(self._has_ring, (largest + smallest) / 2, 0.0)
+        error = self.nodes.values - field
+        largest = tf.reduce_max(tf.where(self.nodes.ring, error, -np.inf), LATTICE, keepdims=True)
+        smallest = tf.reduce_min(tf.where(self.nodes.ring, error, np.inf), LATTICE, keepdims=True)
+        return field + tf.where(self.nodes.any_ring, (largest + smallest) / 2, 0.0)
 
     def _bound_inverse(self) -> tf.Tensor:
         """A bound of ‖A_ff⁻¹‖∞ [time], (batch, 1, 1) or (1, 1, 1)."""
@@ -193,28 +178,38 @@ class Correction:
         ring. `physics.bounds.rounding` has the same.
         """
         stencil = self._stencil
-        barrier = tf.zeros_like(self.values)
+        barrier = tf.zeros_like(self.nodes.values)
         for _ in range(2):
-            missed = tf.where(self.free, 1.0 - stencil.apply(barrier), 0.0)
+            missed = tf.where(self.nodes.free, 1.0 - stencil.apply(barrier), 0.0)
             barrier += self._response(missed)
-        lowest = tf.reduce_min(tf.where(self.ring, barrier, np.inf), LATTICE, keepdims=True)
+        lowest = tf.reduce_min(tf.where(self.nodes.ring, barrier, np.inf), LATTICE, keepdims=True)
         # adding a constant K adds γK: no harm where K ≥ 0
         barrier -= tf.where(stencil.decay > 0, tf.minimum(lowest, 0.0), lowest)
-        applied = tf.where(self.free, stencil.apply(barrier), np.inf)
+        applied = tf.where(self.nodes.free, stencil.apply(barrier), np.inf)
         least = tf.reduce_min(applied, LATTICE, keepdims=True) - stencil.rounding(barrier)
-        largest = tf.reduce_max(tf.where(self.free, barrier, 0.0), LATTICE, keepdims=True)
-        return tf.where((least > 0.5) & self._has_ring, largest / least, np.inf)
+        largest = tf.reduce_max(tf.where(self.nodes.free, barrier, 0.0), LATTICE, keepdims=True)
+        return tf.where((least > 0.5) & self.nodes.any_ring, largest / least, np.inf)
 
 
-def certify(
-    operator: TensorOperator, problem: TensorProblem, prediction: tf.Tensor, dtype: tf.DType
-) -> TensorCertificate:
+class Corrects(Protocol):
+    """What proofs need of a `Correction`."""
+
+    nodes: HeldNodes
+    produces: bool
+
+    def start(self, prediction: tf.Tensor) -> tf.Tensor: ...  # noqa: D102
+    def corrected(self, field: tf.Tensor) -> tf.Tensor: ...  # noqa: D102
+    def node_bound(self, field: tf.Tensor) -> tf.Tensor: ...  # noqa: D102
+
+
+def certify(correction: Corrects, prediction: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
     """Correct predictions (batch, rows, columns) float64 and bound the errors of both.
 
     The results have the type `dtype`.
     """
-    correction = Correction(operator, problem)
-    field, bound = correction.held(correction.start(prediction))
+    field = correction.start(prediction)
+    bound = correction.node_bound(field)
+    field = correction.nodes.set_in(field)
     node_bound = tf.abs(prediction - field) + bound + TINY
     node_bound = tf.where(tf.math.is_finite(prediction), node_bound, np.inf)
     rounded, error_bound = returned(field, bound, dtype)
@@ -235,11 +230,3 @@ def upward(bound: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         return bound
     lifted = tf.maximum(bound * (1 + 2.0**-23), TINY)
     return tf.cast(tf.where(bound > 0, lifted, bound), dtype)
-
-
-def _largest(values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_max(tf.abs(values), LATTICE, keepdims=True)
-
-
-def _all_finite(values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_all(tf.math.is_finite(values), LATTICE, keepdims=True)

@@ -1,12 +1,13 @@
 """SavedModel functions that return fields with proofs, for surrogates and the solver alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, get_args
 
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
+from diffkeras.system.tensorflow_setup import named_function
 from diffkeras.tf_solver.certificate import TensorCertificate
 from diffkeras.tf_solver.images import checked, normal_numbers
 from diffkeras.tf_solver.refinement import TensorRefinement
@@ -24,12 +25,11 @@ PROOFS = {
 
 
 class Solver(Protocol):
-    """What the functions need of a `TensorSolver`."""
+    """What the functions need of a `TensorSolver` or `VaryingSolver`."""
 
     lattice: tuple[int, int]
     medium: Medium
 
-    def solve(self, *args: Any, **kwargs: Any) -> tf.Tensor: ...  # noqa: D102
     def certify(self, *args: Any, **kwargs: Any) -> TensorCertificate: ...  # noqa: D102
     def refine(self, *args: Any, **kwargs: Any) -> TensorRefinement: ...  # noqa: D102
 
@@ -42,15 +42,28 @@ def check_sources(sources: Sources, medium: Medium) -> None:
         raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
 
 
-def posed(source_images: tf.Tensor, sources: Sources, medium: Medium) -> dict[str, tf.Tensor]:
-    """The arguments of `TensorSolver.solve` for source images x, (batch, rows, columns, 1).
+def posed(
+    source_images: tf.Tensor,
+    sources: Sources,
+    medium: Medium,
+    media: Mapping[str, tf.Tensor] | None = None,
+) -> dict[str, tf.Tensor]:
+    """The arguments of a solver for source images x, (batch, rows, columns, 1).
 
-    Sources hold the field at x, or produce γx, which is float64.
+    Sources hold the field at x, or produce γx, which is float64. `media` are what differs between
+    images: `diffusion_length`, (batch,), or the maps `diffusivity` and `decay`, of the shape of x.
     """
-    images = source_images[..., 0]
+    images, decay = source_images[..., 0], medium.decay
+    given = dict(media or {})
+    if "diffusion_length" in given:
+        length = tf.cast(given["diffusion_length"], tf.float64)
+        given = {"decays": float(medium.diffusivities[0]) / length**2}
+        decay = given["decays"][:, None, None]
+    else:
+        given = {name: values[..., 0] for name, values in given.items()}
     if sources == "fixed_value":
-        return {"source_images": images}
-    return {"production": tf.cast(normal_numbers(images), tf.float64) * float(medium.decay)}
+        return {"source_images": images, **given}
+    return {"production": tf.cast(normal_numbers(images), tf.float64) * decay, **given}
 
 
 def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
@@ -62,18 +75,32 @@ def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
 
 
 def proof_functions(
-    predict: Callable[[tf.Tensor], tf.Tensor], solver: Solver, sources: Sources
+    predict: Callable[..., tf.Tensor],
+    solver: Solver,
+    sources: Sources,
+    media: Sequence[tf.TensorSpec] = (),
 ) -> dict[str, Any]:
     """The functions `certified` and `refined` of a SavedModel, by their names.
 
-    `predict` turns source images (batch, rows, columns, 1) into fields of the same shape.
+    Args:
+        predict: turns source images (batch, rows, columns, 1), and what else `media` lists, into
+            fields of the same shape, and checks its arguments.
+        solver: of the equation, which gives the proofs.
+        sources: what source images stand for.
+        media: the inputs that say how the media of images differ, for `posed`.
     """
 
-    @tf.function(input_signature=[SOURCE_IMAGES], autograph=False)
-    def certified(source_images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def prepared(
+        source_images: tf.Tensor, values: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         source_images = on_lattice(source_images, solver.lattice)
-        prediction = predict(source_images)
-        problem = posed(source_images, sources, solver.medium)
+        prediction = predict(source_images, *values)
+        with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
+            given = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
+        return prediction, posed(source_images, sources, solver.medium, given)
+
+    def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, values)
         field, error_bound, node_bound = solver.certify(prediction[..., 0], **problem)
         return {
             "field": field[..., None],
@@ -82,13 +109,16 @@ def proof_functions(
             "prediction": tf.identity(prediction),
         }
 
-    @tf.function(input_signature=[SOURCE_IMAGES, TOLERANCE], autograph=False)
-    def refined(source_images: tf.Tensor, tolerance: tf.Tensor) -> dict[str, tf.Tensor]:
-        source_images = on_lattice(source_images, solver.lattice)
-        problem = posed(source_images, sources, solver.medium)
+    def refined(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        *values, tolerance = others
+        prediction, problem = prepared(source_images, values)
         field, error_bound, rounds = solver.refine(
-            predict(source_images)[..., 0], **problem, tolerance=tolerance
+            prediction[..., 0], **problem, tolerance=tolerance
         )
         return {"field": field[..., None], "error_bound": error_bound, "rounds": rounds}
 
-    return {"certified": certified, "refined": refined}
+    inputs = [SOURCE_IMAGES, *media]
+    return {
+        "certified": named_function(certified, inputs),
+        "refined": named_function(refined, [*inputs, TOLERANCE]),
+    }

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.certificate import LATTICE, Correction, returned, upward
+from diffkeras.tf_solver.certificate import Correction, Corrects, returned, upward
+from diffkeras.tf_solver.held_nodes import LATTICE
 from diffkeras.tf_solver.images import checked
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem
@@ -54,15 +55,21 @@ Improve = Callable[[tf.Tensor], tf.Tensor]
 
 
 def refine(
-    operator: TensorOperator,
-    problem: TensorProblem,
+    correction: Corrects,
     prediction: tf.Tensor,
     dtype: tf.DType,
     tolerance: tf.Tensor,
+    prepare: Callable[[], Improve] | None = None,
 ) -> TensorRefinement:
     """Correct predictions (batch, rows, columns) float64 until their bounds meet the tolerance.
 
-    The results have the type `dtype`. The tolerance is one number, or (batch,).
+    Args:
+        correction: of the problems.
+        prediction: (batch, rows, columns) float64.
+        dtype: of the results.
+        tolerance: one number, or (batch,).
+        prepare: what is computed once before the first round, and returns what a round does; by
+            default a round is another correction.
     """
     if not tf.is_tensor(tolerance):
         tolerance = np.asarray(tolerance, np.float64)
@@ -70,27 +77,24 @@ def refine(
     valid = tf.math.is_finite(tolerance) & (tolerance > 0)
     message = "the tolerance must be positive and finite, not"
     tolerance = checked(tolerance, tf.reduce_all(valid), message, tolerance)
-    refining = _Refining(Correction(operator, problem), dtype, tolerance)
+    refining = _Refining(correction, dtype, tolerance)
     state = refining.start(prediction)
-    if problem.fixed is None:
-        state = refining.go_on(state, refining.correction.corrected)
-    else:
-        state = tf.cond(
-            tf.reduce_any(state.going_on),
-            lambda: refining.go_on(state, _solve_rings(operator, problem, refining.correction)),
-            lambda: state,
-        )
+    if prepare is None:
+        return refining.result(refining.go_on(state, correction.corrected))
+    state = tf.cond(
+        tf.reduce_any(state.going_on), lambda: refining.go_on(state, prepare()), lambda: state
+    )
     return refining.result(state)
 
 
 class _Refining:
     """Rounds until every image meets its tolerance (batch,) float64 or nothing is left to gain."""
 
-    def __init__(self, correction: Correction, dtype: tf.DType, tolerance: tf.Tensor) -> None:
-        self.correction, self._dtype, self._tolerance = correction, dtype, tolerance
+    def __init__(self, correction: Corrects, dtype: tf.DType, tolerance: tf.Tensor) -> None:
+        self._correction, self._dtype, self._tolerance = correction, dtype, tolerance
 
     def start(self, prediction: tf.Tensor) -> _State:
-        field = self.correction.start(prediction)
+        field = self._correction.start(prediction)
         bound = self._bound(field)
         rounds = tf.zeros_like(bound, tf.int32)
         return _State(field, bound, rounds, bound > self._permitted(field, bound))
@@ -127,25 +131,26 @@ class _Refining:
             "for these images, relative to the largest value, not",
             self._tolerance,
         )
-        field = tf.cast(self.correction.held(field)[0], self._dtype)
+        field = tf.cast(self._correction.nodes.set_in(field), self._dtype)
         return TensorRefinement(field, tf.cast(state.bound, self._dtype), state.rounds)
 
     def _bound(self, field: tf.Tensor) -> tf.Tensor:
         """The bound of the field when it is returned, (batch,) float64."""
-        _, bound = returned(*self.correction.held(field), self._dtype)
+        held, bound = self._correction.nodes.set_in(field), self._correction.node_bound(field)
+        _, bound = returned(held, bound, self._dtype)
         return tf.cast(upward(bound, self._dtype), tf.float64)
 
     def _permitted(self, field: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
         """The tolerance times the largest |value| of u; with production that is at least this."""
-        correction = self.correction
-        largest = tf.reduce_max(tf.abs(tf.where(correction.ring, correction.values, 0.0)), LATTICE)
-        if correction.produces:
-            found = tf.reduce_max(tf.abs(tf.where(correction.free, field, 0.0)), LATTICE)
+        nodes = self._correction.nodes
+        largest = tf.reduce_max(tf.abs(tf.where(nodes.ring, nodes.values, 0.0)), LATTICE)
+        if self._correction.produces:
+            found = tf.reduce_max(tf.abs(tf.where(nodes.free, field, 0.0)), LATTICE)
             largest = tf.maximum(largest, found - bound)
         return self._tolerance * largest
 
 
-def _solve_rings(
+def solve_rings(
     operator: TensorOperator, problem: TensorProblem, correction: Correction
 ) -> Improve:
     """A round of fields, by the ring systems, which are factorised once."""

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -37,7 +37,15 @@ MEANING = {
 }
 
 
-def write_solver(path: Path, solver: Solver, sources: Sources, arrays: list[tf.Tensor]) -> None:
+class FieldSolver(Solver, Protocol):
+    """What the functions need of a `TensorSolver`."""
+
+    def solve(self, *args: Any, **kwargs: Any) -> tf.Tensor: ...  # noqa: D102
+
+
+def write_solver(
+    path: Path, solver: FieldSolver, sources: Sources, arrays: list[tf.Tensor]
+) -> None:
     """Write the SavedModel of a `TensorSolver`, as its `export` describes it.
 
     `arrays` are those that its functions share.
@@ -64,7 +72,7 @@ def write_solver(path: Path, solver: Solver, sources: Sources, arrays: list[tf.T
     write_saved_model(path, module, signatures, description)
 
 
-def _field_functions(solver: Solver, sources: Sources) -> dict[str, Any]:
+def _field_functions(solver: FieldSolver, sources: Sources) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def serve(source_images: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ field of production is one transform pair.
 """
 
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Unpack, get_args
 
@@ -15,12 +16,12 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.tf_solver.certificate import TensorCertificate, certify
+from diffkeras.tf_solver.certificate import Correction, TensorCertificate, certify
 from diffkeras.tf_solver.images import check_images, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
-from diffkeras.tf_solver.refinement import TensorRefinement, refine
+from diffkeras.tf_solver.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.ring import RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 
@@ -182,7 +183,7 @@ class TensorSolver:
         problem, predicted, dtype = self._predicted(
             prediction, source_images, fixed, production, decays
         )
-        return certify(self._operator, problem, predicted, dtype)
+        return certify(Correction(self._operator, problem), predicted, dtype)
 
     def refine(
         self,
@@ -233,7 +234,10 @@ class TensorSolver:
         problem, predicted, dtype = self._predicted(
             prediction, source_images, fixed, production, decays
         )
-        return refine(self._operator, problem, predicted, dtype, tolerance)
+        correction, prepare = Correction(self._operator, problem), None
+        if problem.fixed is not None:
+            prepare = partial(solve_rings, self._operator, problem, correction)
+        return refine(correction, predicted, dtype, tolerance, prepare)
 
     def _predicted(
         self,

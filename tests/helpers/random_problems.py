@@ -1,6 +1,7 @@
 """Random problems of every kind that is accepted, with their exact fields."""
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,16 +49,20 @@ LARGEST_SIDES = {2: [40, 24], 3: [11, 8]}  # by the number of dimensions, one mo
 
 
 def random_problem(
-    seed: int, *, produces: bool = False, dimensions: int = 2
+    seed: int | tuple[int, ...],
+    *,
+    produces: bool = False,
+    dimensions: int = 2,
+    lattice: tuple[int, ...] | None = None,
+    medium: Medium | None = None,
 ) -> RandomProblem | None:
-    """The problem of a seed, with a production or without.
+    """The problem of a seed, with a production or without, on a given lattice and medium or not.
 
     None if all its free nodes are 0, it has no solution, or its exact field isn't found.
     """
     rng = np.random.default_rng(seed)
-    side = LARGEST_SIDES[dimensions][int(rng.integers(2))]
-    lattice = tuple(int(n) for n in rng.integers(1, side, dimensions))
-    medium = _medium(rng, lattice)
+    lattice = lattice or random_lattice(rng, dimensions)
+    medium = medium or _medium(rng, lattice)
     fixed = _mask(rng, lattice)
     scale = float(10 ** rng.choice([0.0, 0.0, 0.0, rng.uniform(-18, 29)]))
     values = rng.choice(["uniform", "signs", "orders", "one"])
@@ -84,6 +89,34 @@ def random_problem(
     size = float(largest * problem.scale)
     exact = exact * np.longdouble(problem.scale) / np.longdouble(size)
     return RandomProblem(medium, *given, production, size, exact)
+
+
+def random_lattice(rng: np.random.Generator, dimensions: int = 2) -> tuple[int, ...]:
+    """Numbers of nodes of all axes."""
+    side = LARGEST_SIDES[dimensions][int(rng.integers(2))]
+    return tuple(int(n) for n in rng.integers(1, side, dimensions))
+
+
+def any_prediction(problem: RandomProblem, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A prediction of the problem's field, from exact to meaningless."""
+    exact = (problem.exact * problem.scale).astype(np.float64)
+    noise = rng.standard_normal(exact.shape)
+    kinds = {
+        "close": exact * (1 + 1e-3 * noise),
+        "noise": exact + 10 ** rng.uniform(-8, 1) * problem.scale * noise,
+        "exact": exact,
+        "zeros": 0 * exact,
+        "huge": 1e30 * noise,
+        "not finite": np.where(noise > 1, np.nan, np.where(noise < -1, np.inf, exact)),
+    }
+    return kinds[rng.choice(list(kinds))]
+
+
+def promised(error: Exception) -> float:
+    """The tolerance that a refinement in a graph names where the given one is too small."""
+    found = re.search(r"smallest that can be promised is\]? \[?([\d.e+-]+)", str(error))
+    assert found, str(error)
+    return float(found[1])
 
 
 def _production(

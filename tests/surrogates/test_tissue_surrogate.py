@@ -13,11 +13,11 @@ from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, PhysicsError
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, generate, train
 
 MAPS = ("diffusivity", "decay")
+ROUNDING = 1e-7  # of stored fields
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +173,8 @@ def test_the_command_takes_maps(
     assert "give the map of the decay of the images" in refused(*given, *maps[:2])
 
 
-def test_the_saved_model_takes_maps(surrogate: Surrogate, stored: Any, tmp_path: Path) -> None:
-    export_saved_model(surrogate, tmp_path / "saved_model")
-    loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
+def test_the_saved_model_takes_maps(run: Path, surrogate: Surrogate, stored: Any) -> None:
+    loaded = tf.saved_model.load(str(run / "saved_model"))
     signature = loaded.signatures["serving_default"]
     names = signature.structured_input_signature[1]
     assert sorted(names) == ["decay", "diffusivity", "source_images"]
@@ -187,7 +186,18 @@ def test_the_saved_model_takes_maps(surrogate: Surrogate, stored: Any, tmp_path:
     for wrong in ({"decay": -maps["decay"]}, {"diffusivity": maps["diffusivity"][:1]}):
         with pytest.raises(tf.errors.InvalidArgumentError, match=next(iter(wrong))):
             loaded.serve(images[..., None], **{**maps, **wrong})
-    described = json.loads((tmp_path / "saved_model" / "diffkeras.json").read_text())
+        with pytest.raises(tf.errors.InvalidArgumentError, match=next(iter(wrong))):
+            loaded.certified(images[..., None], **{**maps, **wrong})
+    proof = loaded.certified(images[..., None], **maps)
+    np.testing.assert_allclose(proof["prediction"], found, atol=1e-6)
+    error = np.abs(found[..., 0] - stored["field"])
+    assert (error <= proof["node_bound"][..., 0] + ROUNDING).numpy().all()
+    refined = loaded.refined(images[..., None], **maps, tolerance=1e-5)
+    for proven in (proof, refined):
+        error = np.abs(proven["field"][..., 0] - stored["field"]).max((1, 2))
+        assert (error <= proven["error_bound"] + ROUNDING).numpy().all()
+    assert (refined["error_bound"].numpy() <= 1e-5).all()
+    described = json.loads((run / "saved_model" / "diffkeras.json").read_text())
     assert "diffusivity and decay, of the shape" in described["input"]
     assert "decay" not in described["physics"]
 

@@ -149,8 +149,12 @@ def test_the_saved_model_takes_lengths_and_checks_them(varying_run: Path, stored
             loaded.serve(stack, wrong)
         with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within 1 to 20, not"):
             served(source_images=stack, diffusion_length=tf.constant(wrong))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="one for each source image"):
-        loaded.serve(stack, np.concatenate([lengths, lengths]))
+    for function in (loaded.serve, loaded.certified):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="one for each source image"):
+            function(stack, np.concatenate([lengths, lengths]))
+    alike = loaded.certified(stack, lengths[:1])  # one for all
+    each = loaded.certified(stack, np.full_like(lengths, lengths[0]))
+    np.testing.assert_allclose(alike["error_bound"], each["error_bound"], rtol=1e-3)
     contract = json.loads((varying_run / "saved_model" / "diffkeras.json").read_text())
     assert contract["physics"]["diffusion_length"] == list(RANGE)
     assert "decay" not in contract["physics"]

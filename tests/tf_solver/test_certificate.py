@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from predictions import predict
-from random_problems import RandomProblem, random_problem
+from random_problems import RandomProblem, any_prediction, random_problem
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
@@ -35,19 +35,9 @@ def problems(seeds: range):
         if problem is None or not problem.medium.is_uniform:
             continue
         rng = np.random.default_rng(seed)
-        exact = (problem.exact * problem.scale).astype(np.float64)
-        noise = rng.standard_normal(exact.shape)
-        kinds = {
-            "close": exact * (1 + 1e-3 * noise),
-            "noise": exact + 10 ** rng.uniform(-8, 1) * problem.scale * noise,
-            "exact": exact,
-            "zeros": 0 * exact,
-            "huge": 1e30 * noise,
-            "not finite": np.where(noise > 1, np.nan, np.where(noise < -1, np.inf, exact)),
-        }
-        dtype = np.float64 if rng.random() < 0.3 else np.float32
+        prediction = any_prediction(problem, rng)
         with np.errstate(over="ignore"):
-            yield problem, kinds[rng.choice(list(kinds))].astype(dtype)
+            yield problem, prediction.astype(np.float64 if rng.random() < 0.3 else np.float32)
 
 
 def solver_of(problem: RandomProblem) -> TensorSolver:

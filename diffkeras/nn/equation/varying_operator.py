@@ -36,6 +36,14 @@ class Equations(NamedTuple):
             result = result + flow - previous(flow, axis)
         return result
 
+    def magnitude(self, field: Any) -> Any:
+        """σ |u_i| + Σ κ |u_i − u_k| of fields, to which the rounding of A u is relative."""
+        result = self.drain * ops.abs(field)
+        for axis, coupling in enumerate(self.couplings, 1):
+            flow = coupling * ops.abs(field - following(field, axis))
+            result = result + flow + previous(flow, axis)
+        return result
+
     def diagonal(self) -> Any:
         """A's diagonal, (batch, rows, columns)."""
         result = self.drain
@@ -99,25 +107,30 @@ class VaryingOperator:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     def equations(self, network_input: Any) -> Equations:
-        """The equations of all nodes, from the input of the network, (batch, rows, columns, …).
-
-        Across the face between two nodes flows the harmonic mean of their diffusivities, and at an
-        absorbing wall the node's own (Patankar 1980, §4.2-3).
-        """
+        """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
         given = maps_of_channels(network_input, self.maps, ops)
         ones = ops.ones_like(network_input[..., 0])
         diffusivity = given.get("diffusivity", ones)
-        drain = given.get("decay", self.decay * ones)
-        couplings = []
-        for axis, boundary in enumerate(self.boundaries, 1):
-            before, after = neighbours(
-                ones, axis, "periodic" if boundary == "periodic" else "absorbing"
-            )
-            beyond = following(diffusivity, axis)
-            couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * after)
-            if boundary == "absorbing":
-                drain = drain + diffusivity * (2 - before - after)
-        return Equations((couplings[0], couplings[1]), drain)
+        decay = given.get("decay", self.decay * ones)
+        return equations_of(diffusivity, decay, self.boundaries)
+
+
+def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[str]) -> Equations:
+    """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
+
+    Across the face between two nodes flows the harmonic mean of their diffusivities, and at an
+    absorbing wall the node's own (Patankar 1980, §4.2-3).
+    """
+    ones, drain, couplings = ops.ones_like(diffusivity), decay, []
+    for axis, boundary in enumerate(boundaries, 1):
+        before, after = neighbours(
+            ones, axis, "periodic" if boundary == "periodic" else "absorbing"
+        )
+        beyond = following(diffusivity, axis)
+        couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * after)
+        if boundary == "absorbing":
+            drain = drain + diffusivity * (2 - before - after)
+    return Equations((couplings[0], couplings[1]), drain)
 
 
 def following(values: Any, axis: int) -> Any:

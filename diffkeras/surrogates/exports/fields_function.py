@@ -1,6 +1,5 @@
 """The function that files of other runtimes compute."""
 
-import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.tensorflow_setup import named_function
 
 # ONNX has neither log1p nor expm1. The rounding of 1 + x is within that of the network's values.
 ELEMENTARY = SimpleNamespace(
@@ -66,15 +66,18 @@ def with_named_inputs(
         surrogate: whose inputs.
         sides: of all images; None where they are open.
     """
-    names, image = inputs_of(surrogate.config), (None, *sides, 1)
+    images, *media = input_specs(surrogate, sides)
+
+    def function(source_images: tf.Tensor, *values: tf.Tensor) -> Any:
+        return fields(source_images, {s.name: v for s, v in zip(media, values, strict=True)})
+
+    return named_function(function, [images, *media])
+
+
+def input_specs(
+    surrogate: Surrogate, sides: tuple[int | None, int | None] = (None, None)
+) -> list[tf.TensorSpec]:
+    """Shapes and types of a surrogate's inputs, by their names: first its source images."""
+    image, names = (None, *sides, 1), inputs_of(surrogate.config)
     shapes = {"source_images": image} | {n: image if n in MAPS else (None,) for n in names}
-
-    def function(*values: tf.Tensor) -> Any:
-        source_images, *others = values
-        return fields(source_images, dict(zip(names, others, strict=True)))
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    arguments = [inspect.Parameter(name, kind) for name in shapes]
-    function.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
-    specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
-    return tf.function(function, input_signature=specs, autograph=False)
+    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
