@@ -14,8 +14,8 @@ from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
+from diffkeras.tf_solver.bounds.varying import VaryingSolver
 from diffkeras.tf_solver.proofs import Sources, proof_functions
-from diffkeras.tf_solver.varying import VaryingSolver
 
 
 def export_saved_model(

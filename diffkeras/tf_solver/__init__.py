@@ -1,8 +1,8 @@
 """The exact solver in a TensorFlow graph: batched, differentiable, for CPU and GPU."""
 
-from diffkeras.tf_solver.certificate import TensorCertificate
+from diffkeras.tf_solver.bounds.certificate import TensorCertificate
+from diffkeras.tf_solver.bounds.refinement import TensorRefinement
 from diffkeras.tf_solver.layers import CertifiedField, RefinedField
-from diffkeras.tf_solver.refinement import TensorRefinement
 from diffkeras.tf_solver.solver import TensorSolver
 
 __all__ = [

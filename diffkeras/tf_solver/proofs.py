@@ -8,9 +8,9 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.system.tensorflow_setup import named_function
-from diffkeras.tf_solver.certificate import TensorCertificate
+from diffkeras.tf_solver.bounds.certificate import TensorCertificate
+from diffkeras.tf_solver.bounds.refinement import TensorRefinement
 from diffkeras.tf_solver.images import checked, normal_numbers
-from diffkeras.tf_solver.refinement import TensorRefinement
 
 Sources = Literal["fixed_value", "production"]
 

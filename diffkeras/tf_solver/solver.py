@@ -16,12 +16,12 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
-from diffkeras.tf_solver.certificate import Correction, TensorCertificate, certify
+from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
+from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.images import check_images, powers_of_two
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
-from diffkeras.tf_solver.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.ring import RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 

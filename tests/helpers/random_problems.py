@@ -114,7 +114,7 @@ def any_prediction(problem: RandomProblem, rng: np.random.Generator) -> NDArray[
 
 def promised(error: Exception) -> float:
     """The tolerance that a refinement in a graph names where the given one is too small."""
-    found = re.search(r"smallest that can be promised is\]? \[?([\d.e+-]+)", str(error))
+    found = re.search(r"smallest that can be promised is\]? \[?(inf|[\d.e+-]+)", str(error))
     assert found, str(error)
     return float(found[1])
 

@@ -18,7 +18,7 @@ from random_problems import (
 
 from diffkeras.physics import Medium, TissueSampler, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.varying import VaryingSolver
+from diffkeras.tf_solver.bounds.varying import VaryingSolver
 
 LATTICE, MEDIUM = (24, 31), Medium(2.0, 1 / 50, 0.5, ("absorbing", "periodic"))
 REFERENCE = 1e-14  # relative error of `RandomProblem.exact`, and of float64 differences from it

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.certificate import Correction, Corrects, returned, upward
-from diffkeras.tf_solver.held_nodes import LATTICE
+from diffkeras.tf_solver.bounds.certificate import Correction, Corrects, returned, upward
+from diffkeras.tf_solver.bounds.held_nodes import LATTICE
 from diffkeras.tf_solver.images import checked
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem

@@ -29,7 +29,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.held_nodes import LATTICE, HeldNodes, all_finite, largest
+from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, all_finite, largest
 from diffkeras.tf_solver.images import checked
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem

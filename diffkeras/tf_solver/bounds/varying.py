@@ -31,14 +31,15 @@ from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, Level, cycle, hiera
 from diffkeras.nn.equation.varying_operator import Equations, equations_of
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import lattice_axes
-from diffkeras.tf_solver.certificate import SLACK, TensorCertificate, certify
-from diffkeras.tf_solver.held_nodes import LATTICE, HeldNodes, largest
+from diffkeras.tf_solver.bounds.certificate import SLACK, TensorCertificate, certify
+from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, largest
+from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine
 from diffkeras.tf_solver.images import check_images, normal_numbers
-from diffkeras.tf_solver.refinement import TensorRefinement, refine
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps) / 2  # see above
 LEAST_SUPPLY = 0.1  # of A w, which should be about 1
 MOST_STEPS = 60  # of one solution by conjugate gradients
+PASSES = 4  # of such solutions for w, which has to be right; few images need a second
 # What solutions leave of the largest residual: of a correction, of a bound, and of a round
 REDUCTION, ROUND = 1e-2, 1e-3
 
@@ -148,7 +149,7 @@ class VaryingCorrection:
     def _find_barrier(self) -> None:
         """w with A w ≥ LEAST_SUPPLY on the free nodes, or else nothing is `_usable`."""
         barrier = tf.zeros_like(self.nodes.values)
-        for _ in range(2):
+        for _ in range(PASSES):
             missing = tf.cast(self.nodes.free, tf.float64) - self._apply(barrier)[0]
             barrier += _solve(self._levels, missing, REDUCTION * tf.ones_like(largest(missing)))
         applied, rounding = self._apply(barrier)

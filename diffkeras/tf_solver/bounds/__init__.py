@@ -1,0 +1,1 @@
+"""Certificates and refinement in a TensorFlow graph."""
