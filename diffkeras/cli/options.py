@@ -125,16 +125,23 @@ def workers_option(help: str, default: str = "all cores") -> Callable[[Command],
 
 
 class LatticeType(click.ParamType):
-    """A number of nodes a side, or ROWSxCOLUMNS."""
+    """A number of nodes a side, or ROWSxCOLUMNS; in `space` also PLANESxROWSxCOLUMNS."""
 
     name = "lattice"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Parse."""
+    def __init__(self, space: bool = False) -> None:
+        self.space = space
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...] | int:
+        """Parse; one number is a pair, but in `space` itself."""
         sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
-        if len(sides) > 2 or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
+        most = 3 if self.space else 2
+        if len(sides) > most or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
             self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
-        return int(sides[0]), int(sides[-1])
+        numbers = tuple(map(int, sides))
+        if len(numbers) == 1:
+            return numbers[0] if self.space else numbers * 2
+        return numbers
 
 
 def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -142,18 +149,18 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-def source_options(command: Command, *, required: bool = True) -> Command:
+def source_options(command: Command, *, required: bool = True, space: bool = False) -> Command:
     """The argument SOURCE_FILE, and the options that say how it is read and what is written."""
     for option in (
         click.option(
             "--batch",
             is_flag=True,
-            help="Files hold batches of images, (batch, rows, columns).",
+            help=f"Files hold batches of images, (batch, {'…' if space else 'rows, columns'}).",
         ),
         click.option(
             "--lattice",
             metavar="N|ROWSxCOLUMNS",
-            type=LatticeType(),
+            type=LatticeType(space),
             help="Lattice for a list of discs that names none.",
         ),
         file_option("--plot", "Picture of sources and field, .png."),
@@ -175,7 +182,7 @@ boundary_option = click.option(
     default="absorbing",
     show_default=True,
     help="absorbing (dirichlet), reflecting (neumann, no-flux) or periodic; a pair for the ends of "
-    "rows and columns.",
+    "rows and columns, or three in three dimensions.",
 )
 
 

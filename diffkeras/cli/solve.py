@@ -50,7 +50,7 @@ class MethodType(click.ParamType):
 
 
 @command()
-@partial(source_options, required=False)
+@partial(source_options, required=False, space=True)
 @click.option(
     "--production",
     metavar="FILE",
@@ -87,6 +87,12 @@ class MethodType(click.ParamType):
     help="Image whose non-zero nodes are fixed, so that a source may hold 0 (a sink).  "
     "[default: the non-zero nodes of SOURCE_FILE]",
 )
+@click.option(
+    "--dimensions",
+    type=click.IntRange(2, 3),
+    help="3: arrays of three axes are one image, (planes, rows, columns), and lists are of balls, "
+    "which have a plane, too.  [default: 3 with a boundary for each of three axes, else 2]",
+)
 @click.option("--method", type=MethodType(), default="auto", show_default=True, help="Solver.")
 @_number(
     "--tolerance",
@@ -99,8 +105,9 @@ def solve(
     production: Path | None,
     output: Path,
     plot: Path | None,
-    lattice: tuple[int, int] | None,
+    lattice: tuple[int, ...] | int | None,
     batch: bool,
+    dimensions: int | None,
     **options: Any,
 ) -> None:
     """Solve the field of sources exactly.
@@ -122,6 +129,7 @@ def solve(
       diffkeras solve vessels.png --production cells.npy -o field.npy
       diffkeras solve vessels.png --decay uptake.npy -o field.npy
       diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
+      diffkeras solve volume.npy --dimensions 3 -o field.npy --plot slices.png
     """
     from diffkeras.physics import Medium, MichaelisMenten
     from diffkeras.workflows.field_files import FieldFiles, described
@@ -136,20 +144,26 @@ def solve(
         raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
     if options["fixed"] and not source_file:
         raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
+    boundary = parts["boundary"]
+    axes = Medium(boundary=boundary, dimensions=dimensions).dimensions  # type: ignore[arg-type]
     sources, produced = (
-        SourceFile(file, lattice, batch) if file else None for file in (source_file, production)
+        SourceFile(file, lattice, batch, dimensions=axes) if file else None
+        for file in (source_file, production)
     )
     files = FieldFiles(output, plot=plot)
     files.check({f"--{key}": file for key, file in maps.items()})
-    parts |= {key: SourceFile(file, array=key).read() for key, file in maps.items()}
+    parts |= {
+        key: SourceFile(file, array=key, dimensions=axes).read() for key, file in maps.items()
+    }
     uptake, saturation = parts.pop("uptake"), parts.pop("saturation")
     if saturation is not None:
         uptake = MichaelisMenten(uptake, saturation)
+    medium = Medium(**parts, dimensions=axes)
     solution = solve_files(
-        sources, files, production=produced, uptake=uptake, medium=Medium(**parts), **options
+        sources, files, production=produced, uptake=uptake, medium=medium, **options
     )
     logger.info(_how(solution))
-    click.echo(f"wrote {output} ({described(solution.field, output)})")
+    click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
     if plot:
         click.echo(f"wrote {plot}")
 

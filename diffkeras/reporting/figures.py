@@ -4,8 +4,9 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -157,20 +158,28 @@ def field_figure(
     """Sources and field side by side, with a line of notes below.
 
     `sources` has one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
-    named "u" share the colour scale of the field.
+    named "u" share the colour scale of the field. Arrays of three axes are drawn as three slices
+    through the node where the |field| is largest, below each other; of several such nodes, the one
+    next to their middle.
     """
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     unit = "" if "s" in sources else " [unit of the source values]"
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
-    figure = new_figure(5 * len(panels), 4.6)
-    for axis, (values, name, symbol) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+    slices = _slices(field)
+    figure = new_figure(5 * len(panels), 4.6 * len(slices))
+    grid = figure.subplots(len(slices), len(panels), squeeze=False)
+    for axis, (part, (values, name, symbol)) in zip(
+        grid.flat, itertools.product(slices, panels), strict=True
+    ):
         shown = shared if symbol == "u" else values
         shown = shown[np.isfinite(shown)]
         shown = shown if shown.size else np.zeros(1)
         low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
-        picture = axis.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-        axis.set(title=name, xlabel="column", ylabel="row")
+        picture = axis.imshow(
+            values[part.nodes], cmap="viridis", vmin=low, vmax=high, interpolation="nearest"
+        )
+        axis.set(title=name + part.title, xlabel=part.axes[1], ylabel=part.axes[0])
         axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
         label = {"u": f"field u{unit}", "s": "production s", "x": "source value x"}[symbol]
@@ -178,3 +187,28 @@ def field_figure(
     if notes:
         figure.supxlabel(notes, fontsize=9)
     return figure
+
+
+class _Slice(NamedTuple):
+    """A picture of a lattice: its nodes, its title, and the names of its axes."""
+
+    nodes: tuple[int | slice, ...]
+    title: str
+    axes: tuple[str, str]
+
+
+def _slices(field: NDArray) -> list[_Slice]:
+    """The whole of a lattice of two axes; three slices of one of three."""
+    names = ("plane", "row", "column")
+    if field.ndim == 2:
+        return [_Slice((slice(None),) * 2, "", names[1:])]
+    size = np.abs(field)
+    nodes = np.argwhere(size == size.max())
+    centre = nodes[np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()].tolist()
+    found = []
+    for axis, (name, number) in enumerate(zip(names, centre, strict=True)):
+        cut: list[int | slice] = [slice(None)] * 3
+        cut[axis] = number
+        first, second = (other for other in names if other != name)
+        found.append(_Slice(tuple(cut), f", {name} {number}", (first, second)))
+    return found

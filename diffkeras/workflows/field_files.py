@@ -62,7 +62,7 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
     for path, field in fields.items():
         suffix = path.suffix.lower()
         if suffix in PICTURES and field.ndim != 2:
-            raise PhysicsError(f"{path} can't hold a batch of fields; write to .npy or .npz")
+            raise PhysicsError(f"{path} can't hold more than one image; write to .npy or .npz")
         if suffix == ".png" and (field.min() < 0 or field.max() > 1):
             raise PhysicsError(
                 f"a PNG holds values of 0 to 1, and {path} would hold {field.min():.3g} to "
@@ -83,12 +83,12 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
         write_bytes(path, stream.getbuffer())
 
 
-def described(field: NDArray, path: Path) -> str:
+def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
     """Size of a field or a batch of them, and the type that a file holds it in, in words."""
-    rows, columns = field.shape[-2:]
-    images = f"{len(field)} images of " if field.ndim == 3 else ""
+    sides = "×".join(map(str, field.shape[-dimensions:]))
+    images = f"{len(field)} images of " if field.ndim > dimensions else ""
     kinds = dict.fromkeys(PICTURES, "float32") | {".png": "16 bits, 65535 stands for 1"}
-    return f"{images}{rows}×{columns} {kinds.get(path.suffix.lower(), field.dtype)}"
+    return f"{images}{sides} {kinds.get(path.suffix.lower(), field.dtype)}"
 
 
 def write_plot(
@@ -97,10 +97,12 @@ def write_plot(
     field: NDArray,
     title: str,
     notes: str = "",
+    dimensions: int = 2,
 ) -> None:
     """Write a picture of sources and field, as for `field_figure`; of a batch, the first."""
-    if field.ndim == 3:
-        finite = [np.isfinite(values).any(axis=(1, 2)) for values in sources.values()]
+    if field.ndim > dimensions:
+        flat = [values.reshape(len(values), -1) for values in sources.values()]
+        finite = [np.isfinite(values).any(axis=1) for values in flat]
         shown = int(np.any(finite, axis=0).argmax())  # with sources
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
         sources = {symbol: values[shown] for symbol, values in sources.items()}

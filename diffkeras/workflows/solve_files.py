@@ -69,7 +69,14 @@ def solve_files(
             shown["u"] = np.where(image != 0 if mask is None else mask, image, np.nan)
         if supply is not None:
             shown["s"] = np.where(supply != 0, supply, np.nan)
-        write_plot(output.plot, shown, solution.field, "field u", _in_words(medium, uptake))
+        write_plot(
+            output.plot,
+            shown,
+            solution.field,
+            "field u",
+            _in_words(medium, uptake),
+            dimensions=medium.dimensions,
+        )
     return solution
 
 
@@ -82,7 +89,7 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
 
 def _in_words(medium: Medium, uptake: Uptake | None) -> str:
     boundaries = medium.boundaries
-    boundary = boundaries[0] if boundaries[0] == boundaries[1] else ", ".join(boundaries)
+    boundary = boundaries[0] if len(set(boundaries)) == 1 else ", ".join(boundaries)
     diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
     return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}{_taken(uptake)}"
 

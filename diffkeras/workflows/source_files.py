@@ -1,5 +1,6 @@
 """Source images in files: NumPy arrays, pictures, lists of discs."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, FiniteFloat, NonNegativeFloat, ValidationError
+from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, ValidationError
 
 from diffkeras.config import Lattice, Section, explain, read_yaml, short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
+from diffkeras.physics.arguments import check_sides
+from diffkeras.physics.medium import PLANE, SHAPES
 
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
@@ -28,17 +31,20 @@ class SourceFile:
         path: a `.npy` or `.npz` array (an `.npz` of one array, or with one named `array` or
             "source_image"); a grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1, or a
             TIFF of 32-bit floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value:
-            1.0}` each, either alone or as `sources:` next to a `lattice:`.
-        lattice: (rows, columns), or the side of a square, for a list of discs; used instead of the
-            lattice in the file.
-        batch: whether the file holds a batch of images, an array (batch, rows, columns).
+            1.0}` each, either alone or as `sources:` next to a `lattice:`. In three dimensions it
+            is a list of balls, which have a `plane`, too.
+        lattice: its sides, or one for all, for a list of discs; used instead of the lattice in the
+            file.
+        batch: whether the file holds a batch of images, an array (batch, *lattice).
         array: name of the array in an `.npz`, e.g. "production" where it also has a source image.
+        dimensions: 2 or 3, of the lattice.
     """
 
     path: Path
-    lattice: tuple[int, int] | int | None = None
+    lattice: tuple[int, ...] | int | None = None
     batch: bool = False
     array: str = "source_image"
+    dimensions: int = 2
 
     @classmethod
     def of(cls, file: "SourceFile | str | Path") -> "SourceFile":
@@ -51,7 +57,7 @@ class SourceFile:
         return self.path.suffix.lower() in LISTS
 
     def read(self, *, overlap: bool = False) -> NDArray[np.float64]:
-        """The source image, (rows, columns), or the batch, (batch, rows, columns).
+        """The source image, on the lattice, or the batch, (batch, *lattice).
 
         Where discs of a list overlap, the later one wins, or with `overlap` their values add.
         """
@@ -59,7 +65,7 @@ class SourceFile:
         if not self.path.is_file():  # reading a pipe would wait for ever
             raise PhysicsError(f"{self.path} is no file")
         if self.is_list and not self.batch:
-            return _read_discs(self.path, self.lattice, overlap)
+            return _read_discs(self, overlap)
         if suffix not in ARRAYS + PICTURES:
             kinds = ", ".join(ARRAYS + PICTURES + (() if self.batch else LISTS))
             raise PhysicsError(f"{self.path} is of an unknown kind; choose one of {kinds}")
@@ -76,9 +82,15 @@ class SourceFile:
             raise PhysicsError(f"{self.path} can't be read: {reason}") from error
         if image.dtype.kind not in "biuf":
             raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
-        if image.ndim != 2 + self.batch or not image.size:
-            wanted = "a batch (batch, rows, columns)" if self.batch else "an image (rows, columns)"
-            hint = "; for separate images use --batch" if image.ndim == 3 and not self.batch else ""
+        if image.ndim != self.dimensions + self.batch or not image.size:
+            shape = SHAPES[self.dimensions]
+            wanted = f"a batch (batch, {shape[1:]}" if self.batch else f"an image {shape}"
+            hint = ""
+            if image.ndim == 3 and self.dimensions == PLANE and not self.batch:
+                hint = (
+                    "; for separate images use --batch, and for one of three dimensions "
+                    "--dimensions 3, which `diffkeras solve` has"
+                )
             raise PhysicsError(
                 f"{self.path} holds an array of shape {image.shape}, not {wanted}{hint}"
             )
@@ -95,6 +107,15 @@ class _Disc(Section):
 class _DiscList(Section):
     lattice: Lattice | None = None
     sources: list[_Disc] = Field(min_length=1)
+
+
+class _Ball(_Disc):
+    plane: int
+
+
+class _BallList(Section):
+    lattice: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    sources: list[_Ball] = Field(min_length=1)
 
 
 def _read_array(path: Path, name: str) -> NDArray:
@@ -122,35 +143,37 @@ def _read_picture(path: Path) -> NDArray:
         return np.asarray(picture, dtype=np.float64) / FULL_SCALE[picture.mode]
 
 
-def _read_discs(
-    path: Path, lattice: tuple[int, int] | int | None, overlap: bool
-) -> NDArray[np.float64]:
+def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
+    path = file.path
     content: Any = read_yaml(path)
     if isinstance(content, list):
         content = {"sources": content}
     if not isinstance(content, dict) or "sources" not in content:
         raise PhysicsError(f"{path} holds no list of discs; see `diffkeras solve --help`")
+    kind: Any = _DiscList if file.dimensions == PLANE else _BallList
     try:
-        found = _DiscList.model_validate(content)
+        found = kind.model_validate(content)
     except ValidationError as error:
-        raise PhysicsError(f"{path}: {explain(error, _DiscList, content)}") from None
-    lattice = (lattice, lattice) if isinstance(lattice, int) else lattice or found.lattice
-    if lattice is None:
+        raise PhysicsError(f"{path}: {explain(error, kind, content)}") from None
+    given = found.lattice if file.lattice is None else file.lattice
+    if given is None:
+        sides = SHAPES[file.dimensions][1:-1]
         raise PhysicsError(
-            f"{path} has no lattice; write `lattice: [rows, columns]` into it, or use --lattice"
+            f"{path} has no lattice; write `lattice: [{sides}]` into it, or use --lattice"
         )
+    lattice = check_sides(given, file.dimensions)
     size = "×".join(map(str, lattice))
-    if lattice[0] * lattice[1] > MOST_NODES:
+    if math.prod(lattice) > MOST_NODES:
         raise PhysicsError(
             f"{path}: a lattice of {size} nodes is too large for a list of discs, which has at "
             f"most {MOST_NODES:,}; choose a coarser one"
         )
-    for number, disc in enumerate(found.sources, 1):
-        if not (0 <= disc.row < lattice[0] and 0 <= disc.column < lattice[1]):
+    keys = ["row", "column", "radius", "value", *(["plane"] if kind is _BallList else [])]
+    lists = ([getattr(disc, key) for disc in found.sources] for key in keys)
+    sources = replace(Sources.from_lists(*lists), overlap=overlap)
+    for number, centre in enumerate(zip(*map(np.ndarray.tolist, sources.centres), strict=True), 1):
+        if not all(0 <= i < side for i, side in zip(centre, lattice, strict=True)):
             raise PhysicsError(
-                f"{path}: disc {number} has its centre at ({disc.row}, {disc.column}), off the "
-                f"lattice of {size} nodes"
+                f"{path}: disc {number} has its centre at {centre}, off the lattice of {size} nodes"
             )
-    keys = ("row", "column", "radius", "value")
-    discs = ([getattr(disc, key) for disc in found.sources] for key in keys)
-    return replace(Sources.from_lists(*discs), overlap=overlap).image(lattice, np.float64)
+    return sources.image(lattice, np.float64)

@@ -31,6 +31,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "decay": (*NUMBERS, "inf", "1e300"),
     "diffusion_length": (*NUMBERS, "0", "inf"),
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
+    "dimensions": (*WHOLE, "1", "4"),
     "dry_run": (),
     "epochs": WHOLE,
     "first_stage": (*DIRECTORIES, ".", "missing"),

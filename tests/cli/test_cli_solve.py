@@ -169,7 +169,7 @@ def test_a_huge_lattice_raises_an_error_before_it_is_allocated(
     assert "10000000×10000000 nodes is too large" in message
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "3x", "1x2x3", "9" * 5000, "1.5", "all"])
+@pytest.mark.parametrize("text", ["0", "-1", "3x", "1x2x3x4", "9" * 5000, "1.5", "all"])
 def test_lattices_that_are_none_are_refused(
     refused: Callable[..., str], discs: Path, tmp_path: Path, text: str
 ) -> None:
@@ -259,7 +259,7 @@ def test_cells_take_up(
 ) -> None:
     captions: list[str] = []
     monkeypatch.setattr(
-        "diffkeras.workflows.solve_files.write_plot", lambda *parts: captions.append(parts[-1])
+        "diffkeras.workflows.solve_files.write_plot", lambda *parts, **_: captions.append(parts[-1])
     )
     output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
     uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.workflows.source_files import SourceFile
 
@@ -98,3 +99,32 @@ def test_the_plot_shows_the_first_image_with_sources(
 def test_a_side_is_a_square_lattice(tmp_path: Path) -> None:
     (tmp_path / "discs.yaml").write_text("- {row: 3, column: 4, radius: 1, value: 1}")
     assert SourceFile(tmp_path / "discs.yaml", 9).read().shape == (9, 9)
+
+
+def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    volume = np.zeros((5, 8, 9))
+    volume[2, 4, 4] = 1
+    np.save(tmp_path / "vol.npy", volume)
+    words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
+    assert "--dimensions 3" in refused(*words)
+    result = diffkeras(*words, "--dimensions", 3, "--plot", tmp_path / "plot.png")
+    assert result.exit_code == 0, result.output
+    assert "(5×8×9 float64)" in result.stdout
+    field = np.load(tmp_path / "field.npy")
+    np.testing.assert_array_equal(field, dk.solve(volume, dimensions=3).field)
+    np.save(tmp_path / "decay.npy", np.full((5, 8, 9), 0.1))
+    options = ["--boundary", "periodic,absorbing,reflecting", "--decay", tmp_path / "decay.npy"]
+    assert diffkeras(*words, *options).exit_code == 0
+    medium = dk.Medium(decay=0.1, boundary=("periodic", "absorbing", "reflecting"))
+    expected = dk.solve(volume, medium=medium).field
+    np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-9)
+    (tmp_path / "balls.yaml").write_text("- {plane: 2, row: 4, column: 4, radius: 0, value: 1}")
+    balls = SourceFile(tmp_path / "balls.yaml", (5, 8, 9), dimensions=3)
+    np.testing.assert_array_equal(balls.read(), volume)
+    assert SourceFile(tmp_path / "balls.yaml", 6, dimensions=3).read().shape == (6, 6, 6)
+    words[1] = tmp_path / "balls.yaml"
+    assert "[planes, rows, columns]" in refused(*words, "--dimensions", 3)
+    message = refused(*words, "--dimensions", 3, "--lattice", "2x8x9")
+    assert "centre at (2, 4, 4), off the lattice of 2×8×9" in message
