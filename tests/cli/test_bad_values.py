@@ -92,8 +92,8 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "workers": WHOLE,
     "worst_cases": WHOLE,
 }
-# the results of an evaluation go into a directory of any name
-FINE = {("output", "evaluate"): ("", "a.xyz")}
+# results of an evaluation or a benchmark go into a directory of any name
+FINE = {("output", "evaluate"): ("", "a.xyz"), ("output", "benchmark"): ("a.xyz",)}
 
 CASES = [
     (name, str(parameter.name), value)
