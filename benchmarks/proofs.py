@@ -2,16 +2,17 @@
 
     python -m benchmarks.proofs
 
-The surrogate is the quickstart's network on 64×64 nodes with 5 sources, without training, which
-changes no time of `serve` and `certified`. The solver is that of 512×512 nodes with 20 sources. The
-functions are called in turn, so that other programs on the machine slow all of them. Times are
-medians per image, ratios medians over the turns.
+The first surrogate is the quickstart's network on 64×64 nodes with 5 sources, without training,
+which changes no time of `serve` and `certified`. The second one takes diffusion lengths, and is not
+trained either. The third is the shipped one of tissues. The solver is that of 512×512 nodes with 20
+sources. The functions are called in turn, so that other programs on the machine slow all of them.
+Times are medians per image, ratios medians over the turns.
 """
 
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ import tensorflow as tf
 
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config
+from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -33,16 +36,36 @@ COLUMNS = ["SavedModel", "images at once", "`serve` [ms]", "`certified` [ms]", "
 COLUMNS += ["`refined` to 1e-3 [ms]", "ratio of it"]
 
 
-def export_both(folder: Path) -> dict[str, tuple[Any, int, int]]:
-    """Each loaded SavedModel, with the side of its lattice and a number of sources."""
-    config = dk.load_config("quickstart")
-    export_saved_model(Surrogate(build_model(config), config), folder / "surrogate")
-    TensorSolver(512).export(folder / "solver")
-    load = tf.saved_model.load
-    return {
-        "surrogate, 64×64 nodes, 5 sources": (load(str(folder / "surrogate")), 64, 5),
-        "solver, 512×512 nodes, 20 sources": (load(str(folder / "solver")), 512, 20),
+def export_all(folder: Path) -> Iterator[tuple[str, Any, Config | None]]:
+    """Name and loaded SavedModel of each, with the configuration of a surrogate."""
+    quickstart, lengths = map(dk.load_config, ("quickstart", "varying_diffusion_length"))
+    surrogates = {
+        "surrogate, 64×64 nodes, 5 sources": Surrogate(build_model(quickstart), quickstart),
+        "the same with diffusion lengths": Surrogate(build_model(lengths), lengths),
+        "the same with maps of tissues": dk.load_surrogate("tissue"),
     }
+    for name, surrogate in surrogates.items():
+        path = folder / name
+        export_saved_model(surrogate, path, (64, 64))
+        yield name, tf.saved_model.load(str(path)), surrogate.config
+    TensorSolver(512).export(folder / "solver")
+    yield "solver, 512×512 nodes, 20 sources", tf.saved_model.load(str(folder / "solver")), None
+
+
+def inputs_of(config: Config | None, batch: int) -> list[tf.Tensor]:
+    """Source images, and what a surrogate takes beside them, of a batch."""
+    side, count = (512, 20) if config is None else (64, 5)
+    drawn = [
+        dk.sample_sources(count, (side, side), rng=k).image((side, side)) for k in range(batch)
+    ]
+    inputs = [np.stack(drawn)[..., None]]
+    if config is not None and config.data.diffusion_length is not None:
+        inputs.append(np.geomspace(*config.data.diffusion_length, batch + 2)[1:-1])
+    if config is not None and config.data.tissue is not None:
+        sampler, medium = config.data.tissue.sampler, config.physics.medium
+        media = [sampler.sample(side, rng=k).maps(side, medium) for k in range(batch)]
+        inputs += [np.stack([getattr(m, name) for m in media])[..., None] for name in MAPS]
+    return [tf.constant(values, tf.float32) for values in inputs]
 
 
 def times_of(functions: list[Callable[[], Any]], turns: int) -> np.ndarray:
@@ -68,16 +91,14 @@ def times_of(functions: list[Callable[[], Any]], turns: int) -> np.ndarray:
 def main(turns: int, batch: int, output: Path) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (model, side, count) in export_both(Path(folder)).items():
-            lattice = (side, side)
-            drawn = [dk.sample_sources(count, lattice, rng=k).image(lattice) for k in range(batch)]
-            images = tf.constant(np.stack(drawn)[..., None], tf.float32)
+        for name, model, config in export_all(Path(folder)):
+            inputs = inputs_of(config, batch)
             for size in (1, batch):
-                part = images[:size]
+                part = [values[:size] for values in inputs]
                 functions = [
-                    partial(model.serve, part),
-                    partial(model.certified, part),
-                    partial(model.refined, part, 1e-3),
+                    partial(model.serve, *part),
+                    partial(model.certified, *part),
+                    partial(model.refined, *part, 1e-3),
                 ]
                 times = times_of(functions, turns)
                 serve, certified, refined = 1e3 * np.median(times, axis=0) / size

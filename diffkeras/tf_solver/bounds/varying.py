@@ -32,7 +32,7 @@ from diffkeras.nn.equation.varying_operator import Equations, equations_of
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import lattice_axes
 from diffkeras.tf_solver.bounds.certificate import SLACK, TensorCertificate, certify
-from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, largest
+from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, all_finite, largest
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine
 from diffkeras.tf_solver.images import check_images, normal_numbers
 
@@ -132,8 +132,8 @@ class VaryingCorrection:
         lacking = tf.where(self.nodes.free, (missed - (applied - rounding)) / self._supply, 0.0)
         height = tf.maximum(tf.reduce_max(lacking, LATTICE, keepdims=True), 0.0)
         bound += height * self._barrier
-        # comparisons with NaN are false
-        known = self._usable & (bound >= 0) & tf.math.is_finite(field) & self.nodes.finite
+        # maxima may ignore NaN, and XLA ignores the check of the values
+        known = self._usable & all_finite(lacking) & all_finite(bound) & self.nodes.finite
         return tf.where(self.nodes.free, tf.where(known, bound, np.inf), 0.0)
 
     def _corrected(self, field: tf.Tensor, reduction: float) -> tf.Tensor:
@@ -156,7 +156,8 @@ class VaryingCorrection:
         self._barrier = barrier
         self._supply = tf.where(self.nodes.free, applied - rounding, 1.0)
         least = tf.reduce_min(self._supply, LATTICE, keepdims=True)
-        self._usable = least > LEAST_SUPPLY  # then w > 0, as A is an M-matrix
+        # then w > 0, as A is an M-matrix
+        self._usable = all_finite(self._supply) & (least > LEAST_SUPPLY)
 
 
 class _Iterate(NamedTuple):
