@@ -242,7 +242,7 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
         while process.poll() is None and not list(own_data.rglob(".partial.*")):
             time.sleep(0.05)
         assert process.poll() is None, process.output
-        process.signal(kind)
+        process.send_signal(kind)
         status = process.wait()
     finally:
         process.kill()

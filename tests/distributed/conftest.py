@@ -1,19 +1,19 @@
 """Two real processes that train one network, for the tests of this directory."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from new_process import NewProcess
+from ports import free_addresses
 
 from diffkeras.config import Config
+from diffkeras.distributed.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("worker_training.py")
@@ -26,7 +26,6 @@ def four_epochs(tiny: Config) -> Config:
     return tiny.with_overrides(
         {
             "training.epochs": 4,
-            "training.checkpoint_minutes": 1e-6,
             # it holds a variable, which has to wait until the processes are connected
             "training.loss": {
                 "error": "alternating",
@@ -59,29 +58,43 @@ class Workers:
 
     def __init__(self, config: Config, data_dir: Path, path: Path) -> None:
         self.data_dir, self.run = data_dir, path / "run"
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[str] | NewProcess] = []
         self._file = path / "config.yaml"
         self.configure(config)
-        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in listeners]
-        for listener in listeners:
-            listener.close()
+        self.addresses = free_addresses(2)
 
-    def configure(self, config: Config) -> None:
-        """Set the configuration of processes that start from now on."""
+    def configure(self, config: Config, *, every_step: bool = False) -> None:
+        """Set the configuration of processes that start from now on.
+
+        Args:
+            every_step: whether they write a checkpoint at every step.
+        """
+        if every_step:
+            config = config.with_overrides({"training.checkpoint_minutes": 1e-6})
         self._file.write_text(config.to_yaml(), encoding="utf-8")
 
     def start(
         self,
         index: int,
-        *,
+        *interruption: object,
         data_dir: Path | None = None,
         run: Path | None = None,
         timeout: float = 120,
-    ) -> "subprocess.Popen[str]":
-        """Start a process that prints a digest of its weights at the end."""
-        places = (self._file, data_dir or self.data_dir, run or self.run)
-        return self._start([SCRIPT, *places, timeout], index, self.addresses)
+    ) -> None:
+        """Start a process that prints a digest of its weights at the end.
+
+        Args:
+            interruption: a signal and the step at which the process sends it to itself.
+        """
+        words = (self._file, data_dir or self.data_dir, run or self.run, timeout, *interruption)
+        self.processes.append(
+            NewProcess(
+                SCRIPT,
+                *words,
+                output=self._file.with_name(f"output{index}"),
+                environment={"TF_CONFIG": self._cluster(index, self.addresses)},
+            )
+        )
 
     def start_command(
         self, index: int, addresses: Sequence[str], *, before: Sequence[str] = ()
@@ -89,21 +102,18 @@ class Workers:
         """Start `diffkeras train` as a worker, behind the words of another command."""
         places = ["--config", self._file, "--data-dir", self.data_dir, "--run-dir", self.run]
         words = [ROOT / "cli.py", "train", *places, "--worker-timeout", 120]
-        return self._start(words, index, addresses, before)
-
-    def _start(
-        self, words: list[Any], index: int, addresses: Sequence[str], before: Sequence[str] = ()
-    ) -> "subprocess.Popen[str]":
-        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         process = subprocess.Popen(
             [*before, sys.executable, *map(str, words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
+            env=os.environ | {"TF_CONFIG": self._cluster(index, addresses)},
         )
         self.processes.append(process)
         return process
+
+    def _cluster(self, index: int, addresses: Sequence[str]) -> str:
+        return Cluster(tuple(addresses), index).tf_config()
 
     def start_both(self) -> None:
         for index in (0, 1):

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from diffkeras.config import Config
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [pytest.param(0, id="the chief"), pytest.param(1, id="other")])
 def test_a_killed_worker_is_waited_for_and_training_goes_on(
-    victim: int, workers: Any, alone: Path
+    victim: int, workers: Any, four_epochs: Config, alone: Path
 ) -> None:
+    workers.configure(four_epochs, every_step=True)
     addresses = workers.addresses
     both = [workers.start_command(index, addresses) for index in (0, 1)]
     workers.wait_for_checkpoint(8)
@@ -59,8 +62,9 @@ def hosts() -> Iterator[list[str]]:
 
 @pytest.mark.slow
 def test_two_hosts_whose_cable_is_pulled_for_a_while_train_to_the_end(
-    hosts: list[str], workers: Any, alone: Path
+    hosts: list[str], workers: Any, four_epochs: Config, alone: Path
 ) -> None:
+    workers.configure(four_epochs, every_step=True)
     addresses = ["10.77.0.1:12345", "10.77.0.2:12345"]
     for index, host in enumerate(hosts):
         inside = ("ip", "netns", "exec", host, "unshare", "--uts")
@@ -78,9 +82,8 @@ def test_two_hosts_whose_cable_is_pulled_for_a_while_train_to_the_end(
 
 
 def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(workers: Any) -> None:
-    workers.start_both()
-    workers.wait_for_checkpoint(3)
-    workers.processes[1].send_signal(signal.SIGTERM)
+    workers.start(0)
+    workers.start(1, "SIGTERM", 3)
     outputs = workers.outputs(128 + signal.SIGTERM)
     assert all("stopped by SIGTERM at epoch" in output for output in outputs)
     assert list((workers.run / "checkpoints").glob("[0-9]*"))

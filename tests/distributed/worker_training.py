@@ -1,13 +1,16 @@
 """Train a configuration as the worker of TF_CONFIG, and print a digest of the weights at the end.
 
-Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT
+Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT [SIGNAL STEP]
 """
 
 import hashlib
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Any
+
+from stopped_training import hit_at
 
 from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
@@ -15,7 +18,7 @@ from diffkeras.system.tensorflow_setup import load_tensorflow
 
 
 def main() -> None:
-    config_file, data_dir, run_dir, timeout = sys.argv[1:]
+    config_file, data_dir, run_dir, timeout, *interruption = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
     from diffkeras.distributed.process_group import worker_timeout
@@ -32,6 +35,9 @@ def main() -> None:
         print("optimizer", type(session.model.optimizer).__name__, flush=True)
 
     module.run_epochs = run_and_tell
+    if interruption:
+        name, step = interruption
+        hit_at("step", int(step), signal.Signals[name])
     try:
         with worker_timeout(float(timeout)):
             module.train(load_config(config_file), Path(data_dir), Path(run_dir))

@@ -26,7 +26,7 @@ _CONTEXT.set_forkserver_preload(
 
 
 class NewProcess:
-    """A script, with the words of its command line.
+    """A script, with the words of its command line; it is used like `subprocess.Popen`.
 
     Args:
         script: its file, or its code.
@@ -45,6 +45,7 @@ class NewProcess:
         cwd: Path | None = None,
     ) -> None:
         self._output = output
+        self.returncode: int | None = None
         arguments = (script, [*map(str, words)], str(output), dict(environment or {}), cwd)
         self._process = _CONTEXT.Process(target=_run, args=arguments)
         self._process.start()
@@ -56,7 +57,8 @@ class NewProcess:
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while the process runs."""
-        return self._process.exitcode
+        self.returncode = self._process.exitcode
+        return self.returncode
 
     def wait(self, timeout: float = 300) -> int:
         """Wait for the process to end, and return its exit status."""
@@ -65,22 +67,26 @@ class NewProcess:
         assert status is not None, f"it still runs after {timeout} s: {self.output}"
         return status
 
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """Wait for the process to end, and return its output; its errors are part of it."""
+        self.wait(timeout)
+        return self.output, ""
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
     @property
     def output(self) -> str:
         """What the process has printed so far."""
         return self._output.read_text() if self._output.exists() else ""
 
-    def succeed(self, timeout: float = 300) -> str:
+    def succeed(self) -> str:
         """The output of a process that must end well."""
-        status = self.wait(timeout)
-        assert status == 0, f"exit status {status}: {self.output[-4000:]}"
+        assert self.wait() == 0, f"exit status {self.returncode}: {self.output[-4000:]}"
         return self.output
-
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self._process.kill()
 
 
 def _run(

@@ -1,9 +1,13 @@
-"""Training that ends by an exception at a chosen step, as if the process had died."""
+"""Training that ends at a chosen point, by an exception or by a signal to the process."""
 
+import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from diffkeras.training import checkpoints
+from diffkeras.training.callbacks import history, position
 from diffkeras.training.callbacks.progress import TrainingProgress
 
 
@@ -21,3 +25,27 @@ def stop_at(step: int, train: Callable[[], object]) -> None:
         patch.setattr(TrainingProgress, "on_train_batch_end", stop)
         with pytest.raises(Stop):
             train()
+
+
+def hit_at(point: str, step: int, number: int) -> None:
+    """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
+    owner, name = {
+        "step": (position.CountSteps, "on_train_batch_end"),
+        "validation": (history.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
+        "best": (history.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
+        "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed
+    }[point]
+    original = getattr(owner, name)
+    seen = {"steps": 0}
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if point == "step":
+            seen["steps"] = args[0].model.optimizer.iterations.numpy()
+        else:
+            seen["steps"] += 1
+        if seen["steps"] == step:
+            os.kill(os.getpid(), number)
+        return result
+
+    setattr(owner, name, patched)

@@ -3,8 +3,10 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import threadpoolctl
@@ -49,13 +51,16 @@ def main() -> None:
     """Start two workers that work for long, print their process numbers, and wait for them."""
     from diffkeras.system.process_pool import ProcessPool
 
-    with ProcessPool(2) as pool:
-        print(*pool.imap(process_number, range(2)), flush=True)
+    with ProcessPool(2) as pool, tempfile.TemporaryDirectory() as folder:
+        print(*pool.imap(process_number, [folder] * 2), flush=True)
         list(pool.imap(wait_long, range(2)))
 
 
-def process_number(number: int) -> int:
-    time.sleep(0.5)  # so that each worker takes one
+def process_number(folder: str) -> int:
+    """The number of this worker, once another one has been asked with the same folder."""
+    Path(folder, str(os.getpid())).touch()
+    while len(os.listdir(folder)) < 2:
+        time.sleep(0.01)
     return os.getpid()
 
 

@@ -62,12 +62,10 @@ def die_at_task(number: int, tick: object) -> None:
     die(number)
 
 
-def test_closing_ends_busy_workers() -> None:
-    began = time.monotonic()
+def test_closing_ends_busy_workers(tmp_path: Path) -> None:
     with ProcessPool(2) as pool:
-        workers = list(pool.imap(process_number, range(2)))
+        workers = list(pool.imap(process_number, [str(tmp_path)] * 2))
         pool.submit(wait_long, 0)
-    assert time.monotonic() - began < 60
     assert not any(_is_alive(worker) for worker in workers)
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import steps_per_epoch, training_batches
+from diffkeras.data.reading import input_wait_time
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches
@@ -97,20 +98,37 @@ def test_a_batch_may_be_larger_than_the_data_if_the_steps_are_given(
     assert sorted(times) == [2] * 12 + [3] * 12
 
 
-class Pause(keras.callbacks.Callback):
-    """A step that takes a while."""
+class StepClock(keras.callbacks.Callback):
+    """A clock by which each step takes a second, and nothing else takes any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.reads = 0.0, 0
+
+    def monotonic(self) -> float:
+        self.reads += 1
+        return self.now
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        time.sleep(0.1)
+        for _ in range(100):  # other threads get the time to fetch the next batches
+            if self.reads % 2 == 0:  # requested and received
+                break
+            time.sleep(0.01)
+        self.now += 1
 
 
 @pytest.mark.parametrize(
     "strategy", [tf.distribute.get_strategy, lambda: tf.distribute.MirroredStrategy(["CPU:0"])]
 )
 def test_the_wait_for_batches_is_measured_under_each_strategy(
-    strategy: Callable[[], tf.distribute.Strategy], tiny: Config, data_dir: Path
+    strategy: Callable[[], tf.distribute.Strategy],
+    tiny: Config,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Batches are ready long before a slow step has ended."""
+    """The time of the steps is no part of it."""
+    clock = StepClock()
+    monkeypatch.setattr(input_wait_time, "time", clock)
     group = ProcessGroup(strategy())
     batches = TrainingBatches(tiny, data_dir, group)
     assert batches.waiting is not None
@@ -120,6 +138,7 @@ def test_the_wait_for_batches_is_measured_under_each_strategy(
         model.compile(loss=lambda y, prediction: keras.ops.sum(prediction))
     model.fit(batches.training(0, 0), steps_per_epoch=1, verbose=0)
     batches.waiting.take()
-    began = time.monotonic()
-    model.fit(batches.training(0, 0), steps_per_epoch=10, verbose=0, callbacks=[Pause()])
-    assert 0 < batches.waiting.take() < 0.5 * (time.monotonic() - began)
+    model.fit(batches.training(0, 0), steps_per_epoch=10, verbose=0, callbacks=[clock])
+    assert clock.now == 10
+    assert clock.reads >= 20
+    assert batches.waiting.take() < 5

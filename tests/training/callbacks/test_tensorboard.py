@@ -1,21 +1,23 @@
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from ports import free_addresses
 from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
+from diffkeras.data.reading import input_wait_time
 from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.training.callbacks.tensorboard import settings
 
@@ -102,34 +104,36 @@ def test_settings_are_plain_values(tiny: Config) -> None:
     assert all(isinstance(value, bool | int | float | str) for value in found.values())
 
 
-@pytest.mark.parametrize(("slow_source", "expected"), [(True, 1.0), (False, 0.0)])
-def test_waiting_for_data_is_measured(slow_source: bool, expected: float) -> None:
+@pytest.mark.parametrize(("slow_source", "expected"), [(True, 10.0), (False, 0.0)])
+def test_waiting_for_data_is_measured(
+    slow_source: bool, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which only the source, or only the steps take time: a second for each batch."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(input_wait_time, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
     def source(k: Any) -> Any:
-        if slow_source:
-            time.sleep(0.05)
+        clock.now += slow_source
         return k
 
     batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
     waiting = InputWaitTime()
-    iterator = iter(waiting.measure(batches.prefetch(tf.data.AUTOTUNE)))
+    iterator = iter(waiting.measure(batches))
     next(iterator)
     waiting.take()
-    began = time.monotonic()
     values = []
     for _ in range(10):
         values.append(int(next(iterator)))
-        if not slow_source:
-            time.sleep(0.05)
+        clock.now += not slow_source
     assert values == list(range(1, 11))
-    assert waiting.take() / (time.monotonic() - began) == pytest.approx(expected, abs=0.25)
+    assert waiting.take() == expected
 
 
 @pytest.fixture
 def tensorboard(run_dir: Path) -> Iterator[str]:
     """Address of a TensorBoard on the tiny run."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [address] = free_addresses(1)
+    port = int(address.rpartition(":")[2])
     words = ["--logdir", str(run_dir / "logs"), "--port", str(port), "--load_fast=false"]
     server = subprocess.Popen(
         [sys.executable, "-m", "tensorboard.main", *words],
