@@ -19,7 +19,6 @@ from diffkeras.config.types import (
 from diffkeras.physics import Placement, check_radius
 from diffkeras.physics.sources.placement import PlacementKind
 from diffkeras.physics.sources.sampling import check_values
-from diffkeras.representation.network_input import MAPS
 
 logger = logging.getLogger(__name__)
 
@@ -172,11 +171,10 @@ class DataConfig(Section):
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """Which of the maps "diffusivity" and "decay" vary between examples."""
+        """Which of the maps of `network_input.MAPS` vary between examples."""
         if self.tissue is None:
             return ()
-        vary = {"diffusivity": self.tissue.diffusivity != (1, 1), "decay": self.tissue.cells[1] > 0}
-        return tuple(name for name in MAPS if vary[name])
+        return self.tissue.sampler.varying_maps
 
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk, where a stream needs no training."""

@@ -70,6 +70,11 @@ class DatasetConfig:
         return self.physics.sources == "production"
 
     @property
+    def maps(self) -> tuple[str, ...]:
+        """Names of the maps that each example has, those of its tissue."""
+        return () if self.data.tissue is None else self.data.tissue.sampler.maps
+
+    @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
         # Both storages of the same examples share one fingerprint.
@@ -110,6 +115,8 @@ class DatasetConfig:
             "seed": data["seed"],
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
+        if self.data.tissue is not None:
+            identity["tissue"] = self.data.tissue.content()
         if self.data.diffusion_length is not None:
             del identity["decay"]  # Each example has its own.
         if not self.data.placement.overlap and "placement" in identity:

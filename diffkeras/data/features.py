@@ -32,10 +32,9 @@ def dataset_features(
         features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
         if dataset.data.divide_by_maximum:
             features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
-        if dataset.data.tissue is not None:
+        for name in dataset.maps:
             # Few different values: a tenth of the field's bytes, or less.
-            features["diffusivity"] = tfds.features.Tensor(**image, encoding=zlib)
-            features["decay"] = tfds.features.Tensor(**image, encoding=zlib)
+            features[name] = tfds.features.Tensor(**image, encoding=zlib)
     elif not dataset.production:
         features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
     if dataset.data.diffusion_length is not None:
@@ -61,7 +60,7 @@ def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
         return None
     if dataset.data.tissue is None:
         return "source_image", "field"
-    return {name: name for name in ("source_image", "diffusivity", "decay")}, "field"
+    return {name: name for name in ("source_image", *dataset.maps)}, "field"
 
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
@@ -85,9 +84,8 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
         values["field"] = example.field[..., None]
         if example.maximum is not None:
             values["maximum"] = np.float32(example.maximum)
-        if example.diffusivity is not None and example.decay is not None:
-            values["diffusivity"] = example.diffusivity[..., None]
-            values["decay"] = example.decay[..., None]
+        if example.maps is not None:
+            values |= {name: one[..., None] for name, one in example.maps.given.items()}
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

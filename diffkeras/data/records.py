@@ -18,8 +18,9 @@ from diffkeras.data.features import make_example
 from diffkeras.data.shards import Shard, find_records
 from diffkeras.data.stored_metadata import FILE_REMEDY
 from diffkeras.errors import DataError
+from diffkeras.representation.network_input import MAPS
 
-COMPRESSED = ("source_image", "diffusivity", "decay")
+COMPRESSED = ("source_image", *MAPS)
 
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:

@@ -12,8 +12,7 @@ from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
-from diffkeras.physics import Medium, Sources
-from diffkeras.physics.sources.tissue import MediumMaps
+from diffkeras.physics import Sources, Surroundings, TissueMaps
 from diffkeras.surrogates.given_media import medium_inputs
 from diffkeras.surrogates.run_directory import Run
 
@@ -26,7 +25,7 @@ class ImageBatch:
         images, fields: (images, rows, columns), linear scale.
         sources: the discs of each image.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
-        media: the medium of each image.
+        surroundings: of the sources of each image.
         production: whether sources produce; otherwise they hold their values.
         maxima: (images,) what the fields were divided by; None if they were not.
         told: what a surrogate is told of the media, as keyword arguments of `Surrogate.predict`.
@@ -36,7 +35,7 @@ class ImageBatch:
     fields: NDArray[np.floating]
     sources: list[Sources]
     lengths: NDArray[np.float32] | None
-    media: list[Medium]
+    surroundings: list[Surroundings]
     production: bool = False
     maxima: NDArray[np.floating] | None = None
     told: dict[str, Any] = field(default_factory=dict)
@@ -49,10 +48,15 @@ class ImageBatch:
             fields=self.fields[numbers],
             sources=[self.sources[k] for k in numbers],
             lengths=None if self.lengths is None else self.lengths[numbers],
-            media=[self.media[k] for k in numbers],
+            surroundings=[self.surroundings[k] for k in numbers],
             told={name: values[numbers] for name, values in self.told.items()},
             maxima=None if self.maxima is None else self.maxima[numbers],
         )
+
+    def problems(self) -> Iterator[dict[str, Any]]:
+        """The keyword arguments of `solve`, `certify` and `refine` for each image."""
+        for image, around in zip(self.images, self.surroundings, strict=True):
+            yield around.problem(image, self.production)
 
     def first(self, number: int) -> "ImageBatch":
         """The first `number` images, or all if there are fewer."""
@@ -88,23 +92,21 @@ def check_held_out(run: Run, config: Config) -> None:
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
-    recipe = DatasetConfig.of(count, config).recipe()
+    dataset = DatasetConfig.of(count, config)
+    recipe = dataset.recipe()
     discs = [batch["sources"][name] for name in ("rows", "columns", "radii", "values")]
     images, lengths = batch["source_image"][..., 0], batch.get("diffusion_length")
     each = [None] * len(images) if lengths is None else lengths.tolist()
-    media = [recipe.medium_with(length) for length in each]
-    if config.data.tissue is not None:
-        maps = zip(batch["diffusivity"][..., 0], batch["decay"][..., 0], strict=True)
-        media = [
-            replace(medium, **MediumMaps(*own)._asdict())
-            for medium, own in zip(media, maps, strict=True)
-        ]
+    maps: list[TissueMaps | None] = [None] * len(images)
+    if dataset.maps:
+        own = zip(*(batch[name][..., 0] for name in dataset.maps), strict=True)
+        maps = [TissueMaps(**dict(zip(dataset.maps, one, strict=True))) for one in own]
     return ImageBatch(
         images,
         batch["field"][..., 0],
         [Sources(*disc) for disc in zip(*discs, strict=True)],
         lengths,
-        media,
+        [recipe.surroundings(*one) for one in zip(each, maps, strict=True)],
         config.physics.sources == "production",
         batch.get("maximum"),
         medium_inputs(config, batch),

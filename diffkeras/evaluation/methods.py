@@ -13,10 +13,9 @@ from diffkeras.errors import RunError
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.timing import choose_clock
 from diffkeras.physics import (
-    Medium,
     Sources,
+    Surroundings,
     effective_strengths,
-    production_of,
     refine_rounds,
     solve,
     superpose,
@@ -33,37 +32,39 @@ class Method(NamedTuple):
     Attributes:
         label: in tables and figures.
         description: its prediction, in words.
-        field: takes a source image, its sources and the medium, and returns the field.
+        field: takes a source image, its sources and what surrounds them, and returns the field.
     """
 
     label: str
     description: str
-    field: Callable[[NDArray, Sources, Medium], NDArray]
+    field: Callable[[NDArray, Sources, Surroundings], NDArray]
 
     def predict(self, batch: ImageBatch) -> NDArray:
         """Fields (images, rows, columns), on the dataset's scale."""
-        images = zip(batch.images, batch.sources, batch.media, strict=True)
+        images = zip(batch.images, batch.sources, batch.surroundings, strict=True)
         fields = np.stack([self.field(*image) for image in images])
         return fields if batch.maxima is None else fields / batch.maxima[:, None, None]
 
 
 def _of_strengths(label: str, numbers: int, pattern: str) -> Method:
-    def field(image: NDArray, sources: Sources, medium: Medium) -> NDArray:
-        return effective_strengths(sources, image.shape, numbers=numbers, medium=medium)
+    def field(image: NDArray, sources: Sources, around: Surroundings) -> NDArray:
+        return effective_strengths(sources, image.shape, numbers=numbers, medium=around.medium)
 
     return Method(label, f"each disc keeps the densities that it has alone, {pattern}", field)
 
 
 def _of_rounds(label: str, rounds: int, description: str) -> Method:
-    def field(image: NDArray, _: Sources, medium: Medium) -> NDArray:
-        return refine_rounds(image, rounds, medium=medium)
+    def field(image: NDArray, _: Sources, around: Surroundings) -> NDArray:
+        return refine_rounds(image, rounds, medium=around.medium)
 
     return Method(label, description, field)
 
 
-def _mean_medium(medium: Medium) -> Medium:
+def _in_mean_medium(image: NDArray, _: Sources, around: Surroundings) -> NDArray:
+    medium = around.medium
     diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
-    return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
+    mean = replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
+    return solve(**around._replace(medium=mean).problem(image)).field
 
 
 ZERO_FIELD = Method("zero field", "0 everywhere", lambda image, *_: np.zeros_like(image))
@@ -73,7 +74,7 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
         "superposition": Method(
             "superposition",
             "the sum of the fields that the discs have alone, with the known source values",
-            lambda image, sources, medium: superpose(sources, image.shape, medium=medium),
+            lambda image, sources, around: superpose(sources, image.shape, medium=around.medium),
         ),
         "one_number": _of_strengths("1 number a disc", 1, "with the best strength"),
         "three_numbers": _of_strengths(
@@ -90,12 +91,12 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
             "mean medium",
             "the exact field in a uniform medium, with the geometric mean of the diffusivity and "
             "the mean of the decay",
-            lambda image, _, medium: solve(image, medium=_mean_medium(medium)).field,
+            _in_mean_medium,
         ),
         "exact_solver": Method(
             EXACT,
             "the exact field; its error is the rounding of the stored fields",
-            lambda image, _, medium: solve(image, medium=medium).field,
+            lambda image, _, around: solve(**around.problem(image)).field,
         ),
         "zero_field": ZERO_FIELD,
     },
@@ -104,9 +105,7 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
             EXACT,
             "the exact field, which is the superposition of the discs' fields; its error is the "
             "rounding of the stored fields",
-            lambda image, _, medium: (
-                solve(production=production_of(image, medium), medium=medium).field
-            ),
+            lambda image, _, around: solve(**around.problem(image, production=True)).field,
         ),
         "zero_field": ZERO_FIELD,
     },

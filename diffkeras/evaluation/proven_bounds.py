@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.physics import certify, production_of, refine
+from diffkeras.physics import certify, refine
 from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -17,19 +17,16 @@ def measure_bounds(surrogate: Surrogate, batch: ImageBatch) -> list[dict[str, An
 
     They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
     "history" has the bound after the correction and after each round of refinement. Where sources
-    produce, the corrected field is exact, so there is nothing to refine, and in media that vary
-    refinement has no rounds.
+    produce, the corrected field is exact, so there is nothing to refine, and in tissues refinement
+    has no rounds.
     """
     predicted = surrogate.predict(batch.images, **batch.told).field
     maxima = np.ones(len(batch.images)) if batch.maxima is None else batch.maxima
     found = []
-    for field, truth, image, medium, maximum in zip(
-        predicted, batch.fields, batch.images, batch.media, maxima.astype(np.float64), strict=True
+    for field, truth, problem, maximum in zip(
+        predicted, batch.fields, batch.problems(), maxima.astype(np.float64), strict=True
     ):
-        given: Any = {"source_image": image}
-        if batch.production:
-            given = {"production": production_of(image, medium)}
-        certificate = certify(field, **given, medium=medium)
+        certificate = certify(field, **problem)
         error = abs(field / maximum - truth.astype(np.float64))
         bounds = {
             "prediction_bound": certificate.prediction_bound / maximum,
@@ -41,9 +38,10 @@ def measure_bounds(surrogate: Surrogate, batch: ImageBatch) -> list[dict[str, An
             corrected = abs(certificate.field - truth)
             bounds["corrected_max_error"] = float(corrected.max())
             bounds["corrected_mae"] = float(corrected.mean())
-        if not batch.production and medium.is_uniform:
+        linear = problem["medium"].is_uniform and problem.get("uptake") is None
+        if not batch.production and linear:
             tolerance: Any = {"tolerance": TOLERANCES[-1], "method": "rounds"}
-            bounds["history"] = refine(field, **given, medium=medium, **tolerance).history
+            bounds["history"] = refine(field, **problem, **tolerance).history
         found.append(bounds)
     return found
 

@@ -16,7 +16,9 @@ from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.sources.sampling import check_radius, sample_sources
-from diffkeras.physics.sources.tissue import MediumMaps, Tissue, TissueSampler
+from diffkeras.physics.sources.tissue import Tissue
+from diffkeras.physics.sources.tissue_maps import Surroundings, TissueMaps
+from diffkeras.physics.sources.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.physics.uptake.saturating import CappedUptake, MichaelisMenten
 
@@ -30,14 +32,15 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Medium",
-    "MediumMaps",
     "MichaelisMenten",
     "Placement",
     "Refinement",
     "Solution",
     "SolveStatistics",
     "Sources",
+    "Surroundings",
     "Tissue",
+    "TissueMaps",
     "TissueSampler",
     "certify",
     "check_radius",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
 from diffkeras.physics.densities import ring_densities
-from diffkeras.physics.medium import Medium, as_medium, production_of
+from diffkeras.physics.medium import Medium, as_medium
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.held_out import few_images, split_of
 from diffkeras.physics.sources.placement import Placement
@@ -28,7 +28,8 @@ from diffkeras.physics.sources.sampling import (
     check_values,
     sample_sources,
 )
-from diffkeras.physics.sources.tissue import MediumMaps, TissueSampler
+from diffkeras.physics.sources.tissue_maps import Surroundings, TissueMaps
+from diffkeras.physics.sources.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
 
@@ -52,9 +53,7 @@ class Example:
             share one medium.
         maximum: of the steady state, a float32's value, by which `field` is divided; None where it
             isn't divided.
-        diffusivity: D of each node of its tissue, (rows, columns) float32 [length²/time]; None
-            without tissue.
-        decay: γ of each node, (rows, columns) float32 [1/time]; None without tissue.
+        maps: of its tissue; None without tissue.
     """
 
     sources: Sources
@@ -62,8 +61,17 @@ class Example:
     field: NDArray[np.float32]
     diffusion_length: float | None = None
     maximum: float | None = None
-    diffusivity: NDArray[np.float32] | None = None
-    decay: NDArray[np.float32] | None = None
+    maps: TissueMaps | None = None
+
+    @property
+    def diffusivity(self) -> NDArray[np.float32] | None:
+        """D of each node of its tissue, (rows, columns) [length²/time]; None without tissue."""
+        return self.maps and self.maps.diffusivity
+
+    @property
+    def decay(self) -> NDArray[np.float32] | None:
+        """γ of each node of its tissue, (rows, columns) [1/time]; None without tissue."""
+        return self.maps and self.maps.decay
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,8 @@ class ExampleRecipe:
         production: whether sources produce γ times the source image; otherwise the field takes
             their values on their nodes.
         divide_by_maximum: whether each field is divided by its maximum; of production only.
-        tissue: how cells and regions, which change the medium of each example from node to node,
-            are distributed; of fixed values only.
+        tissue: how cells and regions, which change what surrounds the sources of each example from
+            node to node, are distributed; of fixed values only.
 
     Raises:
         PhysicsError: an argument of a wrong type or out of its range, or one that the kind
@@ -221,8 +229,8 @@ class ExampleRecipe:
             return self.medium
         return self.medium.with_diffusion_length(diffusion_length)
 
-    def maps_of(self, split: str, k: int) -> MediumMaps | None:
-        """D and γ of each node in example k of a split, None without tissue.
+    def maps_of(self, split: str, k: int) -> TissueMaps | None:
+        """The maps of the tissue of example k of a split, None without tissue.
 
         The tissue comes from a generator of its own, so that sources don't depend on it.
         """
@@ -231,22 +239,21 @@ class ExampleRecipe:
         tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
         return tissue.maps(self.lattice, self.medium)
 
+    def surroundings(self, diffusion_length: float | None, maps: TissueMaps | None) -> Surroundings:
+        """What a field depends on beside its sources, with ℓ or the maps of an example."""
+        medium = self.medium_with(diffusion_length)
+        return Surroundings(medium) if maps is None else maps.within(medium)
+
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
         sources, length = self.sources(split, k), self.length_of(split, k)
-        image, medium, maximum = sources.image(self.lattice), self.medium_with(length), None
-        maps = self.maps_of(split, k)
-        if maps is not None:
-            medium = maps.within(medium)
-        if self.production:
-            field = solve(production=production_of(image, medium), medium=medium).field
-        else:
-            field = solve(image, medium=medium).field
+        image, maximum, maps = sources.image(self.lattice), None, self.maps_of(split, k)
+        around = self.surroundings(length, maps)
+        field = solve(**around.problem(image, self.production)).field
         if self.divide_by_maximum:
             largest = field.max() or 1.0  # without sources the field is 0
             field, maximum = field / largest, float(np.float32(largest))
-        own = maps or (None, None)
-        return Example(sources, image, field.astype(np.float32), length, maximum, *own)
+        return Example(sources, image, field.astype(np.float32), length, maximum, maps)
 
     def compact_example(self, split: str, k: int) -> CompactExample:
         """Example k of a split, solved for its densities alone, if it has any."""

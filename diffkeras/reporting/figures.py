@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from diffkeras.physics import Example
+from diffkeras.physics import Example, Medium, MichaelisMenten, Surroundings
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -114,15 +114,16 @@ def case_figure(cases: Sequence[Case]) -> Figure:
 
 
 def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
-    """Diffusivity, decay and field of examples of tissues, one row per example, with its title."""
-    figure = new_figure(11.6, 3.1 * len(examples))
-    grid = figure.subplots(len(examples), 3, squeeze=False)
-    for axes, (title, example) in zip(grid, examples, strict=True):
-        panels = (
-            ("diffusivity D", example.diffusivity),
-            ("decay γ", example.decay),
-            ("field u", example.field),
-        )
+    """The maps and the field of examples of tissues, one row per example, with its title."""
+    rows = []
+    for title, example in examples:
+        assert example.maps is not None
+        panels = tissue_panels(example.maps.within(Medium()))
+        rows.append((title, example, [*panels, ("field u", example.field)]))
+    columns = len(rows[0][2])
+    figure = new_figure(3.9 * columns, 3.1 * len(rows))
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, (title, example, panels) in zip(grid, rows, strict=True):
         for axis, (name, values) in zip(axes, panels, strict=True):
             picture = axis.imshow(values, cmap="viridis", interpolation="nearest")
             outline(axis, example.source_image > 0)
@@ -130,6 +131,19 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
             figure.colorbar(picture, ax=axis, fraction=0.046)
         axes[0].set_ylabel(title)
     return figure
+
+
+def tissue_panels(around: Surroundings) -> list[tuple[str, NDArray]]:
+    """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
+    medium, uptake, production = around
+    panels: dict[str, Any] = {"diffusivity D": medium.diffusivities[0]}
+    if isinstance(uptake, MichaelisMenten):
+        panels[f"maximum uptake v (K = {np.max(uptake.constant):.3g})"] = uptake.maximum
+    else:
+        panels["decay γ"] = medium.decay
+    if production is not None:
+        panels["secretion s"] = production
+    return [(k, np.broadcast_to(values, medium.lattice or (1, 1))) for k, values in panels.items()]
 
 
 def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:

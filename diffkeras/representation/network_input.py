@@ -24,7 +24,8 @@ import numpy as np
 from diffkeras.representation.transforms import Transform
 
 Range = tuple[float, float]
-MAPS = ("diffusivity", "decay")  # of media that vary, in the order of their channels
+# of tissues, in the order of their channels
+MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 
 
 def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:

@@ -83,11 +83,20 @@ def preview(config: Config, path: str | Path) -> Path:
 def _kind(config: Config) -> str:
     """What sources do in these data."""
     if config.physics.sources == "fixed_value":
-        tissue = " The medium is a tissue of cells and regions." if config.data.tissue else ""
-        return f"Sources hold the field at their values.{tissue}"
+        return f"Sources hold the field at their values.{_tissue(config)}"
     divided = ", and each field is divided by its maximum" if config.data.divide_by_maximum else ""
     overlap = " Where discs overlap, their values add." if config.data.placement.overlap else ""
     return f"Sources produce the decay rate times their values{divided}.{overlap}"
+
+
+def _tissue(config: Config) -> str:
+    """What surrounds the sources in these data, if not a uniform medium."""
+    tissue = config.data.tissue
+    if tissue is None:
+        return ""
+    saturating = "" if tissue.saturation is None else " The uptake of cells saturates."
+    secreting = " Other cells secrete." if tissue.sampler.secretes else ""
+    return f" The medium is a tissue of cells and regions.{saturating}{secreting}"
 
 
 def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
@@ -148,7 +157,7 @@ def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
     if tissue := config.data.tissue:
         (slowest, fastest), physics = tissue.diffusivity, config.physics
-        fast = Medium(slowest * physics.diffusivity, physics.decay + tissue.uptake[1])
+        fast = Medium(slowest * physics.diffusivity, physics.decay + tissue.sampler.fastest_uptake)
         slow = Medium(fastest * physics.diffusivity, physics.decay)
         lengths = (fast.diffusion_length, slow.diffusion_length)
     return tuple(length / config.physics.step for length in lengths)

@@ -1,5 +1,6 @@
 """Datasets of tissues: what is drawn, solved, stored, streamed, verified and read."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import tensorflow_datasets as tfds
 from generation_tools import dataset_hash, examples_hash, generate_dataset
 
 import diffkeras as dk
-from diffkeras.config import Config
+from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.symmetries import transform_pair
@@ -201,6 +202,68 @@ def test_tfds_makes_and_loads_the_same_examples(
     np.testing.assert_array_equal(field[..., 0], example.field)
     for key in ("source_image", "diffusivity", "decay"):
         np.testing.assert_array_equal(given[key][..., 0], getattr(example, key))
+
+
+SATURATING = {
+    "data.tissue.saturation": [0.1, 0.4],
+    "data.tissue.secreting_cells": [1, 4],
+    "data.tissue.secretion": [0.01, 0.1],
+}
+
+
+def test_cells_that_saturate_and_secrete(tissue: Config, tmp_path: Path) -> None:
+    config = tissue.with_overrides({**SATURATING, "data.train_examples": 2})
+    generate_dataset(config, 2, tmp_path)
+    names = ("diffusivity", "decay", "uptake", "saturation", "production")
+    examples = examples_of(config, 2, "test", tmp_path)
+    for k, example in enumerate(examples):
+        own = recipe_of(config).example("test", k)
+        assert own.maps is not None
+        for name in names:
+            assert example[name].dtype == np.float32
+            np.testing.assert_array_equal(example[name][..., 0], getattr(own.maps, name))
+        assert np.ptp(example["saturation"]) == 0
+        assert example["production"].max() >= np.float32(0.01)
+        uptake = dk.MichaelisMenten(example["uptake"][..., 0], example["saturation"][..., 0])
+        image, medium = example["source_image"][..., 0], config.physics.medium
+        given = {"uptake": uptake, "production": example["production"][..., 0]}
+        own_medium = replace(medium, diffusivity=example["diffusivity"][..., 0])
+        exact = dk.solve(image, medium=own_medium, **given)
+        np.testing.assert_allclose(example["field"][..., 0], exact.field, atol=1e-6)
+        linear = replace(own_medium, decay=medium.decay + uptake.maximum / uptake.constant)
+        below = dk.solve(image, medium=linear, production=given["production"]).field
+        assert np.abs(below - exact.field).max() > 0.01  # the saturation counts
+    assert len({example["saturation"].max() for example in examples}) == len(examples)
+
+    checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
+    assert findings == list(run_checks(checks, 1)) == []
+    stream = config.with_overrides({"data.stream": True})
+    stored = raw_dataset(config, 2, "validation", tmp_path)
+    solved = raw_dataset(stream, 2, "validation", tmp_path / "nothing")
+    assert solved.element_spec == stored.element_spec
+    a, b = (next(iter(dataset.as_numpy_iterator())) for dataset in (stored, solved))
+    for name in (*names, "source_image", "field"):
+        np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_names_of_datasets_tell_what_cells_do(tissue: Config) -> None:
+    plain = DatasetConfig.of(2, tissue)
+    # as it was before cells could saturate or secrete
+    assert set(plain.identity()["tissue"]) == {
+        "cells",
+        "cell_radius",
+        "uptake",
+        "regions",
+        "diffusivity",
+    }
+    shipped = DatasetConfig.of(5, load_config("tissue"))
+    assert shipped.name == "sources_05-tissue-64x64-2422ef47"
+    unused = tissue.with_overrides({"data.tissue.secretion": [1, 2]})
+    assert DatasetConfig.of(2, unused).name == plain.name
+    changes = [{key: value} for key, value in SATURATING.items() if key[-9:] != "secretion"]
+    changes.append(SATURATING)
+    names = {DatasetConfig.of(2, tissue.with_overrides(change)).name for change in changes}
+    assert len({*names, plain.name}) == 4
 
 
 @pytest.mark.slow

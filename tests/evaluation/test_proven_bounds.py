@@ -5,7 +5,7 @@ from known_networks import produced, surrogate_of
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.proven_bounds import measure_bounds
-from diffkeras.physics import Sources
+from diffkeras.physics import Sources, Surroundings
 
 
 def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> None:
@@ -19,7 +19,7 @@ def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> Non
         fields=(exact / exact.max())[None].astype(np.float32),
         sources=[],
         lengths=None,
-        media=[config.physics.medium],
+        surroundings=[Surroundings(config.physics.medium)],
         production=True,
         maxima=np.float32([exact.max()]),
     )

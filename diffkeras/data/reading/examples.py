@@ -41,7 +41,7 @@ def raw_dataset(
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too,
-        and with tissues "diffusivity" [length²/time] and "decay" [1/time], (H, W, 1) float32 each.
+        and with tissues the maps of `DatasetConfig.maps`, (H, W, 1) float32 each.
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.

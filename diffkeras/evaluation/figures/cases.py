@@ -12,8 +12,8 @@ from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch, read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SURROGATE
-from diffkeras.physics import Medium
-from diffkeras.reporting.figures import Case, case_figure, new_figure
+from diffkeras.physics import Surroundings
+from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -39,7 +39,7 @@ def draw_cases(
     count = _shown_counts(config)[-1]
     batch = read_image(config, count, 0, data_dir)
     if config.data.tissue is not None:
-        figures["media"] = media_figure(batch.media[0])
+        figures["media"] = maps_figure(batch.surroundings[0])
     figures["regions"] = regions_figure(batch.images[0], batch.fields[0])
     return figures
 
@@ -70,16 +70,15 @@ def _case(surrogate: Surrogate, batch: ImageBatch, name: str, mae: float) -> Cas
     return f"{name}{medium}\nMAE {mae:.2g}", batch.images[0], batch.fields[0], prediction
 
 
-def media_figure(medium: Medium) -> Figure:
-    """The maps of the medium of an example: diffusivity and decay."""
-    figure = new_figure(8, 3.6)
-    panels = (
-        ("diffusivity D", medium.diffusivities[0], "cividis"),
-        ("decay γ", medium.decay, "magma"),
-    )
-    for axis, (name, values, colors) in zip(figure.subplots(1, 2), panels, strict=True):
-        shown = np.broadcast_to(values, medium.lattice or (1, 1))
-        picture = axis.imshow(shown, cmap=colors, vmin=0, interpolation="nearest")
+def maps_figure(around: Surroundings) -> Figure:
+    """The maps of the tissue of an example."""
+    panels = tissue_panels(around)
+    figure = new_figure(4 * len(panels), 3.6)
+    colors = ("cividis", "magma", "viridis")
+    for axis, (name, shown), color in zip(
+        figure.subplots(1, len(panels)), panels, colors, strict=False
+    ):
+        picture = axis.imshow(shown, cmap=color, vmin=0, interpolation="nearest")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
         axis.set(title=name, xticks=[0, shown.shape[1] - 1], yticks=[0, shown.shape[0] - 1])
     return figure

@@ -12,7 +12,7 @@ from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import EXACT, baselines
 from diffkeras.evaluation.scoreboard.in_tensorflow import multigrid_methods, tensorflow_methods
-from diffkeras.physics import BatchSolution, Medium, production_of, refine, solve
+from diffkeras.physics import BatchSolution, production_of, refine, solve
 from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_field
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -99,8 +99,7 @@ def fields_of(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         found = [
-            solve(**arrays, medium=medium, tolerance=tolerance, workers=workers)
-            for medium, arrays in _by_medium(batch)
+            solve(**problem, tolerance=tolerance, workers=workers) for problem in _together(batch)
         ]
         each = [one for part in found for one in cast(BatchSolution, part).image_stats]
         proven = [one.residual for one in each if one.method in PROVEN]
@@ -112,16 +111,12 @@ def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Comp
     return compute
 
 
-def _by_medium(batch: ImageBatch) -> Iterator[tuple[Medium, dict[str, Any]]]:
-    """Each medium with the arguments of `solve`: all images at once if they share it."""
-    uniform = batch.media[0].is_uniform
+def _together(batch: ImageBatch) -> Iterator[dict[str, Any]]:
+    """The arguments of `solve`: all images at once if they share a uniform medium."""
+    uniform = batch.surroundings[0].medium.is_uniform
     parts = [slice(None)] if uniform else [slice(k, k + 1) for k in range(len(batch.images))]
-    for medium, part in zip(batch.media, parts, strict=False):
-        images = batch.images[part]
-        if batch.production:
-            yield medium, {"production": production_of(images, medium)}
-        else:
-            yield medium, {"source_image": images}
+    for around, part in zip(batch.surroundings, parts, strict=False):
+        yield around.problem(batch.images[part], batch.production)
 
 
 def _in_tensorflow(config: Config) -> list[Contender]:
@@ -140,10 +135,7 @@ def _in_tensorflow(config: Config) -> list[Contender]:
 def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         zeros = np.zeros(batch.images.shape[1:])
-        found = [
-            refine(zeros, **arrays, medium=medium, tolerance=tolerance)
-            for medium, arrays in _one_by_one(batch)
-        ]
+        found = [refine(zeros, **problem, tolerance=tolerance) for problem in batch.problems()]
         fields = np.stack([one.field for one in found])
         return Computed(
             _scaled(fields, batch), _scaled(np.array([one.error_bound for one in found]), batch)
@@ -152,17 +144,9 @@ def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
     return compute
 
 
-def _one_by_one(batch: ImageBatch) -> Iterator[tuple[Medium, dict[str, Any]]]:
-    for image, medium in zip(batch.images, batch.media, strict=True):
-        if batch.production:
-            yield medium, {"production": production_of(image, medium)}
-        else:
-            yield medium, {"source_image": image}
-
-
 def _each(field: Callable[..., NDArray]) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
-        fields = [field(**arrays, medium=medium) for medium, arrays in _one_by_one(batch)]
+        fields = [field(**problem) for problem in batch.problems()]
         return Computed(_scaled(np.stack(fields), batch))
 
     return compute

@@ -107,7 +107,7 @@ class ProblemScores:
             np.concatenate([part.fields for part in parts]),
             [discs for part in parts for discs in part.sources],
             None,
-            [medium for part in parts for medium in part.media],
+            [around for part in parts for around in part.surroundings],
             parts[0].production,
             np.concatenate(maxima) if maxima else None,
             {k: np.concatenate([part.told[k] for part in parts]) for k in parts[0].told},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.test_sets.test_set import TestSet
-from diffkeras.physics import certify, production_of
+from diffkeras.physics import certify
 from diffkeras.system.atomic_files import replacing
 
 LARGEST_BOUND = 1e-6  # of the stored fields, of the largest value; their rounding takes some 1e-7
@@ -68,14 +68,9 @@ def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
     maxima = np.ones(len(batch.images)) if batch.maxima is None else batch.maxima
     bounds = []
-    for field, image, medium, maximum in zip(
-        batch.fields.astype(np.float32), batch.images, batch.media, maxima, strict=True
-    ):
-        size, found = float(maximum), field.astype(np.float64)
-        if batch.production:
-            source = production_of(image, medium)
-            certificate = certify(size * found, production=source, medium=medium)
-        else:
-            certificate = certify(found, image, medium=medium)
+    fields = batch.fields.astype(np.float32).astype(np.float64)
+    for field, problem, maximum in zip(fields, batch.problems(), maxima, strict=True):
+        size = float(maximum)
+        certificate = certify(size * field, **problem)
         bounds.append(certificate.prediction_bound / size)
     return np.array(bounds)

@@ -1,4 +1,4 @@
-"""What the solver and a model get: source images with their sources and media."""
+"""What the solver and a model get: source images with what surrounds their sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.physics import Medium, Sources, production_of, solve
+from diffkeras.physics import Sources, Surroundings, TissueMaps, solve
 
 
 @dataclass(frozen=True)
@@ -19,26 +19,26 @@ class Inputs:
     Attributes:
         images: (images, rows, columns) float32.
         sources: the discs of each image.
-        media: the medium of each image.
+        surroundings: of the sources of each image.
         production: whether sources produce; otherwise they hold their values.
         divide_by_maximum: whether fields are divided by their maximum.
         maps: names of the maps that surrogates are told.
+        tissues: the maps of the tissue of each image; empty without tissues.
     """
 
     images: NDArray[np.float32]
     sources: list[Sources]
-    media: list[Medium]
+    surroundings: list[Surroundings]
     production: bool
     divide_by_maximum: bool
     maps: tuple[str, ...] = ()
+    tissues: Sequence[TissueMaps] = ()
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The arrays that define the images' problems, by name; maps where media vary."""
         arrays = {"source_images": self.images}
-        if not self.media[0].is_uniform:
-            for name in ("diffusivity", "decay"):
-                maps = [getattr(medium, name) for medium in self.media]
-                arrays[name] = np.stack(maps).astype(np.float32)
+        for name in self.tissues[0].given if self.tissues else ():
+            arrays[name] = np.stack([getattr(tissue, name) for tissue in self.tissues])
         return arrays
 
     def solve(self) -> ImageBatch:
@@ -46,7 +46,7 @@ class Inputs:
         fields = np.stack(
             [
                 exact_field(*one, self.production)
-                for one in zip(self.images, self.media, strict=True)
+                for one in zip(self.images, self.surroundings, strict=True)
             ]
         )
         maxima = None
@@ -58,7 +58,7 @@ class Inputs:
             fields,
             self.sources,
             None,
-            self.media,
+            self.surroundings,
             self.production,
             maxima,
             {k: values for k, values in self.arrays().items() if k in self.maps},
@@ -66,12 +66,10 @@ class Inputs:
 
 
 def exact_field(
-    image: NDArray[np.float32], medium: Medium, production: bool
+    image: NDArray[np.float32], around: Surroundings, production: bool
 ) -> NDArray[np.floating]:
     """The field of a source image, (rows, columns) float64, undivided."""
-    if production:
-        return solve(production=production_of(image, medium), medium=medium).field
-    return solve(image, medium=medium).field
+    return solve(**around.problem(image, production)).field
 
 
 def draw_inputs(config: Config, count: int, numbers: Sequence[int]) -> Inputs:
@@ -80,6 +78,7 @@ def draw_inputs(config: Config, count: int, numbers: Sequence[int]) -> Inputs:
     sources = [recipe.sources("test", k) for k in numbers]
     images = np.stack([discs.image(recipe.lattice) for discs in sources])
     maps = [recipe.maps_of("test", k) for k in numbers]
-    media = [recipe.medium if one is None else one.within(recipe.medium) for one in maps]
+    around = [recipe.surroundings(None, one) for one in maps]
     kind = recipe.production, recipe.divide_by_maximum
-    return Inputs(images, sources, media, *kind, config.data.maps)
+    tissues = [one for one in maps if one is not None]
+    return Inputs(images, sources, around, *kind, config.data.maps, tissues)
