@@ -19,8 +19,8 @@ shape share their part of D⁻¹, if no wall is near.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri, spotrf, spotri, spotrs
 
 from diffkeras.physics.operators.ring import Ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator
@@ -47,11 +47,15 @@ class _Alike:
 
     @classmethod
     def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
-        matrix = ring_matrix(operator, ring.part(blocks[0]))
+        one = ring.part(blocks[0])
         # LAPACK's columns-first view of the lower triangle
-        factor, _ = scipy.linalg.lapack.dpotrf(matrix.T, lower=0, overwrite_a=True)
-        triangle, _ = scipy.linalg.lapack.dpotri(factor, lower=0, overwrite_c=True)
-        inverse = np.triu(triangle.astype(np.float32))
+        factor, failed = spotrf(ring_matrix(operator, one, np.float32).T, overwrite_a=True)
+        if not failed:
+            triangle, _ = spotri(factor, overwrite_c=True)
+        else:
+            factor, _ = dpotrf(ring_matrix(operator, one).T, overwrite_a=True)
+            triangle, _ = dpotri(factor, overwrite_c=True)
+        inverse = np.triu(triangle.astype(np.float32, copy=False))
         inverse += np.triu(inverse, 1).T
         density = inverse.sum(axis=1)
         capacity = float(density.sum())
@@ -82,7 +86,7 @@ class BlockInverse:
             result[group.nodes] = single[group.nodes] @ group.inverse
         if self._factor is not None:
             shares = np.concatenate([single[group.nodes] @ group.density for group in self._groups])
-            solved, _ = scipy.linalg.lapack.spotrs(self._factor, shares, lower=0)
+            solved, _ = spotrs(self._factor, shares)
             shares -= solved
             start = 0
             for group in self._groups:
@@ -104,7 +108,7 @@ class BlockInverse:
         matrix *= roots[:, None]
         matrix *= roots
         np.fill_diagonal(matrix, 1.0)
-        factor, failed = scipy.linalg.lapack.spotrf(matrix.T, lower=0, overwrite_a=True)
+        factor, failed = spotrf(matrix.T, overwrite_a=True)
         return None if failed else factor
 
 

@@ -1,0 +1,153 @@
+"""Compare the exact solver with PyAMG in three dimensions, at one error.
+
+    python -m benchmarks.space                       # 128³ nodes, 200 balls: about five minutes
+    python -m benchmarks.space --side 48 --count 20  # seconds
+
+Balls of radius 5 hold their values between absorbing walls, D = 1, γ = 1/400. Each method runs in
+its own process on one thread. The time is CPU time, of the first call and of the fastest of five
+within twenty seconds.
+PyAMG's solvers get the assembled matrix, and their relative residual is lowered by tens until the
+largest error is at most 1e-8 of the largest value, as `solve` is asked for. Errors are relative to
+a field of `solve` whose own bound `certify` proves. The peak is that of the resident memory in the
+first call, less what was resident before, in arrays of one float64 a node. It includes all tables
+of diffkeras, and for PyAMG not the matrix.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import diffkeras as dk
+from benchmarks.children import Child, answer
+from benchmarks.solver_methods import peak_memory
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+
+MEDIUM = dk.Medium(dimensions=3)
+ERROR = 1e-8
+CALLS = 5
+TIMED_FOR = 20.0  # seconds of repeated calls
+COLUMNS = ["method", "time [s]", "ratio", "first call [s]", "peak [fields]", "largest error"]
+
+
+def image_of(side: int, count: int) -> NDArray[np.float64]:
+    """The same balls in every process."""
+    sources = dk.sample_sources(count, (side, side, side), radius=5, rng=0)
+    return sources.image(dtype=np.float64)
+
+
+def solved(image: NDArray) -> Callable[[float], NDArray]:
+    """diffkeras, to a tolerance."""
+    return lambda tolerance: dk.solve(image, medium=MEDIUM, tolerance=tolerance).field
+
+
+def by_pyamg(image: NDArray, kind: str) -> Callable[[float], NDArray]:
+    """PyAMG's solver of that kind, to a relative residual; its setup is part of each call."""
+    import pyamg
+
+    free = image == 0
+    matrix, sides = finite_volumes(image.shape, MEDIUM).free_system(image, ~free)
+    matrix = sp.csr_matrix(matrix)
+
+    def run(tolerance: float) -> NDArray:
+        hierarchy = getattr(pyamg, kind)(matrix)
+        field = image.copy()
+        field[free] = hierarchy.solve(sides, tol=tolerance, accel="cg")
+        return field
+
+    return run
+
+
+METHODS = {
+    "diffkeras": solved,
+    "PyAMG, Ruge-Stüben": lambda image: by_pyamg(image, "ruge_stuben_solver"),
+    "PyAMG, smoothed aggregation": lambda image: by_pyamg(image, "smoothed_aggregation_solver"),
+}
+
+
+def measure(method: str, side: int, count: int, tolerance: float, reference: str) -> dict:
+    """Seconds, memory and error of one method."""
+    image = image_of(side, count)
+    run = METHODS[method](image)
+    exact = np.load(reference, mmap_mode="r")
+    before, times = resident_memory(), []
+    while not times or (len(times) < CALLS and sum(times) < TIMED_FOR):
+        start = time.process_time()
+        field = run(tolerance)
+        times.append(time.process_time() - start)
+        if len(times) == 1:
+            peak = (peak_memory() - before) * 2**20 / (8 * side**3)
+    error = float(np.abs(field - exact).max())
+    return {"times": times, "peak": peak, "error": error}
+
+
+def resident_memory() -> float:
+    """Resident memory of this process, MB."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if "VmRSS" in line) / 1024
+
+
+def proven_reference(side: int, count: int, path: str) -> float:
+    """Write a field and return the bound of its error."""
+    image = image_of(side, count)
+    field = dk.solve(image, medium=MEDIUM, tolerance=1e-12).field
+    certificate = dk.certify(field, image, medium=MEDIUM)
+    np.save(path, certificate.field)
+    return certificate.error_bound
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", default=128, show_default=True, help="Nodes of a side.")
+@click.option("--count", default=200, show_default=True, help="Number of balls.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/space"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(side: int, count: int, output: Path) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/reference.npy"
+        with Child("space", {}, threads=1) as child:
+            bound = child.ask("reference", side=side, count=count, path=path)
+        results = {}
+        for method in METHODS:
+            tolerance = ERROR
+            while True:
+                case = {"method": method, "side": side, "count": count, "tolerance": tolerance}
+                with Child("space", {}, threads=1) as child:
+                    found = child.ask("measure", **case, reference=path)
+                if found["error"] <= ERROR:
+                    break
+                tolerance /= 10
+            results[method] = found
+    ours = min(results["diffkeras"]["times"])
+    rows = [
+        [
+            method,
+            f"{min(found['times']):.2f}",
+            f"{min(found['times']) / ours:.1f}",
+            f"{found['times'][0]:.2f}",
+            f"{found['peak']:.1f}",
+            f"{found['error']:.0e}",
+        ]
+        for method, found in results.items()
+    ]
+    machine = describe_machine(("numpy", "scipy", "pyamg"), used="one core")
+    caption = f"{side}³ nodes, {count} balls; errors to within {bound:.0e}. Measured on {machine}"
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["{}"]:
+        answer({"measure": measure, "reference": proven_reference})
+    else:
+        main()
