@@ -12,6 +12,8 @@ from diffkeras.errors import DiffkerasError
 
 _HOMES = {
     "Certificate": "diffkeras.physics",
+    "FixedFlux": "diffkeras.physics",
+    "FixedValue": "diffkeras.physics",
     "Medium": "diffkeras.physics",
     "MichaelisMenten": "diffkeras.physics",
     "Prediction": "diffkeras.surrogates.prediction",

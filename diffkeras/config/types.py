@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from diffkeras.config.validation_messages import short
-from diffkeras.physics.operators.axis import ALIASES, BoundaryName
+from diffkeras.physics.boundaries import ALIASES
+from diffkeras.physics.operators.axis import BoundaryName
 
 # dirichlet, neumann and no-flux are stored by the names that they stand for.
 Boundary = Annotated[BoundaryName, BeforeValidator(lambda name: ALIASES.get(str(name), name))]

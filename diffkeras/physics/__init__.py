@@ -1,6 +1,7 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
 from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
+from diffkeras.physics.boundaries import FixedFlux, FixedValue
 from diffkeras.physics.bounds.certificate import certify
 from diffkeras.physics.bounds.refinement import refine
 from diffkeras.physics.bounds.results import (
@@ -31,6 +32,8 @@ __all__ = [
     "CompactExample",
     "Example",
     "ExampleRecipe",
+    "FixedFlux",
+    "FixedValue",
     "Medium",
     "MichaelisMenten",
     "Placement",

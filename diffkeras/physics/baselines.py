@@ -62,6 +62,7 @@ def superpose(
     medium = as_medium(medium, parts)
     medium.require_uniform("superpose")
     medium.require_plane("superpose")
+    medium.require_homogeneous("superpose")
     lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium)
     if operator.singular:
@@ -131,6 +132,7 @@ def effective_strengths(
     medium = as_medium(medium, parts)
     medium.require_uniform("effective_strengths")
     medium.require_plane("effective_strengths")
+    medium.require_homogeneous("effective_strengths")
     lattice = _check_discs(sources, lattice)
     operator = spectral_operator(lattice, medium.normalised())
     labels, image = sources.labels(lattice), sources.image(lattice, np.float64)

@@ -45,6 +45,7 @@ def ring_densities(
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("ring_densities")
+    medium.require_homogeneous("ring_densities")
     problem = Problem.check(source_image, medium)
     operator, ring, targets = problem.operator, problem.ring, problem.ring_values
     densities, constant = np.zeros(ring.size), 0.0

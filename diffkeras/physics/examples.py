@@ -136,6 +136,7 @@ class ExampleRecipe:
         check_placement(self.placement)
         as_medium(self.medium, {}).require_uniform("ExampleRecipe")
         self.medium.require_plane("ExampleRecipe")
+        self.medium.require_homogeneous("ExampleRecipe")
         if self.diffusion_length is not None:
             shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
             if shortest.decay < longest.decay:

@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.operators.axis import BoundaryName, canonical_boundary
+from diffkeras.physics.boundaries import (
+    AxisSides,
+    BoundarySpec,
+    canonical_boundary,
+    homogeneous,
+)
+from diffkeras.physics.operators.axis import AxisBoundary, BoundaryName, both_sides
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.sources.discs import Sources
 
@@ -23,7 +29,6 @@ SLOWEST, FASTEST = 1e-20, 1e10  # of γh²/D
 MOST_ANISOTROPIC = 1e3  # of a uniform medium's axes: the ring system keeps enough digits up to here
 MOST_CONTRAST = 1e8  # of a medium that varies: multigrid converges up to here
 
-BoundarySpec = BoundaryName | tuple[BoundaryName, ...]
 NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
 
 PLANE, SPACE = 2, 3  # dimensions
@@ -57,15 +62,20 @@ class Medium(ShortRepr):
             them.
         decay: γ ≥ 0 [1/time].
         step: lattice step h > 0 [length].
-        boundary: absorbing (Dirichlet, u = 0), reflecting (Neumann, no flux) or periodic; a tuple
-            with one for each axis where they differ. The names in parentheses are taken too.
+        boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
+            (Neumann, no flux), periodic, a `FixedValue` or a `FixedFlux`. One for all sides; a
+            tuple with one for each axis, of which each may be a pair (low, high); or a mapping of
+            "top", "bottom" (first and last row), "left", "right" (first and last column), and in
+            three dimensions "front", "back" (first and last plane). The names in parentheses are
+            taken too.
         dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
             boundary has one entry for each of three axes, and otherwise 2. In two dimensions an
             array of three axes is a batch of images, and in three dimensions one image.
 
     Raises:
         PhysicsError: a value out of its range or not finite, arrays of different shapes, an
-            unknown boundary, or parts that have different numbers of axes.
+            unknown or missing side, an axis that is periodic at one side only, or parts that have
+            different numbers of axes.
 
     Example:
         >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
@@ -83,7 +93,7 @@ class Medium(ShortRepr):
             "diffusivity": _one_or_each("diffusivity", self.diffusivity, _positive),
             "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
             "step": _positive("step", self.step),
-            "boundary": _one_or_each("boundary", self.boundary, canonical_boundary),
+            "boundary": canonical_boundary(self.boundary),
         }
         checked["dimensions"] = _dimensions(self.dimensions, checked)
         for name, value in checked.items():
@@ -129,12 +139,22 @@ class Medium(ShortRepr):
         return self._each(self.diffusivity)
 
     @cached_property
-    def boundaries(self) -> tuple[BoundaryName, ...]:
-        """Boundary of each axis."""
+    def sides(self) -> tuple[AxisSides, ...]:
+        """What the sides of each axis do: one for both sides, or a pair (low, high)."""
         return self._each(self.boundary)
 
     def _each(self, value: Any) -> Any:
         return value if isinstance(value, tuple) else (value,) * self.dimensions
+
+    @cached_property
+    def boundaries(self) -> tuple[AxisBoundary, ...]:
+        """`sides` with absorbing for a `FixedValue` and reflecting for a `FixedFlux`."""
+        return tuple(map(homogeneous, self.sides))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no side absorbs or holds a value, so that nothing is lost at the boundary."""
+        return not any("absorbing" in both_sides(boundary) for boundary in self.boundaries)
 
     @property
     def diffusion_length(self) -> float:
@@ -171,11 +191,35 @@ class Medium(ShortRepr):
         if self.dimensions != PLANE:
             raise PhysicsError(f"{what} needs a medium of 2 dimensions, not of {self.dimensions}")
 
+    def require_homogeneous(self, what: str) -> None:
+        """Raise a PhysicsError that names what takes no `FixedValue` and no `FixedFlux`."""
+        if self.sides != self.boundaries:
+            raise PhysicsError(
+                f"{what} takes no FixedValue or FixedFlux, and a side has one here; `solve`, "
+                "`certify` and `refine` do"
+            )
+
+    def names_of_axes(self, what: str) -> tuple[BoundaryName, ...]:
+        """The boundary of each axis for `what`, which needs the same one at both sides of an axis.
+
+        Raises:
+            PhysicsError: the sides of an axis differ, or have given values or fluxes.
+        """
+        self.require_homogeneous(what)
+        names = tuple(name for name in self.boundaries if isinstance(name, str))
+        if len(names) < self.dimensions:
+            raise PhysicsError(
+                f"{what} needs the same boundary at both sides of an axis, not {self.boundaries}; "
+                "`solve`, `certify` and `refine` take different ones"
+            )
+        return names
+
     def normalised(self) -> "Medium":
         """This medium in units in which h and the largest D lie in [1, 2).
 
         The units are powers of 2, so that its operator is this one's divided by `unit` to the bit,
-        and the field is the same. No unit lets numbers over- or underflow within the solver.
+        and the field is the same. (Given values and fluxes of sides, which have a unit, are left
+        out.) No unit lets numbers over- or underflow within the solver.
         """
         rate = _power_of_two(self._largest)
         if rate == 1 and _power_of_two(self.step) == 1:
@@ -196,7 +240,7 @@ class Medium(ShortRepr):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Medium):
             return NotImplemented
-        if (self.step, self.boundaries) != (other.step, other.boundaries):
+        if (self.step, self.sides) != (other.step, other.sides):
             return False
         pairs = zip(
             (*self.diffusivities, self.decay), (*other.diffusivities, other.decay), strict=True
@@ -206,7 +250,7 @@ class Medium(ShortRepr):
     def __hash__(self) -> int:
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
-        return hash((self.diffusivities, self.decay, self.step, self.boundaries))
+        return hash((self.diffusivities, self.decay, self.step, self.sides))
 
 
 def as_medium(medium: Medium | None, parts: MediumParts, sources: Any = None) -> Medium:
@@ -254,8 +298,6 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
 
 def _one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, ...]:
     """One checked value, or a tuple of them for the axes."""
-    if name == "boundary" and isinstance(value, np.ndarray):
-        value = value.tolist()
     if not isinstance(value, tuple | list):
         return check(name, value)
     if len(value) not in SHAPES:

@@ -1,7 +1,7 @@
 """A problem: a source image, its fixed nodes, production, uptake and a medium, checked once."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.boundaries import wall_production
 from diffkeras.physics.medium import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, SPACE, Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
@@ -27,12 +28,12 @@ class Problem:
     """Find u with ∇·(D∇u) − γu + s = 0 on the free nodes and u = `values` on the fixed ones.
 
     Attributes:
-        medium: D, γ, h and the boundaries.
+        medium: D, γ, h and the boundaries, without given values and fluxes of sides.
         values: on the lattice, (rows, columns) or (planes, rows, columns); read on the fixed nodes
             only.
         fixed: the fixed nodes, of that shape.
-        production: s, of that shape [concentration/time], 0 on the fixed nodes; None if it is 0
-            on all nodes.
+        production: s, of that shape [concentration/time], with that of sides (`boundaries`); 0 on
+            the fixed nodes, None if it is 0 on all nodes.
         uptake: φ, where cells take up in a saturating way: −φ(u) stands on the left, too.
     """
 
@@ -77,12 +78,12 @@ class Problem:
             raise PhysicsError(
                 f"the medium has arrays of shape {medium.lattice}, the {given} {values.shape}"
             )
+        production, medium = _with_walls(production, medium, values.shape)
         if production is not None:
             production = _check_production(production, mask, medium)
         if uptake is not None:
             uptake = check_uptake(uptake, mask, medium)
-        closed = "absorbing" not in medium.boundaries
-        if closed and not np.any(medium.decay) and not mask.any():
+        if medium.is_closed and not np.any(medium.decay) and not mask.any():
             if uptake is not None:
                 check_capacity(uptake, production, values.shape)
                 return cls(medium, values, mask, production, uptake)
@@ -204,6 +205,21 @@ def _check_values(
     return values, mask
 
 
+def _with_walls(
+    production: NDArray[np.float64] | None, medium: Medium, lattice: tuple[int, ...]
+) -> tuple[NDArray[np.float64] | None, Medium]:
+    """The production with that of given values and fluxes of sides, and the medium without them."""
+    walls = wall_production(medium.sides, medium.diffusivities, medium.step, lattice)
+    if walls is None:
+        return production, medium
+    medium = replace(medium, boundary=medium.boundaries)
+    if production is None:
+        return walls, medium
+    if production.shape == lattice:  # another shape is named later
+        production = production + walls
+    return production, medium
+
+
 def _check_production(
     production: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
 ) -> NDArray[np.float64] | None:
@@ -223,9 +239,9 @@ def _check_production(
     step = size / medium.unit
     if not SMALLEST <= step <= LARGEST:
         raise PhysicsError(
-            f"the largest |production| is {size:.3g}, and about {step:.3g} in the time h²/D in "
-            f"which the field diffuses over one lattice step; that must be 0 or {SMALLEST:g} to "
-            f"{LARGEST:g}: choose other units"
+            f"the largest |production| is {size:.3g} (sides included), and about {step:.3g} in the "
+            "time h²/D in which the field diffuses over one lattice step; that must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
         )
     return production
 
@@ -237,7 +253,7 @@ def _check_balance(production: NDArray[np.float64] | None) -> None:
     net = math.fsum(production.ravel().tolist())
     if abs(net) > BALANCED * float(np.abs(production).sum()):
         raise PhysicsError(
-            f"there is no steady state: the productions of all nodes sum to {net:.6g}, and with "
-            "decay 0, no absorbing boundary and no fixed node nothing takes that away; give "
-            "decay, uptake, an absorbing boundary or a fixed node"
+            f"there is no steady state: the productions of all nodes, with what comes in through "
+            f"sides, sum to {net:.6g}, and with decay 0, no absorbing boundary and no fixed node "
+            "nothing takes that away; give decay, uptake, an absorbing boundary or a fixed node"
         )

@@ -59,12 +59,13 @@ def make_operator(config: Config) -> Any:
     `nn.VaryingOperator` where maps vary.
     """
     medium, lengths = config.physics.medium, config.data.diffusion_length
+    boundaries = medium.names_of_axes("a network that knows the equation")
     diffusion = float(medium.diffusivities[0]) / medium.step**2
     if config.data.maps:
         decay = float(medium.decay) / diffusion
-        return nn.VaryingOperator(config.data.maps, decay, medium.boundaries)
+        return nn.VaryingOperator(config.data.maps, decay, boundaries)
     return nn.UniformOperator(
         decay=float(medium.decay) / diffusion,
-        boundaries=medium.boundaries,
+        boundaries=boundaries,
         lengths=None if lengths is None else [length / medium.step for length in lengths],
     )

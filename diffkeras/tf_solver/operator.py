@@ -40,7 +40,8 @@ class TensorOperator:
         self.medium = medium
         self.decay = float(medium.decay)
         self.dtype = tf.as_dtype(precision)
-        self.axes = tuple(Axis(n, b) for n, b in zip(lattice, medium.boundaries, strict=True))
+        boundaries = medium.names_of_axes("the solver in TensorFlow")
+        self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
         self._couplings = [float(part) / medium.step**2 for part in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, which become constants of each graph that uses them

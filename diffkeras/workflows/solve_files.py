@@ -88,10 +88,17 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
 
 
 def _in_words(medium: Medium, uptake: Uptake | None) -> str:
-    boundaries = medium.boundaries
-    boundary = boundaries[0] if len(set(boundaries)) == 1 else ", ".join(boundaries)
+    sides = medium.sides[:1] if len(set(medium.sides)) == 1 else medium.sides
+    boundary = ", ".join(map(_side, sides))
     diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
     return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}{_taken(uptake)}"
+
+
+def _side(side: Any) -> str:
+    """What a side does, or both sides of an axis."""
+    if isinstance(side, tuple):
+        return "–".join(map(_side, side))
+    return side if isinstance(side, str) else f"{side.name} {_range(side.numbers)}"
 
 
 def _taken(uptake: Uptake | None) -> str:
@@ -106,7 +113,7 @@ def _taken(uptake: Uptake | None) -> str:
 
 
 def _range(part: Any) -> str:
-    """A number, or the smallest and the largest of a map."""
-    if np.ndim(part) < 2:
+    """A number, or the smallest and the largest of an array."""
+    if isinstance(part, tuple) or np.ndim(part) == 0:
         return f"{part}" if isinstance(part, tuple) else f"{part:g}"
     return f"{np.min(part):g} to {np.max(part):g}"

@@ -74,7 +74,7 @@ def random_problem(
     }[values]
     image = np.where(fixed, image * scale, 0.0)
     production = _production(rng, medium, lattice, scale) if produces else None
-    closed = "absorbing" not in medium.boundaries and not np.any(medium.decay)
+    closed = medium.is_closed and not np.any(medium.decay)
     if closed and not fixed.any():
         return None
     problem = Problem.check(image, medium, fixed, production)
@@ -188,7 +188,7 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
         residual = supply - volumes.apply(field)[free]
         largest = np.abs(residual).max() or np.longdouble(1.0)
         correction = factors.solve((residual / largest).astype(np.float64)) * largest
-        if free.all() and "absorbing" not in problem.medium.boundaries:
+        if free.all() and problem.medium.is_closed:
             # a slow decay determines the constant poorly, and the balance Σγu = Σs precisely
             lost = (decay * (field + correction.reshape(field.shape))).sum()
             correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)

@@ -23,17 +23,19 @@ def second_difference(axis: Axis) -> sp.csr_array:
     [[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]]
     >>> second_difference(Axis(3, "reflecting")).toarray().tolist()
     [[1.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]]
+    >>> second_difference(Axis(3, ("absorbing", "reflecting"))).toarray().tolist()
+    [[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]]
     >>> second_difference(Axis(3, "periodic")).toarray().tolist()
     [[2.0, -1.0, -1.0], [-1.0, 2.0, -1.0], [-1.0, -1.0, 2.0]]
     """
     n = axis.nodes
     nodes = np.arange(n)
     neighbours: list[NDArray] = []
-    for offset in (-1, 1):
+    for offset, side in zip((-1, 1), axis.sides, strict=True):
         neighbour = nodes + offset
-        if axis.boundary == "reflecting":
+        if side == "reflecting":
             neighbour = neighbour.clip(0, n - 1)
-        elif axis.boundary == "periodic":
+        elif side == "periodic":
             neighbour = neighbour % n
         neighbours.append(neighbour)
     rows = np.tile(nodes, 2)

@@ -24,6 +24,10 @@ MEDIA = {
     "no decay, periodic": Medium(decay=0.0, boundary="periodic"),
     "no decay, periodic-reflecting": Medium(decay=0.0, boundary=("periodic", "reflecting")),
     "no decay, reflecting-absorbing": Medium(decay=0.0, boundary=("reflecting", "absorbing")),
+    "mixed": Medium(boundary=(("absorbing", "reflecting"), ("reflecting", "absorbing"))),
+    "no decay, mixed-periodic": Medium(
+        decay=0.0, boundary=(("reflecting", "absorbing"), "periodic")
+    ),
     "anisotropic": Medium(diffusivity=(0.3, 2.0)),
     "anisotropic, periodic-reflecting": Medium((4.0, 0.5), 0.02, 0.7, ("periodic", "reflecting")),
     "strong decay, fine step": Medium(diffusivity=0.5, decay=3.0, step=0.25),

@@ -39,7 +39,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 def _slowness(medium: Medium) -> float:
     """The share of a field that extended precision can't prove if only decay takes it away."""
     decay = np.mean(medium.decay) / medium.unit
-    return 1e-17 / decay if decay and "absorbing" not in medium.boundaries else 0.0
+    return 1e-17 / decay if decay and medium.is_closed else 0.0
 
 
 def check(seed: int, problem: RandomProblem) -> str:

@@ -7,12 +7,17 @@ On an axis of N nodes (0 … N−1) with unit step, the negated second differenc
 - reflecting: u_{−1} = u_0 and u_N = u_{N−1}, so no flux leaves through the faces at −½ and N−½;
   diagonal in the cosine basis (DCT-II).
 - periodic: u_{−1} = u_{N−1} and u_N = u_0; diagonal in the Fourier basis.
+- mixed, with one absorbing and one reflecting side: diagonal in the sines of an absorbing axis
+  twice as long that are symmetric about its middle, the reflecting side.
 
 Each is also the restriction of a periodic problem on a longer axis to functions with the right
 symmetry, which is where the method of images comes from: the Green's function of a pair (i, k) is a
-signed sum of the periodic one over the images of k.
+signed sum of the periodic one over the images of k. A mixed axis has the period 2(2N + 1), and half
+of it changes the sign of its functions: with the odd modes of the period alone, two images are
+enough.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,68 +29,85 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.operators.matrix_transforms import (
-    FoldedBasis,
+    Basis,
     Kind,
     product_basis,
     product_is_faster,
 )
-from diffkeras.physics.operators.prime_factor import FactoredSine
+from diffkeras.physics.operators.mixed_transforms import mixed_forward, mixed_inverse
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
-ALIASES: dict[str, BoundaryName] = {
-    "dirichlet": "absorbing",
-    "neumann": "reflecting",
-    "no-flux": "reflecting",
-}
-# the fast transforms of a boundary and their inverses
+# how `numpy.pad` names the values just outside
+GHOSTS: dict[str, Any] = {"absorbing": "constant", "reflecting": "edge", "periodic": "wrap"}
+# the fast transforms and their inverses
 FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
-    "absorbing": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
-    "reflecting": (partial(scipy.fft.dct, type=2), partial(scipy.fft.idct, type=2)),
-    "periodic": (scipy.fft.rfft, scipy.fft.irfft),
+    "sine": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
+    "cosine": (partial(scipy.fft.dct, type=2), partial(scipy.fft.idct, type=2)),
+    "low": (partial(mixed_forward, absorbing="low"), partial(mixed_inverse, absorbing="low")),
+    "high": (partial(mixed_forward, absorbing="high"), partial(mixed_inverse, absorbing="high")),
+    "real": (scipy.fft.rfft, scipy.fft.irfft),
     "complex": (scipy.fft.fft, scipy.fft.ifft),
 }
 
 
-def canonical_boundary(name: str, value: Any) -> BoundaryName:
-    """The boundary that a value or one of its aliases stands for."""
-    boundary = ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
-    if not isinstance(boundary, str) or boundary not in BOUNDARIES:
-        raise PhysicsError(
-            f"{name} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}"
-        )
-    return boundary
-
-
 @dataclass(frozen=True)
 class Axis:
-    """One lattice axis of `nodes` nodes with its boundary."""
+    """One lattice axis.
+
+    Attributes:
+        nodes: their number N.
+        boundary: of both sides; or (low, high), one absorbing and one reflecting side.
+    """
 
     nodes: int
-    boundary: BoundaryName
+    boundary: AxisBoundary
 
     def __post_init__(self) -> None:
         if self.nodes < 1:
             raise PhysicsError(f"a lattice needs at least one node a side, not {self.nodes}")
 
     @property
+    def sides(self) -> tuple[BoundaryName, BoundaryName]:
+        """Boundary of the low side, next to node 0, and of the high side."""
+        return both_sides(self.boundary)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether one side absorbs and the other one reflects."""
+        return isinstance(self.boundary, tuple)
+
+    @property
     def singular(self) -> bool:
         """Whether constants have no curvature here, so that decay 0 leaves them undetermined."""
-        return self.boundary != "absorbing"
+        return "absorbing" not in self.sides
 
     @property
     def period(self) -> int:
         """Length of the periodic axis whose symmetric functions are those of this axis."""
-        return {
-            "absorbing": 2 * (self.nodes + 1),
-            "reflecting": 2 * self.nodes,
-            "periodic": self.nodes,
-        }[self.boundary]
+        match self.boundary:
+            case "absorbing":
+                return 2 * (self.nodes + 1)
+            case "reflecting":
+                return 2 * self.nodes
+            case "periodic":
+                return self.nodes
+            case _:
+                return 2 * (2 * self.nodes + 1)
+
+    @property
+    def barrier_height(self) -> float:
+        """At least the maximum of a ψ ≥ 0 with −δ²ψ = 1; infinite if no side absorbs.
+
+        ψ = (i + 1)(N − i)/2 is at most (N + 1)²/8. A mixed axis has the ψ of the doubled one.
+        """
+        return math.inf if self.singular else self.period**2 / 32
 
     @cached_property
     def by_product(self) -> bool:
         """Whether the transforms are matrix products, as fast ones are slow at this length."""
-        return self.boundary != "periodic" and product_is_faster(self._kind, self.nodes)
+        return self._kind is not None and product_is_faster(self._kind, self.nodes)
 
     def eigenvalues(self, full: bool = False) -> NDArray[np.float64]:
         """Eigenvalues 2 − 2cos θ of −δ², in the order in which `forward` gives coefficients."""
@@ -98,6 +120,8 @@ class Axis:
             case "periodic":
                 count = self.nodes if full else self.nodes // 2 + 1
                 half_angle = np.arange(count) * np.pi / self.period
+            case _:
+                half_angle = (2 * modes + 1) * np.pi / self.period
         if self.by_product:
             half_angle = half_angle[self._basis(np.dtype(np.float64)).order]
         # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
@@ -119,8 +143,8 @@ class Axis:
         if self.by_product:
             basis = self._basis(values.dtype)
             return basis.forward(values.swapaxes(axis, -1)).swapaxes(axis, -1)
-        transform = FAST["complex" if full else self.boundary][0]
-        return transform(values, n=self.nodes, axis=axis, workers=workers, overwrite_x=overwrite)
+        transform = FAST["complex" if full else self._kind or "real"][0]
+        return transform(values, axis=axis, workers=workers, overwrite_x=overwrite)
 
     def inverse(
         self,
@@ -133,23 +157,57 @@ class Axis:
         if self.by_product:
             basis = self._basis(coefficients.dtype)
             return basis.inverse(coefficients.swapaxes(axis, -1)).swapaxes(axis, -1)
-        transform = FAST["complex" if full else self.boundary][1]
-        return transform(coefficients, n=self.nodes, axis=axis, workers=workers, overwrite_x=True)
+        transform = FAST["complex" if full else self._kind or "real"][1]
+        length = {} if self._kind else {"n": self.nodes}
+        return transform(coefficients, axis=axis, workers=workers, overwrite_x=True, **length)
 
     @property
-    def _kind(self) -> Kind:
-        return "sine" if self.boundary == "absorbing" else "cosine"
+    def _kind(self) -> Kind | None:
+        """The kind of transform; None for that of a periodic axis."""
+        match self.sides:
+            case ("periodic", _):
+                return None
+            case ("absorbing", "absorbing"):
+                return "sine"
+            case ("reflecting", "reflecting"):
+                return "cosine"
+            case _:
+                return "low" if self.sides[0] == "absorbing" else "high"
 
-    def _basis(self, dtype: np.dtype) -> FoldedBasis | FactoredSine:
+    def _basis(self, dtype: np.dtype) -> Basis:
+        assert self._kind is not None
         return product_basis(self._kind, self.nodes, dtype)
+
+    def with_ghosts(self, values: NDArray, axis: int) -> NDArray:
+        """The values with those of both ghost nodes, along array axis `axis`."""
+        widths = [(0, 0)] * values.ndim
+        widths[axis] = (1, 1)
+        padded = np.pad(values, widths, mode="edge" if self.is_mixed else GHOSTS[self.sides[0]])
+        if self.is_mixed:
+            np.moveaxis(padded, axis, 0)[-self.sides.index("absorbing")] = 0.0
+        return padded
+
+    def keep_modes(self, modes: NDArray) -> None:
+        """Weight the modes 0 … period // 2 of the periodic axis, along array axis 0, in place.
+
+        The signs of the `images` cancel the constant mode if a side absorbs. Left in, it would
+        outweigh all others by far where decay is slow, and its rounding would not cancel. On a
+        mixed axis only the odd modes stay, with twice their weight.
+        """
+        if self.is_mixed:
+            modes[::2] = 0.0
+            modes[1::2] *= 2.0
+        elif not self.singular:
+            modes[0] = 0.0
 
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
         """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
 
+        They are for the periodic Green's function of the modes that `keep_modes` keeps.
         `xp` is the array namespace of both, such as `numpy` or `tensorflow`.
         """
         direct = xp.abs(i - k)
-        match self.boundary:
+        match self.sides[0]:
             case "absorbing":
                 return [(1.0, direct), (-1.0, self._fold(i + k + 2, xp))]
             case "reflecting":
@@ -174,8 +232,13 @@ def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
     return total
 
 
+def both_sides(boundary: Any) -> tuple[Any, Any]:
+    """(low, high) of what is given for an axis: one for both sides, or a pair."""
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+
+
 def lattice_axes(
-    lattice: tuple[int, ...], boundaries: tuple[BoundaryName, ...]
+    lattice: tuple[int, ...], boundaries: tuple[AxisBoundary, ...]
 ) -> tuple[Axis, ...]:
     """The axes of a lattice of two or three sides."""
     return tuple(map(Axis, lattice, boundaries))

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.axis import both_sides
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
         coupling = 2 * rate * following / (rate + following)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
-        if name == "absorbing":
-            for edge in (0, -1):
+        for edge, side in zip((0, -1), both_sides(name), strict=True):
+            if side == "absorbing":
                 np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
         couplings.append(coupling)
     return FiniteVolumes(tuple(couplings), drain)

@@ -3,7 +3,8 @@
 The fast transform splits its period into prime factors, and large ones are slow: 2(n + 1) for the
 sines of an absorbing axis of n nodes, with the primes 257 and 683 for n = 256 and 2048, and n for
 the cosines of a reflecting axis. A matrix product is equally fast at all lengths. The modes are
-even or odd about the axis' middle, so that two products of half the size suffice.
+even or odd about the axis' middle, so that two products of half the size suffice. Those of a mixed
+axis (`mixed_transforms`) are neither.
 """
 
 from functools import lru_cache
@@ -12,9 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from diffkeras.physics.operators.mixed_transforms import MixedBasis
 from diffkeras.physics.operators.prime_factor import FactoredSine, coprime_factors
 
-Kind = Literal["sine", "cosine"]
+Kind = Literal["sine", "cosine", "low", "high"]  # the latter two are those of `mixed_transforms`
 
 
 class FoldedBasis:
@@ -73,9 +75,14 @@ class FoldedBasis:
         return result
 
 
+Basis = FoldedBasis | FactoredSine | MixedBasis
+
+
 @lru_cache(maxsize=8)
-def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> FoldedBasis | FactoredSine:
+def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> Basis:
     """The faster basis of that length and precision; the last few are cached."""
+    if kind in ("low", "high"):
+        return MixedBasis(kind, nodes, dtype)
     factors = coprime_factors(nodes + 1) if kind == "sine" else None
     if factors and _factored_cost(nodes, factors) < _folded_cost(nodes):
         return FactoredSine(nodes, factors, dtype)
@@ -85,6 +92,8 @@ def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> FoldedBasis | Fact
 @lru_cache(maxsize=64)
 def product_is_faster(kind: Kind, nodes: int) -> bool:
     """Whether a matrix product beats the fast transform of that many nodes."""
+    if kind in ("low", "high"):
+        return 2 * _folded_cost(nodes) < _fast_cost(2 * (2 * nodes + 1))
     factors = coprime_factors(nodes + 1) if kind == "sine" else None
     product = min(_folded_cost(nodes), _factored_cost(nodes, factors) if factors else float("inf"))
     return product < _fast_cost(2 * (nodes + 1) if kind == "sine" else nodes)

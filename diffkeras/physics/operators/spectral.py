@@ -18,7 +18,6 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, reduce
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -30,8 +29,6 @@ from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
-# how `numpy.pad` names the values just outside
-GHOSTS: dict[str, Any] = {"absorbing": "constant", "reflecting": "edge", "periodic": "wrap"}
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
 Order = tuple[tuple[int, bool], ...]  # of transforms: the array axis, and whether it is full
@@ -78,13 +75,12 @@ class SpectralOperator:
     def inverse_norm(self) -> float:
         """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
 
-        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or the
-        parabola (i + 1)(N − i) h²/2D across an absorbing axis, at most (N + 1)² h²/8D.
+        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or a
+        parabola across an axis with an absorbing side (`Axis.barrier_height`).
         """
         times = [
-            (axis.nodes + 1) ** 2 / (8 * coupling)
+            axis.barrier_height / coupling
             for axis, coupling in zip(self.axes, self.couplings, strict=True)
-            if axis.boundary == "absorbing"
         ]
         return min([1 / self.decay if self.decay else math.inf, *times])
 
@@ -101,8 +97,7 @@ class SpectralOperator:
             zip(self.axes, self.couplings, strict=True), -len(self.axes)
         ):
             values = np.moveaxis(field, position, -1)
-            sides = [(0, 0)] * (field.ndim - 1) + [(1, 1)]
-            padded = np.pad(values, sides, mode=GHOSTS[axis.boundary])
+            padded = axis.with_ghosts(values, -1)
             curvature = 2 * values - padded[..., :-2] - padded[..., 2:]
             result = result + coupling * np.moveaxis(curvature, -1, position)
         return result
@@ -253,11 +248,8 @@ class SpectralOperator:
         """
         along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
         table = self._invert(_outer_sum(self.couplings, along), constant)
-        # The images' signs cancel modes that are constant along an absorbing axis. Left in, they
-        # would outweigh all others by far where decay is slow, and their rounding would not cancel.
         for position, axis in enumerate(self.axes):
-            if not axis.singular:
-                np.moveaxis(table, position, 0)[0] = 0.0
+            axis.keep_modes(np.moveaxis(table, position, 0))
         for position, axis in enumerate(self.axes):
             if axis.period % 2 == 0:
                 table = scipy.fft.idct(table, type=1, axis=position)

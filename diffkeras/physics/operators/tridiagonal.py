@@ -5,10 +5,10 @@ tridiagonal system along axis 0:
 
     (2 + μ_j) u_i − u_{i−1} − u_{i+1} = f_i,    μ_j = (λ_j + γ) / κ₀,    i = 0 … N − 1,
 
-with u_{−1} = u_N = 0 (absorbing) or the ghosts equal to their neighbours (reflecting). Gauss's
-elimination takes two operations a node and pass where a second transform pair takes some dozens;
-this is the Fourier-analysis half of Hockney's method (1965). All modes go through it side by side,
-one index of axis 0 at a time.
+with ghosts that are 0 beyond a side that absorbs, and equal to their neighbours beyond one that
+reflects. Gauss's elimination takes two operations a node and pass where a second transform pair
+takes some dozens; this is the Fourier-analysis half of Hockney's method (1965). All modes go
+through it side by side, one index of axis 0 at a time.
 """
 
 import copy
@@ -26,23 +26,23 @@ class TridiagonalSolver:
     """The factorised systems of all modes.
 
     Attributes:
-        factors: (rows, modes), the reciprocal pivots, for shifts μ_j ≥ 0 (modes,); μ_j > 0 if the
-            axis is reflecting.
+        factors: (rows, modes), the reciprocal pivots, for shifts μ_j ≥ 0 (modes,); μ_j > 0 if no
+            side absorbs.
     """
 
     factors: NDArray[np.floating]
 
     def __init__(self, axis: Axis, shifts: NDArray[np.float64]) -> None:
         # p_i = 1 + e_i with e_i = μ + e_{i−1} / (1 + e_{i−1}): without the cancellation of
-        # 2 + μ − 1/p_{i−1}, in which a small μ would lose its digits. A reflecting end has 1 less
-        # on the diagonal.
-        wall = 0.0 if axis.boundary == "reflecting" else 1.0
+        # 2 + μ − 1/p_{i−1}, in which a small μ would lose its digits. A reflecting side has 1
+        # less on the diagonal.
+        low, high = (0.0 if side == "reflecting" else 1.0 for side in axis.sides)
         self.factors = np.empty((axis.nodes, shifts.size))
-        excess = shifts + wall
+        excess = shifts + low
         for row in range(axis.nodes):
             if row:
                 excess = shifts + excess / (1.0 + excess)
-            pivot = 1.0 + excess if row < axis.nodes - 1 else wall + excess
+            pivot = 1.0 + excess if row < axis.nodes - 1 else high + excess
             np.divide(1.0, pivot, out=self.factors[row])
 
     def in_single(self) -> "TridiagonalSolver":

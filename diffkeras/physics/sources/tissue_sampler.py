@@ -172,7 +172,7 @@ class TissueSampler:
         """
         self._check_lattice(lattice)
         diffusivity, decay = numbers_of(medium)
-        if not (decay or self.cells[0] or "absorbing" in medium.boundaries):
+        if medium.is_closed and not (decay or self.cells[0]):
             raise PhysicsError(
                 "some tissues would have no cell, and with decay 0 and no absorbing boundary "
                 "nothing takes up what the sources give; give at least 1 cell, a positive decay or "

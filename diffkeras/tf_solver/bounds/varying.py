@@ -100,7 +100,7 @@ class VaryingCorrection:
         maps: dict[str, tf.Tensor],
     ) -> None:
         images, _ = check_images(source_images, lattice, tf.float64, exact=True)
-        axes = lattice_axes(lattice, medium.boundaries)
+        axes = lattice_axes(lattice, medium.names_of_axes("a certificate in TensorFlow"))
         self.nodes = HeldNodes(images, images != 0, axes)
         unit = float(medium.diffusivities[0])
         given = {
@@ -111,7 +111,9 @@ class VaryingCorrection:
         }
         diffusivity = given["diffusivity"] / unit
         decay = given["decay"] * (float(medium.step) ** 2 / unit)
-        self._equations = equations_of(diffusivity, decay, medium.boundaries)
+        self._equations = equations_of(
+            diffusivity, decay, medium.names_of_axes("a certificate in TensorFlow")
+        )
         self._levels = _levels(self._equations, self.nodes.free)
         self._find_barrier()
 

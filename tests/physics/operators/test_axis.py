@@ -6,10 +6,13 @@ import scipy.fft
 from sparse_operator import second_difference
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.operators.axis import BOUNDARIES, Axis, BoundaryName
+from diffkeras.physics.operators.axis import BOUNDARIES as NAMES
+from diffkeras.physics.operators.axis import Axis, AxisBoundary
 from diffkeras.physics.operators.matrix_transforms import FoldedBasis, Kind, product_is_faster
 from diffkeras.physics.operators.prime_factor import FactoredSine, coprime_factors
 
+MIXED: list[AxisBoundary] = [("absorbing", "reflecting"), ("reflecting", "absorbing")]
+BOUNDARIES: list[AxisBoundary] = [*NAMES, *MIXED]
 LENGTHS = [1, 2, 3, 5, 8, 16, 17, 36, 257, 256]
 
 
@@ -20,7 +23,7 @@ def _unfolded(axis: Axis) -> Axis:
 
 @pytest.mark.parametrize("nodes", LENGTHS)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: BoundaryName) -> None:
+def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: AxisBoundary) -> None:
     axis = Axis(nodes, boundary)
     matrix = second_difference(axis).toarray()
     transformed = axis.forward(matrix, axis=0)
@@ -33,7 +36,7 @@ def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: Boun
 @pytest.mark.parametrize("position", [0, -1])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_inverse_undoes_forward_in_its_precision(
-    nodes: int, boundary: BoundaryName, position: int, dtype: type
+    nodes: int, boundary: AxisBoundary, position: int, dtype: type
 ) -> None:
     axis = Axis(nodes, boundary)
     shape = (nodes, 4) if position == 0 else (4, nodes)
@@ -96,24 +99,50 @@ def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_small_eigenvalues_keep_their_digits(boundary: BoundaryName) -> None:
+def test_small_eigenvalues_keep_their_digits(boundary: AxisBoundary) -> None:
     axis = _unfolded(Axis(4000, boundary))
-    mode = 1 if boundary != "absorbing" else 0
-    half_angle = (mode if boundary != "absorbing" else 1) * np.pi / axis.period
+    mode = int(axis.singular)  # the first that is not constant
+    half_angle = np.pi / axis.period
     series = 4 * half_angle**2 * (1 - half_angle**2 / 3)  # 4 sin²(x), x small
     assert axis.eigenvalues()[mode] == pytest.approx(series, rel=1e-11)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_images_sum_to_the_green_function_of_the_axis(boundary: BoundaryName) -> None:
+def test_images_sum_to_the_green_function_of_the_axis(boundary: AxisBoundary) -> None:
     axis = Axis(9, boundary)
     inverse = np.linalg.inv(second_difference(axis).toarray() + 0.3 * np.eye(9))
     period = axis.period
     ring = second_difference(Axis(period, "periodic")).toarray() + 0.3 * np.eye(period)
-    table = np.linalg.inv(ring)[0]
+    modes = np.fft.rfft(np.linalg.inv(ring)[0])
+    axis.keep_modes(modes)
+    table = np.fft.irfft(modes, period)
     i, k = np.indices((9, 9))
     images = sum(sign * table[offsets] for sign, offsets in axis.images(i, k))
     assert np.abs(images - inverse).max() < 1e-13
+
+
+@pytest.mark.parametrize("boundary", MIXED)
+@pytest.mark.parametrize("nodes", LENGTHS)
+def test_mixed_products_equal_the_fast_transform(boundary: AxisBoundary, nodes: int) -> None:
+    fast, product = Axis(nodes, boundary), Axis(nodes, boundary)
+    object.__setattr__(fast, "by_product", False)
+    object.__setattr__(product, "by_product", True)
+    values = np.random.default_rng(nodes).standard_normal((3, nodes))
+    coefficients = product.forward(values, axis=1)
+    assert np.abs(coefficients - fast.forward(values, axis=1)).max() < 1e-11
+    assert np.abs(fast.inverse(coefficients.T, axis=0).T - values).max() < 1e-13
+    assert np.abs(product.inverse(coefficients, axis=1) - values).max() < 1e-13
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_the_barrier_is_not_higher_than_promised(boundary: AxisBoundary) -> None:
+    for nodes in (1, 2, 9):
+        axis = Axis(nodes, boundary)
+        if axis.singular:
+            assert axis.barrier_height == np.inf
+        else:
+            barrier = np.linalg.solve(second_difference(axis).toarray(), np.ones(nodes))
+            assert barrier.max() <= (1 + 1e-14) * axis.barrier_height <= 2 * barrier.max()
 
 
 def test_bad_axes_are_refused() -> None:

@@ -1,0 +1,240 @@
+"""The boundary of a lattice: what each of its sides does.
+
+A side absorbs, reflects or continues on the opposite side (periodic). Or its ghost nodes have a
+given value, which is an absorbing side whose ghost nodes are not 0; or a given flux comes in
+through it, which is a reflecting side that isn't tight. Value and flux only add to the right-hand
+side of the equations of the nodes next to them:
+
+    D/h² times the value,    or the flux/h.
+
+`wall_production` gives this, and everything else sees sides that absorb or reflect.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.operators.axis import (
+    BOUNDARIES,
+    AxisBoundary,
+    BoundaryName,
+    both_sides,
+)
+from diffkeras.physics.short_repr import ShortRepr
+
+ALIASES: dict[str, BoundaryName] = {
+    "dirichlet": "absorbing",
+    "neumann": "reflecting",
+    "no-flux": "reflecting",
+}
+LARGEST_GIVEN = 1e30
+# (low, high) of each axis; in two dimensions of the last two
+SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
+
+
+class _GivenSide(ShortRepr):
+    """A number along a side, or one for each of its nodes."""
+
+    name: str
+
+    @property
+    def numbers(self) -> float | NDArray[np.float64]:
+        """A number, or an array of the side's shape."""
+        return getattr(self, self.name)
+
+    def __post_init__(self) -> None:
+        given: Any = self.numbers
+        what = f"the {self.name} of a side"
+        if not isinstance(given, tuple | list) and np.ndim(given) == 0:
+            checked: Any = check_number(what, given)
+        else:
+            checked = np.array(real_array(what, given))
+            checked.setflags(write=False)
+        bad = ~(np.abs(checked) <= LARGEST_GIVEN)  # NaN is bad, too
+        if np.any(bad):
+            where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if np.ndim(checked) else ""
+            raise PhysicsError(
+                f"{what} must be finite, up to {LARGEST_GIVEN:g}, not "
+                f"{float(np.atleast_1d(checked)[np.atleast_1d(bad)][0])}{where}"
+            )
+        object.__setattr__(self, self.name, checked)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return np.array_equal(self.numbers, other.numbers)
+
+    def __hash__(self) -> int:
+        return hash((self.name, np.asarray(self.numbers).tobytes()))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FixedValue(_GivenSide):
+    """A side outside of which the field has a given value (Dirichlet).
+
+    The value is that of the ghost nodes, one step beyond the outermost nodes; 0 is an absorbing
+    side.
+
+    Attributes:
+        value: a number, or an array along the side [concentration].
+
+    Raises:
+        PhysicsError: a value that is not finite, or larger than 1e30.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> medium = dk.Medium(decay=0.0, boundary=((dk.FixedValue(1.0), "absorbing"), "periodic"))
+        >>> field = dk.solve(np.zeros((3, 5)), medium=medium).field
+        >>> field[:, 0].round(12).tolist()
+        [0.75, 0.5, 0.25]
+    """
+
+    value: float | ArrayLike
+    name = "value"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FixedFlux(_GivenSide):
+    """A side through which a given flux comes in (Neumann).
+
+    Attributes:
+        flux: a number, or an array along the side; what flows into the lattice through a unit of
+            the side in a unit of time, and out of it if negative
+            [concentration · length/time]. 0 is a reflecting side.
+
+    Raises:
+        PhysicsError: a flux that is not finite, or larger than 1e30.
+    """
+
+    flux: float | ArrayLike
+    name = "flux"
+
+
+Side = BoundaryName | FixedValue | FixedFlux
+AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
+BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
+
+
+def canonical_boundary(spec: Any) -> Any:
+    """What is given for the boundary: one side for all, or a tuple of what each axis has.
+
+    An axis has one side for both, or a pair (low, high) if these differ.
+
+    Raises:
+        PhysicsError: an unknown or a missing side, or an axis that is periodic at one side only.
+    """
+    if isinstance(spec, Mapping):
+        return _from_names(spec)
+    if isinstance(spec, np.ndarray):
+        spec = spec.tolist()
+    if not isinstance(spec, tuple | list):
+        return _side("boundary", spec)
+    if len(spec) not in (2, 3):
+        shown = f"{len(spec)} values" if len(spec) > 3 else str(spec)[:60]
+        raise PhysicsError(
+            f"boundary must be one value or one for each of 2 or 3 axes, not {shown}"
+        )
+    return tuple(map(_axis_sides, spec, SIDES[-len(spec) :]))
+
+
+def _from_names(spec: Mapping[Any, Any]) -> tuple[AxisSides, ...]:
+    axes = SIDES if any(name in spec for name in SIDES[0]) else SIDES[1:]
+    known = [name for names in axes for name in names]
+    if unknown := [name for name in spec if name not in known]:
+        raise PhysicsError(
+            f"the boundary has no side {unknown[0]!r:.60}; its sides are {', '.join(known)}"
+            f"{'' if len(axes) == len(SIDES) else ', and in three dimensions front, back'}"
+        )
+    if missing := [name for name in known if name not in spec]:
+        raise PhysicsError(
+            f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}, each with "
+            f"{', '.join(BOUNDARIES)}, a FixedValue or a FixedFlux"
+        )
+    return tuple(_axis_sides(tuple(spec[name] for name in names), names) for names in axes)
+
+
+def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:
+    """One side for both, or a pair if they differ."""
+    if not isinstance(entry, tuple | list):
+        return _side("boundary", entry)
+    if len(entry) != 2:
+        raise PhysicsError(
+            f"the boundary of an axis must be one value or a pair ({', '.join(names)}), not "
+            f"{str(entry)[:60]}"
+        )
+    low, high = (_side(name, side) for name, side in zip(names, entry, strict=True))
+    if low == high:
+        return low
+    if "periodic" in (low, high):
+        raise PhysicsError(
+            f"an axis is periodic at both sides or at none, not {names[0]} {low!r:.60} and "
+            f"{names[1]} {high!r:.60}; make both periodic, or none"
+        )
+    return low, high
+
+
+def _side(name: str, value: Any) -> Side:
+    """A side in its canonical spelling."""
+    if isinstance(value, FixedValue | FixedFlux):
+        return value
+    side = ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
+    if not isinstance(side, str) or side not in BOUNDARIES:
+        what = name if name == "boundary" else f"boundary {name}"
+        raise PhysicsError(
+            f"{what} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}, or a "
+            "FixedValue or FixedFlux"
+        )
+    return side
+
+
+def homogeneous(sides: AxisSides) -> AxisBoundary:
+    """The boundary of an axis for fields without given values and fluxes."""
+    kinds = {FixedValue: "absorbing", FixedFlux: "reflecting"}
+    low, high = (kinds.get(type(side), side) for side in both_sides(sides))
+    return low if low == high else (low, high)
+
+
+def wall_production(
+    sides: Sequence[AxisSides],
+    diffusivities: Sequence[float | NDArray[np.float64]],
+    step: float,
+    lattice: tuple[int, ...],
+) -> NDArray[np.float64] | None:
+    """What given values and fluxes add to the production of each node; None if there are none.
+
+    Args:
+        sides: of each axis.
+        diffusivities: D along each axis, a number or an array of the lattice's shape.
+        step: h.
+        lattice: its shape.
+
+    Raises:
+        PhysicsError: an array of another shape than its side.
+    """
+    total: NDArray[np.float64] | None = None
+    for axis, (entry, diffusivity) in enumerate(zip(sides, diffusivities, strict=True)):
+        shape = lattice[:axis] + lattice[axis + 1 :]
+        for end, side in zip((0, -1), both_sides(entry), strict=True):
+            if isinstance(side, str):
+                continue
+            numbers = side.numbers
+            if np.ndim(numbers) and np.shape(numbers) != shape:
+                name = SIDES[axis - len(lattice)][end]
+                raise PhysicsError(
+                    f"the {side.name} of the {name} side has shape {np.shape(numbers)}, and the "
+                    f"side {shape}; give a number or an array of this shape"
+                )
+            if total is None:
+                total = np.zeros(lattice)
+            if isinstance(side, FixedValue):
+                rate = np.broadcast_to(diffusivity, lattice) / step**2
+                added = np.moveaxis(rate, axis, 0)[end] * numbers
+            else:
+                added = numbers / step
+            np.moveaxis(total, axis, 0)[end] += added
+    return total

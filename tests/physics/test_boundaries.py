@@ -1,0 +1,130 @@
+"""What sides of a lattice can do: spellings, errors, and what they add to the production."""
+
+import numpy as np
+import pytest
+from sparse_operator import solve_reference
+
+import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import FixedFlux, FixedValue, Medium, solve, superpose
+
+SIDES = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
+LATTICE = (5, 7)
+NOTHING = np.zeros(LATTICE)
+
+
+def test_sides_by_name_are_the_pairs_of_axes():
+    medium = Medium(boundary=SIDES)
+    assert medium == Medium(boundary=(("dirichlet", "no-flux"), "periodic"))
+    assert medium.boundaries == medium.sides == (("absorbing", "reflecting"), "periodic")
+    assert Medium(boundary=dict.fromkeys(SIDES, "neumann")) == Medium(boundary="reflecting")
+
+
+def test_given_values_and_fluxes_are_part_of_a_medium():
+    sides = {**SIDES, "top": FixedValue([1.0] * 7), "bottom": FixedFlux(-0.5)}
+    medium = Medium(boundary=sides)
+    assert medium == Medium(boundary=sides)
+    assert hash(medium) == hash(Medium(boundary=sides))
+    assert medium != Medium(boundary={**sides, "top": FixedValue(1.0)})
+    assert medium != Medium(boundary={**sides, "bottom": FixedValue(-0.5)})
+    assert medium.boundaries == (("absorbing", "reflecting"), "periodic")
+    assert "FixedFlux(flux=-0.5)" in repr(medium)
+    assert not medium.is_closed
+    assert Medium(boundary=FixedFlux(1.0)).is_closed
+    array = np.ones(7)
+    side = FixedValue(array)
+    array[0] = 2.0
+    assert side == FixedValue(np.ones(7))
+
+
+def test_in_three_dimensions_there_are_six_sides():
+    values = np.arange(12.0).reshape(3, 4)
+    medium = Medium(boundary={**SIDES, "front": FixedValue(values), "back": "reflecting"})
+    mixed = ("absorbing", "reflecting")
+    assert medium.boundaries == (mixed, mixed, "periodic")
+    production = np.zeros((2, 3, 4))
+    production[0] = values
+    expected = solve(production=production, boundary=medium.boundaries).field
+    field = solve(np.zeros((2, 3, 4)), medium=medium).field
+    np.testing.assert_allclose(field, expected, rtol=0, atol=1e-12)
+
+
+def test_they_are_production_next_to_the_side():
+    value, flux = np.linspace(1, 2, 7), np.linspace(-1, 1, 5)
+    diffusivity = 1 + np.indices(LATTICE).sum(0) / 10
+    parts = {"diffusivity": diffusivity, "decay": 0.1, "step": 0.5}
+    sides = {"top": FixedValue(value), "bottom": "absorbing", "left": "reflecting"}
+    field = solve(NOTHING, **parts, boundary={**sides, "right": FixedFlux(flux)}).field
+    production = np.zeros(LATTICE)
+    production[0] += diffusivity[0] / 0.25 * value
+    production[:, -1] += flux / 0.5
+    boundary = ("absorbing", "reflecting")
+    expected = solve_reference(None, production=production, **parts, boundary=boundary)
+    np.testing.assert_allclose(field, expected, rtol=0, atol=1e-10)
+
+
+def test_the_top_is_row_0_and_the_left_is_column_0():
+    for name, at in {"top": np.s_[0], "bottom": np.s_[-1], "left": np.s_[:, 0]}.items():
+        boundary = {**dict.fromkeys(SIDES, "absorbing"), name: FixedValue(1.0)}
+        field = solve(NOTHING, boundary=boundary).field
+        assert field[at].mean() > 2 * field.mean()
+
+
+@pytest.mark.parametrize(
+    ("boundary", "message"),
+    [
+        ({**SIDES, "left": FixedValue(1.0)}, "periodic at both sides or at none, not left Fixed"),
+        ((("periodic", "absorbing"), "absorbing"), "not top 'periodic' and bottom 'absorbing'"),
+        ({"top": "absorbing", "left": "periodic"}, "the boundary lacks bottom, right: name all"),
+        ({**SIDES, "up": "absorbing"}, "no side 'up'; its sides are top, .* dimensions front"),
+        ({**SIDES, "front": "absorbing"}, "lacks back: name all of front, back, top, bottom"),
+        ({**SIDES, "top": "open"}, "boundary top 'open' is unknown; choose one of absorbing"),
+        ((("absorbing",) * 3, "absorbing"), r"a pair \(top, bottom\), not \('absorbing'"),
+        (1.0, "boundary 1.0 is unknown"),
+    ],
+)
+def test_bad_boundaries_are_refused(boundary, message):
+    with pytest.raises(PhysicsError, match=message):
+        Medium(boundary=boundary)
+
+
+@pytest.mark.parametrize("side", [FixedValue, FixedFlux])
+def test_bad_numbers_are_refused(side):
+    with pytest.raises(PhysicsError, match=f"the {side.name} of a side must be finite, .* not nan"):
+        side(np.nan)
+    with pytest.raises(PhysicsError, match=r"not inf at node \(1,\)"):
+        side([0.0, np.inf])
+    with pytest.raises(PhysicsError, match="must be a number, not '1'"):
+        side("1")
+    with pytest.raises(
+        PhysicsError, match=r"the bottom side has shape \(5,\), and the side \(7,\)"
+    ):
+        solve(NOTHING, boundary=(("absorbing", side(np.ones(5))), "absorbing"))
+
+
+def test_a_flux_needs_something_that_loses():
+    closed = {"decay": 0.0, "boundary": ((FixedFlux(1.0), "reflecting"), "periodic")}
+    with pytest.raises(PhysicsError, match=r"through sides, sum to 7, .* give decay, uptake"):
+        solve(NOTHING, **closed)
+    with pytest.raises(PhysicsError, match="sum to 7, and cells take up less"):
+        solve(NOTHING, **closed, uptake=dk.MichaelisMenten(0.1, 1.0))
+    balanced = (FixedFlux(1.0), FixedFlux(-1.0))
+    with pytest.raises(PhysicsError, match="every constant solves"):
+        solve(NOTHING, decay=0.0, boundary=(balanced, "periodic"))
+    image = NOTHING + 0.0
+    image[2, 2] = 1.0
+    assert solve(image, decay=0.0, boundary=(balanced, "periodic")).field[0].mean() > 1
+    with pytest.raises(PhysicsError, match=r"is 2e\+27 \(sides included\)"):
+        solve(NOTHING, step=1e3, boundary=FixedFlux(1e30))
+
+
+def test_what_takes_no_given_values_says_so():
+    sources = dk.Sources.from_lists([2], [3], [1], [1.0])
+    boundary = ((FixedValue(1.0), "reflecting"), "periodic")
+    with pytest.raises(PhysicsError, match="superpose takes no FixedValue or FixedFlux"):
+        superpose(sources, LATTICE, boundary=boundary)
+    mixed = {"boundary": SIDES, "decay": 0.1}
+    exact = solve_reference(sources.image(LATTICE, np.float64), **mixed)
+    np.testing.assert_allclose(superpose(sources, LATTICE, **mixed), exact, rtol=0, atol=1e-12)
+    with pytest.raises(PhysicsError, match="TensorFlow needs the same boundary at both sides"):
+        Medium(boundary=SIDES).names_of_axes("the solver in TensorFlow")
