@@ -46,13 +46,13 @@ class RingIteration:
     def solve(
         self, values: NDArray[np.floating], tolerance: float
     ) -> tuple[NDArray[np.floating], float]:
-        """Densities (m,) and constant, see `RingSystem`; `in_single` they are float32."""
+        """Densities (m,) and constant, see `RingSystem`."""
         size = float(np.abs(values).max())
         if self.in_single and values.dtype == np.float64 and size:
             single = (values / size).astype(np.float32)
             # the callers leave room for rounding, which the next correction sees here
             densities, constant = self.solve(single, max(2 * tolerance / size, SINGLE_REDUCTION))
-            return size * densities, size * constant
+            return size * densities.astype(np.float64), size * constant
         densities = self._conjugate_gradients(values, tolerance)
         if not self.operator.deflated:
             return densities, 0.0

@@ -119,7 +119,7 @@ def _correct(
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):
         density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-        single = density.dtype == np.float32 and not operator.deflated
+        single = dtype == np.float32 and not operator.deflated
         if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
         correction = spread(problem, density, constant, workers)
