@@ -106,6 +106,13 @@ def own_run(run_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but no image files of them, which takes most of an evaluation's time."""
+    for module in ("evaluation.figures", "workflows.preview_data"):
+        monkeypatch.setattr(f"diffkeras.{module}.to_png", lambda figure: b"no picture")
+
+
+@pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What diffkeras logs, from INFO on."""
     caplog.set_level(logging.INFO, "diffkeras")

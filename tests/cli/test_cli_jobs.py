@@ -13,6 +13,8 @@ from diffkeras.cli.options import collect_overrides, read_config
 from diffkeras.config import Config, load_config
 from diffkeras.surrogates.run_directory import Run
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 def test_flags_win_over_settings_and_settings_over_the_file(tiny_file: Path) -> None:
     config = read_config(

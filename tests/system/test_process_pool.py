@@ -65,7 +65,8 @@ def die_at_task(number: int, tick: object) -> None:
 def test_closing_ends_busy_workers(tmp_path: Path) -> None:
     with ProcessPool(2) as pool:
         workers = list(pool.imap(process_number, [str(tmp_path)] * 2))
-        pool.submit(wait_long, 0)
+        pool.submit(wait_long, str(tmp_path / "ended"))
+    assert not (tmp_path / "ended").exists()
     assert not any(_is_alive(worker) for worker in workers)
 
 

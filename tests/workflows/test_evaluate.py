@@ -155,6 +155,7 @@ def test_a_damaged_history_is_found_before_the_work(
         evaluate(own_run, data_dir)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_without_baselines_and_without_a_history(
     tiny: Config, own_run: Path, data_dir: Path
 ) -> None:
@@ -282,6 +283,7 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
     load_surrogate(own_run)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_evaluating_again_replaces_the_results(tiny: Config, own_run: Path, data_dir: Path) -> None:
     (own_run / "evaluation").mkdir()
     (own_run / "evaluation" / "metrics.json").write_text("{}")

@@ -17,6 +17,8 @@ from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate_foreign
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 @pytest.fixture(scope="module")
 def quick(tiny: Config) -> Config:

@@ -7,6 +7,8 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.workflows import generate, preview
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 def test_nothing_to_do_needs_no_tensorflow(
     tiny: Config, data_dir: Path, monkeypatch: pytest.MonkeyPatch

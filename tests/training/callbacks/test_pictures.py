@@ -20,6 +20,11 @@ from diffkeras.training.callbacks.pictures import (
 from diffkeras.workflows import generate
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_pictures() -> None:
+    """Here they are drawn."""
+
+
 def test_panels_show_image_field_prediction_and_error() -> None:
     image = np.zeros((16, 32))
     field = np.full((16, 32), 0.5)

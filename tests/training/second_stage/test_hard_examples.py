@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +39,6 @@ def half(tiny: Config) -> Config:
 @pytest.fixture(scope="module")
 def config(half: Config) -> Config:
     return half.with_overrides({"training.hard_examples": HARD})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_pictures() -> Iterator[None]:
-    """Runs draw no pictures, which would take most of their time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "diffkeras.training.callbacks.pictures.Pictures.on_epoch_end", lambda *_: None
-        )
-        yield
 
 
 @pytest.fixture(scope="module")
