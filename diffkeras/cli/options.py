@@ -155,7 +155,7 @@ def source_options(command: Command, *, required: bool = True, space: bool = Fal
         click.option(
             "--batch",
             is_flag=True,
-            help=f"Files hold batches of images, (batch, {'…' if space else 'rows, columns'}).",
+            help=f"Files hold batches of images, (batch, {'...' if space else 'rows, columns'}).",
         ),
         click.option(
             "--lattice",

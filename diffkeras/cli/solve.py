@@ -34,6 +34,25 @@ class NumberOrMap(click.ParamType):
         return Path(value)
 
 
+class SideType(click.ParamType):
+    """A side of the lattice and what it does."""
+
+    name = "side"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str, float | Path | None]:
+        """(side, what it does, number or file)."""
+        side, equals, text = str(value).partition("=")
+        what, colon, number = text.partition(":")
+        if not (equals and side and what) or bool(colon) != (what in ("value", "flux")):
+            self.fail(
+                f"{value!r} is not SIDE=NAME, SIDE=value:NUMBER or SIDE=flux:NUMBER; write e.g. "
+                "top=value:1.0 or left=reflecting",
+                param,
+                ctx,
+            )
+        return side, what, NumberOrMap().convert(number, param, ctx) if colon else None
+
+
 _map = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
 
 
@@ -80,6 +99,16 @@ class MethodType(click.ParamType):
 )
 @_number("--step", default=1.0, help="Lattice step [length].")
 @boundary_option
+@click.option(
+    "--side",
+    "sides",
+    metavar="SIDE=NAME|value:V|flux:J",
+    type=SideType(),
+    multiple=True,
+    help="What one side does in place of --boundary; may be repeated. SIDE is top, bottom, left or "
+    "right, and in three dimensions front or back. V is the concentration outside, J what flows in "
+    "[concentration*length/time]; each is a number, or a .npy file with one for each node.",
+)
 @click.option(
     "--fixed",
     metavar="FILE",
@@ -129,23 +158,29 @@ def solve(
       diffkeras solve vessels.png --production cells.npy -o field.npy
       diffkeras solve vessels.png --decay uptake.npy -o field.npy
       diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
+      diffkeras solve cells.npy -o field.npy --boundary reflecting --side top=value:1.0
       diffkeras solve volume.npy --dimensions 3 -o field.npy --plot slices.png
     """
     from diffkeras.physics import Medium, MichaelisMenten
+    from diffkeras.physics.boundaries import with_sides
     from diffkeras.workflows.field_files import FieldFiles, described
-    from diffkeras.workflows.solve_files import solve_files
+    from diffkeras.workflows.solve_files import read_side, solve_files
     from diffkeras.workflows.source_files import SourceFile
 
     parts = {key: options.pop(key) for key in MAPS_AND_NUMBERS}
     maps = {key: value for key, value in parts.items() if isinstance(value, Path)}
-    if not (source_file or production):
-        raise click.UsageError("Missing argument 'SOURCE_FILE'; or give --production FILE.")
+    sides = options.pop("sides")
+    if not (source_file or production or (sides and lattice)):
+        raise click.UsageError(
+            "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice."
+        )
     if parts["saturation"] is not None and parts["uptake"] is None:
         raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
     if options["fixed"] and not source_file:
         raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
     boundary = parts["boundary"]
-    axes = Medium(boundary=boundary, dimensions=dimensions).dimensions  # type: ignore[arg-type]
+    outline = Medium(boundary=boundary, dimensions=dimensions)  # type: ignore[arg-type]
+    axes = outline.dimensions
     sources, produced = (
         SourceFile(file, lattice, batch, dimensions=axes) if file else None
         for file in (source_file, production)
@@ -158,7 +193,10 @@ def solve(
     uptake, saturation = parts.pop("uptake"), parts.pop("saturation")
     if saturation is not None:
         uptake = MichaelisMenten(uptake, saturation)
+    parts["boundary"] = with_sides(outline.sides, dict(map(read_side, sides)))
     medium = Medium(**parts, dimensions=axes)
+    if not (source_file or production):
+        options["lattice"] = (lattice,) * axes if isinstance(lattice, int) else lattice
     solution = solve_files(
         sources, files, production=produced, uptake=uptake, medium=medium, **options
     )

@@ -21,6 +21,7 @@ from diffkeras.config.types import Name, Section, format_counts
 from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError, PhysicsError
+from diffkeras.physics import Medium
 from diffkeras.representation.network_input import map_channels
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
@@ -113,6 +114,26 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _different_sides(self) -> Self:
+        if all(
+            isinstance(names, str) for names in Medium(boundary=self.physics.boundary).boundaries
+        ):
+            return self
+        needs = {
+            "data.storage: compact": self.data.storage == "compact",
+            "data.stream: true": self.data.stream,
+            "training.symmetries: true": self.training.symmetries,
+            f"model.architecture: {self.model.architecture}": self.model.solves_equation,
+        }
+        for setting in (setting for setting, chosen in needs.items() if chosen):
+            raise ValueError(
+                f"physics.boundary: {setting} needs the same boundary at both sides of an axis, "
+                "not one that absorbs and one that reflects; choose one name for each axis, or "
+                f"change {setting.partition(':')[0]}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _network_fits_problem(self) -> Self:
         check_network(self.physics, self.data, self.model)
         if self.training.symmetries and self.data.stream:
@@ -158,8 +179,8 @@ class Config(Section):
     def baselines(self) -> tuple[Baseline, ...]:
         """The baselines of an evaluation, in the order in which they are shown."""
         physics = self.physics
-        absorbs = "absorbing" in physics.boundary  # the boundary of both axes, or a pair
-        decays = bool(physics.decay or self.data.diffusion_length or absorbs)
+        closed = Medium(boundary=physics.boundary).is_closed
+        decays = bool(physics.decay or self.data.diffusion_length or not closed)
         return choose_baselines(
             self.evaluation.baselines,
             production=physics.sources == "production",

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
-    Boundary,
+    Boundaries,
     Count,
     Examples,
     Lattice,
@@ -45,8 +45,10 @@ class PhysicsConfig(Section):
     """Diffusivity D [length²/time]."""
     decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False)
     """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
-    boundary: Boundary | tuple[Boundary, Boundary] = "absorbing"
-    """absorbing, reflecting or periodic, or a list of two: [rows, columns]."""
+    boundary: Boundaries = "absorbing"
+    """absorbing, reflecting or periodic, or a list of two: [rows, columns]. Where the two sides of
+    an axis differ, each may be a list of two: [top, bottom] and [left, right]; or all four are
+    named: {top: absorbing, bottom: reflecting, left: periodic, right: periodic}."""
     sources: Literal["fixed_value", "production"] = "fixed_value"
     """What sources do. fixed_value: the field takes their value on their nodes (the text of the
     paper). production: they add their value times the decay rate (the computation of its

@@ -152,10 +152,16 @@ def _from_names(spec: Mapping[Any, Any]) -> tuple[AxisSides, ...]:
         )
     if missing := [name for name in known if name not in spec]:
         raise PhysicsError(
-            f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}, each with "
-            f"{', '.join(BOUNDARIES)}, a FixedValue or a FixedFlux"
+            f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}"
         )
     return tuple(_axis_sides(tuple(spec[name] for name in names), names) for names in axes)
+
+
+def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[str, Side]:
+    """The sides of a medium by name, some of them changed."""
+    axes = zip(SIDES[-len(sides) :], map(both_sides, sides), strict=True)
+    named = {name: side for names, pair in axes for name, side in zip(names, pair, strict=True)}
+    return named | dict(changed)
 
 
 def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:

@@ -253,7 +253,7 @@ def _check_balance(production: NDArray[np.float64] | None) -> None:
     net = math.fsum(production.ravel().tolist())
     if abs(net) > BALANCED * float(np.abs(production).sum()):
         raise PhysicsError(
-            f"there is no steady state: the productions of all nodes, with what comes in through "
-            f"sides, sum to {net:.6g}, and with decay 0, no absorbing boundary and no fixed node "
-            "nothing takes that away; give decay, uptake, an absorbing boundary or a fixed node"
+            f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
+            "included), and with decay 0, no absorbing boundary and no fixed node nothing takes "
+            "that away; give decay, uptake, an absorbing boundary or a fixed node"
         )

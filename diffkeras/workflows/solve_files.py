@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Solution, solve
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import (
+    CappedUptake,
+    FixedFlux,
+    FixedValue,
+    Medium,
+    MichaelisMenten,
+    Solution,
+    solve,
+)
+from diffkeras.physics.boundaries import Side
 from diffkeras.physics.problem import check_finite
 from diffkeras.physics.uptake.linear import Uptake
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
@@ -21,6 +31,7 @@ def solve_files(
     uptake: Uptake | None = None,
     medium: Medium | None = None,
     fixed: Path | None = None,
+    lattice: tuple[int, ...] | None = None,
     **options: Any,
 ) -> Solution:
     """Read a source image, a production or both, solve for the field, and write it.
@@ -33,6 +44,7 @@ def solve_files(
         uptake: as for `solve`.
         medium: where the field diffuses; by default `Medium()`.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
+        lattice: of the field, where sides alone supply it: no sources and no production.
         **options: method, tolerance and workers, as for `solve`.
 
     Raises:
@@ -48,6 +60,8 @@ def solve_files(
     output.check({option: file.path if file else None for option, file in files.items()})
     held, masked, produced = _lattice_for_lists(held, masked, produced)
     image = held.read() if held else None
+    if not (held or produced) and lattice is not None:
+        image = np.zeros(lattice)
     supply = produced.read(overlap=True) if produced else None
     mask = None
     if masked:
@@ -78,6 +92,23 @@ def solve_files(
             dimensions=medium.dimensions,
         )
     return solution
+
+
+def read_side(given: tuple[str, str, float | Path | None]) -> tuple[str, Side]:
+    """A side and what it does, of its name, "value", "flux" or another word, and their numbers.
+
+    Raises:
+        PhysicsError: a file that is no .npy array of finite numbers.
+    """
+    side, what, numbers = given
+    if numbers is None:
+        return side, what  # type: ignore[return-value]  # Medium checks it
+    if isinstance(numbers, Path):
+        try:
+            numbers = np.load(numbers, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise PhysicsError(f"{numbers} is no .npy array for the {side} side: {error}") from None
+    return side, (FixedValue if what == "value" else FixedFlux)(numbers)
 
 
 def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:

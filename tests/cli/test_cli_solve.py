@@ -279,3 +279,42 @@ def test_cells_take_up(
     result = diffkeras("solve", discs, "-o", output, "--saturation", 0.3)
     assert result.exit_code != 0
     assert "--saturation needs --uptake" in result.output
+
+
+def test_sides_have_values_and_fluxes(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+    output, profile = tmp_path / "field.npy", tmp_path / "profile.npy"
+    closed = ("--decay", 0, "--boundary", "reflecting", "-o", output)
+    linear = ("--lattice", "4x3", "--side", "top=value:1", "--side", "bottom=absorbing")
+    result = diffkeras("solve", *closed, *linear)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(np.load(output)[:, 1], [0.8, 0.6, 0.4, 0.2], atol=1e-12)
+    np.save(profile, np.linspace(0, 1, 4))
+    sides = ("--side", f"left=value:{profile}", "--side", "right=flux:-0.1")
+    result = diffkeras("solve", *closed, "--lattice", "4x3", *sides, "--plot", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    boundary = ("reflecting", (dk.FixedValue(np.linspace(0, 1, 4)), dk.FixedFlux(-0.1)))
+    exact = dk.solve(np.zeros((4, 3)), decay=0.0, boundary=boundary).field
+    np.testing.assert_allclose(np.load(output), exact, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        ("up=reflecting", "no side 'up'; its sides are top, bottom, left, right"),
+        ("left=open", "boundary left 'open' is unknown"),
+        ("left=periodic", "an axis is periodic at both sides or at none"),
+        ("left", "'left' is not SIDE=NAME, SIDE=value:NUMBER"),
+        ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
+        ("left=value:nan", "must be finite, up to 1e+30, not nan"),
+        ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
+        ("left=value:{discs}", "discs.yaml is no .npy array for the left side"),
+    ],
+)
+def test_sides_that_cant_be_are_refused(
+    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path, side: str, message: str
+) -> None:
+    output = tmp_path / "field.npy"
+    result = diffkeras("solve", discs, "-o", output, "--side", side.format(discs=discs))
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert not output.exists()

@@ -175,6 +175,26 @@ def test_a_section_takes_only_a_mapping(tiny: Config, value: Any) -> None:
         tiny.with_overrides({"training": value})
 
 
+def test_sides_of_an_axis_may_differ(tiny: Config) -> None:
+    named = {"top": "dirichlet", "bottom": "no-flux", "left": "periodic", "right": "periodic"}
+    pairs = [["absorbing", "reflecting"], "periodic"]
+    for boundary in (named, pairs):
+        config = tiny.with_overrides({"physics.boundary": boundary})
+        assert config.model_dump(mode="json")["physics"]["boundary"] == pairs
+    for key, value in {
+        "training.symmetries": True,
+        "data.storage": "compact",
+        "data.stream": True,
+        "model.architecture": "unrolled_cg",
+    }.items():
+        with pytest.raises(ConfigurationError, match=f"physics.boundary: {key}: .* at both sides"):
+            tiny.with_overrides({"physics.boundary": pairs, key: value})
+    with pytest.raises(ConfigurationError, match=r"physics\.boundary: .*lacks left, right"):
+        tiny.with_overrides({"physics.boundary": {"top": "absorbing", "bottom": "reflecting"}})
+    with pytest.raises(ConfigurationError, match=r"top \{'value': 1\} is unknown; choose one of"):
+        tiny.with_overrides({"physics.boundary": {**named, "top": {"value": 1}}})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

@@ -2,14 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics import Medium
+from diffkeras.physics import FixedFlux, FixedValue, Medium
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 
@@ -85,7 +85,7 @@ def random_problem(
         return None
     largest = np.abs(exact).max(where=~fixed, initial=0.0)
     largest = max(largest, np.abs(problem.ring_values).max(initial=0.0))
-    given = (image, fixed) if fixed.any() else (None, None)
+    given = (image, fixed) if fixed.any() or production is None else (None, None)
     size = float(largest * problem.scale)
     exact = exact * np.longdouble(problem.scale) / np.longdouble(size)
     return RandomProblem(medium, *given, production, size, exact)
@@ -135,6 +135,27 @@ def _production(
         shape = shape - np.flip(shape)
     size = np.clip(scale * 10 ** rng.choice([0.0, -3.0, rng.uniform(-12, 8)]), 1e-18, 1e18)
     return medium.unit * size * shape / max(np.abs(shape).max(), 1.0)
+
+
+def random_walls(seed: int, dimensions: int = 2) -> RandomProblem | None:
+    """A problem whose sides may differ, absorb or reflect, or have given values and fluxes."""
+    rng = np.random.default_rng([seed, 2])
+    lattice = random_lattice(rng, dimensions)
+    medium = _medium(rng, lattice)
+    size, sides = 10 ** rng.uniform(-2, 2), []
+    for axis in range(dimensions):
+        shape = lattice[:axis] + lattice[axis + 1 :]
+        numbers = [rng.uniform(-1, 1, shape) * size, float(rng.uniform(0, 1) * size)]
+        pair = []
+        for _ in range(2):
+            given = numbers[int(rng.integers(2))]
+            flux = given * (np.max(medium.diffusivities[0]) / medium.step)
+            kinds = ("absorbing", "reflecting", FixedValue(given), FixedFlux(flux))
+            pair.append(kinds[int(rng.integers(4))])
+        sides.append("periodic" if rng.random() < 0.2 else tuple(pair))
+    medium = replace(medium, boundary=tuple(sides))
+    options = {"produces": bool(rng.random() < 0.3), "dimensions": dimensions}
+    return random_problem((seed, 3), lattice=lattice, medium=medium, **options)
 
 
 def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:

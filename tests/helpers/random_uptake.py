@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import CappedUptake, MichaelisMenten
+from diffkeras.physics import CappedUptake, FixedFlux, FixedValue, MichaelisMenten
 
 BOUNDARIES: list[Any] = [
     "absorbing",
@@ -13,6 +13,9 @@ BOUNDARIES: list[Any] = [
     "periodic",
     ("periodic", "absorbing"),
     ("reflecting", "periodic"),
+    (("absorbing", "reflecting"), "periodic"),
+    ((FixedValue(2.0), "reflecting"), (FixedFlux(0.1), "absorbing")),
+    ((FixedFlux(0.2), FixedFlux(0.0)), "reflecting"),
 ]
 
 

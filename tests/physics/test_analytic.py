@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 from analytic import disc_in_plane, lattice_sine_mode, producing_disc_in_plane, sine_mode
 
-from diffkeras.physics import solve
+from diffkeras.physics import FixedFlux, FixedValue, solve
 
 NAMES = ("absorbing", "reflecting", "periodic")
 
@@ -151,3 +151,77 @@ def test_a_producing_disc_of_partly_covered_cells_converges_with_second_order():
     means = [errors_of_producing_disc(nodes, 16)[1] for nodes in (4, 8, 16)]
     for coarse, fine in itertools.pairwise(means):
         assert math.log2(coarse / fine) == pytest.approx(2, abs=0.2)
+
+
+def test_between_two_values_the_profile_is_linear():
+    places = np.arange(1, 31) / 31
+    boundary = ("periodic", (FixedValue(2.0), FixedValue(-1.0)))
+    field = solve(np.zeros((5, 30)), decay=0.0, boundary=boundary).field
+    np.testing.assert_allclose(field, np.tile(2 - 3 * places, (5, 1)), rtol=0, atol=1e-10)
+
+
+def test_a_flux_against_a_value_has_the_gradient_that_carries_it():
+    diffusivity, step, flux = 0.5, 0.2, 0.3
+    boundary = {"top": FixedValue(1.0), "bottom": FixedFlux(flux)}
+    boundary |= dict.fromkeys(("left", "right"), "reflecting")
+    options = {"diffusivity": diffusivity, "step": step, "boundary": boundary}
+    field = solve(np.zeros((40, 3)), decay=0.0, **options).field
+    distance = step * np.arange(1, 41)[:, None]
+    exact = np.tile(1 + flux / diffusivity * distance, 3)
+    np.testing.assert_allclose(field, exact, rtol=0, atol=1e-9)
+
+
+def test_a_flux_into_a_half_space_decays_over_the_diffusion_length():
+    diffusivity, flux, length = 2.0, 0.3, 1.0
+    errors = []
+    for nodes in (8, 16, 32):  # to a diffusion length
+        step = 1 / nodes
+        boundary = ((FixedFlux(flux), "absorbing"), "periodic")
+        options = {"decay": diffusivity / length**2, "step": step, "boundary": boundary}
+        field = solve(np.zeros((20 * nodes, 1)), diffusivity=diffusivity, **options).field[:, 0]
+        depth = (np.arange(20 * nodes) + 0.5) * step
+        exact = flux * length / diffusivity * np.exp(-depth / length)
+        errors.append(abs(field - exact).max() / exact.max())
+    assert errors[-1] < 1e-3
+    for coarse, fine in itertools.pairwise(errors):
+        assert math.log2(coarse / fine) == pytest.approx(2, abs=0.15)
+
+
+def errors_of_krogh(nodes: int, zeroth: bool) -> tuple[float, float]:
+    """Largest and mean error around a capillary of R = 1 and value 1 in tissue of radius 4.
+
+    A quarter of it, mirrored at its top and left side; what is beyond the tissue hardly conducts.
+    """
+    step, inner, outer, uptake = 4.5 / nodes, 1.0, 4.0, 0.05
+    places = (np.arange(nodes) + 0.5) * step
+    r = np.hypot(places[:, None], places)
+    tissue = (r > inner) & (r < outer)
+    image = (r <= inner).astype(np.float64)
+    medium = {"diffusivity": np.where(r < outer, 1.0, 1e-5), "step": step}
+    medium |= {"boundary": "reflecting", "tolerance": 1e-8}
+    if zeroth:  # Krogh 1919
+        taken = np.where(tissue, -uptake, 0.0)
+        field = solve(image, production=taken, decay=0.0, **medium).field
+        bent, flow = uptake / 4 * (r**2 - inner**2), uptake / 2 * outer**2
+        exact = 1 + bent - flow * np.log(r / inner)
+    else:
+        field = solve(image, decay=np.where(tissue, uptake, 0.0), **medium).field
+        rate = math.sqrt(uptake)
+        i, k, slope = scipy.special.iv, scipy.special.kv, scipy.special.k1(rate * outer)
+        slope /= scipy.special.i1(rate * outer)  # no flux at the outer radius
+
+        def shape(r):
+            return k(0, rate * r) + slope * i(0, rate * r)
+
+        exact = shape(r) / shape(inner)
+    error = abs(field - exact)[tissue]
+    return error.max(), error.mean()
+
+
+@pytest.mark.parametrize("zeroth", [True, False])
+def test_the_krogh_cylinder_converges_with_about_first_order(zeroth):
+    sizes = np.array([18, 27, 40, 60, 90])
+    largest, mean = np.array([errors_of_krogh(n, zeroth) for n in sizes]).T
+    for errors in (largest, mean):
+        assert -np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(1, abs=0.4)
+    assert largest[-1] < 0.015

@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import ExampleRecipe, Medium, Placement, production_of, solve
+from diffkeras.physics import ExampleRecipe, FixedValue, Medium, Placement, production_of, solve
 
 
 def test_a_side_is_a_square_lattice() -> None:
     one, other = ExampleRecipe(2, 32), ExampleRecipe(2, (32, 32))
     assert one == other
     assert np.array_equal(one.example("train", 3).field, other.example("train", 3).field)
+
+
+def test_sides_of_an_axis_may_differ_but_hold_no_values() -> None:
+    sides = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
+    recipe = ExampleRecipe(2, 24, Medium(boundary=sides), radius=2.0)
+    example = recipe.example("train", 3)
+    exact = solve(example.source_image.astype(np.float64), boundary=sides).field
+    np.testing.assert_array_equal(example.field, exact.astype(np.float32))
+    with pytest.raises(PhysicsError, match="ExampleRecipe takes no FixedValue or FixedFlux"):
+        ExampleRecipe(2, 24, Medium(boundary={**sides, "top": FixedValue(1.0)}))
 
 
 def test_examples_of_production() -> None:

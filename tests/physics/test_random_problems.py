@@ -5,12 +5,13 @@ No bound lies below the error, no tolerance is missed, no solve takes longer tha
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
-from random_problems import EXACT, RandomProblem, random_problem
+from random_problems import EXACT, RandomProblem, random_problem, random_walls
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, certify, refine, solve
@@ -109,11 +110,11 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
     return ", refined"
 
 
-def check_all(seeds: range, produces: bool, dimensions: int) -> Counter[str]:
+def check_all(seeds: range, make: Callable[[int], RandomProblem | None]) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     failures: list[str] = []
     for seed in seeds:
-        problem = random_problem(seed, produces=produces, dimensions=dimensions)
+        problem = make(seed)
         if problem is None:
             outcomes["no problem"] += 1
             continue
@@ -126,17 +127,25 @@ def check_all(seeds: range, produces: bool, dimensions: int) -> Counter[str]:
     return outcomes
 
 
+MAKERS = {
+    "fixed": random_problem,
+    "producing": partial(random_problem, produces=True),
+    "walls": random_walls,
+}
+
+
 @pytest.mark.parametrize(("dimensions", "count"), [(2, 200), (3, 60)])
-@pytest.mark.parametrize("produces", [False, True])
-def test_random_problems(produces: bool, dimensions: int, count: int) -> None:
-    outcomes = check_all(range(count), produces, dimensions)
+@pytest.mark.parametrize("kind", MAKERS)
+def test_random_problems(kind: str, dimensions: int, count: int) -> None:
+    outcomes = check_all(range(count), partial(MAKERS[kind], dimensions=dimensions))
     assert sum(outcomes.values()) - outcomes["no problem"] > 0.6 * count
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("produces", [False, True])
+@pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize("part", range(10))
-def test_ten_thousand_random_problems(part: int, dimensions: int, produces: bool) -> None:
-    outcomes = check_all(range(1000 * part, 1000 * (part + 1)), produces, dimensions)
+def test_ten_thousand_random_problems(part: int, dimensions: int, kind: str) -> None:
+    seeds = range(1000 * part, 1000 * (part + 1))
+    outcomes = check_all(seeds, partial(MAKERS[kind], dimensions=dimensions))
     print(*sorted(outcomes.items()), sep="\n")
