@@ -70,6 +70,10 @@ def certify(
 ) -> Certificate:
     """Correct a predicted field and bound the errors of both, by the discrete maximum principle.
 
+    The exact field is that of coefficients rounded to double precision: couplings and decays of a
+    medium that varies, and what given values and fluxes of sides add to the production. With
+    coefficients of more digits it may differ by about 1e-16 of the largest value.
+
     Args:
         prediction: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
             (batch, rows, columns), for which a `BatchCertificate` is returned.
