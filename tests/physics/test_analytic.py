@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 from analytic import disc_in_plane, lattice_sine_mode, producing_disc_in_plane, sine_mode
 
-from diffkeras.physics import FixedFlux, FixedValue, solve
+from diffkeras.physics import FixedFlux, FixedValue, Medium, solve
 
 NAMES = ("absorbing", "reflecting", "periodic")
 
@@ -225,3 +225,41 @@ def test_the_krogh_cylinder_converges_with_about_first_order(zeroth):
     for errors in (largest, mean):
         assert -np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(1, abs=0.4)
     assert largest[-1] < 0.015
+
+
+def error_of_ball(nodes: int) -> tuple[float, float]:
+    """Largest and mean error around a ball of radius R = l_D = 1 with so many nodes a radius."""
+    ticks = np.arange(-8 * nodes, 8 * nodes + 1) / nodes
+    distance = np.sqrt(ticks[:, None, None] ** 2 + ticks[:, None] ** 2 + ticks**2)
+    image = (distance <= 1).astype(np.float64)
+    field = solve(image, decay=1.0, step=1 / nodes, dimensions=3, tolerance=1e-8).field
+    outside = (distance > 1) & (distance < 4)
+    error = abs(field - np.exp(1 - distance) / np.maximum(distance, 1))[outside]
+    return error.max(), error.mean()
+
+
+def test_a_rasterised_ball_converges_to_that_of_the_continuum():
+    (coarse, mean), (fine, finer_mean) = error_of_ball(2), error_of_ball(5)
+    assert fine < 0.8 * coarse
+    assert 0.5 < math.log(mean / finer_mean, 2.5) < 1.5
+    assert finer_mean < 0.012
+
+
+@pytest.mark.parametrize(
+    "boundary", ["absorbing", "reflecting", ("periodic", "absorbing", "reflecting")]
+)
+def test_a_mode_that_is_produced_is_exact_in_space(boundary):
+    lattice, step, decay = (7, 10, 9), 0.5, 0.3
+    medium = Medium((1.0, 0.4, 2.0), decay, step, boundary)
+    mode, eigenvalue = np.ones(()), decay
+    for nodes, name, rate in zip(lattice, medium.boundaries, medium.diffusivities, strict=True):
+        i = np.arange(nodes)
+        wave = {
+            "absorbing": (np.sin(2 * np.pi * (i + 1) / (nodes + 1)), 2 * np.pi / (nodes + 1)),
+            "reflecting": (np.cos(2 * np.pi * (i + 0.5) / nodes), 2 * np.pi / nodes),
+            "periodic": (np.cos(2 * np.pi * i / nodes), 2 * np.pi / nodes),
+        }[name]
+        mode = np.multiply.outer(mode, wave[0])
+        eigenvalue += rate / step**2 * (2 - 2 * math.cos(wave[1]))
+    field = solve(production=mode, medium=medium).field
+    np.testing.assert_allclose(field, mode / eigenvalue, rtol=0, atol=1e-14)

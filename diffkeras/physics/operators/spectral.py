@@ -28,6 +28,7 @@ from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
+CHUNK = 1 << 16  # values of the planes that are transformed at a time
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
@@ -206,19 +207,21 @@ class SpectralOperator:
     ) -> NDArray:
         """A transform along all axes but the first.
 
-        In three dimensions it goes plane by plane, each of which stays in the cache.
+        In three dimensions it goes through a few planes at a time, which stay in the cache.
         """
         order = self._order(1)
         if values.ndim == 2 or len(values) == 0 or (workers or 1) > 1:
             return transform(values, order, workers)
+        few = max(1, CHUNK // values[0].size)
         result = values
-        for number, plane in enumerate(values):
-            transformed = transform(plane, order, workers)
-            if number == 0:
-                alike = (transformed.dtype, transformed.shape) == (plane.dtype, plane.shape)
+        for start in range(0, len(values), few):
+            planes = values[start : start + few]
+            transformed = transform(planes, order, workers)
+            if start == 0:
+                alike = (transformed.dtype, transformed.shape) == (planes.dtype, planes.shape)
                 if not (overwrite and alike):
-                    result = np.empty((len(values), *transformed.shape), transformed.dtype)
-            result[number] = transformed
+                    result = np.empty((len(values), *transformed.shape[1:]), transformed.dtype)
+            result[start : start + few] = transformed
         return result
 
     @cached_property

@@ -211,7 +211,7 @@ def _blocks(ring: Ring, lattice: tuple[int, ...], most: int, whole: int) -> list
         if nodes.size <= most:
             blocks.append(nodes)
             continue
-        along = points[np.ptp(points[:, nodes], axis=1).argmax(), nodes]
+        along = points[np.ptp(points.take(nodes, axis=1), axis=1).argmax(), nodes]
         nodes = nodes[np.lexsort((part[nodes], along))]
         cuts = np.flatnonzero(np.diff(part[nodes])) + 1
         if cuts.size == 0:
