@@ -115,9 +115,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _different_sides(self) -> Self:
-        if all(
-            isinstance(names, str) for names in Medium(boundary=self.physics.boundary).boundaries
-        ):
+        if Medium(boundary=self.physics.boundary).has_equal_sides:
             return self
         needs = {
             "data.storage: compact": self.data.storage == "compact",

@@ -157,6 +157,11 @@ class Medium(ShortRepr):
         return not any("absorbing" in both_sides(boundary) for boundary in self.boundaries)
 
     @property
+    def has_equal_sides(self) -> bool:
+        """Whether both sides of each axis absorb, reflect or are periodic, without given values."""
+        return all(isinstance(side, str) for side in self.sides)
+
+    @property
     def diffusion_length(self) -> float:
         """l_D = √(D/γ) [length] of a uniform medium, D the larger one; infinite without decay."""
         self.require_uniform("the diffusion length")

@@ -34,7 +34,8 @@ def export_saved_model(
     surrogate was trained for.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
-    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
+    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. Where
+    the sides of an axis differ, which the solver in TensorFlow doesn't take, there are none.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -49,12 +50,14 @@ def replacing_by_saved_model(
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
-    solver = _solver(surrogate, lattice or surrogate.lattice)
-    if isinstance(solver, TensorSolver):
-        solver, servable.arrays = solver.with_shared_arrays()
-    sources: Sources = "production" if surrogate.production else "fixed_value"
-    _, *media = input_specs(surrogate)
-    functions = {"serve": serve, **proof_functions(serve, solver, sources, media)}
+    functions = {"serve": serve}
+    if surrogate.config.physics.medium.has_equal_sides:
+        solver = _solver(surrogate, lattice or surrogate.lattice)
+        if isinstance(solver, TensorSolver):
+            solver, servable.arrays = solver.with_shared_arrays()
+        sources: Sources = "production" if surrogate.production else "fixed_value"
+        _, *media = input_specs(surrogate)
+        functions |= proof_functions(serve, solver, sources, media)
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}

@@ -93,7 +93,8 @@ def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> Basis:
 def product_is_faster(kind: Kind, nodes: int) -> bool:
     """Whether a matrix product beats the fast transform of that many nodes."""
     if kind in ("low", "high"):
-        return 2 * _folded_cost(nodes) < _fast_cost(2 * (2 * nodes + 1))
+        doubling = 10 * nodes  # copies to and from the longer axis
+        return 2 * _folded_cost(nodes) < _fast_cost(2 * (2 * nodes + 1)) + doubling
     factors = coprime_factors(nodes + 1) if kind == "sine" else None
     product = min(_folded_cost(nodes), _factored_cost(nodes, factors) if factors else float("inf"))
     return product < _fast_cost(2 * (nodes + 1) if kind == "sine" else nodes)
