@@ -61,8 +61,7 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
     """Write fields, or batches of them, into files of the kinds that `FieldFiles` lists."""
     for path, field in fields.items():
         suffix = path.suffix.lower()
-        if suffix in PICTURES and field.ndim != 2:
-            raise PhysicsError(f"{path} can't hold more than one image; write to .npy or .npz")
+        check_axes_of_file(path, field.ndim)
         if suffix == ".png" and (field.min() < 0 or field.max() > 1):
             raise PhysicsError(
                 f"a PNG holds values of 0 to 1, and {path} would hold {field.min():.3g} to "
@@ -81,6 +80,12 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
         else:
             Image.fromarray(field.astype(np.float32)).save(stream, "TIFF")
         write_bytes(path, stream.getbuffer())
+
+
+def check_axes_of_file(path: Path, axes: int) -> None:
+    """Raise a PhysicsError for a picture file that shall hold an array of other than two axes."""
+    if path.suffix.lower() in PICTURES and axes != 2:
+        raise PhysicsError(f"{path} can't hold more than one image; write to .npy or .npz")
 
 
 def described(field: NDArray, path: Path, dimensions: int = 2) -> str:

@@ -19,7 +19,12 @@ from diffkeras.physics import (
 from diffkeras.physics.boundaries import Side
 from diffkeras.physics.problem import check_finite
 from diffkeras.physics.uptake.linear import Uptake
-from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
+from diffkeras.workflows.field_files import (
+    FieldFiles,
+    check_axes_of_file,
+    write_fields,
+    write_plot,
+)
 from diffkeras.workflows.source_files import SourceFile
 
 
@@ -58,6 +63,8 @@ def solve_files(
     output = FieldFiles.of(output)
     files = {"SOURCE_FILE": held, "--fixed": masked, "--production": produced}
     output.check({option: file.path if file else None for option, file in files.items()})
+    batch = any(file.batch for file in (held, produced) if file)
+    check_axes_of_file(output.field, medium.dimensions + batch)
     held, masked, produced = _lattice_for_lists(held, masked, produced)
     image = held.read() if held else None
     if not (held or produced) and lattice is not None:

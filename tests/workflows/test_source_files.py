@@ -109,6 +109,8 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
     np.save(tmp_path / "vol.npy", volume)
     words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
     assert "--dimensions 3" in refused(*words)
+    picture = refused("solve", words[1], "-o", tmp_path / "field.tif", "--dimensions", 3)
+    assert "can't hold more than one image" in picture
     result = diffkeras(*words, "--dimensions", 3, "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output
     assert "(5×8×9 float64)" in result.stdout

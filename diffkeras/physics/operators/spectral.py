@@ -16,8 +16,7 @@ The callers find the last term separately (`ring_field`, `predicted_problem`).
 """
 
 import math
-from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.fft
@@ -25,14 +24,13 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
+from diffkeras.physics.operators.lattice_transforms import LatticeTransforms, outer_sum
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
-CHUNK = 1 << 16  # values of the planes that are transformed at a time
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
-Order = tuple[tuple[int, bool], ...]  # of transforms: the array axis, and whether it is full
 
 
 class SpectralOperator:
@@ -55,6 +53,8 @@ class SpectralOperator:
         self.singular = self.closed and self.decay == 0
         slow = self.decay < DEFLATED * self.constant_eigenvalue
         self.deflated = self.closed and (slow if deflate is None else deflate)
+        self._transforms = LatticeTransforms(self.axes)
+        self._across = LatticeTransforms(self.axes, first=1)
         self._reciprocals: dict[np.dtype, NDArray] = {}
         self._tables: dict[np.dtype, NDArray] = {}
 
@@ -140,30 +140,9 @@ class SpectralOperator:
 
     def inverse_by_transforms(self, density: NDArray, workers: int | None = None) -> NDArray:
         """The same as `inverse` without elimination: faster in single precision."""
-        order = self._order(0)
-        coefficients = self._forward(density, order, workers)
+        coefficients = self._transforms.forward(density, workers)
         coefficients *= self._reciprocal(density.dtype)
-        return np.ascontiguousarray(self._backward(coefficients, order, workers))
-
-    def _forward(self, values: NDArray, order: Order, workers: int | None) -> NDArray:
-        """Coefficients along the axes of an order."""
-        coefficients = values
-        for position, full in order:
-            coefficients = self.axes[position].forward(
-                coefficients,
-                axis=position - len(self.axes),
-                full=full,
-                workers=workers,
-                overwrite=coefficients is not values,
-            )
-        return coefficients
-
-    def _backward(self, coefficients: NDArray, order: Order, workers: int | None) -> NDArray:
-        for position, full in reversed(order):
-            coefficients = self.axes[position].inverse(
-                coefficients, axis=position - len(self.axes), full=full, workers=workers
-            )
-        return coefficients
+        return np.ascontiguousarray(self._transforms.backward(coefficients, workers))
 
     def _inverse_by_elimination(
         self,
@@ -180,7 +159,7 @@ class SpectralOperator:
         """
         lines = self._single_lines if in_single else self._tridiagonal
         assert lines is not None
-        coefficients = self._by_planes(self._forward, sources, workers)
+        coefficients = self._across.forward(sources, workers)
         precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
         working = precision if in_single else np.result_type(precision, np.float64)
         coefficients = coefficients.astype(working, copy=False)
@@ -196,40 +175,15 @@ class SpectralOperator:
             modes = modes[wanted]
         modes = modes.astype(precision, copy=False)
         modes = modes.reshape(len(modes), *modes_a_line)
-        return self._by_planes(self._backward, modes, workers, overwrite=True)
-
-    def _by_planes(
-        self,
-        transform: Callable[..., NDArray],
-        values: NDArray,
-        workers: int | None,
-        overwrite: bool = False,
-    ) -> NDArray:
-        """A transform along all axes but the first.
-
-        In three dimensions it goes through a few planes at a time, which stay in the cache.
-        """
-        order = self._order(1)
-        if values.ndim == 2 or len(values) == 0 or (workers or 1) > 1:
-            return transform(values, order, workers)
-        few = max(1, CHUNK // values[0].size)
-        result = values
-        for start in range(0, len(values), few):
-            planes = values[start : start + few]
-            transformed = transform(planes, order, workers)
-            if start == 0:
-                alike = (transformed.dtype, transformed.shape) == (planes.dtype, planes.shape)
-                if not (overwrite and alike):
-                    result = np.empty((len(values), *transformed.shape[1:]), transformed.dtype)
-            result[start : start + few] = transformed
-        return result
+        return self._across.backward(modes, workers)
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:
         """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
         if self.axes[0].boundary == "periodic" or self.deflated:
             return None
-        shifts = ((self._eigenvalues(1) + self.decay) / self.couplings[0]).ravel()
+        shifts = self._across.eigenvalues(self.couplings) + self.decay
+        shifts = (shifts / self.couplings[0]).ravel()
         if "periodic" in (axis.boundary for axis in self.axes):
             shifts = np.repeat(shifts, 2)
         return TridiagonalSolver(self.axes[0], shifts)
@@ -250,7 +204,7 @@ class SpectralOperator:
         period give it. An odd period has no such transform and takes a real FFT.
         """
         along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
-        table = self._invert(_outer_sum(self.couplings, along), constant)
+        table = self._invert(outer_sum(self.couplings, along), constant)
         for position, axis in enumerate(self.axes):
             axis.keep_modes(np.moveaxis(table, position, 0))
         for position, axis in enumerate(self.axes):
@@ -267,29 +221,10 @@ class SpectralOperator:
             self._tables[dtype] = self.green_table.astype(dtype, copy=False)
         return self._tables[dtype]
 
-    def _order(self, first: int) -> Order:
-        """The axes from `first` on in the order to transform them, each with whether it is full.
-
-        The real-to-complex transform of a periodic axis has to see real numbers, so it goes first.
-        Other periodic axes see complex numbers and take all modes ("full").
-        """
-        positions = list(range(first, len(self.axes)))[::-1]
-        periodic = [p for p in positions if self.axes[p].boundary == "periodic"]
-        begin = periodic[-1] if periodic else positions[0]
-        positions.remove(begin)
-        return ((begin, False), *((position, position in periodic) for position in positions))
-
-    def _eigenvalues(self, first: int) -> NDArray[np.float64]:
-        """Of −D∇²_h along the axes from `first` on, at their coefficients' places."""
-        along = (
-            self.axes[position].eigenvalues(full) for position, full in sorted(self._order(first))
-        )
-        return _outer_sum(self.couplings[first:], along)
-
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
             constant = self.constant_eigenvalue if self.deflated else None
-            reciprocal = self._invert(self._eigenvalues(0), constant)
+            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), constant)
             self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
         return self._reciprocals[dtype]
 
@@ -304,13 +239,6 @@ class SpectralOperator:
         elif slowest[0] == 0:  # between absorbing walls, whose images cancel it
             slowest[:] = 1.0
         return np.divide(1.0, eigenvalues, out=eigenvalues)
-
-
-def _outer_sum(
-    couplings: tuple[float, ...], along: Iterable[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Σ coupling · values, with an axis for the values of each."""
-    return reduce(np.add.outer, map(np.multiply, couplings, along))
 
 
 def spectral_operator(
