@@ -6,6 +6,9 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import INPUT, command, file_option, source_options, start_tensorflow
+from diffkeras.cli.solve import NumberOrMap
+
+MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 
 
 @command()
@@ -28,6 +31,24 @@ from diffkeras.cli.options import INPUT, command, file_option, source_options, s
     metavar="FILE",
     type=INPUT,
     help="Map of the decay or uptake [1/time], for a surrogate that takes it.",
+)
+@click.option(
+    "--uptake",
+    metavar="FILE",
+    type=INPUT,
+    help="Map of the maximum uptake [concentration/time], for a surrogate of cells that saturate.",
+)
+@click.option(
+    "--saturation",
+    metavar="NUMBER|FILE",
+    type=NumberOrMap(),
+    help="K [concentration] of their Michaelis-Menten uptake v u/(K + u); a number or a map.",
+)
+@click.option(
+    "--production",
+    metavar="FILE",
+    type=INPUT,
+    help="Map of what cells release [concentration/time], for a surrogate that takes it.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
 @file_option("--bound", "The proven bound, node by node.")
@@ -53,8 +74,7 @@ def predict(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
     are those that the surrogate was trained on, and so is what sources do: hold the field at their
-    value, or produce the decay rate times their value. A surrogate of media that vary needs their
-    maps.
+    value, or produce the decay rate times their value. A surrogate of tissues needs their maps.
 
     \b
     Examples:
@@ -69,7 +89,7 @@ def predict(
 
     files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
     sources = SourceFile(source_file, lattice, batch)
-    maps = {k: file for k in ("diffusivity", "decay") if (file := options.pop(k))}
+    maps = {k: given for k in MAPS if (given := options.pop(k)) is not None}
     prediction = predict_files(run, sources, files, certify=certify, maps=maps, **options)
     if refined := prediction.refinement:
         rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"

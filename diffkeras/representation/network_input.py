@@ -10,7 +10,9 @@ with outside the lattice.
 In a medium that varies around a uniform one of diffusivity D₀ and lattice step h, a field depends
 on D/D₀ and γh²/D₀ of each node. Those that vary become channels: ln(D/D₀), because conductances
 multiply, and h√(γ/D₀), the inverse of the diffusion length in lattice steps, which may be 0. Both
-have no unit and are of the size of 1, and 0 is an ordinary value of both.
+have no unit and are of the size of 1, and 0 is an ordinary value of both. What cells take up at
+most and what they release become channels like the decay, and the constant of saturation becomes
+ln K: concentrations are relative to the largest source value, which is 1.
 
 The functions work on arrays of NumPy, TensorFlow and Keras (see `transforms`).
 """
@@ -40,25 +42,31 @@ def map_channels(
     """The channels of the maps of media that vary, in the order of `MAPS`.
 
     Args:
-        maps: "diffusivity" [length²/time], "decay" [1/time] or both, (…, rows, columns, 1).
+        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of `TissueMaps`.
         diffusivity: D₀ of the uniform medium around which they vary [length²/time].
         step: h [length].
         xp: array namespace of the maps.
     """
+
+    def of_rate(values: Any) -> Any:
+        return xp.sqrt(values * (step**2 / diffusivity))
+
     channels = {
         "diffusivity": lambda values: xp.log(values / diffusivity),
-        "decay": lambda values: xp.sqrt(values * (step**2 / diffusivity)),
+        "saturation": xp.log,
     }
-    return [channels[name](maps[name]) for name in MAPS if name in maps]
+    return [channels.get(name, of_rate)(maps[name]) for name in MAPS if name in maps]
 
 
 def maps_of_channels(network_input: Any, maps: Sequence[str], xp: Any = np) -> dict[str, Any]:
-    """D/D₀ and γh²/D₀ of the input of a network, (…, rows, columns), by the name of the map.
+    """What `map_channels` made of maps: D/D₀, K, and rates times h²/D₀; (…, rows, columns).
 
     `maps` names the channels after the first, in their order.
     """
-    values = {"diffusivity": xp.exp, "decay": xp.square}
-    return {name: values[name](network_input[..., k]) for k, name in enumerate(maps, 1)}
+    values = {"diffusivity": xp.exp, "saturation": xp.exp}
+    return {
+        name: values.get(name, xp.square)(network_input[..., k]) for k, name in enumerate(maps, 1)
+    }
 
 
 def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:

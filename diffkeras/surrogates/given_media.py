@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium
+from diffkeras.physics import MichaelisMenten, Surroundings
 from diffkeras.physics.arguments import real_array
 from diffkeras.representation.network_input import MAPS
 
 logger = logging.getLogger(__name__)
 
-Media = Medium | tuple[Medium, ...]  # of all images, or of each
+Media = Surroundings | tuple[Surroundings, ...]  # of all images, or of each
 
 
 class MediumInputs(TypedDict, total=False):
@@ -25,6 +25,9 @@ class MediumInputs(TypedDict, total=False):
     diffusion_length: ArrayLike | None
     diffusivity: ArrayLike | None
     decay: ArrayLike | None
+    uptake: ArrayLike | None
+    saturation: ArrayLike | None
+    production: ArrayLike | None
 
 
 def inputs_of(config: Config) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def medium_inputs(config: Config, examples: Mapping[str, Any]) -> dict[str, Any]
 
 
 def media_of(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) -> Media:
-    """The medium of all images, or one for each.
+    """What surrounds the sources of all images, or of each.
 
     Args:
         config: the configuration that the network was trained with.
@@ -56,7 +59,7 @@ def media_of(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
         return _of_maps(config, images, found)
     if found:
         return _of_lengths(config, images[:-2], found["diffusion_length"])
-    return config.physics.medium
+    return Surroundings(config.physics.medium)
 
 
 def check_given(config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,36 +87,60 @@ def network_media(
     `shape` is that of the images, (images, rows, columns, 1). Diffusion lengths are (images,), maps
     have the shape of the images.
     """
-    each = (media,) * shape[0] if isinstance(media, Medium) else media
+    each = (media,) * shape[0] if isinstance(media, Surroundings) else media
     return {
-        name: np.array([getattr(medium, name) for medium in each], np.float32).reshape(
+        name: np.array([_value(name, around) for around in each], np.float32).reshape(
             shape if name in MAPS else shape[:1]
         )
         for name in inputs_of(config)
     }
 
 
+def _value(name: str, around: Surroundings) -> Any:
+    """What `MediumInputs` calls by a name."""
+    medium, uptake, production = around
+    if name == "production":
+        return production
+    if isinstance(uptake, MichaelisMenten) and name in ("uptake", "saturation"):
+        return uptake.maximum if name == "uptake" else uptake.constant
+    return getattr(medium, name)
+
+
 def _of_maps(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) -> Media:
-    maps: dict[str, Any] = {
+    maps: dict[str, NDArray[np.float64]] = {
         name: real_array(_words(name), given[name]) for name in config.data.maps
     }
-    lattice, base = images[-2:], config.physics.medium
+    lattice = images[-2:]
     for name, values in maps.items():
+        if name == "saturation" and values.ndim == 0:
+            maps[name] = values = np.full(lattice, values)
         if values.shape not in (lattice, images):
             every = f", or one for each image, {images}" if len(images) == 3 else ""
             raise PhysicsError(
                 f"{_words(name)} has shape {values.shape}; give one of the lattice of the images, "
                 f"{lattice}{every}"
             )
+        if name == "production" and not np.all(values >= 0):
+            raise PhysicsError(
+                f"this surrogate was trained on a production ≥ 0, and the map has {values.min():g}"
+            )
     if all(values.ndim == 2 for values in maps.values()):
-        media: Media = replace(base, **maps)
+        media: Media = _surroundings(config, maps)
     else:
         each = [np.broadcast_to(values, images) for values in maps.values()]
         media = tuple(
-            replace(base, **dict(zip(maps, own, strict=True))) for own in zip(*each, strict=True)
+            _surroundings(config, dict(zip(maps, own, strict=True)))
+            for own in zip(*each, strict=True)
         )
     _warn_outside(config, maps)
     return media
+
+
+def _surroundings(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> Surroundings:
+    medium: Any = {k: values for k, values in maps.items() if k in ("diffusivity", "decay")}
+    uptake = MichaelisMenten(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
+    own = replace(config.physics.medium, **medium)
+    return Surroundings(own, uptake, maps.get("production"))
 
 
 def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> None:
@@ -122,7 +149,13 @@ def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> No
     assert tissue is not None
     low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
     slow = float(medium.decay)
-    trained = {"diffusivity": (low, high), "decay": (slow, slow + tissue.uptake[1])}
+    trained = {
+        "diffusivity": (low, high),
+        "decay": (slow, slow + tissue.uptake[1]),
+        "uptake": (0.0, tissue.uptake[1]),
+        "saturation": tissue.saturation or (0.0, 0.0),
+        "production": (0.0, tissue.secretion[1]),
+    }
     for name, values in maps.items():
         low, high = (float(end) for end in trained[name])
         # datasets hold maps as float32
@@ -151,8 +184,8 @@ def _of_lengths(config: Config, batch: tuple[int, ...], given: Any) -> Media:
         )
     base = config.physics.medium
     if lengths.shape == ():
-        return base.with_diffusion_length(float(lengths))
-    return tuple(base.with_diffusion_length(float(length)) for length in lengths)
+        return Surroundings(base.with_diffusion_length(float(lengths)))
+    return tuple(Surroundings(base.with_diffusion_length(float(length))) for length in lengths)
 
 
 def _words(name: str) -> str:

@@ -26,6 +26,7 @@ from diffkeras.physics.operators.axis import AxisBoundary, both_sides
 from diffkeras.representation.network_input import network_input, value_scale
 
 LEAST = 0.1  # share of the maximum from which on a node counts in the mass balance
+CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that are in units of u
 TINY = 1e-30  # instead of 0 in a denominator whose numerator is 0, too
 
 
@@ -44,8 +45,8 @@ def predicted_fields(
         config: the configuration that the network was trained with.
         network: from network input to its field, on the network's scale.
         source_images: (batch, rows, columns, 1) float32.
-        media: what the network takes beside the images: "diffusion_length", (batch,), or the maps
-            "diffusivity", "decay" or both, of the shape of the images.
+        media: what the network takes beside the images: "diffusion_length", (batch,), or maps of
+            the shape of the images.
         divided: whether to leave fields divided by their maximum, if those of the dataset are.
         xp: array namespace of the arrays.
 
@@ -55,6 +56,8 @@ def predicted_fields(
     transform = config.model.get_transform()
     scale = value_scale(source_images, largest_value(config), xp)
     images = source_images / scale
+    # u/scale is the field of these, too
+    media = {name: v / scale if name in CONCENTRATIONS else v for name, v in media.items()}
     diffusion_length = media.get("diffusion_length")
     x = network_input(
         images,

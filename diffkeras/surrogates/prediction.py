@@ -11,10 +11,9 @@ from diffkeras.physics import (
     BatchCertificate,
     BatchRefinement,
     Certificate,
-    Medium,
     Refinement,
+    Surroundings,
     certify,
-    production_of,
 )
 from diffkeras.surrogates.given_media import Media
 
@@ -32,7 +31,7 @@ class Prediction:
             from the network, or float64 if a tolerance was given.
         source_images: float64, of the same shape: the values of the fixed nodes, or x of the
             production γx.
-        media: the medium of all images, or a tuple of one for each.
+        media: what surrounds the sources of all images, or a tuple with that of each.
         refinement: how the tolerance was met; None if no tolerance was given.
         production: whether the sources produce; otherwise they hold their values.
     """
@@ -90,16 +89,14 @@ def prove(
     production: bool,
     **options: Any,
 ) -> Any:
-    """`certify` or `refine` predicted fields, each image in its own medium.
+    """`certify` or `refine` predicted fields, each image in its own surroundings.
 
     `batch` is the class of the results of a batch.
     """
 
-    def one(field: NDArray, images: NDArray, medium: Medium) -> Any:
-        if not production:
-            return proof(field, images, medium=medium, **options)
-        return proof(field, production=production_of(images, medium), medium=medium, **options)
+    def one(field: NDArray, images: NDArray, around: Surroundings) -> Any:
+        return proof(field, **around.problem(images, production), **options)
 
-    if isinstance(media, Medium):
+    if isinstance(media, Surroundings):
         return one(field, images, media)
     return batch.of([one(*parts) for parts in zip(field, images, media, strict=True)])

@@ -1,5 +1,6 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.bounds.varying import VaryingSolver
 from diffkeras.tf_solver.proofs import Sources, proof_functions
+
+logger = logging.getLogger(__name__)
 
 
 def export_saved_model(
@@ -34,8 +37,9 @@ def export_saved_model(
     surrogate was trained for.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
-    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. Where
-    the sides of an axis differ, which the solver in TensorFlow doesn't take, there are none.
+    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. There
+    are none where the sides of an axis differ, or where cells saturate or secrete, which the solver
+    in TensorFlow doesn't take.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -51,7 +55,9 @@ def replacing_by_saved_model(
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
     functions = {"serve": serve}
-    if surrogate.config.physics.medium.has_equal_sides:
+    if unproven := _unproven(surrogate):
+        logger.info(f"the SavedModel has no signatures certified and refined, because {unproven}")
+    else:
         solver = _solver(surrogate, lattice or surrogate.lattice)
         if isinstance(solver, TensorSolver):
             solver, servable.arrays = solver.with_shared_arrays()
@@ -79,11 +85,13 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
     images = "float32 (batch, height, width, 1), linear scale"
     if surrogate.maps:
         for name in surrogate.maps:
-            del physics[name]  # each node has its own
+            physics.pop(name, None)  # each node has its own
         second_input = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
     equation = "D∇²u − γu = 0 outside sources, u = source image on them"
     if surrogate.maps:
-        equation = "∇·(D∇u) − γu = 0 outside sources, u = source image on them"
+        uptake = " − uptake·u/(saturation + u)" if "uptake" in surrogate.maps else ""
+        secretion = " + production" if "production" in surrogate.maps else ""
+        equation = f"∇·(D∇u) − γu{uptake}{secretion} = 0 outside sources, u = source image on them"
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
     return {
@@ -96,6 +104,15 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
         "input": f"source images, {images}{second_input}",
         "output": f"fields, {images}",
     }
+
+
+def _unproven(surrogate: Surrogate) -> str:
+    """Why the solver in TensorFlow can't prove the fields of a surrogate; empty if it can."""
+    if not surrogate.config.physics.medium.has_equal_sides:
+        return "the sides of an axis differ"
+    if {"uptake", "production"} & set(surrogate.maps):
+        return "cells saturate or secrete; `Surrogate.certify` and `predict` prove their fields"
+    return ""
 
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:
@@ -138,8 +155,9 @@ def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> list[t
         tf.reduce_all(tf.shape(values) == tf.shape(source_images)),
         [f"{name} must have the shape of source_images, not", tf.shape(values)],
     )
-    valid = values > 0 if name == "diffusivity" else values >= 0
-    wanted = "positive" if name == "diffusivity" else "not negative"
+    positive = name in ("diffusivity", "saturation")
+    valid = values > 0 if positive else values >= 0
+    wanted = "positive" if positive else "not negative"
     in_range = tf.debugging.Assert(
         tf.reduce_all(valid & tf.math.is_finite(values)),
         [f"{name} must be finite and {wanted}, not", values],

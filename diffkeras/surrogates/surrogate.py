@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import BatchRefinement, Certificate, Medium, refine
+from diffkeras.physics import BatchRefinement, Certificate, Medium, Surroundings, refine
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import LARGEST
 from diffkeras.representation.network_input import Range
@@ -59,7 +59,7 @@ class Surrogate:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """Which maps of the medium it takes: "diffusivity", "decay", both or none."""
+        """Which of the maps of a tissue it takes, by name."""
         return self.config.data.maps
 
     @property
@@ -98,8 +98,8 @@ class Surrogate:
             PhysicsError: it was trained for one medium, or for other diffusion lengths.
         """
         media = media_of(self.config, self.lattice, {"diffusion_length": diffusion_length})
-        assert isinstance(media, Medium)
-        return media
+        assert isinstance(media, Surroundings)
+        return media.medium
 
     def predict(
         self,
@@ -112,8 +112,8 @@ class Surrogate:
         """Predict fields, and refine them if a tolerance is given.
 
         The network was trained on source values up to 1, or up to the number of discs where these
-        may overlap. The equation is linear in the values, so an image with larger ones is divided
-        by a number that brings them into that range, and its field multiplied by it.
+        may overlap. An image with larger ones is divided by a number that brings them into that
+        range, and so is what cells take up and release; the field is multiplied by it.
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
         field. Its size is then the one that balances production with decay and flow, each node
@@ -132,7 +132,10 @@ class Surrogate:
             **medium: what differs between the media of its training data, and nothing else.
                 `diffusion_length` [length] is one number for all images, or (batch,). `diffusivity`
                 D [length²/time] and `decay` γ [1/time] are maps, (rows, columns) for all images or
-                (batch, rows, columns). Maps beyond the trained range are said in the log.
+                (batch, rows, columns). So are, where cells saturate or secrete, `uptake`, the
+                maximum v [concentration/time], `saturation`, K [concentration], which may also be
+                one number, and `production` [concentration/time]. Maps beyond the trained range are
+                said in the log.
 
         Returns:
             The fields, with their proven bounds.

@@ -23,7 +23,7 @@ def predict_files(
     output: FieldFiles | str | Path,
     *,
     diffusion_length: float | None = None,
-    maps: Mapping[str, Path] | None = None,
+    maps: Mapping[str, Path | float] | None = None,
     tolerance: float | None = None,
     certify: bool = False,
 ) -> Prediction:
@@ -37,8 +37,8 @@ def predict_files(
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
-        maps: files of "diffusivity" [length²/time] and "decay" [1/time], for a surrogate that
-            takes them.
+        maps: files of the maps that a surrogate of tissues takes, by name; "saturation" may be a
+            number.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
         certify: whether the bound of the error is wanted, so that without it nothing is written.
 
@@ -54,7 +54,8 @@ def predict_files(
             "or --tolerance"
         )
     maps = maps or {}
-    output.check({"SOURCE_FILE": sources.path} | {f"--{k}": file for k, file in maps.items()})
+    files = {name: given for name, given in maps.items() if isinstance(given, Path)}
+    output.check({"SOURCE_FILE": sources.path} | {f"--{k}": file for k, file in files.items()})
     surrogate = load_surrogate(run_dir)
     check_given(surrogate.config, {"diffusion_length": diffusion_length, **maps})
     image = sources.read(overlap=surrogate.production)
@@ -63,8 +64,8 @@ def predict_files(
     trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
     if trained != sides:
         logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
-    medium: Any = {name: SourceFile(file, array=name).read() for name, file in maps.items()}
-    medium["diffusion_length"] = diffusion_length
+    read = {name: SourceFile(file, array=name).read() for name, file in files.items()}
+    medium: Any = {**maps, **read, "diffusion_length": diffusion_length}
     prediction = surrogate.predict(image, tolerance=tolerance, **medium)
     # before anything is written, since it raises an error where nothing can be proven
     bound = prediction.error_bound if certify or output.plot else 0.0

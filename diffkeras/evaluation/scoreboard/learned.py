@@ -50,7 +50,7 @@ def fits(surrogate: Surrogate, tested: Config) -> bool:
         )
     found = [d for d in differences(learned, tested) if d.startswith(("physics.", "data.divide"))]
     other = [d for d in found if not d.startswith("physics.lattice")]
-    if other or (learned.data.tissue is None) != (tested.data.tissue is None):
+    if other or learned.data.maps != tested.data.maps:
         return False
     sides = tested.physics.lattice
     if any(side % surrogate.side_divisor for side in sides):

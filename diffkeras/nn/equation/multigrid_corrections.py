@@ -26,9 +26,11 @@ class MultigridCorrections(layers.Layer):
     p = cycle(r), minus its projections on earlier p; α = ⟨r, p⟩ / ⟨p, Ap⟩.
 
     α is the exact line search, so no round, whatever its cycle, makes the energy ⟨e, Ae⟩ of the
-    error e larger. The damping of each level before and after the coarser ones is learned, for each
-    round of its own, and so are the factors of coarser couplings, for all rounds together: 10
-    numbers a round and 4 more.
+    error e larger. What cells release is part of r. Where uptake φ saturates, each round is an
+    inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
+    to the last direction only. The damping of each level before and after the coarser ones is
+    learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
+    together: 10 numbers a round and 4 more.
 
     It runs in float32, also in mixed precision, on any lattice.
 
@@ -77,18 +79,31 @@ class MultigridCorrections(layers.Layer):
         fixed = source_image != 0
         free = ops.cast(ops.logical_not(fixed), self.compute_dtype)
         equations = self.operator.equations(network_input)
-        levels = hierarchy(equations.among(free), self.factors, LEVELS)
+        production = self.operator.production(network_input)
+        uptake = self.operator.uptake(network_input)
+        among = equations.among(free)
+        levels = hierarchy(among, self.factors, LEVELS)
         field = ops.where(fixed, source_image, field[..., 0])
-        earlier: list[tuple[Any, Any, Any]] = []  # p, Ap and ⟨p, Ap⟩ of each round
+        earlier: list[tuple[Any, Any]] = []  # p and Ap of each round
+        slope: Any = 0.0
         for damping in self.dampings:
-            residual = -free * equations.apply(field)
+            residual = free * (production - equations.apply(field))
+            if uptake is not None:
+                residual, slope = residual - free * uptake.rate(field), free * uptake.slope(field)
+                levels = hierarchy(among._replace(drain=among.drain + slope), self.factors, LEVELS)
             direction = cycle(levels, damping, residual)
-            for other, of_other, curvature in earlier:
-                direction = direction - other * (inner_product(direction, of_other) / curvature)
-            of_direction = levels[0].equations.apply(direction)
-            curvature = ops.maximum(inner_product(direction, of_direction), TINY)
-            field = field + direction * (inner_product(residual, direction) / curvature)
-            earlier.append((direction, of_direction, curvature))
+            # those before the last one are conjugate to other slopes, and would only disturb
+            for other, of_other in earlier if uptake is None else earlier[-1:]:
+                steeper = of_other + slope * other
+                share = inner_product(direction, steeper) / ops.maximum(
+                    inner_product(other, steeper), TINY
+                )
+                direction = direction - other * share
+            of_direction = among.apply(direction)
+            curvature = inner_product(direction, of_direction + slope * direction)
+            step = inner_product(residual, direction) / ops.maximum(curvature, TINY)
+            field = field + direction * step
+            earlier.append((direction, of_direction))
         return field[..., None]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -65,13 +65,27 @@ class Equations(NamedTuple):
         return Equations((couplings[0], couplings[1]), drain * free)
 
 
+class Uptake(NamedTuple):
+    """φ(u) = v u/(K + u), with its tangent at 0 below; v and K of (batch, rows, columns)."""
+
+    maximum: Any
+    constant: Any
+
+    def rate(self, field: Any) -> Any:
+        """φ(u)."""
+        return self.maximum * field / (self.constant + ops.maximum(field, 0.0))
+
+    def slope(self, field: Any) -> Any:
+        """dφ/du."""
+        return self.maximum * self.constant / (self.constant + ops.maximum(field, 0.0)) ** 2
+
+
 @dataclass(frozen=True)
 class VaryingOperator:
-    """A in media whose diffusivity, decay or both are channels of the network's input.
+    """A in media whose maps are channels of the network's input, and what cells do there.
 
     Attributes:
-        maps: which of "diffusivity" and "decay" follow the source image in the input, in this
-            order (see `representation.network_input`).
+        maps: which of `network_input.MAPS` follow the source image in the input, in this order.
         decay: γh²/D₀ of all nodes where the decay is no channel.
         boundaries: absorbing, reflecting or periodic, of axis 0 and of axis 1.
 
@@ -79,12 +93,14 @@ class VaryingOperator:
         ValueError: an unknown map or boundary, no map, or a decay below 0.
     """
 
-    maps: Sequence[str] = MAPS
+    maps: Sequence[str] = MAPS[:2]
     decay: float = 1 / 400
     boundaries: Sequence[str] = ("absorbing", "absorbing")
 
     def __post_init__(self) -> None:
         maps = tuple(one_of("map", name, MAPS) for name in self.maps)
+        if ("uptake" in maps) != ("saturation" in maps):
+            raise ValueError(f"uptake needs saturation, and the other way round, got {list(maps)}")
         if not maps or maps != tuple(name for name in MAPS if name in maps):
             raise ValueError(
                 f"maps must be some of {', '.join(MAPS)}, in this order, got {list(maps)}"
@@ -96,6 +112,15 @@ class VaryingOperator:
             raise ValueError(f"decay must be a finite number from 0 on, got {self.decay!r}")
         object.__setattr__(self, "maps", maps)
         object.__setattr__(self, "boundaries", boundaries)
+
+    def uptake(self, network_input: Any) -> "Uptake | None":
+        """What cells take up in a saturating way, if the input says so."""
+        given = maps_of_channels(network_input, self.maps, ops)
+        return Uptake(given["uptake"], given["saturation"]) if "uptake" in given else None
+
+    def production(self, network_input: Any) -> Any:
+        """What cells release, (batch, rows, columns); 0 if the input says nothing of it."""
+        return maps_of_channels(network_input, self.maps, ops).get("production", 0.0)
 
     @classmethod
     def of(cls, values: "VaryingOperator | Mapping[str, Any]") -> "VaryingOperator":

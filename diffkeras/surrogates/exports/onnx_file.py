@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.exports.fields_function import fields_function
 from diffkeras.surrogates.exports.runner import Inputs, Runner
 from diffkeras.surrogates.surrogate import Surrogate
@@ -14,7 +15,7 @@ from diffkeras.system.environment import available_cores
 
 OPSET = 18  # of early 2023: ONNX Runtime 1.14 reads it, and all later versions
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
-DIMENSIONS |= dict.fromkeys(("fields", "diffusivity", "decay"), DIMENSIONS["source_images"])
+DIMENSIONS |= dict.fromkeys(("fields", *MAPS), DIMENSIONS["source_images"])
 KEY = "diffkeras"  # of the description, in the metadata
 
 

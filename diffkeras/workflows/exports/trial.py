@@ -57,7 +57,7 @@ class Trial:
                     image = recipe.sources("test", k).image(lattice)
                     told = {
                         "diffusion_length": recipe.length_of("test", k),
-                        **(maps._asdict() if (maps := recipe.maps_of("test", k)) else {}),
+                        **(maps.given if (maps := recipe.maps_of("test", k)) else {}),
                     }
                     examples.append((image, told))
         except PackingError as error:

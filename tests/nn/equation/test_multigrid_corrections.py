@@ -6,9 +6,9 @@ import pytest
 
 from diffkeras import nn
 from diffkeras.nn.equation.multigrid import interpolate, restrict
-from diffkeras.physics import Medium, solve
+from diffkeras.physics import Medium, MichaelisMenten, solve
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.representation.network_input import map_channels
+from diffkeras.representation.network_input import MAPS, map_channels
 
 LATTICE = (20, 27)  # odd on some level along both axes
 
@@ -83,6 +83,36 @@ def test_restriction_is_the_transpose_of_interpolation():
     blocks, nodes = rng.standard_normal((1, 4, 6)), rng.standard_normal((1, 8, 12))
     up, down = np.asarray(interpolate(blocks)), np.asarray(restrict(nodes))
     assert (up * nodes).sum() == pytest.approx((down * blocks).sum())
+
+
+def saturating_problem(seed):
+    """A network input with all maps, and the exact field of cells that saturate and secrete."""
+    x, medium, image, _ = problem("reflecting")
+    rng = np.random.default_rng(seed)
+    maximum, secretion = 0.5 * (rng.random(LATTICE) < 0.3), 0.05 * (rng.random(LATTICE) < 0.1)
+    uptake = MichaelisMenten(maximum, rng.uniform(0.1, 0.4, LATTICE))
+    more = {"uptake": maximum, "saturation": uptake.constant, "production": secretion}
+    channels = map_channels({name: v[..., None] for name, v in more.items()}, 1.0, 1.0)
+    x = np.concatenate([x, np.concatenate(channels, -1)[None]], -1).astype(np.float32)
+    return x, solve(image, medium=medium, uptake=uptake, production=secretion).field
+
+
+def test_rounds_are_newton_steps_where_uptake_saturates():
+    (one, exact), (two, other) = saturating_problem(0), saturating_problem(7)
+    operator = nn.VaryingOperator(MAPS, boundaries=("reflecting", "reflecting"))
+    start = np.zeros((2, *LATTICE, 1), np.float32)
+    x, truth = np.concatenate([one, two]), np.stack([exact, other])
+
+    def fields(rounds):
+        return np.asarray(nn.MultigridCorrections(operator, rounds)([start, x]))[..., 0]
+
+    errors = [np.abs(fields(k) - truth).mean() for k in (2, 4, 6)]
+    assert all(after < before / 4 for before, after in itertools.pairwise(errors))
+    np.testing.assert_allclose(fields(12), truth, atol=2e-5)
+    # the exact field stays, and from a wild one the rounds come back
+    for begin in (truth, truth - 0.3):
+        found = nn.MultigridCorrections(operator, 12)([begin[..., None], x])
+        np.testing.assert_allclose(found[..., 0], truth, atol=2e-5)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0])

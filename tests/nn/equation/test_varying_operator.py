@@ -67,9 +67,10 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"maps": ()}, r"maps must be some of diffusivity, decay, in this order, got \[\]"),
+        ({"maps": ()}, r"maps must be some of diffusivity, .*, in this order, got \[\]"),
         ({"maps": ("decay", "diffusivity")}, "in this order"),
-        ({"maps": ("depth",)}, "map must be one of diffusivity, decay, got 'depth'"),
+        ({"maps": ("decay", "uptake")}, "uptake needs saturation"),
+        ({"maps": ("depth",)}, "map must be one of diffusivity, .*, got 'depth'"),
         ({"boundaries": ("open", "absorbing")}, "boundary must be one of .*, got 'open'"),
         ({"boundaries": ("absorbing",)}, "boundaries must be two values"),
         ({"decay": float("nan")}, "decay must be a finite number from 0 on, got nan"),
