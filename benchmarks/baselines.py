@@ -32,6 +32,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.methods import EXACT, baselines
+from diffkeras.physics.sources.tissue_maps import Surroundings
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
@@ -83,7 +84,7 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
-    medium = config.physics.medium
+    around = Surroundings(config.physics.medium)
     recipes = [DatasetConfig.of(count, config).recipe() for count in problem.counts]
     sources = [r.sources("test", k) for r in recipes for k in range(images)]
     inputs = [each.image(config.physics.lattice, np.float64) for each in sources]
@@ -92,11 +93,11 @@ def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     times: dict[str, list[float]] = {name: [] for name in (*every, PAIR)}
     for image, own in zip(inputs, sources, strict=True):
         for name, method in every.items():
-            fields[name].append(method(image, own, medium))
+            fields[name].append(method(image, own, around))
         transform_pair(image)
         timed = {**every, PAIR: transform_pair}
         rounds = [
-            {n: seconds(partial(m, image, own, medium)) for n, m in timed.items()}
+            {n: seconds(partial(m, image, own, around)) for n, m in timed.items()}
             for _ in range(REPEATS)
         ]
         for name, found in times.items():

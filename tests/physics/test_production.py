@@ -67,7 +67,7 @@ def test_the_field_solves_the_problem(boundary, name, share, method):
 def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
     production = np.zeros(LATTICE)
     production[3, 4], production[7, 7] = 2.0, -0.75
-    with pytest.raises(PhysicsError, match=r"no steady state.* sum to 1\.25, .*fixed node"):
+    with pytest.raises(PhysicsError, match=r"no steady state.* sum to 1\.25 .*fixed node"):
         solve(production=production, decay=0.0, boundary="reflecting")
     production[7, 7] = -2.0
     with pytest.raises(PhysicsError, match="every constant solves"):
