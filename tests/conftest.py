@@ -16,6 +16,8 @@ from shared_results import shared
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other processes use the other cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from diffkeras.config import Config, parse_config
 
