@@ -33,7 +33,7 @@ from diffkeras.physics.solvers.ring_field import (
     statistics_of,
 )
 
-# Of a pair of transforms on N × N nodes, as a share of ‖A⁻¹‖∞ max|s| and divided by 1 + √N. No
+# Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
 # with a slow decay and the same production everywhere.)
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
@@ -64,7 +64,7 @@ def field_of_production(
         # the rounding of the transforms: first an estimate, then what the last step left of it
         largest_step = rounding = largest(correction)
         if step == 0:
-            rounding = _rounding(problem) + ROUNDING * largest_step
+            rounding = _rounding(problem, largest_step) + ROUNDING * largest_step
         missed = 0.0  # on the ring
         if ring.size:
             values = values - correction[ring.nodes]
@@ -120,12 +120,22 @@ def particular_field(
     return field
 
 
-def _rounding(problem: Problem) -> float:
-    """About the largest rounding in the field of the production, which isn't proven."""
-    operator = problem.operator
-    norm = 2 / operator.constant_eigenvalue if operator.deflated else operator.inverse_norm
+def _rounding(problem: Problem, size: float) -> float:
+    """About the largest rounding in the field of the production, which isn't proven.
+
+    No entry of A⁻¹ is negative. So max A⁻¹|s| is the `size` of the field if no two productions have
+    opposite signs, and otherwise at most ‖A⁻¹‖∞ max|s|.
+    """
+    operator, supply = problem.operator, problem.supply
+    assert supply is not None
+    if operator.deflated:
+        most = 2 / operator.constant_eigenvalue * problem.largest_supply
+    elif supply.min() >= 0 or supply.max() <= 0:
+        most = size
+    else:
+        most = operator.inverse_norm * problem.largest_supply
     pairs = len(problem.lattice) / 2  # each axis adds as much
-    return pairs * ROUNDING * (1 + math.sqrt(max(problem.lattice))) * norm * problem.largest_supply
+    return pairs * ROUNDING * (1 + math.sqrt(max(problem.lattice))) * most
 
 
 def _residuals(
