@@ -1,12 +1,15 @@
-"""Measure saturating uptake: against Newton's method with PyAMG, warm starts, numbers of cells.
+"""Measure saturating uptake: Newton's method with PyAMG, warm starts, numbers of cells, substrates.
 
-    python -m benchmarks.tissue                       # 256²
+    python -m benchmarks.tissue                       # 256², and substrates on 512²
+    python -m benchmarks.tissue --only substrates
 
 Discs that hold 1 are vessels, and cells take up by Michaelis-Menten kinetics. Newton's method with
 PyAMG sets a Ruge-Stüben hierarchy up in each step, and solves it by conjugate gradients to 1e-8
 ("exact steps") or to 1e-2 ("inexact steps"). It starts from 0 and is stopped, without a proof, as
-soon as its error is at most 1e-6, which it could not know. `solve` proves 1e-6. All times are CPU
-times, medians of rounds in one process and on one thread, in which every method has its turn.
+soon as its error is at most 1e-6, which it could not know. `solve` proves 1e-6, or 1e-3 where the
+row says so. Substrates differ in D, γ, maximum uptake and K, and have the cells and vessels in
+common. All times are CPU times, medians of rounds in one process and on one thread, in which every
+method has its turn.
 """
 
 import statistics
@@ -15,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -26,11 +30,12 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 
-TOLERANCE = 1e-6
+TOLERANCE, LOOSE = 1e-6, 1e-3
 MEDIUM = Medium(decay=1e-4, boundary="reflecting")
 CONSTANT = 0.2  # K, relative to the value of the vessels
 CELLS, VESSELS = 400, 20
 GROWTH = (10, 100, 1000, 10_000)
+SUBSTRATES = 10
 COLUMNS = ["cells", "share of nodes", "method", "steps", "iterations", "error", "ms", "ratio"]
 
 Places = tuple[np.ndarray, np.ndarray]
@@ -113,6 +118,10 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
         "solve, cells moved by one node": partial(
             solve, image, tolerance=TOLERANCE, initial=initial, **options
         ),
+        "solve to 1e-3": partial(solve, image, tolerance=LOOSE, **options),
+        "solve to 1e-3, cells moved by one node": partial(
+            solve, image, tolerance=LOOSE, initial=initial, **options
+        ),
         "certify (1 % wrong)": partial(certify, prediction, image, **options),
     }
     took = seconds(list(calls.values()), rounds)
@@ -158,25 +167,69 @@ def rows_of_growth(side: int, rounds: int, unit: float) -> list[list[str]]:
     return rows
 
 
+def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
+    """Ten substrates one by one, each from zeros or from the field of the one before."""
+    rng = np.random.default_rng(0)
+    image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
+    cells = tissue(side, random_places(side, CELLS, rng), 3.9 * side / 256)
+    problems: list[dict[str, Any]] = []
+    for _ in range(SUBSTRATES):
+        diffusivity, decay = np.exp(rng.uniform(np.log([0.3, 1e-4]), np.log([3.0, 1e-2])))
+        uptake = MichaelisMenten(cells * rng.uniform(0.3, 3), rng.uniform(0.05, 0.5))
+        medium = Medium(diffusivity, decay, boundary=MEDIUM.boundary)
+        problems.append({"uptake": uptake, "medium": medium, "tolerance": TOLERANCE})
+
+    def chain() -> list[int]:
+        field, iterations = None, []
+        for problem in problems:
+            solution = solve(image, initial=field, **problem)
+            field = solution.field
+            iterations.append(solution.stats.iterations)
+        return iterations
+
+    calls: list[Callable[[], Any]] = [partial(solve, image, **problem) for problem in problems]
+    *each, chained = seconds([*calls, chain], rounds)
+    mean = sum(each) / SUBSTRATES
+    counts = [call().stats.iterations for call in calls]
+    rows = [["one substrate, mean", f"{np.mean(counts):.0f}", f"{1e3 * mean:.0f}", "1.00"]]
+    for name, count, took in (
+        ("ten, each from zeros", sum(counts), sum(each)),
+        ("ten, each from the field before", sum(chain()), chained),
+    ):
+        rows.append([name, f"{count}", f"{1e3 * took:.0f}", f"{took / mean:.2f}"])
+    return rows
+
+
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--side", default=256, help="Nodes per side.")
 @click.option("--rounds", default=5, help="Number of rounds.")
+@click.option("--only", type=click.Choice(["methods", "substrates"]), help="One table of both.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/tissue"),
-    help="Path of the table, without .md and .csv.",
+    help="Path of the table, without .md and .csv; that of the substrates has _substrates in it.",
 )
-def main(side: int, rounds: int, output: Path) -> None:
-    with threadpool_limits(1):
-        rows = rows_of_methods(side, rounds)
-        rows += rows_of_growth(side, rounds, 1e-3 * float(rows[0][-2]))
-    caption = (
-        f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value; "
-        f"CPU time of one thread, ratio to the first row; median of {rounds} rounds. "
-        f"{describe_machine()}"
-    )
-    write_table(rows, COLUMNS, output, caption)
+def main(side: int, rounds: int, only: str | None, output: Path) -> None:
+    measured = f"CPU time of one thread, ratio to the first row; median of {rounds} rounds"
+    if only != "substrates":
+        with threadpool_limits(1):
+            rows = rows_of_methods(side, rounds)
+            rows += rows_of_growth(side, rounds, 1e-3 * float(rows[0][-2]))
+        caption = (
+            f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value; "
+            f"{measured}. {describe_machine()}"
+        )
+        write_table(rows, COLUMNS, output, caption)
+    if only != "methods":
+        with threadpool_limits(1):
+            rows = rows_of_substrates(2 * side, rounds)
+        caption = (
+            f"{2 * side}² nodes, {VESSELS} vessels, {CELLS} cells, {SUBSTRATES} substrates that "
+            f"saturate, to {TOLERANCE:g}; {measured}. {describe_machine()}"
+        )
+        columns = ["solve", "iterations", "ms", "ratio"]
+        write_table(rows, columns, output.with_name(f"{output.name}_substrates"), caption)
 
 
 if __name__ == "__main__":
