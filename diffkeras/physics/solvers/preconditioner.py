@@ -10,7 +10,8 @@ Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
 
 LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
 nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
-and the pattern of a block consists of its nearest predecessors.
+and the pattern of a block consists of its nearest predecessors. In three dimensions `block_inverse`
+takes the place of L.
 
 The small systems take G from a window of the lattice, whose walls are some hundred nodes away. Its
 table is cheap. It is exact if the lattice fits into it, and otherwise its walls are screened too.

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
-from diffkeras.physics.medium import SHAPES, Medium, check_axes, node_values
+from diffkeras.physics.medium import PLANE, SHAPES, Medium, check_axes, node_values
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
@@ -29,9 +29,10 @@ def medium_with_uptake(
     if isinstance(uptake, tuple | list):
         uptake = real_array("the uptake", uptake)
     if np.ndim(uptake) == medium.dimensions + 1:
+        hint = "; for one image of three axes give dimensions=3" * (medium.dimensions == PLANE)
         raise PhysicsError(
             f"the uptake has shape {np.shape(uptake)}; one of shape {SHAPES[medium.dimensions]} is "
-            "used for all images of a batch, and for different ones call once for each"
+            f"used for all images of a batch, and for different ones call once for each{hint}"
         )
     wanted = "≥ 0 and finite; what cells release is given by production"
     rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
