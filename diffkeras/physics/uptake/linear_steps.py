@@ -123,6 +123,7 @@ class LinearSteps:
             )
         return found * size
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends it, without meeting the goal
     def _run(
         self,
         slope: NDArray | float,

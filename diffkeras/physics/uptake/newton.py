@@ -31,6 +31,7 @@ CORRECTION = 0.03  # of a prediction's error
 MOST_CORRECTIONS = 3
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
+WIDE = 0.01  # share of the field within which slopes hardly change
 STOPPED = 10  # steps without progress, which is then due to rounding
 # The final field is rounded to float64, and its bound is the result of some sums.
 FINAL_ROUNDING = 2 * float(np.finfo(np.float64).eps)
@@ -123,9 +124,7 @@ class NewtonRun:
             if not self.relative_bound < best / 2:
                 if self._precision == np.longdouble:
                     break
-                # rounding may be what is in the way
-                self._precision = np.dtype(np.longdouble)
-                self._set(self.field)
+                self._take_extended_precision()
             best = self.relative_bound
             lacking = tolerance / best if np.isfinite(best) else MOST_REDUCTION
             aim = min(lacking, 0.5) / 2 * estimate / (self._size or 1.0)
@@ -147,13 +146,19 @@ class NewtonRun:
         Raises:
             ConvergenceError: none was found.
         """
+        best, share = np.inf, FINAL_ROUNDING
         while self.steps < MOST_STEPS:
-            least = FINAL_ROUNDING * self._size
-            bound, radius = self._bound(max(ENCLOSED * self._estimate(), least))
+            estimate = self._estimate()
+            bound, radius = self._bound(max(ENCLOSED * estimate, share * self._size))
             if bound is not None:
                 if bound.max() < radius / WIDER:
                     bound = self._enclosure.sharpened(self.field, bound, self._precision)
                 return self._with_rounding(bound)
+            if not estimate < best / 2:
+                # where hardly anything is lost, rounding spoils proofs, and estimates are too low
+                self._take_extended_precision()
+                share = WIDE
+            best = min(best, estimate)
             self.step(CORRECTION)
         raise ConvergenceError(
             f"newton-cg: after {self.steps} steps no bound of the error was found: diffusivity or "
@@ -217,6 +222,12 @@ class NewtonRun:
                 break
             radius *= WIDER
         return bound, radius
+
+    def _take_extended_precision(self) -> None:
+        """Go on in extended precision, as rounding may be what is in the way."""
+        if self._precision != np.longdouble:
+            self._precision = np.dtype(np.longdouble)
+            self._set(self.field)
 
     def _with_rounding(self, bound: NDArray[np.float64]) -> NDArray[np.float64]:
         rounding = FINAL_ROUNDING * np.abs(self.field.astype(np.float64))

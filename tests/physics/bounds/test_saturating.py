@@ -52,3 +52,19 @@ def test_batches_hold_the_certificates_of_their_images(image, uptake, exact):
     batch = certify(predictions, images, uptake=uptake, medium=MEDIUM)
     single = certify(0 * exact, image, uptake=uptake, medium=MEDIUM)
     np.testing.assert_array_equal(batch.images[1].node_bound, single.node_bound)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.99, 0.999])
+def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
+    rng = np.random.default_rng(1)
+    cells = np.where(rng.random((11, 7)) < 0.5, 5.0, 0.0)
+    production = np.zeros(cells.shape)
+    production[3, 4] = share * cells.sum()
+    options = {"uptake": MichaelisMenten(cells, 0.7), "production": production}
+    options |= {"decay": 0.0, "boundary": "reflecting"}
+    solution = solve(**options, tolerance=1e-7)
+    for prediction in (np.zeros(cells.shape), solution.field * rng.uniform(0.99, 1.01, (11, 7))):
+        certificate = certify(prediction, **options)
+        error = abs(certificate.field - solution.field)
+        assert (error <= certificate.field_bound + solution.error_bound).all()
+        assert certificate.error_bound < solution.field.max()
