@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium
+from diffkeras.physics.medium import LARGEST
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 
@@ -150,6 +151,7 @@ def random_walls(seed: int, dimensions: int = 2) -> RandomProblem | None:
         for _ in range(2):
             given = numbers[int(rng.integers(2))]
             flux = given * (np.max(medium.diffusivities[0]) / medium.step)
+            flux = np.clip(flux, -LARGEST, LARGEST)
             kinds = ("absorbing", "reflecting", FixedValue(given), FixedFlux(flux))
             pair.append(kinds[int(rng.integers(4))])
         sides.append("periodic" if rng.random() < 0.2 else tuple(pair))
