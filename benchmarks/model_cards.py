@@ -102,6 +102,20 @@ SUBJECTS = {
         "models/tissue",
         (1, 3, 5),
     ),
+    "saturating_tissue": Subject(
+        "Vessels hold fixed values in tissue whose cells take up by Michaelis–Menten kinetics or "
+        "secrete, and whose regions differ in diffusivity. Inexact Newton steps with learned "
+        "multigrid cycles, and no network ([media that vary](architectures.md#media-that-vary)). "
+        "`predict` takes the maps of diffusivity, uptake, saturation and production.",
+        (
+            "Maps beyond the trained ranges are said in the log, and their errors may be larger. "
+            "The bound of a prediction holds for any map.",
+            "Whether it pays, with and without a proof: "
+            "[Should I use a surrogate?](should_i_use_a_surrogate.md#saturating-tissue)",
+        ),
+        "models/saturating_tissue",
+        (1, 3, 5),
+    ),
     "quickstart": Subject(
         "Sources hold fixed values. The paper's network, as `make quickstart` trains it: small, "
         "and for minutes.",
@@ -143,7 +157,7 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     recipe = DatasetConfig.of(count, config).recipe()
     errors, ratios = [], []
     for example in recipe.examples("test", range(images)):
-        maps = {name: getattr(example, name) for name in config.data.maps}
+        maps = {name: getattr(example.maps, name) for name in config.data.maps}
         prediction = surrogate.predict(example.source_image, **maps)
         truth = example.field.astype(float) * (example.maximum or 1.0)
         error = np.abs(prediction.field - truth)
@@ -208,9 +222,14 @@ def _medium_in_words(config: Config) -> str:
     )
     if tissue is None:
         return words
+    taken_up, secreting = f"take up at rates of {_span(tissue.uptake)}", ""
+    if tissue.saturation:
+        taken_up = f"take up at most {_span(tissue.uptake)}, K = {_span(tissue.saturation)}"
+    if tissue.sampler.secretes:
+        secreting = f", {_span(tissue.secreting_cells)} that release {_span(tissue.secretion)}"
     return (
         f"{words}. In it, {_span(tissue.cells)} cells of radius {_span(tissue.cell_radius)} that "
-        f"take up at rates of {_span(tissue.uptake)}, and {_span(tissue.regions)} regions with "
+        f"{taken_up}{secreting}, and {_span(tissue.regions)} regions with "
         f"{_span(tissue.diffusivity)} times this D"
     )
 

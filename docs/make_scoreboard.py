@@ -4,9 +4,9 @@
     python docs/make_scoreboard.py scoreboard
 
 Without an argument, the committed benchmarks/results/scoreboard/scoreboard.json is read; with one,
-that of the directory is copied there first. The script writes results/scoreboard/verdicts.md, a
-table and the costs of each problem, results/scoreboard/PROBLEM_SIDE.md, and the pictures
-images/scoreboard/PROBLEM_SIDE.png.
+the problems of that directory's are put into it first, if machine and threads are the same. The
+script writes results/scoreboard/verdicts.md, proven.md, a table and the costs of each problem,
+results/scoreboard/PROBLEM_SIDE.md, and the pictures images/scoreboard/PROBLEM_SIDE.png.
 """
 
 import argparse
@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from diffkeras.evaluation.scoreboard.contenders import WARM
 from diffkeras.evaluation.scoreboard.figure import error_time_figure
+from diffkeras.evaluation.scoreboard.learned import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import (
     conditions,
     costs_in_words,
@@ -36,6 +38,17 @@ HEAD = (
     "classical, at its error",
     "verdict",
 )
+PROVEN_HEAD = (
+    "problem",
+    "nodes",
+    "proven",
+    "images at once",
+    "fastest with a surrogate",
+    "fastest classical, cold",
+    "warm",
+    "time of the surrogate / cold, warm",
+)
+SLACK = 1 + 1e-6  # tolerances are relative to the computed field
 
 
 def main(docs: Path, board: Mapping[str, Any]) -> None:
@@ -52,6 +65,9 @@ def main(docs: Path, board: Mapping[str, Any]) -> None:
     lines = [HEAD, ["---"] * len(HEAD), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     write_text(results / "verdicts.md", f"{conditions(board)}\n\n{table}\n")
+    proven = [row for problem in board["problems"] for row in proven_rows(problem)]
+    lines = [PROVEN_HEAD, ["---"] * len(PROVEN_HEAD), *proven]
+    write_text(results / "proven.md", "\n".join(f"| {' | '.join(x)} |" for x in lines) + "\n")
 
 
 def picture(problem: Mapping[str, Any]) -> bytes:
@@ -86,6 +102,45 @@ def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
         ]
 
 
+def proven_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A row for each tolerance and size of batches: the fastest that proves it for all images."""
+    for tolerance in TOLERANCES:
+        for size in problem["pareto"]:
+            proven = [
+                row
+                for row in problem["methods"]
+                if row["error"]["bound"] and row["error"]["bound"]["largest"] <= tolerance * SLACK
+            ]
+            learned = [row for row in proven if row["surrogate"]]
+            if not learned:
+                continue
+            warm = [row for row in proven if row["name"].endswith(WARM)]
+            cold = [row for row in proven if row not in learned and row not in warm]
+            best = [
+                min(rows, key=lambda row: milliseconds(row, size)) if rows else None
+                for rows in (learned, cold, warm)
+            ]
+            times = [
+                "" if row is None else f"{row['name']}: {milliseconds(row, size):.3g} ms"
+                for row in best
+            ]
+            own = milliseconds(best[0], size)
+            ratios = [f"{own / milliseconds(row, size):.2g}" for row in best[1:] if row]
+            side = f"{problem['side']}×{problem['side']}"
+            yield [problem["problem"], side, f"{tolerance:g}", size, *times, ", ".join(ratios)]
+
+
+def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A scoreboard with the problems of another one, which must be of the same machine."""
+    for key in ("machine", "device", "threads", "workers"):
+        if board[key] != new[key]:
+            raise SystemExit(f"{key} of the new scoreboard is {new[key]}, not {board[key]}")
+    names = {(problem["problem"], problem["side"]) for problem in new["problems"]}
+    kept = [p for p in board["problems"] if (p["problem"], p["side"]) not in names]
+    loads = {"load": max(board["load"], new["load"])}
+    return {**board, **loads, "problems": [*kept, *new["problems"]]}
+
+
 def in_words(ratio: float, break_even: float | None) -> str:
     """The verdict on a surrogate that is `ratio` times as fast as the classical method."""
     if ratio <= 1:
@@ -100,5 +155,5 @@ if __name__ == "__main__":
     parser.add_argument("board", nargs="?", type=Path, help="directory of a scoreboard")
     given = parser.parse_args().board
     if given:
-        write_json(BOARD, read_json(given / "scoreboard.json"))
+        write_json(BOARD, with_problems(read_json(BOARD), read_json(given / "scoreboard.json")))
     main(DOCS, read_json(BOARD))

@@ -65,3 +65,44 @@ def test_the_committed_tables_are_those_of_the_committed_results(
     for file in made:
         committed = DOCS / "results" / "scoreboard" / file.name
         assert committed.read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+
+
+def proven(name: str, bound: float, milliseconds: float, surrogate: str | None = None) -> Any:
+    return row(name, 0.0, milliseconds, surrogate) | {
+        "error": {"mean": 0.0, "bound": {"largest": bound}}
+    }
+
+
+def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
+    methods = [
+        proven("net, refined to 0.01", 9e-3, 3.0, "net"),
+        proven("net, certified", 2e-2, 1.0, "net"),  # proves too little
+        proven("solve", 1e-9, 8.0),
+        proven("solve to 0.01", 8e-3, 6.0),
+        proven("solve to 0.01, warm", 8e-3, 2.0),
+        row("rounds", 1e-9, 0.1),  # proves nothing
+    ]
+    found = list(SCRIPT["proven_rows"]({**problem(None, 4.0), "methods": methods}))
+    assert len(found) == 1  # no surrogate proves 1e-3
+    assert found[0] == [
+        "tissue",
+        "64×64",
+        "0.01",
+        "64",
+        "net, refined to 0.01: 3 ms",
+        "solve to 0.01: 6 ms",
+        "solve to 0.01, warm: 2 ms",
+        "0.5, 1.5",
+    ]
+
+
+def test_only_boards_of_one_machine_are_joined() -> None:
+    same = {"machine": "A", "device": "the CPU", "threads": 1, "workers": None}
+    old = {**same, "load": 0.5, "problems": [problem(None, 4.0)]}
+    new = {**same, "load": 1.5, "problems": [{**problem(None, 2.0), "problem": "other"}]}
+    joined = SCRIPT["with_problems"](old, new)
+    assert [p["problem"] for p in joined["problems"]] == ["tissue", "other"]
+    assert joined["load"] == 1.5
+    assert SCRIPT["with_problems"](joined, old)["problems"][-1] == old["problems"][0]
+    with pytest.raises(SystemExit, match="machine of the new scoreboard is B"):
+        SCRIPT["with_problems"](old, {**new, "machine": "B"})

@@ -17,7 +17,7 @@ SIZES = click.IntRange(1, 100_000)
     "problems",
     metavar="NAME",
     multiple=True,
-    help="fixed_values, production or tissue. Repeatable.  [default: all]",
+    help="fixed_values, production, tissue or saturating_tissue. Repeatable.  [default: all]",
 )
 @click.option(
     "--side",

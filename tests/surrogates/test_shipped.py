@@ -17,7 +17,7 @@ from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
 
-NAMES = ("default", "production", "quickstart", "tissue")
+NAMES = ("default", "production", "quickstart", "saturating_tissue", "tissue")
 LARGEST_SIZE = 5_000_000  # bytes
 SEED = 7  # neither that of the training nor that of the cards
 
@@ -51,7 +51,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
     examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
-    maps = {key: np.array([getattr(e, key) for e in examples]) for key in config.data.maps}
+    maps = {key: np.array([getattr(e.maps, key) for e in examples]) for key in config.data.maps}
     prediction = surrogate.predict([example.source_image for example in examples], **maps)
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)

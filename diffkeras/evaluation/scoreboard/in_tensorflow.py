@@ -12,6 +12,7 @@ from diffkeras.tf_solver import TensorSolver
 
 ROUNDS = (4, 8, 12)  # of plain conjugate gradients
 CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
+STEPS = (4, 5, 6, 7)  # of Newton's method with multigrid
 TINY = 1e-30  # instead of a product of 0, where nothing is left to correct
 
 Graph = Callable[[tf.Tensor], tf.Tensor]
@@ -32,13 +33,16 @@ def tensorflow_methods(config: Config) -> Mapping[str, tuple[Graph, tf.DType]]:
 def multigrid_methods(config: Config) -> Mapping[str, Surrogate]:
     """Methods of media that vary: rounds of conjugate gradients with a multigrid cycle.
 
-    They are surrogates of corrections alone, before any training.
+    They are surrogates of corrections alone, before any training. Where uptake saturates, rounds
+    are inexact Newton steps.
     """
     found = {}
-    for rounds in CYCLES:
+    saturating = "uptake" in config.data.maps
+    method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
+    for rounds in numbers:
         own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
         untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
-        found[f"multigrid CG, {rounds} rounds"] = Surrogate(build_model(untrained), untrained)
+        found[f"{method}, {rounds} rounds"] = Surrogate(build_model(untrained), untrained)
     return found
 
 

@@ -93,6 +93,23 @@ PROBLEMS = {
             },
             {"data.tissue.cells": (50, 200)},
         ),
+        Problem(
+            "saturating_tissue",
+            "Discs of radius 3, such as vessels, hold their values in tissue whose cells take up "
+            "by Michaelis–Menten kinetics or secrete, and whose regions differ in diffusivity.",
+            {
+                "physics.decay": 1e-3,
+                "physics.boundary": "reflecting",
+                "data.radius": 3,
+                "data.tissue.cell_radius": [1.5, 3],
+                "data.tissue.uptake": [0.02, 0.5],
+                "data.tissue.saturation": [0.05, 0.5],
+                "data.tissue.secretion": [0.002, 0.02],
+                "data.tissue.regions": [1, 5],
+                "data.tissue.diffusivity": [0.1, 1],
+            },
+            {"data.tissue.cells": (50, 200), "data.tissue.secreting_cells": (3, 12)},
+        ),
     )
 }
 

@@ -116,6 +116,16 @@ TEST_SETS = {
         ),
         TestSet("tissue", 64, "2620d8131bb606ab371281615906c0e23d8bc3dda48b9bddabdd13a2ff2e2c70"),
         TestSet("tissue", 128, "bfcc595fbefd4fcb2e5da3935f9efe35b172b6d2f17199857013125a986eb92b"),
+        TestSet(
+            "saturating_tissue",
+            64,
+            "59ab67c287ca6c4cf7daf54b1555ea91e0541fdfef1756840cd80343179da2a3",
+        ),
+        TestSet(
+            "saturating_tissue",
+            128,
+            "9626fc89d7d0e3578c57940d33a5b5f918360a13b406f05451a4e56746cec1ac",
+        ),
     )
 }
 

@@ -17,8 +17,8 @@ from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
 from diffkeras.surrogates.surrogate import Surrogate
 
-CYCLES = (3, 6)  # rounds; each number is a graph, which takes seconds to build
-SIZES = dict.fromkeys(PROBLEMS, (1, 3)) | {"tissue": (3,)}  # of batches
+CYCLES, STEPS = (3, 6), (6,)  # rounds; each number is a graph, which takes seconds to build
+SIZES = dict.fromkeys(PROBLEMS, (1, 3)) | {"tissue": (3,), "saturating_tissue": (3,)}  # of batches
 
 
 def half_surrogate(config: Config, name: str = "half") -> Entry:
@@ -37,6 +37,7 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(in_tensorflow, "CYCLES", CYCLES)
+        patch.setattr(in_tensorflow, "STEPS", STEPS)
         scores, ticks = ProblemScores(request.param, 16, entries, protocol), list[int]()
     found = scores.measure(ticks.append)
     assert sum(ticks) == scores.steps
@@ -47,10 +48,15 @@ def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
     errors = {row["name"]: row["error"] for row in measured["methods"]}
     assert errors["solve, float64"]["largest"] == 0
     assert errors["solve, float32"]["largest"] < 1e-6
-    assert errors["PyAMG, 1e-06"]["largest"] < 1e-4
-    assert errors["refine zeros to 0.001"]["bound"]["largest"] <= 1e-3
+    if measured["problem"] == "saturating_tissue":
+        for name in ("solve to 0.001", "solve to 0.001, warm"):
+            assert errors[name]["bound"]["largest"] <= 1e-3 * (1 + 1e-6)
+        assert "PyAMG, 1e-06" not in errors  # a method for linear equations
+    else:
+        assert errors["PyAMG, 1e-06"]["largest"] < 1e-4
+        assert errors["refine zeros to 0.001"]["bound"]["largest"] <= 1e-3
     assert all(error["bound"] is None or not error["bound"]["broken"] for error in errors.values())
-    if measured["problem"] == "tissue":
+    if "tissue" in measured["problem"]:
         assert errors["solve to 0.01"]["bound"]["largest"] <= 1e-2
     else:
         assert errors["TensorSolver, float32"]["largest"] < 2e-5
@@ -64,6 +70,7 @@ def test_rounds_of_conjugate_gradients_converge(measured: dict[str, Any]) -> Non
     for problem, method, numbers in (
         ("fixed_values", "plain CG", (4, 8, 12)),
         ("tissue", "multigrid CG", CYCLES),
+        ("saturating_tissue", "Newton with multigrid", STEPS),
     ):
         if measured["problem"] == problem:
             found = [errors[f"{method}, {rounds} rounds"] for rounds in numbers]
@@ -99,7 +106,7 @@ def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) 
 def test_surrogates_of_other_physics_take_no_part(tiny: Config) -> None:
     config = PROBLEMS["fixed_values"].config(16)
     assert fits(half_surrogate(config.with_overrides({"physics.lattice": 32})).surrogate, config)
-    for problem in ("production", "tissue"):
+    for problem in ("production", "tissue", "saturating_tissue"):
         assert not fits(half_surrogate(config).surrogate, PROBLEMS[problem].config(16))
     assert not fits(half_surrogate(tiny).surrogate, config)
     several = config.with_overrides({"data.diffusion_length": [2, 5]})
