@@ -154,7 +154,7 @@ class NewtonRun:
                 if bound.max() < radius / WIDER:
                     bound = self._enclosure.sharpened(self.field, bound, self._precision)
                 return self._with_rounding(bound)
-            if not estimate < best / 2:
+            if not estimate < best:
                 # where hardly anything is lost, rounding spoils proofs, and estimates are too low
                 self._take_extended_precision()
                 share = WIDE

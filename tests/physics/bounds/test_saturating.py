@@ -54,10 +54,10 @@ def test_batches_hold_the_certificates_of_their_images(image, uptake, exact):
     np.testing.assert_array_equal(batch.images[1].node_bound, single.node_bound)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.99, 0.999])
+@pytest.mark.parametrize("share", [0.3, 0.999, 0.9995])
 def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
     rng = np.random.default_rng(1)
-    cells = np.where(rng.random((11, 7)) < 0.5, 5.0, 0.0)
+    cells = np.where(rng.random((11, 7)) < 0.5, 0.05, 0.0)
     production = np.zeros(cells.shape)
     production[3, 4] = share * cells.sum()
     options = {"uptake": MichaelisMenten(cells, 0.7), "production": production}
