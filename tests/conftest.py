@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lean_runs
 import pytest
 from click.testing import CliRunner, Result
 from shared_results import shared
@@ -108,10 +109,17 @@ def own_run(run_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but no image files of them, which takes most of an evaluation's time."""
-    for module in ("evaluation.figures", "workflows.preview_data"):
-        monkeypatch.setattr(f"diffkeras.{module}.to_png", lambda figure: b"no picture")
+def quick_figures() -> Iterator[None]:
+    """For what a test itself draws."""
+    with lean_runs.quick_figures():
+        yield
+
+
+@pytest.fixture
+def lean_training(run_dir: Path) -> Iterator[None]:
+    """For what a test itself trains: the run that all share is complete."""
+    with lean_runs.lean_training():
+        yield
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ print(info.full_name, info.splits["test"].num_examples)
     assert done.stdout.splitlines()[-1] == "diffusion_fields/sources_05/1.0.0 2"
 
 
+@pytest.mark.slow
 def test_tfds_build_works_in_the_builders_folder(tmp_path: Path) -> None:
     for name in ("apache_beam", "mlcroissant"):
         pytest.importorskip(name, reason="TFDS's command line imports it")

@@ -229,7 +229,14 @@ def test_an_interruption_of_a_first_generation_leaves_nothing_readable(
     assert not (tmp_path / "diffusion_fields").exists()
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGINT, signal.SIGTERM)),
+        signal.SIGKILL,
+    ],
+    ids=str,
+)
 def test_a_signal_leaves_no_part_and_the_earlier_dataset(
     tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_two_hosts_whose_cable_is_pulled_for_a_while_train_to_the_end(
     workers.assert_course_of(alone)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(workers: Any) -> None:
     workers.start(0)
     workers.start(1, "SIGTERM", 3)
@@ -110,6 +111,7 @@ def test_workers_that_do_not_share_the_run_directory_are_refused(
     assert f"run isn't in {tmp_path / 'other'} of this one" in workers.outputs(1)[1]
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_come_is_named(workers: Any) -> None:
     workers.start(0, timeout=1)
     (output,) = workers.outputs(1)

@@ -43,6 +43,7 @@ def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
         assert strategy == [f"{'GPU' if gpus else 'CPU'}:{i}" for i in range(mirrored)]
 
 
+@pytest.mark.slow
 def test_one_mirrored_device_trains_to_the_same_values(
     tiny: Config,
     data_dir: Path,

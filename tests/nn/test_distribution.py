@@ -5,6 +5,8 @@ import pytest
 
 from diffkeras.nn.losses import ERRORS, WEIGHTS
 
+pytestmark = pytest.mark.slow  # quick: tests of training on two replicas and in two processes
+
 LOSS_CASES = [
     "absolute",
     "squared",

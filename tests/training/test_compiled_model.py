@@ -97,6 +97,7 @@ def test_several_steps_at_once_are_the_same_steps(
     assert json.loads((run.path / "run.json").read_text())["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_xla_computes_the_same(tiny: Config, data_dir: Path, single: Path, tmp_path: Path) -> None:
     run = train(tiny.with_overrides({"training.jit": True}), data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(single), rtol=1e-4)

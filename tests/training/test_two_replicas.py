@@ -16,7 +16,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 SCRIPT = Path(__file__).with_name("two_replicas.py")
 
 
-QUICK, OTHERS = ("trains", "muon", "muon overflow"), ("adamw", "adam overflow")
+QUICK, OTHERS = ("trains",), ("adamw", "muon", "adam overflow", "muon overflow")
 Check = Callable[[Path, Sequence[str]], dict[str, str]]
 
 

@@ -61,6 +61,7 @@ def test_two_processes_make_the_same_examples(tmp_path):
     assert examples_hash(by_beam) == examples_hash(own)
 
 
+@pytest.mark.slow
 def test_a_failed_pipeline_leaves_the_former_dataset(tmp_path, monkeypatch):
     pytest.importorskip("apache_beam")
     generate(tiny_config(8), tmp_path)

@@ -82,6 +82,7 @@ def test_same_examples_as_tfds_makes(tmp_path, storage, changes):
     assert verify(config, tmp_path / "tfds", share=1) == []
 
 
+@pytest.mark.slow
 def test_same_files_with_two_workers(tmp_path, many_processes):
     config, told = tiny_config(), []
     one = generate_dataset(config, 2, tmp_path / "one")

@@ -40,6 +40,7 @@ def test_parameters_of_the_prior_work():
     assert [isinstance(layer, NormalizedConv3x3) for layer in layers] == [True] + [False] * 5
 
 
+@pytest.mark.slow
 def test_the_factors_are_learned():
     keras.utils.set_random_seed(0)
     model = joined_pair(width=2, depth=1)

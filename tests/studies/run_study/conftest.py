@@ -1,10 +1,11 @@
 """A study that was interrupted and then run to its end, and copies of it.
 
-Only it trains and draws figures. In all tests, a run is a copy of one of its runs under another
-configuration.
+Only it trains, before the interruption and after it, and draws figures. All other runs are copies
+of those, under another configuration.
 """
 
 import contextlib
+import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lean_runs import lean_training
 from shared_results import shared
 from studied_runs import FinishedStudy, StudyPaths
 
 from diffkeras.config import Config
 from diffkeras.studies.config import Study
+from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_data import StudyData
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
 from diffkeras.surrogates.run_directory import END
-from diffkeras.training import results
+from diffkeras.workflows import evaluate, train
 from diffkeras.workflows import run_study as module
 from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
@@ -38,19 +41,28 @@ def interrupted(
     )
 
 
+def copy_run(trained: Path, config: Config, run_dir: Path) -> None:
+    """In place of training with this configuration."""
+    assert not run_dir.exists()
+    shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
+    (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+
+
 def _interrupt(study_file: Path, data_dir: Path, folder: Path) -> StudyPaths:
     data = Path(shutil.copytree(data_dir, folder / "data"))
-    train, calls = one_run.train, []
+    calls: list[Path] = []
 
-    def third_is_interrupted(*args: Any, **kwargs: Any) -> Any:
-        calls.append(args)
+    def third_is_interrupted(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
+        calls.append(run_dir)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return train(*args, **kwargs)
+        if len(calls) == 2:
+            copy_run(calls[0], config, run_dir)
+        else:
+            train(config, data_dir, run_dir, **options)
 
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, lean_training():
         patched.setattr(one_run, "train", third_is_interrupted)
-        patched.setattr(results, "export_saved_model", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             run_study(
                 str(study_file), str(data), str(folder / "small"), runs_dir=str(folder / "runs")
@@ -71,8 +83,7 @@ def _finish(study_file: Path, data: Path, runs: Path, directory: Path) -> Finish
     # the longest come first
     assert [cell.done for cell in plan(study, runs)] == [False, False, True, True]
     assert not (directory / "runs.csv").exists()
-    with _captured() as lines, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(results, "export_saved_model", lambda *_: None)
+    with _captured() as lines, lean_training():
         run_study(study, data, directory, runs_dir=runs)
     return data, runs, directory, lines
 
@@ -108,11 +119,43 @@ def no_training(finished: FinishedStudy, monkeypatch: pytest.MonkeyPatch) -> Non
     trained = next(path for path in finished[1].iterdir() if path.is_dir())
 
     def copy(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
-        assert not run_dir.exists()
-        shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
-        (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+        copy_run(trained, config, run_dir)
 
     monkeypatch.setattr(one_run, "train", copy)
+
+
+@pytest.fixture(scope="session")
+def measured(study_file: Path, finished: FinishedStudy) -> dict[str, Path]:
+    """Test set and methods → an evaluation."""
+    study = load_study(str(study_file))
+    first, *_, with_baselines, _ = (
+        path for cell in plan(study, finished[1]) for path in cell.tests.values()
+    )
+    return {_key(study.test): with_baselines, _key(without_baselines(study.test)): first}
+
+
+def _key(test: Config) -> str:
+    return f"{test.data} {test.evaluation}"
+
+
+@pytest.fixture(autouse=True)
+def few_evaluations(
+    measured: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each test set is measured once: afterwards, an evaluation is a copy for another run."""
+
+    def copy(run_dir: Path, data: Path, *, config: Config, output: Path, **options: Any) -> None:
+        key = _key(config)
+        if key not in measured:
+            place = tmp_path_factory.mktemp("evaluations") / "evaluation"
+            measured[key] = evaluate(run_dir, data, config=config, output=place, **options).path
+        shutil.copytree(measured[key], output, dirs_exist_ok=True)
+        file = output / "metrics.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "run": run_dir.name}))
+
+    monkeypatch.setattr(one_run, "evaluate", copy)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
 
 
-@pytest.mark.parametrize("place", ["train", "evaluate"])
+@pytest.mark.parametrize("place", [pytest.param("train", marks=pytest.mark.slow), "evaluate"])
 def test_one_failed_run_does_not_end_the_others(
     study: Study,
     own: StudyPaths,

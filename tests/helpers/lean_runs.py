@@ -1,0 +1,28 @@
+"""Training and evaluation without the files that take most of a tiny run's time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def lean_training() -> Iterator[None]:
+    """Runs have no SavedModel, and no pictures for TensorBoard."""
+    from diffkeras.training import results
+    from diffkeras.training.callbacks.pictures import Pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "export_saved_model", lambda *_: None)
+        patch.setattr(Pictures, "on_epoch_end", lambda *_: None)
+        yield
+
+
+@contextmanager
+def quick_figures() -> Iterator[None]:
+    """Figures are made, but no image files of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("evaluation.figures", "evaluation.worst_cases.results"):
+            patch.setattr(f"diffkeras.{module}.to_png", lambda figure: b"no picture")
+        patch.setattr("diffkeras.workflows.preview_data.to_png", lambda figure: b"no picture")
+        yield
