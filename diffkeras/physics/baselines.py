@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_lattice, check_whole
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.solvers.ring import DenseRing

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, ring_iteration
 from diffkeras.physics.solvers.ring import DenseRing

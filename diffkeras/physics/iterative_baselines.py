@@ -12,8 +12,8 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.medium import Medium
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import Problem

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch, largest
-from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.medium import LARGEST, SMALLEST, Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.node_values import LARGEST, SMALLEST
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch

@@ -15,7 +15,7 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import BatchRefinement, Certificate, Medium, Surroundings, refine
 from diffkeras.physics.arguments import real_array
-from diffkeras.physics.medium import LARGEST
+from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.given_media import Media, MediumInputs, media_of, network_media

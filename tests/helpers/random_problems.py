@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium
-from diffkeras.physics.medium import LARGEST
+from diffkeras.physics.node_values import LARGEST
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 

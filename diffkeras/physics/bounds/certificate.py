@@ -40,7 +40,6 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import Given, images_of_batch
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.results import BatchCertificate, Certificate
 from diffkeras.physics.bounds.rounding import (
@@ -50,6 +49,7 @@ from diffkeras.physics.bounds.rounding import (
 from diffkeras.physics.bounds.saturating import certify_saturating
 from diffkeras.physics.bounds.varying import certify_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake

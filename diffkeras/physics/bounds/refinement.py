@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_number, images_of_batch
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
 from diffkeras.physics.bounds.results import BatchRefinement, Refinement
 from diffkeras.physics.bounds.saturating import refine_saturating
 from diffkeras.physics.bounds.varying import refine_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
 from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake

@@ -17,7 +17,8 @@ from diffkeras.physics.arguments import (
     check_rng,
     check_whole,
 )
-from diffkeras.physics.medium import LARGEST, SMALLEST, Medium
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.node_values import LARGEST, SMALLEST
 from diffkeras.physics.sources.discs import LARGEST_PLACE, Sources
 from diffkeras.physics.sources.tissue import Tissue, numbers_of
 

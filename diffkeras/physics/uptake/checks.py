@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.medium import FASTEST, LARGEST, Medium
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.node_values import FASTEST, LARGEST
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
-from diffkeras.physics.medium import PLANE, SHAPES, Medium, check_axes, node_values
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.node_values import PLANE, SHAPES, check_axes, node_values
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)

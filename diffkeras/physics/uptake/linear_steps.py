@@ -19,7 +19,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.medium import MOST_ANISOTROPIC, Medium
+from diffkeras.physics.medium import Medium
+from diffkeras.physics.node_values import MOST_ANISOTROPIC
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.uptake.equations import Equations

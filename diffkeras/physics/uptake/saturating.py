@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.medium import LARGEST, SMALLEST, NodeValues, node_values
+from diffkeras.physics.node_values import LARGEST, SMALLEST, NodeValues, node_values
 from diffkeras.physics.short_repr import ShortRepr
 
 

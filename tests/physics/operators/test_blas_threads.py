@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, ring_densities, solve
-from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import ring_matrix
 
 CONTROLLER = ThreadpoolController()
