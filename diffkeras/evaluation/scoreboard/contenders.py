@@ -77,9 +77,14 @@ def classical_methods(config: Config, workers: int | None = None) -> list[Conten
             Contender(f"solve to {t:g}", _solve(t, workers), bool(workers))
             for t in ((LOOSE, TIGHT) if saturating else (LOOSE,))
         ]
+        untrained = multigrid_methods(config)
         found += [
-            Contender(name, fields_of(untrained), together=True)
-            for name, untrained in multigrid_methods(config).items()
+            Contender(name, fields_of(rounds), together=True) for name, rounds in untrained.items()
+        ]
+        found += [
+            Contender(f"{name}, refined to {t:g}", refined(untrained[name], t), together=True)
+            for name in list(untrained)[1:-1]
+            for t in (LOOSE, TIGHT)
         ]
     else:
         found += _in_tensorflow(config)
@@ -105,6 +110,18 @@ def fields_of(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     return compute
 
 
+def refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Computed]:
+    """Its fields, refined to a tolerance with a proof."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        size = len(batch.images)
+        found = surrogate.predict(batch.images, tolerance=tolerance, batch_size=size, **batch.told)
+        bounds = np.array([one.error_bound for one in found.refinement.images])  # type: ignore
+        return Computed(scaled(found.field, batch), scaled(bounds, batch))
+
+    return compute
+
+
 def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         found = [
@@ -112,7 +129,7 @@ def _solve(tolerance: float, workers: int | None) -> Callable[[ImageBatch], Comp
         ]
         each = [one for part in found for one in cast(BatchSolution, part).image_stats]
         proven = [one.residual for one in each if one.method in PROVEN]
-        fields = _scaled(np.concatenate([part.field for part in found]), batch)
+        fields = scaled(np.concatenate([part.field for part in found]), batch)
         if len(proven) < len(each):
             return Computed(fields)
         return Computed(fields, np.array(proven) * abs(fields).max(axis=(1, 2)))
@@ -162,7 +179,7 @@ def _in_tensorflow(config: Config) -> list[Contender]:
     def contender(name: str, graph: Any, dtype: tf.DType) -> Contender:
         def compute(batch: ImageBatch) -> Computed:
             given = production_of(batch.images, medium) if production else batch.images
-            return Computed(_scaled(graph(tf.constant(given, dtype)).numpy(), batch))
+            return Computed(scaled(graph(tf.constant(given, dtype)).numpy(), batch))
 
         return Contender(name, compute, together=True)
 
@@ -175,7 +192,7 @@ def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
         found = [refine(zeros, **problem, tolerance=tolerance) for problem in batch.problems()]
         fields = np.stack([one.field for one in found])
         return Computed(
-            _scaled(fields, batch), _scaled(np.array([one.error_bound for one in found]), batch)
+            scaled(fields, batch), scaled(np.array([one.error_bound for one in found]), batch)
         )
 
     return compute
@@ -184,7 +201,7 @@ def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
 def _each(field: Callable[..., NDArray]) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         fields = [field(**problem) for problem in batch.problems()]
-        return Computed(_scaled(np.stack(fields), batch))
+        return Computed(scaled(np.stack(fields), batch))
 
     return compute
 
@@ -201,7 +218,7 @@ def _baseline(method: Any) -> Callable[[ImageBatch], Computed]:
     return lambda batch: Computed(method.predict(batch))
 
 
-def _scaled(values: NDArray, batch: ImageBatch) -> NDArray:
+def scaled(values: NDArray, batch: ImageBatch) -> NDArray:
     """Fields or bounds, (images, …), on the dataset's scale."""
     if batch.maxima is None:
         return values

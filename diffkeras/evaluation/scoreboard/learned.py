@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.scoreboard.contenders import Computed, Contender, fields_of
+from diffkeras.evaluation.scoreboard.contenders import (
+    Computed,
+    Contender,
+    fields_of,
+    refined,
+    scaled,
+)
 from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -69,7 +74,7 @@ def learned_methods(entry: Entry, tested: Config) -> list[Contender]:
         found.append(Contender(f"{name}, sources set", _sources_set(surrogate), True, name))
     found.append(Contender(f"{name}, certified", _certified(surrogate), True, name))
     found += [
-        Contender(f"{name}, refined to {tolerance:g}", _refined(surrogate, tolerance), True, name)
+        Contender(f"{name}, refined to {tolerance:g}", refined(surrogate, tolerance), True, name)
         for tolerance in TOLERANCES
     ]
     return found
@@ -93,23 +98,7 @@ def _sources_set(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 def _certified(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         found = surrogate.predict(batch.images, batch_size=len(batch.images), **batch.told)
-        return _on_the_scale(found.field, found.certificate.node_bound.max(axis=(1, 2)), batch)
+        bounds = found.certificate.node_bound.max(axis=(1, 2))
+        return Computed(scaled(found.field, batch), scaled(bounds, batch))
 
     return compute
-
-
-def _refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Computed]:
-    def compute(batch: ImageBatch) -> Computed:
-        found = surrogate.predict(
-            batch.images, tolerance=tolerance, batch_size=len(batch.images), **batch.told
-        )
-        bounds = np.array([one.error_bound for one in found.refinement.images])  # type: ignore
-        return _on_the_scale(found.field, bounds, batch)
-
-    return compute
-
-
-def _on_the_scale(fields: NDArray, bounds: NDArray, batch: ImageBatch) -> Computed:
-    if batch.maxima is None:
-        return Computed(fields, bounds)
-    return Computed(fields / batch.maxima[:, None, None], bounds / batch.maxima)
