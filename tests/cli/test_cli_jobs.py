@@ -77,6 +77,7 @@ def test_generate_prints_where_the_datasets_are(
     assert again.stderr.count("skipped") == 2
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_train_and_evaluate_print_where_things_are(
     diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -154,7 +155,8 @@ def test_the_defaults_stand_beside_the_checkout(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(data_dir, "data")
     shutil.copytree(run_dir, "saved_models/tiny")
-    result = diffkeras("evaluate", "--run-dir", "saved_models/tiny")
+    quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
+    result = diffkeras("evaluate", "--run-dir", "saved_models/tiny", *quick)
     assert result.exit_code == 0, result.output
     assert Path("saved_models/tiny/evaluation/report.html").is_file()
 

@@ -20,9 +20,11 @@ def lean_training() -> Iterator[None]:
 
 @contextmanager
 def quick_figures() -> Iterator[None]:
-    """Figures are made, but no image files of them."""
+    """Figures are made, but neither rows of examples nor image files."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("evaluation.figures", "evaluation.worst_cases.results"):
             patch.setattr(f"diffkeras.{module}.to_png", lambda figure: b"no picture")
+        for module in ("evaluation.figures.cases", "evaluation.worst_cases.results"):
+            patch.setattr(f"diffkeras.{module}.case_figure", lambda cases: None)
         patch.setattr("diffkeras.workflows.preview_data.to_png", lambda figure: b"no picture")
         yield

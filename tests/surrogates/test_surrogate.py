@@ -77,28 +77,38 @@ def untrained(config: Config) -> Surrogate:
     return Surrogate(model, config)
 
 
+LENGTHS = {"data.diffusion_length": [1, 20], "physics.decay": 1 / 400}
+PRODUCED = {"physics.sources": "production", "data.divide_by_maximum": True}
+CHANGES = {
+    "linear": {"model.transform": "linear"},
+    "log": {"model.transform": "log"},
+    # a side that 2² doesn't divide
+    "padded": {"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True},
+    "varying": LENGTHS,
+    "divided": PRODUCED,
+    "divided_varying": {**PRODUCED, **LENGTHS},
+}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["varying", "trained"],
+        pytest.param(
+            ["log", "padded", "divided", "divided_varying", "linear"], marks=pytest.mark.slow
+        ),
+    ],
+    ids=", ".join,
+)
 def test_saved_models_load_without_diffkeras(
-    tiny: Config, run_dir: Path, tmp_path: Path, python: Callable[..., Any]
+    names: list[str], tiny: Config, run_dir: Path, tmp_path: Path, python: Callable[..., Any]
 ) -> None:
     surrogates = {
-        name: untrained(tiny.with_overrides({"model.transform": name}))
-        for name in ("linear", "log")
+        name: load_surrogate(run_dir)
+        if name == "trained"
+        else untrained(tiny.with_overrides(CHANGES[name]))
+        for name in names
     }
-    # a side that 2² doesn't divide
-    surrogates["padded"] = untrained(
-        tiny.with_overrides({"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True})
-    )
-    surrogates["varying"] = untrained(
-        tiny.with_overrides({"data.diffusion_length": [1, 20], "physics.decay": 1 / 400})
-    )
-    produced = {"physics.sources": "production", "data.divide_by_maximum": True}
-    surrogates["divided"] = untrained(tiny.with_overrides(produced))
-    surrogates["divided_varying"] = untrained(
-        tiny.with_overrides(
-            {**produced, "data.diffusion_length": [1, 20], "physics.decay": 1 / 400}
-        )
-    )
-    surrogates["trained"] = load_surrogate(run_dir)
     paths = []
     for name, surrogate in surrogates.items():
         path = tmp_path / name

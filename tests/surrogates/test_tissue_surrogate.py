@@ -138,6 +138,7 @@ def test_there_is_no_single_medium(surrogate: Surrogate) -> None:
         surrogate.medium  # noqa: B018
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_evaluation(run: Path, data: Path, tmp_path: Path) -> None:
     found = evaluate(run, data, output=tmp_path / "evaluation")
     assert set(found.metrics) == {

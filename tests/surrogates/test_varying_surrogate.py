@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from lean_runs import quick_figures
 
 import diffkeras as dk
 from diffkeras.config import Config, from_yaml, parse_config
@@ -51,7 +52,10 @@ def varying_run(
 
 @pytest.fixture(scope="module")
 def found(varying_run: Path, varying_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return evaluate(varying_run, varying_dir, output=tmp_path_factory.mktemp("out") / "evaluation")
+    with quick_figures():
+        return evaluate(
+            varying_run, varying_dir, output=tmp_path_factory.mktemp("out") / "evaluation"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,7 @@ def test_errors_against_the_diffusion_length(found: Any, stored: Any) -> None:
             if row["method"] == method and row["sources"] == "3"
         ]
         np.testing.assert_array_equal(np.float32(written), stored[2])
-    assert (found.path / "figures" / "error_per_length.png").stat().st_size > 5000
+    assert (found.path / "figures" / "error_per_length.png").is_file()
     html = (found.path / "report.html").read_text()
     assert "against the diffusion length" in html
     assert "diffusion lengths of 1 to 20" in html

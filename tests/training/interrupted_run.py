@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from lean_runs import lean_training
 from stopped_training import hit_at
 
 from diffkeras.config import load_config
@@ -22,15 +23,14 @@ def main() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from diffkeras.training import results
     from diffkeras.workflows import train
 
-    results.export_saved_model = lambda *_: None
     if interruption:
         name, point, step = interruption
         hit_at(point, int(step), signal.Signals[name])
     try:
-        train(load_config(config_file), Path(data_dir), Path(run_dir))
+        with lean_training():
+            train(load_config(config_file), Path(data_dir), Path(run_dir))
     except DiffkerasError as error:
         print(error)
         sys.exit(getattr(error, "exit_code", 1))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lean_runs import lean_training, quick_figures
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
@@ -30,13 +31,15 @@ def config(tiny: Config) -> Config:
 def folder(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("production")
     generate(config, folder / "data")
-    train(config, folder / "data", folder / "run")
+    with lean_training():
+        train(config, folder / "data", folder / "run")
     return folder
 
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> Any:
-    return evaluate(folder / "run", folder / "data")
+    with quick_figures():
+        return evaluate(folder / "run", folder / "data")
 
 
 def test_errors_are_on_the_scale_of_the_dataset(found: Any, config: Config, folder: Path) -> None:

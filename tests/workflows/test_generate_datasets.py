@@ -29,6 +29,7 @@ def test_the_preview_solves_no_more_than_the_training_examples(
     assert "solving 2 examples of each of 2 source counts" in log.messages
 
 
+@pytest.mark.slow
 def test_the_preview_says_what_sources_do(tiny: Config, tmp_path: Path) -> None:
     few = tiny.with_overrides({"data.train_examples": 2})
     fixed = preview(few, tmp_path / "preview.html").read_text()

@@ -18,6 +18,8 @@ from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import search_worst_cases
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 SETTINGS = WorstCasesConfig(starts=3, evaluations=120, seed=1)
 
 

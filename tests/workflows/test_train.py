@@ -77,17 +77,19 @@ def test_tensorboard_has_losses_metrics_and_pictures(run_dir: Path) -> None:
         assert any(name in tag.lower().replace("_", " ") for tag in written), (name, written)
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_the_kept_model_is_the_best_on_the_validation_split(
     tiny: Config, data_dir: Path, tmp_path: Path
 ) -> None:
     # such a learning rate makes the error go up and down
-    config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 4})
+    config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 3})
     run = train(config, data_dir, tmp_path / "run")
     errors = [float(row["val_mae"]) for row in read_csv(run.path / "history.csv")]
     assert validation_mae(run.path, config, data_dir) == pytest.approx(min(errors), rel=1e-4)
     assert run.state()["best_epoch"] == int(np.argmin(errors)) + 1
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_training_is_repeatable_and_never_reads_the_test_split(
     tiny: Config,
     data_dir: Path,
@@ -112,6 +114,7 @@ def test_a_finished_run_is_kept(tiny: Config, data_dir: Path, own_run: Path) -> 
     assert (own_run / "model.keras").read_bytes() == before
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_overwriting_sets_the_finished_run_aside(
     tiny: Config, data_dir: Path, own_run: Path
 ) -> None:
@@ -148,6 +151,7 @@ def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_training_that_diverges_says_so(tiny: Config, data_dir: Path, tmp_path: Path) -> None:
     config = tiny.with_overrides({"training.learning_rate": 1e30, "training.epochs": 1})
     with pytest.raises(DiffkerasError, match=r"diverge|finite|NaN|nan|learning_rate"):
@@ -174,6 +178,7 @@ class Started(Exception):
     """Training would begin now."""
 
 
+@pytest.mark.usefixtures("lean_training")
 def test_the_seeds_of_the_weights_and_of_the_order_are_two(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,11 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
     return Entry(name, Surrogate(model, config), 100.0, 50, "a machine")
 
 
-@pytest.fixture(scope="module", params=PROBLEMS)
+@pytest.fixture(
+    scope="module",
+    # graphs of multigrid cycles take half a minute to build
+    params=[pytest.param(p, marks=pytest.mark.slow) if "tissue" in p else p for p in PROBLEMS],
+)
 def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)

@@ -107,8 +107,8 @@ def test_random_ones_follow_from_the_seed_of_the_order(
         return {count: sorted(examples.numbers) for count, examples in chosen.items()}
 
     assert numbers(seed=1) == numbers(seed=2, order_seed=1)
-    drawn = [numbers(order_seed=seed) for seed in range(8)]
-    assert len({str(one) for one in drawn}) > 4
+    drawn = [numbers(order_seed=seed) for seed in range(3)]
+    assert len({str(one) for one in drawn}) > 1
     assert any(one[1] != one[2] for one in drawn)
 
 
@@ -116,7 +116,7 @@ class Started(Exception):
     """Training would begin now."""
 
 
-@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("cache", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_second_stage_begins_at_the_best_model_with_all_examples(
     config: Config,
     data_dir: Path,

@@ -1,5 +1,6 @@
 """Exports of surrogates, run by programs that have no diffkeras, each by its own runtime."""
 
+import functools
 import json
 import shutil
 import zipfile
@@ -148,12 +149,15 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
 
 
 @pytest.fixture(scope="module")
-def exported(
-    surrogates: dict[str, Surrogate], run_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The exports in all formats, with inputs and the fields that they must give."""
+def exports(
+    surrogates: dict[str, Surrogate], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """`exports(name)`: a folder with the surrogate's files, inputs and right fields."""
     place = tmp_path_factory.mktemp("exports")
-    for name, surrogate in surrogates.items():
+
+    @functools.cache
+    def export_by_name(name: str) -> Path:
+        surrogate = surrogates[name]
         trial = Trial.of(surrogate, surrogate.lattice)
         np.savez(place / f"{name}_inputs.npz", **trial.inputs)
         np.save(place / f"{name}_fields.npy", trial.fields)
@@ -161,16 +165,31 @@ def exported(
         for format, ending in (("litert", ".tflite"), ("onnx", ".onnx")):
             if format in INSTALLED:
                 export_surrogate(surrogate, format, place / f"{name}{ending}")
+        return place
+
+    return export_by_name
+
+
+@pytest.fixture(scope="module")
+def exported(exports: Callable[[str], Path], run_dir: Path) -> Path:
+    """The exports of one surrogate in all formats."""
+    place = exports("trained")
     export(run_dir, "saved_model", place / "trained")
     return place
 
 
 @needs_extra
+@pytest.mark.parametrize(
+    "names",
+    [["trained"], pytest.param(["padded", "varying", "solved"], marks=pytest.mark.slow)],
+    ids=", ".join,
+)
 def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(
-    exported: Path, surrogates: dict[str, Surrogate], python: Callable[..., Any]
+    exports: Callable[[str], Path], names: list[str], python: Callable[..., Any]
 ) -> None:
+    [place] = {exports(name) for name in names}
     program = PROGRAM.format(absent="'tensorflow', 'keras'")
-    python(program + SMALL_RUNTIMES.format(names=[*surrogates]), "-I", cwd=exported)
+    python(program + SMALL_RUNTIMES.format(names=names), "-I", cwd=place)
 
 
 def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
@@ -202,24 +221,46 @@ def test_the_command_says_what_it_wrote_and_measured(
 
 
 @needs_extra
-def test_the_files_say_what_they_compute(exported: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "physics"),
+    [
+        ("trained", {"sources": "fixed_value", "decay": 0.05}),
+        pytest.param(
+            "varying",
+            {"sources": "production", "diffusion_length": [1, 20]},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_the_files_say_what_they_compute(
+    exports: Callable[[str], Path], name: str, physics: dict[str, Any]
+) -> None:
     import onnx
 
-    model = onnx.load(exported / "varying.onnx")
+    place = exports(name)
+    model = onnx.load(place / f"{name}.onnx")
     texts = [entry.value for entry in model.metadata_props if entry.key == "diffkeras"]
-    with zipfile.ZipFile(exported / "varying.tflite") as archive:
+    with zipfile.ZipFile(place / f"{name}.tflite") as archive:
         texts.append(archive.read("diffkeras.json").decode())
     first, second = map(json.loads, texts)
     assert first == second
-    assert first["physics"]["sources"] == "production"
-    assert first["physics"]["diffusion_length"] == [1, 20]
+    assert first["physics"].items() >= physics.items()
 
 
 @needs_extra
-def test_onnx_files_run_on_other_lattices(exported: Path, surrogates: dict[str, Surrogate]) -> None:
-    run = formats.get_format("onnx").load(exported / "padded.onnx")
-    for lattice in ((7, 30), (16, 16)):
-        trial = Trial.of(surrogates["padded"], lattice)
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("trained", (8, 30)), pytest.param("padded", (7, 30), marks=pytest.mark.slow)],
+)
+def test_onnx_files_run_on_other_lattices(
+    exports: Callable[[str], Path],
+    surrogates: dict[str, Surrogate],
+    name: str,
+    other: tuple[int, int],
+) -> None:
+    run = formats.get_format("onnx").load(exports(name) / f"{name}.onnx")
+    for lattice in (other, (16, 16)):
+        trial = Trial.of(surrogates[name], lattice)
         assert trial.difference(run) <= TOLERANCE
 
 

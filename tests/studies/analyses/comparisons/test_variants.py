@@ -1,5 +1,7 @@
 import dataclasses
 import io
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,24 +10,33 @@ import pytest
 from scipy import stats
 
 from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
+from diffkeras.studies.analyses.comparisons import variants
 from diffkeras.studies.analyses.comparisons.variants import ANALYSIS
+from diffkeras.studies.statistics.bootstrap import resampled
 from diffkeras.studies.statistics.paired_tests import holm
 from diffkeras.studies.study_data import StudyData
 from tests.helpers.synthetic_study import synthetic_study
 
 
 def study(**changes: Any) -> StudyData:
-    variants = {"none": lambda n: 1.0, "random": lambda n: 1.0, "hardest": lambda n: 0.7}
     settings = {
         "fractions": [1.0],
         "losses": {"absolute": 1.0},
-        "variants": variants,
+        "variants": {"none": lambda n: 1.0, "random": lambda n: 1.0, "hardest": lambda n: 0.7},
         "sources": (1, 2),
         "test_sets": {"near": 1.0, "far": 3.0},
         "noise": 0.03,
         "random": 1,
     }
     return synthetic_study(**{**settings, **changes})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples() -> Iterator[None]:
+    """Fewer than 2000, which take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variants, "resampled", partial(resampled, resamples=200))
+        yield
 
 
 @pytest.fixture(scope="module")
