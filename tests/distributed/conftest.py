@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lean_runs import lean_training
 from new_process import NewProcess
 from ports import free_addresses
 
@@ -44,7 +45,8 @@ def alone(four_epochs: Config, data_dir: Path, tmp_path_factory: pytest.TempPath
     """The run of one process."""
     from diffkeras.workflows import train
 
-    return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
+    with lean_training():
+        return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
 
 
 class Workers:
