@@ -109,7 +109,11 @@ def test_weight_in_a_loss(weight):
 
 
 # the first three differ in how they are serialized; the others only in their class
-@pytest.mark.parametrize("loss", LOSSES[:3], ids=lambda o: o.name)
+@pytest.mark.parametrize(
+    "loss",
+    [LOSSES[0], *(pytest.param(loss, marks=pytest.mark.slow) for loss in LOSSES[1:3])],
+    ids=lambda o: o.name,
+)
 def test_saved_model_loads_by_itself(loss, tmp_path):
     keras.utils.set_random_seed(0)
     model = nn.encoder_decoder(width=2, depth=1)

@@ -136,7 +136,7 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize(("dimensions", "count"), [(2, 200), (3, 60)])
+@pytest.mark.parametrize(("dimensions", "count"), [(2, 80), (3, 30)])
 @pytest.mark.parametrize("kind", MAKERS)
 def test_random_problems(kind: str, dimensions: int, count: int) -> None:
     outcomes = check_all(range(count), partial(MAKERS[kind], dimensions=dimensions))

@@ -36,7 +36,7 @@ def surrogate(tiny: Config) -> Surrogate:
         "physics.diffusivity": 3.0,
         "model.architecture": "unrolled_cg",
         "model.transform": "linear",
-        "model.corrections": 5,
+        "model.corrections": 4,
     }
     config = tiny.with_overrides(changes)
     return Surrogate(build_model(config), config)

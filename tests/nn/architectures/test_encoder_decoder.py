@@ -82,6 +82,7 @@ def test_batch_norm_is_synchronized_where_keras_can(small):
     assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
+@pytest.mark.slow  # quick: the tests of training
 def test_a_step_lowers_the_loss():
     keras.utils.set_random_seed(0)
     model = encoder_decoder(width=4, depth=1)

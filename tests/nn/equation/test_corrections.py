@@ -96,7 +96,7 @@ def test_many_rounds_reach_the_exact_field():
     np.testing.assert_allclose(field[0, ..., 0], FIELD, atol=1e-4)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0])
+@pytest.mark.parametrize("scale", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_gradients_are_finite(scale):
     """Without sources, nothing is left to correct, and 0/0 must not spread."""
     image = scale * batch(IMAGE)

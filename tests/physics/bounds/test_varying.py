@@ -56,7 +56,7 @@ def exact(image: np.ndarray, medium: Medium) -> np.ndarray:
     unit=st.sampled_from([1.0, 1e-12, 1e9]),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_bound_is_ever_violated(lattice, boundary, kind, uniform_diffusivity, error, unit, seed):
     rng = np.random.default_rng(seed)
     fixed = rng.random(lattice) < (0.0 if kind == "production" else 0.3)
