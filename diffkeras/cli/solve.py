@@ -174,6 +174,9 @@ def solve(
         raise click.UsageError(
             "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice."
         )
+    named = [side for side, _, _ in sides]
+    if twice := [side for side in named if named.count(side) > 1]:
+        raise click.UsageError(f"--side {twice[0]} is given twice; leave one out.")
     if parts["saturation"] is not None and parts["uptake"] is None:
         raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
     if options["fixed"] and not source_file:
@@ -187,13 +190,14 @@ def solve(
     )
     files = FieldFiles(output, plot=plot)
     files.check({f"--{key}": file for key, file in maps.items()})
+    changed = dict(map(read_side, sides))
     parts |= {
         key: SourceFile(file, array=key, dimensions=axes).read() for key, file in maps.items()
     }
     uptake, saturation = parts.pop("uptake"), parts.pop("saturation")
     if saturation is not None:
         uptake = MichaelisMenten(uptake, saturation)
-    parts["boundary"] = with_sides(outline.sides, dict(map(read_side, sides)))
+    parts["boundary"] = with_sides(outline.sides, changed)
     medium = Medium(**parts, dimensions=axes)
     if not (source_file or production):
         options["lattice"] = (lattice,) * axes if isinstance(lattice, int) else lattice

@@ -10,7 +10,7 @@ side of the equations of the nodes next to them:
 `wall_production` gives this, and everything else sees sides that absorb or reflect.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,12 +144,7 @@ def canonical_boundary(spec: Any) -> Any:
 
 def _from_names(spec: Mapping[Any, Any]) -> tuple[AxisSides, ...]:
     axes = SIDES if any(name in spec for name in SIDES[0]) else SIDES[1:]
-    known = [name for names in axes for name in names]
-    if unknown := [name for name in spec if name not in known]:
-        raise PhysicsError(
-            f"the boundary has no side {unknown[0]!r:.60}; its sides are {', '.join(known)}"
-            f"{'' if len(axes) == len(SIDES) else ', and in three dimensions front, back'}"
-        )
+    known = _check_names(spec, axes)
     if missing := [name for name in known if name not in spec]:
         raise PhysicsError(
             f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}"
@@ -158,10 +153,27 @@ def _from_names(spec: Mapping[Any, Any]) -> tuple[AxisSides, ...]:
 
 
 def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[str, Side]:
-    """The sides of a medium by name, some of them changed."""
-    axes = zip(SIDES[-len(sides) :], map(both_sides, sides), strict=True)
-    named = {name: side for names, pair in axes for name, side in zip(names, pair, strict=True)}
-    return named | dict(changed)
+    """The sides of a medium by name, some of them changed.
+
+    Raises:
+        PhysicsError: a lattice with so many axes has no side of a name.
+    """
+    axes = SIDES[-len(sides) :]
+    known = _check_names(changed, axes)
+    each = (side for pair in map(both_sides, sides) for side in pair)
+    return dict(zip(known, each, strict=True)) | dict(changed)
+
+
+def _check_names(names: Iterable[Any], axes: Sequence[tuple[str, str]]) -> list[str]:
+    """All sides of the axes; an error if one of the names is none of them."""
+    known = [name for pair in axes for name in pair]
+    for name in names:
+        if name not in known:
+            raise PhysicsError(
+                f"the boundary has no side {name!r:.60}; its sides are {', '.join(known)}"
+                f"{'' if len(axes) == len(SIDES) else ', and in three dimensions front, back'}"
+            )
+    return known
 
 
 def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:

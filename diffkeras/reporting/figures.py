@@ -160,7 +160,12 @@ def write_out_numbers(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
 
 
-SOURCES = {"u": "fixed values", "s": "production", "x": "sources"}  # by the symbol of the values
+SOURCES = {
+    "u": "fixed values",
+    "s": "production",
+    "v": "uptake",
+    "x": "sources",
+}  # by the symbol of the values
 
 
 def field_figure(
@@ -177,7 +182,8 @@ def field_figure(
     next to their middle.
     """
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
-    unit = "" if "s" in sources else " [unit of the source values]"
+    known = "s" not in sources and {"u", "x"} & sources.keys()
+    unit = " [unit of the source values]" if known else ""
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     slices = _slices(field)
@@ -196,7 +202,8 @@ def field_figure(
         axis.set(title=name + part.title, xlabel=part.axes[1], ylabel=part.axes[0])
         axis.locator_params(integer=True)
         axis.set_facecolor("#f2f2f2")
-        label = {"u": f"field u{unit}", "s": "production s", "x": "source value x"}[symbol]
+        labels = {"s": "production s", "v": "rate of uptake", "x": "source value x"}
+        label = labels.get(symbol, f"field u{unit}")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if notes:
         figure.supxlabel(notes, fontsize=9)

@@ -75,7 +75,8 @@ def check_given(config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
             raise PhysicsError(f"{_trained_for(config)}; leave out {_words(name)}")
     for name in wanted:
         if name not in found:
-            raise PhysicsError(f"{_trained_for(config)}; give {_words(name)} of the images")
+            zeros = ", zeros if nothing is secreted" if name == "production" else ""
+            raise PhysicsError(f"{_trained_for(config)}; give {_words(name)} of the images{zeros}")
     return found
 
 
@@ -161,7 +162,7 @@ def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> No
         # datasets hold maps as float32
         if values.size and not (values.min() >= low * 0.999999 and values.max() <= high * 1.000001):
             logger.warning(
-                f"the surrogate was trained on a {name} of {low:g} to {high:g}, and these maps "
+                f"the surrogate was trained with {name} from {low:g} to {high:g}, and these maps "
                 f"have {values.min():g} to {values.max():g}; bounds hold there, too, but the "
                 "errors may be larger"
             )
@@ -196,9 +197,9 @@ def _trained_for(config: Config) -> str:
     """What a surrogate was trained for, as the beginning of a sentence."""
     lengths, maps = config.data.diffusion_length, config.data.maps
     if maps:
-        return f"this surrogate was trained on media whose {' and '.join(maps)} vary" + (
-            "" if len(maps) > 1 else " from node to node"
-        )
+        names = " and ".join(", ".join(maps).rsplit(", ", 1))
+        several = "" if len(maps) > 1 else " from node to node"
+        return f"this surrogate was trained on media whose {names} vary{several}"
     if lengths:
         return "this surrogate was trained on diffusion lengths of {:g} to {:g}".format(*lengths)
     length = config.physics.medium.diffusion_length

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
@@ -16,9 +17,10 @@ from diffkeras.physics import (
     Solution,
     solve,
 )
-from diffkeras.physics.boundaries import Side
+from diffkeras.physics.boundaries import Side, with_sides
 from diffkeras.physics.problem import check_finite
 from diffkeras.physics.uptake.linear import Uptake
+from diffkeras.physics.uptake.saturating import SaturatingUptake
 from diffkeras.workflows.field_files import (
     FieldFiles,
     check_axes_of_file,
@@ -85,11 +87,7 @@ def solve_files(
     )
     write_fields({output.field: solution.field})
     if output.plot:
-        shown = {}
-        if image is not None:
-            shown["u"] = np.where(image != 0 if mask is None else mask, image, np.nan)
-        if supply is not None:
-            shown["s"] = np.where(supply != 0, supply, np.nan)
+        shown = _shown(image, mask, supply, None if batch else uptake)
         write_plot(
             output.plot,
             shown,
@@ -99,6 +97,23 @@ def solve_files(
             dimensions=medium.dimensions,
         )
     return solution
+
+
+def _shown(
+    image: NDArray | None, mask: NDArray | None, supply: NDArray | None, uptake: Any
+) -> dict[str, NDArray]:
+    """What is drawn beside the field, by the symbols of `field_figure`; NaN where there is none."""
+    shown = {}
+    if image is not None:
+        fixed = image != 0 if mask is None else mask
+        if fixed.any():
+            shown["u"] = np.where(fixed, image, np.nan)
+    if supply is not None:
+        shown["s"] = np.where(supply != 0, supply, np.nan)
+    rate = uptake.capacity if isinstance(uptake, SaturatingUptake) else uptake
+    if np.ndim(rate):
+        shown["v"] = np.where(rate != 0, rate, np.nan)
+    return shown
 
 
 def read_side(given: tuple[str, str, float | Path | None]) -> tuple[str, Side]:
@@ -126,17 +141,21 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
 
 
 def _in_words(medium: Medium, uptake: Uptake | None) -> str:
-    sides = medium.sides[:1] if len(set(medium.sides)) == 1 else medium.sides
-    boundary = ", ".join(map(_side, sides))
     diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
-    return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {boundary}{_taken(uptake)}"
+    return (
+        f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {_boundary(medium)}{_taken(uptake)}"
+    )
 
 
-def _side(side: Any) -> str:
-    """What a side does, or both sides of an axis."""
-    if isinstance(side, tuple):
-        return "–".join(map(_side, side))
-    return side if isinstance(side, str) else f"{side.name} {_range(side.numbers)}"
+def _boundary(medium: Medium) -> str:
+    """What the sides do, by name if they differ."""
+    alike: dict[str, list[str]] = {}
+    for name, side in with_sides(medium.sides, {}).items():
+        does = side if isinstance(side, str) else f"{side.name} {_range(side.numbers)}"
+        alike.setdefault(does, []).append(name)
+    if len(alike) == 1:
+        return next(iter(alike))
+    return ", ".join(f"{' and '.join(names)}: {does}" for does, names in alike.items())
 
 
 def _taken(uptake: Uptake | None) -> str:

@@ -129,7 +129,7 @@ def test_a_surrogate_of_one_medium_takes_no_map(run_dir: Path) -> None:
 def test_maps_beyond_the_training_are_said(surrogate: Surrogate, log: Any) -> None:
     image = np.pad([[1.0]], ((7, 8), (7, 8)))
     prediction = surrogate.predict(image, **{**FLAT, "decay": 10 * np.ones((16, 16))})
-    assert "trained on a decay of 0.05 to 0.55, and these maps have 10 to 10" in log.text
+    assert "trained with decay from 0.05 to 0.55, and these maps have 10 to 10" in log.text
     assert np.isfinite(prediction.error_bound)
 
 
