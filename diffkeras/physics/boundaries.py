@@ -232,7 +232,7 @@ def wall_production(
         lattice: its shape.
 
     Raises:
-        PhysicsError: an array of another shape than its side.
+        PhysicsError: an array of another shape than its side, or numbers that underflow.
     """
     total: NDArray[np.float64] | None = None
     for axis, (entry, diffusivity) in enumerate(zip(sides, diffusivities, strict=True)):
@@ -240,9 +240,8 @@ def wall_production(
         for end, side in zip((0, -1), both_sides(entry), strict=True):
             if isinstance(side, str):
                 continue
-            numbers = side.numbers
+            numbers, name = side.numbers, SIDES[axis - len(lattice)][end]
             if np.ndim(numbers) and np.shape(numbers) != shape:
-                name = SIDES[axis - len(lattice)][end]
                 raise PhysicsError(
                     f"the {side.name} of the {name} side has shape {np.shape(numbers)}, and the "
                     f"side {shape}; give a number or an array of this shape"
@@ -254,5 +253,10 @@ def wall_production(
                 added = np.moveaxis(rate, axis, 0)[end] * numbers
             else:
                 added = numbers / step
+            if np.any((added == 0) & (np.asarray(numbers) != 0)):
+                raise PhysicsError(
+                    f"the {side.name} of the {name} side is so small that what it adds to the "
+                    "production underflows: choose other units"
+                )
             np.moveaxis(total, axis, 0)[end] += added
     return total

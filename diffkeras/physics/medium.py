@@ -105,8 +105,8 @@ class Medium(ShortRepr):
         limit = MOST_ANISOTROPIC if self.is_uniform else MOST_CONTRAST
         if high > limit * low:
             raise PhysicsError(
-                f"the diffusivities go from {low:g} to {high:g}; they may differ by a factor of "
-                f"{limit:g} at most"
+                f"the diffusivities go from {low:.9g} to {high:.9g}; they may differ by a "
+                f"factor of {limit:g} at most"
             )
         decays = np.atleast_1d(self.decay)
         shares = decays[decays > 0] / high * self.step * self.step

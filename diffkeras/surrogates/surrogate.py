@@ -145,7 +145,8 @@ class Surrogate:
                 with sides that are not multiples of `side_divisor`; a diffusion length or map that
                 is missing or not expected; a length outside the trained range; a map of another
                 shape than the images, with a diffusivity that isn't positive or a decay that is
-                negative; a tolerance that can't be met.
+                negative; units in which the network's numbers leave the range of float32; a
+                tolerance that can't be met.
             ConvergenceError: the refinement stopped short of the tolerance.
 
         Example:
@@ -218,6 +219,12 @@ class Surrogate:
             return np.concatenate(parts) if parts else x[..., :1]
 
         fields = predicted_fields(self.config, network, stack, told, divided=divided)
+        if not np.isfinite(fields).all():
+            raise PhysicsError(
+                "the network's field is not finite: numbers between the images, up to "
+                f"{stack.max():.3g}, and the medium leave the range of float32; choose units in "
+                "which the sources have values of about 1"
+            )
         return fields.reshape(images.shape)
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:

@@ -126,10 +126,15 @@ def read_side(given: tuple[str, str, float | Path | None]) -> tuple[str, Side]:
     if numbers is None:
         return side, what  # type: ignore[return-value]  # Medium checks it
     if isinstance(numbers, Path):
+        file = numbers
         try:
-            numbers = np.load(numbers, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise PhysicsError(f"{numbers} is no .npy array for the {side} side: {error}") from None
+            numbers = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            numbers = None
+        if not isinstance(numbers, np.ndarray):
+            raise PhysicsError(
+                f"{file} is no .npy array; write one with a number for each node of the {side} side"
+            )
     return side, (FixedValue if what == "value" else FixedFlux)(numbers)
 
 

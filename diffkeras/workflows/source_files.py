@@ -150,6 +150,10 @@ def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
         content = {"sources": content}
     if not isinstance(content, dict) or "sources" not in content:
         raise PhysicsError(f"{path} holds no list of discs; see `diffkeras solve --help`")
+    discs = content["sources"]
+    balls = isinstance(discs, list) and any(isinstance(d, dict) and "plane" in d for d in discs)
+    if balls and file.dimensions == PLANE:
+        raise PhysicsError(f"{path} lists balls, which have a plane; add --dimensions 3")
     kind: Any = _DiscList if file.dimensions == PLANE else _BallList
     try:
         found = kind.model_validate(content)

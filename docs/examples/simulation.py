@@ -181,16 +181,17 @@ def animate(frames: list[Frame], path: Path) -> None:
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--steps", default=200, type=click.IntRange(1), help="Number of steps.")
 @click.option("--side", default=128, type=click.IntRange(16), help="Nodes a side, even.")
-@click.option("--output", default=Path("simulation"), type=click.Path(path_type=Path))
-def main(steps: int, side: int, output: Path) -> None:
+@click.option("--output", default="simulation", type=click.Path(file_okay=False))
+def main(steps: int, side: int, output: str) -> None:
     """Simulate, compare, and write what was found."""
     if side % 2:
         raise click.BadParameter("a cell is 2×2 nodes, so the side must be even")
     frames, seconds = simulate(steps, side, WAYS)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "table.md").write_text(table(frames, seconds), encoding="utf-8")
-    draw_errors(frames, list(WAYS), output / "errors.svg")
-    animate(frames, output / "cells.gif")
+    place = Path(output)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "table.md").write_text(table(frames, seconds), encoding="utf-8")
+    draw_errors(frames, list(WAYS), place / "errors.svg")
+    animate(frames, place / "cells.gif")
     click.echo(table(frames, seconds))
 
 

@@ -301,13 +301,14 @@ def test_sides_have_values_and_fluxes(diffkeras: Callable[..., Result], tmp_path
     ("side", "message"),
     [
         ("up=reflecting", "no side 'up'; its sides are top, bottom, left, right"),
+        ("front=reflecting", "no side 'front'; its sides are top, bottom, left, right, and in"),
         ("left=open", "boundary left 'open' is unknown"),
         ("left=periodic", "an axis is periodic at both sides or at none"),
         ("left", "'left' is not SIDE=NAME, SIDE=value:NUMBER"),
         ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
         ("left=value:nan", "must be finite, up to 1e+30, not nan"),
         ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
-        ("left=value:{discs}", "discs.yaml is no .npy array for the left side"),
+        ("left=value:{discs}", "discs.yaml is no .npy array; write one with"),
     ],
 )
 def test_sides_that_cant_be_are_refused(
@@ -318,3 +319,20 @@ def test_sides_that_cant_be_are_refused(
     assert result.exit_code != 0
     assert message in result.stderr
     assert not output.exists()
+
+
+def test_a_side_is_given_once(
+    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path
+) -> None:
+    sides = ("--side", "top=absorbing", "--side", "top=reflecting")
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy", *sides)
+    assert result.exit_code != 0
+    assert "--side top is given twice" in result.stderr
+
+
+def test_balls_need_three_dimensions(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "balls.yaml").write_text("- {plane: 1, row: 2, column: 2, radius: 1, value: 1}")
+    given = (tmp_path / "balls.yaml", "--lattice", "8")
+    result = diffkeras("solve", *given, "-o", tmp_path / "field.npy")
+    assert "lists balls, which have a plane; add --dimensions 3" in result.stderr
+    assert result.exit_code != 0

@@ -116,6 +116,8 @@ def test_a_flux_needs_something_that_loses():
     assert solve(image, decay=0.0, boundary=(balanced, "periodic")).field[0].mean() > 1
     with pytest.raises(PhysicsError, match=r"is 2e\+27 \(sides included\)"):
         solve(NOTHING, step=1e3, boundary=FixedFlux(1e30))
+    with pytest.raises(PhysicsError, match=r"the flux of the top side .* underflows"):
+        solve(NOTHING, decay=1e-60, step=1e30, boundary=FixedFlux(1e-295))
 
 
 def test_what_takes_no_given_values_says_so():

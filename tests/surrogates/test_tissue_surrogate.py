@@ -133,6 +133,13 @@ def test_maps_beyond_the_training_are_said(surrogate: Surrogate, log: Any) -> No
     assert np.isfinite(prediction.error_bound)
 
 
+def test_a_field_that_is_not_finite_is_refused(surrogate: Surrogate) -> None:
+    image = np.pad([[1.0]], ((7, 8), (7, 8)))
+    maps = {**FLAT, "diffusivity": 1e25 * np.ones((16, 16)), "decay": 1e25 * np.ones((16, 16))}
+    with pytest.raises(PhysicsError, match=r"not finite: .* choose units"):
+        surrogate.predict(image, **maps)
+
+
 def test_there_is_no_single_medium(surrogate: Surrogate) -> None:
     with pytest.raises(PhysicsError, match=r"trained on maps of the diffusivity and the decay"):
         surrogate.medium  # noqa: B018

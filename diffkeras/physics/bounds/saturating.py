@@ -6,9 +6,11 @@ cells near their maximum take up hardly more when there is more, further steps a
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.results import Certificate, Refinement
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.comparison import SLACK
 from diffkeras.physics.uptake.newton import NewtonRun
 
@@ -16,9 +18,10 @@ from diffkeras.physics.uptake.newton import NewtonRun
 def certify_saturating(predicted: PredictedProblem) -> Certificate:
     """See `certificate.certify`."""
     problem, prediction = predicted.problem, predicted.prediction
-    if not problem.scale:  # nothing is held or released, so u = 0
-        nothing = np.zeros(problem.lattice)
-        return Certificate(nothing, 0.0, nothing, np.abs(prediction), 0.0, 0.0)
+    if not problem.scale:
+        field = _still(problem)
+        bound = np.zeros(problem.lattice)
+        return Certificate(field, 0.0, bound, np.abs(prediction - field), 0.0, 0.0)
     run = NewtonRun(problem, prediction)
     run.correct()
     bound = run.enclose()  # which may correct the field further
@@ -32,10 +35,15 @@ def certify_saturating(predicted: PredictedProblem) -> Certificate:
 def refine_saturating(predicted: PredictedProblem, tolerance: float) -> Refinement:
     """See `refinement.refine`."""
     problem = predicted.problem
-    if not problem.scale:  # nothing is held or released, so u = 0
-        return Refinement(np.zeros(problem.lattice), 0.0, 0, (0.0,), "newton-cg", 0.0)
+    if not problem.scale:
+        return Refinement(_still(problem), 0.0, 0, (0.0,), "newton-cg", 0.0)
     run = NewtonRun(problem, predicted.prediction)
     run.iterate(tolerance)
     field = run.rounded()
     np.copyto(field, problem.values, where=problem.fixed)
     return Refinement(field, run.bound, run.steps, (run.bound,), "newton-cg", 0.0)
+
+
+def _still(problem: Problem) -> NDArray[np.float64]:
+    """The field if nothing reaches a free node: 0 there."""
+    return np.where(problem.fixed, problem.values, 0.0)

@@ -20,8 +20,10 @@ def check_uptake(
         PhysicsError: arrays of another shape, or rates beyond any tissue.
     """
     if uptake.lattice not in (None, fixed.shape):
+        volume = len(uptake.lattice or ()) > fixed.ndim
         raise PhysicsError(
             f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
+            f"{'; for a lattice of three axes give dimensions=3' if volume else ''}"
         )
     free = ~fixed
     maximum = float(np.max(np.broadcast_to(uptake.capacity, fixed.shape), where=free, initial=0.0))

@@ -68,3 +68,13 @@ def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
         error = abs(certificate.field - solution.field)
         assert (error <= certificate.field_bound + solution.error_bound).all()
         assert certificate.error_bound < solution.field.max()
+
+
+def test_fixed_values_that_no_free_node_feels_are_kept(uptake: MichaelisMenten) -> None:
+    image, fixed = np.zeros(LATTICE), np.zeros(LATTICE, bool)
+    image[10, 10], fixed[9:12, 9:12] = 2.0, True
+    given = {"fixed": fixed, "uptake": uptake, "medium": MEDIUM}
+    certificate = certify(np.zeros(LATTICE), image, **given)
+    np.testing.assert_array_equal(certificate.field, image)
+    assert (certificate.error_bound, certificate.prediction_bound) == (0, 2)
+    np.testing.assert_array_equal(refine(image, image, **given, tolerance=1e-6).field, image)
