@@ -48,7 +48,7 @@ def test_the_preview_says_what_sources_do(tiny: Config, tmp_path: Path) -> None:
 def test_the_preview_shows_tissues(tiny: Config, tmp_path: Path) -> None:
     changes = {"data.train_examples": 1, "data.sources": "2", "data.tissue": {"cells": [3, 5]}}
     text = preview(tiny.with_overrides(changes), tmp_path / "preview.html").read_text()
-    assert "Diffusivity and decay of each node" in text
+    assert "maps that vary from node to node" in text
     assert "The medium is a tissue of cells and regions." in text
     # from the slowest region and the largest uptake to the fastest region without cells
     assert "Diffusion length: 0.426 to 4.47 lattice steps." in text
