@@ -137,8 +137,8 @@ def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, An
             raise SystemExit(f"{key} of the new scoreboard is {new[key]}, not {board[key]}")
     names = {(problem["problem"], problem["side"]) for problem in new["problems"]}
     kept = [p for p in board["problems"] if (p["problem"], p["side"]) not in names]
-    loads = {"load": max(board["load"], new["load"])}
-    return {**board, **loads, "problems": [*kept, *new["problems"]]}
+    load = max(board["load"], new["load"]) if kept else new["load"]
+    return {**board, "load": load, "problems": [*kept, *new["problems"]]}
 
 
 def in_words(ratio: float, break_even: float | None) -> str:
