@@ -56,6 +56,11 @@ def foreign_model(path: Path, config: Config) -> ForeignSurrogate:
             one field.
     """
     _check_config(config)
+    if config.data.tissue is not None:
+        raise ConfigurationError(
+            "data.tissue: models of other programs take source images alone; give the fields of a "
+            "model that takes maps, too, as a file of predictions"
+        )
     if path.suffix == ".keras":
         if not zipfile.is_zipfile(path):
             raise RunError(f"{path} is no .keras file, which is a zip archive")
@@ -110,8 +115,8 @@ def foreign_predictions(path: Path, config: Config, data_dir: Path) -> ForeignSu
         keys = (image.tobytes() for image in np.concatenate(images))
         known |= dict(zip(keys, fields, strict=True))
 
-    def look_up(x: Fields) -> Fields:
-        return np.stack([known[image.tobytes()] for image in x])
+    def look_up(x: Fields) -> Fields:  # whose further channels are maps
+        return np.stack([known[image.tobytes()] for image in x[..., :1]])
 
     name = f"the predictions in {path}"
     return ForeignSurrogate(None, _linear(config), look_up, name, timed=False)
@@ -121,10 +126,6 @@ def _check_config(config: Config) -> None:
     if config.data.diffusion_length is not None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
-        )
-    if config.data.tissue is not None:
-        raise ConfigurationError(
-            "data.tissue: models of other programs are judged on one medium; leave it out"
         )
 
 

@@ -14,7 +14,7 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, PhysicsError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.workflows import evaluate, generate, train
+from diffkeras.workflows import evaluate, evaluate_foreign, generate, train
 
 MAPS = ("diffusivity", "decay")
 ROUNDING = 1e-7  # of stored fields
@@ -143,6 +143,20 @@ def test_a_field_that_is_not_finite_is_refused(surrogate: Surrogate) -> None:
 def test_there_is_no_single_medium(surrogate: Surrogate) -> None:
     with pytest.raises(PhysicsError, match=r"trained on maps of the diffusivity and the decay"):
         surrogate.medium  # noqa: B018
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_predictions_of_other_programs_are_judged_in_their_tissues(
+    tissue: Config, data: Path, stored: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "mine.npz", sources_01=stored["field"] + 0.01)
+    given = {"config": tissue, "data_dir": data, "output": tmp_path / "out"}
+    found = evaluate_foreign(**given, predictions=tmp_path / "mine.npz")
+    assert found.metrics["surrogate"]["all"]["mae"] == pytest.approx(0.01, rel=1e-5)
+    bounds = json.loads((tmp_path / "out" / "metrics.json").read_text())["bounds"]["all"]
+    assert 0.01 <= bounds["prediction_bound"]["median"] < 0.02
+    with pytest.raises(ConfigurationError, match="as a file of predictions"):
+        evaluate_foreign(**given, model=tmp_path / "mine.keras")
 
 
 @pytest.mark.usefixtures("quick_figures")
