@@ -145,8 +145,9 @@ class Surrogate:
                 with sides that are not multiples of `side_divisor`; a diffusion length or map that
                 is missing or not expected; a length outside the trained range; a map of another
                 shape than the images, with a diffusivity that isn't positive or a decay that is
-                negative; units in which the network's numbers leave the range of float32; a
-                tolerance that can't be met.
+                negative; a tolerance that can't be met.
+            RunError: predictions that are not finite, of a damaged model, or in units in which
+                numbers leave the range of float32.
             ConvergenceError: the refinement stopped short of the tolerance.
 
         Example:
@@ -220,10 +221,11 @@ class Surrogate:
 
         fields = predicted_fields(self.config, network, stack, told, divided=divided)
         if not np.isfinite(fields).all():
-            raise PhysicsError(
-                "the network's field is not finite: numbers between the images, up to "
-                f"{stack.max():.3g}, and the medium leave the range of float32; choose units in "
-                "which the sources have values of about 1"
+            raise RunError(
+                "the surrogate predicts values that are not finite: its model is damaged, its "
+                "training diverged, or the images, which hold values up to "
+                f"{stack.max():.3g}, and the medium leave the range of float32; train it again, or "
+                "choose units in which sources have values of about 1"
             )
         return fields.reshape(images.shape)
 
