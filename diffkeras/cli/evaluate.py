@@ -101,11 +101,6 @@ def evaluate(
             raise click.UsageError(
                 "--model, --predictions and RUN exclude each other, and --worst-cases needs RUN."
             )
-        if test_set is not None and test_set.startswith("tissue"):
-            raise click.UsageError(
-                f"--test-set {test_set}: models of other programs are judged in one medium, and "
-                "each image of a tissue has its own; choose fixed_values_64, for example."
-            )
         if not (config_file or test_set) or output is None:
             raise click.UsageError(
                 "--model and --predictions need --config or --test-set, and --output."

@@ -103,22 +103,29 @@ def foreign_predictions(path: Path, config: Config, data_dir: Path) -> ForeignSu
         RunError: a missing, damaged or incomplete file, or arrays of another shape.
     """
     _check_config(config)
-    given = _read(path)
+    given, name = _read(path), f"the predictions in {path}"
     known: dict[bytes, Fields] = {}
+    keys: list[bytes] = []
+
+    def note(x: Fields) -> Fields:  # what a network would get: an image, and maps where they vary
+        keys.extend(each.tobytes() for each in x)
+        return x[..., :1]
+
+    reader = ForeignSurrogate(None, _linear(config), note, name)
     for count in config.data.sources:
-        name = f"sources_{count:02d}"
-        if name not in given:
-            raise RunError(f"{path} holds no array {name}, but {short(list(given))}")
+        array = f"sources_{count:02d}"
+        if array not in given:
+            raise RunError(f"{path} holds no array {array}, but {short(list(given))}")
         shape = (config.data.test_examples, *config.physics.lattice, 1)
-        fields = _as_fields(given[name], shape, f"{name} in {path}")
-        images = [batch.images for batch in read_batches(config, count, data_dir)]
-        keys = (image.tobytes() for image in np.concatenate(images))
+        fields = _as_fields(given[array], shape, f"{array} in {path}")
+        keys.clear()
+        for batch in read_batches(config, count, data_dir):
+            reader.network_fields(batch.images, **batch.told)
         known |= dict(zip(keys, fields, strict=True))
 
-    def look_up(x: Fields) -> Fields:  # whose further channels are maps
-        return np.stack([known[image.tobytes()] for image in x[..., :1]])
+    def look_up(x: Fields) -> Fields:
+        return np.stack([known[each.tobytes()] for each in x])
 
-    name = f"the predictions in {path}"
     return ForeignSurrogate(None, _linear(config), look_up, name, timed=False)
 
 

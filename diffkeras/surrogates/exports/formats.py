@@ -109,7 +109,9 @@ class FileFormat:
         """As `Format.check_output`."""
         ending = Path(self.file_name).suffix
         if path.suffix != ending:
-            raise OutputError(f"{path} is no name of a {self.label} file; end it with {ending}")
+            raise OutputError(
+                f"{path}: the name of a file of the format {self.label} ends with {ending}"
+            )
         check_file(path)
         if path.exists() and not self.is_export(path):
             raise OutputError(f"{path} exists and is no earlier export; choose another name")

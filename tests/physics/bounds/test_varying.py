@@ -73,7 +73,8 @@ def test_no_bound_is_ever_violated(lattice, boundary, kind, uniform_diffusivity,
     size = max(abs(exact).max(), 1e-300)
     prediction = exact + error * size * rng.normal(size=lattice)
     certificate = certify(prediction, image, **options)
-    rounding = 1e-12 * size  # of the reference
+    # the sums on the diagonal of the reference lose digits where D is far above γ
+    rounding = 1e-10 * size
     assert (abs(certificate.field - exact) <= certificate.field_bound + rounding).all()
     assert (abs(prediction - exact) <= certificate.node_bound + rounding).all()
     assert certificate.error_bound == certificate.field_bound.max()
