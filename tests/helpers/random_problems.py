@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium
+from diffkeras.physics.boundaries import AxisSides
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
@@ -143,21 +144,28 @@ def random_walls(seed: int, dimensions: int = 2) -> RandomProblem | None:
     rng = np.random.default_rng([seed, 2])
     lattice = random_lattice(rng, dimensions)
     medium = _medium(rng, lattice)
-    size, sides = 10 ** rng.uniform(-2, 2), []
-    for axis in range(dimensions):
-        shape = lattice[:axis] + lattice[axis + 1 :]
-        numbers = [rng.uniform(-1, 1, shape) * size, float(rng.uniform(0, 1) * size)]
-        pair = []
-        for _ in range(2):
-            given = numbers[int(rng.integers(2))]
-            flux = given * (np.max(medium.diffusivities[0]) / medium.step)
-            flux = np.clip(flux, -LARGEST, LARGEST)
-            kinds = ("absorbing", "reflecting", FixedValue(given), FixedFlux(flux))
-            pair.append(kinds[int(rng.integers(4))])
-        sides.append("periodic" if rng.random() < 0.2 else tuple(pair))
-    medium = replace(medium, boundary=tuple(sides))
+    size = 10 ** rng.uniform(-2, 2)
+    flux = size * np.max(medium.diffusivities[0]) / medium.step
+    medium = replace(medium, boundary=random_sides(rng, lattice, size, flux))
     options = {"produces": bool(rng.random() < 0.3), "dimensions": dimensions}
     return random_problem((seed, 3), lattice=lattice, medium=medium, **options)
+
+
+def random_sides(
+    rng: np.random.Generator, lattice: tuple[int, ...], value: float, flux: float
+) -> tuple[AxisSides, ...]:
+    """Sides that absorb, reflect, repeat, or have a value or flux, at most of the given sizes."""
+    sides: list[AxisSides] = []
+    for axis in range(len(lattice)):
+        shape = lattice[:axis] + lattice[axis + 1 :]
+        shares = [rng.uniform(-1, 1, shape), float(rng.uniform(0, 1))]
+        pair = []
+        for _ in range(2):
+            share = shares[int(rng.integers(2))]
+            given = (FixedValue(share * value), FixedFlux(np.clip(share * flux, -LARGEST, LARGEST)))
+            pair.append(("absorbing", "reflecting", *given)[int(rng.integers(4))])
+        sides.append("periodic" if rng.random() < 0.2 else (pair[0], pair[1]))
+    return tuple(sides)
 
 
 def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from random_problems import random_sides
 
 from diffkeras.physics import CappedUptake, FixedFlux, FixedValue, MichaelisMenten
 
@@ -19,8 +20,16 @@ BOUNDARIES: list[Any] = [
 ]
 
 
-def random_tissue(rng: np.random.Generator, dimensions: int = 2) -> tuple[NDArray, dict[str, Any]]:
-    """A source image, and what else `solve` takes; nothing is negative."""
+def random_tissue(
+    rng: np.random.Generator, dimensions: int = 2, *, walls: bool = False
+) -> tuple[NDArray, dict[str, Any]]:
+    """A source image, and what else `solve` takes; nothing is negative but random walls.
+
+    Args:
+        rng: draws all.
+        dimensions: 2 or 3.
+        walls: whether each side is drawn, with values and fluxes of its nodes, and the step is.
+    """
     lattice = tuple(rng.integers(1, {2: 13, 3: 7}[dimensions], dimensions))
     time, amount = 10.0 ** rng.choice([0, 0, -9, 6]), 10.0 ** rng.choice([0, 0, -12, 8])
     cells = rng.random(lattice) < rng.uniform(0.1, 1)
@@ -44,6 +53,12 @@ def random_tissue(rng: np.random.Generator, dimensions: int = 2) -> tuple[NDArra
     if released:
         largest = 10 ** rng.uniform(-3, 1) * time * amount
         options["production"] = rng.uniform(0, largest, lattice)
+    if walls:
+        step = 10 ** rng.choice([0.0, rng.uniform(-3, 3)])
+        value = amount * 10 ** rng.uniform(-2, 1)
+        flux = time * step * value  # D/h is about time · step
+        options["boundary"] = random_sides(rng, lattice, value, flux)
+        options |= {"step": step, "diffusivity": options["diffusivity"] * step**2}
     return np.where(fixed, rng.uniform(0, 1, lattice), 0.0) * amount, options
 
 

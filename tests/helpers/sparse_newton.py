@@ -1,5 +1,6 @@
 """Saturating uptake by Newton's method with sparse factorisations, assembled in the obvious way."""
 
+from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
@@ -7,7 +8,9 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from diffkeras.physics import FixedValue
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.operators.axis import both_sides
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.uptake.saturating import SaturatingUptake
@@ -24,7 +27,11 @@ def solve_saturating_reference(
     **parts: Unpack[MediumParts],
 ) -> NDArray[np.float64]:
     """The steady state, (rows, columns), from any start; steps are halved until F falls."""
-    problem = Problem.check(source_image, as_medium(medium, parts), fixed, production, uptake)
+    medium = as_medium(medium, parts)
+    lattice = np.shape(production if source_image is None else source_image)
+    production = _wall_supply(lattice, medium) + (0.0 if production is None else production)
+    medium = replace(medium, boundary=medium.boundaries)
+    problem = Problem.check(source_image, medium, fixed, production, uptake)
     free = ~problem.fixed
     volumes = finite_volumes(problem.lattice, problem.medium)
     matrix, supply = volumes.free_system(problem.values, problem.fixed)
@@ -57,3 +64,20 @@ def solve_saturating_reference(
     field = problem.values.copy()
     field[free] = u
     return field
+
+
+def _wall_supply(lattice: tuple[int, ...], medium: Medium) -> NDArray[np.float64]:
+    """What given values and fluxes of sides supply to each node next to them."""
+    supply = np.zeros(lattice)
+    for axis, entry in enumerate(medium.sides):
+        diffusivity = np.broadcast_to(medium.diffusivities[axis], lattice)
+        for end, side in zip((0, lattice[axis] - 1), both_sides(entry), strict=True):
+            if isinstance(side, str):
+                continue
+            numbers = np.broadcast_to(side.numbers, lattice[:axis] + lattice[axis + 1 :])
+            for along in np.ndindex(numbers.shape):
+                node = (*along[:axis], end, *along[axis:])
+                held = isinstance(side, FixedValue)
+                rate = diffusivity[node] / medium.step**2 if held else 1 / medium.step
+                supply[node] += rate * numbers[along]
+    return supply
