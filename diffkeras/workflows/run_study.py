@@ -91,9 +91,8 @@ def run_study(
     part = f" in shard {shard}" if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
     work = _Work(study, data_dir, directory, runs_dir, jobs, workers, show_progress)
-    failed = work.do(own, baselines=shard is None or shard.part == 1)
+    failed, cells = work.do(cells, own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
-    cells = plan(study, runs_dir)
     missing = sum(not cell.done for cell in cells)
     complete = not missing or (shard is None and missing < len(cells))
     if complete:
@@ -120,17 +119,26 @@ class _Work:
     cores: int
     show_progress: bool
 
-    def do(self, cells: Sequence[Cell], *, baselines: bool) -> list[FailedRun]:
-        """Do those runs that aren't done, and measure baselines if no run has; the failed ones."""
-        lacking = lacking_baselines(self.study, plan(self.study, self.runs_dir)) * baselines
-        failed = self._do(with_first_stages(cells), lacking)
+    def do(
+        self, cells: list[Cell], own: Sequence[Cell], *, baselines: bool
+    ) -> tuple[list[FailedRun], list[Cell]]:
+        """Do those own runs that aren't done, and measure baselines if no run has.
+
+        Returns:
+            the failed runs, and all runs of the study as they are then.
+        """
+        lacking = lacking_baselines(self.study, cells) * baselines
+        failed = self._do(with_first_stages(own), lacking)
+        now = cells if all(cell.done for cell in own) else plan(self.study, self.runs_dir)
         # the runs were done before by another study, or that which was to measure them failed
-        now = plan(self.study, self.runs_dir)
         if baselines and (lacking := lacking_baselines(self.study, now)):
-            own = {cell.identity for cell in cells}
-            able = [cell for cell in now if cell.done and cell.identity in own]
-            failed += self._do([replace(cell, evaluated=frozenset()) for cell in able[:1]], lacking)
-        return failed
+            names = {cell.identity for cell in own}
+            able = [cell for cell in now if cell.done and cell.identity in names]
+            if able:
+                again = replace(able[0], evaluated=frozenset())
+                failed += self._do([again], lacking)
+                now = plan(self.study, self.runs_dir)
+        return failed, now
 
     def _do(self, cells: Sequence[Cell], lacking: Sequence[str]) -> list[FailedRun]:
         todo = [cell for cell in cells if not cell.done]

@@ -36,9 +36,12 @@ def test_a_finished_study_runs_nothing(
     monkeypatch.setattr(one_run, "train", never)
     monkeypatch.setattr(one_run, "evaluate", never)
     monkeypatch.setattr(module, "generate", never)
+    calls: list[Path] = []
+    monkeypatch.setattr(module, "plan", lambda *args: calls.append(args[1]) or plan(*args))
     before = (directory / "runs.csv").read_bytes()
     assert run_study(study, data, directory, runs_dir=runs) == directory
     assert "4 runs, 4 of them done already" in log.messages[0]
+    assert calls == [runs]  # reading all runs takes long where there are many
     assert (directory / "runs.csv").read_bytes() == before
     assert data_needed(study, plan(study, runs)) == []
 
