@@ -70,6 +70,7 @@ SIZES = click.IntRange(1, 100_000)
     help="Threads of TensorFlow, and processes of solve for batches.  [default: all cores]",
 )
 @click.option(
+    "-o",
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),

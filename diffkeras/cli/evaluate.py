@@ -49,6 +49,7 @@ SECTIONS = ("physics", "data", "evaluation")
     "--output.",
 )
 @click.option(
+    "-o",
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
