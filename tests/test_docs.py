@@ -47,7 +47,9 @@ def run_snippets(page: Path, *, with_run: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name",
-    ["index", "other_frameworks", "physics", "in_a_simulation", "configuration", "models"],
+    [
+        *("other_frameworks", "physics", "tissues", "in_a_simulation", "configuration", "models"),
+    ],
 )
 def test_snippets_run_without_a_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
