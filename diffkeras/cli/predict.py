@@ -1,5 +1,6 @@
 """`diffkeras predict`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import click
 
 from diffkeras.cli.options import INPUT, command, file_option, source_options, start_tensorflow
 from diffkeras.cli.solve import NumberOrMap
+
+_map = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap())
 
 MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 
@@ -20,28 +23,22 @@ MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
     type=float,
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
-@click.option(
+@_map(
     "--diffusivity",
-    metavar="FILE",
-    type=INPUT,
-    help="Map of D [length^2/time], an image like SOURCE_FILE, for a surrogate that takes it.",
+    help="D [length^2/time], for a surrogate that takes it; a number, or a map, an image like "
+    "SOURCE_FILE.",
 )
-@click.option(
+@_map(
     "--decay",
-    metavar="FILE",
-    type=INPUT,
-    help="Map of the decay or uptake [1/time], for a surrogate that takes it.",
+    help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
 )
-@click.option(
+@_map(
     "--uptake",
-    metavar="FILE",
-    type=INPUT,
-    help="Map of the maximum uptake [concentration/time], for a surrogate of cells that saturate.",
+    help="Maximum v of the uptake [concentration/time], for a surrogate of cells that saturate; a "
+    "number or a map.",
 )
-@click.option(
+@_map(
     "--saturation",
-    metavar="NUMBER|FILE",
-    type=NumberOrMap(),
     help="K [concentration] of their Michaelis-Menten uptake v u/(K + u); a number or a map.",
 )
 @click.option(

@@ -113,13 +113,13 @@ def _of_maps(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
     }
     lattice = images[-2:]
     for name, values in maps.items():
-        if name == "saturation" and values.ndim == 0:
+        if values.ndim == 0:
             maps[name] = values = np.full(lattice, values)
         if values.shape not in (lattice, images):
-            every = f", or one for each image, {images}" if len(images) == 3 else ""
+            every = f", one for each image, {images}" if len(images) == 3 else ""
             raise PhysicsError(
                 f"{_words(name)} has shape {values.shape}; give one of the lattice of the images, "
-                f"{lattice}{every}"
+                f"{lattice}{every}, or a number"
             )
         if name == "production" and not np.all(values >= 0):
             raise PhysicsError(

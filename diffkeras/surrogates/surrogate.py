@@ -132,10 +132,10 @@ class Surrogate:
             **medium: what differs between the media of its training data, and nothing else.
                 `diffusion_length` [length] is one number for all images, or (batch,). `diffusivity`
                 D [length²/time] and `decay` γ [1/time] are maps, (rows, columns) for all images or
-                (batch, rows, columns). So are, where cells saturate or secrete, `uptake`, the
-                maximum v [concentration/time], `saturation`, K [concentration], which may also be
-                one number, and `production` [concentration/time]. Maps beyond the trained range are
-                said in the log.
+                (batch, rows, columns), or numbers for all nodes. So are, where cells saturate or
+                secrete, `uptake`, the maximum v [concentration/time], `saturation`, K
+                [concentration], and `production` [concentration/time]. Maps beyond the trained
+                range are said in the log.
 
         Returns:
             The fields, with their proven bounds.

@@ -37,8 +37,7 @@ def predict_files(
         output: where the field goes (with a tolerance the refined one), its bound, the corrected
             field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
-        maps: files of the maps that a surrogate of tissues takes, by name; "saturation" may be a
-            number.
+        maps: what a surrogate of tissues takes, by name: files of maps, or numbers.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
         certify: whether the bound of the error is wanted, so that without it nothing is written.
 

@@ -23,29 +23,30 @@ def test_predict_takes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
 
 
-def test_predict_takes_the_maps_of_cells_that_saturate(
+def test_predict_takes_maps_and_numbers_of_cells_that_saturate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     image, rng = dk.sample_sources(2, (32, 48), rng=0).image(), np.random.default_rng(0)
     maps = {
-        "diffusivity": np.where(np.arange(48) < 20, 1.0, 0.3) * np.ones((32, 1)),
         "uptake": 0.3 * (rng.random(image.shape) < 0.2),
         "production": 0.01 * (rng.random(image.shape) < 0.05),
     }
     words = ["predict", "saturating_tissue", "sources.npy", "-o", "field.npy"]
+    words += ["--diffusivity", "0.3"]
     for name, values in {"sources": image, **maps}.items():
         np.save(f"{name}.npy", values)
         words += [f"--{name}", f"{name}.npy"] if name in maps else []
     missing = CliRunner().invoke(main, words)
     assert "give the map of the saturation of the images" in missing.stderr
-    result = CliRunner().invoke(main, [*words, "--saturation", "0.2", "--tolerance", "1e-3"])
+    words += ["--saturation", "0.2", "--tolerance", "1e-3"]
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     exact = dk.solve(
         image,
         uptake=dk.MichaelisMenten(maps["uptake"], 0.2),
         production=maps["production"],
-        medium=dk.Medium(maps["diffusivity"], 1e-3, boundary="reflecting"),
+        medium=dk.Medium(0.3, 1e-3, boundary="reflecting"),
     )
     np.testing.assert_allclose(np.load("field.npy"), exact.field, rtol=0, atol=1e-3)
 

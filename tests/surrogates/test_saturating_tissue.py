@@ -67,7 +67,6 @@ def test_predictions_are_near_and_their_bounds_hold(
 
 def test_images_of_any_size_of_values(surrogate: Surrogate, batch: ImageBatch) -> None:
     told: Any = {name: values[0] for name, values in batch.told.items()}
-    told["saturation"] = float(told["saturation"].max())  # a number stands for the map
     image, factor = batch.images[0], 37.0
     expected = surrogate.predict(image, **told)
     for name in ("uptake", "saturation", "production"):
@@ -75,6 +74,15 @@ def test_images_of_any_size_of_values(surrogate: Surrogate, batch: ImageBatch) -
     found = surrogate.predict(factor * image, **told)
     np.testing.assert_allclose(found.field, factor * expected.field, atol=1e-4)
     assert found.error_bound == pytest.approx(factor * expected.error_bound, rel=0.05)
+
+
+def test_a_number_stands_for_a_map(surrogate: Surrogate, batch: ImageBatch) -> None:
+    numbers: Any = {"diffusivity": 2.0, "uptake": 0.3, "saturation": 0.2, "production": 0.0}
+    maps: Any = {name: np.full((16, 16), value) for name, value in numbers.items()}
+    image = batch.images[0]
+    found, expected = (surrogate.predict(image, **told) for told in (numbers, maps))
+    np.testing.assert_array_equal(found.field, expected.field)
+    np.testing.assert_array_equal(found.node_bound, expected.node_bound)
 
 
 @pytest.mark.parametrize(
