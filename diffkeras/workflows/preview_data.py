@@ -94,9 +94,16 @@ def _tissue(config: Config) -> str:
     tissue = config.data.tissue
     if tissue is None:
         return ""
-    saturating = "" if tissue.saturation is None else " The uptake of cells saturates."
-    secreting = " Other cells secrete." if tissue.sampler.secretes else ""
-    return f" The medium is a tissue of cells and regions.{saturating}{secreting}"
+    saturating = tissue.saturation is not None
+    parts = [
+        " The medium is a tissue of cells and regions.",
+        " The uptake of cells saturates." * saturating,
+        " Other cells secrete." * tissue.sampler.secretes,
+        " The diffusion length varies from node to node: it is shortest in the cells with the "
+        f"largest uptake{' (while the concentration is low)' * saturating}, where the diffusivity "
+        "is smallest, and longest between cells, where the diffusivity is largest.",
+    ]
+    return "".join(parts)
 
 
 def _examples_figure(examples: dict[int, list[Example]]) -> Figure:

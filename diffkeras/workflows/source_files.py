@@ -33,8 +33,7 @@ class SourceFile:
             TIFF of 32-bit floats; or a YAML list of discs, `{row: 30, column: 40, radius: 5, value:
             1.0}` each, either alone or as `sources:` next to a `lattice:`. In three dimensions it
             is a list of balls, which have a `plane`, too.
-        lattice: its sides, or one for all, for a list of discs; used instead of the lattice in the
-            file.
+        lattice: its sides, or one for all, for a list of discs that names none.
         batch: whether the file holds a batch of images, an array (batch, *lattice).
         array: name of the array in an `.npz`, e.g. "production" where it also has a source image.
         dimensions: 2 or 3, of the lattice.
@@ -160,6 +159,14 @@ def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
     except ValidationError as error:
         raise PhysicsError(f"{path}: {explain(error, kind, content)}") from None
     given = found.lattice if file.lattice is None else file.lattice
+    if found.lattice and given is not None:
+        ours = check_sides(given, file.dimensions)
+        if ours != tuple(found.lattice):
+            own, other = ("×".join(map(str, sides)) for sides in (found.lattice, ours))
+            raise PhysicsError(
+                f"{path} has the lattice {own}, and --lattice says {other}; leave out --lattice, "
+                "or remove the lattice from the file"
+            )
     if given is None:
         sides = SHAPES[file.dimensions][1:-1]
         raise PhysicsError(

@@ -176,6 +176,16 @@ def test_lattices_that_are_none_are_refused(
     assert "is no lattice" in refused("solve", discs, "-o", tmp_path / "f.npy", "--lattice", text)
 
 
+def test_a_lattice_that_contradicts_the_list_is_refused(
+    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
+) -> None:
+    words = ["solve", discs, "-o", tmp_path / "field.npy", "--lattice"]
+    message = refused(*words, 32)
+    assert "lattice 24×32" in message
+    assert "32×32" in message
+    assert diffkeras(*words, "24x32").exit_code == 0
+
+
 def test_an_image_takes_no_lattice(refused: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.eye(8))
     message = refused("solve", tmp_path / "a.npy", "-o", tmp_path / "f.npy", "--lattice", 16)

@@ -44,6 +44,11 @@ def test_keys_of_the_section_can_be_set() -> None:
         ({"data.tissue.cells": [1.5, 2]}, r"data\.tissue\.cells: .* not 1\.5"),
         ({"data.tissue.diffusivity": 0}, r"data\.tissue\.diffusivity: .* not 0"),
         ({"data.tissue.diffusivity": [1e-9, 1]}, r"data\.tissue: .*1e-09 to 1"),
+        ({"data.tissue.uptake": [0.1, 1e30]}, r"data\.tissue: uptake 1e\+30 "),
+        (
+            {"data.tissue.saturation": [1e-30, 1]},
+            r"data\.tissue: .* over saturation 1e-30",
+        ),
         ({"data.tissue.cell": 3}, r"data\.tissue\.cell: unknown key; do you mean cells"),
         ({"physics.sources": "production"}, r"data\.tissue: .*choose physics\.sources"),
         ({"data.diffusion_length": [4, 40]}, r"data\.tissue: .*diffusion_length: null"),

@@ -18,7 +18,7 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.node_values import LARGEST, SMALLEST
+from diffkeras.physics.node_values import FASTEST, LARGEST, SLOWEST, SMALLEST
 from diffkeras.physics.sources.discs import LARGEST_PLACE, Sources
 from diffkeras.physics.sources.tissue import Tissue, numbers_of
 
@@ -183,7 +183,22 @@ class TissueSampler:
         rates = decay + np.array([[0.0, self.fastest_uptake]])
         # some tissues have regions of both extremes, others of the smallest diffusivity alone
         for part in (extremes, float(extremes[0, 0])):
-            replace(medium, diffusivity=part, decay=rates)
+            replace(medium, diffusivity=part)
+            try:
+                replace(medium, diffusivity=part, decay=rates)
+            except PhysicsError:
+                raise PhysicsError(self._extreme_uptake(medium, diffusivity)) from None
+
+    def _extreme_uptake(self, medium: Medium, diffusivity: float) -> str:
+        """What is wrong with an uptake that leaves the limits of a decay."""
+        share = self.fastest_uptake / (diffusivity * self.diffusivity[0]) * medium.step**2
+        given = f"uptake {self.uptake[1]:g}"
+        if self.saturation is not None:
+            given += f" over saturation {self.saturation[0]:g}"
+        return (
+            f"{given} is {share:.1e} D/h², the rate of diffusion over one lattice step; it must be "
+            f"{SLOWEST:g} to {FASTEST:g} of that"
+        )
 
     def _check_lattice(self, lattice: Any) -> tuple[int, int]:
         rows, columns = check_lattice(lattice)
