@@ -89,7 +89,7 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
         "mean_medium": Method(
             "mean medium",
             "the exact field in a uniform medium, with the geometric mean of the diffusivity and "
-            "the mean of the decay",
+            "the mean of the decay; uptake that saturates, and secretion, stay as they are",
             _in_mean_medium,
         ),
         "exact_solver": Method(

@@ -33,6 +33,8 @@ from diffkeras.physics.operators.axis import AxisBoundary, BoundaryName, both_si
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.sources.discs import Sources
 
+NOT_GIVEN: Any = None  # dimensions that a medium counts itself
+
 
 class MediumParts(TypedDict, total=False):
     """The attributes of a `Medium` as keyword arguments: `solve(image, decay=0.1)`."""
@@ -82,7 +84,7 @@ class Medium(ShortRepr):
     decay: NodeValues = 1 / 400
     step: float = 1.0
     boundary: BoundarySpec = "absorbing"
-    dimensions: int = None  # type: ignore[assignment]  # __post_init__ counts the axes
+    dimensions: int = NOT_GIVEN
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {

@@ -52,8 +52,9 @@ def solve(
 
     Args:
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
-            (batch, rows, columns), for which a `BatchSolution` is returned. It can be left out if a
-            production is given; then no node is fixed.
+            (batch, rows, columns), for which a `BatchSolution` is returned. So one image of three
+            axes, (planes, rows, columns), needs `dimensions=3`, of the medium or as a keyword. It
+            can be left out if a production is given; then no node is fixed.
         production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
             (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
         uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or (rows, columns),
