@@ -91,7 +91,7 @@ def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequenc
             and not any(_overlap(box, other) for other in taken)
         ]
         box = free[0] if free else boxes[0]
-        taken.append(box)
+        taken.append((box[0] - 3, box[1], box[2] + 3, box[3]))  # "3" and "2" must not read 32
         right = box[0] > x
         axis.annotate(
             labels[number],

@@ -42,11 +42,19 @@ def error_time_figure(problem: Mapping[str, Any]) -> Figure:
     )
     for text, row in zip(legend.get_texts()[3:], rows, strict=True):
         text.set_color(_color(row))
+    figure.draw_without_rendering()  # the legend takes room from the panels
+    numbers = [str(place) for place in range(1, len(rows) + 1)]
+    for axis, size in zip(panels, sizes, strict=True):
+        label_points(axis, numbers, _points(rows, size), [_color(row) for row in rows])
     return figure
 
 
+def _points(rows: Sequence[Row], size: str) -> list[tuple[float, float]]:
+    return [(milliseconds(row, size), max(row["error"]["mean"], SMALLEST)) for row in rows]
+
+
 def _draw(axis: Axes, rows: Sequence[Row], size: str, pareto: Sequence[str]) -> None:
-    points = [(milliseconds(row, size), max(row["error"]["mean"], SMALLEST)) for row in rows]
+    points = _points(rows, size)
     times, errors = zip(*points, strict=True)
     axis.set(
         xscale="log",
@@ -74,8 +82,6 @@ def _draw(axis: Axes, rows: Sequence[Row], size: str, pareto: Sequence[str]) -> 
     axis.plot(*zip(*front, strict=True), color=FRONT, drawstyle="steps-post", zorder=1)
     for row, (time, error) in zip(rows, points, strict=True):
         axis.scatter(time, error, 40, _color(row), marker=_marker(row), zorder=3)
-    numbers = [str(place) for place in range(1, len(rows) + 1)]
-    label_points(axis, numbers, points, [_color(row) for row in rows])
 
 
 def _round_time(time: float, _: int) -> str:
