@@ -22,8 +22,8 @@ LETTER, SMALL_LETTER, PADDING = 8.6, 6.3, 26  # widths in pixels
 
 # Centres of rooms whose arrows would otherwise run behind other rooms [pixels]
 CENTRES = {"training": 300, "evaluation": 780, "data": 340, "surrogates": 520, "studies": 560}
-CENTRES |= {"distributed": 120, "tf_solver": 300, "config": 690, "reporting": 860}
-CENTRES |= {"nn": 120, "physics": 440, "system": 860, "representation": 600, "errors": 600}
+CENTRES |= {"distributed": 120, "tf_solver": 300, "config": 790, "reporting": 902}
+CENTRES |= {"nn": 196, "physics": 545, "system": 860, "representation": 700, "errors": 700}
 
 Imports = dict[str, set[str]]
 

@@ -13,6 +13,7 @@ from diffkeras.studies.study_data import ALL, StudyData
 STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 TEXT: Any = {"color": "0.4", "fontsize": 6}
 NEAR = 3.0
+MARGIN = 0.05  # of the length of a widened axis, at both ends
 CHARACTER, HEIGHT = 0.046, 0.11  # inches, the mean width of one in this size, and of a line
 
 
@@ -89,9 +90,10 @@ def reach_near(axis: Axes, values: Iterable[float], along: Literal["x", "y"] = "
     """
     low, high = axis.get_ylim() if along == "y" else axis.get_xlim()
     near = [value for value in values if low / NEAR <= value <= high * NEAR]
-    low = min([low, *(value / 1.1 for value in near)])
-    high = max([high, *(value * 1.1 for value in near)])
-    axis.set(**{f"{along}lim": (low, high)})
+    reach = min([low, *near]), max([high, *near])
+    if reach != (low, high):
+        room = (reach[1] / reach[0]) ** MARGIN
+        axis.set(**{f"{along}lim": (reach[0] / room, reach[1] * room)})
 
 
 def baseline_errors(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.analyses.comparisons.variants import TRAIN_PART
@@ -69,7 +70,8 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         style = series_style(index)
         axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
         axis.plot(places, centre, linestyle="", label=name, **style)
-    axis.set_xticks(range(len(errors)), [error.replace("_", " ") for error in errors])
+    names = dict(zip(ERRORS, HEADINGS, strict=True))
+    axis.set_xticks(range(len(errors)), [names[error] for error in errors])
     most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
     axis.set_ylim(-0.05 * most, 2.5 * most)
     axis.set_ylabel("standard deviation [% of the error]")
