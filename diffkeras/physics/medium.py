@@ -111,7 +111,8 @@ class Medium(ShortRepr):
                 f"factor of {limit:g} at most"
             )
         decays = np.atleast_1d(self.decay)
-        shares = decays[decays > 0] / high * self.step * self.step
+        with np.errstate(over="ignore"):  # infinite is too fast
+            shares = decays[decays > 0] / high * self.step * self.step
         if shares.size and not (shares.min() >= SLOWEST and shares.max() <= FASTEST):
             raise PhysicsError(
                 f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "

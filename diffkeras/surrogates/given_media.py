@@ -12,6 +12,7 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import MichaelisMenten, Surroundings
 from diffkeras.physics.arguments import real_array
+from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import MAPS
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,11 @@ def _of_maps(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
         if name == "production" and not np.all(values >= 0):
             raise PhysicsError(
                 f"this surrogate was trained on a production ≥ 0, and the map has {values.min():g}"
+            )
+        if values.max(initial=0.0) > LARGEST:  # networks take float32
+            raise PhysicsError(
+                f"{_words(name)} holds {values.max():g}, and at most {LARGEST:g} is possible: "
+                "choose other units"
             )
     if all(values.ndim == 2 for values in maps.values()):
         media: Media = _surroundings(config, maps)

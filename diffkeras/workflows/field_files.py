@@ -1,6 +1,7 @@
 """Fields in files, and pictures of them."""
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.workflows.source_files import ARRAYS, PICTURES
 
 FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
+ANY = (-math.inf, math.inf)
+SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # of a TIFF's values
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,11 @@ def write_fields(fields: Mapping[Path, NDArray]) -> None:
     for path, field in fields.items():
         suffix = path.suffix.lower()
         check_axes_of_file(path, field.ndim)
-        if suffix == ".png" and (field.min() < 0 or field.max() > 1):
+        low, high = {".npy": ANY, ".npz": ANY, ".png": (0.0, 1.0)}.get(suffix, SINGLE)
+        if field.min() < low or field.max() > high:
             raise PhysicsError(
-                f"a PNG holds values of 0 to 1, and {path} would hold {field.min():.3g} to "
-                f"{field.max():.3g}; write to .tif, .npy or .npz"
+                f"a {suffix} holds values of {low:.3g} to {high:.3g}, and {path} would hold "
+                f"{field.min():.3g} to {field.max():.3g}; write to .npy or .npz"
             )
     for path, field in fields.items():
         suffix = path.suffix.lower()

@@ -222,9 +222,12 @@ def test_a_preview_is_refused_before_the_work(
     assert "can't be written" in message
 
 
-def test_what_a_png_cant_hold_raises_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "value"), [(".png", 1.5), (".tif", 1e39), (".tiff", -1e39)])
+def test_what_a_picture_cant_hold_raises_an_error(
+    tmp_path: Path, suffix: str, value: float
+) -> None:
     with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
-        write_fields({tmp_path / "field.png": np.full((4, 4), 1.5)})
+        write_fields({tmp_path / f"field{suffix}": np.full((4, 4), value)})
     assert not list(tmp_path.iterdir())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
-from diffkeras.physics import Medium, certify, refine, sample_sources, solve
+from diffkeras.physics import Medium, MichaelisMenten, certify, refine, sample_sources, solve
 from diffkeras.physics.operators.axis import Axis
 
 
@@ -50,6 +50,19 @@ def test_images_that_are_no_lattice_are_refused_by_shape(shape):
     ],
 )
 def test_bad_options_are_refused_by_value(options, message):
+    with pytest.raises(PhysicsError, match=message):
+        solve(image_with(1.0), **options)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decay": 1e300, "step": 1e20}, "decay is inf to inf"),
+        ({"uptake": MichaelisMenten(1e300, 1e-20)}, "uptake's largest rate is 1e\\+300"),
+    ],
+)
+def test_numbers_that_overflow_are_refused_without_a_warning(options, message):
     with pytest.raises(PhysicsError, match=message):
         solve(image_with(1.0), **options)
 

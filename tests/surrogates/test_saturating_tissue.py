@@ -93,6 +93,7 @@ def test_a_number_stands_for_a_map(surrogate: Surrogate, batch: ImageBatch) -> N
         ({"saturation": 0.0}, "constant must be positive"),
         ({"uptake": np.full((16, 16), -1.0)}, "maximum must be ≥ 0"),
         ({"production": np.full((16, 16), -1.0)}, "production ≥ 0, and the map has -1"),
+        ({"uptake": np.full((16, 16), 1e40)}, r"the map of the uptake holds 1e\+40"),
         ({"production": np.full((16, 16), np.nan)}, "production ≥ 0, and the map has nan"),
     ],
 )

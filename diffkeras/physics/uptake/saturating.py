@@ -99,7 +99,8 @@ class MichaelisMenten(SaturatingUptake):
     @property
     def steepest(self) -> float:
         """See `SaturatingUptake`."""
-        return float(np.max(self.maximum / self.constant))
+        with np.errstate(over="ignore"):  # infinite is too steep
+            return float(np.max(np.divide(self.maximum, self.constant)))
 
     def rate(self, field: NDArray) -> NDArray:
         """See `SaturatingUptake`."""
