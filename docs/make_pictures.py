@@ -44,7 +44,6 @@ REPORT_FIGURES = (
     "distribution",
     "predicted_against_true",
     "radial_profile",
-    "rounds",
     "worst_cases",
     "median_cases",
 )
@@ -70,6 +69,7 @@ def main(run_dir: Path) -> None:
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))
+    draw_bounds()
     draw_predictions(run_dir)
     (DOCS / "results").mkdir(exist_ok=True)
     for ending in ("", "_corrected", "_production"):
@@ -81,7 +81,7 @@ def main(run_dir: Path) -> None:
 
 
 def draw_predictions(run_dir: Path) -> None:
-    """A test image as both networks of the quickstart predict it, and the bounds of the first."""
+    """A test image as both networks of the quickstart predict it."""
     networks = {
         "the paper's network": dk.load_surrogate(run_dir),
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
@@ -93,9 +93,6 @@ def draw_predictions(run_dir: Path) -> None:
         for title, network in networks.items()
     ]
     save("surrogate", figures.to_png(figures.case_figure(cases), dpi=120))
-    prediction = networks["the paper's network"].predict(example.source_image)
-    bounds = bounds_figure(example.field, prediction.field, prediction.certificate)
-    save("bounds", figures.to_png(bounds, dpi=100))
 
 
 def save(name: str, png: bytes) -> None:
@@ -196,27 +193,38 @@ def reading_fields() -> Figure:
     return figure
 
 
+def draw_bounds() -> None:
+    """The proven bounds of a prediction of the shipped surrogate `quickstart`."""
+    surrogate = dk.load_surrogate("quickstart")
+    example = DatasetConfig.of(5, surrogate.config).recipe().example("test", 0)
+    prediction = surrogate.predict(example.source_image)
+    figure = bounds_figure(example.field, prediction.field, prediction.certificate)
+    save("bounds", figures.to_png(figure, dpi=100))
+
+
 def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certificate) -> Figure:
-    """The proven bounds of a prediction and of its corrected field, and bound over true error."""
-    figure = figures.new_figure(10, 8.4)
-    rows = (
+    """Bounds of a prediction and of its corrected field, and bounds against true errors."""
+    figure = figures.new_figure(10, 3.4)
+    *maps, scatter = figure.subplots(1, 3)
+    shown = (
         ("prediction", abs(prediction - truth), certificate.node_bound),
         ("corrected field", abs(certificate.field - truth), certificate.field_bound),
     )
-    for (left, right), (name, error, bound) in zip(figure.subplots(2, 2), rows, strict=True):
-        free = bound > 0
-        shown = np.where(free, bound, np.nan)
-        picture = left.imshow(shown, norm="log", vmin=bound.max() / 1e3, interpolation="nearest")
-        left.set_title(f"{name}: proven bound, at most {bound.max():.2g}")
-        figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, extend="min")
-        ratio = np.where(free & (error > 0), bound / np.where(error > 0, error, 1), np.nan)
-        picture = right.imshow(ratio, norm="log", vmin=1, vmax=10, interpolation="nearest")
-        right.set_title(f"{name}: bound / true error")
-        figure.colorbar(picture, ax=right, fraction=0.046, pad=0.03, extend="max")
-        for axis in (left, right):
-            last_row, last_column = (side - 1 for side in truth.shape)
-            axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
-            axis.set_facecolor("#f2f2f2")
+    low, high = 1e-5, 1.0
+    for axis, (name, error, bound) in zip(maps, shown, strict=True):
+        drawn = np.where(bound > 0, bound, np.nan)
+        limits = {"vmin": high / 1e3, "vmax": high}
+        picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
+        last_row, last_column = (side - 1 for side in truth.shape)
+        axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
+        axis.set(title=f"{name}: bound", facecolor="#f2f2f2")
+        scatter.scatter(error[bound > 0], bound[bound > 0], 3, label=name)
+    figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
+    scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
+    scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
+    scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
+    scatter.grid(alpha=0.3)
+    scatter.legend(markerscale=3, fontsize=9, loc="upper left")
     return figure
 
 
