@@ -13,7 +13,7 @@ from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.studies.analyses import errors, source_counts
-from diffkeras.studies.output import answers
+from diffkeras.studies.output import write as writing
 from diffkeras.studies.output.write import write_study
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
@@ -41,7 +41,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
     study, runs = synthetic_runs(data, root / "runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS))
+        patch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS))
         write_study(root / "synthetic", study, data, runs, command="diffkeras study")
     (root / "begun").mkdir()
     (root / "begun" / "study.json").write_text('{"name": "begun", "factors": {}}')

@@ -128,7 +128,7 @@ def study(
 def _list_runs(
     study: "Study", directory: Path, runs_dir: Path, shard: "Shard | None", jobs: int
 ) -> None:
-    from diffkeras.studies.budget import budget_in_words
+    from diffkeras.studies.output.description import budget_in_words
     from diffkeras.studies.plan import plan, time_left
     from diffkeras.studies.study_directory import check_study_directory, failures
 

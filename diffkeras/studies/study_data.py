@@ -11,9 +11,9 @@ LOSS = "training.loss"
 SEED = "training.seed"
 ORDER_SEED = "training.order_seed"
 VARIANT = "variant"
+TRAIN_PART = "data.train_part"
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
-CERTIFIED = ("prediction", "corrected", "refined")  # fields, with proven bounds
 # columns of worst-case searches: largest errors and bounds, and numbers that add up
 SEARCH_ERRORS = (
     "start_error",
@@ -28,6 +28,10 @@ SEARCH_ERRORS = (
 )
 SEARCH_SUMS = ("evaluations", "certified_images", "violations")
 SEARCH_NUMBERS = (*SEARCH_ERRORS, *SEARCH_SUMS, "ratio", "search")
+
+
+class TooFewRunsError(Exception):
+    """A statistic needs more runs than there are. Its text says which; the report repeats it."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.representation.regions import REGIONS
-from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.drawing.baseline_lines import (
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import (
     baseline_errors,
     draw_panel_baselines,
     reach_near,
 )
 from diffkeras.studies.labels import REGION_TITLES, in_lines, label_of
+from diffkeras.studies.statistics.run_groups import grouped
 from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
 
 STATISTICS = ("mean", "min", "max", "count")
@@ -104,10 +105,7 @@ def _by_setting(table: pd.DataFrame, data: StudyData) -> Figure:
 
 def labelled(table: pd.DataFrame, names: list[str]) -> list[tuple[str, pd.DataFrame]]:
     """The rows of each combination of settings, with its label."""
-    if not names:
-        return [("surrogate", table)]
-    groups = table.groupby(names, sort=False)
-    return [(label_of(dict(zip(names, values, strict=True))), rows) for values, rows in groups]
+    return [(label_of(setting) or "surrogate", rows) for setting, rows in grouped(table, names)]
 
 
 ANALYSIS = Analysis(

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.print_figures import PALETTE, log_ticks
-from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.drawing.region_panels import region_panels
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import region_panels
 from diffkeras.studies.statistics.run_groups import (
     REGION_ERRORS,
     groups,
@@ -20,7 +20,7 @@ from diffkeras.studies.statistics.run_groups import (
     size_varies,
 )
 from diffkeras.studies.statistics.spreads import Spread, design_effect, exponent
-from diffkeras.studies.study_data import SIZE, StudyData
+from diffkeras.studies.study_data import SIZE, StudyData, TooFewRunsError
 
 FEWEST_SEEDS, FEWEST_SIZES = 3, 2
 POOLED = "all"  # in place of the value of each setting

@@ -9,13 +9,10 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from diffkeras.reporting.print_figures import PALETTE, log_ticks
-from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
-from diffkeras.studies.drawing.region_panels import region_panels
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import draw_panel_baselines, region_panels
 from diffkeras.studies.labels import label_of
-from diffkeras.studies.statistics.laws.fit import fit_law
-from diffkeras.studies.statistics.laws.law import LOGARITHM, POWER, Array
-from diffkeras.studies.statistics.laws.resampled_fits import Samples
+from diffkeras.studies.statistics.laws import LOGARITHM, POWER, Array, Samples, fit_law
 from diffkeras.studies.statistics.run_groups import (
     REGION_ERRORS,
     first_setting,
@@ -24,7 +21,7 @@ from diffkeras.studies.statistics.run_groups import (
     rows_of,
     size_varies,
 )
-from diffkeras.studies.study_data import SIZE, StudyData
+from diffkeras.studies.study_data import SIZE, StudyData, TooFewRunsError
 
 FEWEST_SIZES, FEWEST_RUNS = 4, 2
 RESAMPLES = 1000

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from diffkeras.reporting.print_figures import log_ticks, ordered_color, print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis
 from diffkeras.studies.analyses.errors import labelled, summarise
-from diffkeras.studies.drawing.baseline_lines import (
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import (
     STYLE,
     TEXT,
     baseline_errors,

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.print_figures import print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
+from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.labels import label_of
 from diffkeras.studies.statistics.run_groups import (
     groups,
@@ -16,7 +16,7 @@ from diffkeras.studies.statistics.run_groups import (
     rows_of,
     size_varies,
 )
-from diffkeras.studies.study_data import SIZE, StudyData
+from diffkeras.studies.study_data import SIZE, StudyData, TooFewRunsError
 
 FEWEST_SIZES = 4
 SECONDS = "step_seconds"

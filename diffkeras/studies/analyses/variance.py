@@ -9,16 +9,16 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from diffkeras.reporting.print_figures import print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
+from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.labels import REGION_TITLES
-from diffkeras.studies.statistics.complete_designs import CompleteDesign
 from diffkeras.studies.statistics.run_groups import (
     REGION_ERRORS,
+    CompleteDesign,
     other_settings,
     seeds_of,
     size_varies,
 )
-from diffkeras.studies.study_data import LOSS, ORDER_SEED, SEED, SIZE, StudyData
+from diffkeras.studies.study_data import LOSS, ORDER_SEED, SEED, SIZE, StudyData, TooFewRunsError
 
 DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles

@@ -6,11 +6,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from diffkeras.reporting.print_figures import PAGE, print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.drawing.baseline_lines import draw_panel_baselines
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import draw_panel_baselines
 from diffkeras.studies.labels import label_of
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import SEARCH_ERRORS, SEARCH_SUMS, StudyData
+from diffkeras.studies.statistics.run_groups import grouped
+from diffkeras.studies.study_data import SEARCH_ERRORS, SEARCH_SUMS, StudyData, TooFewRunsError
 
 ALL_SEARCHES = "all"
 RATIOS = ("ratio", "random_ratio")  # median in the row of all, next to the smallest and the largest
@@ -42,12 +42,9 @@ def table(data: StudyData) -> pd.DataFrame:
         sources=data.searches["sources"].astype(str),
         random_ratio=data.searches["found_error"] / data.searches["random_error"],
     )
-    keys = data.settings()
-    groups = searches.groupby(keys, sort=False) if keys else [((), searches)]
     rows: list[pd.DataFrame] = []
-    for values, found in groups:
-        of_setting = dict(zip(keys, values, strict=True))
-        rows += [found, pd.DataFrame([{**of_setting, **_over_searches(found)}])]
+    for setting, found in grouped(searches, data.settings()):
+        rows += [found, pd.DataFrame([{**setting, **_over_searches(found)}])]
     columns = [*data.factors, "run", "search", "sources", *SEARCH_ERRORS, "ratio", "ratio_min"]
     columns += ["ratio_max", "random_ratio", "random_ratio_min", "random_ratio_max", *SEARCH_SUMS]
     joined = pd.concat(rows, ignore_index=True).reindex(columns=columns)

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.config import Study
-from diffkeras.studies.output.answers import answer_all
 from diffkeras.studies.output.description import describe_study, with_date
-from diffkeras.studies.output.hparams import FILES as SESSIONS
-from diffkeras.studies.output.hparams import write_hparams
-from diffkeras.studies.output.html_report import write_html
+from diffkeras.studies.output.report import write_html
 from diffkeras.studies.results import FinishedRun
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import SIZE, StudyData
 from diffkeras.studies.tables import MARK, types_of, write_table, write_tables
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
 
@@ -26,7 +29,8 @@ FILES = (
     "figures/*.svg",
     "figures/*.png",
     "report.html",
-    *SESSIONS,
+    "tensorboard/*.tfevents.*",
+    "tensorboard/*/*.tfevents.*",
 )
 
 
@@ -56,7 +60,7 @@ def write_study(
     Raises:
         OutputError: a file can't be written.
     """
-    answers = answer_all(data)
+    answers = [analysis.answer(data) for analysis in ANALYSES if analysis.applies(data)]
     description = describe_study(
         study,
         data,
@@ -87,3 +91,31 @@ def write_study(
             runs=runs,
             failed=failed,
         )
+
+
+def write_hparams(directory: Path, data: StudyData) -> None:
+    """Write a session for each run: factors and size as hyperparameters, final errors as metrics.
+
+    The errors are those over all images of the main test set; see them with
+    `tensorboard --logdir DIRECTORY`.
+    """
+    names = [*data.factors, SIZE]
+    with tf.summary.create_file_writer(str(directory)).as_default():
+        hparams.hparams_config(
+            [hparams.HParam(name) for name in names],
+            [hparams.Metric(f"test/{error}", display_name=error) for error in ERRORS],
+        )
+    for row in data.overall.to_dict("records"):
+        with tf.summary.create_file_writer(str(directory / row["run"])).as_default():
+            hparams.hparams({name: _as_number(row[name]) for name in names}, trial_id=row["run"])
+            for error in ERRORS:
+                if not pd.isna(row[error]):
+                    tf.summary.scalar(f"test/{error}", row[error], step=0)
+
+
+def _as_number(value: object) -> float | str:
+    """Numbers as numbers, which HParams can order."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return str(value)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import ORDER_SEED, SEED, StudyData
+from diffkeras.studies.study_data import ORDER_SEED, SEED, StudyData, TooFewRunsError
 
 FEWEST_SEEDS = 2
 FEWEST_IMAGES = 10

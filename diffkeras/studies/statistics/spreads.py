@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy.stats import chi2
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-from diffkeras.studies.statistics.laws.law import Array
+from diffkeras.studies.statistics.laws import Array
 
 TAILS = (0.975, 0.025)
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses.analysis import TooFewRunsError
 from diffkeras.studies.analyses.fluctuation import ANALYSIS
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
@@ -59,18 +58,6 @@ def test_one_setting_is_not_pooled() -> None:
     assert LOSS not in table
     assert len(table) == 6 * 2 * 2
     assert len(ANALYSIS.draw(table, data).axes[0].containers) == 2
-
-
-def test_two_seeds_are_too_few() -> None:
-    data = synthetic_study(**SMALL, seeds=2)
-    assert ANALYSIS.applies(data)
-    with pytest.raises(TooFewRunsError, match="3 seeds"):
-        ANALYSIS.table(data)
-
-
-def test_crossed_seeds_are_not_independent_and_left_to_their_own_analysis() -> None:
-    assert not ANALYSIS.applies(synthetic_study(**SMALL, order_seeds=2))
-    assert not ANALYSIS.applies(synthetic_study(**SMALL, fractions=(1.0,)))
 
 
 def test_the_figure_shows_what_is_pooled() -> None:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 
-from diffkeras.studies.analyses.analysis import TooFewRunsError
 from diffkeras.studies.analyses.size_laws import ANALYSIS, compare
 from diffkeras.studies.study_data import LOSS
 
@@ -56,18 +55,6 @@ def test_each_loss_is_fitted_on_its_own() -> None:
     lattice = table[table["region"] == "lattice"].set_index(LOSS)
     assert lattice.loc["squared", "log_b"] == pytest.approx(0.0115, rel=0.1)
     assert lattice.loc["absolute", "log_b"] == pytest.approx(0.01, rel=0.1)
-
-
-def test_too_few_sizes_or_seeds_are_an_error() -> None:
-    for changes in ({"fractions": (0.1, 0.5, 1.0)}, {"seeds": 1}):
-        data = synthetic_study(**SMALL, **changes)
-        assert ANALYSIS.applies(data)
-        with pytest.raises(TooFewRunsError, match="4 sizes with 2 runs"):
-            ANALYSIS.table(data)
-
-
-def test_a_study_of_losses_alone_has_no_size() -> None:
-    assert not ANALYSIS.applies(synthetic_study(images=2, fractions=(1.0,)))
 
 
 def test_the_figure_has_all_runs_and_both_curves_through_them() -> None:

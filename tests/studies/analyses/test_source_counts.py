@@ -45,8 +45,3 @@ def test_of_several_sizes_the_largest_is_on_the_left() -> None:
     np.testing.assert_allclose(
         np.asarray(first.get_ydata()), np.asarray(by_size["1200"].get_ydata())
     )
-
-
-def test_a_single_count_needs_no_figure() -> None:
-    assert not ANALYSIS.applies(synthetic_study(fractions=(1.0,), sources=(3,), images=2))
-    assert ANALYSIS.applies(synthetic_study(fractions=(1.0,), sources=(3, 4), images=2))

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses.analysis import TooFewRunsError
 from diffkeras.studies.analyses.training_time import ANALYSIS
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
@@ -52,19 +51,6 @@ def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
         row = ANALYSIS.table(with_seconds(data, 0.02 * sizes * (1 + scatter))).iloc[0]
         inside += row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
     assert inside >= 88
-
-
-def test_equal_steps_say_nothing_about_the_size() -> None:
-    assert ANALYSIS.applies(synthetic_study(**SMALL))
-    equal = synthetic_study(**{**SMALL, "epochs": None})
-    assert not ANALYSIS.applies(equal)
-    unknown = with_seconds(synthetic_study(**SMALL), np.nan)
-    assert not ANALYSIS.applies(unknown)
-
-
-def test_three_sizes_are_too_few() -> None:
-    with pytest.raises(TooFewRunsError, match="4 sizes"):
-        ANALYSIS.table(synthetic_study(**SMALL, fractions=(0.1, 0.5, 1.0)))
 
 
 def test_the_figure_has_times_lines_and_residuals() -> None:

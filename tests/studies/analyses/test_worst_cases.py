@@ -5,7 +5,6 @@ import pytest
 from synthetic_study import synthetic_study
 
 from diffkeras.evaluation.worst_cases.results import COLUMNS
-from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
 from diffkeras.studies.analyses.worst_cases import ANALYSIS
 from diffkeras.studies.study_data import StudyData
 
@@ -33,12 +32,6 @@ def search(run: str, number: int, **changed) -> dict[str, object]:
 
 
 ONE_LOSS = {"losses": {"absolute": 1.0}}
-
-
-def test_it_applies_to_studies_with_searches_only() -> None:
-    assert ANALYSIS in ANALYSES
-    assert not ANALYSIS.applies(study_with(None))
-    assert ANALYSIS.applies(study_with(pd.DataFrame([search("0", 0)])))
 
 
 def test_each_search_has_a_row_and_the_last_one_sums_up() -> None:
@@ -72,12 +65,6 @@ def test_settings_are_summed_up_one_by_one_and_seeds_together() -> None:
         "squared": 7.0,
     }
     assert set(summed["training.seed"]) == {"all"}
-
-
-def test_no_search_is_too_few() -> None:
-    empty = pd.DataFrame([search("0", 0)]).iloc[:0]
-    with pytest.raises(TooFewRunsError, match="no search"):
-        ANALYSIS.table(study_with(empty))
 
 
 def test_the_figure_has_the_errors_of_each_search_and_bounds_next_to_their_errors() -> None:

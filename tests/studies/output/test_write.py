@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
+import tensorflow as tf
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
-from diffkeras.studies.analyses import Analysis, TooFewRunsError, errors, source_counts
+from diffkeras.studies.analyses import errors, source_counts
+from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.config import Study
-from diffkeras.studies.output import answers
-from diffkeras.studies.output.write import write_study
+from diffkeras.studies.output import write as writing
+from diffkeras.studies.output.write import write_hparams, write_study
 from diffkeras.studies.results import FinishedRun
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import StudyData, TooFewRunsError
 from diffkeras.studies.tables import read_study
 
 
@@ -47,7 +51,7 @@ REFUSED = Analysis("spread", "Spread", "It is about spread.", lambda _: True, _n
 
 @pytest.fixture(autouse=True)
 def few_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+    monkeypatch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
 
 
 def write(directory: Path, data: StudyData, study: Study, runs: list[FinishedRun]) -> None:
@@ -68,7 +72,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Written:
     root = tmp_path_factory.mktemp("studies")
     study, runs = synthetic_runs(data, root / "runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+        patch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
         write(root / "synthetic", data, study, runs)
     return Written(root / "synthetic", data, study, runs)
 
@@ -159,3 +163,40 @@ def test_an_error_leaves_the_earlier_report(
         files.again(replace(files.data, runs=runs))
     assert {f: f.read_bytes() for f in before} == before
     assert (files.directory / "notes.txt").read_text() == "mine"
+
+
+def _read(directory: Path) -> tuple[dict[str, plugin_data_pb2.HParamsPluginData], dict[str, float]]:
+    """HParams' records by tag, and the last value of each scalar."""
+    events = EventAccumulator(str(directory))
+    events.Reload()
+    plugin = events.summary_metadata
+    records = {}
+    for tag, metadata in plugin.items():
+        if metadata.plugin_data.plugin_name == "hparams":
+            records[tag] = plugin_data_pb2.HParamsPluginData.FromString(
+                metadata.plugin_data.content
+            )
+    scalars = {
+        tag: float(tf.make_ndarray(events.Tensors(tag)[-1].tensor_proto))
+        for tag in events.Tags()["tensors"]
+        if tag.startswith("test/")
+    }
+    return records, scalars
+
+
+def test_tensorboard_reads_a_session_for_each_run(tmp_path: Path) -> None:
+    data = synthetic_study(fractions=(0.05, 1.0), seeds=1, images=2)
+    write_hparams(tmp_path, data)
+    experiment, _ = _read(tmp_path)
+    declared = experiment["_hparams_/experiment"].experiment
+    assert {info.name for info in declared.hparam_infos} == {*data.factors, "training_examples"}
+    assert "test/mae" in {info.name.tag for info in declared.metric_infos}
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == len(data.overall) == 6
+    for row in data.overall.to_dict("records"):
+        records, scalars = _read(tmp_path / row["run"])
+        start = records["_hparams_/session_start_info"].session_start_info
+        assert start.hparams["training.loss"].string_value == row["training.loss"]
+        fraction = start.hparams["data.train_fraction"].number_value
+        assert fraction == pytest.approx(float(row["data.train_fraction"]))
+        assert start.hparams["training_examples"].number_value == row["training_examples"]
+        assert scalars["test/mae"] == pytest.approx(row["mae"], rel=1e-6)

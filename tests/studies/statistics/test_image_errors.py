@@ -3,11 +3,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_study import synthetic_study
 
 from diffkeras.studies.statistics.image_errors import common_seeds, image_errors
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 
 from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.print_figures import PALETTE, log_ticks, print_axes
-from diffkeras.representation.regions import REGIONS
-from diffkeras.studies.analyses.analysis import Analysis, TooFewRunsError
-from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_panel_lines
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import baseline_errors, draw_panel_lines
 from diffkeras.studies.labels import REGION_TITLES, in_lines
 from diffkeras.studies.statistics.bootstrap import resampled
-from diffkeras.studies.statistics.comparison import compare
+from diffkeras.studies.statistics.comparison import compare, holm
 from diffkeras.studies.statistics.image_errors import (
     FEWEST_IMAGES,
     FEWEST_SEEDS,
@@ -22,12 +21,10 @@ from diffkeras.studies.statistics.image_errors import (
     common_seeds,
     image_errors,
 )
-from diffkeras.studies.statistics.paired_tests import holm
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData
+from diffkeras.studies.statistics.run_groups import REGION_ERRORS, rows_of_first
+from diffkeras.studies.study_data import LOSS, SIZE, SIZE_KEYS, StudyData, TooFewRunsError
 
 PLAIN = "absolute"
-SIZE_FACTORS = ("data.train_fraction", "data.train_examples")  # the column of SIZE says it all
-ERROR_OF_REGION = dict(zip(REGIONS, MAES, strict=True))
 
 
 def _applies(data: StudyData) -> bool:
@@ -42,7 +39,7 @@ def reference_loss(data: StudyData) -> str:
 
 def other_settings(data: StudyData) -> list[str]:
     """The varied settings other than the loss and the size."""
-    return data.settings(without=(LOSS, *SIZE_FACTORS))
+    return data.settings(without=(LOSS, *SIZE_KEYS))
 
 
 def table(data: StudyData) -> pd.DataFrame:
@@ -60,7 +57,7 @@ def table(data: StudyData) -> pd.DataFrame:
             f"{FEWEST_SEEDS} are needed."
         )
     rows = []
-    for region, name in ERROR_OF_REGION.items():
+    for region, name in REGION_ERRORS.items():
         kept = errors.keep_defined(name)
         statistic = resampled(kept.values[name], kept.sources)
         for setting, loss, groups in pairs:
@@ -90,8 +87,7 @@ def _pairs(
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """A forest plot for each region, at the largest size."""
     shown = table[table["size"] == table["size"].max()]
-    for name in other_settings(data):
-        shown = shown[shown[name].astype(str) == data.factors[name][0]]
+    shown = rows_of_first(shown, data, (LOSS, *SIZE_KEYS))
     losses = list(dict.fromkeys(shown["loss"]))
     names = [in_lines(loss) for loss in losses]
     row = 0.07 + 0.1 * max(2, *(name.count("\n") + 1 for name in names))  # inches
@@ -99,7 +95,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     reference, size = reference_loss(data), int(shown["size"].iloc[0])
     plain = data.overall[(data.overall[LOSS] == reference) & (data.overall[SIZE] == size)]
     baselines = []
-    for axis, (region, error) in zip(axes.flat, ERROR_OF_REGION.items(), strict=True):
+    for axis, (region, error) in zip(axes.flat, REGION_ERRORS.items(), strict=True):
         rows = shown[shown["region"] == region].set_index("loss").reindex(losses)
         draw_ratios(axis, rows)
         axis.set_title(REGION_TITLES[region])

@@ -1,4 +1,4 @@
-"""What all statistics of a study have in common."""
+"""A question to a study, and its answer as a table and a figure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import print_style
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import StudyData
-
-__all__ = ["Analysis", "TooFewRunsError"]
+from diffkeras.reporting.print_figures import print_png, print_style, print_svg
+from diffkeras.studies.study_data import StudyData, TooFewRunsError
 
 
 @dataclass(frozen=True)
@@ -38,3 +35,36 @@ class Analysis:
         """The figure in the style of `diffkeras.reporting.print_figures`."""
         with print_style():
             return self.figure(table, data)
+
+    def answer(self, data: StudyData) -> "Answer":
+        """The table and the figure, or why there are none."""
+        try:
+            table = self.table(data)
+        except TooFewRunsError as error:
+            return Answer(self, refusal=str(error))
+        figure = self.draw(table, data)
+        return Answer(self, table, print_svg(figure), print_png(figure))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an analysis found.
+
+    Attributes:
+        analysis: the question.
+        table: None if there are too few runs.
+        svg: the figure; empty if there are too few runs.
+        png: the same as PNG.
+        refusal: why there is no table; empty otherwise.
+    """
+
+    analysis: Analysis
+    table: pd.DataFrame | None = None
+    svg: bytes = b""
+    png: bytes = b""
+    refusal: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return self.analysis.name

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
-from diffkeras.studies.analyses.comparisons import variants
-from diffkeras.studies.analyses.comparisons.variants import ANALYSIS
+from diffkeras.studies.analyses import variants
+from diffkeras.studies.analyses.variants import ANALYSIS
 from diffkeras.studies.statistics.bootstrap import resampled
-from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import StudyData
-from tests.helpers.synthetic_study import synthetic_study
 
 
 def study(**changes: Any) -> StudyData:
@@ -131,19 +130,6 @@ def test_other_settings_are_kept_apart() -> None:
     assert mean["squared", "none"] == pytest.approx(2 * mean["absolute", "none"])
     ratio = found[found["error"] == "mae"].set_index(["training.loss", "variant"])["ratio"]
     assert ratio["squared", "hardest"] == pytest.approx(0.7)
-
-
-def test_one_seed_is_too_few() -> None:
-    with pytest.raises(TooFewRunsError, match=r"At most 1 .* 2 "):
-        ANALYSIS.table(study(seeds=1))
-
-
-def test_it_applies_to_variants_that_have_the_same_source_counts(data: StudyData) -> None:
-    assert ANALYSIS in ANALYSES
-    assert ANALYSIS.applies(data)
-    assert not ANALYSIS.applies(synthetic_study(fractions=[1.0]))
-    counts = data.runs.assign(trained_sources=data.runs["variant"])
-    assert not ANALYSIS.applies(dataclasses.replace(data, runs=counts))
 
 
 def test_figure_has_all_seeds_on_each_test_set(data: StudyData, table: pd.DataFrame) -> None:

@@ -4,12 +4,11 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
-from diffkeras.studies.analyses.comparisons.loss_comparisons import ANALYSIS
-from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.analyses.loss_comparisons import ANALYSIS
+from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import LOSS, StudyData
-from tests.helpers.synthetic_study import synthetic_study
 
 LOSSES = {"squared": 1.15, "absolute": 1.0, "huber": 0.9}
 
@@ -86,19 +85,6 @@ def test_a_failed_run_leaves_the_common_seeds(data: StudyData, table: pd.DataFra
     seeds = ANALYSIS.table(partial).set_index(["size", "loss", "region"])["seeds"]
     assert seeds[1200, "huber", "r1"] == 2
     assert seeds[1200, "squared", "r1"] == seeds[300, "huber", "r1"] == 3
-
-
-def test_one_seed_is_too_few(data: StudyData) -> None:
-    with pytest.raises(TooFewRunsError, match=r"At most 1 .* 2 "):
-        ANALYSIS.table(synthetic_study(seeds=1, fractions=[1.0]))
-    with pytest.raises(TooFewRunsError, match="single images"):
-        ANALYSIS.table(dataclasses.replace(data, examples=None))
-
-
-def test_it_applies_where_the_loss_varies(data: StudyData) -> None:
-    assert ANALYSIS in ANALYSES
-    assert ANALYSIS.applies(data)
-    assert not ANALYSIS.applies(synthetic_study(losses={"absolute": 1.0}, fractions=[1.0]))
 
 
 def test_figure_shows_the_ratios_at_the_largest_size(data: StudyData, table: pd.DataFrame) -> None:

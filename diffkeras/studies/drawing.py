@@ -1,4 +1,4 @@
-"""Baselines in figures whose axis is an error."""
+"""What the figures of several analyses have in common: region panels, and baselines as lines."""
 
 import math
 import textwrap
@@ -8,6 +8,8 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diffkeras.reporting.print_figures import print_axes
+from diffkeras.studies.labels import REGION_TITLES
 from diffkeras.studies.study_data import ALL, StudyData
 
 STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
@@ -17,29 +19,17 @@ MARGIN = 0.05  # of the length of a widened axis, at both ends
 CHARACTER, HEIGHT = 0.046, 0.11  # inches, the mean width of one in this size, and of a line
 
 
-def draw_baselines(
-    axis: Axes,
-    data: StudyData,
-    error: str = "mae",
-    sources: str = ALL,
-    test_set: str | None = None,
-    along: Literal["x", "y"] = "y",
-) -> None:
-    """Draw the baselines as dotted lines across an axis of that error.
-
-    Those that lie outside the axis are named below it, with their values. Call it last: it keeps
-    the limits of the axis. For several panels see `draw_panel_baselines`.
-
-    Args:
-        axis: the axes.
-        data: the study, whose baselines are drawn.
-        error: a name of `diffkeras.evaluation.errors.ERRORS`.
-        sources: a source count, or "all".
-        test_set: label; None for the main one.
-        along: which axis has the error.
-    """
-    outside = draw_lines(axis, baseline_errors(data, error, sources, test_set), along)
-    name_outside(axis, outside)
+def region_panels(y_label: str) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel for each region, against the size on a logarithmic axis."""
+    figure, axes = print_axes(2, 3, height=4.6, sharex=True)
+    for axis in axes[1]:
+        axis.set_xlabel("training examples")
+    for axis in axes[:, 0]:
+        axis.set_ylabel(y_label)
+    panels = dict(zip(REGION_TITLES, axes.flat, strict=True))
+    for region, axis in panels.items():
+        axis.set(title=REGION_TITLES[region], xscale="log")
+    return figure, panels
 
 
 def draw_panel_baselines(
@@ -135,26 +125,6 @@ def draw_lines(
         _draw_lines(axis, names, [inside[name] for name in names], along)
     axis.set(**{f"{along}lim": (low, high)})
     return {name: value for name, value in values.items() if name not in inside}
-
-
-def name_outside(axis: Axes, values: Mapping[str, float | str]) -> None:
-    """Name what lies outside the axes below them, with its values."""
-    if not values:
-        return
-    figure, place = axis.get_figure(root=True), axis.get_subplotspec()
-    assert isinstance(figure, Figure)
-    columns = place.get_gridspec().ncols if place else 1
-    words = [f"{k} {v if isinstance(v, str) else format(v, '.2g')}" for k, v in values.items()]
-    width = int(0.8 * figure.get_figwidth() / columns / CHARACTER)
-    axis.annotate(
-        textwrap.fill(f"outside the axis: {', '.join(words)}", width),
-        (0, 0),
-        xytext=(0, -28),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        **TEXT,
-    )
 
 
 def _draw_lines(axis: Axes, names: Sequence[str], values: Sequence[float], along: str) -> None:

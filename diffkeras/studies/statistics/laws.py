@@ -1,20 +1,140 @@
-"""Fits of a law to many samples at once, for thousands of bootstrap resamples.
+"""Two laws for the error against the size of the training set, and their fits to runs.
 
-Least squares needs only the mean of each size and the scatter within sizes, so a sample is stored
-as these.
+Seeds change the error by a factor rather than by a summand, so a law is fitted to the logarithm of
+the error. Least squares needs only the mean of each size and the scatter within sizes, so a sample
+is stored as these, and thousands of bootstrap resamples are fitted at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit
+from scipy.stats import f as f_distribution
 from statsmodels.tools.eval_measures import aicc
 
-from diffkeras.studies.statistics.laws.law import Array, Law
-
+Array = NDArray[np.float64]
+LARGEST_SLOPE, LARGEST_FLOOR, LARGEST_EXPONENT = 1000.0, 0.999, 4.0
 STEPS = 12  # Gauss-Newton steps from the best point of the grid
 PARTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # of a step, which may reach too far where parameters correlate
 NUDGE = 1e-6  # for derivatives by the shape parameters
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law that gives a positive error which does not increase with the size.
+
+    Attributes:
+        name: as in tables.
+        shape: (x, *shape parameters) → error relative to that of the largest size, where x is the
+            size relative to the largest.
+        upper: upper limits of the shape parameters; the lower ones are 0.
+        grid: smallest x → shape parameters to start a fit from, (candidates, parameters).
+        parameters: (error of the largest size, largest size, *shape parameters) → those of the
+            usual formula, by name.
+    """
+
+    name: str
+    shape: Callable[..., Array]
+    upper: tuple[float, ...]
+    grid: Callable[[float], Array]
+    parameters: Callable[..., dict[str, Array]]
+
+
+def _logarithm(x: Array, slope: Array) -> Array:
+    return 1 - slope * np.log(x)
+
+
+def _power(x: Array, floor: Array, exponent: Array) -> Array:
+    return floor + (1 - floor) * x ** (-exponent)
+
+
+def _slopes(smallest: float) -> Array:
+    largest = LARGEST_SLOPE * -np.log(smallest)  # error of the smallest size to that of the largest
+    return np.concatenate([[0.0], np.geomspace(1e-3, largest, 200)])[:, None] / -np.log(smallest)
+
+
+def _powers(_smallest: float) -> Array:
+    exponents = np.concatenate([[0.0], np.geomspace(0.01, LARGEST_EXPONENT, 40)])
+    floors = np.linspace(0, 0.99, 40)
+    return np.stack(np.meshgrid(floors, exponents), axis=-1).reshape(-1, 2)
+
+
+LOGARITHM = Law(  # a − b ln N
+    name="logarithm",
+    shape=_logarithm,
+    upper=(LARGEST_SLOPE,),
+    grid=_slopes,
+    parameters=lambda error, size, slope: {
+        "a": error * (1 + slope * np.log(size)),
+        "b": error * slope,
+    },
+)
+POWER = Law(  # floor + factor · N^(−exponent)
+    name="power law",
+    shape=_power,
+    upper=(LARGEST_FLOOR, LARGEST_EXPONENT),
+    grid=_powers,
+    parameters=lambda error, size, floor, exponent: {
+        "floor": error * floor,
+        "factor": error * (1 - floor) * float(size) ** exponent,
+        "exponent": exponent,
+    },
+)
+
+
+@dataclass(frozen=True)
+class LawFit:
+    """A law fitted to errors.
+
+    Attributes:
+        parameters: those of the usual formula, by name.
+        aicc: Akaike's information criterion with the correction for small samples.
+        lack_of_fit: p of the F test of the sizes' mean ln errors against the fit, with the scatter
+            within sizes as the yardstick.
+    """
+
+    parameters: dict[str, float]
+    aicc: float
+    lack_of_fit: float
+
+
+def fit_law(law: Law, ln_errors: Mapping[int, Array]) -> LawFit:
+    """The least-squares fit of a law to ln errors by size.
+
+    The test of lack of fit is in Draper and Smith, Applied Regression Analysis, 1998, section 2.1;
+    for a law that is not linear in its parameters it holds approximately.
+    """
+    sizes = np.concatenate([np.full(len(v), float(n)) for n, v in ln_errors.items()])
+    values = np.concatenate(list(ln_errors.values()))
+    x = sizes / sizes.max()
+
+    def model(x: Array, level: float, *shape: float) -> Array:
+        return level + np.log(law.shape(x, *shape))
+
+    measured = Samples.measured(ln_errors)
+    start = measured.fit(law)
+    limits = (-np.inf, *np.zeros(len(law.upper))), (np.inf, *law.upper)
+    first = (start.levels[0], *start.shapes[0])
+    found, _ = curve_fit(model, x, values, p0=first, bounds=limits)
+    residual = np.sum((values - model(x, *found)) ** 2)
+    parameters = law.parameters(np.exp(found[0]), sizes.max(), *found[1:])
+    return LawFit(
+        {name: float(value) for name, value in parameters.items()},
+        float(criterion(np.asarray(residual), len(values), len(found))),
+        _lack_of_fit(float(residual), float(measured.within[0]), ln_errors, len(found)),
+    )
+
+
+def _lack_of_fit(
+    residual: float, within: float, ln_errors: Mapping[int, Array], parameters: int
+) -> float:
+    runs, sizes = sum(map(len, ln_errors.values())), len(ln_errors)
+    if not within:
+        return np.nan
+    ratio = (residual - within) / (sizes - parameters) / (within / (runs - sizes))
+    return float(f_distribution.sf(ratio, sizes - parameters, runs - sizes))
 
 
 @dataclass(frozen=True)

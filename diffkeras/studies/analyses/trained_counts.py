@@ -10,19 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from diffkeras.reporting.print_figures import PAGE, PALETTE, log_ticks, print_axes
-from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.drawing.baseline_lines import baseline_errors
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import baseline_errors
 from diffkeras.studies.labels import label_of
 from diffkeras.studies.statistics.bootstrap import resampled
-from diffkeras.studies.statistics.comparison import compare
+from diffkeras.studies.statistics.comparison import compare, holm
 from diffkeras.studies.statistics.image_errors import (
     FEWEST_SEEDS,
     ImageErrors,
     image_errors,
 )
-from diffkeras.studies.statistics.paired_tests import holm
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import TRAINED_SOURCES, StudyData
+from diffkeras.studies.study_data import TRAINED_SOURCES, StudyData, TooFewRunsError
 
 COLORS = "viridis_r"  # small errors are light
 INTERVAL = ("low", "high")

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.analyses.comparisons.trained_counts import counts_vary
-from diffkeras.studies.drawing.baseline_lines import baseline_errors, draw_panel_lines, reach_near
+from diffkeras.studies.analyses.trained_counts import counts_vary
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import baseline_errors, draw_panel_lines, reach_near
 from diffkeras.studies.statistics.bootstrap import (
     Floats,
     mean,
@@ -19,6 +19,7 @@ from diffkeras.studies.statistics.bootstrap import (
     resampled,
     seed_ratio,
 )
+from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.statistics.image_errors import (
     FEWEST_SEEDS,
     ImageErrors,
@@ -26,11 +27,9 @@ from diffkeras.studies.statistics.image_errors import (
     image_errors,
     seed_texts,
 )
-from diffkeras.studies.statistics.paired_tests import holm
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import ALL, VARIANT, StudyData
+from diffkeras.studies.statistics.run_groups import rows_of_first
+from diffkeras.studies.study_data import ALL, TRAIN_PART, VARIANT, StudyData, TooFewRunsError
 
-TRAIN_PART = "data.train_part"
 PERCENTILE, LARGEST = "mae_99_percent", "max_error"
 STATISTICS = (*MAES, PERCENTILE, LARGEST)
 DRAWN = {"mae": "lattice MAE", LARGEST: "maximum error"}  # rows of the figure
@@ -125,8 +124,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     name = varied(data)
     assert name is not None
     runs = data.runs[data.runs["sources"] == ALL].assign(seed=seed_texts(data.runs))
-    for other in data.settings(without=(name,)):
-        runs = runs[runs[other] == data.factors[other][0]]
+    runs = rows_of_first(runs, data, (name,))
     sets = data.test_sets
     drawn, axes = print_axes(
         len(DRAWN), len(sets), height=4.6, width=min(7.0, 2.2 + 1.7 * len(sets)), sharex=True

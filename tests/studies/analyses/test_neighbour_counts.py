@@ -4,12 +4,11 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_study import source_count_study
 
-from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
-from diffkeras.studies.analyses.comparisons.neighbour_counts import ANALYSIS
-from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.analyses.neighbour_counts import ANALYSIS
+from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import StudyData
-from tests.helpers.synthetic_study import source_count_study
 
 FACTORS = {
     "joint": {1: 1.2, 2: 1.2, 3: 1.2},
@@ -67,24 +66,6 @@ def test_no_surrogate_of_that_count_leaves_cells_empty(exact: pd.DataFrame) -> N
     empty = row[row.isna()].index
     assert {"specialist_ratio", "specialist_low", "specialist_mae", "p"} <= set(empty)
     assert "ratio" not in empty
-
-
-def test_it_needs_seeds_and_images(data: StudyData) -> None:
-    with pytest.raises(TooFewRunsError, match=r"1 seed.* 2 "):
-        ANALYSIS.table(study(seeds=1))
-    with pytest.raises(TooFewRunsError, match="single images"):
-        ANALYSIS.table(dataclasses.replace(data, examples=None))
-    assert data.examples is not None
-    of_others = data.examples[data.examples["sources"] == 3]
-    with pytest.raises(TooFewRunsError, match="single source count"):
-        ANALYSIS.table(dataclasses.replace(data, examples=of_others))
-
-
-def test_it_applies_to_surrogates_of_single_counts(data: StudyData) -> None:
-    assert ANALYSIS in ANALYSES
-    assert ANALYSIS.applies(data)
-    joint = data.runs.replace({"trained_sources": {"1": "1-2", "2": "2-3"}})
-    assert not ANALYSIS.applies(dataclasses.replace(data, runs=joint))
 
 
 def test_figure_has_both_ratios(data: StudyData) -> None:

@@ -5,12 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
+from synthetic_study import source_count_study
 
-from diffkeras.studies.analyses import ANALYSES, TooFewRunsError
-from diffkeras.studies.analyses.comparisons.trained_counts import ANALYSIS
-from diffkeras.studies.statistics.paired_tests import holm
+from diffkeras.studies.analyses.trained_counts import ANALYSIS
+from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import ALL, StudyData
-from tests.helpers.synthetic_study import source_count_study, synthetic_study
 
 FACTORS = {
     "only 1": {1: 1.0, 2: 2.0, 3: 9.0},
@@ -72,19 +71,6 @@ def test_only_the_runner_up_is_tested(table: pd.DataFrame) -> None:
     assert (runners_up["rank_biserial"] > 0.5).all()  # larger errors than the best
     np.testing.assert_allclose(runners_up["p_holm"], holm(runners_up["p"]))
     assert (runners_up["p_holm"] > runners_up["p"]).any()
-
-
-def test_one_seed_is_too_few(data: StudyData) -> None:
-    with pytest.raises(TooFewRunsError, match=r"1 seed.* 2 "):
-        ANALYSIS.table(study(seeds=1))
-    with pytest.raises(TooFewRunsError, match="single images"):
-        ANALYSIS.table(dataclasses.replace(data, examples=None))
-
-
-def test_it_applies_where_trainings_have_different_counts(data: StudyData) -> None:
-    assert ANALYSIS in ANALYSES
-    assert ANALYSIS.applies(data)
-    assert not ANALYSIS.applies(synthetic_study(fractions=[1.0]))
 
 
 def test_heat_map_frames_the_best_of_each_column(data: StudyData, table: pd.DataFrame) -> None:

@@ -1,18 +1,20 @@
 """The report of a study: one HTML file that needs no other."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration
+from diffkeras.studies.analysis import Answer
 from diffkeras.studies.labels import label_of, name_of
-from diffkeras.studies.output.answers import Answer
-from diffkeras.studies.output.readable_tables import or_none, readable_table, summaries
 from diffkeras.studies.results import FinishedRun
 from diffkeras.studies.study_data import ALL, StudyData
 
@@ -100,8 +102,8 @@ def _section(answer: Answer) -> dict[str, Any]:
     table = readable_table(answer.table) if shown and answer.table is not None else None
     return {
         "name": answer.name,
-        "title": answer.title,
-        "explanation": answer.explanation,
+        "title": answer.analysis.title,
+        "explanation": answer.analysis.explanation,
         "refusal": answer.refusal,
         "table": table,
         "folded": table is not None and len(table.rows) > LONGEST_TABLE,
@@ -113,7 +115,7 @@ def _baselines(data: StudyData, test_set: str) -> Table:
     chosen = data.baselines
     chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
     rows = [
-        (str(row["method"]), [or_none(row[error]) for error in ERRORS])
+        (str(row["method"]), [_or_none(row[error]) for error in ERRORS])
         for row in chosen.to_dict("records")
     ]
     return Table(["method", *HEADINGS], mark_best(rows) if rows else [])
@@ -128,10 +130,52 @@ def _runs(data: StudyData, runs: Sequence[FinishedRun], directory: Path) -> list
             "link": Path(os.path.relpath(run.path, directory)).as_posix(),
             "name": run.path.name,
             "examples": row["training_examples"],
-            "error": number(or_none(row["mae"])),
+            "error": number(_or_none(row["mae"])),
             "best_epoch": row["best_epoch"],
             "steps": row["steps"],
             "seconds": duration(row["seconds"]),
         }
         for run, row in zip(runs, rows, strict=True)
     ]
+
+
+def readable_table(table: pd.DataFrame) -> Table:
+    """A table with numbers to three digits, and the names of its columns in words."""
+    names = [name_of(str(name)) for name in table.columns]
+    return Table(names, [[_cell(value) for value in row] for row in table.to_numpy(dtype=object)])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return number(None)
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
+    """The table of the analysis "errors" in a wide form, for each test set.
+
+    A row is a setting with its means over seeds; the best of each column is marked.
+    """
+    settings = data.settings()
+    found = []
+    for label in data.test_sets:
+        of_set = table[table["test_set"] == label]
+        rows, ranges = [], []
+        for _, group in of_set.groupby([*settings, "training_examples"], sort=False):
+            by_error = group.set_index("error")
+            values = {name: str(group[name].iloc[0]) for name in settings}
+            means = [_or_none(by_error["mean"][error]) for error in ERRORS]
+            rows.append((f"{label_of(values) or 'all runs'} ({by_error['runs']['mae']})", means))
+            low, high = by_error["min"]["mae"], by_error["max"]["mae"]
+            ranges.append(f"{number(low)} – {number(high)}")
+        marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
+        head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
+        found.append((label, Table(head, marked)))
+    return found
+
+
+def _or_none(value: float) -> float | None:
+    """The number, None in place of NaN."""
+    return None if math.isnan(value) else float(value)

@@ -1,7 +1,7 @@
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.studies.budget import budget_in_words
+from diffkeras.studies.output.description import budget_in_words
 
 
 def changed(config: Config, **values: float) -> Config:

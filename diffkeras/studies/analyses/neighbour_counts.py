@@ -9,18 +9,16 @@ from matplotlib.figure import Figure
 
 from diffkeras.config import parse_counts
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
-from diffkeras.studies.analyses.analysis import Analysis
-from diffkeras.studies.analyses.comparisons.trained_counts import (
+from diffkeras.studies.analyses.trained_counts import (
     INTERVAL,
     counts_vary,
     training_groups,
 )
+from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.statistics.bootstrap import Floats, resampled, seed_ratio
-from diffkeras.studies.statistics.comparison import compare
+from diffkeras.studies.statistics.comparison import compare, holm
 from diffkeras.studies.statistics.image_errors import FEWEST_SEEDS, ImageErrors, image_errors
-from diffkeras.studies.statistics.paired_tests import holm
-from diffkeras.studies.statistics.too_few_runs import TooFewRunsError
-from diffkeras.studies.study_data import TRAINED_SOURCES, StudyData
+from diffkeras.studies.study_data import TRAINED_SOURCES, StudyData, TooFewRunsError
 
 
 def _applies(data: StudyData) -> bool:

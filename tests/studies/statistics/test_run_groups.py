@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffkeras.studies.statistics.complete_designs import CompleteDesign
+from diffkeras.studies.statistics.run_groups import CompleteDesign
 
 
 @pytest.fixture

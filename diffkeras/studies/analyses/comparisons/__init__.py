@@ -1,1 +1,0 @@
-"""Comparisons of losses, of source counts trained on, and of other variants."""

@@ -1,0 +1,223 @@
+"""Where the fluctuation between runs comes from, as components of the variance of ln error.
+
+Of seeds: the initial weights, or the order of the minibatches. Of disjoint subsets of the training
+examples: the choice of examples, or seeds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import chi2
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.report import HEADINGS
+from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
+from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.drawing import region_panels
+from diffkeras.studies.labels import label_of
+from diffkeras.studies.statistics.image_errors import seed_texts
+from diffkeras.studies.statistics.run_groups import (
+    REGION_ERRORS,
+    CompleteDesign,
+    first_setting,
+    grouped,
+    groups,
+    rows_of,
+    rows_of_first,
+)
+from diffkeras.studies.study_data import (
+    ORDER_SEED,
+    SEED,
+    SIZE,
+    TRAIN_PART,
+    StudyData,
+    TooFewRunsError,
+)
+
+FEWEST_OF_A_KIND = 3  # seeds of the weights, and of the order
+FEWEST_SUBSETS, FEWEST_SEEDS = 3, 2
+DRAWS = 10_000
+INTERVAL = (2.5, 97.5)  # percentiles
+SEED_NAMES = ("initial weights", "minibatch order", "both together")
+SUBSET_NAMES = ("subset", "seed", "subset × seed")
+
+
+def components(design: CompleteDesign, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The variance components of crossed random effects with one run in each combination.
+
+    From the expected mean squares of the analysis of variance (Searle, Casella and McCulloch,
+    Variance Components, 1992, section 4.5). The intervals are generalized ones (Weerahandi, JASA 88
+    (1993) 899): draws of an expected mean square are its sum of squares divided by a χ² number.
+
+    Args:
+        design: one of the effects as its factor, the other one as its seed.
+        names: of the two effects, and of what neither explains alone.
+    """
+    anova = anova_lm(ols("ln_error ~ C(factor_0) + C(seed_0)", design.runs).fit())
+    sums, df, ratios, probabilities = (
+        anova[column].to_numpy(dtype=float) for column in ("sum_sq", "df", "F", "PR(>F)")
+    )
+    rng = np.random.default_rng(0)
+    drawn = sums / chi2.rvs(df, size=(DRAWS, 3), random_state=rng)
+    repeats = np.array([design.seeds, design.levels[0], 1])  # runs with the same seed
+    variances = _from_mean_squares(sums / df, repeats)
+    low, high = np.percentile(np.sqrt(_from_mean_squares(drawn, repeats)), INTERVAL, axis=0)
+    columns = {
+        "component": names,
+        "variance": variances,
+        "sd": np.sqrt(variances),
+        "low": low,
+        "high": high,
+        "share": variances / variances.sum(),
+        "df": df.astype(int),
+        "F": ratios,
+        "p": probabilities,
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _from_mean_squares(squares: np.ndarray, repeats: np.ndarray) -> np.ndarray:
+    """Components of both effects and the rest from their mean squares, negative ones as 0."""
+    rest = squares[..., 2:]
+    effects = (squares[..., :2] - rest) / repeats[:2]
+    return np.maximum(0, np.concatenate([effects, rest], axis=-1))
+
+
+def seed_sources(data: StudyData) -> pd.DataFrame:
+    """The components of the variance of ln error over seeds, per setting, region and size.
+
+    Columns: the settings, `region`, `training_examples`, `weight_seeds` and `order_seeds` (their
+    numbers), `component` (those of `SEED_NAMES`), `variance`,
+    `sd` (its root: a relative standard deviation) with 95 % limits `low` and `high`, `share` of
+    the sum of the three, `df`, and `F` and `p` of the test that the component is 0.
+
+    Raises:
+        TooFewRunsError: no size has runs of all combinations of three seeds of each kind.
+    """
+    rows: list[dict[str, Any]] = []
+    for setting, runs in groups(data):
+        for region, error in REGION_ERRORS.items():
+            for size, same_size in runs.groupby(SIZE):
+                place = {**setting, "region": region, SIZE: size}
+                design = CompleteDesign.of(same_size, error, [SEED], [ORDER_SEED])
+                if min(*design.levels, design.seeds) >= FEWEST_OF_A_KIND:
+                    numbers = {"weight_seeds": design.levels[0], "order_seeds": design.seeds}
+                    rows += [{**place, **numbers, **row} for row in components(design, SEED_NAMES)]
+    if not rows:
+        raise TooFewRunsError(
+            f"the sources of fluctuation need all combinations of {FEWEST_OF_A_KIND} seeds of the "
+            f"weights and {FEWEST_OF_A_KIND} of the order at one size"
+        )
+    return pd.DataFrame(rows)
+
+
+def _draw_seed_sources(table: pd.DataFrame, data: StudyData) -> Figure:
+    """The components of the first setting against the size, per region."""
+    setting = first_setting(table, data)
+    shown = rows_of(table, setting)
+    drawn, panels = region_panels("standard deviation of ln error")
+    for region, axis in panels.items():
+        for place, component in enumerate(SEED_NAMES):
+            rows = shown[(shown["region"] == region) & (shown["component"] == component)]
+            reach = [rows["sd"] - rows["low"], rows["high"] - rows["sd"]]
+            apart = rows[SIZE] * 1.06 ** (place - 1)
+            axis.errorbar(
+                apart, rows["sd"], reach, capsize=2, label=component, **series_style(place)
+            )
+        axis.set_ylim(bottom=0)
+        log_ticks(axis, "x")
+    handles = panels["lattice"].get_legend_handles_labels()
+    drawn.legend(*handles, loc="outside upper center", ncols=3, title=label_of(setting))
+    return drawn
+
+
+def _subsets_and_seeds_vary(data: StudyData) -> bool:
+    return data.varies(TRAIN_PART) and (data.varies(SEED) or data.varies(ORDER_SEED))
+
+
+def disjoint_subsets(data: StudyData) -> pd.DataFrame:
+    """The components of the variance of ln error, for each error and each of the other settings.
+
+    Raises:
+        TooFewRunsError: there are fewer than three subsets with the same two seeds.
+    """
+    runs = data.overall.assign(seed=seed_texts(data.overall))
+    rows: list[dict[str, Any]] = []
+    most = (0, 0)
+    for setting, group in grouped(runs, data.settings(without=(TRAIN_PART,))):
+        for error in ERRORS:
+            design = CompleteDesign.of(group, error, [TRAIN_PART], ["seed"])
+            numbers = {"subsets": design.levels[0], "seeds": design.seeds}
+            most = max(most, (design.levels[0], design.seeds))
+            if design.levels[0] >= FEWEST_SUBSETS and design.seeds >= FEWEST_SEEDS:
+                place = {**setting, "error": error, **numbers}
+                rows += [place | row for row in components(design, SUBSET_NAMES)]
+    if not rows:
+        raise TooFewRunsError(
+            f"There are {most[0]} subsets with {most[1]} seeds that all of them share; at least "
+            f"{FEWEST_SUBSETS} subsets with {FEWEST_SEEDS} seeds are needed."
+        )
+    return pd.DataFrame(rows)
+
+
+def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
+    """The standard deviation of each component, for each error."""
+    shown = rows_of_first(table, data, (TRAIN_PART,))
+    errors = list(dict.fromkeys(shown["error"]))
+    drawn, axes = print_axes(height=2.6)
+    axis = axes[0, 0]
+    for index, name in enumerate(SUBSET_NAMES):
+        rows = shown[shown["component"] == name].set_index("error").loc[errors]
+        places = np.arange(len(errors)) + 0.22 * (index - 1)
+        centre, low, high = (100 * rows[part].to_numpy(float) for part in ("sd", "low", "high"))
+        style = series_style(index)
+        axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
+        axis.plot(places, centre, linestyle="", label=name, **style)
+    names = dict(zip(ERRORS, HEADINGS, strict=True))
+    axis.set_xticks(range(len(errors)), [names[error] for error in errors])
+    most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
+    axis.set_ylim(-0.05 * most, 2.5 * most)
+    axis.set_ylabel("standard deviation [% of the error]")
+    drawn.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return drawn
+
+
+SEED_SOURCES = Analysis(
+    name="seed_sources",
+    title="Initial weights and minibatch order apart",
+    explanation=(
+        "How much of the fluctuation of ln error comes from the initial weights (training.seed), "
+        "and how much from the order of the minibatches (training.order_seed). Every seed of one "
+        "kind is combined with every seed of the other, so these are the variance components of "
+        "two crossed random effects, from the mean squares of an analysis of variance (Searle, "
+        "Casella and McCulloch 1992). both together is what neither has alone: an order that "
+        "suits some initial weights, and rounding that differs between runs. sd is the root of a "
+        "component, a relative standard deviation of the error. A component that comes out "
+        "negative is reported as 0. low and high are 95 % generalized limits (Weerahandi 1993) "
+        "for normal ln errors; with a handful of seeds they are wide. F and p test whether the "
+        "component is 0. The training examples are the same in all runs of a size."
+    ),
+    applies=lambda data: data.varies(SEED, ORDER_SEED),
+    table=seed_sources,
+    figure=_draw_seed_sources,
+)
+DISJOINT_SUBSETS = Analysis(
+    "disjoint_subsets",
+    "Disjoint subsets of the training set",
+    "Every seed was trained on every one of several disjoint subsets of equal size. The variance "
+    "of ln error over all images has three parts, as in an analysis of variance with two crossed "
+    "random factors (Searle, Casella and McCulloch 1992): which subset, which seed (initial "
+    "weights and order, alike for all subsets), and subset × seed, what neither explains alone. "
+    "The runs of one subset differ by the last two together. sd is the root of a part: about its "
+    "relative standard deviation. A part that comes out negative is reported as 0. low and high "
+    "are 95 % generalized limits of sd (Weerahandi 1993) for normal ln errors; with a handful of "
+    "subsets and seeds they are wide. F and p test whether a part is 0, against subset × seed.",
+    _subsets_and_seeds_vary,
+    disjoint_subsets,
+    _draw_disjoint_subsets,
+)

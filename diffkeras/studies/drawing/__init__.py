@@ -1,1 +1,0 @@
-"""What the figures of several analyses have in common."""

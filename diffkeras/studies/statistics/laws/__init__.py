@@ -1,1 +1,0 @@
-"""Laws for the error against the size of the training set."""

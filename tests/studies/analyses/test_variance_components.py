@@ -1,0 +1,178 @@
+import dataclasses
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.report import HEADINGS
+from diffkeras.studies.analyses.variance_components import (
+    DISJOINT_SUBSETS,
+    SEED_NAMES,
+    SEED_SOURCES,
+    components,
+)
+from diffkeras.studies.statistics.run_groups import CompleteDesign
+from diffkeras.studies.study_data import ORDER_SEED, SEED, SIZE, StudyData
+
+SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
+
+
+def design(values: np.ndarray) -> CompleteDesign:
+    """ln errors (weights, orders) as a design."""
+    weights, orders = np.indices(values.shape)
+    runs = pd.DataFrame(
+        {"mae": np.exp(values.ravel()), "w": weights.ravel(), "o": orders.ravel()}, dtype=float
+    )
+    return CompleteDesign.of(runs, "mae", ["w"], ["o"])
+
+
+def test_weights_and_order_are_told_apart() -> None:
+    data = synthetic_study(
+        **SMALL, seeds=12, order_seeds=10, noise=0.05, order_noise=0.02, fall=0.25
+    )
+    table = SEED_SOURCES.table(data)
+    largest = table[(table["region"] == "lattice") & (table[SIZE] == 1200)].set_index("component")
+    fall = 4**-0.25  # from the smallest size of this study
+    for name, truth in (("initial weights", 0.05), ("minibatch order", 0.02)):
+        row = largest.loc[name]
+        assert row["low"] < truth * fall < row["high"]
+        assert row["sd"] == pytest.approx(truth * fall, rel=0.6)
+        assert row["sd"] == pytest.approx(np.sqrt(row["variance"]))
+    assert largest.loc["initial weights", ["weight_seeds", "order_seeds", "df"]].tolist() == [
+        12,
+        10,
+        11,
+    ]
+    assert largest["share"].sum() == pytest.approx(1)
+
+
+def test_components_add_up_to_the_variance_of_independent_runs() -> None:
+    rng = np.random.default_rng(0)
+    estimates = []
+    inside = np.zeros(3)
+    truth = np.array([0.3, 0.1, 0.2])
+    for _ in range(100):
+        values = (
+            rng.normal(scale=truth[0], size=(4, 1))
+            + rng.normal(scale=truth[1], size=(1, 6))
+            + rng.normal(scale=truth[2], size=(4, 6))
+        )
+        rows = pd.DataFrame(components(design(values), SEED_NAMES))
+        estimates.append(rows["variance"].to_numpy())
+        inside += (rows["low"] <= truth) & (truth <= rows["high"])
+    # clipping at 0 lifts the mean of the smaller component a little
+    assert np.mean(estimates, axis=0) == pytest.approx(truth**2, rel=0.35)
+    assert (inside >= 88).all()
+
+
+def test_a_negative_component_is_0() -> None:
+    checkerboard = np.indices((4, 4)).sum(axis=0) % 2 * 0.1
+    rows = pd.DataFrame(components(design(checkerboard), SEED_NAMES)).set_index("component")
+    assert rows["variance"].tolist()[:2] == [0, 0]
+    assert rows.loc["both together", "share"] == 1
+
+
+def test_seeds_that_failed_somewhere_are_left_out() -> None:
+    data = synthetic_study(**SMALL, seeds=4, order_seeds=4)
+    failed = (data.runs[SEED] == "0") & (data.runs[ORDER_SEED] == "2") & (data.runs[SIZE] == 300)
+    data.runs.loc[failed, "mae_r1"] = np.nan
+    table = SEED_SOURCES.table(data)
+    numbers = table.groupby(["region", SIZE])["order_seeds"].first()
+    assert numbers["r1", 300] == 3
+    assert numbers["r1", 1200] == numbers["r2", 300] == 4
+
+
+def test_the_figure_has_the_components_against_the_size() -> None:
+    data = synthetic_study(**SMALL, seeds=3, order_seeds=3)
+    table = SEED_SOURCES.table(data)
+    figure = SEED_SOURCES.draw(table, data)
+    shown = table[(table["region"] == "field")].set_index("component")
+    for container, name in zip(figure.axes[2].containers, SEED_NAMES, strict=True):
+        assert container.get_label() == name
+        assert container.lines[0].get_ydata() == pytest.approx(shown.loc[name, "sd"].to_numpy())
+
+
+def study(
+    subset: float, seed: float, rest: float, subsets: int = 5, seeds: int = 3, random: int = 0
+) -> StudyData:
+    """ln errors are sums of normal numbers of these standard deviations."""
+    rng = np.random.default_rng(random)
+    parts = [str(part) for part in range(subsets)]
+    data = synthetic_study(
+        fractions=[1.0],
+        losses={"absolute": 1.0},
+        variants=dict.fromkeys(parts, lambda n: 1.0),
+        seeds=seeds,
+        sources=(1, 2),
+        images=2,
+        noise=0,
+    )
+    of_subset = dict(zip(parts, rng.normal(0, subset, subsets), strict=True))
+    of_seed = {str(number): rng.normal(0, seed) for number in range(seeds)}
+    runs = data.runs.rename(columns={"variant": "data.train_part"})
+    own = {run: rng.normal(0, rest) for run in runs["run"].unique()}
+    logarithms = (
+        runs["data.train_part"].map(of_subset)
+        + runs["training.seed"].map(of_seed)
+        + runs["run"].map(own)
+    )
+    for error in ("mae", "mae_sources", "max_error"):
+        runs[error] *= np.exp(logarithms)
+    factors = {"data.train_part": parts, "training.seed": data.factors["training.seed"]}
+    return StudyData(factors, runs, data.baselines)
+
+
+def standard_deviations(data: StudyData) -> pd.Series:
+    table = DISJOINT_SUBSETS.table(data)
+    return table[table["error"] == "mae"].set_index("component")["sd"]
+
+
+def test_parts_are_told_apart() -> None:
+    of_subsets = standard_deviations(study(0.2, 0.02, 0.02, subsets=20, seeds=10))
+    of_seeds = standard_deviations(study(0.02, 0.2, 0.02, subsets=10, seeds=20))
+    of_both = standard_deviations(study(0.02, 0.02, 0.2, subsets=20, seeds=20))
+    assert of_subsets["subset"] == pytest.approx(0.2, rel=0.4)
+    assert of_seeds["seed"] == pytest.approx(0.2, rel=0.4)
+    assert of_both["subset × seed"] == pytest.approx(0.2, rel=0.15)
+    assert of_subsets["seed"] < 0.06 > of_seeds["subset"]
+    assert of_both["subset"] < 0.1 > of_both["seed"]
+
+
+def test_f_test_finds_the_subsets() -> None:
+    table = DISJOINT_SUBSETS.table(study(0.2, 0.0, 0.02))
+    p = table[table["error"] == "mae"].set_index("component")["p"]
+    assert p["subset"] < 0.001
+    assert p["seed"] > 0.01
+    assert np.isnan(p["subset × seed"])
+
+
+def test_each_error_has_its_own_parts() -> None:
+    data = study(0.2, 0.02, 0.02)
+    doubled = data.runs.assign(mae_sources=data.runs["mae_sources"] ** 2)
+    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=doubled))
+    sd = table.set_index(["error", "component"])["sd"]
+    assert sd["mae_sources", "subset"] == pytest.approx(2 * sd["mae", "subset"])
+    assert sd["mae_field", "subset"] < 1e-6 < sd["mae", "subset"]
+    assert set(table["subsets"]) == {5}
+    assert set(table["seeds"]) == {3}
+
+
+def test_a_failed_run_takes_its_seed_along() -> None:
+    data = study(0.2, 0.02, 0.02)
+    runs = data.runs[data.runs["run"] != data.runs["run"].iloc[0]]
+    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=runs))
+    assert set(table["seeds"]) == {2}
+
+
+def test_figure_has_standard_deviations_in_percent() -> None:
+    data = study(0.2, 0.05, 0.02)
+    table = DISJOINT_SUBSETS.table(data)
+    committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    (axis,) = DISJOINT_SUBSETS.draw(committed, data).axes
+    (subsets,) = (line for line in axis.lines if line.get_label() == "subset")
+    sd = table[table["component"] == "subset"].set_index("error")["sd"]
+    np.testing.assert_allclose(subsets.get_ydata(), 100 * sd[list(ERRORS)])
+    assert [label.get_text() for label in axis.get_xticklabels()] == list(HEADINGS)
