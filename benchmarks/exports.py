@@ -38,8 +38,7 @@ def measure(name: str) -> list[list[str]]:
     from diffkeras.surrogates.build import build_model
     from diffkeras.surrogates.exports.formats import FORMATS
     from diffkeras.surrogates.surrogate import Surrogate
-    from diffkeras.workflows.exports.export_run import size_of
-    from diffkeras.workflows.exports.trial import Trial
+    from diffkeras.workflows.export_run import Trial, size_of
 
     config = dk.load_config(name)
     model = build_model(config)

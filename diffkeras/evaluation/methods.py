@@ -1,16 +1,23 @@
-"""The methods that an evaluation compares."""
+"""The methods that an evaluation compares, and how their time is measured.
+
+Without a GPU it is CPU time, summed over all threads of the process: the time that one core would
+take. So no method gains by using more threads than another, and other programs on the machine
+hardly change it. TensorFlow uses all cores for the network; the NumPy methods use one. With a GPU,
+whose work takes no CPU time, it is the wall time.
+"""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.config import Baseline, Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.timing import choose_clock
 from diffkeras.physics import (
     Sources,
     Surroundings,
@@ -117,7 +124,7 @@ class MethodFields(NamedTuple):
     Attributes:
         method: its label.
         fields: (images, rows, columns), on the dataset's scale.
-        seconds: what it took, see `timing`; None if that wasn't measured.
+        seconds: what it took; None if that wasn't measured.
     """
 
     method: str
@@ -161,3 +168,19 @@ def predict_by_each(
         start = clock()
         fields = method.predict(batch)
         yield MethodFields(method.label, fields, clock() - start)
+
+
+def choose_clock() -> Callable[[], float]:
+    """A function that returns seconds."""
+    return time.perf_counter if _gpus() else time.process_time
+
+
+def describe_clock() -> str:
+    """What the times are, for tables."""
+    if _gpus():
+        return "wall time: the network on a GPU, all other methods in one thread of the CPU"
+    return "CPU time, summed over all threads: the time that one core would take"
+
+
+def _gpus() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

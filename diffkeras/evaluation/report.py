@@ -7,8 +7,13 @@ from typing import Any
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA, QUANTILES
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe_methods
-from diffkeras.evaluation.timing import describe_clock
+from diffkeras.evaluation.methods import (
+    EXACT,
+    SOURCES_SET,
+    SURROGATE,
+    describe_clock,
+    describe_methods,
+)
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 

@@ -10,20 +10,20 @@ from typing import Any
 # function → its module and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
 _FUNCTIONS = {
-    "benchmark": ("comparisons.scoreboard_run", "benchmark"),
+    "benchmark": ("comparisons", "benchmark"),
     "evaluate": ("evaluate_run", "evaluate"),
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
-    "export": ("exports.export_run", "export"),
+    "export": ("export_run", "export"),
     "generate": ("generate_datasets", "generate"),
-    "generate_test_set": ("comparisons.test_set_file", "generate_test_set"),
+    "generate_test_set": ("comparisons", "generate_test_set"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),
     "solve": ("solve_files", "solve_files"),
     "study": ("run_study", "run_study"),
     "train": ("train_run", "train"),
-    "verify": ("verify_datasets", "verify"),
-    "write_test_set": ("comparisons.test_set_file", "write_test_set"),
+    "verify": ("generate_datasets", "verify"),
+    "write_test_set": ("comparisons", "write_test_set"),
 }
 
 __all__ = [*_FUNCTIONS]

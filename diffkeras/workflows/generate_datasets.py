@@ -1,16 +1,23 @@
-"""Generate the datasets of a configuration."""
-
+"""Generate the datasets of a configuration, and verify them."""
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacement import remove_leftovers
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
+
+if TYPE_CHECKING:
+    from diffkeras.data.writing.generation import Generation
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +55,6 @@ def generate(
         # Raises an error before hours are spent on the other source counts.
         DatasetConfig.of(count, config).recipe().sources("train", 0)
     if beam_options is not None:
-        from diffkeras.workflows.generate_on_beam import generate_on_beam, parse_options
-
         pipeline_options = parse_options(beam_options)
     check_directory(data_dir)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
@@ -84,6 +89,105 @@ def generate(
                 ) as bar:
                     generation.run(workers, on_examples=bar.update)
     return [status.path for status in statuses]
+
+
+def verify(
+    config: Config,
+    data_dir: str | Path,
+    *,
+    share: float = 0.01,
+    workers: int = 1,
+    show_progress: bool = False,
+) -> list[str]:
+    """Read every record of the datasets, and solve a random share of the examples again.
+
+    Args:
+        config: physics, source counts and seed.
+        data_dir: the directory of all datasets.
+        share: share of the examples that are solved again, at least three of each split.
+        workers: processes that read and solve.
+        show_progress: whether to draw a progress bar.
+
+    Raises:
+        ConfigurationError: `share` is not from 0 to 1.
+
+    Returns:
+        A line for each thing that is wrong, naming the file and the example.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
+    from diffkeras.data.writing.verify import plan_checks, run_checks
+
+    findings, checks = [], []
+    rng = np.random.default_rng()  # Without a seed, each call chooses other examples.
+    for count in config.data.sources:
+        planned, wrong = plan_checks(config, count, Path(data_dir), share, rng)
+        checks += planned
+        for finding in wrong:
+            findings.append(finding)
+            logger.warning(finding)
+    again = sum(len(check.again) for check in checks)
+    with progress_bar(again, "Solving again", "examples", shown=show_progress) as bar:
+        for finding in run_checks(checks, workers, on_examples=bar.update):
+            findings.append(finding)
+            logger.warning(finding)
+    examples = sum(check.shard.examples for check in checks)
+    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
+    logger.info(
+        "read %d examples in %d files, solved %d again: %s", examples, len(checks), again, number
+    )
+    return findings
+
+
+def parse_options(options: Sequence[str]) -> Any:
+    """Beam's `PipelineOptions` from words of a command line."""
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError:
+        raise ConfigurationError(
+            "Apache Beam isn't installed; install the extra: pip install 'diffkeras[beam]'"
+        ) from None
+    try:
+        parsed = PipelineOptions(list(options))
+        parsed.get_all_options()
+    except SystemExit:  # argparse has printed the reason.
+        raise ConfigurationError(f"Beam doesn't accept the options {' '.join(options)}") from None
+    return parsed
+
+
+def generate_on_beam(generation: "Generation", options: Any) -> None:
+    """Generate datasets one after the other by TFDS's own writer, in an Apache Beam pipeline.
+
+    Each is put in its place when it is complete; an interrupted pipeline keeps nothing. The records
+    hold the same examples as those without Beam, in other bytes and in as many files as TFDS
+    chooses.
+
+    Args:
+        generation: the datasets.
+        options: Beam's pipeline options.
+    """
+    import tensorflow_datasets as tfds
+
+    # Only here does diffkeras need the builder, which needs diffkeras.
+    from tfds_builders import Builder, DiffusionFieldsConfig
+
+    for count, staging in generation.staging.items():
+        root = staging.directory / "beam"
+        shutil.rmtree(root, ignore_errors=True)
+        builder = Builder(
+            config=DiffusionFieldsConfig.of(staging.dataset),
+            data_dir=str(root),
+            examples=staging.examples,
+            beam=True,
+        )
+        download_config = tfds.download.DownloadConfig(beam_options=options)
+        try:
+            builder.download_and_prepare(download_config=download_config)
+        except Exception as error:
+            shutil.rmtree(root, ignore_errors=True)
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
+        generation.publish(count, Path(builder.data_path))
 
 
 def _plural(count: int) -> str:

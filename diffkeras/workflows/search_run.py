@@ -9,8 +9,8 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.evaluation.timing import choose_clock
-from diffkeras.evaluation.worst_cases.certified import certify_candidates
+from diffkeras.evaluation.methods import choose_clock
+from diffkeras.evaluation.worst_cases.certified import candidate_errors, certify_candidates
 from diffkeras.evaluation.worst_cases.image_space import Candidate
 from diffkeras.evaluation.worst_cases.results import (
     FILES,
@@ -28,7 +28,6 @@ from diffkeras.evaluation.worst_cases.starts import (
     space_of,
     worst_test_images,
 )
-from diffkeras.evaluation.worst_cases.true_errors import candidate_errors
 from diffkeras.reporting.html import Table
 from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate

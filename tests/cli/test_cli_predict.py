@@ -32,6 +32,7 @@ def test_a_prediction_is_certified(
     flags = [word for name, file in files.items() for word in (f"--{name}", file)]
     result = diffkeras("predict", run_dir, source_file, *flags)
     assert result.exit_code == 0, result.output
+    assert "sources hold the field at their value" in result.stderr
     *proofs, output, bound, corrected, plot = result.stdout.splitlines()
     assert output == f"wrote {files['output']} (16×16 float32)"
     assert [bound, corrected, plot] == [f"wrote {file}" for file in list(files.values())[1:]]
@@ -112,14 +113,11 @@ def test_a_tolerance_is_met(
     ("flags", "message"),
     [
         (["--tolerance", "0"], "tolerance must be positive"),
-        (["--tolerance", "nan"], "tolerance must be positive"),
         (["--tolerance", "1e-30"], "can't be proven"),
         (["--tolerance", "1e-3", "--corrected", "c.npy"], "leave out --corrected"),
         (["--bound", "sources.npy"], "--bound and SOURCE_FILE are the same file"),
-        (["--bound", "b.xyz"], "unknown kind"),
         (["--corrected", "field.npy"], "are the same file"),
         (["--diffusion-length", "5"], "was trained for one medium"),
-        (["--plot", "a.jpg"], "a plot is a .png"),
     ],
 )
 def test_options_that_cant_be_are_refused(
@@ -154,14 +152,6 @@ def test_images_that_a_surrogate_cant_take_are_refused(
     words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "field.npy", "--certify"]
     assert message in refused(*words)
     assert not (tmp_path / "field.npy").exists()
-
-
-def test_what_is_no_run_is_refused(
-    refused: Callable[..., str], source_file: Path, tmp_path: Path
-) -> None:
-    words = [source_file, "-o", tmp_path / "field.npy"]
-    assert "no run directory" in refused("predict", tmp_path / "none", *words)
-    assert "holds no diffkeras run" in refused("predict", tmp_path, *words)
 
 
 def test_a_diffusion_length_is_that_of_the_proof(
@@ -213,13 +203,6 @@ def test_sources_that_produce_add_up_and_are_named(
     image = 0.5 * (rows**2 + columns**2 <= 4)
     image[8, 8] = 1.5
     np.testing.assert_array_equal(np.load(output), producing.predict(image).field)
-
-
-def test_sources_that_hold_their_value_are_named(
-    diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path
-) -> None:
-    result = diffkeras("predict", run_dir, source_file, "-o", tmp_path / "field.npy")
-    assert "sources hold the field at their value" in result.stderr
 
 
 def test_the_field_of_production_is_proven(

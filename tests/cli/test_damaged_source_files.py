@@ -54,6 +54,8 @@ SOURCES: list[tuple[str, bytes]] = [
     (".npy", saved(np.full((8, 8), np.nan))),
     (".npy", saved(np.full((8, 8), np.inf))),
     (".png", PNG.replace(b"IDAT", b"IDAX")),
+    (".png", b"\x89PNG\r\n\x1a\n"),
+    (".tif", b"II*\x00garbage"),
     (".png", PNG[:40] + bytes(100) + PNG[140:]),
     (".png", PNG[:16] + b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + PNG[24:]),
     *((".yaml", text) for text in (b"\xff\xfe", b"{", b"- 1", b"sources: 3", b"a: &a [*a]")),

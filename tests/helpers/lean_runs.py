@@ -24,7 +24,7 @@ def quick_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("evaluation.figures", "evaluation.worst_cases.results"):
             patch.setattr(f"diffkeras.{module}.to_png", lambda figure: b"no picture")
-        for module in ("evaluation.figures.cases", "evaluation.worst_cases.results"):
+        for module in ("evaluation.cases", "evaluation.worst_cases.results"):
             patch.setattr(f"diffkeras.{module}.case_figure", lambda cases: None)
         patch.setattr("diffkeras.workflows.preview_data.to_png", lambda figure: b"no picture")
         yield

@@ -1,60 +1,14 @@
-"""Source images in files that are damaged, of the wrong shape, or no files."""
+"""Source images in files: batches, volumes, lists of discs."""
 
-import io
-import os
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result
-from PIL import Image
 
 import diffkeras as dk
-from diffkeras.errors import PhysicsError
 from diffkeras.workflows.source_files import SourceFile
-
-
-def npy() -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.eye(8))
-    return buffer.getvalue()
-
-
-def png_with_a_damaged_chunk() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.eye(64, dtype=np.uint8)).save(buffer, "PNG")
-    content = buffer.getvalue()
-    start = content.index(b"IDAT") + 4
-    return content[:start] + zlib.compress(b"other")[:4] + content[start + 4 :]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("a.npy", npy()[:40]),
-        ("a.npy", npy().replace(b"(8, 8)", b"(8, -")),
-        ("a.npy", npy().replace(b"(8, 8), }", b"(88888888, 88888888), }")),
-        ("a.npy", npy().replace(b"fortran_order", b"\xff\xfeortran_order")),
-        ("a.npz", b"text"),
-        ("a.npz", b""),
-        ("a.png", png_with_a_damaged_chunk()),
-        ("a.png", b"\x89PNG\r\n\x1a\n"),
-        ("a.tif", b"II*\x00garbage"),
-    ],
-)
-def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(PhysicsError, match=f"{name} can't be read"):
-        SourceFile(tmp_path / name).read()
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".yaml", ".png"])
-def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
-    os.mkfifo(tmp_path / f"pipe{suffix}")
-    with pytest.raises(PhysicsError, match="is no file"):
-        SourceFile(tmp_path / f"pipe{suffix}").read()
 
 
 def test_a_volume_is_no_batch_unless_it_is_called_one(

@@ -54,11 +54,6 @@ class Contender:
     together: bool = False
     surrogate: str | None = None
 
-    @property
-    def learned(self) -> bool:
-        """Whether a surrogate is part of it."""
-        return self.surrogate is not None
-
 
 def classical_methods(config: Config, workers: int | None = None) -> list[Contender]:
     """The classical methods for a problem.

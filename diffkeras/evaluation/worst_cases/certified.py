@@ -1,19 +1,81 @@
-"""What is proven of a surrogate's errors on images that a search has found."""
+"""A surrogate's errors on images that no dataset has: the true ones, and what is proven of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.evaluation.worst_cases.true_errors import solve_images
-from diffkeras.physics import production_of, refine
+from diffkeras.physics import refine, solve
 from diffkeras.surrogates.surrogate import Surrogate
 
 EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 REFINED = 1e-3  # tolerance of the refined fields
+
+
+@dataclass(frozen=True)
+class SolvedImages:
+    """Images with their exact fields.
+
+    Attributes:
+        images: (images, rows, columns) float32.
+        fields: of the same shape, float64, in the unit of the source values.
+        uncertainty: (images,) what `fields` may differ from the exact solution at most.
+        maxima: (images,) what a dataset divides the fields by; 1 where it doesn't.
+        lengths: (images,) diffusion lengths [length]; None if all images have one medium.
+    """
+
+    images: NDArray[np.float32]
+    fields: NDArray[np.float64]
+    uncertainty: NDArray[np.float64]
+    maxima: NDArray[np.float64]
+    lengths: NDArray[np.float32] | None
+
+    @property
+    def dataset_fields(self) -> NDArray[np.float64]:
+        """The fields as a dataset has them."""
+        return self.fields / self.maxima[:, None, None]
+
+
+def solve_images(
+    space: ImageSpace, candidates: Sequence[Candidate], *, tolerance: float = 1e-10
+) -> SolvedImages:
+    """Draw and solve one or more images; the tolerance is that of `solve`."""
+    recipe = space.recipe
+    images = np.stack([candidate.sources.image(recipe.lattice) for candidate in candidates])
+    solutions = [
+        solve(**space.problem(candidate, image), tolerance=tolerance)
+        for image, candidate in zip(images, candidates, strict=True)
+    ]
+    fields = np.stack([solution.field for solution in solutions])
+    largest = fields.max(axis=(1, 2))
+    residuals = np.array([solution.stats.residual for solution in solutions])
+    lengths = None
+    if recipe.diffusion_length is not None:
+        lengths = np.array([candidate.diffusion_length for candidate in candidates], np.float32)
+    maxima = largest if recipe.divide_by_maximum else np.ones(len(images))
+    return SolvedImages(images, fields, residuals * largest, maxima, lengths)
+
+
+def largest_errors(
+    surrogate: Surrogate, images: NDArray, fields: NDArray, lengths: NDArray | None
+) -> NDArray[np.float64]:
+    """(images,) max |prediction − field| over the nodes, on the scale of the dataset's fields.
+
+    Raises:
+        RunError: predictions that are not finite.
+    """
+    predictions = surrogate.network_fields(images, diffusion_length=lengths)
+    return np.abs(predictions - fields.astype(np.float64)).max(axis=(1, 2))
+
+
+def candidate_errors(
+    surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Candidate]
+) -> NDArray[np.float64]:
+    """(candidates,) the largest error on each image, against the exact solver."""
+    solved = solve_images(space, candidates)
+    return largest_errors(surrogate, solved.images, solved.dataset_fields, solved.lengths)
 
 
 @dataclass(frozen=True)
@@ -63,12 +125,9 @@ def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Candidate) -> C
     image, exact, length = solved.images[0], solved.fields[0], candidate.diffusion_length
     uncertainty, maximum = float(solved.uncertainty[0]), float(solved.maxima[0])
     prediction = surrogate.predict(image, diffusion_length=length)
-    certificate, medium = prediction.certificate, space.medium_of(candidate)
-    given: Any = {"source_image": image}
-    if surrogate.production:
-        given = {"production": production_of(image, medium)}
+    certificate, problem = prediction.certificate, space.problem(candidate, image)
     # in rounds, because solving directly would not depend on the prediction
-    refined = refine(prediction.field, **given, tolerance=REFINED, medium=medium, method="rounds")
+    refined = refine(prediction.field, **problem, tolerance=REFINED, method="rounds")
     kinds: dict[str, tuple[NDArray, NDArray | float]] = {
         "prediction": (prediction.field, certificate.node_bound),
         "corrected": (certificate.field, certificate.field_bound),

@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.physics import ExampleRecipe, Medium, Sources, check_radius, sample_sources
+from diffkeras.physics import ExampleRecipe, Sources, check_radius, sample_sources
 
 Vector = NDArray[np.float64]
 
@@ -139,9 +139,10 @@ class ImageSpace:
         length = math.exp(rng.uniform(*np.log(recipe.diffusion_length)))
         return Candidate(sources, float(np.float32(np.clip(length, *recipe.diffusion_length))))
 
-    def medium_of(self, candidate: Candidate) -> Medium:
-        """The medium of an image."""
-        return self.recipe.medium_with(candidate.diffusion_length)
+    def problem(self, candidate: Candidate, image: NDArray) -> dict[str, Any]:
+        """The keyword arguments of `solve` and `refine` for an image."""
+        around = self.recipe.surroundings(candidate.diffusion_length, None)
+        return around.problem(image, self.recipe.production)
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]

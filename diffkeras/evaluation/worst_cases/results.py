@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.evaluation.worst_cases.certified import CertifiedErrors
+from diffkeras.evaluation.worst_cases.certified import CertifiedErrors, solve_images
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.evaluation.worst_cases.starts import Start
-from diffkeras.evaluation.worst_cases.true_errors import solve_images
 from diffkeras.reporting.figures import Case, case_figure, to_png
 from diffkeras.reporting.html import Table, number
 from diffkeras.surrogates.surrogate import Surrogate

@@ -9,8 +9,8 @@ import numpy as np
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.images import ImageBatch, read_batches
+from diffkeras.evaluation.worst_cases.certified import largest_errors
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.evaluation.worst_cases.true_errors import largest_errors
 from diffkeras.surrogates.surrogate import Surrogate
 
 

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.test_sets.archive import write_archive
 from diffkeras.evaluation.test_sets.inputs import draw_inputs
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set
+from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set, write_archive
 
 
 def tiny_test_set(problem: str) -> TestSet:

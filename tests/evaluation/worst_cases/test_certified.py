@@ -7,9 +7,13 @@ from known_networks import surrogate_of
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.worst_cases import certified
-from diffkeras.evaluation.worst_cases.certified import REFINED, certify_candidates
+from diffkeras.evaluation.worst_cases.certified import (
+    REFINED,
+    candidate_errors,
+    certify_candidates,
+    solve_images,
+)
 from diffkeras.evaluation.worst_cases.starts import space_of
-from diffkeras.evaluation.worst_cases.true_errors import candidate_errors, solve_images
 
 READINGS = {
     "fixed values": {},

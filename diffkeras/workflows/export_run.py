@@ -1,19 +1,26 @@
-"""Trials of an exported file: are its fields those of the surrogate, and how long do they take?"""
+"""Write a surrogate as a file of another runtime, after a trial: its fields and its time."""
 
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
+from diffkeras.nn import check_lattice
+from diffkeras.surrogates.exports.formats import get_format
 from diffkeras.surrogates.exports.runner import Inputs, Runner
 from diffkeras.surrogates.given_media import inputs_of
-from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.environment import available_cores
+from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # of the smallest and of the largest source count
@@ -21,6 +28,106 @@ FACTOR = 40.0  # of the last image's values, which the network is not trained on
 BATCH = 16
 BATCH_NODES = 2**20  # of all images of a batch together
 SECONDS, REPEATS = 0.5, (3, 50)  # time and number of the timed calls
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written, and how it did in its trial.
+
+    Attributes:
+        path: the file, or the directory of a SavedModel.
+        label: the format's name for people.
+        size: of all its files [bytes].
+        lattice: (rows, columns) on which it was checked and timed.
+        images: number of images on which it was checked.
+        difference: largest difference from the Keras model, relative to the largest value of the
+            sources, or, if they produce, of the field.
+        seconds: wall-clock time per image, of one image alone and in a batch.
+        batch_size: images in that batch.
+        device: what it ran on, in words.
+    """
+
+    path: Path
+    label: str
+    size: int
+    lattice: tuple[int, int]
+    images: int
+    difference: float
+    seconds: tuple[float, float]
+    batch_size: int
+    device: str
+
+
+def export(
+    run_dir: str | Path,
+    format: str = "saved_model",
+    output: str | Path | None = None,
+    *,
+    lattice: tuple[int, int] | None = None,
+) -> Export:
+    """Write the surrogate of a run in a format, after a check against the Keras model.
+
+    Args:
+        run_dir: a finished run, or the name of a shipped surrogate.
+        format: "saved_model", "litert" or "onnx".
+        output: the file, or the directory of a SavedModel; by default `saved_model`,
+            `model.tflite` or `model.onnx` in the run directory; a shipped surrogate needs it. An
+            earlier export is replaced.
+        lattice: (rows, columns) on which the file is checked and timed; by default that of the
+            training. A LiteRT file runs on no other, and the functions `certified` and `refined` of
+            a SavedModel don't either.
+
+    Raises:
+        RunError: the run can't be used.
+        ExportError: there is no such format, a package is missing, the format can't hold the
+            network, the network can't take the lattice, or the file's fields differ from those of
+            the Keras model by more than 1e-5 of the largest value.
+        OutputError: the output can't be written, or exists and is no export.
+    """
+    run = Run.open(Path(run_dir))
+    chosen = get_format(format)
+    path = run.result(chosen.file_name) if output is None else Path(output)
+    chosen.check_output(path)
+    return export_surrogate(load_surrogate(run.path), format, path, lattice)
+
+
+def export_surrogate(
+    surrogate: Surrogate, format: str, path: Path, lattice: tuple[int, int] | None = None
+) -> Export:
+    """As `export`, for a surrogate that is loaded already."""
+    chosen = get_format(format)
+    lattice = lattice or surrogate.lattice
+    if surrogate.side_divisor > 1:
+        try:
+            check_lattice(lattice, surrogate.config.model.depth)
+        except ValueError as error:
+            raise ExportError(f"the network can't take this lattice: {error}") from None
+    with full_precision_products():
+        trial = Trial.of(surrogate, lattice)
+    with chosen.replacing(surrogate, path, lattice) as partial:
+        model = chosen.load(partial)
+        with full_precision_products():
+            difference = trial.difference(model)
+        alone, together = (trial.seconds(model, images) for images in (1, trial.batch_size))
+        size = size_of(partial)
+    on_gpu = chosen.uses_gpu and tf.config.list_physical_devices("GPU")
+    return Export(
+        path,
+        chosen.label,
+        size,
+        lattice,
+        len(trial.fields),
+        difference,
+        (alone, together),
+        trial.batch_size,
+        "the GPU" if on_gpu else f"{available_cores()} CPU threads",
+    )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a directory."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @dataclass(frozen=True)

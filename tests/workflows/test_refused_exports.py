@@ -15,7 +15,7 @@ from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates.exports import formats
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.workflows import export
-from diffkeras.workflows.exports.export_run import export_surrogate
+from diffkeras.workflows.export_run import export_surrogate
 
 
 def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:

@@ -1,4 +1,4 @@
-"""Compare surrogates with classical methods at equal error and equal time."""
+"""What everybody can be compared by: the scoreboard, and public test sets as files."""
 
 import logging
 import os
@@ -10,17 +10,20 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras._version import __version__
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError, DataError, OutputError
 from diffkeras.evaluation.scoreboard.figure import error_time_figure
 from diffkeras.evaluation.scoreboard.learned import Entry
 from diffkeras.evaluation.scoreboard.measuring import Protocol
 from diffkeras.evaluation.scoreboard.problem_scores import ProblemScores
 from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
+from diffkeras.evaluation.test_sets.test_set import get_test_set, write_archive
 from diffkeras.reporting.figures import to_png
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import (
+    check_file,
     check_replaceable,
     replacing_files,
     write_bytes,
@@ -30,6 +33,7 @@ from diffkeras.system.atomic_files import (
 from diffkeras.system.environment import available_cores, machine
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.tensorflow_setup import limit_threads
+from diffkeras.workflows.generate_datasets import generate
 
 logger = logging.getLogger(__name__)
 
@@ -160,3 +164,62 @@ def _device() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
     return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
+
+
+def write_test_set(name: str, output: str | Path, *, show_progress: bool = False) -> Path:
+    """Draw a public test set, solve it, and write it as a `.npz` for any program.
+
+    The images are checked against the set's hash, and the fields are verified by their residuals.
+
+    Args:
+        name: of the test set, e.g. "fixed_values_64".
+        output: the file.
+        show_progress: whether to draw a progress bar.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigurationError: there is no such test set.
+        DataError: this machine draws other images, or a field isn't verified.
+        OutputError: the file can't be written, or isn't named `.npz`.
+    """
+    test_set, path = get_test_set(name), Path(output)
+    if path.suffix.lower() != ".npz":
+        raise OutputError(f"{path} is of an unknown kind; a test set is written to a .npz")
+    check_file(path)
+    data = test_set.config().data
+    total = data.test_examples * len(data.sources)
+    with progress_bar(total, "Solving", "images", shown=show_progress) as bar:
+        largest = write_archive(test_set, path, bar.update)
+    logger.info(
+        f"{test_set.name}: {total} images, SHA-256 {test_set.sha256}; the fields are proven to be "
+        f"right within {largest:.1e} of the largest value"
+    )
+    return path
+
+
+def generate_test_set(
+    name: str, data_dir: str | Path, *, workers: int = 1, show_progress: bool = False
+) -> Config:
+    """Generate the datasets of a public test set where they are missing.
+
+    Args:
+        name: of the test set, e.g. "fixed_values_64".
+        data_dir: where datasets are.
+        workers: processes that solve.
+        show_progress: whether to draw a progress bar.
+
+    Returns:
+        Its configuration, for `evaluate` and `evaluate_foreign`.
+
+    Raises:
+        ConfigurationError: there is no such test set.
+        DataError: this machine draws other images.
+        OutputError: `data_dir` can't be written.
+    """
+    test_set = get_test_set(name)
+    test_set.check()
+    config = test_set.config()
+    generate(config, data_dir, workers=workers, show_progress=show_progress)
+    return config

@@ -1,6 +1,6 @@
 import numpy as np
 
-from diffkeras.evaluation.profiles import REACH, VALUE_EDGES, RadialProfile, count_values
+from diffkeras.evaluation.measurement import REACH, VALUE_EDGES, RadialProfile, count_values
 
 
 def test_distances_are_from_the_nearest_source() -> None:

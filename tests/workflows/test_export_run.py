@@ -19,8 +19,7 @@ from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports import formats
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
-from diffkeras.workflows.exports.export_run import export_surrogate
-from diffkeras.workflows.exports.trial import TOLERANCE, Trial
+from diffkeras.workflows.export_run import TOLERANCE, Trial, export_surrogate
 
 # a program on a machine without diffkeras; its check compares with fields that were written here
 PROGRAM = """

@@ -1,1 +1,0 @@
-"""Public test sets, and the scoreboard of surrogates and classical methods."""

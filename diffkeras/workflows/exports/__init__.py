@@ -1,1 +1,0 @@
-"""Surrogates as files for other runtimes: checked, timed, then put in place."""
