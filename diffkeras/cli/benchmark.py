@@ -1,5 +1,6 @@
 """`diffkeras benchmark`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from diffkeras.cli.options import command, start_tensorflow
 SIDES = click.IntRange(16, 4096)
 SIZES = click.IntRange(1, 100_000)
 
+_number = partial(click.option, metavar="N", show_default=True)
+
 
 @command()
 @click.option(
@@ -19,14 +22,12 @@ SIZES = click.IntRange(1, 100_000)
     multiple=True,
     help="fixed_values, production, tissue or saturating_tissue. Repeatable.  [default: all]",
 )
-@click.option(
+@_number(
     "--side",
     "sides",
-    metavar="N",
     type=SIDES,
     multiple=True,
     default=(64,),
-    show_default=True,
     help="Nodes of a side of the lattice. Repeatable.",
 )
 @click.option(
@@ -37,35 +38,28 @@ SIZES = click.IntRange(1, 100_000)
     multiple=True,
     help="Run directory, or name of a shipped surrogate. Repeatable.  [default: none]",
 )
-@click.option(
+@_number(
     "--batch",
     "batch_sizes",
-    metavar="N",
     type=SIZES,
     multiple=True,
     default=(1, 64),
-    show_default=True,
     help="Images that are computed at once. Repeatable.",
 )
-@click.option(
+@_number(
     "--images",
-    metavar="N",
     type=SIZES,
     default=100,
-    show_default=True,
     help="Test images on which errors are measured.",
 )
-@click.option(
+@_number(
     "--rounds",
-    metavar="N",
     type=SIZES,
     default=9,
-    show_default=True,
     help="How often each time is measured.",
 )
-@click.option(
+@_number(
     "--threads",
-    metavar="N",
     type=click.IntRange(1, 4096),
     help="Threads of TensorFlow, and processes of solve for batches.  [default: all cores]",
 )

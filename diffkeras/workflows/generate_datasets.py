@@ -1,4 +1,5 @@
 """Generate the datasets of a configuration, and verify them."""
+
 import logging
 import shutil
 from collections.abc import Sequence

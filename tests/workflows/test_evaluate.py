@@ -232,21 +232,23 @@ def test_the_printed_table_names_methods_and_regions(evaluation: Any) -> None:
         assert word in lines[0]
 
 
-def test_other_source_counts_need_their_test_split_alone(
-    tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changes", "images"),
+    [
+        ({"data.sources": "3"}, 5),
+        ({"data.sources": "1", "data.test_examples": 1}, 1),
+        ({"data.sources": "1", "data.test_examples": 2, "physics.lattice": [16, 20]}, 2),
+    ],
+)
+def test_other_test_data_than_the_runs(
+    tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path, changes: Any, images: int
 ) -> None:
-    other = tiny.with_overrides({"data.sources": "3", "evaluation.baselines": []})
+    quick = {"evaluation.baselines": [], "evaluation.bounds": 1}
+    other = tiny.with_overrides({**changes, **quick})
     generate(other.with_overrides({"data.train_examples": 1}), own_data)
     found = evaluate(run_dir, own_data, config=other, output=tmp_path / "out", report=False)
-    assert set(found.metrics["surrogate"]) == {"all", "3"}
-
-
-def test_fewer_test_examples(tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path) -> None:
-    few = tiny.with_overrides(
-        {"data.test_examples": 1, "data.sources": "1", "evaluation.baselines": []}
-    )
-    found = evaluate(run_dir, data_dir, config=few, output=tmp_path / "out", report=False)
-    assert found.metrics["surrogate"]["all"]["images"] == 1
+    assert set(found.metrics["surrogate"]) == {"all", changes["data.sources"]}
+    assert found.metrics["surrogate"]["all"]["images"] == images
 
 
 def test_other_physics_than_the_runs_are_refused(
@@ -259,18 +261,6 @@ def test_other_physics_than_the_runs_are_refused(
     with pytest.raises(DataError, match=r"16,17 here, .* multiples of 2"):
         evaluate(run_dir, data_dir, config=odd, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_another_lattice_than_the_runs(
-    tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path
-) -> None:
-    larger = tiny.with_overrides(
-        {"physics.lattice": [16, 20], "data.sources": "1", "data.test_examples": 2}
-    )
-    quick = larger.with_overrides({"evaluation.baselines": [], "evaluation.bounds": 1})
-    generate(quick.with_overrides({"data.train_examples": 1}), own_data)
-    found = evaluate(run_dir, own_data, config=quick, output=tmp_path / "out", report=False)
-    assert found.metrics["surrogate"]["all"]["images"] == 2
 
 
 def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ what images share exist already.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,27 +35,6 @@ class Protocol:
     batch_sizes: tuple[int, ...] = (1, 64)
     images: int = 100
     rounds: int = 9
-
-
-@dataclass
-class Times:
-    """Seconds per image, one of each round.
-
-    Attributes:
-        wall: wall-clock time.
-        cpu: CPU time of all threads of this process.
-    """
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Median and quartiles in milliseconds, as plain data."""
-        found = {}
-        for name, seconds in vars(self).items():
-            low, median, high = (1e3 * np.quantile(seconds, (0.25, 0.5, 0.75))).tolist()
-            found[name] = {"median": median, "quartiles": [low, high]}
-        return found
 
 
 def measure_errors(
@@ -110,12 +89,16 @@ def measure_times(
     size: int,
     rounds: int,
     on_call: Callable[[int], None],
-) -> dict[str, Times]:
-    """The times of all methods for batches of a size, by their names.
+) -> dict[str, dict[str, Any]]:
+    """The times per image [ms] of all methods for batches of a size, by their names.
 
-    Methods that take images one by one compute the first few of each batch only.
+    "wall" has the wall-clock time and "cpu" the CPU time of all threads of this process, each with
+    "median" and "quartiles" over the rounds. Methods that take images one by one compute the first
+    few of each batch only.
     """
-    found = {contender.name: Times() for contender in contenders}
+    seconds: dict[str, dict[str, list[float]]] = {
+        contender.name: {"wall": [], "cpu": []} for contender in contenders
+    }
     number = len(images.images)
     for turn in range(-1, rounds):  # the first one isn't timed
         batch = images.part(np.arange(turn * size, (turn + 1) * size) % number)
@@ -125,7 +108,16 @@ def measure_times(
             contender.compute(own)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             if turn >= 0:
-                found[contender.name].wall.append(wall / len(own.images))
-                found[contender.name].cpu.append(cpu / len(own.images))
+                seconds[contender.name]["wall"].append(wall / len(own.images))
+                seconds[contender.name]["cpu"].append(cpu / len(own.images))
             on_call(1)
-    return found
+    return {
+        name: {clock: _summary(values) for clock, values in of_method.items()}
+        for name, of_method in seconds.items()
+    }
+
+
+def _summary(seconds: Sequence[float]) -> dict[str, Any]:
+    """Median and quartiles in milliseconds."""
+    low, median, high = (1e3 * np.quantile(seconds, (0.25, 0.5, 0.75))).tolist()
+    return {"median": median, "quartiles": [low, high]}

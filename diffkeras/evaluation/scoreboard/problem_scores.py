@@ -78,7 +78,7 @@ class ProblemScores:
         for size in sizes:
             times = measure_times(self.contenders, images, size, rounds, tick)
             for row in rows:
-                row["times"][str(size)] = times[row["name"]].summary()
+                row["times"][str(size)] = times[row["name"]]
         test_set = TEST_SETS.get(f"{self.name}_{self.side}")
         return {
             "problem": self.name,
