@@ -69,40 +69,6 @@ def test_data_of_other_physics(
     assert "it holds sources_01-16x16" in message
 
 
-FINISHED = '{"state": "finished", "versions": {}, "machine": "mine"}'
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "there is no run directory"),
-        ({}, "holds no diffkeras run"),
-        ({"notes.txt": "mine"}, "holds no diffkeras run"),
-        ({"run.json": "{"}, "run.json is missing or damaged"),
-        ({"run.json": "[1]"}, "run.json is damaged"),
-        ({"run.json": '{"state": "finished"}'}, "written by another program"),
-        ({"run.json": FINISHED.replace("finished", "running")}, "is not finished"),
-        ({"run.json": FINISHED}, "model.keras is missing"),
-        ({"run.json": FINISHED, "model.keras": ""}, "config.yaml is missing"),
-    ],
-)
-def test_directories_that_are_no_run(
-    refused: Callable[..., str],
-    own_data: Path,
-    tmp_path: Path,
-    content: dict[str, str] | None,
-    message: str,
-) -> None:
-    run = tmp_path / "foreign"
-    if content is not None:
-        run.mkdir()
-        for name, text in content.items():
-            (run / name).write_text(text)
-    assert message in refused("evaluate", run, "--data-dir", own_data)
-    assert run.exists() is (content is not None)
-    assert snapshot(run) == {k: v.encode() for k, v in (content or {}).items()}
-
-
 @pytest.mark.parametrize(
     ("name", "content", "commands"),
     [

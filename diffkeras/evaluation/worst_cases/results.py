@@ -18,22 +18,6 @@ from diffkeras.system.atomic_files import replacing_files, write_bytes, write_cs
 
 MARK = "searches.csv"
 FILES = (MARK, "worst_cases.npz", "worst_case.png")
-COLUMNS = (
-    "search",
-    "sources",
-    "start_example",
-    "start_error",
-    "count_max_error",
-    "test_max_error",
-    "found_error",
-    "ratio",
-    "random_error",
-    "evaluations",
-    "seconds",
-    "certified_images",
-    *(name for name in CertifiedErrors.__dataclass_fields__ if name != "images"),
-    "discs",
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +52,7 @@ class WorstCase:
         return self.error / self.test_max_error if self.test_max_error else float("nan")
 
     def row(self, search: int) -> dict[str, Any]:
-        """The row of `searches.csv`, with the names of `COLUMNS`."""
+        """The row of `searches.csv`, by its columns."""
         certified = asdict(self.certified)
         return {
             "search": search,
@@ -108,7 +92,7 @@ def write_worst_cases(directory: Path, surrogate: Surrogate, cases: Sequence[Wor
         )
         write_bytes(partial / "worst_case.png", to_png(case_figure([pictures[worst]])))
         rows = [case.row(search) for search, case in enumerate(cases)]
-        write_csv(partial / MARK, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+        write_csv(partial / MARK, list(rows[0]), [list(row.values()) for row in rows])
 
 
 def worst_cases_table(cases: Sequence[WorstCase]) -> Table:

@@ -4,9 +4,8 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.evaluation.worst_cases.results import COLUMNS
 from diffkeras.studies.analyses.worst_cases import ANALYSIS
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
 
 
 def study_with(searches: pd.DataFrame | None, **design) -> StudyData:
@@ -15,7 +14,7 @@ def study_with(searches: pd.DataFrame | None, **design) -> StudyData:
 
 def search(run: str, number: int, **changed) -> dict[str, object]:
     """A row as studies have it; losses and seeds are the varied factors."""
-    measured = dict.fromkeys(COLUMNS, 0.1) | {
+    measured = dict.fromkeys(SEARCH_NUMBERS, 0.1) | {
         "search": number,
         "sources": str(number + 3),
         "test_max_error": 0.5,
