@@ -32,6 +32,7 @@ MOST_CORRECTIONS = 3
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
 WIDE = 0.01  # share of the field within which slopes hardly change
+PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
 STOPPED = 10  # steps without progress, which is then due to rounding
 # The final field is rounded to float64, and its bound is the result of some sums.
 FINAL_ROUNDING = 2 * float(np.finfo(np.float64).eps)
@@ -122,19 +123,18 @@ class NewtonRun:
             if self.relative_bound <= tolerance:
                 return
             if not self.relative_bound < best / 2:
-                if self._precision == np.longdouble:
+                if self._precision == np.longdouble and np.isfinite(self.relative_bound):
                     break
                 self._take_extended_precision()
             best = self.relative_bound
             lacking = tolerance / best if np.isfinite(best) else MOST_REDUCTION
             aim = min(lacking, 0.5) / 2 * estimate / (self._size or 1.0)
-        reached = self.relative_bound
+        reached = min(best, self.relative_bound)
         proven = (
-            f"the error was proven to be below {reached:.1e} and not {tolerance:g}; ask for "
+            f"the error was proven to be below {reached:.1e} and not {tolerance:.1e}; ask for "
             f"{2 * reached:.0e} or more"
-            if reached < 0.1
-            else f"no error could be proven to be below {tolerance:g}: diffusivity or uptake vary "
-            "too much, or too little is lost"
+            if reached < 0.4
+            else f"no error could be proven to be below {tolerance:.1e}: {self._obstacle}"
         )
         raise ConvergenceError(f"newton-cg: after {self.steps} steps {proven}")
 
@@ -161,8 +161,16 @@ class NewtonRun:
             best = min(best, estimate)
             self.step(CORRECTION)
         raise ConvergenceError(
-            f"newton-cg: after {self.steps} steps no bound of the error was found: diffusivity or "
-            "uptake vary too much, or too little is lost"
+            f"newton-cg: after {self.steps} steps no bound of the error was found: {self._obstacle}"
+        )
+
+    @property
+    def _obstacle(self) -> str:
+        """Why proofs fail, and what helps."""
+        decay = PROVABLE * self._equations.problem.medium.unit
+        return (
+            "diffusivity or uptake vary too much, or too little is lost; a decay of "
+            f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
         )
 
     def correct(self) -> None:
