@@ -14,15 +14,12 @@ from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly
 from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
 from diffkeras.nn.equation.operator import UniformOperator
 from diffkeras.nn.equation.varying_operator import VaryingOperator
-from diffkeras.nn.fourier.coordinates import AppendCoordinates
-from diffkeras.nn.fourier.spectral_convolution import SpectralConvolution
+from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution
 from diffkeras.nn.initializers import pytorch_uniform
-from diffkeras.nn.lattice import LatticeCheck, check_lattice
+from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple, check_lattice, padded
 from diffkeras.nn.losses import AlternateLosses, get_loss
 from diffkeras.nn.metrics import default_metrics, region_metrics
-from diffkeras.nn.normalization import CrossReplicaBatchNormalization
-from diffkeras.nn.normalized_convolution import NormalizedConv3x3
-from diffkeras.nn.padding import CropTo, PadToMultiple, padded
+from diffkeras.nn.normalization import CrossReplicaBatchNormalization, NormalizedConv3x3
 from diffkeras.representation.target import pack_target, unpack_target
 from diffkeras.system.keras_compat import ConvolutionalMuon
 

@@ -1,9 +1,10 @@
-"""Lattices that an encoder-decoder accepts."""
+"""Lattices that a network accepts: checks of their sides, padding and cropping."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import layers, ops
 
 from diffkeras.nn.arguments import integer
 
@@ -76,3 +77,83 @@ class LatticeCheck(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
         return {**super().get_config(), "depth": self.depth}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class PadToMultiple(layers.Layer):
+    """Append rows and columns of zeros until both sides are multiples of `factor`.
+
+    Shape: (batch, height, width, channels) → (batch, ⌈height/factor⌉·factor,
+    ⌈width/factor⌉·factor, channels).
+
+    Args:
+        factor: at least 1.
+        **options: those of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    PadToMultiple(32)(np.zeros((1, 100, 100, 1))).shape  # (1, 128, 128, 1)
+    ```
+    """
+
+    def __init__(self, factor: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.factor = integer("factor", factor, 1)
+
+    def call(self, inputs: Any) -> Any:
+        """The padded inputs."""
+        height, width = ops.shape(inputs)[1:3]
+        # not -height % factor: sides may be tensors, and ONNX divides negative numbers differently
+        rows, columns = (
+            (self.factor - side % self.factor) % self.factor for side in (height, width)
+        )
+        return ops.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shape of the output; unknown sides stay unknown."""
+        batch, *sides, channels = input_shape
+        return (batch, *(side and side + -side % self.factor for side in sides), channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class CropTo(layers.Layer):
+    """Drop the rows and columns of the first input that the second input does not have.
+
+    Shape: [(batch, h, w, channels), (batch, height, width, any)] → (batch, height, width,
+    channels), where h ≥ height and w ≥ width.
+    """
+
+    def call(self, inputs: list[Any]) -> Any:
+        """The cropped first input."""
+        larger, like = inputs
+        height, width = ops.shape(like)[1:3]
+        return larger[:, :height, :width, :]
+
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
+        """Shape of the output: sides of the second input, channels of the first."""
+        larger, like = input_shape
+        return (larger[0], like[1], like[2], larger[3])
+
+
+def padded(model: keras.Model, factor: int) -> keras.Model:
+    """A model that pads its input and crops its output, so that it runs on any lattice.
+
+    Args:
+        model: functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
+            that are multiples of `factor`.
+        factor: at least 1.
+
+    Returns:
+        A functional model with the name of `model` and "_padded".
+    """
+    source_image = keras.Input((None, None, model.input_shape[-1]), name="source_image")
+    larger = PadToMultiple(factor, name="pad")(source_image)
+    field = CropTo(name="crop", dtype="float32")([model(larger), source_image])
+    return keras.Model(source_image, field, name=f"{model.name}_padded")

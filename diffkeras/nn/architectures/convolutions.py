@@ -7,7 +7,7 @@ from keras import layers
 
 from diffkeras.nn.convolution import Conv3x3
 from diffkeras.nn.initializers import initializers_of_layer
-from diffkeras.nn.normalized_convolution import NormalizedConv3x3
+from diffkeras.nn.normalization import NormalizedConv3x3
 
 NEGATIVE_SLOPE = 0.02
 # Source images are 0 on more than 99 % of the nodes. The variance of the first features is

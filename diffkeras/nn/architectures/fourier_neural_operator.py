@@ -4,9 +4,7 @@ import keras
 from keras import layers
 
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.fourier.coordinates import AppendCoordinates
-from diffkeras.nn.fourier.gelu import gelu
-from diffkeras.nn.fourier.spectral_convolution import SpectralConvolution
+from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 
 
 def fourier_neural_operator(

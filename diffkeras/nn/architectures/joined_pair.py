@@ -9,7 +9,7 @@ from diffkeras.nn.architectures.convolutions import NEGATIVE_SLOPE, NORM_EPSILON
 from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
 from diffkeras.nn.convolution import Conv3x3
 from diffkeras.nn.initializers import initializers_of_layer
-from diffkeras.nn.normalized_convolution import NormalizedConv3x3
+from diffkeras.nn.normalization import NormalizedConv3x3
 
 PLAIN_CHANNELS = (4, 8, 16, 8, 4, 1)
 

@@ -7,7 +7,7 @@ import keras
 from diffkeras.nn.architectures.u_net import u_net
 from diffkeras.nn.equation.heads import with_ring_densities
 from diffkeras.nn.equation.operator import UniformOperator
-from diffkeras.nn.padding import padded
+from diffkeras.nn.lattice import padded
 
 
 def ring_density_network(

@@ -1,7 +1,6 @@
-"""Layers of a uniform medium: fixed values, the transform pair, and densities of a field."""
+"""Layers that know the equation: fixed values, the transform pair, and densities of a field."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import layers, ops
@@ -13,15 +12,15 @@ class EquationLayer(layers.Layer):
     """A layer that knows the lattice operator. It computes in float32, also in mixed precision.
 
     Args:
-        operator: of the medium.
+        operator: of the medium, of the class `operator_type`, or its saved configuration.
         **options: those of `keras.layers.Layer`.
     """
 
-    def __init__(
-        self, operator: UniformOperator | Mapping[str, Any] | None = None, **options: Any
-    ) -> None:
+    operator_type: ClassVar[Any] = UniformOperator
+
+    def __init__(self, operator: Any = None, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
-        self.operator = UniformOperator.of({} if operator is None else operator)
+        self.operator: Any = self.operator_type.of({} if operator is None else operator)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The shape of the field."""

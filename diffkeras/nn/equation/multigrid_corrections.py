@@ -5,10 +5,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.equation.corrections import TINY, inner_product
+from diffkeras.nn.equation.layers import EquationLayer
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
 from diffkeras.nn.equation.varying_operator import VaryingOperator
 
@@ -16,7 +17,7 @@ LEVELS = 5  # the coarsest nodes are blocks of 16×16
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
-class MultigridCorrections(layers.Layer):
+class MultigridCorrections(EquationLayer):
     """A field corrected towards the solution in a medium that varies from node to node.
 
     The fixed values are written into the field. Each round then adds a direction p on the free
@@ -48,14 +49,15 @@ class MultigridCorrections(layers.Layer):
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
 
+    operator_type = VaryingOperator
+
     def __init__(
         self,
         operator: VaryingOperator | Mapping[str, Any] | None = None,
         rounds: int = 1,
         **options: Any,
     ) -> None:
-        super().__init__(**{"dtype": "float32", **options})
-        self.operator = VaryingOperator.of({} if operator is None else operator)
+        super().__init__(operator, **options)
         self.rounds = integer("rounds", rounds, 0)
 
     def build(self, input_shape: Any) -> None:
@@ -106,14 +108,6 @@ class MultigridCorrections(layers.Layer):
             earlier.append((direction, of_direction))
         return field[..., None]
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the field."""
-        return (*input_shape[0][:3], 1)
-
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
-        return {
-            **super().get_config(),
-            "operator": self.operator.get_config(),
-            "rounds": self.rounds,
-        }
+        return {**super().get_config(), "rounds": self.rounds}

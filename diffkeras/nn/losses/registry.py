@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffkeras.nn.losses.absolute import AbsoluteError
 from diffkeras.nn.losses.alternating import LOSSES, AlternatingLoss
-from diffkeras.nn.losses.huber import HuberError
-from diffkeras.nn.losses.inverse_huber import InverseHuberError
-from diffkeras.nn.losses.node_loss import NodeLoss
-from diffkeras.nn.losses.power import PowerError
-from diffkeras.nn.losses.relative import RelativeError
-from diffkeras.nn.losses.squared import SquaredError
-from diffkeras.nn.losses.weighted_error import WeightedError
+from diffkeras.nn.losses.errors import (
+    AbsoluteError,
+    HuberError,
+    InverseHuberError,
+    PowerError,
+    RelativeError,
+    SquaredError,
+)
+from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
 from diffkeras.nn.registry import build
 
 ERRORS: dict[str, type[WeightedError]] = {

@@ -1,15 +1,41 @@
-"""Base of the errors: an error per node, multiplied by a weight map."""
+"""Bases of the losses: values of each node, and an error that a weight map multiplies."""
 
 from typing import Any
 
 import keras
 
 from diffkeras.nn.arguments import one_of, truth
-from diffkeras.nn.losses.node_loss import NodeLoss
-from diffkeras.nn.losses.weights.registry import get_weight
-from diffkeras.nn.losses.weights.weight_map import WeightMap
+from diffkeras.nn.losses.weights import WeightMap, get_weight
 from diffkeras.nn.registry import arguments_of
+from diffkeras.nn.sample_weights import per_node_weight
 from diffkeras.representation.target import shapes_differ, target_and_prediction
+
+
+class NodeLoss(keras.losses.Loss):
+    """Base of the losses, whose `call` returns one value per node.
+
+    Keras reduces these values and divides by the number of replicas. It does not divide a loss that
+    returns a scalar, which would train with N times the gradient on N replicas.
+
+    A subclass implements `terms`.
+    """
+
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Error and weight of each node, both (batch, height, width); no weight is None."""
+        raise NotImplementedError
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Weighted error of each node, (batch, height, width)."""
+        errors, weights = self.terms(y_true, y_pred)
+        return errors if weights is None else weights * errors
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss."""
+        if sample_weight is not None:
+            nodes = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)[..., 0]
+            sample_weight = per_node_weight(sample_weight, nodes)
+        return super().__call__(y_true, y_pred, sample_weight)
+
 
 WEIGHT_SOURCES = ("target", "prediction")
 

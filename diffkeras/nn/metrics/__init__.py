@@ -1,11 +1,14 @@
 """Metrics on the linear scale, accumulated over batches."""
 
+from diffkeras.nn.metrics.errors import (
+    MaximumError,
+    RegionMeanAbsoluteError,
+    RelativeL2Error,
+    default_metrics,
+    region_metrics,
+)
 from diffkeras.nn.metrics.linear_scale import LinearScaleMean, LinearScaleMetric
 from diffkeras.nn.metrics.loss_terms import TERMS, UnweightedError
-from diffkeras.nn.metrics.maximum_error import MaximumError
-from diffkeras.nn.metrics.region_mae import RegionMeanAbsoluteError
-from diffkeras.nn.metrics.relative_l2 import RelativeL2Error
-from diffkeras.nn.metrics.sets import default_metrics, region_metrics
 from diffkeras.nn.metrics.source_counts import SourceCountError
 
 __all__ = [

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
+from diffkeras.nn.metrics.errors import largest_or_nan
 from diffkeras.nn.metrics.linear_scale import LinearScaleMetric
-from diffkeras.nn.metrics.maximum_error import largest_or_nan
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

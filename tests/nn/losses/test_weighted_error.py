@@ -177,27 +177,24 @@ def test_parameters_must_be_above_zero(bad):
             make(bad)
 
 
-def test_weight_from_is_checked():
-    with pytest.raises(ValueError, match="weight_from must be one of target, prediction, got 'x'"):
-        AbsoluteError(weight_from="x")
+FROM_PREDICTION = {"weight": "tanh", "weight_from": "prediction"}
 
 
 @pytest.mark.parametrize(
-    "options", [{"weight": "tanh"}, {"weight_from": "prediction"}, {"weight": None}]
+    ("options", "message"),
+    [
+        ({"weight_from": "x"}, "weight_from must be one of target, prediction, got 'x'"),
+        ({"normalize_weight": "false"}, "normalize_weight must be True or False, got 'false'"),
+        ({**FROM_PREDICTION, "weight_gradient": 1}, "weight_gradient must be True or False, got 1"),
+        *(
+            ({**options, "weight_gradient": True}, "weight_gradient=True needs")
+            for options in ({"weight": "tanh"}, {"weight_from": "prediction"}, {"weight": None})
+        ),
+    ],
 )
-def test_the_gradient_of_a_weight_needs_a_weight_from_the_prediction(options):
-    with pytest.raises(ValueError, match=r"weight_gradient=True needs .* weight_from='prediction'"):
-        AbsoluteError(weight_gradient=True, **options)
-
-
-def test_weight_gradient_is_checked():
-    with pytest.raises(ValueError, match="weight_gradient must be True or False, got 1"):
-        AbsoluteError(weight="tanh", weight_from="prediction", weight_gradient=1)
-
-
-def test_normalize_weight_is_checked():
-    with pytest.raises(ValueError, match="normalize_weight must be True or False, got 'false'"):
-        AbsoluteError(normalize_weight="false")
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        AbsoluteError(**options)
 
 
 class WithChannelAxis(WeightMap):

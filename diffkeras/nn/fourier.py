@@ -1,4 +1,4 @@
-"""Convolution by a matrix for each of the lowest frequencies, the layer of Fourier operators."""
+"""Layers of Fourier neural operators."""
 
 import math
 from typing import Any
@@ -138,3 +138,47 @@ class SpectralConvolution(layers.Layer):
         """Constructor's arguments."""
         own = {"filters": self.filters, "modes": self.modes, "seed": self.seed}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class AppendCoordinates(layers.Layer):
+    """Append the coordinates of each node, row / rows and column / columns, as two channels.
+
+    Shape: (batch, rows, columns, channels) → (batch, rows, columns, channels + 2).
+
+    Example:
+
+    ```python
+    AppendCoordinates()(np.zeros((1, 20, 30, 1))).shape  # (1, 20, 30, 3)
+    ```
+
+    Source: Li et al., arXiv 2010.08895.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs and the coordinates."""
+        rows, columns = ops.shape(inputs)[1:3]
+        zeros = ops.zeros_like(inputs[..., :1])
+        row, column = (
+            ops.cast(ops.arange(side, dtype="int32"), inputs.dtype) / ops.cast(side, inputs.dtype)
+            for side in (rows, columns)
+        )
+        return ops.concatenate(
+            [inputs, zeros + row[:, None, None], zeros + column[:, None]], axis=-1
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Two channels more."""
+        *lattice, channels = input_shape
+        return (*lattice, channels and channels + 2)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+def gelu(features: Any) -> Any:
+    """GELU(x) ≈ x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, nowhere more than 0.0005 wrong.
+
+    The exact one needs the error function: LiteRT has no erf, and ONNX no erfc.
+
+    Source: arXiv 1606.08415.
+    """
+    return ops.gelu(features, approximate=True)

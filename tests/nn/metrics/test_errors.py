@@ -1,8 +1,17 @@
+"""Errors on the linear scale by hand-computed numbers."""
+
+import keras
 import numpy as np
 import pytest
 from metric_examples import ERRORS, FIELD, PREDICTION, SOURCE_IMAGE, TARGET
 
 from diffkeras.nn import default_metrics, pack_target, region_metrics
+from diffkeras.nn.metrics import (
+    MaximumError,
+    RegionMeanAbsoluteError,
+    RelativeL2Error,
+    SourceCountError,
+)
 from diffkeras.representation.transforms import TRANSFORMS
 
 REGION_MAE = {
@@ -83,3 +92,63 @@ def test_a_result_stays_what_it_was_when_read():
 def test_unknown_transforms_raise():
     with pytest.raises(ValueError, match="no transform is named 'cube'"):
         default_metrics("cube")
+
+
+def test_region_that_no_example_has_is_nan():
+    metric = RegionMeanAbsoluteError("r1")
+    assert np.isnan(float(metric.result()))
+    metric.update_state(0.0 * TARGET, PREDICTION)
+    assert np.isnan(float(metric.result()))
+
+
+def test_the_field_alone_is_enough_for_the_lattice():
+    metric = RegionMeanAbsoluteError("lattice")
+    metric.update_state(FIELD, PREDICTION)
+    assert float(metric.result()) == pytest.approx(7.8 / 12)
+    with pytest.raises(ValueError, match=r"'sources' needs the source image.*pack_target"):
+        RegionMeanAbsoluteError("sources").update_state(FIELD, PREDICTION)
+
+
+def test_unknown_regions_raise():
+    with pytest.raises(ValueError, match=r"region must be one of lattice, sources.*got 'rim'"):
+        RegionMeanAbsoluteError("rim")
+
+
+def test_the_relative_error_ignores_zero_targets():
+    metric = RelativeL2Error()
+    target = TARGET * np.array([1.0, 0.0, 1.0], "float32").reshape(3, 1, 1, 1)
+    metric.update_state(target, PREDICTION)
+    ratios = np.sqrt((ERRORS**2).sum((1, 2, 3)) / (FIELD**2).sum((1, 2, 3)))
+    assert float(metric.result()) == pytest.approx((ratios[0] + ratios[2]) / 2, rel=1e-5)
+
+
+def test_half_precision_prediction():
+    metric = MaximumError()
+    metric.update_state(TARGET, keras.ops.cast(PREDICTION, "bfloat16"))
+    assert float(metric.result()) == pytest.approx(1.2, rel=1e-2)
+
+
+def test_the_field_alone_is_enough():
+    metric = MaximumError()
+    metric.update_state(FIELD, PREDICTION)
+    assert float(metric.result()) == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("batches", [[np.nan, 1.0], [1.0, np.nan]])
+def test_nan_is_the_largest_error_also_under_xla(jit, batches):
+    tf = pytest.importorskip("tensorflow")
+    metrics = [MaximumError(), SourceCountError([1])]
+    packed = tf.constant(pack_target(FIELD, SOURCE_IMAGE, 1))
+
+    @tf.function(jit_compile=jit)
+    def update(prediction):
+        for metric in metrics:
+            metric.update_state(packed, prediction)
+        return [metric.result() for metric in metrics]
+
+    for value in batches:
+        prediction = PREDICTION.copy()
+        prediction[1, 0, 1] += value
+        results = update(tf.constant(prediction))
+    assert np.isnan(results).all()

@@ -1,8 +1,11 @@
+"""Layers of Fourier neural operators."""
+
 import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import SpectralConvolution
+from diffkeras.nn import AppendCoordinates, SpectralConvolution
+from diffkeras.nn.fourier import gelu
 
 
 def maps(rows: int, columns: int, channels: int = 2) -> np.ndarray:
@@ -60,3 +63,16 @@ def test_it_learns_a_linear_convolution():
     y = np.asarray(target(x))
     history = model.fit(x, y, epochs=60, verbose=0).history["loss"]
     assert history[-1] < 1e-2 * history[0]
+
+
+def test_the_coordinates_follow_the_channels():
+    maps = np.full((2, 4, 5, 3), 7.0, "float32")
+    found = np.asarray(AppendCoordinates()(maps))
+    np.testing.assert_array_equal(found[..., :3], maps)
+    np.testing.assert_allclose(found[1, :, 2, 3], [0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose(found[1, 3, :, 4], [0, 0.2, 0.4, 0.6, 0.8])
+
+
+def test_it_is_close_to_the_exact_gelu():
+    x = np.linspace(-4, 4, 33, dtype="float32")
+    np.testing.assert_allclose(gelu(x), keras.activations.gelu(x), atol=5e-4)

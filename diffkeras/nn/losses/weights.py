@@ -1,0 +1,203 @@
+"""Weight maps, which multiply the error of each node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from diffkeras.nn.arguments import positive
+from diffkeras.nn.registry import arguments_of, build
+
+
+@dataclass(eq=False)
+class WeightMap:
+    """Base of the weight maps w(y) that a loss multiplies its errors by.
+
+    A subclass implements `call`, stores its arguments as attributes of the same names, as a
+    dataclass does, and is registered with `keras.saving.register_keras_serializable`.
+
+    Attributes:
+        needs_source_image: whether `call` reads the source image.
+
+    Raises:
+        ValueError: an argument of a dataclass is not a finite number above 0.
+    """
+
+    needs_source_image = False
+
+    def __post_init__(self) -> None:
+        for name in self.get_config():
+            setattr(self, name, positive(name, getattr(self, name)))
+
+    def __call__(self, field: Any, source_image: Any = None) -> Any:
+        """Weight of each node.
+
+        Args:
+            field: y on the network's scale, (batch, height, width). A predicted field may be
+                negative; weights must not be.
+            source_image: on the linear scale, the shape of `field`; None if it is unknown.
+
+        Returns:
+            Weights, the shape of `field`.
+
+        Raises:
+            ValueError: the map needs the source image, which is None.
+        """
+        if self.needs_source_image and source_image is None:
+            raise ValueError(
+                f"{type(self).__name__} weighs source nodes, so y_true must contain the source "
+                "image: make it with diffkeras.nn.pack_target"
+            )
+        return self.call(field, source_image)
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """Weights; subclasses implement it."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {name: getattr(self, name) for name in arguments_of(type(self))}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WeightMap":
+        """The weight map with these arguments."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class UniformWeight(WeightMap):
+    """w = 1 at every node, as without a weight map.
+
+    Example:
+
+    ```python
+    AbsoluteError(weight=UniformWeight())
+    ```
+    """
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """Ones."""
+        return keras.ops.ones_like(field)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+@dataclass(eq=False)
+class ExponentialWeight(WeightMap):
+    """w(y) = exp(−|1 − y|/b), which is 1 for y = 1 and smaller elsewhere.
+
+    Args:
+        scale: b, above 0, in units of the field on the network's scale.
+
+    Example:
+
+    ```python
+    AbsoluteError(weight=ExponentialWeight(scale=0.5))
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    scale: float
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """exp(−|1 − y|/b)."""
+        return keras.ops.exp(-keras.ops.abs(1.0 - field) / self.scale)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+@dataclass(eq=False)
+class TanhWeight(WeightMap):
+    """w(y) = 1 + a·tanh(b·y), which is 1 for y = 0 and nearly 1 + a for large b·y.
+
+    For y < 0 it is 1, because the formula would give negative weights there.
+
+    Args:
+        amplitude: a, above 0.
+        rate: b, above 0, in units of 1/field on the network's scale.
+
+    Example:
+
+    ```python
+    SquaredError(weight=TanhWeight(amplitude=2000, rate=1))
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    amplitude: float = 2000.0
+    rate: float = 1.0
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """1 + a·tanh(b·y), and 1 for y < 0."""
+        return 1.0 + self.amplitude * keras.ops.tanh(self.rate * keras.ops.maximum(field, 0.0))
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+@dataclass(eq=False)
+class StepWeight(WeightMap):
+    """w = a on the nodes of sources (x > 0) and 1 elsewhere.
+
+    The map reads the source image x, so `y_true` must be a packed target (see `pack_target`).
+
+    Args:
+        amplitude: a, above 0.
+
+    Example:
+
+    ```python
+    AbsoluteError(weight=StepWeight(amplitude=100))
+    ```
+
+    Source: arXiv 2302.03786.
+    """
+
+    amplitude: float
+    needs_source_image = True
+
+    def call(self, field: Any, source_image: Any) -> Any:
+        """The amplitude on the sources, 1 elsewhere."""
+        ones = keras.ops.ones_like(field)
+        return keras.ops.where(source_image > 0, self.amplitude * ones, ones)
+
+
+WEIGHTS: dict[str, type[WeightMap]] = {
+    "uniform": UniformWeight,
+    "exponential": ExponentialWeight,
+    "tanh": TanhWeight,
+    "step": StepWeight,
+}
+
+
+def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap | None:
+    """The weight map that a configuration describes.
+
+    Args:
+        config: a key of `WEIGHTS`, or a mapping with that key as "name" and the parameters of the
+            class. Also accepted are a weight map, its serialized form
+            (`keras.saving.serialize_keras_object`), and None.
+
+    Returns:
+        The weight map; None if `config` is None, which means no weight.
+
+    Raises:
+        ValueError: unknown name or parameter, or a parameter that is missing or out of range.
+
+    Example:
+
+    ```python
+    get_weight("tanh")
+    get_weight({"name": "step", "amplitude": 100})
+    ```
+    """
+    if isinstance(config, Mapping):
+        if "class_name" in config:
+            config = keras.saving.deserialize_keras_object(dict(config))
+        elif config.get("name") == "alternating":
+            raise ValueError(
+                "weights do not alternate, losses do: instead of a weight named 'alternating' "
+                "write a loss with error: alternating, whose first and second are losses"
+            )
+    if config is None or isinstance(config, WeightMap):
+        return config
+    return build("weight", "name", WEIGHTS, config)

@@ -1,1 +1,0 @@
-"""Weight maps, which multiply the error of each node."""
