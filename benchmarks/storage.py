@@ -29,7 +29,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features, make_example
-from diffkeras.data.reading.compact import restore_fields
+from diffkeras.data.reading.graph_fields import restore_fields
 from diffkeras.data.records import serialize
 from diffkeras.physics import solve
 

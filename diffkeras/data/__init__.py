@@ -10,7 +10,7 @@ from typing import Any
 _HOMES = {
     "DatasetConfig": "diffkeras.data.dataset_config",
     "DatasetStatus": "diffkeras.data.storage",
-    "DataShares": "diffkeras.data.reading.data_shares",
+    "DataShares": "diffkeras.data.reading.order",
     "TensorSolver": "diffkeras.tf_solver.solver",
     "dataset_status": "diffkeras.data.storage",
     "mixed_dataset": "diffkeras.data.reading.batches",
@@ -18,7 +18,7 @@ _HOMES = {
     "raw_dataset": "diffkeras.data.reading.examples",
     "explain_damage": "diffkeras.data.reading.examples",
     "steps_per_epoch": "diffkeras.data.reading.batches",
-    "stream_batches": "diffkeras.data.reading.streams",
+    "stream_batches": "diffkeras.data.reading.batches",
     "training_batches": "diffkeras.data.reading.batches",
 }
 

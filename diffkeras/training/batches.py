@@ -1,12 +1,13 @@
 """The batches of a training run: each replica reads its own share of the examples."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
-from diffkeras.data.reading.input_wait_time import InputWaitTime
 from diffkeras.distributed.multiworker_model import distribute
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
@@ -125,3 +126,42 @@ def _count_shares(config: Config, replicas: int) -> int:
                 f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
             )
     return shares
+
+
+class InputWaitTime:
+    """Seconds that training has waited for batches, measured in the pipeline itself.
+
+    A clock is read when a batch is requested, and again when it is there. This works on one device:
+    distributed training prefetches batches to its devices, and the clocks would time that.
+    """
+
+    def __init__(self) -> None:
+        self._requested = self._seconds = 0.0
+
+    def measure(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The same batches, timed."""
+
+        # Python reads the clock, because tf.timestamp doesn't run with deterministic operations.
+        def request(number: np.int64) -> np.int64:
+            self._requested = time.monotonic()
+            return number
+
+        def receive(number: np.int64) -> np.int64:
+            self._seconds += time.monotonic() - self._requested
+            return number
+
+        before, after = (
+            tf.data.Dataset.counter().map(lambda k, f=f: tf.numpy_function(f, [k], tf.int64))
+            for f in (request, receive)
+        )
+        timed = tf.data.Dataset.zip((before, batches, after)).map(lambda _, batch, __: batch)
+        options = tf.data.Options()
+        # Otherwise the clocks would be read ahead, in other threads.
+        options.experimental_optimization.inject_prefetch = False
+        options.experimental_optimization.map_parallelization = False
+        return timed.with_options(options)
+
+    def take(self) -> float:
+        """Seconds waited since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds

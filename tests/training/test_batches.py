@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import steps_per_epoch, training_batches
-from diffkeras.data.reading import input_wait_time
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
+from diffkeras.training import batches as batches_of_training
 from diffkeras.training.batches import TrainingBatches
 
 
@@ -128,7 +128,7 @@ def test_the_wait_for_batches_is_measured_under_each_strategy(
 ) -> None:
     """The time of the steps is no part of it."""
     clock = StepClock()
-    monkeypatch.setattr(input_wait_time, "time", clock)
+    monkeypatch.setattr(batches_of_training, "time", clock)
     group = ProcessGroup(strategy())
     batches = TrainingBatches(tiny, data_dir, group)
     assert batches.waiting is not None

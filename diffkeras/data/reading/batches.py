@@ -1,4 +1,4 @@
-"""Batches for Keras: all source counts together, shuffled for training, on the network's scale."""
+"""Batches for Keras: all source counts together, on the network's scale, stored or streamed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,14 +7,22 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config, Split
-from diffkeras.data.reading.data_shares import EVERYTHING, DataShares
-from diffkeras.data.reading.examples import examples_used, raw_dataset
-from diffkeras.data.reading.network_pairs import to_network_pair, with_threads
+from diffkeras.data.reading.examples import (
+    examples_used,
+    raw_dataset,
+    to_network_pair,
+    with_threads,
+)
+from diffkeras.data.reading.order import (
+    ENDLESS,
+    EVERYTHING,
+    DataShares,
+    endless_order,
+    epoch_order,
+)
+from diffkeras.data.reading.solved_examples import chunk_size, solved_chunks
 from diffkeras.data.reading.stored_records import StoredRecords
-from diffkeras.data.reading.streams import stream_batches
 from diffkeras.data.reading.symmetries import symmetry_count, transform_pair
-
-ENDLESS = 1 << 62
 
 
 def mixed_dataset(
@@ -147,58 +155,6 @@ def training_batches(
     return with_threads(batches.prefetch(tf.data.AUTOTUNE), threads)
 
 
-def epoch_order(config: Config, examples: int, shares: DataShares, epoch: tf.Tensor) -> tf.Tensor:
-    """The numbers of `_pass_order` in the order of an epoch that is one pass."""
-    order = _pass_order(config, examples, shares, epoch)
-    if shares.total == 1:
-        return order[0]
-    own, size = order.shape
-    piece = config.training.batch_size // shares.total  # that a share has of a batch
-    pieces = tf.reshape(order[:, : size // piece * piece], (own, -1, piece))
-    return tf.reshape(tf.transpose(pieces, (1, 0, 2)), (-1,))
-
-
-def endless_order(config: Config, examples: int, shares: DataShares, steps: int) -> tf.data.Dataset:
-    """The numbers of `_pass_order`, pass after pass, from a step of the run on."""
-    piece = config.training.batch_size // shares.total  # that a share has of a batch
-    first, skipped = divmod(steps * piece, examples // len(shares.numbers))
-
-    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        order = _pass_order(config, examples, shares, number)
-        return tf.data.Dataset.from_tensor_slices(tf.transpose(order))
-
-    def one_batch(columns: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(tf.reshape(tf.transpose(columns), (-1,)))
-
-    passes = tf.data.Dataset.range(first, ENDLESS).flat_map(one_pass)
-    return passes.skip(skipped).batch(piece).flat_map(one_batch)
-
-
-def _pass_order(config: Config, examples: int, shares: DataShares, number: tf.Tensor) -> tf.Tensor:
-    """(shares, size) int64: the positions of all examples of these shares in a pass over them.
-
-    With symmetries, position · (their number) + the symmetry in which the example is seen.
-    """
-    own, first = len(shares.numbers), shares.numbers.start
-    size = examples // own  # of one share, over all source counts
-    # Every replica draws the numbers of all shares, so that its own don't depend on the others.
-    keys = tf.random.stateless_uniform(
-        (shares.total, size),
-        seed=tf.stack([tf.constant(config.training.seed_of_order, tf.int64), number]),
-        minval=None,
-        maxval=None,
-        dtype=tf.int64,
-        alg="philox",
-    )
-    order = tf.cast(tf.argsort(keys[first : first + own], axis=1), tf.int64)
-    each = size // len(config.data.sources)  # of each source count, in one share
-    share = tf.range(own, dtype=tf.int64)[:, None]
-    position = order // each * (own * each) + share * each + order % each
-    symmetries = symmetry_count(config)
-    # not by the position, which depends on the shares that this process has
-    return position * symmetries + (order + first + share + number) % symmetries
-
-
 def _training_pairs(
     config: Config,
     data_dir: str | Path,
@@ -223,3 +179,37 @@ def _training_pairs(
             array[position] = value
     x, y = (tf.constant(array) for array in cached)
     return records.size, lambda position: (tf.gather(x, position), tf.gather(y, position))
+
+
+def stream_batches(
+    config: Config,
+    *,
+    start: int = 0,
+    shares: DataShares = EVERYTHING,
+    threads: int | None = None,
+) -> tf.data.Dataset:
+    """Batches (x, y) of the samples `start`, `start` + 1, … of a stream, without end and all full.
+
+    They are solved as they are needed, without a disk. Sample k of a stream depends on the data
+    seed and k alone. The source counts alternate: sample k is example k of the split "stream" of
+    the k-th source count, modulo their number.
+
+    With several shares, `start` is the first sample of a batch.
+    """
+    size = config.training.batch_size
+    own = shares.of(size)
+    # Samples are counted within these shares, of which each batch has len(own).
+    first = start // size * len(own) if len(own) < size else start
+    # Chunks begin at the same samples wherever the stream starts, so that rounding is equal too.
+    surplus = first % chunk_size(config)
+
+    def sample(index: tf.Tensor) -> tf.Tensor:
+        return index // len(own) * size + own.start + index % len(own)
+
+    numbers = tf.data.Dataset.range(first - surplus, ENDLESS).map(sample)
+    chunks = solved_chunks(config, config.data.sources, "stream", numbers)
+    if surplus:
+        chunks = chunks.unbatch().skip(surplus).batch(chunk_size(config))
+    pairs = chunks.map(to_network_pair(config), num_parallel_calls=tf.data.AUTOTUNE)
+    batches = pairs.rebatch(len(own), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return with_threads(batches, threads)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.produced_fields import produced_fields
+from diffkeras.data.reading.graph_fields import produced_fields
 from diffkeras.data.reading.solved_tissues import tissue_solver
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features
-from diffkeras.data.reading.compact import restore_fields
+from diffkeras.data.reading.graph_fields import restore_fields
 from diffkeras.data.shards import Shard, find_records
 from diffkeras.data.storage import dataset_path, open_dataset
 from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits

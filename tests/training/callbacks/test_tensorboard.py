@@ -17,8 +17,8 @@ from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
-from diffkeras.data.reading import input_wait_time
-from diffkeras.data.reading.input_wait_time import InputWaitTime
+from diffkeras.training import batches as training_batches
+from diffkeras.training.batches import InputWaitTime
 from diffkeras.training.callbacks.tensorboard import settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -110,7 +110,7 @@ def test_waiting_for_data_is_measured(
 ) -> None:
     """By a clock on which only the source, or only the steps take time: a second for each batch."""
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(input_wait_time, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(training_batches, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     def source(k: Any) -> Any:
         clock.now += slow_source

@@ -1,6 +1,7 @@
-"""Compact storage: fields are restored from source lists and ring densities as they are read.
+"""Fields computed in a TensorFlow graph: of compact storage, and of sources that produce.
 
-Sources that produce need no densities: their source image gives the field by the same transforms.
+Compact storage has source lists and ring densities, from which fields are restored as they are
+read. Sources that produce need no densities: their source image gives the field.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.data.reading.produced_fields import produced_fields
 from diffkeras.tf_solver.draw_sources import draw_sources
 from diffkeras.tf_solver.solver import TensorSolver
 
@@ -45,3 +45,26 @@ def restore_fields(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]
         return {**kept, "source_image": image[0, ..., None], "field": field[0, ..., None]}
 
     return restore
+
+
+def produced_fields(
+    config: Config, solver: TensorSolver
+) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[tf.Tensor, dict[str, tf.Tensor]]]:
+    """A function from source images to the fields of examples, both (batch, rows, columns).
+
+    Its second argument are the decays of the images, or None where all examples share one. Its
+    second result is {"maximum": (batch,)} if fields are divided by it, otherwise empty.
+    """
+    divide = config.data.divide_by_maximum
+
+    def solve(
+        images: tf.Tensor, decays: tf.Tensor | None
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        rate = config.physics.decay if decays is None else decays[:, None, None]
+        field = solver.solve(production=tf.cast(rate, images.dtype) * images, decays=decays)
+        if not divide:
+            return field, {}
+        maximum = tf.reduce_max(field, axis=[1, 2])
+        return field / maximum[:, None, None], {"maximum": maximum}
+
+    return solve
