@@ -13,8 +13,7 @@ from typing import Any
 
 from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
-from diffkeras.surrogates.config_differences import differences
-from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.run_identity import differences, run_identity
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
 from diffkeras.system.environment import machine, versions

@@ -33,12 +33,14 @@ class TensorOperator:
     Densities are those of production, and of the point sources that hold the fixed values.
 
     The decays of images, (batch,), are at least the medium's, which is used if they are None.
+    `rate` is the largest D/h², the unit of production.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
         self.lattice = lattice
         self.medium = medium
         self.decay = float(medium.decay)
+        self.rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
         self.dtype = tf.as_dtype(precision)
         boundaries = medium.names_of_axes("the solver in TensorFlow")
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))

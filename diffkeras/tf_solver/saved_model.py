@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,7 +12,6 @@ from diffkeras.tf_solver.proofs import (
     PROOFS,
     SHAPE,
     SOURCE_IMAGES,
-    Solver,
     Sources,
     on_lattice,
     posed,
@@ -37,15 +36,7 @@ MEANING = {
 }
 
 
-class FieldSolver(Solver, Protocol):
-    """What the functions need of a `TensorSolver`."""
-
-    def solve(self, *args: Any, **kwargs: Any) -> tf.Tensor: ...  # noqa: D102
-
-
-def write_solver(
-    path: Path, solver: FieldSolver, sources: Sources, arrays: list[tf.Tensor]
-) -> None:
+def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tensor]) -> None:
     """Write the SavedModel of a `TensorSolver`, as its `export` describes it.
 
     `arrays` are those that its functions share.
@@ -72,7 +63,7 @@ def write_solver(
     write_saved_model(path, module, signatures, description)
 
 
-def _field_functions(solver: FieldSolver, sources: Sources) -> dict[str, Any]:
+def _field_functions(solver: Any, sources: Sources) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def serve(source_images: tf.Tensor) -> tf.Tensor:

@@ -1,9 +1,4 @@
-"""The exact solver in TensorFlow: batched, differentiable, for CPU and GPU.
-
-The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the source rims,
-solve a dense symmetric system for the densities on them, and spread these over the lattice. The
-field of production is one transform pair.
-"""
+"""The exact solver in TensorFlow: batched, differentiable, for CPU and GPU."""
 
 from copy import copy
 from functools import partial
@@ -18,11 +13,11 @@ from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.medium import MediumParts, as_medium
 from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
-from diffkeras.tf_solver.images import check_images, powers_of_two
+from diffkeras.tf_solver.fields import field_of_fixed_values, produced_field, restored_field
+from diffkeras.tf_solver.images import check_images
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
-from diffkeras.tf_solver.ring import RingSystem, find_rings
 from diffkeras.tf_solver.saved_model import write_solver
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
@@ -95,7 +90,6 @@ class TensorSolver:
                 f"diffusivity / step² is {rate:.0e}, too far from 1 for float32; choose other "
                 'units, or precision "float64"'
             )
-        self._rate = float(rate)
         self._operator = TensorOperator(self.lattice, self.medium, precision)
 
     def solve(
@@ -135,8 +129,10 @@ class TensorSolver:
         """
         problem = TensorProblem.check(self._operator, source_images, fixed, production, decays)
         if problem.images is None:
-            return tf.cast(self._produced_field(problem), problem.dtype)
-        return self._finish(self._field(problem), problem.images, problem.fixed, problem.dtype)
+            field = tf.ensure_shape(produced_field(self._operator, problem), (None, *self.lattice))
+            return tf.cast(field, problem.dtype)
+        field = field_of_fixed_values(self._operator, problem)
+        return self._finish(field, problem.images, problem.fixed, problem.dtype)
 
     def certify(
         self,
@@ -256,45 +252,6 @@ class TensorSolver:
         predicted = same_shape("the prediction", predicted, given)
         return checked, predicted, tf.float64 if dtype == tf.float64 else tf.float32
 
-    def _produced_field(self, problem: TensorProblem) -> tf.Tensor:
-        """The field of production without fixed nodes."""
-        operator, decays = self._operator, problem.decays
-        power = powers_of_two((problem.production, self._rate))
-        production = problem.production / power
-        field = operator.inverse(production, decays)
-        if operator.deflated:
-            constants = operator.total(production) / operator.inverse_factor(decays)
-            field += constants[:, None, None]
-        return tf.ensure_shape(power * field, (None, *self.lattice))
-
-    def _field(self, problem: TensorProblem) -> tf.Tensor:
-        """The field on the free nodes. Production is 0 on the fixed ones.
-
-        It is the field of the production and of point sources on the ring, with which the ring has
-        its values. If many nodes are fixed, both may be far larger than their sum, so the rounding
-        that this leaves on the ring is corrected.
-        """
-        operator, decays = self._operator, problem.decays
-        images, production = problem.images, problem.production
-        rings = find_rings(problem.fixed, operator.axes)
-        system = RingSystem(operator, rings, decays)
-        if production is None:
-            power = powers_of_two((images, 1.0))
-            values = tf.gather_nd(images / power, rings.nodes)
-            densities, constants = system.solve(values)
-            field = operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
-            return power * (field + constants)
-        power = powers_of_two((images, 1.0), (production, self._rate))
-        values = tf.gather_nd(images / power, rings.nodes)
-        production /= power
-        missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
-        densities, constants = system.solve(missing, operator.total(production))
-        production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
-        field = operator.inverse(production, decays) + constants
-        densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
-        field += operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
-        return power * (field + constants)
-
     def restore(
         self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
     ) -> tf.Tensor:
@@ -308,41 +265,18 @@ class TensorSolver:
         """
         images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
         fixed = tf.not_equal(images, 0)
-        rings = find_rings(fixed, self._operator.axes)
-        batch = tf.shape(images)[0]
-        power = powers_of_two((images, 1.0))
-        densities = tf.cast(densities, self._operator.dtype) / power[:, 0]
-        stored = tf.gather_nd(densities, rings.places)
-        field = self._operator.spread(rings.nodes, stored, batch, decays)
-        if self._operator.deflated:
-            # rounding has cancelled the sum of the densities, so it can't give the missing
-            # constant; the known values on the ring can
-            missing = tf.gather_nd(images / power - field, rings.nodes)
-            constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
-            field += constants[:, None, None]
-        return self._finish(power * field, images, fixed, dtype)
+        field = restored_field(self._operator, images, fixed, densities, decays)
+        return self._finish(field, images, fixed, dtype)
 
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
-        Its functions, also signatures, are those of a surrogate's SavedModel, for float32 source
-        images (batch, rows, columns, 1) of any batch size:
-
-        - `serve(source_images)`, also the signature "serving_default": fields, float32 of the same
-          shape.
-        - `certified(source_images)`: `field`, `error_bound` and `node_bound` of `certify`, and the
-          `prediction` that `node_bound` is about, which is the field of `serve`.
-        - `refined(source_images, tolerance)`: `field`, `error_bound` and `rounds` of `refine`.
-
-        For them nodes whose value is not 0 are fixed, or, with sources "production", nodes produce
-        γ times their value, as a surrogate's sources do. The others are:
-
-        - `serve_fixed(source_images, fixed)`: the fixed nodes are an input, bool, with the same
-          shape or with a batch of 1 for all images, so that nodes can be fixed at 0.
-        - `serve_production(production)`: no node is fixed. Production is float32 and has the shape
-          of source images.
-        - `serve_general(source_images, fixed, production)`: both. Production on fixed nodes is
-          ignored.
+        Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
+        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel, with
+        the results of `solve`, `certify` and `refine`. Nodes whose value is not 0 are fixed, or,
+        with sources "production", nodes produce γ times their value. `serve_fixed`,
+        `serve_production` and `serve_general` also take the fixed nodes, production, or both;
+        `docs/savedmodel.md` describes them.
 
         All raise `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
         `diffkeras.json` in the directory says which medium the solver stands for. An earlier

@@ -15,8 +15,8 @@ from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.surrogates.config_differences import flatten
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import flatten
 from diffkeras.system.file_lock import locked
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import STATE, Checkpoints, read_weights

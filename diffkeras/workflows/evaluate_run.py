@@ -16,9 +16,8 @@ from diffkeras.evaluation.methods import describe_methods, predict_by_each
 from diffkeras.evaluation.report import FILES, printed_table, write_metrics, write_pages
 from diffkeras.reporting.html import Table
 from diffkeras.reporting.text import value_text
-from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.run_identity import differences, run_identity
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.nn import check_lattice
+from diffkeras.surrogates.exports.fields_function import Inputs, Runner
 from diffkeras.surrogates.exports.formats import get_format
-from diffkeras.surrogates.exports.runner import Inputs, Runner
 from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate

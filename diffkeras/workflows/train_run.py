@@ -15,10 +15,10 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
+from diffkeras.training.hard_examples import FirstStage
 from diffkeras.training.loop import run_epochs
 from diffkeras.training.memory import within_memory
 from diffkeras.training.results import after_divergence, write_results
-from diffkeras.training.second_stage.first_stage import FirstStage
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.signals import Interruption
 from diffkeras.training.start import begun_run, common_settings, prepare_batches, resume

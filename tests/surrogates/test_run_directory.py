@@ -9,8 +9,8 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import Interrupted, RunError
-from diffkeras.surrogates.config_differences import differences
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import differences
 
 
 def test_a_configuration_that_is_cut_off_is_refused_at_every_line(

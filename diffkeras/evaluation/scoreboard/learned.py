@@ -15,7 +15,7 @@ from diffkeras.evaluation.scoreboard.contenders import (
     refined,
     scaled,
 )
-from diffkeras.surrogates.config_differences import differences
+from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCES = (1e-2, 1e-3)

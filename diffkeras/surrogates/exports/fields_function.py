@@ -1,11 +1,13 @@
-"""The function that files of other runtimes compute."""
+"""The function that files of other runtimes compute, and its inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.given_media import inputs_of
@@ -13,6 +15,9 @@ from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function
 
+# by name: `source_images`, and what a surrogate takes beside it
+Inputs = Mapping[str, NDArray[np.float32]]
+Runner = Callable[[Inputs], NDArray[np.float32]]  # runs an exported file
 # ONNX has neither log1p nor expm1. The rounding of 1 + x is within that of the network's values.
 ELEMENTARY = SimpleNamespace(
     **{

@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
 from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates.exports import litert, onnx_file
-from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.exports.fields_function import Inputs, Runner
 from diffkeras.surrogates.saved_model import describe, replacing_by_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, check_replaceable, replacing
@@ -20,8 +20,8 @@ from diffkeras.system.tensorflow_setup import SAVED_MODEL
 Lattice = tuple[int, int]
 
 
-class Format(Protocol):
-    """How a surrogate is written in a format, and run again.
+class SavedModelFormat:
+    """A directory for TensorFlow, with the checks of the input in its graph.
 
     Attributes:
         label: its name for people.
@@ -30,52 +30,23 @@ class Format(Protocol):
         uses_gpu: whether `load` runs it on a GPU if there is one.
     """
 
-    @property
-    def label(self) -> str: ...  # noqa: D102
-
-    @property
-    def file_name(self) -> str: ...  # noqa: D102
-
-    @property
-    def packages(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def uses_gpu(self) -> bool: ...  # noqa: D102
+    label, file_name, packages, uses_gpu = "SavedModel", "saved_model", (), True
 
     def check_output(self, path: Path) -> None:
         """Raise an OutputError, before the work, if something else than an export is there."""
+        check_replaceable(path, SAVED_MODEL)
 
     def replacing(
         self, surrogate: Surrogate, path: Path, lattice: Lattice
     ) -> AbstractContextManager[Path]:
         """Yield an export beside `path`, which it replaces at the end of the block.
 
-        Raises:
-            ExportError: the format can't hold the surrogate.
-            OutputError: it can't be written.
+        The lattice is that of the proofs. An OutputError says that it can't be written.
         """
-
-    def load(self, path: Path) -> Runner:
-        """An export, as its runtime runs it on all cores, or on a GPU."""
-
-
-class SavedModelFormat:
-    """A directory for TensorFlow, with the checks of the input in its graph."""
-
-    label, file_name, packages, uses_gpu = "SavedModel", "saved_model", (), True
-
-    def check_output(self, path: Path) -> None:
-        """As `Format.check_output`."""
-        check_replaceable(path, SAVED_MODEL)
-
-    def replacing(
-        self, surrogate: Surrogate, path: Path, lattice: Lattice
-    ) -> AbstractContextManager[Path]:
-        """As `Format.replacing`; the lattice is that of the proofs."""
         return replacing_by_saved_model(surrogate, path, lattice)
 
     def load(self, path: Path) -> Runner:
-        """As `Format.load`."""
+        """An export, as TensorFlow runs it on all cores, or on a GPU."""
         loaded = tf.saved_model.load(str(path))
 
         def run(inputs: Inputs) -> Any:
@@ -92,7 +63,9 @@ class FileFormat:
     """A format of one file, without checks of the input.
 
     Attributes:
-        label, file_name, packages, load: as of `Format`. An output has the ending of `file_name`.
+        label, file_name, packages: as of `SavedModelFormat`. An output has the ending of
+            `file_name`.
+        load: an export, as its runtime runs it on all cores.
         convert: the content of the file of a surrogate, for a lattice, with a description.
         is_export: whether a file is one that `convert` made.
     """
@@ -106,7 +79,7 @@ class FileFormat:
     uses_gpu = False
 
     def check_output(self, path: Path) -> None:
-        """As `Format.check_output`."""
+        """As that of `SavedModelFormat`."""
         ending = Path(self.file_name).suffix
         if path.suffix != ending:
             raise OutputError(
@@ -118,7 +91,7 @@ class FileFormat:
 
     @contextmanager
     def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
-        """As `Format.replacing`."""
+        """As that of `SavedModelFormat`; an ExportError if the format can't hold the surrogate."""
         if (precision := surrogate.config.training.precision) != "float32":
             raise ExportError(
                 f"{self.label} files hold networks in float32, and this one was trained in "
@@ -137,6 +110,7 @@ class FileFormat:
             yield partial
 
 
+Format = SavedModelFormat | FileFormat
 FORMATS: dict[str, Format] = {
     "saved_model": SavedModelFormat(),
     "litert": FileFormat(

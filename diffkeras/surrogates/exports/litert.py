@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from diffkeras.surrogates.exports.fields_function import fields_function
-from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.exports.fields_function import Inputs, Runner, fields_function
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.environment import available_cores, silent_stderr
 from diffkeras.system.tensorflow_setup import DESCRIPTION

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.representation.network_input import MAPS
-from diffkeras.surrogates.exports.fields_function import fields_function
-from diffkeras.surrogates.exports.runner import Inputs, Runner
+from diffkeras.surrogates.exports.fields_function import Inputs, Runner, fields_function
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.environment import available_cores
 

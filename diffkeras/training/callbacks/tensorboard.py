@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from diffkeras.config import Config
 from diffkeras.representation.regions import REGIONS
-from diffkeras.surrogates.config_differences import by_key
+from diffkeras.surrogates.run_identity import by_key
 from diffkeras.training.callbacks.count_errors import CountErrors
 from diffkeras.training.optimizers import innermost, learning_rate
 from diffkeras.training.session import TrainingSession

@@ -15,7 +15,7 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training.second_stage.hard_examples import choose, joined_numbers
+from diffkeras.training.hard_examples import choose, joined_numbers
 from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train, train_run
 

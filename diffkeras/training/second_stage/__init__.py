@@ -1,1 +1,0 @@
-"""A second stage of training, in which hard examples join."""
