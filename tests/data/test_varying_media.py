@@ -1,4 +1,4 @@
-"""Examples with media of their own: what is drawn, solved, stored, restored, streamed and read."""
+"""Examples with diffusion lengths of their own: how they are drawn, named and read."""
 
 from pathlib import Path
 
@@ -12,15 +12,12 @@ from diffkeras.data import (
     dataset_status,
     mixed_dataset,
     raw_dataset,
-    stream_batches,
-    training_batches,
 )
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.writing.estimate import Estimate
-from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import Medium
 from diffkeras.physics.operators import spectral
-from diffkeras.representation.network_input import network_input, on_channel_scale
+from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import get_transform
 
@@ -52,22 +49,6 @@ def recipe_of(config: Config, count: int = 2):
 
 def examples_of(*arguments) -> list[dict]:
     return list(raw_dataset(*arguments).as_numpy_iterator())
-
-
-def test_each_example_solves_its_own_medium(varying, varying_dir):
-    lengths = set()
-    for example in examples_of(varying, 2, "test", varying_dir):
-        length = example["diffusion_length"]
-        assert length.shape == ()
-        assert length.dtype == np.float32
-        assert RANGE[0] <= length <= RANGE[1]
-        lengths.add(float(length))
-        # the stored float32 is what was solved
-        decay = 3.0 / float(length) ** 2
-        image = example["source_image"][..., 0]
-        field = dk.solve(image, diffusivity=3.0, decay=decay, step=0.5).field
-        assert np.array_equal(example["field"][..., 0], field.astype(np.float32))
-    assert len(lengths) == 5
 
 
 def test_lengths_are_log_uniform_and_sources_those_without_a_range(varying, tiny):
@@ -122,63 +103,6 @@ def test_files_are_the_same_with_two_processes(varying, varying_dir, tmp_path, m
     monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: processes)
     generate_dataset(varying, 2, tmp_path, workers=2)
     assert dataset_hash(varying, tmp_path) == dataset_hash(varying, varying_dir)
-
-
-@pytest.mark.parametrize(
-    "boundary", ["absorbing", "reflecting", "periodic", ["periodic", "absorbing"]]
-)
-@pytest.mark.parametrize("lengths", [RANGE, (0.05, 4000.0)])
-def test_compact_storage_and_streams_give_the_same_fields(varying, tmp_path, boundary, lengths):
-    dense = varying.with_overrides(
-        {
-            "physics.boundary": boundary,
-            "data.diffusion_length": list(lengths),
-            "data.train_examples": 1,
-            "data.validation_examples": 8,
-            "data.test_examples": 1,
-        }
-    )
-    compact = dense.with_overrides({"data.storage": "compact"})
-    stream = dense.with_overrides({"data.stream": True})
-    for config in (dense, compact):
-        generate_dataset(config, 2, tmp_path)
-    expected = examples_of(dense, 2, "validation", tmp_path)
-    specification = raw_dataset(dense, 2, "validation", tmp_path).element_spec
-    for config, place in ((compact, tmp_path), (stream, tmp_path / "none")):
-        assert raw_dataset(config, 2, "validation", place).element_spec == specification
-        found = examples_of(config, 2, "validation", place)
-        for a, b in zip(expected, found, strict=True):
-            assert a["diffusion_length"] == b["diffusion_length"]
-            assert np.array_equal(a["source_image"], b["source_image"])
-            assert np.abs(a["field"] - b["field"]).max() < 2e-6
-
-
-def test_a_stream_is_that_of_the_recipe_and_goes_on_anywhere(varying, tmp_path):
-    stream = varying.with_overrides({"data.stream": True, "model.transform": "linear"})
-    whole = list(stream_batches(stream).take(3).as_numpy_iterator())
-    x, y = (np.concatenate(parts) for parts in zip(*whole, strict=True))
-    fields = unpack_target(y).field
-    for k in range(12):
-        example = recipe_of(stream, (1, 2)[k % 2]).example("stream", k)
-        assert np.array_equal(x[k, ..., 0], example.source_image)
-        scale = on_channel_scale(example.diffusion_length, RANGE)
-        assert np.abs(x[k, ..., 1] - scale).max() < 1e-6
-        assert np.abs(fields[k] - example.field).max() < 2e-6
-    later = next(training_batches(stream, tmp_path, step=2).as_numpy_iterator())
-    assert np.array_equal(later[0], x[8:])
-    assert np.array_equal(later[1], y[8:])
-
-
-@pytest.mark.parametrize("storage", ["dense", "compact"])
-def test_verifying_finds_a_wrong_length(varying, tmp_path, storage, monkeypatch):
-    config = varying.with_overrides({"data.storage": storage})
-    generate_dataset(config, 2, tmp_path)
-    checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
-    assert findings == list(run_checks(checks, 1)) == []
-    monkeypatch.setattr("diffkeras.physics.examples.LENGTH_KEY", 2)
-    findings = list(run_checks(checks, 1))
-    assert len(findings) == 21
-    assert all("diffusion_length differs by up to" in finding for finding in findings)
 
 
 def test_the_network_sees_the_length_as_a_constant_channel(varying, varying_dir):

@@ -14,7 +14,6 @@ from diffkeras.data import (
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.solved_examples import CHUNK
 from diffkeras.errors import ConfigurationError, DataError, PackingError
-from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, train
 
 
@@ -29,18 +28,6 @@ def samples(batches, number):
     taken = list(batches.take(-(-number // size)).as_numpy_iterator())
     x, y = (np.concatenate(parts)[:number] for parts in zip(*taken, strict=True))
     return x, y
-
-
-def test_samples_are_those_of_the_recipe(stream):
-    x, y = samples(stream_batches(stream), 10)
-    target = unpack_target(y)
-    assert target.source_count.tolist() == [1, 2] * 5
-    for k in range(10):
-        recipe = DatasetConfig.of((1, 2)[k % 2], stream).recipe()
-        example = recipe.example("stream", k)
-        assert np.array_equal(x[k, ..., 0], example.source_image)
-        assert np.array_equal(target.source_image[k], example.source_image)
-        assert np.abs(target.field[k] - example.field).max() < 2e-6
 
 
 @pytest.mark.parametrize("start", [0, 1, CHUNK, 2 * CHUNK + 3])
@@ -94,20 +81,6 @@ def test_source_counts_take_turns(stream):
     x, _ = samples(batches, 4)
     recipe = DatasetConfig.of(2, stream).recipe()
     assert np.array_equal(x[3, ..., 0], recipe.sources("stream", 3).image((16, 16)))
-
-
-def test_validation_is_solved_where_there_is_no_dataset(stream, tiny, data_dir, tmp_path):
-    for count in (1, 2):
-        stored = raw_dataset(tiny, count, "validation", data_dir)
-        solved = raw_dataset(stream, count, "validation", tmp_path)
-        assert len(solved) == len(stored)
-        assert solved.element_spec == stored.element_spec
-        for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
-            assert np.array_equal(a["source_image"], b["source_image"])
-            assert np.array_equal(a["sources"]["rows"], b["sources"]["rows"])
-            assert np.abs(a["field"] - b["field"]).max() < 2e-6
-    fixed = [list(mixed_dataset(stream, "validation", tmp_path)) for _ in range(2)]
-    assert all(np.array_equal(a[1], b[1]) for a, b in zip(*fixed, strict=True))
 
 
 def test_test_examples_are_never_solved_on_the_fly(stream, tmp_path):
