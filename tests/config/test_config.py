@@ -22,26 +22,32 @@ REFUSED = [
     ("data.diffusion_length", [2, 2.001], "data.diffusion_length: a range [shortest, longest] has"),
     ("physics.decay", -0.1, "physics.decay: "),
     ("physics.decay", "often", "physics.decay: "),
-    ("physics.decay", math.nan, "physics.decay: "),
+    ("physics.decay", math.nan, "physics.decay: must be a finite number (given: nan)"),
     ("physics.decay", True, "physics.decay: true is a truth value"),
     ("physics.diffusivity", 0, "physics.diffusivity: "),
     ("physics.diffusivity", math.inf, "physics.diffusivity: "),
     ("physics.step", 1e300, "physics.step: "),
+    ("physics.step", 0, "physics.step: must be at least 1e-30 (given: 0)"),
     ("physics.step", 1e-300, "physics.step: "),
     ("physics.lattice", 0, "physics.lattice"),
+    ("physics.lattice", "a", "physics.lattice: must be a list (given: 'a')"),
     ("physics.lattice", [16], "physics.lattice"),
-    ("physics.lattice", [16, 16, 16], "physics.lattice"),
+    ("physics.lattice", [1, 2, 3], "physics.lattice: list should have at most 2 items"),
     ("physics.boundary", "leaky", "physics.boundary: "),
+    ("physics.boundary", ["absorbing", "x"], "physics.boundary.1: must be 'absorbing', 'refl"),
     ("physics", 3, "physics: "),
     ("data.sources", [], "data.sources: list should have at least 1 item"),
     ("data.sources", 0, "data.sources"),
     ("data.sources", "many", "data.sources: 'many' is no list of source counts"),
     ("data.sources", [1.5], "data.sources"),
+    ("data.sources", [10**400], "data.sources.0: must be at most"),
+    ("data.sources", "9" * 500, "data.sources: 999"),
     ("data.radius", -1, "data.radius: "),
     ("data.radius", [5, 3], "data.radius: "),
     ("data.radius", math.nan, "data.radius: "),
-    ("data.radius", "big", "data.radius: "),
+    ("data.radius", "a" * 999, "data.radius: must be a valid number, unable to parse"),
     ("data.values", ["scaled_uniform", 0], "data.values: values must be"),
+    ("data.values", ["log_uniform"], "data.values: must be 'uniform' or 'constant' or too few"),
     ("data.values", ["scaled", 0.1], "data.values.0: must be 'log_uniform' or 'scaled_uniform'"),
     ("evaluation.baselines", "all", "evaluation.baselines: must be a list (given: 'all')"),
     ("evaluation.baselines", ["cg"], "evaluation.baselines.0: must be 'superposition', 'one_num"),
@@ -59,20 +65,26 @@ REFUSED = [
     ("data.train_fraction", 0, "data.train_fraction: "),
     ("data.train_fraction", 1.1, "data.train_fraction: "),
     ("data.seed", -1, "data.seed: "),
-    ("model.width", 3, "model.width: "),
+    ("data.seed", 10**400, "data.seed: must be less than"),
+    pytest.param("data.seed", 10**5000, "data.seed: must be less than", id="huge"),
+    ("data.stream", "maybe", "data.stream: must be a valid boolean, unable to interp"),
+    ("model.width", 3, "model.width: must be a multiple of 2 (given: 3)"),
     ("model.depth", 0, "model.depth: "),
     ("model.initial_weights", "zeros", "model.initial_weights: must be 'keras' or 'pytorch'"),
     ("model.transform", "cube", "model.transform: no transform is named 'cube'"),
     ("model.pad", "perhaps", "model.pad: "),
     ("training.epochs", 0, "training.epochs: "),
+    ("training.epochs", 2.5, "training.epochs: must be a valid integer, got a number"),
     ("training.epochs", True, "training.epochs: true is a truth value"),
     ("training.learning_rate", 0, "training.learning_rate: "),
     ("training.batch_size", 10**20, "training.batch_size: "),
     ("training.seed", 2**32, "training.seed: "),
-    ("training.loss", 3, "training.loss: "),
+    ("training.loss", 3, "training.loss: must be a valid string or must be a valid dict"),
+    ("training.ema", 2, "training.ema: must be less than 1 (given: 2)"),
     ("evaluation.cases", 0, "evaluation.cases: "),
     ("name", "../elsewhere", "name: "),
     ("name", "", "name: "),
+    ("name", None, "name: must be a valid string (given: None)"),
 ]
 
 
@@ -82,6 +94,7 @@ def test_refusals_name_the_key(tiny: Config, key: str, value: Any, message: str)
         tiny.with_overrides({key: value})
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_all_that_is_wrong_is_told_at_once(tiny: Config) -> None:
@@ -193,56 +206,6 @@ def test_sides_of_an_axis_may_differ(tiny: Config) -> None:
         tiny.with_overrides({"physics.boundary": {"top": "absorbing", "bottom": "reflecting"}})
     with pytest.raises(ConfigurationError, match=r"top \{'value': 1\} is unknown; choose one of"):
         tiny.with_overrides({"physics.boundary": {**named, "top": {"value": 1}}})
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        (
-            "training.epochs",
-            2.5,
-            "training.epochs: must be a valid integer, got a number",
-        ),
-        ("training.ema", 2, "training.ema: must be less than 1 (given: 2)"),
-        ("physics.step", 0, "physics.step: must be at least 1e-30 (given: 0)"),
-        ("physics.decay", math.nan, "physics.decay: must be a finite number (given: nan)"),
-        ("physics.lattice", [1, 2, 3], "physics.lattice: list should have at most 2 items"),
-        ("physics.lattice", "a", "physics.lattice: must be a list (given: 'a')"),
-        ("physics.boundary", ["absorbing", "x"], "physics.boundary.1: must be 'absorbing', 'refl"),
-        (
-            "data.values",
-            ["log_uniform"],
-            "data.values: must be 'uniform' or 'constant' or too few",
-        ),
-        (
-            "data.radius",
-            "a" * 999,
-            "data.radius: must be a valid number, unable to parse",
-        ),
-        (
-            "data.stream",
-            "maybe",
-            "data.stream: must be a valid boolean, unable to interp",
-        ),
-        (
-            "training.loss",
-            3,
-            "training.loss: must be a valid string or must be a valid dict",
-        ),
-        ("model.width", 3, "model.width: must be a multiple of 2 (given: 3)"),
-        ("name", None, "name: must be a valid string (given: None)"),
-        ("data.seed", 10**400, "data.seed: must be less than"),
-        ("data.sources", [10**400], "data.sources.0: must be at most"),
-        ("data.sources", "9" * 500, "data.sources: 999"),
-        pytest.param("data.seed", 10**5000, "data.seed: must be less than", id="huge"),
-    ],
-)
-def test_refusals_are_short(tiny: Config, key: str, value: Any, message: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        tiny.with_overrides({key: value})
-    assert str(caught.value).startswith(message)
-    assert len(str(caught.value)) < 200
-    assert ";" not in str(caught.value)
 
 
 def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny: Config) -> None:

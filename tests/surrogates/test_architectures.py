@@ -1,4 +1,4 @@
-"""Each architecture through the commands: trained, loaded, proven and exported."""
+"""Each architecture: built by a configuration, trained, loaded, proven and exported."""
 
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from diffkeras.workflows import train
 
 LINEAR = {"model.transform": "linear"}
 TRAINED: dict[str, dict[str, Any]] = {
+    "joined_pair": {"model.architecture": "joined_pair", "model.fixed_values": True},
     "u_net": {"model.architecture": "u_net", "model.fixed_values": True},
     "fourier_neural_operator": {
         "model.architecture": "fourier_neural_operator",
@@ -37,6 +38,7 @@ TRAINED: dict[str, dict[str, Any]] = {
         "u_net",
         "ring_density_network",
         pytest.param("fourier_neural_operator", marks=pytest.mark.slow),
+        pytest.param("joined_pair", marks=pytest.mark.slow),
     ],
 )
 def trained(
@@ -186,3 +188,25 @@ def test_what_a_network_cannot_be_combined_with(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         tiny.with_overrides(overrides)
+
+
+@pytest.mark.parametrize(("initial_weights", "biased"), [("keras", False), ("pytorch", True)])
+def test_initial_weights(tiny: Config, initial_weights: str, biased: bool) -> None:
+    model = build_model(tiny.with_overrides({"model.initial_weights": initial_weights}))
+    biases = [w.numpy() for w in model.trainable_weights if w.path.endswith("conv_1/bias")]
+    assert biases
+    assert np.any(biases[0] != 0) == biased
+
+
+@pytest.mark.parametrize("pad", [False, True])
+def test_the_joined_pair_of_a_configuration(tiny: Config, pad: bool) -> None:
+    overrides = {
+        "model.architecture": "joined_pair",
+        "model.pad": pad,
+        "data.diffusion_length": [1, 9],
+    }
+    config = tiny.with_overrides({**overrides, "physics.decay": 1 / 400})
+    model = build_model(config)
+    assert model.name == ("joined_pair_padded" if pad else "joined_pair")
+    side = 15 if pad else 16
+    assert tuple(model(np.ones((1, side, side, 2), np.float32)).shape) == (1, side, side, 1)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import tensorflow as tf
 from lean_runs import quick_figures
 
 import diffkeras as dk
-from diffkeras.config import Config, from_yaml, parse_config
+from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, PhysicsError
 from diffkeras.representation.network_input import network_input
@@ -279,14 +278,3 @@ def test_ranges_that_cant_be_used(varying: Config, changes: dict[str, Any], mess
     with pytest.raises(ConfigurationError, match=message) as caught:
         varying.with_overrides(changes)
     assert "\n" not in str(caught.value)
-
-
-def test_the_command_refuses_them_in_one_line(refused: Callable[..., str], tmp_path: Path) -> None:
-    for setting in ("[5, 3]", "[0, 3]", "5", "[1, 1e9]", "[1, .nan]"):
-        words = ["--data-dir", tmp_path / "data", "--set", f"data.diffusion_length={setting}"]
-        assert "data.diffusion_length" in refused("generate", *words)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_configuration_with_a_range_is_read_back(varying: Config) -> None:
-    assert parse_config(from_yaml(varying.to_yaml())) == varying

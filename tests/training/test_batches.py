@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from diffkeras.data import steps_per_epoch, training_batches
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.training import batches as batches_of_training
-from diffkeras.training.batches import TrainingBatches
+from diffkeras.training.batches import InputWaitTime, TrainingBatches
 
 
 @pytest.mark.parametrize("own_steps", [None, 3, 7])
@@ -142,3 +143,28 @@ def test_the_wait_for_batches_is_measured_under_each_strategy(
     assert clock.now == 10
     assert clock.reads >= 20
     assert batches.waiting.take() < 5
+
+
+@pytest.mark.parametrize(("slow_source", "expected"), [(True, 10.0), (False, 0.0)])
+def test_waiting_for_data_is_measured(
+    slow_source: bool, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which only the source, or only the steps take time: a second for each batch."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(batches_of_training, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def source(k: Any) -> Any:
+        clock.now += slow_source
+        return k
+
+    batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
+    waiting = InputWaitTime()
+    iterator = iter(waiting.measure(batches))
+    next(iterator)
+    waiting.take()
+    values = []
+    for _ in range(10):
+        values.append(int(next(iterator)))
+        clock.now += not slow_source
+    assert values == list(range(1, 11))
+    assert waiting.take() == expected

@@ -6,8 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +15,6 @@ from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
-from diffkeras.training import batches as training_batches
-from diffkeras.training.batches import InputWaitTime
 from diffkeras.training.callbacks.tensorboard import settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -102,31 +98,6 @@ def test_settings_are_plain_values(tiny: Config) -> None:
     assert json.loads(found["training.loss"])["weight"]["name"] == "step"
     assert "name" not in found
     assert all(isinstance(value, bool | int | float | str) for value in found.values())
-
-
-@pytest.mark.parametrize(("slow_source", "expected"), [(True, 10.0), (False, 0.0)])
-def test_waiting_for_data_is_measured(
-    slow_source: bool, expected: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a clock on which only the source, or only the steps take time: a second for each batch."""
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(training_batches, "time", SimpleNamespace(monotonic=lambda: clock.now))
-
-    def source(k: Any) -> Any:
-        clock.now += slow_source
-        return k
-
-    batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
-    waiting = InputWaitTime()
-    iterator = iter(waiting.measure(batches))
-    next(iterator)
-    waiting.take()
-    values = []
-    for _ in range(10):
-        values.append(int(next(iterator)))
-        clock.now += not slow_source
-    assert values == list(range(1, 11))
-    assert waiting.take() == expected
 
 
 @pytest.fixture
