@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +74,11 @@ def test_no_signature_is_wide() -> None:
 
 def test_no_module_needs_posix() -> None:
     assert [file for file, tree in TREES.items() if POSIX_ONLY & set(imports(tree))] == []
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_./]+\.(?:py|md))`", text))
+    assert len(named) > 20
+    places = (ROOT, ROOT / "diffkeras")
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
