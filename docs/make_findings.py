@@ -27,6 +27,7 @@ from diffkeras.system.atomic_files import replacing_files, write_bytes, write_te
 
 DOCS = Path(__file__).parent
 COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", "tables/*.csv")
+LONG = 24  # characters
 SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|png|md)")
 
 
@@ -130,7 +131,9 @@ def studies_table(rows: list[list[str]]) -> str:
 
 def _in_markdown(part: tuple[str, Table]) -> str:
     label, table = part
-    rows = [table.columns, ["---", *["---:"] * (len(table.columns) - 1)], *table.rows]
+    cells = zip(*table.rows, strict=True)  # long ones are text
+    rule = ["---" if any(len(_cell(x)) > LONG for x in column) else "---:" for column in cells]
+    rows = [table.columns, ["---", *rule[1:]], *table.rows]
     lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
     return "\n".join([*([f"Test set {label}:", ""] if label else []), *lines, ""])
 

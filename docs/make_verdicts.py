@@ -87,7 +87,7 @@ def time_is_linear(read: Read, reading: str) -> Verdict | None:
         f"{1e3 * row['seconds_per_example']:.1f} ms per example "
         f"[{1e3 * row['seconds_per_example_low']:.1f}, "
         f"{1e3 * row['seconds_per_example_high']:.1f}] "
-        f"and {_interval(row, 'start_seconds')} s whatever the size; curvature "
+        f"and {_interval(row, 'start_seconds')} s for any size; curvature "
         f"p = {row['curvature_p']:.2g}; largest residual {row['largest_residual']:.0%}"
     )
 

@@ -57,6 +57,6 @@ def _check_production(model: ModelConfig) -> None:
         key = "corrections" if model.corrections else "architecture"
         raise ValueError(
             f"model.{key}: for sources that produce, one correction gives the exact field, "
-            "whatever the network predicts: it is one transform pair of the production; use "
+            "for any prediction: it is one transform pair of the production; use "
             "`diffkeras solve`, or choose corrections: 0 and another architecture"
         )

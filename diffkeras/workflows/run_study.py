@@ -203,7 +203,7 @@ def _write_results(
         if cell.done
     ]
     data = read_results(runs, factors_as_text(study))
-    begin_study(directory, study)  # so that it is known as a study's, whatever happens now
+    begin_study(directory, study)  # so that it is known as a study's if this fails
     with contextlib.ExitStack() as stack:
         # the same study in another process may end at the same time
         lock, what = directory / ".study.lock", f"the directory {directory}"

@@ -26,7 +26,7 @@ def ring_density_network(
     The field of sources with fixed values is A⁻¹q, with densities q that are 0 except on the ring,
     the source nodes that have a free neighbour. The network predicts q on some hundred nodes, and a
     transform pair gives the field on all nodes. So it solves the equation exactly on each free
-    node, whatever the network predicts, and the sources hold their values.
+    node for any prediction, and the sources hold their values.
 
     Args:
         width, depth, channels, kernel_initializer: as for `u_net`.

@@ -25,7 +25,7 @@ class FieldOfDensities(EquationLayer):
     p = K ∗ m on the ring, minus its projections on earlier p; α = ⟨m, p⟩ / ⟨p, A⁻¹p⟩.
 
     K is a window of 13×13 numbers of its own in each round, symmetric under the symmetries of the
-    square (28 numbers). α is the exact line search, so no round, whatever K, makes the energy
+    square (28 numbers). α is the exact line search, so for any K no round makes the energy
     ⟨e, G⁻¹e⟩ of the error e on the ring larger (G is A⁻¹ restricted to the ring). At the end, the
     fixed values are written onto the sources. A round costs two transform pairs, one of them for
     the convolution.

@@ -26,7 +26,7 @@ class MultigridCorrections(EquationLayer):
 
     p = cycle(r), minus its projections on earlier p; α = ⟨r, p⟩ / ⟨p, Ap⟩.
 
-    α is the exact line search, so no round, whatever its cycle, makes the energy ⟨e, Ae⟩ of the
+    α is the exact line search, so with any cycle no round makes the energy ⟨e, Ae⟩ of the
     error e larger. What cells release is part of r. Where uptake φ saturates, each round is an
     inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
     to the last direction only. The damping of each level before and after the coarser ones is

@@ -5,7 +5,7 @@ block is the sum of its nodes', and the coupling of two blocks is half the sum o
 across their common side: the distance of two blocks is twice that of two nodes (Braess 1995; Notay
 2010). So any map of diffusivity and decay, and fixed nodes of any shape, give equations of
 neighbours on all levels by sums of arrays, which take no time to set up. A cycle smooths by damped
-Jacobi steps and interpolates linearly. It is symmetric positive definite, whatever the medium.
+Jacobi steps and interpolates linearly. It is symmetric positive definite in any medium.
 `nn.equation.multigrid` has the same cycle with learned numbers, in two dimensions.
 
 It converges in about ten iterations in tissues, whose diffusivity is constant over regions. Where

@@ -117,7 +117,7 @@ ANALYSIS = Analysis(
         "The time that the training steps took (validation not counted) against the number of "
         "training examples, for runs with the same number of epochs. The line is fitted by "
         "ordinary least squares. seconds_per_example is its slope, over all epochs. start_seconds "
-        "is its intercept: what a run costs whatever its size, above all the tracing of the graph "
+        "is its intercept: what a run costs at any size, above all the tracing of the graph "
         "in the first step. exponent is the slope of ln seconds against ln size, which would be 1 "
         "without start_seconds and is smaller with it. 95 % limits (_low, _high) are from HC3 "
         "standard errors (MacKinnon and White 1985), since longer times scatter more. curvature_p "

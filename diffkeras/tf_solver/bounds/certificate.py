@@ -5,7 +5,7 @@ fixed nodes, Au = s on the others, gives the corrected field
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
 
-Transforms are float32 in general, so f satisfies the equation only nearly. But whatever f is, and
+Transforms are float32 in general, so f satisfies the equation only nearly. But for any f, and
 however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5; Ciarlet
 1970) bounds its error by what it misses,
 
