@@ -1,11 +1,13 @@
 """The documentation: its Python runs and prints what it says, its commands have such options."""
 
 import contextlib
+import doctest
 import io
 import re
 import runpy
 import shlex
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
@@ -167,6 +169,18 @@ def test_links_to_files_of_the_repository_lead_somewhere() -> None:
 )
 def test_words_that_users_search_for_are_there(word: str) -> None:
     assert any(word in page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+
+
+@pytest.mark.parametrize("module", ["diffkeras.config", "diffkeras.physics"])
+def test_examples_in_docstrings_of_public_names_print_what_they_say(module: str) -> None:
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+    public = {name: getattr(import_module(module), name) for name in import_module(module).__all__}
+    for name, found in public.items():
+        if callable(found):
+            for example in finder.find(found, name, module=False, globs=public | {"dk": dk}):
+                runner.run(example)
+    assert runner.tries > 0
+    assert runner.failures == 0
 
 
 @pytest.mark.parametrize(("name", "side"), [("cells", 128), ("discs", 64)])

@@ -43,6 +43,10 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
 
     Raises:
         ConfigurationError: no such file, no YAML, unknown keys, wrong types, impossible values.
+
+    Example:
+        >>> load_config("quickstart", {"training.epochs": 3}).training.epochs
+        3
     """
     path = find_config(name)
     raw = read_yaml(path)

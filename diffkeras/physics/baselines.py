@@ -58,6 +58,12 @@ def superpose(
     Raises:
         PhysicsError: decay 0 without an absorbing boundary: each disc alone would fill the lattice
             with its value.
+
+    Example:
+        >>> import diffkeras as dk
+        >>> one = dk.sample_sources(1, (32, 32), rng=0)
+        >>> bool(abs(superpose(one, (32, 32)) - dk.solve(one).field).max() < 1e-10)
+        True
     """
     medium = as_medium(medium, parts)
     medium.require_uniform("superpose")

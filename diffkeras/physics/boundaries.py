@@ -109,6 +109,13 @@ class FixedFlux(_GivenSide):
 
     Raises:
         PhysicsError: a flux that is not finite, or larger than 1e30.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> boundary = (("reflecting", dk.FixedFlux(0.5)), "reflecting")
+        >>> field = dk.solve(np.zeros((40, 3)), decay=0.01, boundary=boundary).field
+        >>> round(float(0.01 * field.sum()), 6)  # what comes in at three nodes decays
+        1.5
     """
 
     flux: float | ArrayLike

@@ -97,22 +97,27 @@ class ExampleRecipe:
     Attributes:
         count: number n of discs.
         lattice: (rows, columns); a side is taken for both.
-        medium: the uniform medium; its decay is that of no example if there is a range of diffusion
-            lengths.
+        medium: the uniform medium; if there is a range of diffusion lengths, its decay isn't used.
         radius: radius or range of radii [lattice steps].
         seed: the dataset's seed.
         placement: how centres are distributed.
         values: how the discs' values are distributed.
         diffusion_length: range [shortest, longest] from which each example draws its own [length].
-        production: whether sources produce γ times the source image; otherwise the field takes
+        production: whether sources produce γ times the source image; otherwise the field has
             their values on their nodes.
-        divide_by_maximum: whether each field is divided by its maximum; of production only.
-        tissue: how cells and regions, which change what surrounds the sources of each example from
-            node to node, are distributed; of fixed values only.
+        divide_by_maximum: whether each field is divided by its maximum; for production only.
+        tissue: how the cells and regions around the sources of each example are distributed; for
+            fixed values only.
 
     Raises:
         PhysicsError: an argument of a wrong type or out of its range, or one that the kind
             of sources doesn't permit.
+
+    Example:
+        >>> recipe = ExampleRecipe(count=3, lattice=(32, 32))
+        >>> example = recipe.example("train", 0)
+        >>> example.source_image.shape, example.field.shape, example.sources.count
+        ((32, 32), (32, 32), 3)
     """
 
     count: int

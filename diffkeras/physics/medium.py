@@ -139,7 +139,7 @@ class Medium(ShortRepr):
 
     @cached_property
     def sides(self) -> tuple[AxisSides, ...]:
-        """What the sides of each axis do: one for both sides, or a pair (low, high)."""
+        """The boundary of each axis, one for both sides or a pair (low, high)."""
         return self._each(self.boundary)
 
     def _each(self, value: Any) -> Any:
@@ -291,6 +291,11 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
 
     Raises:
         PhysicsError: an image of no real numbers, or of another shape than the decay.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> production_of(np.array([[0.0, 2.0]]), dk.Medium(decay=0.01)).tolist()
+        [[0.0, 0.02]]
     """
     values = real_array("the source image", image)
     if np.ndim(medium.decay) and values.shape[-np.ndim(medium.decay) :] != medium.lattice:

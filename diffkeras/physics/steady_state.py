@@ -47,8 +47,8 @@ def solve(
     Equal to `scipy.sparse.linalg.spsolve` on the five-point equations of the free nodes to
     rounding. In a uniform medium the field is that of the production s, by one pair of transforms,
     and of point sources on the rims of the fixed nodes, whose strengths solve a dense system:
-    directly ("ring"), or by conjugate gradients ("ring-cg"). In a medium that varies, algebraic
-    multigrid solves for the field ("multigrid").
+    directly ("ring"), or by conjugate gradients ("ring-cg"). Where the decay varies or uptake
+    saturates, "newton-cg" takes Newton steps; where the diffusivity varies, "multigrid" solves.
 
     Args:
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
@@ -63,8 +63,8 @@ def solve(
         medium: where the field diffuses; by default `Medium()`.
         fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
             default those whose value is not 0.
-        method: a solver of `solvers.table.SOLVERS`, or "auto", the one that is likely to take the
-            least time.
+        method: "ring", "ring-cg", "multigrid", "newton-cg", or "auto", the one that is likely to
+            take the least time.
         tolerance: largest error of the field, relative to its largest |value|; without production
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
             Where D varies by many orders, tolerances below 1e-11 may not be provable.
@@ -74,8 +74,8 @@ def solve(
             of a similar problem. It saves time and does not change the tolerance.
 
     Raises:
-        PhysicsError: not a two-dimensional finite image, a medium out of its range, a problem
-            without a unique solution or without any (a net production that nothing takes away), a
+        PhysicsError: an image of another dimension or not finite, a medium out of its range, a
+            problem without a unique solution (such as a net production that nothing takes away), a
             tolerance that rounding doesn't allow, or an argument of a wrong type.
         ConvergenceError: the tolerance was not met.
 

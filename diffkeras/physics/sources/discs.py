@@ -38,6 +38,13 @@ class Sources(ShortRepr):
         lattice: its sides, which they were sampled for; None where they come from lists.
         overlap: whether the values of overlapping discs add; otherwise the later disc wins.
         planes: (n,) int32, centres of balls along the first of three axes; None for discs.
+
+    Example:
+        >>> import diffkeras as dk
+        >>> sources = dk.Sources.from_lists([10, 20], [12, 30], [3, 4], [1.0, 0.5])
+        >>> image = sources.image((40, 40))
+        >>> image[20, 30].item()
+        0.5
     """
 
     rows: NDArray[np.int32]

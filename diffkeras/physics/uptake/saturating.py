@@ -127,6 +127,11 @@ class CappedUptake(SaturatingUptake):
 
     Raises:
         PhysicsError: a negative value or one that isn't finite, or arrays of different shapes.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> dk.physics.CappedUptake(0.2, 0.1).rate(np.array([1.0, 5.0])).tolist()
+        [0.1, 0.2]
     """
 
     maximum: NodeValues
