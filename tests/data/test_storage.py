@@ -147,18 +147,6 @@ def test_damaged_metadata_are_refused(
     assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
 
 
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_missing_file_is_named_and_made_again(tiny: Config, own_data: Path, split: str) -> None:
-    before = contents(own_data)
-    file = shard(own_data, tiny, 2, split)
-    file.unlink()
-    with pytest.raises(DataError, match="is missing") as caught:
-        open_dataset(tiny, 2, own_data)
-    assert str(file) in str(caught.value)
-    generate(tiny, own_data)
-    assert contents(own_data) == before
-
-
 @pytest.mark.parametrize("cut", [1, 100, 2000])
 def test_a_truncated_file_is_named(tiny: Config, own_data: Path, cut: int) -> None:
     file = shard(own_data, tiny, 1, "train")
@@ -210,23 +198,6 @@ def test_an_interruption_leaves_no_part_and_the_earlier_dataset(
     generate_dataset(grown, 1, own_data)
     assert dataset_status(grown, 1, own_data).examples["train"] == 40
     assert [file.name for file in own_data.iterdir()] == ["diffusion_fields"]
-
-
-def test_an_interruption_of_a_first_generation_leaves_nothing_readable(
-    tiny: Config, tmp_path: Path
-) -> None:
-    made = 0
-
-    def interrupt(number: int) -> None:
-        nonlocal made
-        made += number
-        if made > 15:  # in the validation split
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        generate_dataset(tiny, 1, tmp_path, on_examples=interrupt)
-    assert not dataset_status(tiny, 1, tmp_path).examples
-    assert not (tmp_path / "diffusion_fields").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
-from generation_tools import examples_hash, generate_dataset
+from generation_tools import generate_dataset
 
 from diffkeras.config import Config, parse_config
 from diffkeras.data import dataset_status, training_batches
@@ -14,7 +13,6 @@ from diffkeras.data.records import make_record
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, ring_densities, sample_sources
 from diffkeras.representation.target import unpack_target
-from tfds_builders import Builder, DiffusionFieldsConfig
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +51,6 @@ def test_both_storages_share_a_directory_and_a_fingerprint(tiny, compact, own_da
         f"{before.path.parent.name}-compact"
     )
     assert DatasetConfig.of(5, parse_config({})).name == "sources_05"
-
-
-def test_tfds_writes_the_same_examples(compact, compact_dir, tmp_path):
-    builder = Builder(
-        config=DiffusionFieldsConfig.of_config(2, compact),
-        data_dir=str(tmp_path),
-        examples={"train": 12, "validation": 4, "test": 5},
-    )
-    builder.download_and_prepare()
-    ours = dataset_status(compact, 2, compact_dir).path
-    assert examples_hash(ours) == examples_hash(Path(builder.data_path))
-    example = next(iter(tfds.as_numpy(builder.as_dataset(split="test"))))
-    assert set(example) == {"densities", "sources"}
 
 
 def test_an_example_of_the_paper_takes_less_than_4_kb():

@@ -139,14 +139,6 @@ def test_growing_on_a_file_system_without_links(tmp_path, monkeypatch):
     )
 
 
-def test_a_smaller_configuration_shrinks_nothing(tmp_path, log):
-    generate(tiny_config(), tmp_path)
-    log.clear()
-    generate(tiny_config(8), tmp_path)
-    [message] = log.messages
-    assert message.startswith("2 sources: skipped, already at ")
-
-
 def test_only_a_missing_file_is_made_again(tmp_path, log):
     config = tiny_config()
     generate(config, tmp_path)

@@ -20,7 +20,7 @@ from diffkeras.data import dataset_status
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.estimate import Estimate
 from diffkeras.data.writing.generation import prepare_generation
-from diffkeras.errors import InUseError, OutputError
+from diffkeras.errors import OutputError
 from diffkeras.workflows import generate
 
 SCRIPT = Path(__file__).with_name("killed_generation.py")
@@ -203,16 +203,6 @@ def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
     assert dataset_status(tiny_config(40), 2, tmp_path).examples["train"] == 40
     assert (place / "notes.txt").read_text() == "precious"
     assert (place / "plots" / "field.png").read_text() == "precious too"
-
-
-def test_the_second_of_two_is_told_who_is_first(tmp_path):
-    config = tiny_config(40)
-    with (
-        prepare_generation(config, [2], tmp_path),
-        pytest.raises(InUseError, match=rf"is in use by process {os.getpid()} on "),
-    ):
-        generate(config, tmp_path)
-    generate(config, tmp_path)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,50 +39,34 @@ def test_all_is_well(data_dir, log):
     assert log.messages == ["read 52 examples in 8 files, solved 9 again: no errors"]
 
 
-def test_a_flipped_bit(data_dir):
-    file = shard(data_dir, 2)
+def flip_a_bit(file):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    (finding,) = verify(tiny_config(), data_dir)
-    assert f"{file} is damaged at example 20 of the train split" in finding
 
 
-def test_a_truncated_shard(data_dir):
-    file = shard(data_dir, 1)
+def cut(file):
     file.write_bytes(file.read_bytes()[:-100])
-    (finding,) = verify(tiny_config(), data_dir)
-    assert f"{file} is truncated or damaged at example 15 of the train split" in finding
 
 
-def test_a_shard_that_ends_between_records(data_dir):
-    file = shard(data_dir, 1)
+def append(file, content):
+    file.write_bytes(file.read_bytes() + content)
+
+
+def rewrite(file, change):
+    """Write the records that `change` makes of those of a file."""
     records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for record in records[:5]:
+        for record in change(records):
             writer.write(record)
-    (finding,) = verify(tiny_config(), data_dir)
-    assert f"{file} is truncated or damaged at example 13 of the train split" in finding
 
 
-@pytest.mark.parametrize("appended", [b"x", bytes(16), bytes(40)])
-def test_bytes_after_the_last_record(data_dir, appended):
-    file = shard(data_dir, 1)
-    file.write_bytes(file.read_bytes() + appended)
-    (finding,) = verify(tiny_config(), data_dir)
-    assert str(file) in finding
-
-
-@pytest.mark.parametrize("length", [1 << 40, (1 << 64) - 8, 0])
-def test_a_record_of_an_impossible_length(data_dir, length):
-    file = shard(data_dir, 1)
+def set_length(file, length):
+    """Of the first record, with the checksum that belongs to it."""
     content = bytearray(file.read_bytes())
     content[:8] = length.to_bytes(8, "little")
     content[8:12] = masked_crc(bytes(content[:8]))
     file.write_bytes(content)
-    (finding,) = verify(tiny_config(), data_dir)
-    assert f"{file} is" in finding
-    assert "damaged at example 8 of the train split" in finding
 
 
 def masked_crc(data: bytes) -> bytes:
@@ -95,15 +80,26 @@ def masked_crc(data: bytes) -> bytes:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8 & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def test_a_record_that_holds_no_example(data_dir):
-    file = shard(data_dir, 0)
-    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
-    with tf.io.TFRecordWriter(str(file)) as writer:
-        for record in [bytes(len(records[0])), *records[1:]]:
-            writer.write(record)
+@pytest.mark.parametrize(
+    ("index", "damage", "found"),
+    [
+        (2, flip_a_bit, "is damaged at example 20 of"),
+        (1, cut, "is truncated or damaged at example 15 of"),
+        (1, partial(rewrite, change=lambda rs: rs[:5]), "is truncated or damaged at example 13 of"),
+        *((1, partial(append, content=more), "") for more in (b"x", bytes(16), bytes(40))),
+        *(
+            (1, partial(set_length, length=length), "damaged at example 8 of")
+            for length in (1 << 40, (1 << 64) - 8, 0)
+        ),
+        (0, partial(rewrite, change=lambda rs: [bytes(len(rs[0])), *rs[1:]]), "be decoded"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_example(data_dir, index, damage, found):
+    file = shard(data_dir, index)
+    damage(file)
     (finding,) = verify(tiny_config(), data_dir)
-    assert f"{file}: example 0 of the train split" in finding
-    assert "can't be decoded" in finding
+    assert str(file) in finding
+    assert found in finding
 
 
 @pytest.mark.parametrize(
@@ -130,10 +126,7 @@ def test_a_missing_shard_and_a_missing_dataset(data_dir):
 def test_examples_in_the_wrong_order(data_dir):
     """Every checksum is right; only solving again shows it."""
     file = shard(data_dir, 3)
-    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
-    with tf.io.TFRecordWriter(str(file)) as writer:
-        for record in [*records[:6], records[7], records[6]]:
-            writer.write(record)
+    rewrite(file, lambda records: [*records[:6], records[7], records[6]])
     findings = verify(tiny_config(), data_dir, share=1)
     assert len(findings) == 2
     assert (

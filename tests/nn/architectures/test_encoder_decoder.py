@@ -46,33 +46,9 @@ def test_channels():
     assert filters == [2, 4, 8, 16, 32, 64, 32, 16, 8, 4, 2, 1, 1]
 
 
-@pytest.mark.parametrize("lattice", [(32, 64), (16, 16), (4, 8)])
-def test_output_has_the_lattice_of_the_input(small, lattice):
-    field = small(np.ones((2, *lattice, 1), "float32"))
-    assert tuple(field.shape) == (2, *lattice, 1)
-
-
-def test_more_input_channels():
-    model = encoder_decoder(width=2, depth=1, channels=4)
-    assert model.input_shape == (None, None, None, 4)
-    assert tuple(model(np.ones((2, 4, 6, 4), "float32")).shape) == (2, 4, 6, 1)
-
-
 def test_without_batch_norm():
     model = encoder_decoder(width=4, depth=1, batch_norm=False)
     assert not any(isinstance(layer, NormalizedConv3x3) for layer in model.layers)
-
-
-def test_mixed_precision_field_is_float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = encoder_decoder(width=2, depth=1)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert model.get_layer("field_conv").compute_dtype == "bfloat16"
-    field = model(np.ones((1, 4, 4, 1), "float32"))
-    assert keras.backend.standardize_dtype(field.dtype) == "float32"
 
 
 def test_batch_norm_is_synchronized_where_keras_can(small):
@@ -80,16 +56,6 @@ def test_batch_norm_is_synchronized_where_keras_can(small):
     assert layer.synchronized == (keras.backend.backend() == "tensorflow")
     assert "synchronized" not in layer.get_config()
     assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
-
-
-@pytest.mark.slow  # quick: the tests of training
-def test_a_step_lowers_the_loss():
-    keras.utils.set_random_seed(0)
-    model = encoder_decoder(width=4, depth=1)
-    model.compile(keras.optimizers.Adam(1e-3), "mse")
-    image = np.random.default_rng(0).random((4, 16, 16, 1)).astype("float32")
-    losses = model.fit(image, image, epochs=5, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from diffkeras.nn import NormalizedConv3x3, encoder_decoder, joined_pair
+from diffkeras.nn import NormalizedConv3x3, joined_pair
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +40,6 @@ def test_parameters_of_the_prior_work():
     assert [isinstance(layer, NormalizedConv3x3) for layer in layers] == [True] + [False] * 5
 
 
-@pytest.mark.slow
-def test_the_factors_are_learned():
-    keras.utils.set_random_seed(0)
-    model = joined_pair(width=2, depth=1)
-    model.compile(keras.optimizers.Adam(1e-2), "mse")
-    image = np.random.default_rng(0).random((4, 16, 16, 1)).astype("float32")
-    losses = model.fit(image, image, epochs=5, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
-    factors = model.get_layer("field").factors.numpy()
-    assert np.all(factors != 0.5)
-
-
-@pytest.mark.parametrize("lattice", [(32, 64), (4, 8)])
-def test_output_has_the_lattice_of_the_input(small, lattice):
-    assert tuple(small(np.ones((2, *lattice, 1), "float32")).shape) == (2, *lattice, 1)
-
-
 def test_more_input_channels_and_pytorch_weights():
     model = joined_pair(width=2, depth=1, channels=2, kernel_initializer="pytorch")
     assert tuple(model(np.ones((1, 4, 6, 2), "float32")).shape) == (1, 4, 6, 1)
@@ -75,25 +58,3 @@ def test_an_initializer_with_a_seed_draws_other_numbers_for_each_network():
     assert len(starts) == 5 + 6
     for k, start in enumerate(starts):
         assert not any(np.allclose(start, other) for other in starts[:k])
-
-
-def test_mixed_precision_field_is_float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = joined_pair(width=2, depth=1)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert plain(model).get_layer("plain_field_conv").compute_dtype == "bfloat16"
-    assert keras.backend.standardize_dtype(model(np.ones((1, 4, 4, 1))).dtype) == "float32"
-
-
-def test_lattices_and_arguments_are_those_of_the_encoder_decoder(small):
-    with pytest.raises(ValueError, match="nearest that works: 4 and 8"):
-        small(np.ones((1, 6, 8, 1), "float32"))
-    for options in ({"width": 3}, {"depth": 0}, {"channels": 0}):
-        with pytest.raises(ValueError, match=next(iter(options))) as refusal:
-            encoder_decoder(**options)
-        with pytest.raises(ValueError, match=next(iter(options))) as other:
-            joined_pair(**options)
-        assert str(refusal.value) == str(other.value)

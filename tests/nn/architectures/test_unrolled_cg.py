@@ -29,8 +29,3 @@ def test_a_second_channel_is_not_a_source():
     network_input = np.ones((1, 8, 9, 2), "float32")
     network_input[..., 0] = 0
     assert np.all(np.asarray(model(network_input)) == 0)
-
-
-def test_bad_arguments():
-    with pytest.raises(ValueError, match="rounds must be an integer of at least 1, got 0"):
-        nn.unrolled_cg(operator=nn.UniformOperator(), rounds=0)
