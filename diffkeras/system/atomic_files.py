@@ -22,7 +22,8 @@ def names_unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror or error}") from None
+        place = error.filename2 or path  # what a file could not be renamed to
+        raise OutputError(f"{place} can't be written: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager

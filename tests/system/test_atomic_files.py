@@ -46,6 +46,13 @@ def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
             write_text(unwritable, "new")
 
 
+def test_a_directory_in_place_of_a_file_of_a_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").mkdir()
+    message = str(tmp_path / "metrics.json")
+    with pytest.raises(OutputError, match=message), replacing_files(tmp_path, OWNED) as partial:
+        (partial / "metrics.json").write_text("new")
+
+
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     target, link = tmp_path / "target" / "a.txt", tmp_path / "a.txt"
     write_text(target, "old")
