@@ -109,7 +109,7 @@ def study(
         return
     # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
     from diffkeras.system.environment import available_cores
-    from diffkeras.workflows.run_study import run_study
+    from diffkeras.workflows.study_runs.run_study import run_study
 
     result = run_study(
         loaded,

@@ -183,6 +183,11 @@ class Study:
         variants: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
         return variants | self.factors
 
+    @property
+    def factors_as_text(self) -> dict[str, list[str]]:
+        """Name of each factor → its values as text."""
+        return {name: [value_text(v) for v in values] for name, values in self.varied.items()}
+
     @cached_property
     def combinations(self) -> list[tuple[dict[str, Any], Config]]:
         """Each run: name of each factor → value, and configuration; the first varies slowest.

@@ -1,16 +1,16 @@
 """The tables of a study, gathered from its finished runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import Config, format_counts
+from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE
+from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import read_evaluation, read_searches
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import SIZE, TRAINED_SOURCES, StudyData
 from diffkeras.surrogates.run_directory import Run
 
@@ -18,38 +18,13 @@ EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *COLUMNS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run of a study that is trained and evaluated.
-
-    Attributes:
-        values: factor → value, as text.
-        config: the full configuration.
-        path: directory of the run.
-        tests: label of each test set → directory with its `metrics.json` and `examples.csv`, the
-            main one first.
-        search: directory with the `searches.csv` of its worst-case search; None for no search.
-    """
-
-    values: Mapping[str, str]
-    config: Config
-    path: Path
-    tests: Mapping[str, Path]
-    search: Path | None = None
-
-    @property
-    def steps(self) -> int:
-        """Optimisation steps of the whole training run."""
-        return self.config.steps
-
-
-def read_results(runs: Sequence[FinishedRun], factors: Mapping[str, Sequence[str]]) -> StudyData:
+def read_results(runs: Sequence[Cell], factors: Mapping[str, Sequence[str]]) -> StudyData:
     """The measurements of a study.
 
     The baselines of a test set are those of the first run whose evaluation has some.
 
     Args:
-        runs: at least one, each with the same test sets.
+        runs: those that are done, at least one, each with the same test sets.
         factors: name of each varied setting → its values as text.
 
     Raises:
@@ -68,7 +43,7 @@ def read_results(runs: Sequence[FinishedRun], factors: Mapping[str, Sequence[str
             others = errors[~errors["method"].isin((SURROGATE, SOURCES_SET))]
             if label not in baselines or baselines[label].empty:
                 baselines[label] = others[list(BASELINE_COLUMNS)]
-            examples.append(found.examples.assign(run=run.path.name, test_set=label))
+            examples.append(found.examples.assign(run=run.identity, test_set=label))
     return StudyData(
         {name: list(values) for name, values in factors.items()},
         pd.concat(rows, ignore_index=True)[[*_about(runs[0]), "test_set", "sources", *ERRORS]],
@@ -78,17 +53,21 @@ def read_results(runs: Sequence[FinishedRun], factors: Mapping[str, Sequence[str
     )
 
 
-def _about(run: FinishedRun) -> dict[str, Any]:
+def _as_text(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value_text(value) for name, value in values.items()}
+
+
+def _about(run: Cell) -> dict[str, Any]:
     """The columns of the table of runs that don't depend on the test set."""
-    found = Run(run.path)
+    found = Run(run.run_dir)
     state, history = found.state(), found.history()
     counts = run.config.data.sources
     return {
-        **run.values,
-        "run": run.path.name,
+        **_as_text(run.values),
+        "run": run.identity,
         SIZE: run.config.examples_per_count * len(counts),
         TRAINED_SOURCES: format_counts(counts),
-        "steps": run.steps,
+        "steps": run.config.steps,
         # runs of earlier versions have no such column
         "step_seconds": sum(row.get("seconds", float("nan")) for row in history),
         "seconds": state.get("seconds", float("nan")),
@@ -96,12 +75,12 @@ def _about(run: FinishedRun) -> dict[str, Any]:
     }
 
 
-def _searches(runs: Sequence[FinishedRun]) -> pd.DataFrame | None:
+def _searches(runs: Sequence[Cell]) -> pd.DataFrame | None:
     """The worst-case searches on all runs, with the factors and the run of each."""
     parts = []
     for run in runs:
         if run.search is not None:
             found = read_searches(run.search)
-            about = pd.DataFrame({**run.values, "run": run.path.name}, index=found.index)
+            about = pd.DataFrame({**_as_text(run.values), "run": run.identity}, index=found.index)
             parts.append(pd.concat([about, found], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else None

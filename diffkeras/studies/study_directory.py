@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import OutputError, RunError
-from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import Cell
 from diffkeras.studies.tables import MARK
@@ -40,17 +39,12 @@ class FailedRun:
     error: str
 
 
-def factors_as_text(study: Study) -> dict[str, list[str]]:
-    """Name of each factor → its values as text."""
-    return {name: [value_text(v) for v in values] for name, values in study.varied.items()}
-
-
 def mark(study: Study) -> dict[str, Any]:
     """What `study.json` says of a study, by which its directory is known."""
     return {
         "name": study.name,
         "title": study.title,
-        "factors": factors_as_text(study),
+        "factors": study.factors_as_text,
         "test_sets": list(study.test_sets),
     }
 

@@ -20,7 +20,7 @@ _FUNCTIONS = {
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),
     "solve": ("solve_files", "solve_files"),
-    "study": ("run_study", "run_study"),
+    "study": ("study_runs.run_study", "run_study"),
     "train": ("train_run", "train"),
     "verify": ("generate_datasets", "verify"),
     "write_test_set": ("comparisons", "write_test_set"),

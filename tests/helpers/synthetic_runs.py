@@ -9,7 +9,8 @@ import pandas as pd
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.studies.config import Study
-from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.labels import label_of
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import ALL, SIZE, StudyData
 from diffkeras.system.atomic_files import write_csv, write_json
 
@@ -22,7 +23,7 @@ BASE = {
 }
 
 
-def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[FinishedRun]]:
+def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Cell]]:
     """Write run.json, history.csv, metrics.json and examples.csv of each run of a study."""
     base = parse_config(BASE)
     study = Study(
@@ -52,7 +53,8 @@ def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Finish
             _write_metrics(tests[str(label)], of_set, baselines, numbers)
             _write_examples(tests[str(label)], images)
         config = _config(base, int(first[SIZE]))
-        runs.append(FinishedRun({k: first[k] for k in data.factors}, config, path, tests))
+        values = {k: first[k] for k in data.factors}
+        runs.append(Cell(label_of(values), values, config, path, True, tests))
     return study, runs
 
 

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,8 @@ from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS
-from diffkeras.studies.results import FinishedRun, read_results
+from diffkeras.studies.plan import Cell
+from diffkeras.studies.results import read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
 
 
@@ -20,13 +22,11 @@ def data() -> StudyData:
 
 
 @pytest.fixture
-def runs(data: StudyData, tmp_path: Path) -> list[FinishedRun]:
+def runs(data: StudyData, tmp_path: Path) -> list[Cell]:
     return synthetic_runs(data, tmp_path)[1]
 
 
-def test_the_files_of_runs_are_the_tables_of_a_study(
-    data: StudyData, runs: list[FinishedRun]
-) -> None:
+def test_the_files_of_runs_are_the_tables_of_a_study(data: StudyData, runs: list[Cell]) -> None:
     found = read_results(runs, data.factors)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
@@ -49,23 +49,23 @@ def test_the_files_of_runs_are_the_tables_of_a_study(
 
 
 def test_runs_without_seconds_of_epochs_have_no_step_time(
-    data: StudyData, runs: list[FinishedRun]
+    data: StudyData, runs: list[Cell]
 ) -> None:
-    (runs[0].path / "history.csv").write_text("epoch\n1\n2\n")
+    (runs[0].run_dir / "history.csv").write_text("epoch\n1\n2\n")
     found = read_results(runs[:1], data.factors)
     assert found.runs["step_seconds"].isna().all()
     assert found.runs["seconds"].notna().all()
 
 
-def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[FinishedRun]) -> None:
-    search = runs[1].path / "searches" / "0"
+def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Cell]) -> None:
+    search = runs[1].run_dir / "searches" / "0"
     search.mkdir(parents=True)
     rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
     pd.DataFrame(rows).to_csv(search / "searches.csv", index=False)
-    searched = FinishedRun(runs[1].values, runs[1].config, runs[1].path, runs[1].tests, search)
+    searched = replace(runs[1], search=search)
     found = read_results([runs[0], searched], data.factors).searches
     assert found is not None
-    assert found["run"].tolist() == [runs[1].path.name] * 2
+    assert found["run"].tolist() == [runs[1].run_dir.name] * 2
     assert found["training.seed"].tolist() == ["1", "1"]
     assert found["sources"].tolist() == ["3", "3"]
     assert found["found_error"].tolist() == [0.5, 0.75]
@@ -97,11 +97,11 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Finis
 )
 def test_missing_and_damaged_files_are_named(
     data: StudyData,
-    runs: list[FinishedRun],
+    runs: list[Cell],
     name: str,
     content: str | dict[str, str] | None,
 ) -> None:
-    file = runs[2].path / name
+    file = runs[2].run_dir / name
     before = file.read_bytes().decode()
     file.unlink()
     if isinstance(content, dict):
@@ -113,4 +113,4 @@ def test_missing_and_damaged_files_are_named(
     with pytest.raises(RunError, match=file.name) as caught:
         read_results(runs, data.factors)
     assert "\n" not in str(caught.value)
-    shutil.rmtree(runs[2].path)
+    shutil.rmtree(runs[2].run_dir)

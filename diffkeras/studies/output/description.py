@@ -9,7 +9,7 @@ from typing import Any
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
-from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
@@ -24,7 +24,7 @@ READINGS = {
 def describe_study(
     study: Study,
     data: StudyData,
-    runs: Sequence[FinishedRun],
+    runs: Sequence[Cell],
     *,
     planned: int,
     failed: int,
@@ -40,7 +40,7 @@ def describe_study(
         failed: the number of runs that ended with an error.
         command: by which it was run.
     """
-    states = [Run(run.path).state() for run in runs]
+    states = [Run(run.run_dir).state() for run in runs]
     physics = study.base.physics
     return {
         "name": study.name,

@@ -15,7 +15,7 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analysis import Answer
 from diffkeras.studies.labels import label_of, name_of
-from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import ALL, StudyData
 
 LARGEST_PICTURE = 1_500_000  # bytes; larger figures are shown as PNG
@@ -30,7 +30,7 @@ def write_html(
     *,
     directory: Path,
     base: Config,
-    runs: Sequence[FinishedRun],
+    runs: Sequence[Cell],
     failed: Sequence[Any],
 ) -> None:
     """Write report.html.
@@ -121,14 +121,14 @@ def _baselines(data: StudyData, test_set: str) -> Table:
     return Table(["method", *HEADINGS], mark_best(rows) if rows else [])
 
 
-def _runs(data: StudyData, runs: Sequence[FinishedRun], directory: Path) -> list[dict[str, Any]]:
+def _runs(data: StudyData, runs: Sequence[Cell], directory: Path) -> list[dict[str, Any]]:
     """A row for each run, with a link to its directory."""
     rows = data.overall.to_dict("records")
     return [
         {
-            "title": label_of(run.values),
-            "link": Path(os.path.relpath(run.path, directory)).as_posix(),
-            "name": run.path.name,
+            "title": run.title,
+            "link": Path(os.path.relpath(run.run_dir, directory)).as_posix(),
+            "name": run.identity,
             "examples": row["training_examples"],
             "error": number(_or_none(row["mae"])),
             "best_epoch": row["best_epoch"],

@@ -13,7 +13,7 @@ from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.config import Study
 from diffkeras.studies.output.description import describe_study, with_date
 from diffkeras.studies.output.report import write_html
-from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import SIZE, StudyData
 from diffkeras.studies.tables import MARK, types_of, write_table, write_tables
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
@@ -38,7 +38,7 @@ def write_study(
     directory: Path,
     study: Study,
     data: StudyData,
-    runs: Sequence[FinishedRun],
+    runs: Sequence[Cell],
     *,
     failed: Sequence[Any] = (),
     planned: int | None = None,

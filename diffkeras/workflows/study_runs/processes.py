@@ -13,8 +13,7 @@ from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
-from diffkeras.workflows.study_runs.queue import RunQueue
-from diffkeras.workflows.study_runs.task import Outcome, RunTask
+from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
 
 POLL = 1.0  # seconds between two looks at the progress of the runs
 

@@ -1,21 +1,59 @@
-"""The runs of a study that are still to be done, and in which order."""
+"""The runs of a study that are still to be done, in which order, and how each ended."""
 
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from diffkeras.config import Config
-from diffkeras.studies.config import Study
+from diffkeras.studies.config import Study, WorstCasesConfig
 from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import Cell, time_left
 from diffkeras.studies.study_directory import FailedRun
-from diffkeras.workflows.study_runs.task import Outcome
 
 logger = logging.getLogger(__name__)
 
 RETRY = 5.0  # seconds until a run that another process uses is tried again
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """What is to be done for a run.
+
+    Attributes:
+        config: the run's configuration.
+        run_dir: its directory, which is named after its identity.
+        tests: each test set, and the directory of the errors on it.
+        data_dir: where the datasets are.
+        threads: threads that read data.
+        search: test set, settings and directory of a worst-case search; None for no search.
+        first_stage: directory of the finished run from which it goes on, if any.
+    """
+
+    config: Config
+    run_dir: Path
+    tests: tuple[tuple[Config, Path], ...]
+    data_dir: Path
+    threads: int
+    search: tuple[Config, WorstCasesConfig, Path] | None = None
+    first_stage: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        state: done; failed with an error; in use by another process; or interrupted by a signal.
+        error: what went wrong, in one line.
+        warnings: what was logged as a warning meanwhile.
+    """
+
+    state: Literal["done", "failed", "in use", "interrupted"]
+    error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class RunQueue:

@@ -18,7 +18,7 @@ from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.config import Study
 from diffkeras.studies.output import write as writing
 from diffkeras.studies.output.write import write_hparams, write_study
-from diffkeras.studies.results import FinishedRun
+from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import StudyData, TooFewRunsError
 from diffkeras.studies.tables import read_study
 
@@ -33,7 +33,7 @@ class Written(NamedTuple):
     directory: Path
     data: StudyData
     study: Study
-    runs: list[FinishedRun]
+    runs: list[Cell]
 
     def again(self, data: StudyData | None = None) -> None:
         write(self.directory, data or self.data, self.study, self.runs)
@@ -54,7 +54,7 @@ def few_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
 
 
-def write(directory: Path, data: StudyData, study: Study, runs: list[FinishedRun]) -> None:
+def write(directory: Path, data: StudyData, study: Study, runs: list[Cell]) -> None:
     command = "diffkeras study --config synthetic"
     write_study(directory, study, data, runs, failed=FAILED, planned=5, command=command)
 

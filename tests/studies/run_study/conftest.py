@@ -26,9 +26,9 @@ from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
 from diffkeras.surrogates.run_directory import END
 from diffkeras.workflows import evaluate, train
-from diffkeras.workflows import run_study as module
-from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs import run_study as module
+from diffkeras.workflows.study_runs.run_study import run_study
 
 
 @pytest.fixture(scope="session")

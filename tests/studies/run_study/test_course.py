@@ -11,9 +11,9 @@ from studied_runs import FinishedStudy, StudyPaths, counted, metrics_of
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import data_needed, plan, time_left
 from diffkeras.studies.study_file import load_study
-from diffkeras.workflows import run_study as module
-from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs import run_study as module
+from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def test_an_interrupted_study_goes_on(finished: FinishedStudy) -> None:

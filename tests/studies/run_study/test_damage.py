@@ -13,7 +13,7 @@ from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import plan
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.workflows.run_study import run_study
+from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def test_damaged_runs_are_made_again(

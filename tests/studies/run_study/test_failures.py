@@ -12,8 +12,8 @@ from tables import read_csv
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
-from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs.run_study import run_study
 
 
 @pytest.mark.parametrize("place", [pytest.param("train", marks=pytest.mark.slow), "evaluate"])

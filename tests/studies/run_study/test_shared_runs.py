@@ -18,9 +18,9 @@ from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import plan
 from diffkeras.studies.shard import Shard
 from diffkeras.system.file_lock import locked
-from diffkeras.workflows import run_study as module
-from diffkeras.workflows.run_study import run_study
 from diffkeras.workflows.study_runs import one_run, queue
+from diffkeras.workflows.study_runs import run_study as module
+from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def test_runs_are_shared_between_studies(

@@ -8,8 +8,7 @@ from diffkeras.config import Config
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import Cell
 from diffkeras.workflows.study_runs import queue as module
-from diffkeras.workflows.study_runs.queue import RunQueue
-from diffkeras.workflows.study_runs.task import Outcome
+from diffkeras.workflows.study_runs.queue import Outcome, RunQueue
 
 DONE, FAILED, USED = Outcome("done"), Outcome("failed", "no luck"), Outcome("in use")
 

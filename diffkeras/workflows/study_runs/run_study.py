@@ -12,18 +12,17 @@ from pathlib import Path
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import InUseError, RunError
-from diffkeras.reporting.text import duration, value_text
+from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.output.write import write_study
 from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan, with_first_stages
-from diffkeras.studies.results import FinishedRun, read_results
+from diffkeras.studies.results import read_results
 from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
     check_study_directory,
     check_writable,
-    factors_as_text,
     write_failed,
 )
 from diffkeras.studies.study_file import load_study
@@ -32,8 +31,7 @@ from diffkeras.system.file_lock import locked
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run
 from diffkeras.workflows.study_runs.processes import run_in_processes
-from diffkeras.workflows.study_runs.queue import RunQueue
-from diffkeras.workflows.study_runs.task import RunTask
+from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
 logger = logging.getLogger(__name__)
 
@@ -191,18 +189,8 @@ class _Work:
 def _write_results(
     directory: Path, study: Study, cells: Sequence[Cell], failed: Sequence[FailedRun]
 ) -> None:
-    runs = [
-        FinishedRun(
-            {name: value_text(value) for name, value in cell.values.items()},
-            cell.config,
-            cell.run_dir,
-            cell.tests,
-            cell.search,
-        )
-        for cell in cells
-        if cell.done
-    ]
-    data = read_results(runs, factors_as_text(study))
+    runs = [cell for cell in cells if cell.done]
+    data = read_results(runs, study.factors_as_text)
     begin_study(directory, study)  # so that it is known as a study's if this fails
     with contextlib.ExitStack() as stack:
         # the same study in another process may end at the same time
