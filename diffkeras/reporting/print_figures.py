@@ -58,14 +58,6 @@ def print_style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(PRINT_STYLE)
 
 
-def new_print_figure(width: float = PAGE, height: float = 2.8) -> Figure:
-    """An empty figure [inches] for print. Add axes by `print_axes`."""
-    with print_style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def print_axes(
     rows: int = 1,
     columns: int = 1,
@@ -78,8 +70,9 @@ def print_axes(
 
     Save it with `print_svg` and `print_png`: they set the same style, by which matplotlib draws.
     """
-    figure = new_print_figure(width, height)
     with print_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False, **subplots)
     for axis in axes.flat:
         axis.grid(alpha=0.3)

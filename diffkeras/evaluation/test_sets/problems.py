@@ -60,6 +60,15 @@ class Problem:
         return Config().with_overrides(values)
 
 
+TISSUE = {
+    "physics.decay": 1e-3,
+    "physics.boundary": "reflecting",
+    "data.radius": 3,
+    "data.tissue.cell_radius": [1.5, 3],
+    "data.tissue.regions": [1, 5],
+    "data.tissue.diffusivity": [0.1, 1],
+}
+CELLS = {"data.tissue.cells": (50, 200)}
 PROBLEMS = {
     problem.name: problem
     for problem in (
@@ -82,33 +91,20 @@ PROBLEMS = {
             "tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue of cells that take up "
             "and regions that differ in diffusivity.",
-            {
-                "physics.decay": 1e-3,
-                "physics.boundary": "reflecting",
-                "data.radius": 3,
-                "data.tissue.cell_radius": [1.5, 3],
-                "data.tissue.uptake": [0.001, 0.1],
-                "data.tissue.regions": [1, 5],
-                "data.tissue.diffusivity": [0.1, 1],
-            },
-            {"data.tissue.cells": (50, 200)},
+            {**TISSUE, "data.tissue.uptake": [0.001, 0.1]},
+            CELLS,
         ),
         Problem(
             "saturating_tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue whose cells take up "
             "by Michaelis–Menten kinetics or secrete, and whose regions differ in diffusivity.",
             {
-                "physics.decay": 1e-3,
-                "physics.boundary": "reflecting",
-                "data.radius": 3,
-                "data.tissue.cell_radius": [1.5, 3],
+                **TISSUE,
                 "data.tissue.uptake": [0.02, 0.5],
                 "data.tissue.saturation": [0.05, 0.5],
                 "data.tissue.secretion": [0.002, 0.02],
-                "data.tissue.regions": [1, 5],
-                "data.tissue.diffusivity": [0.1, 1],
             },
-            {"data.tissue.cells": (50, 200), "data.tissue.secreting_cells": (3, 12)},
+            {**CELLS, "data.tissue.secreting_cells": (3, 12)},
         ),
     )
 }

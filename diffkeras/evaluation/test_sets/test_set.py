@@ -98,42 +98,19 @@ def add_to_digest(digest: "hashlib._Hash", inputs: Inputs) -> None:
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
 
 
+HASHES = {  # of problem and side
+    ("fixed_values", 64): "5fe0aaa465cb393f737da5eb029ba17c52ee6e7ae13cf5691203c7f452bea583",
+    ("fixed_values", 128): "c025871aa80b7026575ccefba52774c0dc3f3bbeb9f4f3f3ff677b211f30936a",
+    ("production", 64): "bd4cf2f910ceac360a4f9cc338b80d079f7ec858e36613172785a3cc85df201f",
+    ("production", 128): "025ae3cdaef4f739b35946be141d835dc9e49bc1f681eb6e067bceecf387e089",
+    ("tissue", 64): "2620d8131bb606ab371281615906c0e23d8bc3dda48b9bddabdd13a2ff2e2c70",
+    ("tissue", 128): "bfcc595fbefd4fcb2e5da3935f9efe35b172b6d2f17199857013125a986eb92b",
+    ("saturating_tissue", 64): "59ab67c287ca6c4cf7daf54b1555ea91e0541fdfef1756840cd80343179da2a3",
+    ("saturating_tissue", 128): "9626fc89d7d0e3578c57940d33a5b5f918360a13b406f05451a4e56746cec1ac",
+}
 TEST_SETS = {
-    test_set.name: test_set
-    for test_set in (
-        TestSet(
-            "fixed_values",
-            64,
-            "5fe0aaa465cb393f737da5eb029ba17c52ee6e7ae13cf5691203c7f452bea583",
-        ),
-        TestSet(
-            "fixed_values",
-            128,
-            "c025871aa80b7026575ccefba52774c0dc3f3bbeb9f4f3f3ff677b211f30936a",
-        ),
-        TestSet(
-            "production",
-            64,
-            "bd4cf2f910ceac360a4f9cc338b80d079f7ec858e36613172785a3cc85df201f",
-        ),
-        TestSet(
-            "production",
-            128,
-            "025ae3cdaef4f739b35946be141d835dc9e49bc1f681eb6e067bceecf387e089",
-        ),
-        TestSet("tissue", 64, "2620d8131bb606ab371281615906c0e23d8bc3dda48b9bddabdd13a2ff2e2c70"),
-        TestSet("tissue", 128, "bfcc595fbefd4fcb2e5da3935f9efe35b172b6d2f17199857013125a986eb92b"),
-        TestSet(
-            "saturating_tissue",
-            64,
-            "59ab67c287ca6c4cf7daf54b1555ea91e0541fdfef1756840cd80343179da2a3",
-        ),
-        TestSet(
-            "saturating_tissue",
-            128,
-            "9626fc89d7d0e3578c57940d33a5b5f918360a13b406f05451a4e56746cec1ac",
-        ),
-    )
+    f"{problem}_{side}": TestSet(problem, side, sha256)
+    for (problem, side), sha256 in HASHES.items()
 }
 
 
