@@ -42,20 +42,31 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     return break_with
 
 
-def test_an_unforeseen_error_is_one_line(
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyError("some\nkey"), 70, "solve failed on {discs}: KeyError: "),
+        (ValueError("x" * 10**7), 70, "; --debug prints the traceback"),
+        (MemoryError("Unable to allocate 1 TiB"), 1, "out of memory: Unable to allocate 1 TiB"),
+    ],
+    ids=["foreseen by nobody", "huge", "memory"],
+)
+def test_an_error_of_any_kind_is_one_short_line(
     diffkeras: Callable[..., Result],
     broken: Callable[[BaseException], None],
     discs: Path,
     tmp_path: Path,
+    error: BaseException,
+    status: int,
+    words: str,
 ) -> None:
-    broken(KeyError("some\nkey"))
+    broken(error)
     result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
-    assert result.exit_code == 70
     [line] = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
-    assert f"solve failed on {discs}: KeyError: " in line
-    assert line.endswith("--debug prints the traceback")
-    assert result.stdout == ""
+    assert words.format(discs=discs) in line
+    assert len(line) < 1000
 
 
 @pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])
@@ -70,28 +81,6 @@ def test_the_traceback_is_printed_on_request(
     result = diffkeras(*words, discs, "-o", tmp_path / "field.npy")
     assert result.exit_code == 70
     assert "Traceback (most recent call last)" in result.stderr
-
-
-def test_a_huge_message_is_cut(
-    diffkeras: Callable[..., Result],
-    broken: Callable[[BaseException], None],
-    discs: Path,
-    tmp_path: Path,
-) -> None:
-    broken(ValueError("x" * 10**7))
-    assert len(diffkeras("solve", discs, "-o", tmp_path / "field.npy").output) < 1000
-
-
-def test_memory_is_a_limit_and_no_fault(
-    diffkeras: Callable[..., Result],
-    broken: Callable[[BaseException], None],
-    discs: Path,
-    tmp_path: Path,
-) -> None:
-    broken(MemoryError("Unable to allocate 1 TiB"))
-    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
-    assert result.exit_code == 1
-    assert result.stderr == "Error: out of memory: Unable to allocate 1 TiB\n"
 
 
 def test_ctrl_c_says_what_is_kept(
