@@ -77,7 +77,7 @@ SUBJECTS = {
         (1, 5, 10, 20),
     ),
     "production": Subject(
-        "Sources produce. A U-Net that knows nothing of the equation.",
+        "Sources produce. A U-Net without knowledge of the equation.",
         (
             "**Use `dk.solve` instead**: with production in a uniform medium, one transform pair "
             "is exact. This network is an object of study.",
@@ -94,10 +94,10 @@ SUBJECTS = {
         "([media that vary](architectures.md#media-that-vary)). `predict` takes the maps of "
         "diffusivity and decay.",
         (
-            "Maps beyond the trained ranges are said in the log, and their errors may be larger. "
+            "The log warns of maps beyond the trained ranges; errors may be larger there. "
             "The bound of a prediction holds for any map.",
-            "A proof takes about as long as `dk.solve`. What the surrogate is for is fields "
-            "without a proof, in batches.",
+            "A proof takes about as long as `dk.solve`. Use the surrogate for fields without a "
+            "proof, in batches.",
         ),
         "models/tissue",
         (1, 3, 5),
@@ -108,7 +108,7 @@ SUBJECTS = {
         "multigrid cycles, and no network ([media that vary](architectures.md#media-that-vary)). "
         "`predict` takes the maps of diffusivity, uptake, saturation and production.",
         (
-            "Maps beyond the trained ranges are said in the log, and their errors may be larger. "
+            "The log warns of maps beyond the trained ranges; errors may be larger there. "
             "The bound of a prediction holds for any map.",
             "Whether it pays, with and without a proof: "
             "[Should I use a surrogate?](should_i_use_a_surrogate.md#saturating-tissue)",
@@ -117,14 +117,13 @@ SUBJECTS = {
         (1, 3, 5),
     ),
     "quickstart": Subject(
-        "Sources hold fixed values. The paper's network, as `make quickstart` trains it: small, "
-        "and for minutes.",
+        "Sources hold fixed values. The paper's network, small and trained for minutes, as by "
+        "`make quickstart`.",
         (
             "An object of study: `default` has far smaller errors.",
             "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "
             "5 lattice steps, 1 to 5 of them.",
-            "The values on the sources are known, and yet it misses them: its largest errors are "
-            "at their rims.",
+            "It misses the known values on the sources: its largest errors are at their rims.",
             "Other lattices than 64×64 nodes are not what it was trained on: see the table.",
         ),
         "quickstart",

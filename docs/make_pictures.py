@@ -65,7 +65,7 @@ def main(run_dir: Path) -> None:
             print(f"{name}.png is left as it is, because {path} is missing")
     write_source_images()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
-    save("tissues", figures.to_png(tissues_figure(), dpi=80))
+    save("tissues", figures.to_png(tissues_figure(), dpi=100))
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))

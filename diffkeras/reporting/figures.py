@@ -121,7 +121,7 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
         panels = tissue_panels(example.maps.within(Medium()))
         rows.append((title, example, [*panels, ("field u", example.field)]))
     columns = len(rows[0][2])
-    figure = new_figure(3.9 * columns, 3.1 * len(rows))
+    figure = new_figure(3.3 * columns, 2.5 * len(rows))
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes, (title, example, panels) in zip(grid, rows, strict=True):
         for axis, (name, values) in zip(axes, panels, strict=True):
