@@ -21,7 +21,7 @@ from diffkeras.workflows import generate
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_pictures() -> None:
+def lean() -> None:
     """Here they are drawn."""
 
 
