@@ -32,7 +32,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.methods import EXACT, baselines
-from diffkeras.physics.sources.tissue_maps import Surroundings
+from diffkeras.physics.sources.tissue import Surroundings
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]

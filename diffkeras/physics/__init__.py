@@ -17,8 +17,7 @@ from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.sources.sampling import check_radius, sample_sources
-from diffkeras.physics.sources.tissue import Tissue
-from diffkeras.physics.sources.tissue_maps import Surroundings, TissueMaps
+from diffkeras.physics.sources.tissue import Surroundings, Tissue, TissueMaps
 from diffkeras.physics.sources.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.physics.uptake.saturating import CappedUptake, MichaelisMenten

@@ -28,7 +28,7 @@ from diffkeras.physics.sources.sampling import (
     check_values,
     sample_sources,
 )
-from diffkeras.physics.sources.tissue_maps import Surroundings, TissueMaps
+from diffkeras.physics.sources.tissue import Surroundings, TissueMaps
 from diffkeras.physics.sources.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
