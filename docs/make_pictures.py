@@ -13,6 +13,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ REPORT_FIGURES = (
     "worst_cases",
     "median_cases",
 )
+# of docs/data.md
+SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
 OTHER_FIGURES = {  # picture → figure of another run, from the directory of runs
     "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
     "production_examples": "quickstart_production/evaluation/figures/examples.png",
@@ -66,6 +69,7 @@ def main(run_dir: Path) -> None:
     write_source_images()
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
     save("tissues", figures.to_png(tissues_figure(), dpi=100))
+    save("sides", figures.to_png(tissues_figure({"physics.boundary": SIDES}), dpi=100))
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))
@@ -128,9 +132,9 @@ def boundaries_figure() -> Figure:
     return figure
 
 
-def tissues_figure() -> Figure:
-    """Two examples of the configuration `tissue`."""
-    config = dk.load_config("tissue")
+def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
+    """Two examples of the configuration `tissue`, or of a changed one."""
+    config = dk.load_config("tissue", changes)
     recipes = {n: DatasetConfig.of(n, config).recipe() for n in (2, 5)}
     return figures.tissue_figure([(f"n = {n}", r.example("train", 0)) for n, r in recipes.items()])
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.data_section import DataConfig
 from diffkeras.config.loss_spellings import NAMES
-from diffkeras.config.network_checks import check_network
+from diffkeras.config.network_checks import check_network, check_sides
 from diffkeras.config.sections import (
     EvaluationConfig,
     ModelConfig,
@@ -114,25 +114,8 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _different_sides(self) -> Self:
-        if Medium(boundary=self.physics.boundary).has_equal_sides:
-            return self
-        needs = {
-            "data.storage: compact": self.data.storage == "compact",
-            "data.stream: true": self.data.stream,
-            "training.symmetries: true": self.training.symmetries,
-            f"model.architecture: {self.model.architecture}": self.model.solves_equation,
-        }
-        for setting in (setting for setting, chosen in needs.items() if chosen):
-            raise ValueError(
-                f"physics.boundary: {setting} needs the same boundary at both sides of an axis, "
-                "not one that absorbs and one that reflects; choose one name for each axis, or "
-                f"change {setting.partition(':')[0]}"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _network_fits_problem(self) -> Self:
+        check_sides(self.physics, self.data, self.model, symmetries=self.training.symmetries)
         check_network(self.physics, self.data, self.model)
         if self.training.symmetries and self.data.stream:
             raise ValueError(
@@ -177,12 +160,13 @@ class Config(Section):
     def baselines(self) -> tuple[Baseline, ...]:
         """The baselines of an evaluation, in the order in which they are shown."""
         physics = self.physics
-        closed = Medium(boundary=physics.boundary).is_closed
-        decays = bool(physics.decay or self.data.diffusion_length or not closed)
+        outline = Medium(boundary=physics.boundary)
+        decays = bool(physics.decay or self.data.diffusion_length or not outline.is_closed)
         return choose_baselines(
             self.evaluation.baselines,
             production=physics.sources == "production",
             decays=decays,
+            given_sides=not outline.is_homogeneous,
             varying=self.data.tissue is not None,
         )
 

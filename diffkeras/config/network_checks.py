@@ -1,8 +1,45 @@
-"""Which parts of a network need which physics."""
+"""Which parts of a network, and of its data, need which physics."""
 
 from diffkeras.config.data_section import DataConfig
 from diffkeras.config.sections import ModelConfig, PhysicsConfig
+from diffkeras.physics import Medium
+from diffkeras.physics.boundaries import sides_in_words, smallest_given
 from diffkeras.physics.operators.spectral import SpectralOperator
+
+
+def check_sides(
+    physics: PhysicsConfig, data: DataConfig, model: ModelConfig, *, symmetries: bool
+) -> None:
+    """Check that all that is chosen takes the sides of the lattice; a ValueError if it doesn't."""
+    outline = Medium(boundary=physics.boundary)
+    if outline.has_equal_sides:
+        return
+    alone = model.architecture in ("ring_density_network", "unrolled_cg")
+    key = "architecture" if alone else "corrections"
+    in_tissue = data.maps and model.architecture != "ring_density_network"
+    given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
+    without, equal = "sides without a given value or flux", "the same at both sides of an axis"
+    needs = (
+        ("data.storage: compact", f"{without}, {equal}", data.storage == "compact"),
+        (
+            f"model.{key}: {getattr(model, key)}",
+            f"{without}, {equal}, where media don't vary (data.tissue)",
+            model.solves_equation and not in_tissue,
+        ),
+        ("data.divide_by_maximum: true", without, data.divide_by_maximum and given),
+        ("training.symmetries: true", equal, symmetries and differ),
+        (
+            "model.transform: log",
+            "values and fluxes from 0 on, as it takes no fields below -1",
+            model.transform == "log" and smallest_given(outline.sides) < 0,
+        ),
+    )
+    for setting, wanted, chosen in needs:
+        if chosen:
+            raise ValueError(
+                f"physics.boundary: {setting} needs {wanted}, not {sides_in_words(outline.sides)}; "
+                f"choose other sides, or change {setting.partition(':')[0]}"
+            )
 
 
 def check_network(physics: PhysicsConfig, data: DataConfig, model: ModelConfig) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
+from diffkeras.config.boundary import Boundaries
 from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
-    Boundaries,
     Count,
     Examples,
     Lattice,
@@ -46,9 +46,11 @@ class PhysicsConfig(Section):
     decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False)
     """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
     boundary: Boundaries = "absorbing"
-    """absorbing, reflecting or periodic, or a list of two: [rows, columns]. Where the two sides of
-    an axis differ, each may be a list of two: [top, bottom] and [left, right]; or all four are
-    named: {top: absorbing, bottom: reflecting, left: periodic, right: periodic}."""
+    """absorbing, reflecting, periodic, {value: V} or {flux: J}, or a list of two: [rows, columns].
+    Where the two sides of an axis differ, each may be a list of two: [top, bottom] and [left,
+    right]; or all four are named: {top: {value: 0.8}, bottom: {flux: 0.01}, left: reflecting,
+    right: absorbing}. V is the concentration one step outside, J what flows in
+    [concentration·length/time]."""
     sources: Literal["fixed_value", "production"] = "fixed_value"
     """What sources do. fixed_value: the field takes their value on their nodes (the text of the
     paper). production: they add their value times the decay rate (the computation of its

@@ -1,7 +1,7 @@
 """Types of configuration values: names, source counts, lattices, positive numbers."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -16,28 +16,7 @@ from pydantic import (
 )
 
 from diffkeras.config.validation_messages import short
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.boundaries import ALIASES, canonical_boundary
-from diffkeras.physics.operators.axis import BoundaryName
 
-# dirichlet, neumann and no-flux are stored by the names that they stand for.
-Boundary = Annotated[BoundaryName, BeforeValidator(lambda name: ALIASES.get(str(name), name))]
-
-
-def _sides(value: Any) -> Any:
-    """Sides by name, or pairs of them, in the spelling that a dataset is known by."""
-    pairs = isinstance(value, list | tuple) and any(isinstance(v, list | tuple) for v in value)
-    if not (pairs or isinstance(value, Mapping)):
-        return value  # of which Pydantic finds the faults
-    try:
-        boundary = canonical_boundary(value)
-    except PhysicsError as error:
-        raise ValueError(str(error).replace(", or a FixedValue or FixedFlux", "")) from None
-    return boundary[0] if len(set(boundary)) == 1 and isinstance(boundary[0], str) else boundary
-
-
-AxisSides = Boundary | tuple[Boundary, Boundary]  # both sides of an axis, or [low, high]
-Boundaries = Annotated[Boundary | tuple[AxisSides, AxisSides], BeforeValidator(_sides)]
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(ge=0, le=1e6)]  # lattice steps

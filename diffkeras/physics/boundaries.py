@@ -3,11 +3,8 @@
 A side absorbs, reflects or continues on the opposite side (periodic). Or its ghost nodes have a
 given value, which is an absorbing side whose ghost nodes are not 0; or a given flux comes in
 through it, which is a reflecting side that isn't tight. Value and flux only add to the right-hand
-side of the equations of the nodes next to them:
-
-    D/h² times the value,    or the flux/h.
-
-`wall_production` gives this, and everything else sees sides that absorb or reflect.
+side of the equations of the nodes next to them (`operators.wall_production`), and everything else
+sees sides that absorb or reflect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,9 +29,9 @@ ALIASES: dict[str, BoundaryName] = {
     "neumann": "reflecting",
     "no-flux": "reflecting",
 }
-LARGEST_GIVEN = 1e30
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
+LARGEST_GIVEN = 1e30
 
 
 class _GivenSide(ShortRepr):
@@ -127,31 +124,37 @@ AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
 BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
 
 
-def canonical_boundary(spec: Any) -> Any:
+def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     """What is given for the boundary: one side for all, or a tuple of what each axis has.
 
     An axis has one side for both, or a pair (low, high) if these differ.
+
+    Args:
+        spec: as for `Medium`.
+        dimensions: the number of axes; None if it is 2 or 3.
 
     Raises:
         PhysicsError: an unknown or a missing side, or an axis that is periodic at one side only.
     """
     if isinstance(spec, Mapping):
-        return _from_names(spec)
+        return _from_names(spec, dimensions)
     if isinstance(spec, np.ndarray):
         spec = spec.tolist()
     if not isinstance(spec, tuple | list):
         return _side("boundary", spec)
-    if len(spec) not in (2, 3):
+    if len(spec) not in ((dimensions,) if dimensions else (2, 3)):
         shown = f"{len(spec)} values" if len(spec) > 3 else str(spec)[:60]
         raise PhysicsError(
-            f"boundary must be one value or one for each of 2 or 3 axes, not {shown}"
+            f"boundary must be one value or one for each of {dimensions or '2 or 3'} axes, not "
+            f"{shown}"
         )
     return tuple(map(_axis_sides, spec, SIDES[-len(spec) :]))
 
 
-def _from_names(spec: Mapping[Any, Any]) -> tuple[AxisSides, ...]:
-    axes = SIDES if any(name in spec for name in SIDES[0]) else SIDES[1:]
-    known = _check_names(spec, axes)
+def _from_names(spec: Mapping[Any, Any], dimensions: int | None) -> tuple[AxisSides, ...]:
+    in_space = any(name in spec for name in SIDES[0])
+    axes = SIDES[-dimensions:] if dimensions else SIDES if in_space else SIDES[1:]
+    known = _check_names(spec, axes, others=not dimensions)
     if missing := [name for name in known if name not in spec]:
         raise PhysicsError(
             f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}"
@@ -171,14 +174,19 @@ def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[
     return dict(zip(known, each, strict=True)) | dict(changed)
 
 
-def _check_names(names: Iterable[Any], axes: Sequence[tuple[str, str]]) -> list[str]:
-    """All sides of the axes; an error if one of the names is none of them."""
+def _check_names(
+    names: Iterable[Any], axes: Sequence[tuple[str, str]], *, others: bool = True
+) -> list[str]:
+    """All sides of the axes; an error if one of the names is none of them.
+
+    `others` is whether the error speaks of those in three dimensions.
+    """
     known = [name for pair in axes for name in pair]
     for name in names:
         if name not in known:
             raise PhysicsError(
                 f"the boundary has no side {name!r:.60}; its sides are {', '.join(known)}"
-                f"{'' if len(axes) == len(SIDES) else ', and in three dimensions front, back'}"
+                f"{', and in three dimensions front, back' if others and axes != SIDES else ''}"
             )
     return known
 
@@ -197,8 +205,8 @@ def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:
         return low
     if "periodic" in (low, high):
         raise PhysicsError(
-            f"an axis is periodic at both sides or at none, not {names[0]} {low!r:.60} and "
-            f"{names[1]} {high!r:.60}; make both periodic, or none"
+            f"an axis is periodic at both sides or at none, not {names[0]} {in_words(low)} and "
+            f"{names[1]} {in_words(high)}; make both periodic, or none"
         )
     return low, high
 
@@ -211,10 +219,34 @@ def _side(name: str, value: Any) -> Side:
     if not isinstance(side, str) or side not in BOUNDARIES:
         what = name if name == "boundary" else f"boundary {name}"
         raise PhysicsError(
-            f"{what} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}, or a "
-            "FixedValue or FixedFlux"
+            f"{what} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}, or give a "
+            "value or a flux"
         )
     return side
+
+
+def in_words(side: Side) -> str:
+    """For example "absorbing", or "value 1", or "flux 0 to 0.5" of an array."""
+    if isinstance(side, str):
+        return side
+    least, most = float(np.min(side.numbers)), float(np.max(side.numbers))
+    return f"{side.name} {least:g}" + (f" to {most:g}" if least < most else "")
+
+
+def sides_in_words(sides: Sequence[AxisSides]) -> str:
+    """For example "reflecting", or "top and left: value 1, bottom and right: absorbing"."""
+    alike: dict[str, list[str]] = {}
+    for name, side in with_sides(sides, {}).items():
+        alike.setdefault(in_words(side), []).append(name)
+    if len(alike) == 1:
+        return next(iter(alike))
+    return ", ".join(f"{' and '.join(names)}: {does}" for does, names in alike.items())
+
+
+def smallest_given(sides: Sequence[AxisSides]) -> float:
+    """The smallest of the given values and fluxes, and of 0."""
+    each = (side for pair in map(both_sides, sides) for side in pair)
+    return min([0.0, *(float(np.min(s.numbers)) for s in each if not isinstance(s, str))])
 
 
 def homogeneous(sides: AxisSides) -> AxisBoundary:
@@ -222,48 +254,3 @@ def homogeneous(sides: AxisSides) -> AxisBoundary:
     kinds = {FixedValue: "absorbing", FixedFlux: "reflecting"}
     low, high = (kinds.get(type(side), side) for side in both_sides(sides))
     return low if low == high else (low, high)
-
-
-def wall_production(
-    sides: Sequence[AxisSides],
-    diffusivities: Sequence[float | NDArray[np.float64]],
-    step: float,
-    lattice: tuple[int, ...],
-) -> NDArray[np.float64] | None:
-    """What given values and fluxes add to the production of each node; None if there are none.
-
-    Args:
-        sides: of each axis.
-        diffusivities: D along each axis, a number or an array of the lattice's shape.
-        step: h.
-        lattice: its shape.
-
-    Raises:
-        PhysicsError: an array of another shape than its side, or numbers that underflow.
-    """
-    total: NDArray[np.float64] | None = None
-    for axis, (entry, diffusivity) in enumerate(zip(sides, diffusivities, strict=True)):
-        shape = lattice[:axis] + lattice[axis + 1 :]
-        for end, side in zip((0, -1), both_sides(entry), strict=True):
-            if isinstance(side, str):
-                continue
-            numbers, name = side.numbers, SIDES[axis - len(lattice)][end]
-            if np.ndim(numbers) and np.shape(numbers) != shape:
-                raise PhysicsError(
-                    f"the {side.name} of the {name} side has shape {np.shape(numbers)}, and the "
-                    f"side {shape}; give a number or an array of this shape"
-                )
-            if total is None:
-                total = np.zeros(lattice)
-            if isinstance(side, FixedValue):
-                rate = np.broadcast_to(diffusivity, lattice) / step**2
-                added = np.moveaxis(rate, axis, 0)[end] * numbers
-            else:
-                added = numbers / step
-            if np.any((added == 0) & (np.asarray(numbers) != 0)):
-                raise PhysicsError(
-                    f"the {side.name} of the {name} side is so small that what it adds to the "
-                    "production underflows: choose other units"
-                )
-            np.moveaxis(total, axis, 0)[end] += added
-    return total

@@ -97,7 +97,8 @@ class ExampleRecipe:
     Attributes:
         count: number n of discs.
         lattice: (rows, columns); a side is taken for both.
-        medium: the uniform medium; if there is a range of diffusion lengths, its decay isn't used.
+        medium: the uniform medium, whose sides may have a value or a flux; if there is a range of
+            diffusion lengths, its decay isn't used.
         radius: radius or range of radii [lattice steps].
         seed: the dataset's seed.
         placement: how centres are distributed.
@@ -141,7 +142,6 @@ class ExampleRecipe:
         check_placement(self.placement)
         as_medium(self.medium, {}).require_uniform("ExampleRecipe")
         self.medium.require_plane("ExampleRecipe")
-        self.medium.require_homogeneous("ExampleRecipe")
         if self.diffusion_length is not None:
             shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
             if shortest.decay < longest.decay:
@@ -265,6 +265,7 @@ class ExampleRecipe:
         """Example k of a split, solved for its densities alone, if it has any."""
         if self.tissue is not None:
             raise PhysicsError("ring densities need a uniform medium; a tissue has none")
+        self.medium.require_homogeneous("a compact example")
         sources, length = self.sources(split, k), self.length_of(split, k)
         if self.production:
             return CompactExample(sources, None, length)

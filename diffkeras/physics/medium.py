@@ -16,6 +16,7 @@ from diffkeras.physics.boundaries import (
     BoundarySpec,
     canonical_boundary,
     homogeneous,
+    sides_in_words,
 )
 from diffkeras.physics.node_values import (
     FASTEST,
@@ -156,6 +157,11 @@ class Medium(ShortRepr):
         return not any("absorbing" in both_sides(boundary) for boundary in self.boundaries)
 
     @property
+    def is_homogeneous(self) -> bool:
+        """Whether no side has a given value or flux, so that fields are linear in the sources."""
+        return self.sides == self.boundaries
+
+    @property
     def has_equal_sides(self) -> bool:
         """Whether both sides of each axis absorb, reflect or are periodic, without given values."""
         return all(isinstance(side, str) for side in self.sides)
@@ -196,11 +202,11 @@ class Medium(ShortRepr):
             raise PhysicsError(f"{what} needs a medium of 2 dimensions, not of {self.dimensions}")
 
     def require_homogeneous(self, what: str) -> None:
-        """Raise a PhysicsError that names what takes no `FixedValue` and no `FixedFlux`."""
-        if self.sides != self.boundaries:
+        """Raise a PhysicsError that names what takes no side with a given value or flux."""
+        if not self.is_homogeneous:
             raise PhysicsError(
-                f"{what} takes no FixedValue or FixedFlux, and a side has one here; `solve`, "
-                "`certify` and `refine` do"
+                f"{what} takes no side with a given value or flux, and here are sides of "
+                f"{sides_in_words(self.sides)}; `solve`, `certify` and `refine` take them"
             )
 
     def names_of_axes(self, what: str) -> tuple[BoundaryName, ...]:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.boundaries import wall_production
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.node_values import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, SPACE
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.operators.wall_production import wall_production
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.uptake.checks import check_capacity, check_uptake
 from diffkeras.physics.uptake.saturating import SaturatingUptake

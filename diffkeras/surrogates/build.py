@@ -7,6 +7,7 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
+from diffkeras.physics import FixedFlux, FixedValue
 from diffkeras.surrogates.given_media import inputs_of
 
 # those of convolutions that halve the lattice, which may be padded
@@ -59,13 +60,23 @@ def make_operator(config: Config) -> Any:
     `nn.VaryingOperator` where maps vary.
     """
     medium, lengths = config.physics.medium, config.data.diffusion_length
-    boundaries = medium.names_of_axes("a network that knows the equation")
     diffusion = float(medium.diffusivities[0]) / medium.step**2
     if config.data.maps:
         decay = float(medium.decay) / diffusion
+        unit = float(medium.diffusivities[0]) / medium.step  # of fluxes, per concentration
+        boundaries = [_in_units(sides, unit) for sides in medium.sides]
         return nn.VaryingOperator(config.data.maps, decay, boundaries)
     return nn.UniformOperator(
         decay=float(medium.decay) / diffusion,
-        boundaries=boundaries,
+        boundaries=medium.names_of_axes("a network that knows the equation in a uniform medium"),
         lengths=None if lengths is None else [length / medium.step for length in lengths],
     )
+
+
+def _in_units(sides: Any, unit: float) -> Any:
+    """The sides of an axis as `nn.VaryingOperator` has them, with fluxes as multiples of a unit."""
+    if isinstance(sides, tuple):
+        return tuple(_in_units(side, unit) for side in sides)
+    if isinstance(sides, FixedValue):
+        return {"value": sides.numbers}
+    return {"flux": sides.numbers / unit} if isinstance(sides, FixedFlux) else sides

@@ -14,6 +14,7 @@ from diffkeras.physics import MichaelisMenten, Surroundings
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import MAPS
+from diffkeras.surrogates.predicted_fields import largest_value
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +173,21 @@ def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> No
                 f"have {values.min():g} to {values.max():g}; bounds hold there, too, but the "
                 "errors may be larger"
             )
+
+
+def warn_of_values(config: Config, images: NDArray[np.float64]) -> None:
+    """Say that values leave the trained range, where sides keep fields from being scaled."""
+    if config.physics.medium.is_homogeneous or not images.size:
+        return
+    largest, most = images.max(axis=(-2, -1)), largest_value(config)
+    outside = (largest > 0) & ~((largest >= 1) & (largest <= most))
+    if outside.any():
+        trained = "1" if most == 1 else f"1 to {most:g}"
+        logger.warning(
+            f"the surrogate was trained on images whose largest value is {trained}, and here it is "
+            f"{largest[outside].ravel()[0]:g}; sides have a value or a flux, so images are not "
+            "scaled; bounds hold there, too, but the errors may be larger"
+        )
 
 
 def _of_lengths(config: Config, batch: tuple[int, ...], given: Any) -> Media:

@@ -54,9 +54,10 @@ def predicted_fields(
         (batch, rows, columns, 1) float32.
     """
     transform = config.model.get_transform()
-    scale = value_scale(source_images, largest_value(config), xp)
+    # u/scale is the field of images/scale and of these, but sides keep their values and fluxes
+    linear = config.physics.medium.is_homogeneous
+    scale = value_scale(source_images, largest_value(config), xp) if linear else 1.0
     images = source_images / scale
-    # u/scale is the field of these, too
     media = {name: v / scale if name in CONCENTRATIONS else v for name, v in media.items()}
     diffusion_length = media.get("diffusion_length")
     x = network_input(

@@ -38,8 +38,8 @@ def export_saved_model(
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
     the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. There
-    are none where the sides of an axis differ, or where cells saturate or secrete, which the solver
-    in TensorFlow doesn't take.
+    are none where the sides of an axis differ or have a value or a flux, or where cells saturate or
+    secrete, which the solver in TensorFlow doesn't take.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -109,7 +109,10 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
 def _unproven(surrogate: Surrogate) -> str:
     """Why the solver in TensorFlow can't prove the fields of a surrogate; empty if it can."""
     if not surrogate.config.physics.medium.has_equal_sides:
-        return "the sides of an axis differ"
+        return (
+            "the sides of an axis differ or have a value or a flux; `Surrogate.certify` and "
+            "`predict` prove its fields"
+        )
     if {"uptake", "production"} & set(surrogate.maps):
         return "cells saturate or secrete; `Surrogate.certify` and `predict` prove their fields"
     return ""

@@ -18,7 +18,13 @@ from diffkeras.physics.arguments import real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
-from diffkeras.surrogates.given_media import Media, MediumInputs, media_of, network_media
+from diffkeras.surrogates.given_media import (
+    Media,
+    MediumInputs,
+    media_of,
+    network_media,
+    warn_of_values,
+)
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Prediction, prove
 from diffkeras.surrogates.run_directory import Run
@@ -113,7 +119,8 @@ class Surrogate:
 
         The network was trained on source values up to 1, or up to the number of discs where these
         may overlap. An image with larger ones is divided by a number that brings them into that
-        range, and so is what cells take up and release; the field is multiplied by it.
+        range, and so is what cells take up and release; the field is multiplied by it. Where a side
+        has a given value or flux, nothing is scaled, and the log says so.
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
         field. Its size is then the one that balances production with decay and flow, each node
@@ -125,8 +132,8 @@ class Surrogate:
                 a source's nodes its value x. Sources hold the field at x, or, if `production`, add
                 γx to it per time.
             tolerance: the largest error that the returned field may have, relative to the largest
-                fixed value or, with production, to the largest value of the field, as for `refine`;
-                None for the network's field as it is.
+                fixed value or, with production or a side of a given value or flux, to the largest
+                value of the field, as for `refine`; None for the network's field as it is.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
             **medium: what differs between the media of its training data, and nothing else.
@@ -214,6 +221,7 @@ class Surrogate:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
         stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
         told = network_media(self.config, media, stack.shape)
+        warn_of_values(self.config, images)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example, Medium
+from diffkeras.physics.boundaries import sides_in_words
 from diffkeras.reporting.figures import (
     new_axis,
     new_figure,
@@ -71,7 +72,7 @@ def preview(config: Config, path: str | Path) -> Path:
         title=f"The data of {config.name}",
         lead=f"{examples} examples for each of {format_counts(counts)} sources on a lattice of "
         f"{rows}×{columns} nodes. Diffusion length: {' to '.join(lengths)} lattice steps. "
-        f"{_kind(config)}",
+        f"{_kind(config)} Sides: {sides_in_words(config.physics.medium.sides)}.",
         production=config.physics.sources == "production",
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),
@@ -111,12 +112,13 @@ def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
     shown = [example for row in examples.values() for example in row]
     # fields of production that aren't divided by their maximum may be small
     largest = max(float(example.field.max()) for example in shown)
+    least = min(0.0, *(float(example.field.min()) for example in shown))  # below 0 by a flux out
     columns = max(len(row) for row in examples.values())
     figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
     grid = figure.subplots(len(examples), columns, squeeze=False)
     for axes, (count, row) in zip(grid, examples.items(), strict=True):
         for axis, example in zip(axes, row, strict=True):
-            picture = axis.imshow(example.field, cmap="viridis", vmin=0, vmax=largest)
+            picture = axis.imshow(example.field, cmap="viridis", vmin=least, vmax=largest)
             outline(axis, example.source_image > 0)
             axis.set_xticks([])
             axis.set_yticks([])

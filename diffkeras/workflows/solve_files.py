@@ -17,7 +17,7 @@ from diffkeras.physics import (
     Solution,
     solve,
 )
-from diffkeras.physics.boundaries import Side, with_sides
+from diffkeras.physics.boundaries import Side, sides_in_words
 from diffkeras.physics.problem import check_finite
 from diffkeras.physics.uptake.linear import Uptake
 from diffkeras.physics.uptake.saturating import SaturatingUptake
@@ -147,20 +147,8 @@ def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:
 
 def _in_words(medium: Medium, uptake: Uptake | None) -> str:
     diffusivity, decay = (_range(part) for part in (medium.diffusivity, medium.decay))
-    return (
-        f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {_boundary(medium)}{_taken(uptake)}"
-    )
-
-
-def _boundary(medium: Medium) -> str:
-    """What the sides do, by name if they differ."""
-    alike: dict[str, list[str]] = {}
-    for name, side in with_sides(medium.sides, {}).items():
-        does = side if isinstance(side, str) else f"{side.name} {_range(side.numbers)}"
-        alike.setdefault(does, []).append(name)
-    if len(alike) == 1:
-        return next(iter(alike))
-    return ", ".join(f"{' and '.join(names)}: {does}" for does, names in alike.items())
+    sides = sides_in_words(medium.sides)
+    return f"D = {diffusivity}, γ = {decay}, h = {medium.step:g}, {sides}{_taken(uptake)}"
 
 
 def _taken(uptake: Uptake | None) -> str:

@@ -22,7 +22,8 @@ from sphinx.util.docutils import SphinxDirective
 
 # The accepted forms, where the JSON schema lacks the short ones or is too long to read
 ACCEPTED = {
-    "physics.boundary": "absorbing | reflecting | periodic, or a list of two",
+    "physics.boundary": "absorbing | reflecting | periodic | {value: number} | {flux: number}, or "
+    "a list of two, or a mapping of the four sides",
     "physics.lattice": "integer > 0, or [integer, integer]",
     "data.sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
 }

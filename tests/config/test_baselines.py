@@ -18,6 +18,8 @@ def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
     assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
     half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
     assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
+    given = {"physics.boundary": {"value": 0.5}}
+    assert fixed.with_overrides(given).baselines() == fixed.baselines()[5:]
     chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_round"]})
     assert chosen.baselines() == ("zero_field", "one_round")
     assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
@@ -31,6 +33,7 @@ def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
             "superposition is for sources that hold fixed values.*g exact",
         ),
         ({"decay": 0, "boundary": "periodic"}, "superposition needs fields that decay"),
+        ({"boundary": {"flux": 0.5}}, "superposition needs sides without a given value"),
     ],
 )
 def test_baselines_that_make_no_sense_are_refused(physics: dict[str, Any], message: str) -> None:

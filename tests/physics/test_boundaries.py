@@ -73,8 +73,8 @@ def test_the_top_is_row_0_and_the_left_is_column_0():
 @pytest.mark.parametrize(
     ("boundary", "message"),
     [
-        ({**SIDES, "left": FixedValue(1.0)}, "periodic at both sides or at none, not left Fixed"),
-        ((("periodic", "absorbing"), "absorbing"), "not top 'periodic' and bottom 'absorbing'"),
+        ({**SIDES, "left": FixedValue(1.0)}, "periodic at both sides or at none, not left value 1"),
+        ((("periodic", "absorbing"), "absorbing"), "not top periodic and bottom absorbing"),
         ({"top": "absorbing", "left": "periodic"}, "the boundary lacks bottom, right: name all"),
         ({**SIDES, "up": "absorbing"}, "no side 'up'; its sides are top, .* dimensions front"),
         ({**SIDES, "front": "absorbing"}, "lacks back: name all of front, back, top, bottom"),
@@ -123,7 +123,7 @@ def test_a_flux_needs_something_that_loses():
 def test_what_takes_no_given_values_says_so():
     sources = dk.Sources.from_lists([2], [3], [1], [1.0])
     boundary = ((FixedValue(1.0), "reflecting"), "periodic")
-    with pytest.raises(PhysicsError, match="superpose takes no FixedValue or FixedFlux"):
+    with pytest.raises(PhysicsError, match="superpose takes no side with a given value"):
         superpose(sources, LATTICE, boundary=boundary)
     mixed = {"boundary": SIDES, "decay": 0.1}
     exact = solve_reference(sources.image(LATTICE, np.float64), **mixed)

@@ -15,14 +15,16 @@ def test_a_side_is_a_square_lattice() -> None:
     assert np.array_equal(one.example("train", 3).field, other.example("train", 3).field)
 
 
-def test_sides_of_an_axis_may_differ_but_hold_no_values() -> None:
-    sides = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
+@pytest.mark.parametrize("top", ["absorbing", FixedValue(0.5), FixedValue(np.linspace(0, 1, 24))])
+def test_sides_of_an_axis_may_differ_and_hold_values(top) -> None:
+    sides = {"top": top, "bottom": "reflecting", "left": "periodic", "right": "periodic"}
     recipe = ExampleRecipe(2, 24, Medium(boundary=sides), radius=2.0)
     example = recipe.example("train", 3)
     exact = solve(example.source_image.astype(np.float64), boundary=sides).field
     np.testing.assert_array_equal(example.field, exact.astype(np.float32))
-    with pytest.raises(PhysicsError, match="ExampleRecipe takes no FixedValue or FixedFlux"):
-        ExampleRecipe(2, 24, Medium(boundary={**sides, "top": FixedValue(1.0)}))
+    if top != "absorbing":
+        with pytest.raises(PhysicsError, match="a compact example takes no side"):
+            recipe.compact_example("train", 3)
 
 
 def test_examples_of_production() -> None:

@@ -1,8 +1,9 @@
 """Examples that are solved as they are needed, instead of being read.
 
-NumPy draws the sources ahead of time in tf.data's threads, and the field is solved in the graph.
-Where the medium varies and sources hold fixed values, each example needs a table of Green's
-function of its own, which NumPy computes too, because TensorFlow lacks the fast transforms.
+NumPy draws the sources ahead of time in tf.data's threads, and the field is solved in the graph,
+unless the solver in TensorFlow doesn't take the problem (`solved_in_numpy`). Where the medium
+varies and sources hold fixed values, each example needs a table of Green's function of its own,
+which NumPy computes too, because TensorFlow lacks the fast transforms.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.graph_fields import produced_fields
-from diffkeras.data.reading.solved_tissues import tissue_solver
+from diffkeras.data.reading.solved_in_numpy import numpy_solver
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
@@ -48,11 +49,12 @@ def solved_chunks(
     longest, padded with discs of radius −1.
     """
     recipes = [DatasetConfig.of(count, config).recipe() for count in counts]
-    for recipe in recipes:
-        recipe.sources(split, 0)  # Raises an error if the discs don't fit.
+    in_numpy = config.data.tissue is not None or not config.physics.medium.has_equal_sides
+    for recipe in recipes:  # Raises an error if the discs don't fit, or there is no solution.
+        (recipe.example if in_numpy else recipe.sources)(split, 0)
     chunks = numbers.batch(chunk_size(config))
-    if config.data.tissue is not None:
-        return chunks.map(tissue_solver(recipes, split), num_parallel_calls=tf.data.AUTOTUNE)
+    if in_numpy:
+        return chunks.map(numpy_solver(recipes, split), num_parallel_calls=tf.data.AUTOTUNE)
     if config.physics.sources == "fixed_value":
         for count in counts:
             _check_ring_size(config, count)

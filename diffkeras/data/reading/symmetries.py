@@ -15,8 +15,8 @@ def symmetry_count(config: Config) -> int:
     """How many symmetries the training examples are seen in: 8, or 4 without swaps; 1 if off."""
     if not config.training.symmetries:
         return 1
-    (rows, columns), boundaries = config.physics.lattice, config.physics.medium.boundaries
-    return 8 if rows == columns and boundaries[0] == boundaries[1] else 4
+    (rows, columns), sides = config.physics.lattice, config.physics.medium.sides
+    return 8 if rows == columns and sides[0] == sides[1] else 4
 
 
 def transform_pair(x: tf.Tensor, y: tf.Tensor, symmetry: tf.Tensor, count: int) -> Pair:

@@ -5,6 +5,7 @@ fixed values depend only on ratios, so everything is in units of D₀/h², with 
 the uniform medium that the maps vary around.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -87,7 +88,9 @@ class VaryingOperator:
     Attributes:
         maps: which of `network_input.MAPS` follow the source image in the input, in this order.
         decay: γh²/D₀ of all nodes where the decay is no channel.
-        boundaries: absorbing, reflecting or periodic, of axis 0 and of axis 1.
+        boundaries: of axis 0 and of axis 1, one for both sides or a pair (low, high). Each is
+            absorbing, reflecting or periodic; or {"value": v} for ghost nodes that hold v
+            [concentration], or {"flux": j h/D₀} for a flux j that comes in.
 
     Raises:
         ValueError: an unknown map or boundary, no map, or a decay below 0.
@@ -95,7 +98,7 @@ class VaryingOperator:
 
     maps: Sequence[str] = MAPS[:2]
     decay: float = 1 / 400
-    boundaries: Sequence[str] = ("absorbing", "absorbing")
+    boundaries: Sequence[Any] = ("absorbing", "absorbing")
 
     def __post_init__(self) -> None:
         maps = tuple(one_of("map", name, MAPS) for name in self.maps)
@@ -105,7 +108,7 @@ class VaryingOperator:
             raise ValueError(
                 f"maps must be some of {', '.join(MAPS)}, in this order, got {list(maps)}"
             )
-        boundaries = tuple(one_of("boundary", name, BOUNDARIES) for name in self.boundaries)
+        boundaries = tuple(map(_checked, self.boundaries))
         if len(boundaries) != 2:
             raise ValueError(f"boundaries must be two values, one for each axis, got {boundaries}")
         if not 0 <= self.decay < float("inf"):
@@ -119,8 +122,16 @@ class VaryingOperator:
         return Uptake(given["uptake"], given["saturation"]) if "uptake" in given else None
 
     def production(self, network_input: Any) -> Any:
-        """What cells release, (batch, rows, columns); 0 if the input says nothing of it."""
-        return maps_of_channels(network_input, self.maps, ops).get("production", 0.0)
+        """What cells release and sides add, (batch, rows, columns); 0 where neither is."""
+        given = maps_of_channels(network_input, self.maps, ops)
+        ones, total = ops.ones_like(network_input[..., 0]), given.get("production", 0.0)
+        for axis, boundary in enumerate(self.boundaries, 1):
+            for side, edge in zip(_both(boundary), _edges(ones, axis), strict=True):
+                if isinstance(side, Mapping) and "value" in side:
+                    total = total + side["value"] * edge * given.get("diffusivity", ones)
+                elif isinstance(side, Mapping):
+                    total = total + side["flux"] * edge
+        return total
 
     @classmethod
     def of(cls, values: "VaryingOperator | Mapping[str, Any]") -> "VaryingOperator":
@@ -129,7 +140,7 @@ class VaryingOperator:
 
     def get_config(self) -> dict[str, Any]:
         """The attributes, with lists for tuples, as a layer saves them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {name: _as_lists(value) for name, value in asdict(self).items()}
 
     def equations(self, network_input: Any) -> Equations:
         """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
@@ -140,22 +151,56 @@ class VaryingOperator:
         return equations_of(diffusivity, decay, self.boundaries)
 
 
-def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[str]) -> Equations:
+def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equations:
     """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
 
-    Across the face between two nodes flows the harmonic mean of their diffusivities, and at an
-    absorbing wall the node's own (Patankar 1980, §4.2-3).
+    Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
+    that absorbs or holds a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
+    `VaryingOperator`; their values and fluxes belong to the right-hand side.
     """
     ones, drain, couplings = ops.ones_like(diffusivity), decay, []
     for axis, boundary in enumerate(boundaries, 1):
-        before, after = neighbours(
-            ones, axis, "periodic" if boundary == "periodic" else "absorbing"
-        )
+        low, high = _edges(ones, axis)
         beyond = following(diffusivity, axis)
-        couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * after)
-        if boundary == "absorbing":
-            drain = drain + diffusivity * (2 - before - after)
+        inner = ones if boundary == "periodic" else 1 - high
+        couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * inner)
+        absorbing = [
+            edge
+            for side, edge in zip(_both(boundary), (low, high), strict=True)
+            if side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
+        ]
+        if absorbing:
+            drain = drain + diffusivity * sum(absorbing)
     return Equations((couplings[0], couplings[1]), drain)
+
+
+def _checked(boundary: Any) -> Any:
+    """The boundary of an axis: a side for both ends, or a pair of sides."""
+    if isinstance(boundary, list | tuple) and len(boundary) == 2:
+        pair = tuple(map(_checked, boundary))
+        if "periodic" in pair and pair[0] != pair[1]:
+            raise ValueError(f"an axis is periodic at both sides or at none, got {pair}")
+        return pair
+    if isinstance(boundary, Mapping) and list(boundary) in (["value"], ["flux"]):
+        [(name, number)] = boundary.items()
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise ValueError(f"{name} must be a finite number, got {number!r}")
+        return {name: float(number)}
+    return one_of("boundary", boundary, BOUNDARIES)
+
+
+def _as_lists(value: Any) -> Any:
+    return list(map(_as_lists, value)) if isinstance(value, tuple) else value
+
+
+def _both(boundary: Any) -> tuple[Any, Any]:
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+
+
+def _edges(ones: Any, axis: int) -> tuple[Any, Any]:
+    """1 on the first nodes along an axis and on the last ones, else 0."""
+    before, after = neighbours(ones, axis, "absorbing")
+    return 1 - before, 1 - after
 
 
 def following(values: Any, axis: int) -> Any:

@@ -1,12 +1,14 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from diffkeras import nn
 from diffkeras.nn.equation.operator import BOUNDARIES
-from diffkeras.physics import Medium
+from diffkeras.physics import FixedFlux, FixedValue, Medium
 from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.problem import Problem
 from diffkeras.representation.network_input import map_channels
 
 LATTICE = (9, 14)
@@ -48,6 +50,28 @@ def test_the_equations_are_those_of_physics(boundaries, names):
     np.testing.assert_allclose(applied, exact.apply(field), rtol=1e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("names", [("decay",), ("diffusivity", "decay"), ("decay", "production")])
+def test_sides_that_hold_values_or_let_fluxes_in(names):
+    rng = np.random.default_rng(2)
+    given = {**maps(rng), "production": rng.uniform(0.0, 2.0, (*LATTICE, 1))}
+    given = {name: values for name, values in given.items() if name in names}
+    parts = {name: given[name][..., 0] for name in given if name != "production"}
+    released = given.get("production", np.zeros((*LATTICE, 1)))[..., 0]
+    sides = ((FixedValue(0.7), FixedFlux(-0.3)), ("reflecting", FixedValue(-2.0)))
+    medium = Medium(**{"diffusivity": D0, **parts}, step=STEP, boundary=sides)
+    problem = Problem.check(np.zeros(LATTICE), medium, production=released)
+    exact = finite_volumes(LATTICE, problem.medium)
+    flux = -0.3 * STEP / D0
+    boundaries = [[{"value": 0.7}, {"flux": flux}], ("reflecting", {"value": -2})]
+    operator = nn.VaryingOperator(tuple(given), boundaries=boundaries)
+    assert nn.VaryingOperator.of(json.loads(json.dumps(operator.get_config()))) == operator
+    x, unit = network_input(np.zeros(LATTICE), given), D0 / STEP**2
+    equations = operator.equations(x)
+    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    found = unit * np.asarray(operator.production(x))[0]
+    np.testing.assert_allclose(found, problem.production, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
     rng = np.random.default_rng(1)
@@ -73,6 +97,9 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
         ({"maps": ("depth",)}, "map must be one of diffusivity, .*, got 'depth'"),
         ({"boundaries": ("open", "absorbing")}, "boundary must be one of .*, got 'open'"),
         ({"boundaries": ("absorbing",)}, "boundaries must be two values"),
+        ({"boundaries": ({"value": "1"}, "absorbing")}, "value must be a finite number, got '1'"),
+        ({"boundaries": ({"flux": np.inf}, "absorbing")}, "flux must be a finite number, got inf"),
+        ({"boundaries": ("absorbing", ["periodic", {"flux": 1}])}, "periodic at both sides"),
         ({"decay": float("nan")}, "decay must be a finite number from 0 on, got nan"),
     ],
 )

@@ -1,0 +1,56 @@
+"""`physics.boundary`: what the sides of the lattice do, as YAML has it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from diffkeras.config.validation_messages import short
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import FixedFlux, FixedValue
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.boundaries import canonical_boundary
+
+GIVEN = {"value": FixedValue, "flux": FixedFlux}
+AXES = 2
+
+
+def _parse(value: Any) -> Any:
+    """The boundary of a `Medium`, in the spelling that a dataset is known by."""
+    try:
+        boundary = canonical_boundary(_with_given(value), AXES)
+    except PhysicsError as error:
+        raise ValueError(str(error)) from None
+    if isinstance(boundary, FixedValue | FixedFlux):
+        return (boundary,) * AXES
+    # a list of two names has always been another spelling than one name, and names other datasets
+    pairs = isinstance(value, list | tuple) and any(isinstance(v, list | tuple) for v in value)
+    if (pairs or isinstance(value, Mapping)) and isinstance(boundary[0], str):
+        return boundary[0] if len(set(boundary)) == 1 else boundary
+    return boundary
+
+
+def _with_given(value: Any) -> Any:
+    """The value with sides in place of mappings such as {value: 1.0} and {flux: 0.1}."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_with_given, value))
+    if not isinstance(value, Mapping):
+        return value
+    if not GIVEN.keys() & value.keys():
+        return {name: _with_given(side) for name, side in value.items()}
+    if len(value) > 1:
+        raise ValueError(
+            f"a side has a value or a flux and nothing else, not {short(dict(value))}; give one of "
+            "them, such as {value: 1.0}"
+        )
+    [(name, number)] = value.items()
+    return GIVEN[name](check_number(f"the {name} of a side", number))
+
+
+def _to_plain(boundary: Any) -> Any:
+    if isinstance(boundary, FixedValue | FixedFlux):
+        return {boundary.name: boundary.numbers}
+    return [_to_plain(part) for part in boundary] if isinstance(boundary, tuple) else boundary
+
+
+Boundaries = Annotated[Any, BeforeValidator(_parse), PlainSerializer(_to_plain)]

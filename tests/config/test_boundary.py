@@ -1,0 +1,55 @@
+"""`physics.boundary`: spellings of sides with a value or a flux, and what is refused."""
+
+import math
+from typing import Any
+
+import pytest
+
+from diffkeras.config import Config, parse_config
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics import FixedFlux, FixedValue, Medium
+
+NAMED = {"top": "reflecting", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
+
+
+@pytest.mark.parametrize(
+    ("given", "boundary"),
+    [
+        ({"value": 2}, FixedValue(2.0)),
+        ([{"flux": -0.5}, "no-flux"], (FixedFlux(-0.5), "reflecting")),
+        ([[{"value": 1}, "dirichlet"], "periodic"], ((FixedValue(1.0), "absorbing"), "periodic")),
+        ({**NAMED, "top": {"value": 1}}, ((FixedValue(1.0), "reflecting"), "periodic")),
+        ({**NAMED, "bottom": {"flux": 1}}, {**NAMED, "bottom": FixedFlux(1.0)}),
+    ],
+)
+def test_sides_are_those_of_a_medium(tiny: Config, given: Any, boundary: Any) -> None:
+    config = tiny.with_overrides({"physics.boundary": given})
+    assert config.physics.medium.sides == Medium(boundary=boundary).sides
+    assert parse_config(config.model_dump(mode="json")) == config
+    assert hash(config.physics) != hash(tiny.physics)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "key_and_value"),
+    [
+        ({**NAMED, "top": {"value": 1, "flux": 2}}, "value or a flux .*'value': 1"),
+        ({**NAMED, "top": {"value": math.nan}}, "value of a side .* nan"),
+        ({**NAMED, "top": {"flux": -math.inf}}, "flux of a side .* -inf"),
+        ({**NAMED, "top": {"value": 1e31}}, r"value of a side .* 1e\+31"),
+        ({**NAMED, "top": {"value": "1"}}, "value of a side .* '1'"),
+        ({**NAMED, "top": {"value": True}}, "value of a side .* True"),
+        ({**NAMED, "top": {"value": [1, 2]}}, r"value of a side .* \[1, 2\]"),
+        ({**NAMED, "top": {"valu": 1}}, "boundary top {'valu': 1} is unknown"),
+        ({**NAMED, "left": {"value": 1}}, "periodic at both sides .* left value 1 "),
+        ({**NAMED, "left": "absorbing"}, "periodic at both sides .* right periodic"),
+        ({**NAMED, "front": {"value": 1}}, "no side 'front'; its sides are top, .*, right$"),
+        ({"front": "absorbing"}, "no side 'front'; its sides are top, .*, right$"),
+        ([{"value": 1}] * 3, "for each of 2 axes"),
+    ],
+)
+def test_what_is_no_boundary_is_refused(tiny: Config, boundary: Any, key_and_value: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"^physics\.boundary: .*{key_and_value}"
+    ) as caught:
+        tiny.with_overrides({"physics.boundary": boundary})
+    assert "\n" not in str(caught.value)
