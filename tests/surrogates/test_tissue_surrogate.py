@@ -109,7 +109,6 @@ FLAT = {"diffusivity": np.full((16, 16), 0.5), "decay": np.full((16, 16), 0.1)}
     [
         ({"diffusivity": None}, "diffusivity and decay vary; give the map of the diffusivity"),
         ({"decay": np.ones((8, 16))}, r"the map of the decay has shape \(8, 16\); give one of"),
-        ({"decay": 0.1}, r"the map of the decay has shape \(\)"),
         ({"diffusivity": np.zeros((16, 16))}, "diffusivity must be positive.* at node"),
         ({"decay": np.full((16, 16), -0.1)}, r"decay must be ≥ 0 and finite, not -0\.1 at node"),
         ({"decay": np.full((16, 16), np.nan)}, "decay must be ≥ 0 and finite, not nan"),
