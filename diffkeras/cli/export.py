@@ -39,7 +39,7 @@ _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 @click.option(
     "--solver",
     is_flag=True,
-    help="Write the exact solver of a uniform medium as a SavedModel, in place of a surrogate; "
+    help="Write the exact solver of a uniform medium as a SavedModel, instead of a surrogate; "
     "with --lattice, -o, and the options below.",
 )
 @_number("--diffusivity", default=1.0, help="D of the solver [length^2/time].")

@@ -105,7 +105,7 @@ class MethodType(click.ParamType):
     metavar="SIDE=NAME|value:V|flux:J",
     type=SideType(),
     multiple=True,
-    help="What one side does in place of --boundary; may be repeated. SIDE is top, bottom, left or "
+    help="What one side does instead of --boundary; may be repeated. SIDE is top, bottom, left or "
     "right, and in three dimensions front or back. V is the concentration outside, J what flows in "
     "[concentration*length/time]; each is a number, or a .npy file with one for each node.",
 )
