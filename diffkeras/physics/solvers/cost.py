@@ -25,7 +25,11 @@ def ring_iteration(ring_nodes: int, nodes: int) -> float:
 
 
 def refinement_rounds(ring_nodes: int, nodes: int, reduction: float) -> float:
-    """The preconditioner, and as many rounds as divide the bound by `reduction`."""
+    """The preconditioner, and as many rounds as divide the bound by `reduction`.
+
+    Measured in two dimensions. In three it is a guess, as the blocks of the preconditioner are
+    larger; a wrong guess costs time only.
+    """
     rounds = math.ceil(math.log(reduction) / math.log(CUT_PER_ROUND))
     return 1.5e-5 * ring_nodes + transform_pairs(nodes, rounds)
 
