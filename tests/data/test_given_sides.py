@@ -12,7 +12,7 @@ import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.symmetries import symmetry_count
+from diffkeras.data.reading.order import symmetry_count
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import FixedFlux, FixedValue, Medium

@@ -19,10 +19,11 @@ from diffkeras.data.reading.order import (
     DataShares,
     endless_order,
     epoch_order,
+    symmetry_count,
+    transform_pair,
 )
 from diffkeras.data.reading.solved_examples import chunk_size, solved_chunks
 from diffkeras.data.reading.stored_records import StoredRecords
-from diffkeras.data.reading.symmetries import symmetry_count, transform_pair
 
 
 def mixed_dataset(

@@ -1,12 +1,12 @@
 """Examples that are solved as they are needed, instead of being read.
 
 NumPy draws the sources ahead of time in tf.data's threads, and the field is solved in the graph,
-unless the solver in TensorFlow doesn't take the problem (`solved_in_numpy`). Where the medium
-varies and sources hold fixed values, each example needs a table of Green's function of its own,
-which NumPy computes too, because TensorFlow lacks the fast transforms.
+with a table of Green's function for each diffusion length. Where TensorFlow's solver doesn't take
+the problem, NumPy solves it, too: it lacks the multigrid of media that vary from node to node, and
+takes only sides that absorb, reflect or are periodic, the same at both sides of an axis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.graph_fields import produced_fields
-from diffkeras.data.reading.solved_in_numpy import numpy_solver
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Sources, check_radius
+from diffkeras.physics import Example, ExampleRecipe, Sources, check_radius
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.ring import find_ring
 from diffkeras.tf_solver.draw_sources import LIST_TYPES, draw_sources, source_lists
@@ -113,3 +112,41 @@ def _check_ring_size(config: Config, count: int) -> None:
             f"the {MAX_RING_NODES} that the solver for streams takes; choose fewer or smaller "
             "sources, or stream: false and `diffkeras generate`"
         )
+
+
+def numpy_solver(
+    recipes: Sequence[ExampleRecipe], split: str
+) -> Callable[[tf.Tensor], dict[str, Any]]:
+    """A function from numbers (m,) to these examples, each of the recipe k modulo their number.
+
+    Lists of sources are as long as the longest, padded with discs of radius −1.
+    """
+    longest, recipe = max(recipe.count for recipe in recipes), recipes[0]
+    image: tuple[int | None, ...] = (None, *recipe.lattice, 1)
+    tissue = recipe.tissue
+    shapes = dict.fromkeys(("source_image", "field", *(tissue.maps if tissue else ())), image)
+    shapes |= {"maximum": (None,)} if recipe.divide_by_maximum else {}
+    shapes |= {"diffusion_length": (None,)} if recipe.diffusion_length else {}
+
+    def value(example: Example, name: str) -> Any:
+        maps = {} if example.maps is None else example.maps.given
+        return maps[name] if name in maps else getattr(example, name)
+
+    def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
+        examples = [recipes[k % len(recipes)].example(split, k) for k in numbers.tolist()]
+        arrays = [
+            np.array([value(example, name) for example in examples], np.float32) for name in shapes
+        ]
+        arrays = [array[..., None] if array.ndim > 1 else array for array in arrays]
+        return [*source_lists([e.sources for e in examples], longest), *arrays]
+
+    def solve(numbers: tf.Tensor) -> dict[str, Any]:
+        types = [*LIST_TYPES.values(), *(tf.float32 for _ in shapes)]
+        # Without state, several calls can run at once.
+        arrays = tf.numpy_function(draw, [numbers], types, stateful=False)
+        wanted = [(None, longest)] * len(LIST_TYPES) + list(shapes.values())
+        known = [tf.ensure_shape(*pair) for pair in zip(arrays, wanted, strict=True)]
+        sources = dict(zip(LIST_TYPES, known[: len(LIST_TYPES)], strict=True))
+        return {"sources": sources, **dict(zip(shapes, known[len(LIST_TYPES) :], strict=True))}
+
+    return solve
