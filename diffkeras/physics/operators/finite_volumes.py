@@ -12,6 +12,7 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 `spectral`.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,9 +57,44 @@ class FiniteVolumes:
         return result
 
     def diagonal(self) -> NDArray[np.float64]:
-        """A's diagonal."""
-        both = (c + np.roll(c, 1, axis) for axis, c in enumerate(self.couplings))
+        """A's diagonal; the only node along a periodic axis is not coupled to itself."""
+        couplings = [(axis, c) for axis, c in enumerate(self.couplings) if c.shape[axis] > 1]
+        both = (c + np.roll(c, 1, axis) for axis, c in couplings)
         return self.drain + sum(both)
+
+    def on(self, free: NDArray[np.bool_]) -> "FiniteVolumes":
+        """The equations of the free nodes, where the fixed ones are 0; rows of 0 on those."""
+        drain, couplings = self.drain.copy(), []
+        for axis, coupling in enumerate(self.couplings):
+            kept = coupling * (free & np.roll(free, -1, axis))
+            # what flows to a fixed node is a drain of its neighbour
+            lost = coupling - kept
+            drain += lost
+            drain += np.roll(lost, 1, axis)
+            couplings.append(kept)
+        drain *= free
+        return FiniteVolumes(tuple(couplings), drain)
+
+    def matrix(self, dtype: np.dtype) -> sp.dia_array:
+        """A, (nodes, nodes), by its diagonals."""
+        lattice, nodes = self.drain.shape, self.drain.size
+        diagonals = {0: self.diagonal().ravel().astype(dtype)}
+        for axis, coupling in enumerate(self.couplings):
+            inner, around = coupling.astype(dtype), np.zeros(0, dtype)
+            last = np.moveaxis(inner, axis, 0)[-1]
+            if last.any():  # periodic: the last node is coupled to the first
+                around = np.zeros_like(inner)
+                np.moveaxis(around, axis, 0)[0] = last
+                last[...] = 0.0
+            stride = math.prod(lattice[axis + 1 :])
+            for part, distance in ((inner, stride), (around, (lattice[axis] - 1) * stride)):
+                if distance and part.any():
+                    # scipy stores an entry of a diagonal in its column's place
+                    above = diagonals.setdefault(distance, np.zeros(nodes, dtype))
+                    above[distance:] -= part.ravel()[: nodes - distance]
+                    below = diagonals.setdefault(-distance, np.zeros(nodes, dtype))
+                    below -= part.ravel()
+        return sp.dia_array((np.stack([*diagonals.values()]), [*diagonals]), shape=(nodes, nodes))
 
     def free_system(
         self, values: NDArray[np.float64], fixed: NDArray[np.bool_]
@@ -73,7 +109,7 @@ class FiniteVolumes:
         free = ~fixed.ravel()
         count = int(free.sum())
         place = np.cumsum(free) - 1
-        inner = free[one] & free[other] & (coupling > 0)
+        inner = free[one] & free[other] & (coupling > 0) & (one != other)
         off_diagonal = sp.coo_array(
             (-coupling[inner], (place[one[inner]], place[other[inner]])), shape=(count, count)
         )
@@ -88,9 +124,10 @@ def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
     drain = np.array(np.broadcast_to(medium.decay, lattice))
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
-        rate = np.broadcast_to(part, lattice) / medium.step**2
-        following = np.roll(rate, -1, axis)
-        coupling = 2 * rate * following / (rate + following)
+        rate = np.asarray(part) / medium.step**2
+        following = np.roll(rate, -1, axis) if rate.ndim else rate
+        coupling = np.array(np.broadcast_to(2 * rate * following / (rate + following), lattice))
+        rate = np.broadcast_to(rate, lattice)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
         for edge, side in zip((0, -1), both_sides(name), strict=True):

@@ -1,4 +1,4 @@
-"""Conjugate gradients with a geometric multigrid cycle for media that vary.
+"""A geometric multigrid cycle for media that vary, in single precision.
 
 A level's nodes are blocks of the next finer level, two nodes long along each axis. The drain of a
 block is the sum of its nodes', and the coupling of two blocks is half the sum of the couplings
@@ -8,14 +8,17 @@ neighbours on all levels by sums of arrays, which take no time to set up. A cycl
 Jacobi steps and interpolates linearly. It is symmetric positive definite in any medium.
 `nn.equation.multigrid` has the same cycle with learned numbers, in two dimensions.
 
-It converges in about ten iterations in tissues, whose diffusivity is constant over regions. Where
-it jumps by orders of magnitude from node to node, algebraic multigrid is better (`multigrid`).
+With it, conjugate gradients converge in about ten iterations in tissues, whose diffusivity is
+constant over regions. Where it jumps by orders of magnitude from node to node, algebraic multigrid
+is better (`multigrid`).
 """
 
+import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from functools import lru_cache
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
@@ -23,166 +26,158 @@ from diffkeras.physics.operators.finite_volumes import FiniteVolumes
 DAMPING = 0.8  # of Jacobi steps
 FACTOR = 0.5  # of the couplings of blocks
 NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it
-SMALLEST_SIDE = 4  # of a lattice that gets a coarser level
-SWEEPS = 12  # on the coarsest level
-MOST_STEPS = 25  # of one solution; more are a sign that algebraic multigrid is better
-
-Array = NDArray[np.float64]
+COARSEST = 100  # nodes at most of the level whose equations are inverted
+MOST_CYCLES = 25  # of one solution; more are a sign that algebraic multigrid is better
+SINGLE = np.dtype(np.float32)
 
 
-class _Level(NamedTuple):
-    """Couplings to the next node along each axis, A's diagonal, and its inverse or 0."""
+class BlockCycle:
+    """A V-cycle for the equations of the free nodes, about A⁻¹r for r (n,) on the lattice's n nodes.
 
-    couplings: tuple[Array, ...]
-    diagonal: Array
-    inverse: Array
-
-    @classmethod
-    def of(cls, couplings: tuple[Array, ...], drain: Array) -> "_Level":
-        diagonal = drain + sum(c + np.roll(c, 1, axis) for axis, c in enumerate(couplings))
-        inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-        return cls(couplings, diagonal, inverse)
-
-    def apply(self, field: Array) -> Array:
-        """A u on the lattice."""
-        result = self.diagonal * field
-        for axis, along in enumerate(self.couplings):
-            coupling, to, u = (np.moveaxis(array, axis, 0) for array in (along, result, field))
-            to[:-1] -= coupling[:-1] * u[1:]
-            to[1:] -= coupling[:-1] * u[:-1]
-            if coupling[-1].any():  # periodic
-                to[-1] -= coupling[-1] * u[0]
-                to[0] -= coupling[-1] * u[-1]
-        return result
-
-    def smooth(self, field: Array, residual: Array) -> None:
-        """Make a damped Jacobi step of a field towards A⁻¹ of a right-hand side."""
-        step = residual - self.apply(field)
-        step *= self.inverse
-        step *= DAMPING
-        field += step
-
-
-class BlockCycles:
-    """Conjugate gradients on the free nodes, preconditioned by one V-cycle.
+    It is ready once `add` has been called, with zeros for A itself.
 
     Attributes:
-        iterations: so far, over all solutions.
-        converged: whether the last solution reached its reduction.
+        matrix: A, sparse (n, n) in single precision.
     """
 
-    def __init__(self, volumes: FiniteVolumes, free: NDArray[np.bool_]) -> None:
-        self._free = free
-        self._levels = _levels(volumes, free)
-        self.iterations = 0
-        self.converged = True
+    def __init__(self, volumes: FiniteVolumes) -> None:
+        """Set the levels up for equations that `FiniteVolumes.on` gives."""
+        self._levels = [_Level(volumes)]
+        while volumes.drain.size > COARSEST:
+            volumes = _blocks_of(volumes)
+            self._levels.append(_Level(volumes))
+        self._dense = volumes.matrix(np.dtype(np.float64)).toarray()
+        self.matrix = self._levels[0].matrix
 
-    def solve(self, right_hand_side: NDArray, reduction: float) -> tuple[Array, Array]:
-        """About A⁻¹b and the residual b − A x of it, (f,), for b (f,).
+    def add(self, drain: NDArray[np.float64]) -> None:
+        """Take A + diag(drain) in place of A, for a drain on the lattice, 0 on fixed nodes."""
+        for level in self._levels:
+            level.add(drain.ravel())
+            drain, last = _sums(drain), drain
+        dense = self._dense + np.diag(last.ravel())
+        dense += np.diag(dense.diagonal() == 0)  # blocks of fixed nodes
+        try:
+            self._inverse = np.linalg.inv(dense).astype(SINGLE)
+        except np.linalg.LinAlgError:  # singular: conjugate gradients won't converge
+            self._inverse = np.zeros_like(dense, SINGLE)
 
-        The residual is `reduction` times b in the Euclidean norm, or more if `converged` is False.
-        """
-        size = float(np.abs(right_hand_side).max()) or 1.0
-        residual, found = np.zeros(self._free.shape), np.zeros(self._free.shape)
-        residual[self._free] = right_hand_side / size
-        aim, earlier = reduction * np.linalg.norm(residual), 0.0
-        direction = found
-        for _ in range(MOST_STEPS):
-            self.converged = bool(np.linalg.norm(residual) <= aim)
-            if self.converged:
-                break
-            correction = _cycle(self._levels, residual)
-            product = float(np.vdot(residual, correction))
-            direction = correction + (product / earlier if earlier else 0.0) * direction
-            applied = self._levels[0].apply(direction)
-            curvature = float(np.vdot(direction, applied))
-            if not (product > 0 and curvature > 0):  # rounding
-                break
-            found = found + product / curvature * direction
-            residual -= product / curvature * applied
-            earlier = product
-            self.iterations += 1
-        else:
-            self.converged = bool(np.linalg.norm(residual) <= aim)
-        return found[self._free] * size, residual[self._free] * size
+    @np.errstate(over="ignore", invalid="ignore")
+    def __call__(self, residual: NDArray) -> NDArray:
+        """The correction (n,) in the residual's precision."""
+        return self._cycle(0, residual.astype(SINGLE, copy=False)).astype(
+            residual.dtype, copy=False
+        )
 
-
-def _levels(volumes: FiniteVolumes, free: NDArray[np.bool_]) -> list[_Level]:
-    """The equations of the free nodes, and of blocks, from the finest to the coarsest."""
-    drain, couplings = volumes.drain.copy(), []
-    for axis, coupling in enumerate(volumes.couplings):
-        beyond = np.roll(free, -1, axis)
-        # what flows to a fixed node is a drain of its neighbour
-        drain += coupling * ~beyond + np.roll(coupling * ~free, 1, axis)
-        couplings.append(coupling * (free & beyond))
-    drain = drain * free
-    levels = [_Level.of(tuple(couplings), drain)]
-    while max(drain.shape) >= SMALLEST_SIDE:
-        couplings = [_between_blocks(c, axis) for axis, c in enumerate(couplings)]
-        drain = _pair_sums(_even(drain), range(drain.ndim))
-        levels.append(_Level.of(tuple(couplings), drain))
-    return levels
-
-
-def _between_blocks(coupling: Array, axis: int) -> Array:
-    """The couplings of blocks along an axis, from those of their nodes."""
-    # the last block of a periodic axis stays coupled to the first if its side is odd
-    sides = [(0, n % 2 if other == axis else 0) for other, n in enumerate(coupling.shape)]
-    last = _even(np.pad(coupling, sides, "edge"))
-    last = np.moveaxis(np.moveaxis(last, axis, 0)[1::2], 0, axis)
-    return FACTOR * _pair_sums(last, (other for other in range(coupling.ndim) if other != axis))
-
-
-def _pair_sums(values: Array, axes: Iterable[int]) -> Array:
-    """Sums of each two that lie next to each other along some axes, whose sides are even."""
-    for axis in axes:
-        along = np.moveaxis(values, axis, 0)
-        values = np.moveaxis(along[::2] + along[1::2], 0, axis)
-    return values
-
-
-def _cycle(levels: list[_Level], residual: Array) -> Array:
-    """About A⁻¹r by a V-cycle."""
-    level, *coarser = levels
-    field: Array = DAMPING * level.inverse * residual
-    if not coarser:
-        for _ in range(SWEEPS):
-            level.smooth(field, residual)
+    def _cycle(self, number: int, residual: NDArray) -> NDArray:
+        if number == len(self._levels) - 1:
+            return self._inverse @ residual
+        level = self._levels[number]
+        field = level.smoothing * residual
+        missed = level.missed(field, residual)
+        missed *= level.free
+        correction = level.interpolate(self._cycle(number + 1, level.restrict(missed)))
+        correction *= level.free
+        field += correction
+        missed = level.missed(field, residual)
+        missed *= level.smoothing
+        field += missed
         return field
-    correction = _interpolate(_cycle(coarser, _restrict(residual - level.apply(field))))
-    field += correction[tuple(map(slice, field.shape))] * (level.inverse > 0)
-    level.smooth(field, residual)
-    return field
 
 
-def _interpolate(blocks: Array) -> Array:
-    """Linear interpolation from blocks to their nodes; at a wall, the block's own value goes on."""
-    for _ in range(blocks.ndim):  # along axis 0, which then becomes the last one
-        nodes = np.repeat(NEAR * blocks, 2, axis=0)
-        far = FAR * blocks
-        nodes[2::2] += far[:-1]
-        nodes[0] += far[0]
-        nodes[1:-1:2] += far[1:]
-        nodes[-1] += far[-1]
-        blocks = np.moveaxis(nodes, 0, -1)
-    return blocks
+class _Level:
+    """The equations of one level, and linear interpolation to its n nodes from the next one's.
+
+    Attributes:
+        matrix: A, sparse (n, n).
+        smoothing: (n,), what a damped Jacobi step multiplies a residual by.
+        free: (n,), 1 on the nodes that have equations and 0 on the others.
+    """
+
+    def __init__(self, volumes: FiniteVolumes) -> None:
+        self.matrix = volumes.matrix(SINGLE)
+        self._diagonal = volumes.diagonal().ravel()
+        self._interpolations = _interpolations(volumes.drain.shape)
+
+    def add(self, drain: NDArray[np.float64]) -> None:
+        """See `BlockCycle.add`, of a drain (n,)."""
+        diagonal = self._diagonal + drain
+        positive = diagonal > 0
+        self.matrix.setdiag(diagonal.astype(SINGLE))
+        self.smoothing = np.divide(DAMPING, diagonal, out=np.zeros_like(diagonal), where=positive)
+        self.smoothing = self.smoothing.astype(SINGLE)
+        self.free = positive.astype(SINGLE)
+
+    def missed(self, field: NDArray, right_hand_side: NDArray) -> NDArray:
+        """The residual b − A u, (n,)."""
+        applied = self.matrix @ field
+        return np.subtract(right_hand_side, applied, out=applied)
+
+    def interpolate(self, blocks: NDArray) -> NDArray:
+        """Values of the blocks, to the nodes."""
+        for matrix, _, shape in self._interpolations:
+            blocks = matrix @ blocks.reshape(shape)
+        return blocks.ravel()
+
+    def restrict(self, values: NDArray) -> NDArray:
+        """The transpose: values of the nodes, summed up over blocks."""
+        for matrix, transpose, shape in reversed(self._interpolations):
+            values = transpose @ values.reshape(matrix.shape[0], *shape[1:])
+        return values.ravel()
 
 
-def _restrict(values: Array) -> Array:
-    """The transpose of `_interpolate`: values of nodes, summed up over blocks."""
-    values = _even(values)
-    for _ in range(values.ndim):
-        first, second = values[::2], values[1::2]
-        blocks = NEAR * (first + second)
-        blocks[:-1] += FAR * first[1:]
-        blocks[0] += FAR * first[0]
-        blocks[1:] += FAR * second[:-1]
-        blocks[-1] += FAR * second[-1]
-        values = np.moveaxis(blocks, 0, -1)
+Interpolation = tuple[sp.csr_array, sp.csc_array, tuple[int, ...]]
+
+
+@lru_cache(maxsize=32)
+def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
+    """Linear interpolation along each axis, from the last to the first.
+
+    Each is a matrix, its transpose, and the shape of what the matrix multiplies. At a wall, the
+    block's own value goes on.
+    """
+    blocks = tuple((side + 1) // 2 for side in lattice)
+    found: list[Interpolation] = []
+    for axis in reversed(range(len(lattice))):
+        nodes = np.arange(lattice[axis])
+        beside = np.clip(nodes // 2 + 2 * (nodes % 2) - 1, 0, blocks[axis] - 1)
+        along = np.stack([nodes // 2, beside], axis=1).ravel()
+        before, after = math.prod(blocks[:axis]), math.prod(lattice[axis + 1 :])
+        columns = (np.arange(before)[:, None] * blocks[axis] + along).ravel()
+        rows = before * lattice[axis]
+        shares = np.tile(np.array([NEAR, FAR], SINGLE), rows)
+        starts = np.arange(0, 2 * rows + 1, 2)
+        matrix = sp.csr_array((shares, columns, starts), shape=(rows, before * blocks[axis]))
+        shape = (before * blocks[axis], after)
+        # scipy multiplies a vector faster than a matrix of one column
+        found.append((matrix, matrix.T, shape if after > 1 else shape[:1]))
+    return found
+
+
+def _blocks_of(volumes: FiniteVolumes) -> FiniteVolumes:
+    """The equations of the next coarser level."""
+    couplings = (_between_blocks(c, axis) for axis, c in enumerate(volumes.couplings))
+    return FiniteVolumes(tuple(couplings), _sums(volumes.drain))
+
+
+def _between_blocks(coupling: NDArray, axis: int) -> NDArray:
+    """The couplings of blocks along an axis, from those of their nodes."""
+    last = coupling[_at(axis, slice(1, None, 2))]
+    if coupling.shape[axis] % 2:
+        # the last block of a periodic axis stays coupled to the first
+        last = np.concatenate([last, coupling[_at(axis, slice(-1, None))]], axis)
+    others = [other for other in range(coupling.ndim) if other != axis]
+    return FACTOR * _sums(last, others)
+
+
+def _sums(values: NDArray, axes: Iterable[int] | None = None) -> NDArray:
+    """Sums of each two that lie next to each other along some axes, or all."""
+    for axis in range(values.ndim) if axes is None else axes:
+        first, second = values[_at(axis, slice(0, None, 2))], values[_at(axis, slice(1, None, 2))]
+        values = first.copy()
+        values[_at(axis, slice(second.shape[axis]))] += second
     return values
 
 
-def _even(values: Array) -> Array:
-    """The values with zeros appended to odd sides."""
-    odd = [(0, side % 2) for side in values.shape]
-    return np.pad(values, odd) if any(map(any, odd)) else values
+def _at(axis: int, part: slice) -> tuple[slice, ...]:
+    """The index of a part along an axis."""
+    return (slice(None),) * axis + (part,)

@@ -35,13 +35,10 @@ def refinement_rounds(ring_nodes: int, nodes: int, reduction: float) -> float:
 
 
 def multigrid(free_nodes: int) -> float:
-    """The hierarchy, and conjugate gradients for the field and for its bound."""
+    """Conjugate gradients for the field and for its bound, which extended precision checks."""
     return 1e-5 * free_nodes
 
 
-def newton(nodes: int, by_transforms: bool) -> float:
-    """Newton's steps, and conjugate gradients for each and for the bound.
-
-    Their preconditioner is a transform pair, or algebraic multigrid.
-    """
-    return (4e-6 if by_transforms else 2e-5) * nodes
+def newton(nodes: int) -> float:
+    """Newton's steps, and conjugate gradients for each and for the bound."""
+    return 4e-6 * nodes

@@ -22,8 +22,10 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers.block_cycles import BlockCycles
+from diffkeras.physics.solvers import block_cycles
+from diffkeras.physics.solvers.block_cycles import BlockCycle
 from diffkeras.physics.solvers.comparison import SLACK, Comparison, Extended
+from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients, norm
 
 MOST_ITERATIONS = 200
 LEAST_REDUCTION = 1e-6  # of a residual in one run: rounding stops runs that shall do much more
@@ -174,7 +176,12 @@ class _Cycles:
     """
 
     def __init__(self, volumes: FiniteVolumes, problem: Problem) -> None:
-        self._blocks = BlockCycles(volumes, ~problem.fixed)
+        self._free = ~problem.fixed
+        on_free = volumes.on(self._free)
+        self._matrix = on_free.matrix(np.dtype(np.float64))
+        self._blocks = BlockCycle(on_free)
+        self._blocks.add(np.zeros(self._free.shape))
+        self._by_blocks = 0
         self._equations = partial(volumes.free_system, problem.values, problem.fixed)
         self._algebraic: MultigridCycles | None = None
         self.may_go_on = True
@@ -182,7 +189,7 @@ class _Cycles:
     @property
     def iterations(self) -> int:
         """Of conjugate gradients, over all solutions."""
-        return self._blocks.iterations + (self._algebraic.iterations if self._algebraic else 0)
+        return self._by_blocks + (self._algebraic.iterations if self._algebraic else 0)
 
     def solve(self, right_hand_side: NDArray, reduction: float) -> NDArray[np.float64]:
         """About A⁻¹b, whose residual is `reduction` times b in the Euclidean norm."""
@@ -191,12 +198,24 @@ class _Cycles:
             self.may_go_on = self._algebraic.may_go_on
             return solution
         before, reduction = self.iterations, max(reduction, LEAST_REDUCTION)
-        solution, residual = self._blocks.solve(right_hand_side, reduction)
-        if not self._blocks.converged:
+        size = float(np.abs(right_hand_side).max()) or 1.0
+        given = np.zeros(self._free.shape)
+        given[self._free] = right_hand_side / size
+        wanted = reduction * norm(given)
+        found, residual, iterations = conjugate_gradients(
+            self._matrix,
+            self._blocks,
+            given.ravel(),
+            lambda residual: norm(residual) <= wanted,
+            block_cycles.MOST_CYCLES,
+        )
+        self._by_blocks += iterations
+        solution, left = found[self._free.ravel()] * size, norm(residual)
+        if not left <= wanted:
             self._algebraic = MultigridCycles(self._equations()[0])
-            left = float(np.linalg.norm(residual) / np.linalg.norm(right_hand_side))
-            if left > reduction:
-                solution = solution + self._algebraic.solve(residual, min(reduction / left, 1.0))
+            solution = solution + self._algebraic.solve(
+                residual[self._free.ravel()] * size, min(wanted / left, 1.0)
+            )
         self.may_go_on = before < self.iterations < MOST_ITERATIONS
         return solution
 

@@ -16,7 +16,6 @@ from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
-from diffkeras.physics.uptake.linear_steps import takes_transforms
 from diffkeras.physics.uptake.newton import solve_by_newton
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
@@ -72,7 +71,7 @@ SOLVERS = {
     ),
     "newton-cg": Solver(
         solve_by_newton,
-        lambda problem: cost.newton(problem.values.size, takes_transforms(problem.medium)),
+        lambda problem: cost.newton(problem.values.size),
         any_medium=True,
         any_uptake=True,
         takes_initial=True,

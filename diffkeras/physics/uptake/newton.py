@@ -27,7 +27,7 @@ MOST_PROOFS = 6
 LEAST_REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 MOST_REDUCTION = 0.1
 MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
-CORRECTION = 0.03  # of a prediction's error
+CORRECTION = 0.01  # of a prediction's error
 MOST_CORRECTIONS = 3
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
@@ -186,7 +186,7 @@ class NewtonRun:
         """One step of Newton's method, solved to `reduction` of F."""
         self.steps += 1
         try:
-            move = self._linear.solve(self._equations.slope(self.field), -self._missed, reduction)
+            move = self._linear.solve(self._slope, -self._missed, reduction)
         except ConvergenceError:
             if not self.field[self._equations.free].any():
                 raise
@@ -215,7 +215,7 @@ class NewtonRun:
 
     def _estimate(self) -> float:
         """About the largest error."""
-        return self._linear.estimate(self._equations.slope(self.field), self._missed)
+        return self._linear.estimate(self._slope, self._missed)
 
     def _prove(self, radius: float) -> None:
         """Find the bound of the error."""
@@ -246,5 +246,6 @@ class NewtonRun:
             field = np.maximum(field, 0.0)
         held = np.where(self._equations.free, field, self._held)
         self.field: NDArray = held.astype(self._precision)
+        self._slope = self._equations.slope(self.field)
         self._missed: NDArray = self._equations.of(self.field)
         self._norm = float(np.sqrt(np.vdot(self._missed, self._missed)))

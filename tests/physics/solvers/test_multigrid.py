@@ -298,7 +298,7 @@ def test_an_iteration_that_stops_at_once_ends_the_solve(monkeypatch):
         residuals.append(1.0)
         return np.zeros_like(right_hand_side)
 
-    monkeypatch.setattr("diffkeras.physics.solvers.block_cycles.MOST_STEPS", 0)
+    monkeypatch.setattr("diffkeras.physics.solvers.block_cycles.MOST_CYCLES", 0)
     monkeypatch.setattr("pyamg.ruge_stuben_solver", failing_hierarchy(stop))
     with pytest.raises(ConvergenceError, match="after 0 iterations"):
         multigrid(two_sources((20, 20)))
@@ -308,7 +308,7 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Factor is exactly singular")
 
-    monkeypatch.setattr("diffkeras.physics.solvers.block_cycles.MOST_STEPS", 0)
+    monkeypatch.setattr("diffkeras.physics.solvers.block_cycles.MOST_CYCLES", 0)
     monkeypatch.setattr("pyamg.ruge_stuben_solver", failing_hierarchy(fail))
     with pytest.raises(ConvergenceError, match="exactly singular"):
         multigrid(two_sources((20, 20)))
