@@ -31,6 +31,7 @@ from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, 
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 
 TOLERANCE, LOOSE = 1e-6, 1e-3
+STARTS = (1e-3, 3e-6)  # relative errors
 MEDIUM = Medium(decay=1e-4, boundary="reflecting")
 CONSTANT = 0.2  # K, relative to the value of the vessels
 CELLS, VESSELS = 400, 20
@@ -118,6 +119,12 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
         "solve, cells moved by one node": partial(
             solve, image, tolerance=TOLERANCE, initial=initial, **options
         ),
+        **{
+            f"solve, start wrong by {wrong:g}": partial(
+                solve, image, tolerance=TOLERANCE, initial=(1 - wrong) * exact, **options
+            )
+            for wrong in STARTS
+        },
         "solve to 1e-3": partial(solve, image, tolerance=LOOSE, **options),
         "solve to 1e-3, cells moved by one node": partial(
             solve, image, tolerance=LOOSE, initial=initial, **options

@@ -47,8 +47,8 @@ def solve(
     Equal to `scipy.sparse.linalg.spsolve` on the five-point equations of the free nodes to
     rounding. In a uniform medium the field is that of the production s, by one pair of transforms,
     and of point sources on the rims of the fixed nodes, whose strengths solve a dense system:
-    directly ("ring"), or by conjugate gradients ("ring-cg"). Where the decay varies or uptake
-    saturates, "newton-cg" takes Newton steps; where the diffusivity varies, "multigrid" solves.
+    directly ("ring"), or by conjugate gradients ("ring-cg"). Where the medium varies or uptake
+    saturates, "newton-cg" takes Newton steps by conjugate gradients with multigrid.
 
     Args:
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
