@@ -23,9 +23,8 @@ from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_vol
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers import block_cycles
-from diffkeras.physics.solvers.block_cycles import BlockCycle
+from diffkeras.physics.solvers.block_cycles import BlockCycle, conjugate_gradients, norm
 from diffkeras.physics.solvers.comparison import SLACK, Comparison, Extended
-from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients, norm
 
 MOST_ITERATIONS = 200
 LEAST_REDUCTION = 1e-6  # of a residual in one run: rounding stops runs that shall do much more

@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
 from diffkeras.physics.solvers import block_cycles
-from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle
-from diffkeras.physics.solvers.conjugate_gradients import Precondition, conjugate_gradients, norm
+from diffkeras.physics.solvers.block_cycles import (
+    SINGLE,
+    BlockCycle,
+    Precondition,
+    conjugate_gradients,
+    norm,
+)
 from diffkeras.physics.uptake.equations import Equations
 
 MOST_ALGEBRAIC = 100  # iterations of one step

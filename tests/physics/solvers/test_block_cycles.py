@@ -6,8 +6,13 @@ import scipy.sparse.linalg
 
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle, _Level
-from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients, norm
+from diffkeras.physics.solvers.block_cycles import (
+    SINGLE,
+    BlockCycle,
+    _Level,
+    conjugate_gradients,
+    norm,
+)
 
 LATTICE = (22, 27)
 BOUNDARIES = ["absorbing", "reflecting", "periodic", ("periodic", "reflecting")]
