@@ -146,8 +146,6 @@ def test_random_problems(kind: str, dimensions: int, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("dimensions", [2, 3])
-@pytest.mark.parametrize("part", range(10))
-def test_ten_thousand_random_problems(part: int, dimensions: int, kind: str) -> None:
-    seeds = range(1000 * part, 1000 * (part + 1))
-    outcomes = check_all(seeds, partial(MAKERS[kind], dimensions=dimensions))
+def test_thousands_of_random_problems(dimensions: int, kind: str) -> None:
+    outcomes = check_all(range(2000), partial(MAKERS[kind], dimensions=dimensions))
     print(*sorted(outcomes.items()), sep="\n")

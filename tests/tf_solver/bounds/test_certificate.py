@@ -73,12 +73,12 @@ def assert_no_violation(seeds: range) -> None:
 
 
 def test_no_bound_is_violated():
-    assert_no_violation(range(200))
+    assert_no_violation(range(80))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 20_000, 1000))
-def test_no_bound_is_violated_in_ten_thousand_problems(start):
+@pytest.mark.parametrize("start", range(1000, 4000, 1000))
+def test_no_bound_is_violated_in_a_thousand_problems(start):
     assert_no_violation(range(start, start + 1000))
 
 
