@@ -13,7 +13,7 @@ from refusals import assert_refused, damaged, files_below, flipped, invoke, word
 from diffkeras.config import Config
 from diffkeras.data import dataset_status
 
-NESTED = b"[" * 10_000
+NESTED = b"[" * 100_000
 CONFIGS = [
     *(b"\xff", b"{", b"- 1", b"5", b"a: b: c", b"physics: 3", b"physics: {decay: x}", b"name: [1]"),
     *(b"&a [*a]", b"data: !!python/name:os.system", b"%YAML 9.9\n---\na: 1", b"? [1]\n: 2", NESTED),

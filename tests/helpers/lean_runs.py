@@ -8,14 +8,24 @@ import pytest
 
 @contextmanager
 def lean_training() -> Iterator[None]:
-    """Runs have no SavedModel, and no pictures for TensorBoard."""
+    """Runs have no SavedModel, no pictures for TensorBoard, and graphs as they were traced.
+
+    Optimizing a graph takes a quarter of a tiny run's time.
+    """
+    from tensorflow.config import optimizer
+
     from diffkeras.training import results
     from diffkeras.training.callbacks.pictures import Pictures
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "export_saved_model", lambda *_: None)
         patch.setattr(Pictures, "on_epoch_end", lambda *_: None)
-        yield
+        before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
+        optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        try:
+            yield
+        finally:
+            optimizer.set_experimental_options(before)
 
 
 @contextmanager

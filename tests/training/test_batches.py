@@ -19,8 +19,9 @@ from diffkeras.training import batches as batches_of_training
 from diffkeras.training.batches import InputWaitTime, TrainingBatches
 
 
-@pytest.mark.parametrize("own_steps", [None, 3, 7])
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("stream", "own_steps"), [(False, None), (False, 3), (False, 7), (True, None), (True, 7)]
+)
 def test_batches_go_on_at_any_position(
     tiny: Config, data_dir: Path, stream: bool, own_steps: int | None
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., 
         assert test_set.sha256 in output
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_predictions_of_a_public_test_set_are_judged(
     diffkeras: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
