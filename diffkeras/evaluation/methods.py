@@ -89,7 +89,10 @@ BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name →
         "five_numbers": _of_strengths("5 numbers a disc", 5, "with cos 2θ and sin 2θ too"),
         "seven_numbers": _of_strengths("7 numbers a disc", 7, "with cos 3θ and sin 3θ too"),
         "zero_rounds": _of_rounds(
-            "0 rounds", 0, "the correction of a field of zeros: zeros outside the sources"
+            "0 rounds",
+            0,
+            "the correction of a field of zeros, which leaves zeros outside the sources unless a "
+            "side has a value or a flux",
         ),
         "one_round": _of_rounds("1 round", 1, "a field of zeros after one round of refinement"),
         "two_rounds": _of_rounds("2 rounds", 2, "a field of zeros after two rounds of refinement"),

@@ -173,7 +173,8 @@ class Trial:
                 f"nodes, so the file can't be checked there: {error}"
             ) from None
         images = np.stack([image for image, _ in examples]).astype(np.float32)
-        images[-1] *= FACTOR
+        if surrogate.config.physics.medium.is_homogeneous:  # otherwise images are not scaled
+            images[-1] *= FACTOR
         media: Any = {
             name: np.array([told[name] for _, told in examples], np.float32)
             for name in inputs_of(surrogate.config)
