@@ -16,9 +16,16 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.bounds.varying import VaryingSolver
+from diffkeras.tf_solver.images import checked
 from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 logger = logging.getLogger(__name__)
+
+NOT_FINITE = (
+    "the surrogate predicts values that are not finite: the source images and the medium leave the "
+    "range of float32, or the model is damaged; choose units in which sources have values of about "
+    "1 and the diffusivity is about that of the training"
+)
 
 
 def export_saved_model(
@@ -38,8 +45,8 @@ def export_saved_model(
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
     the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. There
-    are none where the sides of an axis differ or have a value or a flux, or where cells saturate or
-    secrete, which the solver in TensorFlow doesn't take.
+    are none where the sides of an axis differ or have a value or a flux, which the solver in
+    TensorFlow doesn't take.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -55,8 +62,11 @@ def replacing_by_saved_model(
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
     functions = {"serve": serve}
-    if unproven := _unproven(surrogate):
-        logger.info(f"the SavedModel has no signatures certified and refined, because {unproven}")
+    if not surrogate.config.physics.medium.has_equal_sides:
+        logger.info(
+            "the SavedModel has no signatures certified and refined, because the sides of an axis "
+            "differ or have a value or a flux; `Surrogate.certify` and `predict` prove its fields"
+        )
     else:
         solver = _solver(surrogate, lattice or surrogate.lattice)
         if isinstance(solver, TensorSolver):
@@ -106,18 +116,6 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
     }
 
 
-def _unproven(surrogate: Surrogate) -> str:
-    """Why the solver in TensorFlow can't prove the fields of a surrogate; empty if it can."""
-    if not surrogate.config.physics.medium.has_equal_sides:
-        return (
-            "the sides of an axis differ or have a value or a flux; `Surrogate.certify` and "
-            "`predict` prove its fields"
-        )
-    if {"uptake", "production"} & set(surrogate.maps):
-        return "cells saturate or secrete; `Surrogate.certify` and `predict` prove their fields"
-    return ""
-
-
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:
     """What proves the fields of a surrogate, in all of its media."""
     medium, lengths = surrogate.config.physics.medium, surrogate.diffusion_lengths
@@ -148,7 +146,8 @@ def _serve(surrogate: Surrogate) -> Any:
         with tf.control_dependencies(checks):  # nothing else may fail first
             source_images = tf.identity(source_images)
             media = {name: tf.identity(values) for name, values in media.items()}
-        return predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
+        found = predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
+        return checked(found, tf.reduce_all(tf.math.is_finite(found)), NOT_FINITE)
 
     return with_named_inputs(fields, surrogate)
 

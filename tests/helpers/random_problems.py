@@ -26,6 +26,7 @@ class RandomProblem:
 
     Attributes:
         exact: on the lattice in extended precision, relative to its largest |value|, `scale`.
+        doubt: at most the error of `exact`.
     """
 
     medium: Medium
@@ -34,6 +35,7 @@ class RandomProblem:
     production: NDArray[np.float64] | None
     scale: float
     exact: NDArray[np.longdouble]
+    doubt: float = 0.0
 
     def error(self, field: NDArray) -> float:
         """The largest error of a field on the free nodes, relative to `scale`."""

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from random_problems import random_sides
+from random_problems import RandomProblem, random_sides
 
-from diffkeras.physics import CappedUptake, FixedFlux, FixedValue, MichaelisMenten
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import CappedUptake, FixedFlux, FixedValue, Medium, MichaelisMenten, solve
 
 BOUNDARIES: list[Any] = [
     "absorbing",
@@ -60,6 +61,41 @@ def random_tissue(
         options["boundary"] = random_sides(rng, lattice, value, flux)
         options |= {"step": step, "diffusivity": options["diffusivity"] * step**2}
     return np.where(fixed, rng.uniform(0, 1, lattice), 0.0) * amount, options
+
+
+def random_saturation(
+    rng: np.random.Generator, medium: Medium, lattice: tuple[int, int]
+) -> tuple[RandomProblem, dict[str, NDArray[np.float32]]] | None:
+    """A tissue in a medium whose maps are given, and the other maps; None if it isn't solved.
+
+    All values are those of float32.
+    """
+    amount = 10.0 ** rng.choice([0, 0, rng.uniform(-12, 8)])
+    fixed = rng.random(lattice) < rng.choice([0.0, 0.02, 0.2, 0.7])
+    cells = rng.random(lattice) < rng.choice([0.1, 0.5, 1.0])
+    shape = lattice if rng.random() < 0.5 else (1, 1)
+    released = (rng.random(lattice) < rng.choice([0.0, 0.1, 1.0])) * rng.random()
+    image = np.where(fixed, rng.uniform(0.01, 1, lattice), 0) * amount
+    maps = {
+        "uptake": cells * 10 ** rng.uniform(-4, 2, shape) * medium.unit * amount,
+        "saturation": 10 ** rng.uniform(-3, 1, shape) * np.ones(lattice) * amount,
+        "production": released * 10 ** rng.uniform(-4, 0, lattice) * medium.unit * amount,
+    }
+    image, maps = image.astype(np.float32), {n: v.astype(np.float32) for n, v in maps.items()}
+    uptake = MichaelisMenten(maps["uptake"], maps["saturation"])
+    try:
+        found = solve(
+            image, medium=medium, uptake=uptake, production=maps["production"], tolerance=1e-9
+        )
+    except (ConvergenceError, PhysicsError):  # too little is lost
+        return None
+    scale = float(np.abs(found.field).max())
+    if not scale or fixed.all():
+        return None
+    exact = found.field.astype(np.longdouble) / np.longdouble(scale)
+    doubt = found.error_bound / scale
+    problem = RandomProblem(medium, image, fixed, maps["production"], scale, exact, doubt)
+    return problem, maps
 
 
 def _extended(boundary: Any, dimensions: int) -> Any:

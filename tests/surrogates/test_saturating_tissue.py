@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
@@ -105,19 +104,51 @@ def test_maps_that_are_refused(
         surrogate.predict(batch.images[0], **{**told, **change})
 
 
-@pytest.mark.slow  # a graph of six rounds compiles for long
-def test_the_saved_model_serves_but_does_not_prove(
-    surrogate: Surrogate, batch: ImageBatch, tmp_path: Path, log: Any
+WITHOUT_DIFFKERAS = """
+import sys
+sys.modules["diffkeras"] = None  # importing it raises an error
+import numpy as np, tensorflow as tf
+given = {name: tf.constant(values) for name, values in np.load("given.npz").items()}
+model = tf.saved_model.load("saved_model")
+proof = model.signatures["certified"](**given)
+refined = model.signatures["refined"](**given, tolerance=tf.constant(1e-5))
+for tolerance, factor in ((1e-12, 1.0), (1e-3, 1e25), (1e-3, -1.0), (1e-3, np.nan)):
+    wrong = {name: np.float32(factor) * values for name, values in given.items()}
+    wrong["source_images"] = given["source_images"]
+    try:
+        model.refined(**wrong, tolerance=tolerance)
+    except tf.errors.InvalidArgumentError as error:
+        print(str(error).split("assertion failed: ")[1].splitlines()[0])
+fields = {f"certified_{name}": values for name, values in proof.items()}
+fields |= {f"refined_{name}": values for name, values in refined.items()}
+np.savez("fields.npz", served=model.serve(**given), **fields)
+"""
+
+
+@pytest.mark.slow  # its graph compiles for long; `tests/tf_solver/bounds` has quick proofs
+def test_proofs_hold_where_diffkeras_is_not_installed(
+    surrogate: Surrogate, batch: ImageBatch, tmp_path: Path, python: Any
 ) -> None:
     export_saved_model(surrogate, tmp_path / "saved_model")
-    assert "no signatures certified and refined" in log.text
-    loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
-    assert list(loaded.signatures) == ["serving_default"]
     maps = {name: values[..., None] for name, values in batch.told.items()}
-    found = loaded.serve(batch.images[..., None], **maps)
+    np.savez(tmp_path / "given.npz", source_images=np.float32(batch.images[..., None]), **maps)
+    done = python(WITHOUT_DIFFKERAS, cwd=tmp_path)
+    said = ("smallest that can be promised", "not finite", "must be finite", "must be finite")
+    assert all(part in line for part, line in zip(said, done.stdout.splitlines(), strict=True))
+    found = {
+        k: v[..., 0] if v.ndim == 4 else v for k, v in np.load(tmp_path / "fields.npz").items()
+    }
     expected = surrogate.predict(batch.images, **batch.told).field
-    np.testing.assert_allclose(found[..., 0], expected, atol=1e-6)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="saturation must be finite and pos"):
-        loaded.serve(batch.images[..., None], **{**maps, "saturation": 0 * maps["saturation"]})
+    np.testing.assert_allclose(found["served"], expected, atol=1e-6)
+    np.testing.assert_array_equal(found["certified_prediction"], found["served"])
+    errors = np.abs(found["served"] - batch.fields)
+    rounding = 1e-7  # of the exact fields
+    assert (errors <= found["certified_node_bound"] + rounding).all()
+    assert found["certified_node_bound"].max() < 1.5 * errors.max()
+    for name in ("certified", "refined"):
+        errors = np.abs(found[f"{name}_field"] - batch.fields).max((1, 2))
+        assert (errors <= found[f"{name}_error_bound"] + rounding).all()
+    assert (found["refined_error_bound"] <= 1e-5 * batch.fields.max((1, 2))).all()
+    assert (found["refined_rounds"] < 4).all()
     described = json.loads((tmp_path / "saved_model" / "diffkeras.json").read_text())
     assert "uptake·u/(saturation + u) + production" in described["equation"]

@@ -209,6 +209,10 @@ def test_the_saved_model_takes_maps(run: Path, surrogate: Surrogate, stored: Any
             loaded.serve(images[..., None], **{**maps, **wrong})
         with pytest.raises(tf.errors.InvalidArgumentError, match=next(iter(wrong))):
             loaded.certified(images[..., None], **{**maps, **wrong})
+    beyond = {name: np.float32(1e25) * values for name, values in maps.items()}
+    for function in (loaded.serve, loaded.certified):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
+            function(images[..., None], **beyond)
     proof = loaded.certified(images[..., None], **maps)
     np.testing.assert_allclose(proof["prediction"], found, atol=1e-6)
     error = np.abs(found[..., 0] - stored["field"])

@@ -1,47 +1,47 @@
 """Certificates and refinement of fields in media that vary from node to node, in a graph.
 
-The mathematics is that of `physics.bounds.varying`. Let û hold the fixed values c, and r = −Aû on
-the free nodes. A of the free nodes is an M-matrix, for which the comparison principle (Varga 2000,
-§3.5; Ciarlet 1970) gives |û − u| ≤ b for every b ≥ 0, 0 on the fixed nodes, with A b ≥ |r| on the
-free ones. Conjugate gradients with multigrid (`nn.equation.multigrid`) in float32 give a first b
-with A b ≈ |r|, and a barrier w with A w ≈ 1. Whatever these are, b + θw with
+The mathematics is that of `physics.bounds.varying` and `physics.uptake.enclosure`. Let û hold the
+fixed values c, and F(û) = A û + φ(û) − s be what it misses on the free nodes, with the φ of cells
+whose uptake saturates and the production s, if there are any. φ increases and is concave, so for b
+≥ 0, 0 on the fixed nodes, the slopes of φ between û − b and û + b are at least d = φ'(û + b). A + d
+of the free nodes is an M-matrix, for which the comparison principle (Varga 2000, §3.5; Ciarlet
+1970; Rheinboldt 1970) gives |û − u| ≤ b if (A + d) b ≥ |F(û)| on the free nodes.
 
-    θ = max (|r| − A b) / (A w)
+Conjugate gradients with multigrid in float32 (`multigrid_cg`) give a first b with (A + d) b ≈
+|F(û)|, and a barrier w with (A + d) w ≈ 1. Whatever these are, b + θw with
 
-satisfies the inequality, provided that A w is positive on all free nodes. (So w is positive there.)
+    θ = max (|F(û)| − (A + d) b) / ((A + d) w)
 
-A û, A b and A w are computed from û, b and w in float64, as σ u_i + Σ κ (u_i − u_k). With the unit
-roundoff η, each of these at most five terms goes through at most six roundings (a difference, a
-product and four sums), and κ and σ, computed from the given maps, are wrong by at most 6η of
-themselves. So the result is wrong by at most
+satisfies the inequality, provided that (A + d) w is positive on all free nodes. (So w is positive
+there.) F and the products with A + d are computed in float64, with an allowance for their rounding
+(`tissue_equations`). So the bound is about the equations of the given maps, without any rounding.
 
-    12η / (1 − 12η) · m,    m = σ |u_i| + Σ κ |u_i − u_k|    (Higham 2002, §3.1),
-
-and so is m itself, relatively. 16η times the computed m covers all of this, and the roundings of
-|r| − A b. It is added to |r|, and subtracted from A b and A w. So the bound is about the equations
-of the given maps, without any rounding.
+Without φ, d = 0. With φ, d is taken at û + radius, and b + θw holds where no b is above the radius.
+If one is, a larger radius follows, at last an infinite one: then d = 0, and b holds in any case.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, Level, cycle, hierarchy
-from diffkeras.nn.equation.varying_operator import Equations, equations_of
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import lattice_axes
 from diffkeras.tf_solver.bounds.certificate import SLACK, TensorCertificate, certify
 from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, all_finite, largest
+from diffkeras.tf_solver.bounds.multigrid_cg import solve
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine
-from diffkeras.tf_solver.images import check_images, normal_numbers
+from diffkeras.tf_solver.bounds.tissue_equations import TissueEquations
+from diffkeras.tf_solver.images import check_images
 
-ROUNDING = 16 * float(np.finfo(np.float64).eps) / 2  # see above
 LEAST_SUPPLY = 0.1  # of A w, which should be about 1
-MOST_STEPS = 60  # of one solution by conjugate gradients
-PASSES = 4  # of such solutions for w, which has to be right; few images need a second
+PASSES = 4  # of solutions for w, which has to be right; few images need a second
 # What solutions leave of the largest residual: of a correction, of a bound, and of a round
 REDUCTION, ROUND = 1e-2, 1e-3
+MOST_STEPS = 8  # of Newton's method, from a prediction on
+SETTLED = 0.1  # what a step leaves of F where the method converges quadratically
+WIDER = 8.0  # than the expected error is the first radius, and than the one before each other one
+RADII = 4  # that are finite
 
 
 class VaryingSolver:
@@ -64,8 +64,11 @@ class VaryingSolver:
         Args:
             prediction: (batch, rows, columns) float32, any numbers.
             source_images: of the same shape; a node is fixed if its value is not 0.
-            **maps: "diffusivity", positive, and "decay", not negative, of the same shape. The
-                bounds are infinite where nothing is lost, so that the field is not unique.
+            **maps: of the same shape: "diffusivity" D, positive; "decay" γ, not negative; "uptake"
+                and "saturation", v, not negative, and K, positive, of uptake v u/(K + u);
+                "production" s. Units are those of `TissueMaps`. The bounds are infinite where maps
+                have other values, and where D and γ lose nothing, so that the field need not be
+                unique.
         """
         correction = VaryingCorrection(self.lattice, self.medium, source_images, maps)
         return certify(correction, tf.cast(prediction, tf.float64), tf.float32)
@@ -80,17 +83,23 @@ class VaryingSolver:
     ) -> TensorRefinement:
         """Correct predicted fields until their bounds meet the tolerance.
 
-        As `TensorSolver.refine`; a round is a solution by conjugate gradients. Arguments are those
-        of `certify`.
+        As `TensorSolver.refine`; a round is a solution by conjugate gradients, of a step of
+        Newton's method where uptake saturates. Arguments are those of `certify`.
         """
         correction = VaryingCorrection(self.lattice, self.medium, source_images, maps)
         return refine(correction, tf.cast(prediction, tf.float64), tf.float32, tolerance)
 
 
+class _Barrier(NamedTuple):
+    """w, at least (A + d) w on the free nodes, and whether that is positive, (batch, 1, 1)."""
+
+    height: tf.Tensor
+    supply: tf.Tensor
+    usable: tf.Tensor
+
+
 class VaryingCorrection:
     """Corrects fields of fixed values, and bounds their errors: see `certificate.Corrects`."""
-
-    produces = False
 
     def __init__(
         self,
@@ -102,24 +111,16 @@ class VaryingCorrection:
         images, _ = check_images(source_images, lattice, tf.float64, exact=True)
         axes = lattice_axes(lattice, medium.names_of_axes("a certificate in TensorFlow"))
         self.nodes = HeldNodes(images, images != 0, axes)
-        unit = float(medium.diffusivities[0])
-        given = {
-            name: tf.cast(normal_numbers(maps[name]), tf.float64)
-            if name in maps
-            else tf.fill(tf.shape(images), np.float64(getattr(medium, name)))
-            for name in ("diffusivity", "decay")
-        }
-        diffusivity = given["diffusivity"] / unit
-        decay = given["decay"] * (float(medium.step) ** 2 / unit)
-        self._equations = equations_of(
-            diffusivity, decay, medium.names_of_axes("a certificate in TensorFlow")
-        )
-        self._levels = _levels(self._equations, self.nodes.free)
-        self._find_barrier()
+        self._equations = TissueEquations(maps, self.nodes.free, medium)
+        self.produces = self._equations.supply is not None
+        if not self._equations.saturates:
+            self._barrier = self._find_barrier(0.0, tf.zeros_like(images))
 
     def start(self, prediction: tf.Tensor) -> tf.Tensor:
         """The corrected field of a prediction, which may hold any numbers, also NaN."""
-        return self._corrected(self.nodes.set_in(self.nodes.usable(prediction)), REDUCTION)
+        field = self._nearer(prediction) if self.produces else self.nodes.usable(prediction)
+        field = self.nodes.set_in(field)
+        return self._settled(field) if self._equations.saturates else self._corrected(field)
 
     def corrected(self, field: tf.Tensor) -> tf.Tensor:
         """The field after a round of refinement."""
@@ -127,99 +128,107 @@ class VaryingCorrection:
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
         """At least |field − u|, (batch, rows, columns), of a field with the fixed values."""
-        applied, rounding = self._apply(field)
-        missed = (tf.abs(applied) + rounding) * SLACK
-        bound = tf.maximum(_solve(self._levels, missed, REDUCTION * largest(missed)), 0.0)
-        applied, rounding = self._apply(bound)
-        lacking = tf.where(self.nodes.free, (missed - (applied - rounding)) / self._supply, 0.0)
-        height = tf.maximum(tf.reduce_max(lacking, LATTICE, keepdims=True), 0.0)
-        bound += height * self._barrier
-        # maxima may ignore NaN, and XLA ignores the check of the values
-        known = self._usable & all_finite(lacking) & all_finite(bound) & self.nodes.finite
+        missed, rounding = self._equations.of(field)
+        missed = (tf.abs(missed) + rounding) * SLACK
+        found = self._response(missed, self._equations.slope(field))
+        if self._equations.saturates:
+            bound = self._within_radius(field, missed, found)
+        else:
+            bound = self._raised(found, missed, 0.0, self._barrier)
+        # XLA ignores the checks of the values
+        known = self.nodes.finite & self._equations.valid
         return tf.where(self.nodes.free, tf.where(known, bound, np.inf), 0.0)
 
-    def _corrected(self, field: tf.Tensor, reduction: float) -> tf.Tensor:
-        applied, _ = self._apply(field)
-        return field - _solve(self._levels, applied, reduction * largest(applied))
+    def _within_radius(self, field: tf.Tensor, missed: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+        """The bound where uptake saturates, from |F| and about (A + φ'(û))⁻¹|F|."""
 
-    def _apply(self, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A u on the free nodes, 0 on the fixed ones, and the bound of its rounding."""
-        free = tf.cast(self.nodes.free, tf.float64)
-        applied, magnitude = self._equations.apply(field), self._equations.magnitude(field)
-        return free * applied, ROUNDING * free * magnitude
+        def attempt(
+            k: tf.Tensor, found: tf.Tensor, height: tf.Tensor, bound: tf.Tensor
+        ) -> list[tf.Tensor]:
+            radius = tf.where(k < RADII, WIDER ** (k + 1) * size, np.inf)
+            slope = self._equations.least_slope(field + radius)
+            found = self._response(missed, slope, found)
+            barrier = self._find_barrier(slope, height)
+            raised = self._raised(found, missed, slope, barrier)
+            inside = largest(raised) * SLACK <= radius
+            bound = tf.where(tf.math.is_inf(bound) & inside, raised, bound)
+            return [k + 1, found, barrier.height, bound]
 
-    def _find_barrier(self) -> None:
-        """w with A w ≥ LEAST_SUPPLY on the free nodes, or else nothing is `_usable`."""
-        barrier = tf.zeros_like(self.nodes.values)
+        size, nothing = largest(found), tf.zeros_like(found)
+        *_, bound = tf.while_loop(
+            lambda *state: tf.reduce_any(tf.math.is_inf(state[-1])),
+            attempt,
+            [tf.constant(0.0, tf.float64), found, nothing, nothing + np.inf],
+            maximum_iterations=RADII + 1,
+        )
+        return bound
+
+    def _raised(
+        self, found: tf.Tensor, missed: tf.Tensor, slope: tf.Tensor | float, barrier: _Barrier
+    ) -> tf.Tensor:
+        """b + θw, infinite where it isn't proven, from a first b."""
+        applied, rounding = self._equations.apply(found, slope)
+        lacking = (missed - (applied - rounding)) / barrier.supply
+        lacking = tf.where(self.nodes.free, lacking, 0.0)
+        share = tf.maximum(tf.reduce_max(lacking, LATTICE, keepdims=True), 0.0)
+        bound = found + share * barrier.height
+        # maxima may ignore NaN
+        known = barrier.usable & all_finite(lacking) & all_finite(bound)
+        return tf.where(known, bound, np.inf)
+
+    def _find_barrier(self, slope: tf.Tensor | float, height: tf.Tensor) -> _Barrier:
+        """w with (A + d) w ≥ LEAST_SUPPLY on the free nodes, or else it isn't usable."""
+        levels = self._equations.levels(slope)
         for _ in range(PASSES):
-            missing = tf.cast(self.nodes.free, tf.float64) - self._apply(barrier)[0]
-            barrier += _solve(self._levels, missing, REDUCTION * tf.ones_like(largest(missing)))
-        applied, rounding = self._apply(barrier)
-        self._barrier = barrier
-        self._supply = tf.where(self.nodes.free, applied - rounding, 1.0)
-        least = tf.reduce_min(self._supply, LATTICE, keepdims=True)
-        # then w > 0, as A is an M-matrix
-        self._usable = all_finite(self._supply) & (least > LEAST_SUPPLY)
+            missing = tf.cast(self.nodes.free, tf.float64) - self._equations.apply(height, slope)[0]
+            height += solve(levels, missing, REDUCTION * tf.ones_like(largest(missing)))
+        applied, rounding = self._equations.apply(height, slope)
+        supply = tf.where(self.nodes.free, applied - rounding, 1.0)
+        least = tf.reduce_min(supply, LATTICE, keepdims=True)
+        # then w > 0, as A + d is an M-matrix
+        return _Barrier(height, supply, all_finite(supply) & (least > LEAST_SUPPLY))
 
+    def _response(
+        self, missed: tf.Tensor, slope: tf.Tensor | float, found: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """About (A + d)⁻¹|F|, not negative; from a first one, if that is given."""
+        lacking = missed
+        if found is not None:
+            lacking = missed - self._equations.apply(found, slope)[0]
+        levels = self._equations.levels(slope)
+        added = solve(levels, lacking, REDUCTION * largest(missed))
+        return tf.maximum(added if found is None else found + added, 0.0)
 
-class _Iterate(NamedTuple):
-    """Of conjugate gradients: about A⁻¹b, its residual, the last direction, and ⟨r, M⁻¹r⟩."""
+    def _corrected(self, field: tf.Tensor, reduction: float = REDUCTION) -> tf.Tensor:
+        """The field after a step of Newton's method."""
+        missed, _ = self._equations.of(field)
+        levels = self._equations.levels(self._equations.slope(field))
+        return field - solve(levels, missed, reduction * largest(missed))
 
-    solution: tf.Tensor
-    residual: tf.Tensor
-    direction: tf.Tensor
-    product: tf.Tensor
+    def _settled(self, field: tf.Tensor) -> tf.Tensor:
+        """The field after steps of Newton's method, until one leaves little of F."""
 
+        def step(field: tf.Tensor, missed: tf.Tensor, going_on: tf.Tensor) -> list[tf.Tensor]:
+            field = tf.where(going_on, self._corrected(field), field)
+            left = self._missed(field)
+            return [field, left, going_on & (left > SETTLED * missed)]
 
-# one function that is not inlined, so that graphs hold it once and start fast
-@tf.function(autograph=False, reduce_retracing=True, experimental_attributes={"_noinline": True})
-def _solve(levels: list[Level], right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
-    """About A⁻¹b on the free nodes, by conjugate gradients with a multigrid cycle, in float32.
+        missed = self._missed(field)
+        field, *_ = tf.while_loop(
+            lambda *state: tf.reduce_any(state[-1]),
+            step,
+            [field, missed, missed > 0],
+            maximum_iterations=MOST_STEPS,
+        )
+        return field
 
-    The residual of b (batch, rows, columns) float64 falls to about `aim`, (batch, 1, 1), where
-    MOST_STEPS steps suffice.
-    """
-    size = largest(right)
-    size = tf.where(size > 0, size, 1.0)
-    least = tf.cast(aim / size, tf.float32)
-    damping = np.full((len(levels), 2), DAMPING, np.float32)
+    def _nearer(self, prediction: tf.Tensor) -> tf.Tensor:
+        """A prediction, which may hold any numbers, or zeros where these miss less."""
+        zeros = tf.zeros_like(prediction)
+        field = tf.where(tf.math.is_finite(prediction), prediction, zeros)
+        misses = [self._missed(self.nodes.set_in(values)) for values in (field, zeros)]
+        return tf.where(misses[0] < misses[1], field, zeros)
 
-    def unfinished(at: _Iterate) -> tf.Tensor:
-        return largest(at.residual) > least
-
-    def step(*parts: Any) -> _Iterate:
-        at = _Iterate(*parts)
-        towards = cycle(levels, damping, at.residual)
-        product = _inner(at.residual, towards)
-        direction = towards + tf.math.divide_no_nan(product, at.product) * at.direction
-        applied = levels[0].equations.apply(direction)
-        length = tf.math.divide_no_nan(product, _inner(direction, applied))
-        length = tf.where(unfinished(at), length, 0.0)
-        solution, residual = at.solution + length * direction, at.residual - length * applied
-        return _Iterate(solution, residual, direction, product)
-
-    residual = tf.cast(right / size, tf.float32)
-    zeros = tf.zeros_like(residual)
-    start = _Iterate(zeros, residual, zeros, tf.zeros_like(largest(residual)))
-    found = tf.while_loop(
-        lambda *parts: tf.reduce_any(unfinished(_Iterate(*parts))),
-        step,
-        start,
-        maximum_iterations=MOST_STEPS,
-    )
-    return size * tf.cast(found.solution, tf.float64)
-
-
-def _levels(equations: Equations, free: tf.Tensor) -> list[Level]:
-    """The levels of multigrid for the equations of the free nodes, in float32."""
-    single = Equations(
-        tuple(tf.cast(coupling, tf.float32) for coupling in equations.couplings),
-        tf.cast(equations.drain, tf.float32),
-    )
-    count = max(max(free.shape[1:]).bit_length() - 1, 1)  # the coarsest have at most 3 nodes a side
-    factors = [FACTOR] * (count - 1)
-    return hierarchy(single.among(tf.cast(free, tf.float32)), factors, count)
-
-
-def _inner(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b, LATTICE, keepdims=True)
+    def _missed(self, field: tf.Tensor) -> tf.Tensor:
+        """The largest |F|, (batch, 1, 1)."""
+        return largest(self._equations.of(field)[0])
