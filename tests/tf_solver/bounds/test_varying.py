@@ -164,10 +164,10 @@ def test_no_bound_is_violated_in_thousands_of_problems(kind, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 1120, 12))
-def test_no_bound_is_violated_in_ten_thousand_tissues(start):
-    found, _ = check_random_batches("saturating", range(start, start + 12), 100)
-    assert found > 800
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_no_bound_is_violated_in_a_thousand_tissues(seed):
+    found, _ = check_random_batches("saturating", range(seed, seed + 1), 100)
+    assert found > 40
 
 
 @cache
