@@ -25,6 +25,7 @@ from diffkeras.physics.uptake.linear_steps import LinearSteps
 
 SURPLUS = 1.0  # ε as a share of the mean |F|
 ATTEMPTS = 4
+NEGLIGIBLE = float(np.finfo(np.float64).eps) ** 2
 
 
 class Enclosure:
@@ -59,7 +60,9 @@ class Enclosure:
         slope = equations.least_slope(field, radius)
         comparison = Comparison(equations.steeper(slope), equations.problem, precision)
         missed = equations.missed(field, precision)
-        surplus = SURPLUS * float(missed.mean()) or float(np.finfo(np.float64).tiny)
+        if not missed.any():
+            missed = np.where(free, self._negligible(field), 0.0)
+        surplus = SURPLUS * float(missed.mean())
         lacking = np.where(free, missed + surplus, 0.0)
         bound: NDArray[np.float64] = np.zeros(field.shape)
         for _ in range(ATTEMPTS):
@@ -73,3 +76,8 @@ class Enclosure:
                 return bound * SLACK
             lacking[free] = missed[free] + surplus - applied
         return None
+
+    def _negligible(self, field: NDArray) -> float:
+        """|F| of a field that misses nothing at all: far below the rounding of A û."""
+        product = float(np.abs(field).max() * self._equations.volumes.diagonal().max())
+        return max(NEGLIGIBLE * product, float(np.finfo(np.float64).tiny))

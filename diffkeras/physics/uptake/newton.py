@@ -158,8 +158,8 @@ class NewtonRun:
                 # where hardly anything is lost, rounding spoils proofs, and estimates are too low
                 self._take_extended_precision()
                 share = WIDE
+            self.step(CORRECTION if estimate < best else LEAST_REDUCTION)
             best = min(best, estimate)
-            self.step(CORRECTION)
         raise ConvergenceError(
             f"newton-cg: after {self.steps} steps no bound of the error was found: {self._obstacle}"
         )
@@ -208,10 +208,16 @@ class NewtonRun:
             if estimate <= wanted or stopped > STOPPED or self.steps >= MOST_STEPS:
                 return estimate
             best = min(best, estimate)
-            ratio = self._norm / self._last_norm  # 0 before the first step
-            least = max(LEAST_REDUCTION, wanted / estimate)
-            reduction = MOST_REDUCTION if not ratio else 0.9 * ratio**2
-            self.step(min(max(reduction, least), MOST_REDUCTION))
+            self.step(self._reduction(needed=wanted / estimate))
+
+    def _reduction(self, needed: float) -> float:
+        """How well the next step is to be solved, by what the last one has left of F."""
+        ratio = self._norm / self._last_norm  # 0 before the first step
+        if ratio >= 1:
+            # exact steps ascend, inexact ones may jump to and fro
+            return LEAST_REDUCTION
+        quadratic = 0.9 * ratio**2 if ratio else MOST_REDUCTION
+        return min(max(quadratic, needed, LEAST_REDUCTION), MOST_REDUCTION)
 
     def _estimate(self) -> float:
         """About the largest error."""
