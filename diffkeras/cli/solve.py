@@ -11,6 +11,8 @@ from diffkeras.cli.options import INPUT, boundary_option, command, source_option
 
 logger = logging.getLogger(__name__)
 
+NEGLIGIBLE = 1e-9  # of the largest |value|: rounding
+
 MAPS_AND_NUMBERS = ("diffusivity", "decay", "uptake", "saturation", "step", "boundary")
 
 PROVEN = ("multigrid", "newton-cg")  # methods whose error bound is proven, and which need no ring
@@ -205,6 +207,12 @@ def solve(
         sources, files, production=produced, uptake=uptake, medium=medium, **options
     )
     logger.info(_how(solution))
+    least = float(solution.field.min(initial=0.0))
+    if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
+        logger.warning(
+            f"the field falls to {least:.3g}, which no concentration does; check negative values, "
+            "productions and fluxes"
+        )
     click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
     if plot:
         click.echo(f"wrote {plot}")

@@ -91,9 +91,11 @@ def open_dataset(
     if not status.holds(config, splits):
         wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
         held: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
+        short = next((split for split in splits if held[split] < wanted[split]), splits[0])
         raise DataError(
             f"{status.path} holds {_list(held)} examples, fewer than the "
-            f"{_list(wanted)} asked for; {remedy}"
+            f"{_list(wanted)} asked for; {remedy}, or ask for fewer, such as by --set "
+            f"data.{short}_examples={held[short]}"
         )
     return open_builder(DatasetConfig.of(count, config), status.path)
 
