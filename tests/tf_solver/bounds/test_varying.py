@@ -155,9 +155,9 @@ def test_no_bound_is_violated(kind, seeds, size):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 1100, 50))
+@pytest.mark.parametrize("start", range(1000, 1500, 50))
 @pytest.mark.parametrize("kind", ["decays", "maps"])
-def test_no_bound_is_violated_in_thousands_of_problems(kind, start):
+def test_no_bound_is_violated_in_ten_thousand_problems(kind, start):
     found, refused = check_random_batches(kind, range(start, start + 50))
     assert found > 1000
     assert refused > 0
