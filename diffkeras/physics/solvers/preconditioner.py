@@ -23,6 +23,7 @@ inverse. Where the operator itself is deflated, the constant is found separately
 densities that sum to 0.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,9 @@ RIMS = (32, 96)
 SURFACES = (256, 1024)
 NEAR_BLOCKS = 9
 WINDOW = 511  # nodes a side; its transforms have the length 2·512
+# Most nodes between the centres of a block's sources along an axis. No source reaches further from
+# its centre than its rim has nodes, so a block is well inside its window.
+REACH = 128
 
 
 class RingPreconditioner:
@@ -90,7 +94,7 @@ class SparseInverse:
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         window = Window.of(operator)
-        blocks = _blocks(ring, operator.lattice, *RIMS)
+        blocks = _blocks(ring, operator.lattice, *RIMS, reach=window.reach)
         entries, columns, starts = [], [], np.zeros(ring.size + 1, dtype=np.int64)
         for block, near in zip(blocks, _predecessors(blocks, ring, operator), strict=True):
             nodes = np.concatenate([*(blocks[other] for other in near), block])
@@ -149,21 +153,28 @@ class Window:
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
         return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)
 
-    def place(self, ring: Ring, nodes: NDArray[np.intp]) -> tuple[Ring, NDArray[np.bool_]]:
+    @property
+    def reach(self) -> float:
+        """Most nodes between the sources of a block, see `REACH`."""
+        return math.inf if self.operator.lattice == self.lattice else REACH
+
+    def place(
+        self, ring: Ring, nodes: NDArray[np.intp], count: int
+    ) -> tuple[Ring, NDArray[np.bool_]]:
         """Some of the ring's nodes in the window's coordinates, and which of them fall inside.
 
-        The last node is always inside.
+        The last `count` nodes, those of a block, always do.
         """
         placed, inside = [], np.ones(nodes.size, dtype=bool)
         for axis, coordinates in enumerate(ring.part(nodes).nodes):
             side, whole = self.operator.lattice[axis], self.lattice[axis]
+            middle = _middle(coordinates[-count:])
             if side < whole and self.wraps[axis]:
-                local = (coordinates - coordinates[-1] + whole // 2) % whole
+                local = (coordinates - middle + whole // 2) % whole
                 local = local - (whole // 2 - side // 2)
             elif side < whole:
-                middle = (int(coordinates.min()) + int(coordinates.max())) // 2
-                if np.ptp(coordinates) >= side:
-                    middle = int(coordinates[-1])
+                if np.ptp(coordinates) < side:
+                    middle = _middle(coordinates)
                 local = coordinates - min(max(middle - side // 2, 0), whole - side)
             else:
                 local = coordinates
@@ -172,11 +183,15 @@ class Window:
         return Ring(tuple(placed)).part(inside), inside
 
 
+def _middle(coordinates: NDArray[np.integer]) -> int:
+    return (int(coordinates.min()) + int(coordinates.max())) // 2
+
+
 def _last_rows_of_inverse_factor(
     window: Window, ring: Ring, nodes: NDArray[np.intp], count: int
 ) -> NDArray[np.float32]:
     """The last `count` rows of C⁻¹, (count, nodes), of G = C Cᵀ on some nodes of the ring."""
-    placed, inside = window.place(ring, nodes)
+    placed, inside = window.place(ring, nodes, count)
     matrix = ring_matrix(window.operator, placed).T
     # LAPACK's columns-first view of G's lower triangle: G = UᵀU with U = Cᵀ
     factor, _ = scipy.linalg.lapack.dpotrf(matrix, lower=0, overwrite_a=True, clean=False)
@@ -188,10 +203,14 @@ def _last_rows_of_inverse_factor(
     return rows
 
 
-def _blocks(ring: Ring, lattice: tuple[int, ...], most: int, whole: int) -> list[NDArray[np.intp]]:
+def _blocks(
+    ring: Ring, lattice: tuple[int, ...], most: int, whole: int, reach: float = math.inf
+) -> list[NDArray[np.intp]]:
     """The ring's nodes in blocks of near ones, ordered from coarse to fine.
 
-    A small connected source stays in one block: its own nodes screen each other most.
+    A block has at most `most` nodes, and its sources are at most `reach` apart along each axis.
+    But a connected source of up to `whole` nodes stays in one block: its nodes screen each other
+    most.
     """
     mask = np.zeros(lattice, dtype=bool)
     mask[ring.nodes] = True
@@ -209,10 +228,11 @@ def _blocks(ring: Ring, lattice: tuple[int, ...], most: int, whole: int) -> list
     waiting = [np.arange(ring.size)]
     while waiting:
         nodes = waiting.pop()
-        if nodes.size <= most:
+        extents = np.ptp(points.take(nodes, axis=1), axis=1)
+        if nodes.size <= most and extents.max() <= reach:
             blocks.append(nodes)
             continue
-        along = points[np.ptp(points.take(nodes, axis=1), axis=1).argmax(), nodes]
+        along = points[extents.argmax(), nodes]
         nodes = nodes[np.lexsort((part[nodes], along))]
         cuts = np.flatnonzero(np.diff(part[nodes])) + 1
         if cuts.size == 0:
