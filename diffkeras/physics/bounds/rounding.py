@@ -9,6 +9,10 @@ A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both fa
   comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
   or both are large, the field of unit density on all nodes whose sum the ring takes out again.
+
+Where no axis absorbs, no node is fixed and decay is slow, 1/γ is large. There the mean of the error is known from the balance, (γΣf − Σs)/(γ · nodes), whose sums are
+exact. What is left of ρ has the mean 0, and for such ρ
+‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with the least positive eigenvalue κ.
 """
 
 import math
@@ -39,6 +43,8 @@ def rounding_allowance(
     should satisfy A f ≥ 0: only less than 0 counts.
     """
     operator, free = problem.operator, ~problem.fixed
+    if operator.deflated and free.all():
+        return _allowance_of_balance(problem, fields[0])
     missed, supply = 0.0, problem.supply
     for field in fields:
         residual = operator.apply(field)
@@ -51,6 +57,21 @@ def rounding_allowance(
         residual = -operator.apply(barrier)
         missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, barrier)
     return inverse_norm * missed if free.any() else 0.0
+
+
+def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float:
+    """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
+    operator, supply = problem.operator, problem.supply
+    assert supply is not None
+    residual = np.abs(operator.apply(field) - supply)
+    missed = float(residual.max()) + stencil_rounding(operator, field)
+    spread = math.sqrt(field.size) * missed / operator.constant_eigenvalue
+    produced = math.fsum(supply.ravel().tolist())
+    lost = operator.decay * math.fsum(field.ravel().tolist())
+    rounding = 4 * float(np.finfo(np.float64).eps) * (abs(produced) + abs(lost))
+    imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
+    # twice: for κ and the last operations
+    return 2 * (spread + imbalance)
 
 
 def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | float) -> float:
