@@ -15,7 +15,7 @@ NEGLIGIBLE = 1e-9  # of the largest |value|: rounding
 
 MAPS_AND_NUMBERS = ("diffusivity", "decay", "uptake", "saturation", "step", "boundary")
 
-PROVEN = ("multigrid", "newton-cg")  # methods whose error bound is proven, and which need no ring
+PROVEN = ("newton-cg",)  # methods whose error bound is proven, and which need no ring
 
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 
 MOST_WORKERS = 4096
+EXACT_BYTES = 4  # of whole numbers that float64 always holds
 SHOWN = 60  # characters of a bad value
 
 
@@ -99,6 +100,11 @@ class Given(NamedTuple):
     initial: Any = None
     dimensions: int = 2
 
+    def owned(self) -> "Given":
+        """The same with copies of the arrays, which the caller may change later."""
+        arrays = (a.copy() if isinstance(a, np.ndarray) else a for a in self[:4])
+        return Given(*arrays, dimensions=self.dimensions)
+
     @property
     def lattice(self) -> tuple[int, ...] | None:
         """The sides of the source image or the production, if it is an array on a lattice."""
@@ -173,6 +179,12 @@ def _real(what: str, values: Any) -> NDArray:
         raise PhysicsError(f"{what} is no array: {error}") from None
     if array.dtype.kind not in "biuf":
         raise PhysicsError(f"{what} holds {array.dtype} values, not real numbers")
+    if array.dtype.kind in "iu" and array.dtype.itemsize > EXACT_BYTES:
+        rounded = array.astype(np.float64).astype(np.longdouble) != array
+        if rounded.any():
+            raise PhysicsError(
+                f"{what} holds {array[rounded].flat[0]}, a whole number that float64 does not hold"
+            )
     return array
 
 

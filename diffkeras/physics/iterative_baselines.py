@@ -5,6 +5,7 @@ They solve A u = b on the free nodes (`finite_volumes`) by conjugate gradients (
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +18,6 @@ from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solvers.multigrid import MultigridCycles
 
 MOST_ITERATIONS = 500
 
@@ -50,13 +50,15 @@ def pyamg_field(
     """
     problem = Problem.check(source_image, medium, production=production)
     if problem.medium.is_uniform and not problem.fixed.any():
-        cycles = _shared_cycles(problem.lattice, medium)
+        hierarchy = _shared_hierarchy(problem.lattice, medium)
         sides = np.zeros(problem.values.size)
     else:
         matrix, sides = _free_system(problem)
-        cycles = MultigridCycles(matrix)
-    cycles.iterations = 0
-    return _filled(problem, cycles.solve(_with_supply(problem, sides), tolerance))
+        hierarchy = _hierarchy(matrix)
+    found = hierarchy.solve(
+        _with_supply(problem, sides), tol=tolerance, maxiter=MOST_ITERATIONS, accel="cg"
+    )
+    return _filled(problem, found)
 
 
 @blas_threads()
@@ -128,8 +130,14 @@ def _filled(problem: Problem, free_values: NDArray[np.float64]) -> NDArray[np.fl
     return field
 
 
+def _hierarchy(matrix: sp.csr_array) -> Any:
+    import pyamg  # seconds to import, and few programs need it
+
+    return pyamg.ruge_stuben_solver(sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu")
+
+
 @lru_cache(maxsize=4)
-def _shared_cycles(lattice: tuple[int, int], medium: Medium) -> MultigridCycles:
+def _shared_hierarchy(lattice: tuple[int, int], medium: Medium) -> Any:
     volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
-    return MultigridCycles(volumes.free_system(nothing, nothing != 0)[0])
+    return _hierarchy(volumes.free_system(nothing, nothing != 0)[0])

@@ -1,13 +1,16 @@
 """What the solvers return: a field, and how it was solved."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.short_repr import ShortRepr
+
+Proof = Callable[[NDArray[np.floating]], float]  # a bound of a field's error
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,13 @@ class SolveStatistics:
     Attributes:
         method: what solved it; "transform" for a production without fixed nodes.
         ring_nodes: size of the ring system.
-        iterations: products with the ring matrix; 0 where it was factorised. Of "multigrid" and
-            "newton-cg", iterations of conjugate gradients.
+        iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
+            iterations of conjugate gradients.
         residual: largest difference from the fixed nodes' values before they were put in, relative
             to the largest of them. By the discrete maximum principle no node's error exceeds it,
-            but for the transforms' own rounding. With production it is relative to the largest
-            |value| of the field, and includes an estimate of that rounding. Of "multigrid"
-            and "newton-cg" it is a proven bound of the error.
+            but for the transforms' own rounding, which `Solution.error_bound` includes. With
+            production it is relative to the largest |value| of the field, and includes an estimate
+            of that rounding. Of "newton-cg" it is a proven bound of the error.
         precision: "float32" or "float64", in which it was computed.
         newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
     """
@@ -44,19 +47,22 @@ class Solution(ShortRepr):
         field: (rows, columns), float64, or float32 where the tolerance allows it; equal to the
             source image on the fixed nodes.
         stats: how it was solved.
-        error_bound: at least the largest |field − u|, u being the exact solution of the lattice
-            equation. It is proven, with all rounding, for the methods "newton-cg" and "multigrid".
-            For the others the rounding of the last transforms is not proven (`stats.residual`);
-            `certify` proves it.
+        prove: what gives `error_bound` for the field.
     """
 
     field: NDArray[np.floating]
     stats: SolveStatistics
+    prove: Proof = dataclasses.field(repr=False)
 
-    @property
+    @cached_property
     def error_bound(self) -> float:
-        """At least the largest |field − u|; see the attributes."""
-        return self.stats.residual * largest(self.field)
+        """At least the largest |field − u|, u being the exact solution of the lattice equation.
+
+        It is proven, with all rounding. The method "newton-cg" has proven it already. For the
+        others, `certify` proves it when it is first asked for, which takes about five times as long
+        as the solution.
+        """
+        return self.prove(self.field)
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +79,12 @@ class BatchSolution(Solution):
     image_stats: tuple[SolveStatistics, ...]
 
     @classmethod
-    def of(cls, field: NDArray[np.floating], each: Sequence[SolveStatistics]) -> "BatchSolution":
+    def of(
+        cls,
+        field: NDArray[np.floating],
+        each: Sequence[SolveStatistics],
+        proofs: Sequence[Proof],
+    ) -> "BatchSolution":
         """The batch of one or more solved images, (batch, rows, columns)."""
         stats = SolveStatistics(
             each[0].method,
@@ -83,4 +94,8 @@ class BatchSolution(Solution):
             each[0].precision,
             sum(image.newton_steps for image in each),
         )
-        return cls(field, stats, tuple(each))
+        return cls(field, stats, partial(_largest_bound, tuple(proofs)), tuple(each))
+
+
+def _largest_bound(proofs: tuple[Proof, ...], fields: NDArray[np.floating]) -> float:
+    return max(prove(field) for prove, field in zip(proofs, fields, strict=True))

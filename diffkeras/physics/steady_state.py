@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch, largest
+from diffkeras.physics.bounds.certificate import certificate_of
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.node_values import LARGEST, SMALLEST
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import Solution, SolveStatistics
+from diffkeras.physics.solution import BatchSolution, Proof, Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
@@ -63,7 +64,7 @@ def solve(
         medium: where the field diffuses; by default `Medium()`.
         fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
             default those whose value is not 0.
-        method: "ring", "ring-cg", "multigrid", "newton-cg", or "auto", the one that is likely to
+        method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
             take the least time.
         tolerance: largest error of the field, relative to its largest |value|; without production
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
@@ -102,12 +103,17 @@ def solve(
             f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
             f"not {tolerance}"
         )
+    # the proof, when it is asked for, shall be that of the arrays as they are now
+    given = given.owned()
     task = partial(
         _solve_image, medium=medium, uptake=saturating, method=method, tolerance=tolerance
     )
     if given.is_batch:
         with blas_threads():
-            return solve_batch(task, [image for image, _ in images_of_batch(given)], workers or 1)
+            images = [image for image, _ in images_of_batch(given)]
+            fields, each = solve_batch(task, images, workers or 1)
+        prove = partial(_proof, medium=medium, uptake=saturating)
+        return BatchSolution.of(fields, each, list(map(prove, images, each)))
     with blas_threads(workers or 1):
         return task(given, workers=workers)
 
@@ -145,7 +151,26 @@ def _solve_image(
     field = field.astype(dtype, copy=False)
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
-    return Solution(field, statistics)
+    return Solution(field, statistics, _proof(given, statistics, medium, uptake))
+
+
+def _proof(
+    given: Given, stats: SolveStatistics, medium: Medium, uptake: SaturatingUptake | None
+) -> Proof:
+    """What gives the bound of the error of the field that belongs to these statistics."""
+    if stats.method == "newton-cg":
+        return partial(_times_largest, stats.residual)
+    return partial(_certified, given, medium, uptake)
+
+
+def _times_largest(relative: float, field: NDArray[np.floating]) -> float:
+    return relative * largest(field) * (1 + 4 * float(np.finfo(np.float64).eps))
+
+
+def _certified(
+    given: Given, medium: Medium, uptake: SaturatingUptake | None, field: NDArray[np.floating]
+) -> float:
+    return certificate_of(field, given, medium, uptake).prediction_bound
 
 
 def _check_single(field: NDArray[np.floating]) -> None:

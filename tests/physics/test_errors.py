@@ -70,7 +70,7 @@ def test_numbers_that_overflow_are_refused_without_a_warning(options, message):
 NO_NUMBERS = ("1", None, 1j, [1.0, 2.0, 3.0, 4.0], True, np.array([0.5, 0.5, 0.5]), 10**400)
 
 
-@pytest.mark.parametrize("method", ["auto", "multigrid"])
+@pytest.mark.parametrize("method", ["auto", "newton-cg"])
 @pytest.mark.parametrize("name", ["diffusivity", "decay", "step", "tolerance"])
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:20])
 def test_what_is_no_number_is_refused_by_name(method, name, value):
@@ -79,7 +79,7 @@ def test_what_is_no_number_is_refused_by_name(method, name, value):
     assert len(str(refusal.value)) < 200
 
 
-@pytest.mark.parametrize("method", ["auto", "ring-cg", "multigrid"])
+@pytest.mark.parametrize("method", ["auto", "ring-cg", "newton-cg"])
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, 10**20])
 @pytest.mark.parametrize("batch", [False, True])
 def test_workers_that_are_none_are_refused(method, workers, batch):
@@ -88,7 +88,7 @@ def test_workers_that_are_none_are_refused(method, workers, batch):
         solve(np.stack([image, image]) if batch else image, method=method, workers=workers)
 
 
-@pytest.mark.parametrize("method", ["auto", "multigrid"])
+@pytest.mark.parametrize("method", ["auto", "newton-cg"])
 @pytest.mark.parametrize(
     ("given", "meant"),
     [

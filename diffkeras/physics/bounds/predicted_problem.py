@@ -23,10 +23,13 @@ class PredictedProblem:
     Attributes:
         problem: in a uniform medium.
         prediction: û, (rows, columns) float64.
+        rounding: (rows, columns), how far û is from what was given, in extended precision for
+            example; 0 for float64.
     """
 
     problem: Problem
     prediction: NDArray[np.float64]
+    rounding: NDArray[np.float64] | float = 0.0
 
     @classmethod
     def check(
@@ -39,7 +42,13 @@ class PredictedProblem:
     ) -> "PredictedProblem":
         """The problem and its prediction."""
         problem = Problem.check(given.source_image, medium, given.fixed, given.production, uptake)
-        return cls(problem, problem.check_field("prediction", prediction, given.leading))
+        rounded = problem.check_field("prediction", prediction, given.leading)
+        given_values = np.asarray(prediction)
+        if given_values.dtype.kind != "f" or given_values.dtype.itemsize <= rounded.itemsize:
+            return cls(problem, rounded)
+        rounding = np.abs(given_values - rounded).astype(np.float64)
+        # rounded up, with the sum that it is added in
+        return cls(problem, rounded, rounding * (1 + 4 * float(np.finfo(np.float64).eps)))
 
     @property
     def operator(self) -> SpectralOperator:

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_number, images_of_batch
+from diffkeras.physics.bounds.enclosed import refine_enclosed
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
 from diffkeras.physics.bounds.results import BatchRefinement, Refinement
-from diffkeras.physics.bounds.saturating import refine_saturating
-from diffkeras.physics.bounds.varying import refine_varying
 from diffkeras.physics.medium import Medium, MediumParts, as_medium
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
@@ -54,8 +53,8 @@ def refine(
         tolerance: the largest error to be allowed anywhere, relative to the largest |value| of the
             field, as for `solve`.
         uptake: as for `solve`.
-        medium: by default `Medium()`. In one that varies from node to node, multigrid starts from
-            the prediction.
+        medium: by default `Medium()`. In one that varies from node to node, Newton steps start
+            from the prediction.
         fixed: as for `solve`.
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
             doesn't use the prediction, or "auto", what is expected to be the cheaper one. In a
@@ -100,10 +99,8 @@ def refine(
 
 def _refine(predicted: PredictedProblem, tolerance: float, method: RefineMethod) -> Refinement:
     problem = predicted.problem
-    if problem.uptake is not None:
-        return refine_saturating(predicted, tolerance)
-    if not problem.medium.is_uniform:
-        return refine_varying(predicted, tolerance)
+    if problem.uptake is not None or not problem.medium.is_uniform:
+        return refine_enclosed(predicted, tolerance)
     run = RefinementRun(predicted, tolerance)
     if not run.met():
         if method == "auto":

@@ -70,12 +70,12 @@ class Refinement(ShortRepr):
     Attributes:
         field: (rows, columns) float64; its fixed nodes hold their values.
         error_bound: at least max |field − u|, u being the exact solution of the lattice equation.
-        rounds: transform pairs after the first correction; iterations of multigrid in a medium that
-            varies.
+        rounds: transform pairs after the first correction; iterations of conjugate gradients in a
+            medium that varies or with saturating uptake.
         history: the bound after the first correction and after each round, without the allowance;
             in a medium that varies, of the prediction and after each run of iterations.
-        method: "rounds", "direct" if the ring system was solved instead, or "multigrid" in a medium
-            that varies.
+        method: "rounds", "direct" if the ring system was solved instead, or "newton-cg" in a medium
+            that varies or with saturating uptake.
         allowance: what `error_bound` includes for rounding.
     """
 

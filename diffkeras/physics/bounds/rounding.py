@@ -10,9 +10,10 @@ A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both fa
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
   or both are large, the field of unit density on all nodes whose sum the ring takes out again.
 
-Where no axis absorbs, no node is fixed and decay is slow, 1/γ is large. There the mean of the error is known from the balance, (γΣf − Σs)/(γ · nodes), whose sums are
-exact. What is left of ρ has the mean 0, and for such ρ
-‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with the least positive eigenvalue κ.
+Where no axis absorbs, no node is fixed and decay is slow, 1/γ is large. There the mean of the error
+is known from the balance, (γΣf − Σs)/(γ · nodes), whose sums are exact. What is left of ρ has the
+mean 0, and for such ρ ‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with A's least eigenvalue κ but that of
+constants.
 """
 
 import math

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import Given
-from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
 Extras = list[tuple[NDArray | None, NDArray | None]]  # fixed mask and initial field
@@ -18,8 +18,8 @@ TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
 
 def solve_batch(
     task: Callable[[Given], Solution], images: list[Given], workers: int
-) -> BatchSolution:
-    """Solve each image with `task(given)`, a picklable function.
+) -> tuple[NDArray[np.floating], list[SolveStatistics]]:
+    """Solve each image with `task(given)`, a picklable function: fields, and how each was solved.
 
     Images and fields pass through memory that the processes share: pipes would take as long as the
     solver. Threads would gain little: a solve consists of many short operations that hold the
@@ -37,7 +37,7 @@ def solve_batch(
                 fields = np.empty((len(images), *lattice), solution.field.dtype)
             fields[len(stats)] = solution.field
             stats.append(solution.stats)
-        return BatchSolution.of(fields, stats)
+        return fields, stats
     nodes = max(int(np.prod(lattice)), 1)
     several = max(1, min(TASK_NODES // nodes, -(-len(images) // workers)))
     # the pool holds no more tasks at a time
@@ -64,7 +64,7 @@ def solve_batch(
         slots = np.empty(0)  # the memory can't be closed while an array uses it
         memory.close()
         memory.unlink()
-    return BatchSolution.of(fields, stats)
+    return fields, stats
 
 
 def _solve_slot(

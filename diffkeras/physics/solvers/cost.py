@@ -34,11 +34,6 @@ def refinement_rounds(ring_nodes: int, nodes: int, reduction: float) -> float:
     return 1.5e-5 * ring_nodes + transform_pairs(nodes, rounds)
 
 
-def multigrid(free_nodes: int) -> float:
-    """Conjugate gradients for the field and for its bound, which extended precision checks."""
-    return 1e-5 * free_nodes
-
-
 def newton(nodes: int) -> float:
     """Newton's steps, and conjugate gradients for each and for the bound."""
     return 4e-6 * nodes

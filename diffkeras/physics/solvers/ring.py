@@ -36,7 +36,7 @@ class DenseRing:
         if info > 0:
             raise ConvergenceError(
                 f"the ring system of {self._ring.size} nodes is not positive definite to rounding; "
-                'take method="multigrid"'
+                'take method="newton-cg"'
             )
         if not self._operator.deflated:
             return solved[:, 0], 0.0

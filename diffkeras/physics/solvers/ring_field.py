@@ -95,7 +95,7 @@ def statistics_of(
         way_out = "check diffusivity, decay and step"
     raise ConvergenceError(
         f"method {system.method!r} reached a residual of {residual:.1e} instead of {tolerance:.1e} "
-        f'after {system.iterations} iterations; {way_out}, or take method="multigrid"'
+        f'after {system.iterations} iterations; {way_out}, or take method="newton-cg"'
     )
 
 

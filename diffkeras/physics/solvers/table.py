@@ -11,7 +11,6 @@ from diffkeras.physics.medium import Medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers import cost
-from diffkeras.physics.solvers.multigrid import solve_by_multigrid
 from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
@@ -63,11 +62,6 @@ SOLVERS = {
     "ring-cg": Solver(
         _solve_iteratively,
         lambda problem: cost.ring_iteration(problem.ring.size, problem.values.size),
-    ),
-    "multigrid": Solver(
-        solve_by_multigrid,
-        lambda problem: cost.multigrid(int(np.count_nonzero(~problem.fixed))),
-        any_medium=True,
     ),
     "newton-cg": Solver(
         solve_by_newton,

@@ -6,8 +6,8 @@ between û − b and û + b. If (A + d) b > |F(û)| on the free nodes, then
     F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b > 0,    F(û − b) < 0 likewise,
 
 so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
-inequality is checked on every node, with the rounding of the check (`solvers.comparison`); how b
-was found plays no part. Conjugate gradients find it: they solve (A + d) b = |F(û)| + ε, with a
+inequality is checked on every node, with the rounding of the check (`FiniteVolumes.rounding`); how
+b was found plays no part. Conjugate gradients find it: they solve (A + d) b = |F(û)| + ε, with a
 small ε > 0, until their residual is below ε everywhere.
 
 The slopes are taken on û ± radius, and the bound holds if no b is above the radius. With an
@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.solvers.comparison import SLACK, Comparison
 from diffkeras.physics.uptake.equations import Equations
 from diffkeras.physics.uptake.linear_steps import LinearSteps
 
 SURPLUS = 1.0  # ε as a share of the mean |F|
 ATTEMPTS = 4
+# Five roundings at most: of a difference and a ratio, to float64, and of two products
+SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
 NEGLIGIBLE = float(np.finfo(np.float64).eps) ** 2
 
 
@@ -58,7 +59,7 @@ class Enclosure:
         """b ≥ 0 with (A + d) b > |F|, d on û ± radius."""
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
-        comparison = Comparison(equations.steeper(slope), equations.problem, precision)
+        operator = equations.steeper(slope)
         missed = equations.missed(field, precision)
         if not missed.any():
             missed = np.where(free, self._negligible(field), 0.0)
@@ -71,10 +72,11 @@ class Enclosure:
             except ConvergenceError:  # A + d is singular, for example
                 return None
             np.maximum(bound, 0.0, out=bound)
-            applied, rounding = comparison.apply(bound)
-            if (applied - rounding > missed[free]).all():
+            checked = bound.astype(precision)
+            applied = operator.apply(checked)
+            if (applied - operator.rounding(checked) > missed)[free].all():
                 return bound * SLACK
-            lacking[free] = missed[free] + surplus - applied
+            lacking = np.where(free, missed + surplus - applied, 0.0)
         return None
 
     def _negligible(self, field: NDArray) -> float:

@@ -29,6 +29,7 @@ MOST_REDUCTION = 0.1
 MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
 CORRECTION = 0.01  # of a prediction's error
 MOST_CORRECTIONS = 3
+SHARP = 0.5  # share of a prediction's error that may remain in the corrected field
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
 WIDE = 0.01  # share of the field within which slopes hardly change
@@ -78,6 +79,8 @@ class NewtonRun:
         self._precision: np.dtype = np.dtype(np.float64)
         self._held = problem.values / (problem.scale or 1.0)
         self._ring_size = largest(problem.ring_values)
+        # of the fixed values, by division: no field is changed by more (maximum principle)
+        self._held_rounding = 0.0 if problem.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
         self._last_norm = np.inf
         zeros = np.zeros(problem.lattice)
@@ -164,6 +167,37 @@ class NewtonRun:
             f"newton-cg: after {self.steps} steps no bound of the error was found: {self._obstacle}"
         )
 
+    def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Correct the field until its proven error is a small share of the prediction's.
+
+        Or until rounding ends that. Returns the bounds of `enclose`.
+
+        Raises:
+            ConvergenceError: no bound was found.
+        """
+        self.correct()
+        bound = self.enclose()
+        free = self._equations.free
+        for _ in range(MOST_PROOFS):
+            remaining = float(bound.max())
+            wrong = float(np.abs(prediction - self.rounded()).max(where=free, initial=0.0))
+            if remaining <= SHARP * wrong:
+                break
+            field, least = self.field, max(SHARP * wrong / remaining / 4, LEAST_REDUCTION)
+            self.step(least)
+            nearer = self.enclose()
+            if nearer.max() < remaining / 2:
+                bound = nearer
+                continue
+            if nearer.max() < remaining:
+                bound = nearer
+            else:
+                self._set(field)
+            if self._precision == np.longdouble:
+                break
+            self._take_extended_precision()
+        return bound
+
     @property
     def _obstacle(self) -> str:
         """Why proofs fail, and what helps."""
@@ -244,7 +278,7 @@ class NewtonRun:
             self._set(self.field)
 
     def _with_rounding(self, bound: NDArray[np.float64]) -> NDArray[np.float64]:
-        rounding = FINAL_ROUNDING * np.abs(self.field.astype(np.float64))
+        rounding = FINAL_ROUNDING * np.abs(self.field.astype(np.float64)) + self._held_rounding
         return np.where(self._equations.free, bound + rounding, 0.0)
 
     def _set(self, field: NDArray) -> None:

@@ -94,8 +94,6 @@ def test_media_that_vary_too_much_are_left_to_algebraic_multigrid(monkeypatch):
     monkeypatch.setattr(
         pyamg, "ruge_stuben_solver", lambda *a, **k: called.append(1) or whole(*a, **k)
     )
-    for method in ("multigrid", "newton-cg"):
-        solution = solve(image, diffusivity=diffusivity, tolerance=1e-8, method=method)
-        assert solution.stats.residual <= 1e-8
-        assert called
-        called.clear()
+    solution = solve(image, diffusivity=diffusivity, tolerance=1e-8)
+    assert solution.stats.residual <= 1e-8
+    assert called

@@ -1,8 +1,9 @@
-"""Certificates and refinement of problems with saturating uptake.
+"""Certificates and refinement by enclosures: of media that vary, and of saturating uptake.
 
-A step of Newton's method corrects the prediction, and `uptake.enclosure` proves node by node how
-far the corrected field is from the solution. Where that can't be proven yet, for example because
-cells near their maximum take up hardly more when there is more, further steps are taken before.
+Newton steps, of which a linear problem is one, correct the prediction, and `uptake.enclosure`
+proves node by node how far the corrected field is from the solution. Steps follow until what is
+left of the error is a small share of what they corrected, so that the bound says how wrong the
+prediction is, and not how rough the proof.
 """
 
 import numpy as np
@@ -11,37 +12,41 @@ from numpy.typing import NDArray
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.results import Certificate, Refinement
 from diffkeras.physics.problem import Problem
-from diffkeras.physics.solvers.comparison import SLACK
+from diffkeras.physics.uptake.enclosure import SLACK
 from diffkeras.physics.uptake.newton import NewtonRun
 
 
-def certify_saturating(predicted: PredictedProblem) -> Certificate:
+def certify_enclosed(predicted: PredictedProblem) -> Certificate:
     """See `certificate.certify`."""
     problem, prediction = predicted.problem, predicted.prediction
     if not problem.scale:
         field = _still(problem)
         bound = np.zeros(problem.lattice)
         return Certificate(field, 0.0, bound, np.abs(prediction - field), 0.0, 0.0)
-    run = NewtonRun(problem, prediction)
-    run.correct()
-    bound = run.enclose()  # which may correct the field further
-    field = run.rounded()
-    np.copyto(field, problem.values, where=problem.fixed)
+    run = NewtonRun(problem, prediction / problem.scale)
+    scaled = run.certify(prediction / problem.scale)
+    field, bound = _field(run, problem), scaled * problem.scale * SLACK
     node_bound = (np.abs(prediction - field) + bound) * SLACK
     # rounding is in the bound already, and the fixed nodes hold their values
     return Certificate(field, float(bound.max()), bound, node_bound, 0.0, 0.0)
 
 
-def refine_saturating(predicted: PredictedProblem, tolerance: float) -> Refinement:
+def refine_enclosed(predicted: PredictedProblem, tolerance: float) -> Refinement:
     """See `refinement.refine`."""
     problem = predicted.problem
     if not problem.scale:
         return Refinement(_still(problem), 0.0, 0, (0.0,), "newton-cg", 0.0)
-    run = NewtonRun(problem, predicted.prediction)
+    run = NewtonRun(problem, predicted.prediction / problem.scale)
     run.iterate(tolerance)
-    field = run.rounded()
+    bound = run.bound * problem.scale * SLACK
+    return Refinement(_field(run, problem), bound, run.iterations, (bound,), "newton-cg", 0.0)
+
+
+def _field(run: NewtonRun, problem: Problem) -> NDArray[np.float64]:
+    """The run's field, times the problem's scale; its rounding is in the run's bound."""
+    field = run.rounded() * problem.scale
     np.copyto(field, problem.values, where=problem.fixed)
-    return Refinement(field, run.bound, run.steps, (run.bound,), "newton-cg", 0.0)
+    return field
 
 
 def _still(problem: Problem) -> NDArray[np.float64]:

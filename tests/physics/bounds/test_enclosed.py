@@ -10,7 +10,6 @@ from sparse_operator import solve_reference
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, certify, refine, solve
-from diffkeras.physics.bounds import varying
 
 BOUNDARIES = ["absorbing", "reflecting", "periodic", ("periodic", "absorbing")]
 BOUNDARIES_IN_SPACE = [*BOUNDARIES[:3], ("periodic", "absorbing", "reflecting")]
@@ -88,7 +87,7 @@ def test_bounds_say_something(image, medium, exact):
     prediction = exact + 0.01 * np.random.default_rng(0).normal(size=LATTICE)
     certificate = certify(prediction, image, medium=medium)
     error = abs(prediction - exact)
-    assert certificate.prediction_bound < 2 * error.max()
+    assert certificate.prediction_bound < 1.5 * error.max()
     assert certificate.error_bound < 0.02
     assert abs(certificate.field - exact).max() < 0.1 * error.max()
     # it falls off with the error, which the largest bound would not
@@ -99,17 +98,16 @@ def test_bounds_say_something(image, medium, exact):
     assert bounds[far].max() < 0.1 * bounds.max()
 
 
-def test_transforms_correct_where_only_the_decay_varies(image, monkeypatch):
+def test_bounds_where_only_the_decay_varies(image):
     medium = replace(tissue(LATTICE), diffusivity=2.0)
     exact = solve(image, medium=medium, tolerance=1e-12).field
-    monkeypatch.setattr(varying, "MultigridRun", None)
     smooth = np.cos(np.linspace(0, 3, LATTICE[1])) * np.sin(np.linspace(0, 2, LATTICE[0]))[:, None]
     prediction = exact + 0.01 * smooth
     certificate = certify(prediction, image, medium=medium)
     error = abs(prediction - exact)
     assert (error <= certificate.node_bound).all()
     assert (abs(certificate.field - exact) <= certificate.field_bound).all()
-    assert certificate.prediction_bound < 6 * error.max()
+    assert certificate.prediction_bound < 1.5 * error.max()
     released = np.random.default_rng(1).uniform(0, 1, LATTICE)
     exact = solve_reference(None, production=released, medium=medium)
     certificate = certify(1.01 * exact, production=released, medium=medium)
@@ -124,15 +122,15 @@ def test_where_the_medium_is_uniform_the_bounds_of_both_ways_are_alike(image):
     varying_bound = certify(prediction, image, decay=np.full(LATTICE, decay)).prediction_bound
     uniform_bound = certify(prediction, image, decay=decay).prediction_bound
     assert abs(prediction - exact).max() <= min(varying_bound, uniform_bound)
-    assert varying_bound < 2 * uniform_bound
+    assert varying_bound < 1.1 * uniform_bound
 
 
 def test_a_good_prediction_needs_fewer_iterations(image, medium, exact):
     near = refine(exact * 1.0001, image, medium=medium, tolerance=1e-5)
     nothing = refine(np.zeros(LATTICE), image, medium=medium, tolerance=1e-5)
     assert near.rounds < nothing.rounds
-    assert near.method == "multigrid"
-    assert near.history[-1] == near.error_bound < near.history[0]
+    assert near.method == "newton-cg"
+    assert near.history == (near.error_bound,)
 
 
 def test_wild_predictions_cost_no_digits(image, medium, exact):
