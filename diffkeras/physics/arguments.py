@@ -102,8 +102,8 @@ class Given(NamedTuple):
 
     def owned(self) -> "Given":
         """The same with copies of the arrays, which the caller may change later."""
-        arrays = (a.copy() if isinstance(a, np.ndarray) else a for a in self[:4])
-        return Given(*arrays, dimensions=self.dimensions)
+        arrays = {name: a.copy() for name, a in self._asdict().items() if isinstance(a, np.ndarray)}
+        return self._replace(**arrays)
 
     @property
     def lattice(self) -> tuple[int, ...] | None:

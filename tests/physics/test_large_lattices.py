@@ -1,0 +1,120 @@
+"""Lattices of up to 2048 nodes a side with discs of radius 0 to 10 and single nodes, near and far.
+
+The references are fields whose errors are bounded here, by extended precision and barriers of
+their own, and not by the package.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from diffkeras.physics import Medium, certify, solve
+from diffkeras.physics.operators.finite_volumes import finite_volumes
+
+BOUNDARIES = ("absorbing", "reflecting", "periodic")
+DECAYS = (1 / 400, 1 / 400, 0.0, 1e-6, 1e-2, 1e-10)
+COUNTS = (1, 2, 3, 10, 40, 200)
+SHARP = 3.0  # bounds over errors of predictions within 10 %
+
+
+class Case(NamedTuple):
+    image: np.ndarray
+    medium: Medium
+    rng: np.random.Generator
+
+
+def draw(seed: int, most: int) -> Case:
+    """Sources on a lattice of 16 to `most` nodes a side, of which one may be much shorter."""
+    rng = np.random.default_rng([seed, 6])
+    lattice = tuple(int(side) for side in np.exp(rng.uniform(math.log(16), math.log(most), 2)))
+    image = np.zeros(lattice)
+    radius, count = int(rng.integers(0, 11)), int(rng.choice(COUNTS))
+    centres = rng.integers(0, lattice, (count, 2))
+    if rng.random() < 0.3:  # close together
+        centres = centres // 8
+    same = rng.random() < 0.5
+    for centre in centres:
+        size = radius if same else int(rng.integers(0, radius + 1))
+        low = np.maximum(centre - size, 0)
+        part = tuple(slice(a, b + size + 1) for a, b in zip(low, centre, strict=True))
+        rows, columns = np.ogrid[part]
+        inside = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= size**2
+        inside = inside[: image[part].shape[0], : image[part].shape[1]]
+        image[part][inside] = rng.uniform(0.01, 1)
+    boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
+    return Case(image, Medium(decay=float(rng.choice(DECAYS)), boundary=boundary), rng)
+
+
+def inverse_norm(case: Case) -> float:
+    """At least ‖A⁻¹‖∞ of the free nodes, from the barriers 1/γ and parabolas, or infinite."""
+    barriers = [1 / case.medium.decay if case.medium.decay else math.inf]
+    for nodes, boundary in zip(case.image.shape, case.medium.boundaries, strict=True):
+        if boundary == "absorbing":
+            barriers.append((nodes + 1) ** 2 / 8)
+    return min(barriers)
+
+
+def doubt(field: np.ndarray, case: Case) -> float:
+    """At least the error of a field with the fixed values."""
+    if inverse_norm(case) == math.inf:
+        return math.inf
+    residual = finite_volumes(field.shape, case.medium).apply(field.astype(np.longdouble))
+    return inverse_norm(case) * float(np.abs(residual).max(where=case.image == 0, initial=0.0))
+
+
+def check(seed: int, most: int) -> None:
+    case = draw(seed, most)
+    image, medium, rng = case.image, case.medium, case.rng
+    method = str(rng.choice(["auto", "ring-cg"]))
+    exact = solve(image, medium=medium, method=method, tolerance=1e-12).field
+    # where only slow decay or nothing takes away, the ring alone bounds the error, but for rounding
+    uncertain = min(doubt(exact, case), 1e-8)
+    tolerance = float(10 ** rng.uniform(-12, -1))
+    solution = solve(image, medium=medium, tolerance=tolerance)
+    error = abs(solution.field - exact).max()
+    assert error <= tolerance + uncertain, "tolerance missed"
+    assert error <= solution.error_bound + uncertain, "bound of a solution violated"
+
+    wrong = (exact, np.sin(np.indices(exact.shape).sum(axis=0) / 50), rng.uniform(-1, 1, image.shape))
+    size = 10 ** rng.uniform(-6, -1)
+    prediction = exact + size * wrong[int(rng.integers(3))]
+    certificate = certify(prediction, image, medium=medium)
+    errors = abs(prediction - exact)
+    assert (errors <= certificate.node_bound + uncertain).all(), "bound violated"
+    free = image == 0
+    error, bound = (part.max(where=free, initial=0) for part in (errors, certificate.node_bound))
+    assert bound <= SHARP * error + 2 * certificate.allowance, f"{bound / error:.3g} times the error"
+    assert certificate.allowance < 1e-7
+
+
+def check_all(seeds: range, most: int) -> None:
+    failures = []
+    for seed in seeds:
+        try:
+            check(seed, most)
+        except (AssertionError, ArithmeticError, LookupError, RuntimeError) as failure:
+            failures.append(f"{seed}: {type(failure).__name__} {failure}")
+    assert not failures, "\n".join(failures)
+
+
+def test_single_nodes_far_apart_have_bounds():
+    image = np.zeros((512, 512))
+    image[0, 0] = image[256, 0] = image[511, 511] = 1.0
+    exact = solve(image, tolerance=1e-12, method="ring-cg").field
+    certificate = certify(np.zeros(image.shape), image)
+    assert abs(exact).max() <= certificate.prediction_bound < 1 + 1e-9
+
+
+def test_sources_of_any_size_on_lattices_of_up_to_700_nodes_a_side():
+    check_all(range(200), 700)
+
+
+def test_sources_of_any_size_on_large_lattices():
+    check_all(range(12), 2048)
+
+
+@pytest.mark.slow
+def test_thousands_of_large_lattices():
+    check_all(range(10_000), 2048)
