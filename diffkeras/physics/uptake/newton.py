@@ -27,7 +27,7 @@ MOST_PROOFS = 6
 LEAST_REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 MOST_REDUCTION = 0.1
 MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
-CORRECTION = 0.01  # of a prediction's error
+CORRECTION = 0.01  # of a prediction's residual, first
 MOST_CORRECTIONS = 3
 SHARP = 0.5  # share of a prediction's error that may remain in the corrected field
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
@@ -175,12 +175,11 @@ class NewtonRun:
         Raises:
             ConvergenceError: no bound was found.
         """
-        self.correct()
+        self._correct(prediction)
         bound = self.enclose()
-        free = self._equations.free
         for _ in range(MOST_PROOFS):
             remaining = float(bound.max())
-            wrong = float(np.abs(prediction - self.rounded()).max(where=free, initial=0.0))
+            wrong = self._difference(prediction)
             if remaining <= SHARP * wrong:
                 break
             field, least = self.field, max(SHARP * wrong / remaining / 4, LEAST_REDUCTION)
@@ -207,14 +206,22 @@ class NewtonRun:
             f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
         )
 
-    def correct(self) -> None:
-        """Steps until the estimated error is a small share of what they changed."""
-        start = self.field
+    def _correct(self, prediction: NDArray[np.float64]) -> None:
+        """Steps until a bound is likely to be a small share of what they changed."""
+        wrong = 0.0
         for _ in range(MOST_CORRECTIONS):
-            changed = float(np.abs(self.field - start).max())
-            if self._estimate() <= CORRECTION * changed or not self._norm:
+            # of a bound, whose right-hand side is |F|
+            estimate = self._linear.estimate(self._slope, np.abs(self._missed))
+            wanted = SHARP / 2 * wrong
+            if estimate <= wanted:
                 return
-            self.step(CORRECTION)
+            self.step(max(wanted / estimate, LEAST_REDUCTION) if wrong else CORRECTION)
+            wrong = self._difference(prediction)
+
+    def _difference(self, prediction: NDArray[np.float64]) -> float:
+        """The largest |prediction − field| on the free nodes."""
+        difference = np.abs(prediction - self.rounded())
+        return float(difference.max(where=self._equations.free, initial=0.0))
 
     def step(self, reduction: float) -> None:
         """One step of Newton's method, solved to `reduction` of F."""
