@@ -48,7 +48,7 @@ from diffkeras.physics.bounds.rounding import (
 )
 from diffkeras.physics.bounds.saturating import certify_saturating
 from diffkeras.physics.bounds.varying import certify_varying
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
@@ -57,6 +57,7 @@ from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
+@names_parts
 @blas_threads()
 def certify(
     prediction: NDArray,
@@ -83,7 +84,8 @@ def certify(
         medium: by default `Medium()`. If only its decay varies, a certificate takes some ten
             transform pairs; if the diffusivity does, multigrid, and about as long as a solution.
         fixed: as for `solve`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given, whatever the diffusivity is), step,
+            boundary and dimensions of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: a prediction that is not finite or of another shape than the source image, or
