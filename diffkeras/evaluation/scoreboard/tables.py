@@ -106,8 +106,8 @@ def costs_in_words(problem: Problem) -> str:
         "surrogate. *In its time*: the most exact one that takes at most its time. *Pays after*: "
         "the number of images after which training and data are paid for; *a tie* if the middle "
         "halves of the two times overlap, so that the difference is within the noise. Before the "
-        f"first image, the surrogates cost ({'; '.join(costs)}). The examples are counted at the time of "
-        "`solve`."
+        f"first image, the surrogates cost ({'; '.join(costs)}). The examples are counted at the "
+        "time of `solve`."
     )
 
 
