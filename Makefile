@@ -24,7 +24,7 @@ quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a 
 	$(BIN)/diffkeras train --config configs/quickstart_corrected.yaml --overwrite
 	@echo "rounds of conjugate gradients with learned windows, no network:"
 	$(BIN)/diffkeras evaluate saved_models/quickstart_corrected
-	@echo "now the paper's network, which trains for some minutes; open the first report meanwhile"
+	@echo "now a small encoder-decoder, which trains for some minutes; open the first report meanwhile"
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
 	$(BIN)/diffkeras evaluate saved_models/quickstart
 

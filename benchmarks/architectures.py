@@ -10,7 +10,7 @@ everything else is the same, but there are 500 training examples instead of 5,00
 datasets are generated.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
-longer than that of the paper's network, the first row. The time per image is that of all test
+longer than that of the encoder-decoder, the first row. The time per image is that of all test
 images, in batches of 100. The last rows are solvers, with nothing trained. Each row is written when
 it is measured. Rows that a call doesn't measure stay, unless they are from another machine.
 """
@@ -80,9 +80,9 @@ def _rounds(corrections: int) -> Variant:
     return Variant({"architecture": "unrolled_cg", "corrections": corrections}, CG_EPOCHS)
 
 
-PAPER = "encoder-decoder (the paper's)"
+ENCODER_DECODER = "encoder-decoder"
 VARIANTS: dict[str, Variant] = {
-    PAPER: Variant({}, {64: 8, 128: 8}, ("fixed", "production")),
+    ENCODER_DECODER: Variant({}, {64: 8, 128: 8}, ("fixed", "production")),
     "U-Net": Variant(U_NET, U_NET_EPOCHS, ("production",)),
     "U-Net, fixed values": Variant({**U_NET, "fixed_values": True}, U_NET_EPOCHS),
     "FNO": Variant(FNO, FNO_EPOCHS, ("production",)),

@@ -15,7 +15,7 @@ import click
 
 from benchmarks.architectures import (
     COLUMNS,
-    PAPER,
+    ENCODER_DECODER,
     RESULTS,
     VARIANTS,
     Images,
@@ -35,7 +35,7 @@ from diffkeras.system.atomic_files import write_bytes
 from diffkeras.workflows import generate
 
 NAMES = (
-    PAPER,
+    ENCODER_DECODER,
     "FNO, fixed values",
     "U-Net, fixed values",
     "no network, 4 corrections",

@@ -117,8 +117,8 @@ SUBJECTS = {
         (1, 3, 5),
     ),
     "quickstart": Subject(
-        "Sources hold fixed values. The paper's network, small and trained for minutes, as by "
-        "`make quickstart`.",
+        "Sources hold fixed values. A small encoder-decoder of the paper's kind, trained for "
+        "minutes, as by `make quickstart`.",
         (
             "An object of study: `default` has far smaller errors.",
             "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "

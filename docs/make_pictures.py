@@ -87,7 +87,7 @@ def main(run_dir: Path) -> None:
 def draw_predictions(run_dir: Path) -> None:
     """A test image as both networks of the quickstart predict it."""
     networks = {
-        "the paper's network": dk.load_surrogate(run_dir),
+        "encoder-decoder": dk.load_surrogate(run_dir),
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
     }
     config = networks["4 corrections"].config

@@ -24,7 +24,7 @@ from diffkeras.evaluation.scoreboard.tables import (
     methods_table,
     verdicts_table,
 )
-from diffkeras.evaluation.scoreboard.verdicts import milliseconds
+from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.reporting.figures import to_png
 from diffkeras.system.atomic_files import read_json, write_bytes, write_json, write_text
 
@@ -98,7 +98,7 @@ def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
             f"{name}: {own['error']['mean']:.1e} in {milliseconds(own, size):.3g} ms",
             f"{classical['name']}: {rows[classical['name']]['error']['mean']:.1e} in "
             f"{classical['milliseconds']:.3g} ms",
-            in_words(ratio, verdict["break_even"]),
+            in_words(ratio, verdict["break_even"], tie=tied(own, rows[classical["name"]], size)),
         ]
 
 
@@ -141,8 +141,10 @@ def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, An
     return {**board, "load": load, "problems": [*kept, *new["problems"]]}
 
 
-def in_words(ratio: float, break_even: float | None) -> str:
+def in_words(ratio: float, break_even: float | None, *, tie: bool) -> str:
     """The verdict on a surrogate that is `ratio` times as fast as the classical method."""
+    if tie:
+        return f"a tie: {1 / ratio:.2g} times the time, within the noise"
     if ratio <= 1:
         return f"never pays: {1 / ratio:.2g} times the time"
     if break_even is None:

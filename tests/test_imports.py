@@ -1,7 +1,9 @@
 """What may be imported by what, and when: rules of pyproject.toml, and of start-up time."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +31,38 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
 )
 def test_tensorflow_stays_out(python: Callable[..., object], code: str) -> None:
     python(f"{code}\n{CHECK}")
+
+
+def test_solving_needs_four_packages_alone(tmp_path: Path, python: Callable[..., object]) -> None:
+    """Those that docs/physics.md names for an installation without the others."""
+    page = (ROOT / "docs" / "physics.md").read_text(encoding="utf-8")
+    [named] = re.findall(r"^pip install (numpy [a-z ]+)$", page, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
+    absent = {name.replace("ruamel.yaml", "ruamel").replace("-", "_") for name in required} - {
+        *named.split()
+    }
+    assert {"psutil", "tqdm", "tensorflow_datasets"} <= absent
+    script = tmp_path / "solve_without.py"
+    script.write_text(
+        f"""
+import sys
+sys.modules.update(dict.fromkeys({sorted(absent)}))  # to import one of them raises ImportError
+import numpy as np
+import diffkeras as dk
+
+if __name__ == "__main__":
+    image = np.zeros((32, 32))
+    image[10:14, 10:14] = 1.0
+    contrast = 10.0 ** np.random.default_rng(0).uniform(-4, 4, image.shape)
+    dk.solve(image, diffusivity=contrast)  # PyAMG
+    dk.refine(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1), tolerance=1e-3)
+    dk.solve(np.stack([image] * 4), workers=2)
+    list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))
+    assert "pyamg" in sys.modules
+"""
+    )
+    python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")
 
 
 def test_help_loads_no_scientific_library_either(python: Callable[..., object]) -> None:

@@ -17,7 +17,7 @@ def row(name: str, error: float, milliseconds: float, surrogate: str | None = No
         "name": name,
         "surrogate": surrogate,
         "error": {"mean": error, "bound": None},
-        "times": {"64": {"wall": {"median": milliseconds}}},
+        "times": {"64": {"wall": {"median": milliseconds, "quartiles": [0.9 * milliseconds] * 2}}},
     }
 
 
@@ -39,6 +39,7 @@ def problem(break_even: float | None, own: float) -> Any:
         (None, 4.0, "never pays: 2 times the time"),
         (12345.0, 1.0, "pays after 12,345 images"),
         (None, 0.5, "4 times as fast; the cost of its training is not known"),
+        (12345.0, 2.0, "a tie: 1 times the time, within the noise"),
     ],
 )
 def test_verdicts_follow_from_times(break_even: float | None, own: float, words: str) -> None:

@@ -6,7 +6,8 @@ Example:
 import tensorflow_datasets as tfds
 import tfds_builders
 
-tfds.load("diffusion_fields/sources_05", split="train")
+examples = {"train": 100, "validation": 10, "test": 10}  # without: 20,800, after consent
+tfds.load("diffusion_fields/sources_05", split="train", builder_kwargs={"examples": examples})
 ```
 """
 

@@ -82,13 +82,14 @@ class MethodType(click.ParamType):
 @_map(
     "--diffusivity",
     default=1.0,
-    help="D [length^2/time]; a map of it, an image like SOURCE_FILE, where it varies.",
+    help="D [length^2/time]; a map of it, an image like SOURCE_FILE, where it varies. Give "
+    "--decay, too: it doesn't follow D.",
 )
 @_map(
     "--decay",
     default=1 / 400,
     help="Decay or uptake [1/time], or a map of it; the diffusion length is the square root of "
-    "D/decay.",
+    "D/decay. The default is 1/400 for any D.",
 )
 @_map(
     "--uptake",
@@ -97,7 +98,8 @@ class MethodType(click.ParamType):
 )
 @_map(
     "--saturation",
-    help="K [concentration] of Michaelis-Menten uptake v u/(K + u); a number or a map.",
+    help="K [concentration] of Michaelis-Menten uptake v u/(K + u), in Python the constant of "
+    "MichaelisMenten; a number or a map.",
 )
 @_number("--step", default=1.0, help="Lattice step [length].")
 @boundary_option
@@ -107,9 +109,10 @@ class MethodType(click.ParamType):
     metavar="SIDE=NAME|value:V|flux:J",
     type=SideType(),
     multiple=True,
-    help="What one side does instead of --boundary; may be repeated. SIDE is top, bottom, left or "
-    "right, and in three dimensions front or back. V is the concentration outside, J what flows in "
-    "[concentration*length/time]; each is a number, or a .npy file with one for each node.",
+    help="What one side does; may be repeated. Other sides keep --boundary. SIDE is top, bottom, "
+    "left or right, and in three dimensions front or back. V is the concentration outside, J what "
+    "flows in [concentration*length/time]; each is a number, or a .npy file with one for each "
+    "node.",
 )
 @click.option(
     "--fixed",

@@ -44,12 +44,13 @@ class PhysicsConfig(Section):
     diffusivity: Quantity = 1.0
     """Diffusivity D [length²/time]."""
     decay: float = Field(1 / 400, ge=0, le=1e30, allow_inf_nan=False)
-    """Decay rate γ [1/time]. Not used if data.diffusion_length is set."""
+    """Decay rate γ [1/time]. It doesn't follow the diffusivity: give both. Not used if
+    data.diffusion_length is set."""
     boundary: Boundaries = "absorbing"
     """absorbing, reflecting, periodic, {value: V} or {flux: J}, or a list of two: [rows, columns].
     Where the two sides of an axis differ, each may be a list of two: [top, bottom] and [left,
-    right]; or all four are named: {top: {value: 0.8}, bottom: {flux: 0.01}, left: reflecting,
-    right: absorbing}. V is the concentration one step outside, J what flows in
+    right]; or sides are named, such as {top: {value: 0.8}, bottom: {flux: 0.01}, left: reflecting};
+    those that are not named absorb. V is the concentration one step outside, J what flows in
     [concentration·length/time]."""
     sources: Literal["fixed_value", "production"] = "fixed_value"
     """What sources do. fixed_value: the field takes their value on their nodes (the text of the

@@ -31,7 +31,8 @@ class TissueConfig(Section):
     """Diffusivity of each region, log-uniform, as a multiple of physics.diffusivity."""
     saturation: Range | None = None
     """K of Michaelis-Menten uptake v u/(K + u), one for all cells of an example, log-uniform
-    [concentration]; v is that of uptake. null: cells take up in proportion to u."""
+    [concentration]; v is that of uptake. In Python it is the constant of dk.MichaelisMenten. null:
+    cells take up in proportion to u."""
     secreting_cells: tuple[int, int] = (0, 0)
     """Number of further cells, of the same radii, which secrete and don't take up."""
     secretion: Range = (0.001, 0.01)

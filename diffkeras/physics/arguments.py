@@ -1,6 +1,8 @@
 """Checks of the public functions' arguments."""
 
+import math
 import numbers
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +14,8 @@ from diffkeras.errors import PhysicsError
 MOST_WORKERS = 4096
 EXACT_BYTES = 4  # of whole numbers that float64 always holds
 SHOWN = 60  # characters of a bad value
+LEAST_VOLUME = 16  # planes, rows and columns from which a stack of images may be a volume
+ALIKE = 0.5  # correlation of neighbouring planes in a volume, of 0.8 for balls of radius 5
 
 
 def check_number(name: str, value: Any) -> float:
@@ -123,6 +127,39 @@ class Given(NamedTuple):
         """Whether source images or productions come as (batch, *lattice)."""
         batch = self.dimensions + 1
         return _axes(self.source_image) == batch or _axes(self.production) == batch
+
+
+def warn_of_volume(given: Given) -> None:
+    """Warn of a batch of images that looks like the planes of one volume.
+
+    In a volume, neighbouring planes are alike and distant ones are not. In a batch, images are
+    independent of each other, or have something in common, such as vessels, in all of them.
+    """
+    leading = given.production if given.source_image is None else given.source_image
+    others = (given.source_image, given.production, given.fixed, given.initial)
+    if _axes(leading) != 3 or any(_axes(array) == 2 for array in others):
+        return  # an array on two axes next to one on three: these are images
+    stack = np.asarray(leading)
+    if min(stack.shape) < LEAST_VOLUME or stack.dtype.kind not in "biuf":
+        return
+    neighbours, distant = (_likeness(stack, apart) for apart in (1, len(stack) // 2))
+    if neighbours > ALIKE and neighbours > 2 * distant:
+        warnings.warn(
+            f"the {given.leading} of shape {stack.shape} is solved as {len(stack)} separate "
+            "images, but neighbouring ones are alike, as the planes of a volume are; give "
+            "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
+            stacklevel=3,
+        )
+
+
+@np.errstate(all="ignore")
+def _likeness(stack: NDArray, apart: int) -> float:
+    """The correlation between the planes of a stack and those so many planes further; 0 of none."""
+    planes = stack.astype(np.float32)
+    planes -= planes.mean(dtype=np.float64)
+    one, other = planes[:-apart].ravel(), planes[apart:].ravel()
+    norm = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / norm if 0 < norm < math.inf else 0.0
 
 
 def images_of_batch(given: Given, predictions: Any = None) -> Iterator[tuple[Given, Any]]:

@@ -23,7 +23,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import Given, check_lattice, check_whole
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
@@ -33,6 +33,7 @@ from diffkeras.physics.sources.discs import Sources
 NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 
 
+@names_parts
 @blas_threads()
 def superpose(
     sources: Sources,
@@ -50,7 +51,8 @@ def superpose(
         lattice: (rows, columns).
         medium: a uniform medium with a positive decay or an absorbing boundary; by default
             `Medium()`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
+            of `medium`.
 
     Returns:
         (rows, columns), float64.
@@ -85,6 +87,7 @@ def superpose(
     return np.where(labels > 0, image, operator.inverse(density) + constant)
 
 
+@names_parts
 @blas_threads()
 def effective_strengths(
     sources: Sources,
@@ -114,7 +117,8 @@ def effective_strengths(
         lattice: (rows, columns).
         numbers: 1, 3, 5 or 7 for each disc.
         medium: a uniform medium; by default `Medium()`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
+            of `medium`.
 
     Returns:
         (rows, columns), float64.
@@ -219,6 +223,7 @@ def _galerkin(
     return of_values - constant * of_ones, float(constant)
 
 
+@names_parts
 @blas_threads()
 def refine_rounds(
     source_image: NDArray,
@@ -236,7 +241,8 @@ def refine_rounds(
         source_image: (rows, columns).
         rounds: 0 or more; fewer are made where nothing is left to correct.
         medium: a uniform medium; by default `Medium()`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
+            of `medium`.
 
     Returns:
         (rows, columns), float64.

@@ -24,14 +24,18 @@ from diffkeras.physics.operators.axis import (
 )
 from diffkeras.physics.short_repr import ShortRepr
 
+DEFAULT: BoundaryName = "absorbing"
+# other names, read without hyphens, underscores and spaces
 ALIASES: dict[str, BoundaryName] = {
     "dirichlet": "absorbing",
     "neumann": "reflecting",
-    "no-flux": "reflecting",
+    "noflux": "reflecting",
+    "zeroflux": "reflecting",
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
 LARGEST_GIVEN = 1e30
+_WITHOUT_SEPARATORS = str.maketrans("", "", "-_ ")
 
 
 class _GivenSide(ShortRepr):
@@ -127,14 +131,15 @@ BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
 def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     """What is given for the boundary: one side for all, or a tuple of what each axis has.
 
-    An axis has one side for both, or a pair (low, high) if these differ.
+    An axis has one side for both, or a pair (low, high) if these differ. Sides that a mapping
+    doesn't name absorb.
 
     Args:
         spec: as for `Medium`.
         dimensions: the number of axes; None if it is 2 or 3.
 
     Raises:
-        PhysicsError: an unknown or a missing side, or an axis that is periodic at one side only.
+        PhysicsError: an unknown side, or an axis that is periodic at one side only.
     """
     if isinstance(spec, Mapping):
         return _from_names(spec, dimensions)
@@ -154,12 +159,8 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
 def _from_names(spec: Mapping[Any, Any], dimensions: int | None) -> tuple[AxisSides, ...]:
     in_space = any(name in spec for name in SIDES[0])
     axes = SIDES[-dimensions:] if dimensions else SIDES if in_space else SIDES[1:]
-    known = _check_names(spec, axes, others=not dimensions)
-    if missing := [name for name in known if name not in spec]:
-        raise PhysicsError(
-            f"the boundary lacks {', '.join(missing)}: name all of {', '.join(known)}"
-        )
-    return tuple(_axis_sides(tuple(spec[name] for name in names), names) for names in axes)
+    _check_names(spec, axes, others=not dimensions)
+    return tuple(_axis_sides([spec.get(name, DEFAULT) for name in names], names) for names in axes)
 
 
 def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[str, Side]:
@@ -215,12 +216,15 @@ def _side(name: str, value: Any) -> Side:
     """A side in its canonical spelling."""
     if isinstance(value, FixedValue | FixedFlux):
         return value
-    side = ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
+    side = value
+    if isinstance(value, str):
+        plain = value.lower().translate(_WITHOUT_SEPARATORS)
+        side = ALIASES.get(plain, value.lower())
     if not isinstance(side, str) or side not in BOUNDARIES:
         what = name if name == "boundary" else f"boundary {name}"
         raise PhysicsError(
-            f"{what} {value!r:.60} is unknown; choose one of {', '.join(BOUNDARIES)}, or give a "
-            "value or a flux"
+            f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
+            "no-flux) or periodic, or give a value or a flux"
         )
     return side
 

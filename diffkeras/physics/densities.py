@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, ring_iteration
@@ -19,6 +19,7 @@ from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import CORRECTIONS, RingSystem
 
 
+@names_parts
 @blas_threads()
 def ring_densities(
     source_image: NDArray,
@@ -33,7 +34,8 @@ def ring_densities(
         source_image: (rows, columns); a node is fixed if its value is not 0.
         medium: a uniform medium; by default `Medium()`.
         tolerance: largest error of the field that they give, relative to the largest |value|.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
+            of `medium`.
 
     Returns:
         (m,) in the order of `operators.ring.find_ring`: row by row [concentration/time]. Where no

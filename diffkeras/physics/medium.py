@@ -1,10 +1,12 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
+import inspect
 import math
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +25,9 @@ from diffkeras.physics.node_values import (
     MOST_ANISOTROPIC,
     MOST_CONTRAST,
     PLANE,
+    SHAPES,
     SLOWEST,
+    SPACE,
     NodeValues,
     count_dimensions,
     node_values,
@@ -35,6 +39,8 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.sources.discs import Sources
 
 NOT_GIVEN: Any = None  # dimensions that a medium counts itself
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MediumParts(TypedDict, total=False):
@@ -52,29 +58,34 @@ class Medium(ShortRepr):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
-    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions; `solve`
-    takes such a medium, other functions raise an error. Media are equal if all their values are.
-    Uniform media can be hashed.
+    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. `solve`,
+    `certify` and `refine` take such a medium; what needs transforms, such as `superpose`, raises an
+    error. Media are equal if all their values are. Uniform media can be hashed.
+
+    Each default holds by itself. In particular, **the decay stays 1/400 if only a diffusivity is
+    given**: the diffusion length √(D/γ) is then √(400 D), in the unit of the step. Give both.
 
     Attributes:
         diffusivity: D > 0 [length²/time]; a tuple with one for each axis where it differs between
             them.
-        decay: γ ≥ 0 [1/time].
+        decay: γ ≥ 0 [1/time]; 1/400 unless given, whatever the diffusivity is.
         step: lattice step h > 0 [length].
         boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
             (Neumann, no flux), periodic, a `FixedValue` or a `FixedFlux`. One for all sides; a
-            tuple with one for each axis, of which each may be a pair (low, high); or a mapping of
-            "top", "bottom" (first and last row), "left", "right" (first and last column), and in
-            three dimensions "front", "back" (first and last plane). The names in parentheses are
-            taken too.
+            tuple with one for each axis, of which each may be a pair (low, high); or a mapping with
+            some of "top", "bottom" (first and last row), "left", "right" (first and last column),
+            and in three dimensions "front", "back" (first and last plane), where sides that are
+            not named absorb. Other names are dirichlet for absorbing; neumann, no-flux (noflux,
+            no_flux) and zero-flux for reflecting.
         dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
-            boundary has one entry for each of three axes, and otherwise 2. In two dimensions an
-            array of three axes is a batch of images, and in three dimensions one image.
+            boundary has one entry for each of three axes or names front or back, and otherwise 2.
+            In two dimensions an array of three axes is a batch of images, and in three dimensions
+            one image.
 
     Raises:
         PhysicsError: a value out of its range or not finite, arrays of different shapes, an
-            unknown or missing side, an axis that is periodic at one side only, or parts that have
-            different numbers of axes.
+            unknown side, an axis that is periodic at one side only, or parts that have different
+            numbers of axes.
 
     Example:
         >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
@@ -87,16 +98,22 @@ class Medium(ShortRepr):
     boundary: BoundarySpec = "absorbing"
     dimensions: int = NOT_GIVEN
 
+    # whether the number of axes was given, or follows from a part that has values for each axis
+    states_dimensions: ClassVar[bool]
+
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "diffusivity": one_or_each("diffusivity", self.diffusivity, positive),
             "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
             "step": positive("step", self.step),
-            "boundary": canonical_boundary(self.boundary),
+            "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)
+        given = self.dimensions is not NOT_GIVEN
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        # not a field: it says how this medium was made, not what it is
+        object.__setattr__(self, "states_dimensions", given or self._has_axes)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
         if len(shapes) > 1 or np.ndim(self.step):
             raise PhysicsError(
@@ -119,6 +136,24 @@ class Medium(ShortRepr):
                 f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
                 f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
             )
+
+    def _axes_of_named_sides(self) -> int | None:
+        """How many axes a mapping of sides speaks of; None if its names say so."""
+        if not isinstance(self.boundary, Mapping):
+            return None
+        if self.dimensions in SHAPES:
+            return int(self.dimensions)
+        each = self.diffusivity
+        return SPACE if isinstance(each, tuple | list) and len(each) == SPACE else None
+
+    @property
+    def _has_axes(self) -> bool:
+        """Whether a part has values for each axis, or is an array on the lattice."""
+        return (
+            isinstance(self.diffusivity, tuple)
+            or isinstance(self.boundary, tuple)
+            or not (self.is_uniform)
+        )
 
     @property
     def is_uniform(self) -> bool:
@@ -281,6 +316,25 @@ def as_medium(medium: Medium | None, parts: MediumParts, sources: Any = None) ->
             f"give either medium or {', '.join(parts)}: a medium holds its own {next(iter(parts))}"
         )
     return medium
+
+
+def names_parts(function: F) -> F:
+    """Show what a function takes by `**parts` in its signature, for `help` and notebooks.
+
+    Its last parameter is `**parts: Unpack[…]` of `MediumParts`, or of a TypedDict with more. The
+    shown signature has no types, which are pages long for arrays.
+    """
+    signature = inspect.signature(function)
+    *named, parts = signature.parameters.values()
+    (taken,) = get_args(parts.annotation)
+    defaults = {field.name: field.default for field in fields(Medium)}
+    named += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
+        for name in taken.__annotations__
+    ]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in named]
+    function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
+    return function
 
 
 def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:

@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_number, check_workers, images_of_batch, largest
+from diffkeras.physics.arguments import (
+    Given,
+    check_number,
+    check_workers,
+    images_of_batch,
+    largest,
+    warn_of_volume,
+)
 from diffkeras.physics.bounds.certificate import certificate_of
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.node_values import LARGEST, SMALLEST
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
@@ -31,6 +38,7 @@ class SolveParts(MediumParts, total=False):
     initial: ArrayLike
 
 
+@names_parts
 def solve(
     source_image: NDArray | None = None,
     *,
@@ -55,7 +63,9 @@ def solve(
         source_image: (rows, columns), the values of the fixed nodes; or a batch of such images,
             (batch, rows, columns), for which a `BatchSolution` is returned. So one image of three
             axes, (planes, rows, columns), needs `dimensions=3`, of the medium or as a keyword. It
-            can be left out if a production is given; then no node is fixed.
+            can be left out if a production is given; then no node is fixed. A batch whose
+            neighbouring images are alike, as the planes of a volume are, gives a UserWarning unless
+            the dimensions are given, 2 or 3.
         production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
             (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
         uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or (rows, columns),
@@ -68,11 +78,17 @@ def solve(
             take the least time.
         tolerance: largest error of the field, relative to its largest |value|; without production
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
-            Where D varies by many orders, tolerances below 1e-11 may not be provable.
+            Where D varies by many orders, tolerances below 1e-11 may not be provable. A field is
+            not a smooth function of the medium, uptake and production on the scale of its
+            tolerance, and with `initial` it is the initial field itself if that meets the
+            tolerance. So fit parameters, and take differences of fields, with a tolerance far below
+            the differences: 1e-10 or less.
         workers: processes for the images of a batch, or threads for a single image; by default one.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`; and
-            initial, a field of the source image's shape from which "newton-cg" starts, such as that
-            of a similar problem. It saves time and does not change the tolerance.
+        **parts: diffusivity, decay, step, boundary and dimensions of `Medium`, in place of
+            `medium`. Those that are not given keep the medium's defaults: with a diffusivity alone,
+            **the decay stays 1/400**. And initial, a field of the source image's shape from which
+            "newton-cg" starts, such as that of a similar problem. It saves time and does not change
+            the tolerance.
 
     Raises:
         PhysicsError: an image of another dimension or not finite, a medium out of its range, a
@@ -109,6 +125,8 @@ def solve(
         _solve_image, medium=medium, uptake=saturating, method=method, tolerance=tolerance
     )
     if given.is_batch:
+        if not (medium.states_dimensions or saturating):
+            warn_of_volume(given)
         with blas_threads():
             images = [image for image, _ in images_of_batch(given)]
             fields, each = solve_batch(task, images, workers or 1)

@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from diffkeras._version import __version__
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy")
@@ -35,6 +33,8 @@ def machine() -> str:
 
 def available_memory(root: Path = Path("/")) -> int:
     """Bytes of memory that this process can still allocate, also within a container."""
+    import psutil  # here, as only training needs it
+
     return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
 
 

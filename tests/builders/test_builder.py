@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 import tfds_builders
 from diffkeras.config import Config, DataConfig, PhysicsConfig, load_config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import DataError
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 DATASET = DatasetConfig(3, PhysicsConfig(lattice=(16, 20)), DataConfig(radius=2.0, seed=5))
@@ -47,6 +48,41 @@ def test_a_name_of_the_paper_isnt_for_other_data(tmp_path: Path) -> None:
     same = DiffusionFieldsConfig.of(DatasetConfig(5, data=DataConfig(train_examples=3)))
     found = Builder(config=same, data_dir=str(tmp_path)).builder_config
     assert found is Builder.builder_configs["sources_05"]
+
+
+@pytest.mark.parametrize(
+    "download",
+    [tfds.load, lambda *args, **options: tfds.builder(*args, **options).download_and_prepare()],
+)
+def test_gigabytes_are_not_written_unasked(tmp_path: Path, download: Callable[..., Any]) -> None:
+    name, where = "diffusion_fields/sources_05", {"data_dir": str(tmp_path / "data")}
+    with pytest.raises(
+        DataError, match=r"20800 examples, 2\d\.\d GB, .* examples=\"paper\""
+    ) as raised:
+        download(name, **where)
+    assert "takes about" in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("consent", ["examples", "maximum", "tfds build"])
+def test_who_asks_gets_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consent: str
+) -> None:
+    module = Builder.__module__
+    monkeypatch.setattr(f"{module}.LARGEST_UNASKED", 0)
+    monkeypatch.setattr(f"{module}.PAPER_DATA", DataConfig(**{f"{s}_examples": 1 for s in SIZES}))
+    options: dict[str, Any] = {"config": SMALL, "data_dir": str(tmp_path)}
+    with pytest.raises(DataError, match=r"3 examples, \d"):
+        Builder(**options).download_and_prepare()
+    if consent == "tfds build":
+        monkeypatch.setitem(sys.modules, "tensorflow_datasets.scripts.cli.build", sys)
+    builder = Builder(**options, examples="paper" if consent == "examples" else None)
+    most = 1 if consent == "maximum" else None
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(max_examples_per_split=most)
+    )
+    assert builder.info.splits.total_num_examples == 3
+    Builder(**options).download_and_prepare()  # it exists
 
 
 def test_the_splits_have_the_sizes_asked_for(built: Builder) -> None:

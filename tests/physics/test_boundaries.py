@@ -20,6 +20,28 @@ def test_sides_by_name_are_the_pairs_of_axes():
     assert Medium(boundary=dict.fromkeys(SIDES, "neumann")) == Medium(boundary="reflecting")
 
 
+def test_sides_that_are_not_named_absorb():
+    named = {"top": FixedValue(1.0), "left": "no-flux"}
+    medium = Medium(boundary=named)
+    rest = {"bottom": "absorbing", "right": "absorbing"}
+    assert medium.sides == Medium(boundary={**named, **rest}).sides
+    absorbing = "absorbing"
+    assert Medium(boundary={"back": "neumann"}).sides == (
+        (absorbing, "reflecting"),
+        absorbing,
+        absorbing,
+    )
+    # three axes, though no side of the third one is named
+    for more in ({"dimensions": 3}, {"diffusivity": (1.0, 2.0, 1.0)}):
+        assert Medium(boundary={"top": "neumann"}, **more).sides == (
+            absorbing,
+            ("reflecting", absorbing),
+            absorbing,
+        )
+    with pytest.raises(PhysicsError, match="no side 'front'; its sides are top, bottom"):
+        Medium(boundary={"front": "neumann"}, dimensions=2)
+
+
 def test_given_values_and_fluxes_are_part_of_a_medium():
     sides = {**SIDES, "top": FixedValue([1.0] * 7), "bottom": FixedFlux(-0.5)}
     medium = Medium(boundary=sides)
@@ -75,10 +97,9 @@ def test_the_top_is_row_0_and_the_left_is_column_0():
     [
         ({**SIDES, "left": FixedValue(1.0)}, "periodic at both sides or at none, not left value 1"),
         ((("periodic", "absorbing"), "absorbing"), "not top periodic and bottom absorbing"),
-        ({"top": "absorbing", "left": "periodic"}, "the boundary lacks bottom, right: name all"),
+        ({"top": "absorbing", "left": "periodic"}, "not left periodic and right absorbing"),
         ({**SIDES, "up": "absorbing"}, "no side 'up'; its sides are top, .* dimensions front"),
-        ({**SIDES, "front": "absorbing"}, "lacks back: name all of front, back, top, bottom"),
-        ({**SIDES, "top": "open"}, "boundary top 'open' is unknown; choose one of absorbing"),
+        ({**SIDES, "top": "open"}, r"boundary top 'open' is unknown; choose absorbing \(dirichlet"),
         ((("absorbing",) * 3, "absorbing"), r"a pair \(top, bottom\), not \('absorbing'"),
         (1.0, "boundary 1.0 is unknown"),
     ],

@@ -1,5 +1,8 @@
 """The medium: values of each kind, equality, and how functions take it."""
 
+import inspect
+import warnings
+
 import numpy as np
 import pytest
 from sparse_operator import solve_reference
@@ -15,6 +18,7 @@ from diffkeras.physics import (
     production_of,
     refine,
     ring_densities,
+    sample_sources,
     solve,
     superpose,
 )
@@ -40,6 +44,19 @@ def test_a_medium_and_its_parts_as_keywords_give_the_same(function):
     parts = {"diffusivity": (2.0, 3.0), "decay": 0.2, "step": 0.5, "boundary": "periodic"}
     assert np.array_equal(function(medium=Medium(**parts)), function(**parts))
     assert np.array_equal(function(), function(medium=Medium()))
+
+
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [(solve, ["initial"]), (certify, []), (refine, []), (superpose, []), (effective_strengths, [])],
+)
+def test_signatures_show_the_parts_of_a_medium(function, more):
+    shown = inspect.signature(function).parameters
+    parts = ["diffusivity", "decay", "step", "boundary", "dimensions"]
+    assert list(shown)[-len(parts + more) :] == parts + more
+    defaults = {name: shown[name].default for name in ("diffusivity", "decay", "boundary")}
+    assert defaults == {"diffusivity": 1.0, "decay": 1 / 400, "boundary": "absorbing"}
+    assert "**parts" not in str(inspect.signature(function))
 
 
 @each_function
@@ -187,3 +204,48 @@ def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_th
     certificates = certify(both.field, np.stack([image, 2 * image]), dimensions=3)
     assert certificates.field_bound.shape == (2, 4, 5, 6)
     assert certificates.prediction_bound < 1e-12
+
+
+SIDE = 20
+VOLUME = sample_sources(3, (SIDE,) * 3, radius=3, rng=0).image()
+
+
+def images_of_sources(number):
+    return np.stack([sample_sources(2, SIDE, radius=3, rng=k).image() for k in range(number)])
+
+
+@pytest.mark.parametrize("given", [{"source_image": VOLUME}, {"production": VOLUME}])
+@pytest.mark.parametrize("medium", [{}, {"decay": 0.01}, {"medium": Medium(decay=0.01)}])
+def test_a_volume_without_dimensions_gives_a_warning(given, medium):
+    message = r"\(20, 20, 20\) is solved as 20 separate images, .* give dimensions=3"
+    with pytest.warns(UserWarning, match=message) as caught:
+        solve(**given, **medium)
+    assert caught[0].filename == __file__
+
+
+CELLS = np.ones((SIDE, SIDE))
+
+
+@pytest.mark.parametrize(
+    ("image", "others"),
+    [
+        (VOLUME, {"dimensions": 3}),
+        (VOLUME, {"dimensions": 2}),
+        (VOLUME, {"medium": Medium(dimensions=2)}),
+        (VOLUME, {"boundary": ("absorbing", "periodic")}),
+        (VOLUME, {"decay": CELLS}),
+        (VOLUME, {"uptake": 0.1 * CELLS}),
+        (VOLUME, {"production": 0.1 * CELLS}),
+        (VOLUME, {"fixed": CELLS > 0}),
+        (VOLUME[:4], {}),
+        (images_of_sources(SIDE), {}),
+        (images_of_sources(2 * SIDE), {}),
+        (np.stack([VOLUME[5]] * SIDE), {}),  # as for a batch of productions
+        (np.random.default_rng(0).random((SIDE,) * 3), {}),
+        (np.zeros((SIDE,) * 3), {}),
+    ],
+)
+def test_batches_give_no_warning(image, others):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solve(image, **others)

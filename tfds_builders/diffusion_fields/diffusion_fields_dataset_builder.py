@@ -1,8 +1,9 @@
 """The TFDS builder of `diffusion_fields`; `diffkeras.data` defines what its examples are."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import tensorflow_datasets as tfds
 
@@ -14,6 +15,12 @@ from diffkeras.data.dataset_config import (
     paper_dataset,
 )
 from diffkeras.data.features import info_arguments, make_example
+from diffkeras.data.writing.estimate import estimate_example, format_bytes
+from diffkeras.errors import DataError
+from diffkeras.reporting.text import duration
+
+LARGEST_UNASKED = 1e9  # bytes that are written without being asked for
+TFDS_BUILD = "tensorflow_datasets.scripts.cli.build"  # loaded by the command `tfds build` alone
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -46,9 +53,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Builder of `diffusion_fields`.
 
     Args:
-        examples: examples by split, e.g. {"train": 100, "validation": 10, "test": 10}; by default
-            those of the paper. Other splits are left out. The numbers are not part of the dataset's
-            name: example k is the same in a small dataset and in a large one.
+        examples: examples by split, e.g. {"train": 100, "validation": 10, "test": 10}. Other splits
+            are left out. The numbers are not part of the dataset's name: example k is the same in a
+            small dataset and in a large one. By default those of the paper, and if these take more
+            than 1 GB, `download_and_prepare` and `tfds.load` raise a DataError instead of writing
+            them; "paper" asks for them, and so does the command `tfds build`.
         beam: generate the examples in the Beam pipeline that `download_and_prepare` gets in its
             `DownloadConfig`.
         **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
@@ -63,10 +72,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ]
 
     def __init__(
-        self, *, examples: Mapping[str, int] | None = None, beam: bool = False, **kwargs: Any
+        self,
+        *,
+        examples: Mapping[str, int] | Literal["paper"] | None = None,
+        beam: bool = False,
+        **kwargs: Any,
     ) -> None:
         paper: dict[str, int] = {split: PAPER_DATA.examples(split) for split in SPLITS}
-        self._examples = dict(examples or paper)
+        self._asked = bool(examples)
+        self._examples = dict(paper if not examples or examples == "paper" else examples)
         self._beam = beam
         config = kwargs.get("config")
         if isinstance(config, DiffusionFieldsConfig):
@@ -75,6 +89,35 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if registered.dataset.identity() == config.dataset.identity():
                 kwargs["config"] = registered
         super().__init__(**kwargs)
+
+    def download_and_prepare(
+        self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
+    ) -> None:
+        """Generate the dataset unless it exists; see `tfds.core.DatasetBuilder`.
+
+        Raises:
+            DataError: it takes more than 1 GB, and nobody asked for that size.
+        """
+        config = download_config or tfds.download.DownloadConfig()
+        exists = self.data_path.exists() and not config.download_mode.overwrite_dataset
+        asked = self._asked or config.max_examples_per_split or TFDS_BUILD in sys.modules
+        if not (exists or asked):
+            self._check_size()
+        super().download_and_prepare(download_config=download_config, **kwargs)
+
+    def _check_size(self) -> None:
+        number = sum(self._examples.values())
+        estimate = estimate_example(self.builder_config.dataset).times(number)
+        if estimate.bytes > LARGEST_UNASKED:
+            name = self.builder_config.name
+            raise DataError(
+                f"{self.name}/{name} doesn't exist in {self._data_dir_root}, and would be made "
+                f"of {number} examples, {format_bytes(estimate.bytes)}, which takes about "
+                f"{duration(estimate.seconds(1))}; for fewer give Builder or builder_kwargs of "
+                'tfds.load examples={"train": 100, ...}, for all of them examples="paper", or use '
+                "`diffkeras generate`, which works on all cores; tfds.load with download=False "
+                "only reads"
+            )
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(**info_arguments(self.builder_config.dataset))

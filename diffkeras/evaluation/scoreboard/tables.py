@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffkeras.evaluation.scoreboard.verdicts import milliseconds
+from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.reporting.text import duration
 
 Problem = Mapping[str, Any]  # as of `ProblemScores.measure`
@@ -71,7 +71,16 @@ def verdicts_table(problem: Problem) -> str:
     head = ["surrogate", "images at once", "ms", "at its error", "in its time", "pays after"]
     by_name = {row["name"]: row for row in problem["methods"]}
     rows = [
-        [f"*{name}*", size, f"{milliseconds(by_name[name], size):.3g}", *_verdict(found, surrogate)]
+        [
+            f"*{name}*",
+            size,
+            f"{milliseconds(by_name[name], size):.3g}",
+            *_verdict(
+                found,
+                surrogate,
+                tie=tied(by_name[name], by_name[found["equal_error"]["name"]], size),
+            ),
+        ]
         for surrogate in problem["surrogates"]
         for name, by_size in surrogate["verdicts"].items()
         for size, found in by_size.items()
@@ -95,15 +104,18 @@ def costs_in_words(problem: Problem) -> str:
     return (
         "*At its error*: the fastest classical method with at most the mean error of the "
         "surrogate. *In its time*: the most exact one that takes at most its time. *Pays after*: "
-        "the number of images after which training and data are paid for. Before the first image, "
-        f"the surrogates cost ({'; '.join(costs)}). The examples are counted at the time of "
-        "`solve`."
+        "the number of images after which training and data are paid for; *a tie* if the middle "
+        "halves of the two times overlap, so that the difference is within the noise. Before the "
+        f"first image, the surrogates cost ({'; '.join(costs)}). The examples are counted at the "
+        "time of `solve`."
     )
 
 
-def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any]) -> list[str]:
+def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any], *, tie: bool) -> list[str]:
     exact, in_time = found["equal_error"], found["equal_time"]
-    if found["break_even"] is not None:
+    if tie:
+        pays = "a tie"
+    elif found["break_even"] is not None:
         pays = f"{found['break_even']:,.0f} images"
     else:
         pays = "never" if surrogate["training_seconds"] is not None else "unknown, or never"

@@ -27,6 +27,13 @@ def milliseconds(row: Row, size: str) -> float:
     return float(row["times"][size]["wall"]["median"])
 
 
+def tied(one: Row, other: Row, size: str) -> bool:
+    """Whether two methods take the same time within the noise: the middle halves of their times
+    overlap."""
+    (low, high), (least, most) = (row["times"][size]["wall"]["quartiles"] for row in (one, other))
+    return bool(low <= most and least <= high)
+
+
 def verdict(row: Row, rows: Iterable[Row], size: str, cost: float | None) -> dict[str, Any]:
     """A learned method against the classical ones.
 

@@ -47,7 +47,7 @@ from diffkeras.physics.bounds.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
@@ -62,6 +62,7 @@ MOST_SOLUTIONS = 3
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
+@names_parts
 @blas_threads()
 def certify(
     prediction: NDArray,
@@ -89,7 +90,8 @@ def certify(
             certificate of a rough prediction takes less time than a solution, and one of a good
             prediction about as long.
         fixed: as for `solve`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given, whatever the diffusivity is), step,
+            boundary and dimensions of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: a prediction that is not finite or of another shape than the source image, or

@@ -21,7 +21,7 @@ from diffkeras.physics.bounds.enclosed import refine_enclosed
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
 from diffkeras.physics.bounds.results import BatchRefinement, Refinement
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.cost import dense_ring, refinement_rounds, transform_pairs
@@ -30,6 +30,7 @@ from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
 RefineMethod = Literal["auto", "rounds", "direct"]
 
 
+@names_parts
 @blas_threads()
 def refine(
     prediction: NDArray,
@@ -59,7 +60,8 @@ def refine(
         method: "rounds" on the ring densities, the "direct" solution of the ring system, which
             doesn't use the prediction, or "auto", what is expected to be the cheaper one. In a
             medium that varies, and with saturating uptake, there is only "auto".
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+        **parts: diffusivity, decay (1/400 unless given, whatever the diffusivity is), step,
+            boundary and dimensions of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: a tolerance that is not positive or below what rounding allows, a prediction

@@ -66,7 +66,7 @@ class MichaelisMenten(SaturatingUptake):
         maximum: v ≥ 0 [concentration/time], the rate at high concentrations; a number, or an array
             (rows, columns), 0 where no cell is.
         constant: K > 0 [concentration], at which the rate is half of the maximum; a number or an
-            array.
+            array. In configurations, datasets, surrogates and commands it is called saturation.
 
     Raises:
         PhysicsError: a value out of its range or not finite, or arrays of different shapes.

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from diffkeras.evaluation.scoreboard.verdicts import pareto_front, verdict
+from diffkeras.evaluation.scoreboard.verdicts import pareto_front, tied, verdict
 
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:
-    wall = {"median": milliseconds}
+    wall = {"median": milliseconds, "quartiles": [0.9 * milliseconds, 1.2 * milliseconds]}
     return {
         "name": name,
         "surrogate": surrogate,
@@ -34,6 +34,14 @@ def test_a_faster_surrogate_pays_after_cost_over_saving() -> None:
     assert found["equal_error"] == {"name": "loose", "milliseconds": 5.0}
     assert found["equal_time"] == {"name": "rough", "mean_error": 0.1}
     assert found["break_even"] == pytest.approx(200.0 / 4e-3)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "tie"), [(3.7, False), (3.8, True), (6.6, True), (6.7, False)]
+)
+def test_times_whose_middle_halves_overlap_are_a_tie(milliseconds: float, tie: bool) -> None:
+    own = row("network", 1e-2, milliseconds, "network")
+    assert tied(own, LOOSE, "1") == tied(LOOSE, own, "1") == tie
 
 
 @pytest.mark.parametrize(
