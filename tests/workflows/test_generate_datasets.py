@@ -59,6 +59,6 @@ def test_the_preview_shows_tissues(tiny: Config, tmp_path: Path) -> None:
 def test_what_training_would_refuse_is_refused_before_anything_is_solved(
     tiny: Config, tmp_path: Path, loss: object
 ) -> None:
-    with pytest.raises(ConfigurationError, match="training.loss"):
+    with pytest.raises(ConfigurationError, match=r"training\.loss"):
         generate(tiny.with_overrides({"training.loss": loss}), tmp_path / "data")
     assert not (tmp_path / "data").exists()
