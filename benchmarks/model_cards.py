@@ -3,6 +3,7 @@
     python -m benchmarks.model_cards                                # all cards, some minutes
     python -m benchmarks.model_cards --only default                 # one
     python -m benchmarks.model_cards --ship saved_models/default    # put a run in, with its card
+    python -m benchmarks.model_cards --seal                         # note the files' hashes again
 
 A shipped surrogate is a run directory below `diffkeras/surrogates/shipped_models`, named after its
 configuration. Its card is `card.md` there, which `docs/models.md` shows, and `card.json` has the
@@ -147,6 +148,7 @@ def ship(run_dir: Path) -> str:
     target.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(run.path / file, target / file)
+    Run(target).seal()
     return name
 
 
@@ -264,9 +266,13 @@ def write_card(name: str, card: dict[str, Any]) -> None:
 @click.option("--ship", "run_dir", type=click.Path(path_type=Path), help="A run to put in.")
 @click.option("--only", multiple=True, help="Names.  [default: all]")
 @click.option("--texts", is_flag=True, help="Write the cards again from the errors that are there.")
-def main(run_dir: Path | None, only: tuple[str, ...], texts: bool) -> None:
+@click.option("--seal", is_flag=True, help="Only note the hashes of their files in run.json.")
+def main(run_dir: Path | None, only: tuple[str, ...], texts: bool, seal: bool) -> None:
     names = (ship(run_dir),) if run_dir else only or shipped_surrogates()
     for name in names:
+        if seal:
+            Run(SHIPPED / name).seal()
+            continue
         file = SHIPPED / name / "card.json"
         if not texts:
             machine = describe_machine(("tensorflow", "keras"))

@@ -1,5 +1,6 @@
 """`diffkeras evaluate`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from diffkeras.cli.options import (
     workers_option,
 )
 
+logger = logging.getLogger(__name__)
+
 SECTIONS = ("physics", "data", "evaluation")
+TEST_EXAMPLES = "data.test_examples"
+PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is measured
 
 
 @command()
@@ -33,13 +38,6 @@ SECTIONS = ("physics", "data", "evaluation")
 @override_options("sources", "test_examples")
 @data_dir_option
 @workers_option("Threads that read data")
-@click.option(
-    "--model",
-    metavar="PATH",
-    type=click.Path(exists=True, path_type=Path),
-    help="Instead of RUN: a SavedModel of another program, or a .keras file. Needs --config or "
-    "--test-set, and --output.",
-)
 @click.option(
     "--predictions",
     metavar="FILE",
@@ -69,6 +67,7 @@ def evaluate(
     test_set: str | None,
     data_dir: Path,
     workers: int | None,
+    predictions: Path | None,
     output: Path | None,
     worst_cases: int | None,
     **flags: Any,
@@ -76,10 +75,11 @@ def evaluate(
     """Measure a surrogate on test data.
 
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
-    default; then --output is needed. Models of other programs are measured in the same way, from a
-    SavedModel or from their predictions. Writes metrics.json, examples.csv (one row per method and
-    test image), figures/ and report.html, which opens in any browser.
-    A search for worst cases writes worst_cases/.
+    default; then --output is needed. Models of other programs are measured in the same way, from
+    their predictions. Writes metrics.json, examples.csv (one row per method and test image),
+    figures/ and report.html, which opens in any browser. A search for worst cases writes
+    worst_cases/.
+    If the data have fewer test images than the configuration, these are taken, and the log says so.
 
     \b
     Examples:
@@ -87,25 +87,21 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
-      diffkeras evaluate --test-set fixed_values_64 --model saved_model --output mine
+      diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
+    from diffkeras.data.storage import with_held_examples
     from diffkeras.surrogates.run_directory import Run
 
     run_dir = run or run_dir
-    foreign = {key: flags.pop(key) for key in ("model", "predictions")}
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
-    if any(foreign.values()):
-        if run_dir or all(foreign.values()) or worst_cases:
-            raise click.UsageError(
-                "--model, --predictions and RUN exclude each other, and --worst-cases needs RUN."
-            )
+    if predictions:
+        if run_dir or worst_cases:
+            raise click.UsageError("--predictions stands for RUN; leave out RUN and --worst-cases.")
         if not (config_file or test_set) or output is None:
-            raise click.UsageError(
-                "--model and --predictions need --config or --test-set, and --output."
-            )
+            raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run_dir is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
     own = None if run_dir is None else Run.open(run_dir).config()
@@ -116,10 +112,13 @@ def evaluate(
     else:
         assert own is not None
         config = own.with_overrides(overrides)
-    if run_dir is None:
+    if TEST_EXAMPLES not in overrides:
+        config = with_held_examples(config, data_dir)
+    if predictions:
         assert output is not None
-        _evaluate_foreign(config, data_dir, output, threads=workers, **foreign)
+        _evaluate_foreign(config, data_dir, output, threads=workers, predictions=predictions)
         return
+    assert run_dir is not None
     start_tensorflow()
     from diffkeras.evaluation.worst_cases.starts import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
@@ -138,12 +137,26 @@ def evaluate(
 def _test_set_config(
     name: str, config_file: str | None, overrides: dict[str, Any], data_dir: Path
 ) -> Any:
-    """The configuration of a public test set, whose datasets are then there."""
+    """The configuration of a public test set or of a part of it, whose datasets are then there."""
     if config_file is not None:
         raise click.UsageError("--test-set and --config exclude each other.")
     for key in overrides:
-        if not key.startswith("evaluation."):
+        if not key.startswith("evaluation.") and key not in PARTS:
             raise click.UsageError(f"{key} would change the test set; leave it out.")
+    from diffkeras.evaluation.test_sets.test_set import get_test_set
+
+    whole = get_test_set(name).config()
+    part = whole.with_overrides(overrides)
+    wanted, held = part.data.test_examples, whole.data.test_examples
+    if wanted > held:
+        raise click.UsageError(f"{name} has {held} images of each source count, not {wanted}.")
+    if absent := sorted(set(part.data.sources) - set(whole.data.sources)):
+        raise click.UsageError(f"{name} has no images of {absent[0]} sources.")
+    if part.data != whole.data:
+        logger.warning(
+            f"a part of {name} is measured: such errors can't be compared with those of the whole "
+            "set"
+        )
     start_tensorflow()
     from diffkeras.workflows import generate_test_set
 

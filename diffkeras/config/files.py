@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from difflib import SequenceMatcher
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,25 +15,39 @@ from diffkeras.config.validation_messages import short
 from diffkeras.config.yaml_io import read_yaml
 from diffkeras.errors import ConfigurationError
 
+MOST_COMPARED = 100  # characters of a name
+
 
 def find_config(name: str | Path) -> Path:
     """The file of a configuration: a path, or the name of one that diffkeras ships."""
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no
         return path
     shipped = Path(str(resources.files("diffkeras") / "configs"))
     if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
         shipped = Path(__file__).resolve().parents[2] / "configs"
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
-    if not path.is_absolute() and candidate.is_file():
+    if not path.is_absolute() and os.path.isfile(candidate):
         return candidate
     names = sorted(
         p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
     )
     raise ConfigurationError(
-        f"there is no configuration file {str(name)!r}; give a path, or a shipped one: "
-        f"{', '.join(names)}"
+        f"there is no configuration file {short(str(name))}; give a path, or the name of one of "
+        f"the {len(names)} shipped ones, such as {', '.join(_nearest(str(name), names))}"
     )
+
+
+def _nearest(name: str, names: Iterable[str]) -> list[str]:
+    """The three names that are most like another one, whether or not it has their folder."""
+
+    def likeness(known: str) -> float:
+        return max(
+            SequenceMatcher(None, name[:MOST_COMPARED], part).ratio()
+            for part in (known, known.rpartition("/")[2])
+        )
+
+    return sorted(names, key=likeness, reverse=True)[:3]
 
 
 def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:

@@ -1,7 +1,7 @@
 """Types of configuration values: names, source counts, lattices, positive numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -52,16 +52,26 @@ def parse_counts(value: Any) -> Any:
     if isinstance(value, list | tuple) and any(isinstance(part, str) for part in value):
         value = ",".join(str(part) for part in value)
     if isinstance(value, list | tuple) and all(type(part) is int for part in value):
-        return tuple(sorted(set(value)))
+        return _ascending(value)
     if isinstance(value, str):
-        return tuple(sorted({count for part in value.split(",") for count in _parse_range(part)}))
+        return _ascending(count for part in value.split(",") for count in _parse_range(part))
     return value
+
+
+def _ascending(counts: Iterable[int]) -> tuple[int, ...]:
+    found: set[int] = set()
+    for count in counts:
+        if count in found:
+            raise ValueError(f"{count} is named twice; name each source count once")
+        found.add(count)
+    return tuple(sorted(found))
 
 
 def _parse_range(text: str) -> range:
     """The counts of "5" or of "1-20"."""
     first, dash, last = (word.strip() for word in text.partition("-"))
-    if not first.isdecimal() or (dash and not last.isdecimal()):
+    # isdecimal takes the digits of all scripts
+    if not text.isascii() or not first.isdecimal() or (dash and not last.isdecimal()):
         raise ValueError(f'{short(text)} is no list of source counts; write e.g. "1-20" or "1,5"')
     low, high = int(first), int(last or first)
     if low > high:
@@ -108,9 +118,32 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        # Pydantic would take true for 1
+    def _numbers_look_like_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what Pydantic would take for a number: true for 1, and "1_000"."""
         annotation = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
-            raise ValueError(f"{str(value).lower()} is a truth value, which has no place here")
+        kinds = (annotation, *get_args(annotation))
+        for part in _leaves(value):
+            if isinstance(part, bool) and bool not in kinds:
+                raise ValueError(f"{str(part).lower()} is a truth value, which has no place here")
+            if isinstance(part, str) and str not in kinds and is_unusual_number(part):
+                raise ValueError(f"{short(part)} is an unusual number; write it in digits 0 to 9")
         return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield value
+
+
+def is_unusual_number(text: str) -> bool:
+    """Whether Python takes a text for a number that people don't write so, as 1_000 or ١٢."""
+    if "_" not in text and text.isascii():
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,31 +1,97 @@
-"""Plain data from YAML 1.2 and back."""
+"""Plain data from YAML 1.2 and back: the one place that reads YAML."""
 
 import io
-import json
+import re
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 
+from diffkeras.config.validation_messages import short
 from diffkeras.errors import ConfigurationError
+
+# Files from others must not keep a command busy: these are read within about a second.
+MOST_BYTES = 1_000_000
+MOST_VALUES = 50_000  # keys and values, those of an alias counted wherever it stands
+DEEPEST = 50  # levels of nesting
 
 # of the parser, e.g. for 2020-13-45, `!!int x` or 5000 digits
 OTHERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 
 
+class _LimitedComposer(Composer):
+    """Stops at what is too deep or too large once its aliases stand for what they name."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader=loader)
+        self._depth = self._values = 0
+        self._sizes: dict[int, int] = {}  # of the nodes that are complete, by their identity
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        is_alias = self.parser.check_event(AliasEvent)
+        mark = self.parser.peek_event().start_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}"
+        before = self._values
+        self._depth += 1
+        self._values += 1
+        if self._depth > DEEPEST:
+            raise ConfigurationError(f"too deep: {where} is more than {DEEPEST} levels down")
+        node = super().compose_node(parent, index)
+        if is_alias:
+            if id(node) not in self._sizes:
+                raise ConfigurationError(f"no valid YAML: {where}: an alias stands for itself")
+            self._values += self._sizes[id(node)] - 1
+        else:
+            self._sizes[id(node)] = self._values - before
+        if self._values > MOST_VALUES:
+            raise ConfigurationError(
+                f"too large: it has more than {MOST_VALUES:,} keys and values up to {where}, "
+                "aliases included"
+            )
+        self._depth -= 1
+        return node
+
+
+class _DecimalConstructor(SafeConstructor):
+    """Takes numbers as people write them: 1000, not 1_000 or 0x3e8."""
+
+    def construct_scalar(self, node: Any) -> Any:
+        text = super().construct_scalar(node)
+        number = str(node.tag).endswith((":int", ":float"))
+        if number and re.search(r"_|^[-+]?0[xob]", str(text), re.IGNORECASE):
+            mark = node.start_mark
+            raise ConfigurationError(
+                f"no valid YAML: line {mark.line + 1}, column {mark.column + 1}: {short(text)} is "
+                "an unusual number; write it in decimal digits alone"
+            )
+        return text
+
+
 def from_yaml(text: str) -> Any:
-    """Plain data from a text, or a ConfigurationError that names line and column."""
+    """Plain data from a text.
+
+    Raises:
+        ConfigurationError: it is no YAML, with line and column, or larger than `MOST_BYTES`,
+            `MOST_VALUES` or `DEEPEST` say.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigurationError(f"too large: it has more than {MOST_BYTES:,} bytes")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.Constructor = _LimitedComposer, _DecimalConstructor
     try:
-        data = YAML(typ="safe", pure=True).load(text)
-        json.dumps(data, default=str, skipkeys=True)  # raises an error if it contains itself
-        return data
+        return yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ConfigurationError(
             f"no valid YAML: {where}{error.problem or error.context}"
         ) from None
+    except ConfigurationError:
+        raise
     except (YAMLError, *OTHERS) as error:
         raise ConfigurationError(f"no valid YAML: {' '.join(str(error).split())}") from None
 
@@ -43,7 +109,9 @@ def to_yaml(values: Any) -> str:
 def read_yaml(path: Path) -> Any:
     """The plain data in a YAML file."""
     try:
-        return from_yaml(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode("utf-8")
+        return from_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} can't be read: {error}") from None
     except ConfigurationError as error:

@@ -1,5 +1,6 @@
 """Stored datasets: whether one is there, is complete, and is the one that is asked for."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from diffkeras.config import SPLITS, Config, Split
 from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
 from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
 from diffkeras.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,20 @@ def open_dataset(
             f"data.{short}_examples={held[short]}"
         )
     return open_builder(DatasetConfig.of(count, config), status.path)
+
+
+def with_held_examples(config: Config, data_dir: str | Path) -> Config:
+    """The configuration with as many test examples as there are, if there are some but fewer."""
+    counts = config.data.sources
+    held = [dataset_status(config, count, data_dir).examples.get("test", 0) for count in counts]
+    fewest, wanted = min(held), config.data.test_examples
+    if not 0 < fewest < wanted:
+        return config
+    logger.warning(
+        f"the data have {fewest} of the {wanted} test images of each source count that the "
+        "configuration says; these are measured"
+    )
+    return config.with_overrides({"data.test_examples": fewest})
 
 
 def open_builder(dataset: DatasetConfig, path: Path) -> Any:

@@ -11,8 +11,8 @@ from diffkeras.evaluation.worst_cases.starts import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
 from diffkeras.studies.evaluations import test_id
 from diffkeras.studies.labels import label_of
+from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.training.compiled_model import make_loss
 
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
 

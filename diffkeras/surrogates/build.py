@@ -7,6 +7,8 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
+from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics import FixedFlux, FixedValue
 from diffkeras.surrogates.given_media import inputs_of
 
@@ -80,3 +82,15 @@ def _in_units(sides: Any, unit: float) -> Any:
     if isinstance(sides, FixedValue):
         return {"value": sides.numbers}
     return {"flux": sides.numbers / unit} if isinstance(sides, FixedFlux) else sides
+
+
+def make_loss(config: Config) -> NodeLoss:
+    """The configuration's loss.
+
+    Raises:
+        ConfigurationError: unknown errors, weights or parameters of them.
+    """
+    try:
+        return nn.get_loss(config.training.loss)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"training.loss: {error}") from None

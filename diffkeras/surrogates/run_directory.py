@@ -1,8 +1,6 @@
 """Run directories: all that is needed to use, evaluate and repeat a training run."""
 
-import csv
 import itertools
-import math
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -14,12 +12,17 @@ from typing import Any
 from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.run_identity import differences, run_identity
+from diffkeras.surrogates.run_state import (
+    MARK,
+    check_hash,
+    file_hashes,
+    read_history,
+    read_state,
+)
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
-from diffkeras.system.atomic_files import names_unwritable, read_json, write_json, write_text
+from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
 from diffkeras.system.environment import machine, versions
 
-MARK = "run.json"
-NUMBERS = ("seconds", "epochs", "best_epoch", "trainable_parameters")  # in it, once finished
 OWN = (
     MARK,
     "config.yaml",
@@ -140,27 +143,11 @@ class Run:
                     raise zipfile.BadZipFile(f"the checksum of {damaged} in it is wrong")
         except Exception as error:  # of damaged files, zip raises any type
             raise RunError(f"{file} is damaged: {error}") from error
+        check_hash(file, self.state(), "restore it, or train again")
 
     def history(self) -> list[dict[str, float]]:
         """Losses and metrics of each epoch; none if the file is missing."""
-        file = self.path / "history.csv"
-        try:
-            with open(file, encoding="utf-8", newline="") as lines:
-                rows = [
-                    {name: float(value) if value else math.nan for name, value in row.items()}
-                    for row in csv.DictReader(lines)
-                ]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"the run directory {self.path} is damaged: {file}: {error}") from None
-        epochs = self.state().get("epochs")
-        if epochs not in (None, len(rows)):
-            raise RunError(
-                f"the run directory {self.path} is damaged: {file} has {len(rows)} of {epochs} "
-                "epochs"
-            )
-        return rows
+        return read_history(self.path / "history.csv", self.state())
 
     @property
     def saved_model(self) -> Path:
@@ -208,33 +195,37 @@ class Run:
         # without an error; files of earlier versions have no last line of this kind
         if not text or not text.endswith(self.state().get("config_end", "")):
             raise RunError(f"the run directory {self.path} is damaged: {file} is cut off")
+        check_hash(
+            file,
+            self.state(),
+            "restore it: the surrogate would stand for other physics; options of a command set "
+            "what an evaluation may change",
+        )
         return config
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`."""
-        file = self.path / MARK
-        content = read_json(file)
-        # other programs write files of that name, too
-        if (
-            not isinstance(content, dict)
-            or not {"state", "versions", "machine"} <= set(content)
-            or not all(isinstance(content.get(k, 0), float | int | None) for k in NUMBERS)
-        ):
-            raise RunError(f"{file} is damaged, or written by another program")
-        return content
+        return read_state(self.path / MARK)
 
     def write_state(self, state: str, **details: Any) -> None:
-        """Write `run.json`: the state, the details, the versions of the libraries, the machine."""
-        write_json(
-            self.path / MARK,
-            {
-                "state": state,
-                **details,
-                "config_end": END,
-                "versions": versions(),
-                "machine": machine(),
-            },
-        )
+        """Write `run.json`: the state, the details, the versions of the libraries, the machine.
+
+        Of a finished run also the hashes of its files, which are checked whenever it is used.
+        """
+        content = {
+            "state": state,
+            **details,
+            "config_end": END,
+            "versions": versions(),
+            "machine": machine(),
+        }
+        if state == "finished":
+            content["sha256"] = file_hashes(self.path)
+        write_json(self.path / MARK, content)
+
+    def seal(self) -> None:
+        """Note the hashes of the files as they are, for a run of an earlier version."""
+        write_json(self.path / MARK, {**self.state(), "sha256": file_hashes(self.path)})
 
     @contextmanager
     def noting_how_it_ends(self) -> Iterator[None]:

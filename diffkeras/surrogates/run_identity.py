@@ -38,7 +38,8 @@ def run_identity(config: Config) -> str:
 
 def what_it_computes(config: Config) -> dict[str, Any]:
     """The values that determine the trained weights, by dotted key, without the defaults."""
-    from diffkeras import nn  # only here: run directories are read before TensorFlow is loaded
+    # only here: run directories are read before TensorFlow is loaded
+    from diffkeras.surrogates.build import make_loss
 
     default = by_key(Config())
     values = {
@@ -46,7 +47,7 @@ def what_it_computes(config: Config) -> dict[str, Any]:
         for key, value in by_key(config).items()
         if value != default.get(key) and not key.startswith(WITHOUT_EFFECT) and key not in REPLACED
     }
-    loss = nn.get_loss(config.training.loss)
+    loss = make_loss(config)
     numbers = config.data.train_numbers
     return {
         **values,

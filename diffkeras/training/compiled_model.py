@@ -11,10 +11,9 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.distributed.multiworker_model import MaximumOverProcesses, ReplicatedModel
 from diffkeras.distributed.process_group import ProcessGroup
-from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
-from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.build import build_model, make_loss
 from diffkeras.training.optimizers import make_optimizer
 
 
@@ -98,11 +97,3 @@ def layers_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def make_loss(config: Config) -> NodeLoss:
-    """The configuration's loss."""
-    try:
-        return nn.get_loss(config.training.loss)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"training.loss: {error}") from None

@@ -15,12 +15,12 @@ from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import flatten
 from diffkeras.system.file_lock import locked
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import STATE, Checkpoints, read_weights
-from diffkeras.training.compiled_model import make_loss
 from diffkeras.training.memory import check_memory
 from diffkeras.training.state import TrainingState, read_state
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.data.storage import with_held_examples
+from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_model, foreign_predictions
+from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_predictions
 from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
@@ -58,9 +59,10 @@ def evaluate(
     Args:
         run_dir: a finished run, or the name of a shipped surrogate.
         data_dir: where the datasets are.
-        config: source counts, test examples and evaluation settings; by default the run's own. Its
-            physics must be the run's, what sources do included, but for the lattice, and so must
-            `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
+        config: source counts, test examples and evaluation settings; by default the run's own,
+            with as many test examples as there are. Its physics must be the run's, what sources do
+            included, but for the lattice, and so must `data.divide_by_maximum`. A range of
+            diffusion lengths must lie within the run's.
         threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory; a shipped
             surrogate needs it.
@@ -74,7 +76,7 @@ def evaluate(
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     path = Path(output or run.result("evaluation"))
     learned = run.config()
-    config = config or learned
+    config = config or with_held_examples(learned, data_dir)
     check_physics(learned, config, run.path)
     check_held_out(run, config)
     own = (config.physics, config.data) == (learned.physics, learned.data)
@@ -93,40 +95,31 @@ def evaluate_foreign(
     data_dir: str | Path,
     output: str | Path,
     *,
-    model: str | Path | None = None,
-    predictions: str | Path | None = None,
+    predictions: str | Path,
     threads: int | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
-    """Measure a model of another program, or its predictions, as `evaluate` does a surrogate.
+    """Measure the predictions of another program as `evaluate` does a surrogate.
 
     Args:
         config: of the test data.
         data_dir: where the datasets are.
         output: directory of the results.
-        model: directory of a SavedModel, or a `.keras` file: source images (batch, rows, columns,
-            1) float32 to fields.
         predictions: a `.npz` with the fields of the test images, (images, rows, columns), of each
-            source count, named `sources_NN`. Give either this or a model.
+            source count, named `sources_NN`.
         threads, show_progress: as for `evaluate`.
 
     Raises:
-        RunError: the model or the predictions can't be used, or `output` can't be written.
+        RunError: the predictions can't be used, or `output` can't be written.
         DataError: datasets are missing or damaged.
-        ConfigurationError: neither or both are given, or the test data have several media.
+        ConfigurationError: the test data have a range of diffusion lengths.
     """
     data_dir, path = Path(data_dir), Path(output)
-    if (model is None) == (predictions is None):
-        raise ConfigurationError("give either a model or predictions")
     for count in config.data.sources:
         open_dataset(config, count, data_dir, ("test",))
     check_replaceable(path, "metrics.json", FILES)
     with explain_damage(config, data_dir):
-        if model is not None:
-            surrogate = foreign_model(Path(model), config)
-        else:
-            assert predictions is not None
-            surrogate = foreign_predictions(Path(predictions), config, data_dir)
+        surrogate = foreign_predictions(Path(predictions), config, data_dir)
     return _evaluate(surrogate, None, config, data_dir, path, threads, True, show_progress)
 
 

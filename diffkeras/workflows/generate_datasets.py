@@ -44,7 +44,8 @@ def generate(
         The directories of the datasets, in the order of the source counts.
 
     Raises:
-        ConfigurationError: Beam isn't installed, or doesn't accept the options.
+        ConfigurationError: Beam isn't installed, or doesn't accept the options; or the loss, with
+            which the examples are to be trained, is unknown.
         OutputError: the directory can't be written.
         DataError: it has too little space or holds a damaged dataset, or the Beam pipeline failed.
         InUseError: another process is generating one of these.
@@ -57,7 +58,6 @@ def generate(
         DatasetConfig.of(count, config).recipe().sources("train", 0)
     if beam_options is not None:
         pipeline_options = parse_options(beam_options)
-    check_directory(data_dir)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
     missing = [status.count for status in statuses if not status.holds(config)]
     for status in statuses:
@@ -69,6 +69,10 @@ def generate(
         from diffkeras.system.tensorflow_setup import load_tensorflow
 
         load_tensorflow()
+        from diffkeras.surrogates.build import make_loss
+
+        make_loss(config)  # so that training, hours later, takes the configuration too
+        check_directory(data_dir)
         from diffkeras.data.writing.estimate import format_bytes
         from diffkeras.data.writing.generation import prepare_generation
 

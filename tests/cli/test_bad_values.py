@@ -50,7 +50,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "saturation": (*NUMBERS, "0", "inf"),
     "uptake": (*NUMBERS, "inf"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
-    "model": ("", "missing", "file"),
     "predictions": ("", "/", "missing.npz", "file"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
@@ -128,9 +127,9 @@ def test_a_bad_value_is_refused(
     values = words_of(command, data_dir, run_dir) | {name: value}
     if name == "lattice":
         values["source_file"] = "discs.yaml"
-    if name in ("run_dir", "model", "predictions") and command == "evaluate":
+    if name in ("run_dir", "predictions") and command == "evaluate":
         del values["run"]
-    if name in ("model", "predictions"):
+    if name == "predictions":
         values["config_file"] = "tiny.yaml"
     before = files_below(place)
     assert_refused(invoke(command, values), place, before)

@@ -13,6 +13,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.run_state import HASHED, file_hashes
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
@@ -101,3 +102,11 @@ def test_nothing_is_written_into_the_package() -> None:
 
 def test_a_run_of_ones_own_has_its_results_in_its_directory(tmp_path: Path) -> None:
     assert Run(tmp_path / "default").result("evaluation") == tmp_path / "default" / "evaluation"
+
+
+@pytest.mark.parametrize("name", shipped_surrogates())
+def test_its_files_are_those_whose_hashes_it_notes(name: str) -> None:
+    # if this fails for a surrogate that was trained again: python -m benchmarks.model_cards --seal
+    run = Run(SHIPPED / name)
+    assert run.state()["sha256"] == file_hashes(run.path)
+    assert set(file_hashes(run.path)) == set(HASHED)

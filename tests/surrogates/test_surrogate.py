@@ -266,5 +266,8 @@ def test_another_model_raises_an_error(
 ) -> None:
     model = make(tiny)
     keras.saving.save_model(model, own_run / "model.keras")
+    with pytest.raises(RunError, match=r"model\.keras was changed"):
+        load_surrogate(own_run)
+    Run(own_run).seal()
     with pytest.raises(RunError, match=message):
         load_surrogate(own_run)

@@ -1,12 +1,14 @@
 import itertools
 import json
 import re
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from matplotlib.image import imread
 from tables import read_csv
 
@@ -17,6 +19,7 @@ from diffkeras.evaluation import cases
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.reporting.figures import Case
 from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.surrogates.run_directory import END, Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate, generate
 
@@ -295,3 +298,38 @@ def test_a_run_that_may_have_been_trained_on_test_images_is_refused(
     file.write_text(json.dumps(state))
     with pytest.raises(DataError, match=r"did not hold out test images of 1 source"):
         evaluate(own_run, data_dir)
+
+
+def test_fewer_test_images_are_taken_as_they_are(
+    own_run: Path, own_data: Path, diffkeras: Callable[..., Result], tmp_path: Path
+) -> None:
+    # as if the data had been generated with --test-examples 5, and trained on with the default
+    config = Run(own_run).config().with_overrides({"data.test_examples": 7})
+    (own_run / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+    Run(own_run).seal()
+    words = ["evaluate", own_run, "--data-dir", own_data, "--output", tmp_path / "out"]
+    result = diffkeras(*words)
+    assert result.exit_code == 0, result.output
+    assert "the data have 5 of the 7 test images" in result.stderr
+    assert (
+        "holds 5 test examples, fewer than the 6 test"
+        in diffkeras(*words, "--test-examples", 6).stderr
+    )
+
+
+def test_a_part_of_a_test_set_is_measured(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, run_dir: Path
+) -> None:
+    asked = []
+
+    def stop(*args: object, **options: object) -> None:
+        asked.append(args[0])
+        raise DataError("enough")
+
+    monkeypatch.setattr("diffkeras.workflows.generate_test_set", stop)
+    words = ["evaluate", run_dir, "--test-set", "fixed_values_64"]
+    assert refused(*words, "--test-examples", 3, "--sources", "1,3") == "enough"
+    assert asked == ["fixed_values_64"]
+    assert "has 100 images of each source count, not 101" in refused(*words, "--test-examples", 101)
+    assert "has no images of 9 sources" in refused(*words, "--sources", "1,9")
+    assert "would change the test set" in refused(*words, "--set", "data.seed=1")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
 from diffkeras.workflows import generate, preview
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -52,3 +53,12 @@ def test_the_preview_shows_tissues(tiny: Config, tmp_path: Path) -> None:
     assert "The medium is a tissue of cells and regions." in text
     # from the slowest region and the largest uptake to the fastest region without cells
     assert "Diffusion length: 0.426 to 4.47 lattice steps." in text
+
+
+@pytest.mark.parametrize("loss", ["magic", {"error": "huber", "delta": -1}])
+def test_what_training_would_refuse_is_refused_before_anything_is_solved(
+    tiny: Config, tmp_path: Path, loss: object
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"training\.loss"):
+        generate(tiny.with_overrides({"training.loss": loss}), tmp_path / "data")
+    assert not (tmp_path / "data").exists()

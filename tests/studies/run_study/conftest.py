@@ -24,7 +24,7 @@ from diffkeras.studies.plan import plan
 from diffkeras.studies.study_data import StudyData
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
-from diffkeras.surrogates.run_directory import END
+from diffkeras.surrogates.run_directory import END, Run
 from diffkeras.workflows import evaluate, train
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
@@ -46,6 +46,7 @@ def copy_run(trained: Path, config: Config, run_dir: Path) -> None:
     assert not run_dir.exists()
     shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
     (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+    Run(run_dir).seal()
 
 
 def _interrupt(study_file: Path, data_dir: Path, folder: Path) -> StudyPaths:
