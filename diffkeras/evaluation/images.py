@@ -77,10 +77,14 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
 
 
-def check_held_out(run: Run, config: Config) -> None:
-    """Check that a run of an earlier version was not trained on some of the test images."""
-    versions = run.state().get("dataset_versions")
-    check_versions(versions, config, run.path, "or evaluate other source counts by --sources")
+def check_held_out(
+    run: Run, config: Config, remedy: str = "or evaluate other source counts by --sources"
+) -> None:
+    """Check that a run of an earlier version was not trained on some of the test images.
+
+    `remedy` is what else to do than to train it again, for the error.
+    """
+    check_versions(run.state().get("dataset_versions"), config, run.path, remedy)
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
