@@ -72,6 +72,14 @@ class PhysicsConfig(Section):
         return Medium(self.diffusivity, self.decay, self.step, self.boundary)
 
 
+# keys without an effect, by architecture; the others only leave out modes
+KEYS_UNUSED = {
+    "fourier_neural_operator": ("pad", "initial_weights"),
+    "ring_density_network": ("modes", "fixed_values"),
+    "unrolled_cg": ("width", "depth", "modes", "fixed_values", "pad", "initial_weights"),
+}
+
+
 class ModelConfig(Section):
     """The network and the scale of its inputs and outputs."""
 
@@ -115,6 +123,12 @@ class ModelConfig(Section):
     def get_transform(self) -> Transform:
         """The transform of source images and fields."""
         return get_transform(self.transform)
+
+    @property
+    def keys_used(self) -> tuple[str, ...]:
+        """The keys of this section that have an effect with this architecture."""
+        unused = KEYS_UNUSED.get(self.architecture, ("modes",))
+        return tuple(key for key in type(self).model_fields if key not in unused)
 
     @property
     def solves_equation(self) -> bool:

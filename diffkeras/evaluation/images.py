@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import DataError
+from diffkeras.data.dataset_config import DatasetConfig, check_versions
 from diffkeras.physics import Sources, Surroundings, TissueMaps
 from diffkeras.surrogates.given_media import medium_inputs
 from diffkeras.surrogates.run_directory import Run
@@ -78,17 +77,14 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
 
 
-def check_held_out(run: Run, config: Config) -> None:
-    """Check that a run of an earlier version was not trained on some of the test images."""
-    if "dataset_versions" in run.state():
-        return
-    for count in config.data.sources:
-        if DatasetConfig.of(count, config).recipe().has_few_images:
-            raise DataError(
-                f"the run in {run.path} was trained by an earlier version of diffkeras, which did "
-                f"not hold out test images of {count} source(s): train it again, or evaluate "
-                "larger source counts by --sources"
-            )
+def check_held_out(
+    run: Run, config: Config, remedy: str = "or evaluate other source counts by --sources"
+) -> None:
+    """Check that a run of an earlier version was not trained on some of the test images.
+
+    `remedy` is what else to do than to train it again, for the error.
+    """
+    check_versions(run.state().get("dataset_versions"), config, run.path, remedy)
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:

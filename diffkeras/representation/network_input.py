@@ -69,16 +69,14 @@ def maps_of_channels(network_input: Any, maps: Sequence[str], xp: Any = np) -> d
     }
 
 
-def value_scale(source_images: Any, largest: float = 1.0, xp: Any = np) -> Any:
-    """What images are divided by to be like those of the training, (…, 1, 1, 1).
+def value_scale(source_images: Any, xp: Any = np) -> Any:
+    """The largest value of images, (…, 1, 1, 1), by which they are divided for a network.
 
-    The largest values of training images are 1, or up to `largest` where discs overlap. An image
-    beyond this range is divided by its largest value. The equation is linear in the values, so
-    fields are multiplied by this scale. Images without sources have the scale 1.
+    The equation is linear in the values, so fields are multiplied by this scale. Images without
+    sources have the scale 1.
     """
-    found = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
-    outside = xp.logical_or(found > largest, xp.logical_and(found > 0, found < 1))
-    return xp.where(outside, found, xp.ones_like(found))
+    largest = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
+    return xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
 def network_input(

@@ -91,7 +91,7 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         identity = run_identity(config)
         run_dir = runs_dir / identity
         tests = {label: run_dir / "tests" / name for label, name in ids.items()}
-        trained = passes(check_trained, run_dir, alone.values())
+        trained = passes(check_trained, run_dir, [config, *alone.values()])
         evaluated = frozenset(
             label
             for label, path in tests.items()
@@ -132,13 +132,13 @@ def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
             run_dir = cell.first_stage
             config = stage.model_copy(update={"name": run_dir.name})
             title = f"first stage of {cell.title}"
-            before = Cell(title, {}, config, run_dir, passes(check_trained, run_dir, []))
+            before = Cell(title, {}, config, run_dir, passes(check_trained, run_dir, [config]))
             found.setdefault(before.identity, before)
     return list(found.values())
 
 
-def check_trained(run_dir: Path, tests: Iterable[Config]) -> Run:
-    """The finished run in a directory, which was trained on no image of the test sets.
+def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
+    """The finished run in a directory, which was trained on no test image of several data.
 
     Its model and its configuration are not read, since reports need neither.
 
@@ -148,8 +148,8 @@ def check_trained(run_dir: Path, tests: Iterable[Config]) -> Run:
     """
     run = Run.open(run_dir)
     run.history()
-    for test in tests:
-        check_held_out(run, test)
+    for config in data:
+        check_held_out(run, config)
     return run
 
 

@@ -1,6 +1,5 @@
 """The media of images: what a surrogate needs to be told of them, checked."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
@@ -14,9 +13,6 @@ from diffkeras.physics import MichaelisMenten, Surroundings
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import MAPS
-from diffkeras.surrogates.predicted_fields import largest_value
-
-logger = logging.getLogger(__name__)
 
 Media = Surroundings | tuple[Surroundings, ...]  # of all images, or of each
 
@@ -133,15 +129,11 @@ def _of_maps(config: Config, images: tuple[int, ...], given: Mapping[str, Any]) 
                 "choose other units"
             )
     if all(values.ndim == 2 for values in maps.values()):
-        media: Media = _surroundings(config, maps)
-    else:
-        each = [np.broadcast_to(values, images) for values in maps.values()]
-        media = tuple(
-            _surroundings(config, dict(zip(maps, own, strict=True)))
-            for own in zip(*each, strict=True)
-        )
-    _warn_outside(config, maps)
-    return media
+        return _surroundings(config, maps)
+    each = [np.broadcast_to(values, images) for values in maps.values()]
+    return tuple(
+        _surroundings(config, dict(zip(maps, own, strict=True))) for own in zip(*each, strict=True)
+    )
 
 
 def _surroundings(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> Surroundings:
@@ -149,45 +141,6 @@ def _surroundings(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> Su
     uptake = MichaelisMenten(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
     own = replace(config.physics.medium, **medium)
     return Surroundings(own, uptake, maps.get("production"))
-
-
-def _warn_outside(config: Config, maps: Mapping[str, NDArray[np.float64]]) -> None:
-    """Say which maps leave the range of the training data, where a network is likely worse."""
-    tissue, medium = config.data.tissue, config.physics.medium
-    assert tissue is not None
-    low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
-    slow = float(medium.decay)
-    trained = {
-        "diffusivity": (low, high),
-        "decay": (slow, slow + tissue.uptake[1]),
-        "uptake": (0.0, tissue.uptake[1]),
-        "saturation": tissue.saturation or (0.0, 0.0),
-        "production": (0.0, tissue.secretion[1]),
-    }
-    for name, values in maps.items():
-        low, high = (float(end) for end in trained[name])
-        # datasets hold maps as float32
-        if values.size and not (values.min() >= low * 0.999999 and values.max() <= high * 1.000001):
-            logger.warning(
-                f"the surrogate was trained with {name} from {low:g} to {high:g}, and these maps "
-                f"have {values.min():g} to {values.max():g}; bounds hold there, too, but the "
-                "errors may be larger"
-            )
-
-
-def warn_of_values(config: Config, images: NDArray[np.float64]) -> None:
-    """Say that values leave the trained range, where sides keep fields from being scaled."""
-    if config.physics.medium.is_homogeneous or not images.size:
-        return
-    largest, most = images.max(axis=(-2, -1)), largest_value(config)
-    outside = (largest > 0) & ~((largest >= 1) & (largest <= most))
-    if outside.any():
-        trained = "1" if most == 1 else f"1 to {most:g}"
-        logger.warning(
-            f"the surrogate was trained on images whose largest value is {trained}, and here it is "
-            f"{largest[outside].ravel()[0]:g}; sides have a value or a flux, so images are not "
-            "scaled; bounds hold there, too, but the errors may be larger"
-        )
 
 
 def _of_lengths(config: Config, batch: tuple[int, ...], given: Any) -> Media:

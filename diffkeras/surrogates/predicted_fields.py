@@ -54,11 +54,7 @@ def predicted_fields(
         (batch, rows, columns, 1) float32.
     """
     transform = config.model.get_transform()
-    # u/scale is the field of images/scale and of these, but sides keep their values and fluxes
-    linear = config.physics.medium.is_homogeneous
-    scale = value_scale(source_images, largest_value(config), xp) if linear else 1.0
-    images = source_images / scale
-    media = {name: v / scale if name in CONCENTRATIONS else v for name, v in media.items()}
+    images, media, scale = scaled_inputs(config, source_images, media, xp)
     diffusion_length = media.get("diffusion_length")
     x = network_input(
         images,
@@ -82,11 +78,22 @@ def predicted_fields(
     return fields * (maximum * scale)
 
 
-def largest_value(config: Config) -> float:
-    """The largest value that a source image of the training data can have."""
-    if not config.data.placement.overlap:
-        return 1.0
-    return float(max(config.data.sources))  # all discs on one node
+def scaled_inputs(
+    config: Config, source_images: Any, media: Mapping[str, Any], xp: Any = np
+) -> tuple[Any, dict[str, Any], Any]:
+    """Images of largest value 1, their media, and the scale by which both were divided.
+
+    The field of source images x is the scale times that of x/scale, if concentrations in the media
+    are divided, too. Training and prediction both divide, so a network never sees another scale.
+    Sides of a given value or flux can't be divided; then the scale is 1.
+
+    Arguments are those of `predicted_fields`. The scale is (…, 1, 1, 1), like the largest values.
+    """
+    if not config.physics.medium.is_homogeneous:
+        return source_images, dict(media), xp.ones_like(source_images[..., :1, :1, :1])
+    scale = value_scale(source_images, xp)
+    divided = {name: v / scale if name in CONCENTRATIONS else v for name, v in media.items()}
+    return source_images / scale, divided, scale
 
 
 def balanced_maximum(

@@ -48,6 +48,14 @@ class Prediction:
         return self.refinement.rounds if self.refinement else 0
 
     @property
+    def solved_directly(self) -> bool:
+        """Whether the field of any image is that of the exact solver, which was quicker.
+
+        Nothing of the network's prediction is left in it.
+        """
+        return self.refinement is not None and "direct" in self.refinement.method
+
+    @property
     def error_bound(self) -> float:
         """At least max |field − exact solution| over all nodes and images, in the field's unit."""
         if self.refinement is not None:
@@ -77,7 +85,8 @@ class Prediction:
         """One line: shape and type of the field, and the bound if it is known."""
         shape = "×".join(map(str, self.field.shape))
         known = "" if self.refinement is None else f", error_bound={self.error_bound:.3g}"
-        return f"Prediction(field={shape} {self.field.dtype}{known}, rounds={self.rounds})"
+        direct = ", solved directly" if self.solved_directly else ""
+        return f"Prediction(field={shape} {self.field.dtype}{known}, rounds={self.rounds}{direct})"
 
 
 def prove(

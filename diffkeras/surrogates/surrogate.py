@@ -1,5 +1,6 @@
 """A surrogate: a trained Keras model, the transform it works on, and the physics it stands for."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +24,15 @@ from diffkeras.surrogates.given_media import (
     MediumInputs,
     media_of,
     network_media,
-    warn_of_values,
 )
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Prediction, prove
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
+from diffkeras.surrogates.trained_ranges import outside_training
 from diffkeras.system.keras_compat import load_error
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,10 +120,12 @@ class Surrogate:
     ) -> Prediction:
         """Predict fields, and refine them if a tolerance is given.
 
-        The network was trained on source values up to 1, or up to the number of discs where these
-        may overlap. An image with larger ones is divided by a number that brings them into that
-        range, and so is what cells take up and release; the field is multiplied by it. Where a side
-        has a given value or flux, nothing is scaled, and the log says so.
+        The network was trained on images of largest value 1. Each image is divided by its largest
+        value, and so is what cells take up and release; the field is multiplied by it. Where a side
+        has a given value or flux, nothing is scaled.
+
+        The log warns, once for each surrogate, of lattices, source counts, radii, values and maps
+        outside the trained ranges, as far as images show them.
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
         field. Its size is then the one that balances production with decay and flow, each node
@@ -141,8 +146,7 @@ class Surrogate:
                 D [length²/time] and `decay` γ [1/time] are maps, (rows, columns) for all images or
                 (batch, rows, columns), or numbers for all nodes. So are, where cells saturate or
                 secrete, `uptake`, the maximum v [concentration/time], `saturation`, K
-                [concentration], and `production` [concentration/time]. Maps beyond the trained
-                range are said in the log.
+                [concentration], and `production` [concentration/time].
 
         Returns:
             The fields, with their proven bounds.
@@ -221,7 +225,7 @@ class Surrogate:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
         stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
         told = network_media(self.config, media, stack.shape)
-        warn_of_values(self.config, images)
+        self._warn(stack, told)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
@@ -236,6 +240,17 @@ class Surrogate:
                 "choose units in which sources have values of about 1"
             )
         return fields.reshape(images.shape)
+
+    def _warn(self, images: NDArray[np.float32], media: dict[str, NDArray[np.float32]]) -> None:
+        """Log what the network wasn't trained on, each sentence once, so that loops stay quiet."""
+        for sentence in outside_training(self.config, images, media):
+            if sentence not in self._warned:
+                self._warned.add(sentence)
+                logger.warning(sentence)
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        return set()
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
         images = real_array("the source image", source_images)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, raw_dataset
+from diffkeras.data.dataset_config import check_versions
 from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.given_media import medium_inputs
@@ -172,6 +173,7 @@ class FirstStage:
 
         Raises:
             RunError: there is none in that directory, or one of another configuration.
+            DataError: it was trained on an earlier version of the data.
         """
         run = Run.open(self.path)
         found = run.config()
@@ -181,6 +183,8 @@ class FirstStage:
                 "without hard examples: "
                 f"{'; '.join(changed_keys(found, self.config, WITHOUT_EFFECT))}"
             )
+        versions = run.state().get("dataset_versions")
+        check_versions(versions, self.config, self.path, "the latter with --overwrite")
         return run
 
     def join(

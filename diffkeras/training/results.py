@@ -2,7 +2,6 @@
 
 import keras
 
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConvergenceError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
@@ -26,7 +25,7 @@ def write_results(session: TrainingSession) -> None:
         "finished",
         replicas=session.group.replicas,
         seed=config.training.seed,
-        dataset_versions={n: DatasetConfig.of(n, config).version for n in config.data.sources},
+        dataset_versions=state.dataset_versions,
         trainable_parameters=session.compiled.parameters,
         seconds=round(state.seconds, 1),
         epochs=state.epoch,

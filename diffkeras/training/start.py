@@ -13,6 +13,7 @@ import keras
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
+from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
@@ -81,7 +82,7 @@ def begun_run(
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
-                    _check_epochs(config, Checkpoints(run.checkpoints, steps))
+                    _check_checkpoints(config, run_dir, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.noting_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
@@ -106,18 +107,27 @@ def _find_run(run: Run, token: int) -> None:
     )
 
 
-def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
+def _check_checkpoints(config: Config, run_dir: Path, checkpoints: Checkpoints) -> None:
     done = 0
     for place in checkpoints.places():
         # not by the number of steps, because another configuration has other epochs
         with suppress(RunError):
-            done = read_state(place / STATE)[0].epoch
+            state, _ = read_state(place / STATE)
+            done = state.epoch
+            check_versions(
+                state.dataset_versions or None, config, run_dir, "the latter with --restart"
+            )
     if done > config.last_epochs:
         key = "hard_examples.epochs" if config.first_stage else "epochs"
         raise ConfigurationError(
             f"training.{key}: {config.last_epochs}, but {done} epochs are done already; give "
             f"at least {done} to continue, or --restart to delete them"
         )
+
+
+def new_state(config: Config) -> TrainingState:
+    """The state of a run that begins."""
+    return TrainingState(seed=config.training.seed, dataset_versions=dataset_versions(config))
 
 
 def resume(

@@ -17,6 +17,7 @@ class TrainingState:
         epoch: number of completed epochs.
         step: number of completed steps of the current epoch.
         seed: of the run.
+        dataset_versions: of the data that the run began with, by source count.
         history: losses and metrics of each completed epoch.
         best_epoch: the epoch with the lowest validation error, counted from 1; 0 before the first.
         best_error: validation MAE of that epoch.
@@ -32,6 +33,7 @@ class TrainingState:
     epoch: int = 0
     step: int = 0
     seed: int = 0
+    dataset_versions: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_error: float = float("inf")

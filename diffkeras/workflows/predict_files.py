@@ -60,9 +60,6 @@ def predict_files(
     image = sources.read(overlap=surrogate.production)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
-    trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
-    if trained != sides:
-        logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")
     read = {name: SourceFile(file, array=name).read() for name, file in files.items()}
     medium: Any = {**maps, **read, "diffusion_length": diffusion_length}
     prediction = surrogate.predict(image, tolerance=tolerance, **medium)

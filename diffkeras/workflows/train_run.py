@@ -21,8 +21,13 @@ from diffkeras.training.memory import within_memory
 from diffkeras.training.results import after_divergence, write_results
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.signals import Interruption
-from diffkeras.training.start import begun_run, common_settings, prepare_batches, resume
-from diffkeras.training.state import TrainingState
+from diffkeras.training.start import (
+    begun_run,
+    common_settings,
+    new_state,
+    prepare_batches,
+    resume,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +128,7 @@ def train(
             run,
             checkpoints,
             compiled,
-            resume(checkpoints, compiled.model, group) or TrainingState(seed=config.training.seed),
+            resume(checkpoints, compiled.model, group) or new_state(config),
             interruption,
             show_progress,
         )

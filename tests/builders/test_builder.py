@@ -190,4 +190,4 @@ def test_the_builder_reads_what_generate_writes(tiny: Config, data_dir: Path) ->
         assert len(builder.as_dataset(split="test")) == 5
         from_files = tfds.builder_from_directory(builder.data_path)
         assert from_files.info.full_name == builder.info.full_name
-        assert builder.info.full_name == f"diffusion_fields/{config.name}/2.0.0"
+        assert builder.info.full_name == f"diffusion_fields/{config.name}/3.0.0"

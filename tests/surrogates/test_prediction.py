@@ -155,3 +155,12 @@ def test_sides_that_the_network_doesnt_divide_raise_errors(
 def test_representations_are_short(surrogate: Surrogate, images: np.ndarray) -> None:
     assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
     assert repr(surrogate.predict(images)) == "Prediction(field=3×16×16 float32, rounds=0)"
+
+
+def test_a_prediction_that_was_solved_directly_says_so(
+    surrogate: Surrogate, images: np.ndarray
+) -> None:
+    assert not surrogate.predict(images).solved_directly
+    found = surrogate.predict(images, tolerance=1e-9)  # so tight that rounds take longer
+    assert found.solved_directly
+    assert repr(found).endswith(", solved directly)")

@@ -11,9 +11,14 @@ from known_networks import produced, surrogate_of
 from sparse_operator import sparse_operator
 
 from diffkeras.config import Config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.examples import to_network_pair
 from diffkeras.errors import DataError, RunError
+from diffkeras.physics import Placement, sample_sources
+from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate
 
 LENGTHS = np.float32([2, 5, 15])
@@ -137,14 +142,38 @@ def test_fields_that_are_not_divided_are_those_of_the_network(
     np.testing.assert_allclose(surrogate.predict(4 * images).field, 4 * exact, rtol=3e-6)
 
 
-def test_discs_that_overlap_are_seen_as_in_training(production: Config, images: np.ndarray) -> None:
-    exact = exact_fields(images, production)
-    overlap = {"data.placement.overlap": True}  # of at most two discs
-    for overrides, scale in (({}, [0.1, 2, 3]), (overlap, [0.1, 1, 3])):
-        surrogate = surrogate_of(exact, production.with_overrides(overrides))
-        values = np.array([0.1, 2.0, 3.0])[:, None, None]
-        found = surrogate.predict(images * values).field
-        np.testing.assert_allclose(found, exact * np.array(scale)[:, None, None], rtol=3e-6)
+def test_predictions_show_the_network_what_training_does(production: Config) -> None:
+    overlap = {"data.placement.overlap": True, "data.sources": "2", "model.transform": "linear"}
+    for divided in (False, True):
+        config = production.with_overrides({**overlap, "data.divide_by_maximum": divided})
+        recipe = DatasetConfig.of(2, config).recipe()
+        largest = []
+        for example in recipe.examples("train", range(40)):
+            image, field = (v[..., None] for v in (example.source_image, example.field))
+            stored = {"source_image": image, "field": field, "sources": {"radii": np.ones(2)}}
+            x, y = to_network_pair(config)(stored)
+            seen = []
+
+            def network(given: np.ndarray, seen: list = seen, y: Any = y) -> np.ndarray:
+                seen.append(given)
+                return y.numpy()[None, :-1, :-1, :1]
+
+            found = predicted_fields(config, network, image[None], {}, divided=True)
+            np.testing.assert_array_equal(seen[0][0], x.numpy())
+            np.testing.assert_allclose(found[0], field, rtol=1e-6)
+            largest.append(image.max())
+        assert max(largest) > 1  # discs do overlap
+
+
+@pytest.mark.parametrize("name", ["production", "default"])
+def test_the_relative_error_does_not_depend_on_the_unit(name: str) -> None:
+    surrogate = load_surrogate(name)
+    placement = Placement(overlap=surrogate.production)
+    image = sample_sources(4, (64, 64), placement=placement, rng=5).image()
+    field = surrogate.predict(image).field
+    for factor in (1.0, 2.0, 3.0, 5.0, 5.01, 1e-6, 1e6):
+        found = surrogate.predict(factor * image.astype(np.float64)).field / factor
+        np.testing.assert_allclose(found, field, rtol=1e-4, atol=1e-5 * field.max())
 
 
 def test_a_surrogate_says_what_its_sources_do(

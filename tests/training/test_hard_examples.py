@@ -12,7 +12,7 @@ from stopped_training import stop_at
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.hard_examples import choose, joined_numbers
@@ -262,6 +262,17 @@ def test_a_first_stage_of_another_run_is_refused(
 ) -> None:
     with pytest.raises((RunError, ConfigurationError), match=message):
         train(config.with_overrides(changes), data_dir, tmp_path / "run", first_stage=stage)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_first_stage_on_another_split_is_refused(
+    config: Config, data_dir: Path, stage: Path, tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(stage, tmp_path / "old"))
+    state = json.loads((old / "run.json").read_text())
+    (old / "run.json").write_text(json.dumps(state | {"dataset_versions": {"1": "2.0.0"}}))
+    with pytest.raises(DataError, match=r"version 2\.0\.0 .*`diffkeras train`.*--overwrite$"):
+        train(config, data_dir, tmp_path / "run", first_stage=old)
     assert not (tmp_path / "run").exists()
 
 

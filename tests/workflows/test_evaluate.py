@@ -289,14 +289,16 @@ def test_evaluating_again_replaces_the_results(tiny: Config, own_run: Path, data
     assert json.loads((found.path / "metrics.json").read_text())["test_examples"] == 10
 
 
+@pytest.mark.parametrize("versions", [None, {"1": "2.0.0", "2": "1.0.0"}])
 def test_a_run_that_may_have_been_trained_on_test_images_is_refused(
-    own_run: Path, data_dir: Path
+    versions: dict[str, str] | None, own_run: Path, data_dir: Path
 ) -> None:
     file = own_run / "run.json"
     state = json.loads(file.read_text())
-    assert state.pop("dataset_versions") == {"1": "2.0.0", "2": "2.0.0"}
-    file.write_text(json.dumps(state))
-    with pytest.raises(DataError, match=r"did not hold out test images of 1 source"):
+    assert state.pop("dataset_versions") == {"1": "3.0.0", "2": "3.0.0"}
+    file.write_text(json.dumps(state | ({"dataset_versions": versions} if versions else {})))
+    command = r"run `diffkeras generate` and `diffkeras train`"
+    with pytest.raises(DataError, match=rf"of 1 source.* test images .*{command}"):
         evaluate(own_run, data_dir)
 
 

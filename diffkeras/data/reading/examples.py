@@ -15,6 +15,7 @@ from diffkeras.data.storage import dataset_path, find_damage, open_dataset
 from diffkeras.errors import ConfigurationError
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
+from diffkeras.surrogates.predicted_fields import scaled_inputs
 
 
 def raw_dataset(
@@ -91,15 +92,20 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
 def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
     """A function from an example of `raw_dataset`, or several of them, to (x, y).
 
-    x is the source image on the network's scale, with the diffusion length or the maps of the
+    Both are of the source image divided by its largest value, as in predictions (`scaled_inputs`).
+    x is this image on the network's scale, with the diffusion length or the maps of the
     medium as further channels where they vary (`network_input`); y is the packed target
     (`pack_target`).
     """
     transform, limits = config.model.get_transform(), config.data.diffusion_length
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        image, field = example["source_image"], example["field"]
         xp = tf.experimental.numpy
+        # only overlapping discs have a scale other than 1, and they are in no medium that varies
+        image, _, scale = scaled_inputs(config, example["source_image"], {}, xp)
+        field = example["field"]
+        if not config.data.divide_by_maximum:
+            field = field / scale
         # Lists of sources that are padded to one length have discs of negative radius.
         count = tf.reduce_sum(tf.cast(example["sources"]["radii"] >= 0, field.dtype), axis=-1)
         target = pack_target(transform.forward(field, xp), image, count, xp)

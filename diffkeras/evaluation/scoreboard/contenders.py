@@ -1,7 +1,7 @@
 """The classical methods of the scoreboard, for each problem the best that are known here."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +13,14 @@ from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import EXACT, baselines
 from diffkeras.evaluation.scoreboard.in_tensorflow import multigrid_methods, tensorflow_methods
-from diffkeras.physics import BatchSolution, MichaelisMenten, production_of, refine, solve
+from diffkeras.physics import (
+    BatchSolution,
+    MichaelisMenten,
+    Refinement,
+    production_of,
+    refine,
+    solve,
+)
 from diffkeras.physics.iterative_baselines import pyamg_field, transform_cg_field
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -32,10 +39,12 @@ class Computed(NamedTuple):
     Attributes:
         fields: (images, rows, columns), on the dataset's scale.
         bounds: (images,), proven bounds of their errors; None if nothing is proven.
+        solved_directly: number of images that weren't refined, because solving them was quicker.
     """
 
     fields: NDArray
     bounds: NDArray | None = None
+    solved_directly: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,7 @@ def refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Co
     def compute(batch: ImageBatch) -> Computed:
         size = len(batch.images)
         found = surrogate.predict(batch.images, tolerance=tolerance, batch_size=size, **batch.told)
-        bounds = np.array([one.error_bound for one in found.refinement.images])  # type: ignore
-        return Computed(scaled(found.field, batch), scaled(bounds, batch))
+        return _of_refinements(found.refinement.images, batch)  # type: ignore[union-attr]
 
     return compute
 
@@ -185,12 +193,16 @@ def _refine(tolerance: float) -> Callable[[ImageBatch], Computed]:
     def compute(batch: ImageBatch) -> Computed:
         zeros = np.zeros(batch.images.shape[1:])
         found = [refine(zeros, **problem, tolerance=tolerance) for problem in batch.problems()]
-        fields = np.stack([one.field for one in found])
-        return Computed(
-            scaled(fields, batch), scaled(np.array([one.error_bound for one in found]), batch)
-        )
+        return _of_refinements(found, batch)
 
     return compute
+
+
+def _of_refinements(found: Sequence[Refinement], batch: ImageBatch) -> Computed:
+    fields = np.stack([one.field for one in found])
+    bounds = np.array([one.error_bound for one in found])
+    direct = sum(one.method == "direct" for one in found)
+    return Computed(scaled(fields, batch), scaled(bounds, batch), direct)
 
 
 def _each(field: Callable[..., NDArray]) -> Callable[[ImageBatch], Computed]:

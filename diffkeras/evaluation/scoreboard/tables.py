@@ -45,6 +45,12 @@ def images_in_words(problem: Problem) -> str:
         "relative to the largest value of each field: their mean over all nodes, and the largest. "
         "The bound is the largest that is proven. **Bold** times are on the Pareto front."
         + (
+            " *Solved directly*: that was quicker than refining the prediction, and nothing of it "
+            "is left in the field."
+            if any(map(_solved_directly, problem["methods"]))
+            else ""
+        )
+        + (
             f" Surrogates were trained on {', '.join(f'{r}×{c}' for r, c in sorted(sides))} nodes."
             if sides
             else ""
@@ -62,6 +68,8 @@ def methods_table(problem: Problem) -> str:
         bound = "" if error["bound"] is None else _error(error["bound"]["largest"])
         times = [_time(row, size, problem["pareto"][size]) for size in sizes]
         name = f"*{row['name']}*" if row["surrogate"] else row["name"]
+        if share := _solved_directly(row):
+            name += f" ({'' if share == 1 else f'{share:.0%} '}solved directly)"
         rows.append([name, _error(error["mean"]), _error(error["largest"]), bound, *times])
     return _markdown(head, rows)
 
@@ -124,6 +132,11 @@ def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any], *, tie: boo
         "none" if in_time is None else f"{in_time['name']}, {_error(in_time['mean_error'])}",
         pays,
     ]
+
+
+def _solved_directly(row: Mapping[str, Any]) -> float:
+    """The share of images; boards of earlier versions don't have it."""
+    return float(row["error"].get("solved_directly", 0))
 
 
 def _heading(size: str) -> str:

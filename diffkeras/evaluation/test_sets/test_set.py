@@ -99,14 +99,14 @@ def add_to_digest(digest: "hashlib._Hash", inputs: Inputs) -> None:
 
 
 HASHES = {  # of problem and side
-    ("fixed_values", 64): "5fe0aaa465cb393f737da5eb029ba17c52ee6e7ae13cf5691203c7f452bea583",
-    ("fixed_values", 128): "c025871aa80b7026575ccefba52774c0dc3f3bbeb9f4f3f3ff677b211f30936a",
-    ("production", 64): "bd4cf2f910ceac360a4f9cc338b80d079f7ec858e36613172785a3cc85df201f",
-    ("production", 128): "025ae3cdaef4f739b35946be141d835dc9e49bc1f681eb6e067bceecf387e089",
-    ("tissue", 64): "2620d8131bb606ab371281615906c0e23d8bc3dda48b9bddabdd13a2ff2e2c70",
-    ("tissue", 128): "bfcc595fbefd4fcb2e5da3935f9efe35b172b6d2f17199857013125a986eb92b",
-    ("saturating_tissue", 64): "59ab67c287ca6c4cf7daf54b1555ea91e0541fdfef1756840cd80343179da2a3",
-    ("saturating_tissue", 128): "9626fc89d7d0e3578c57940d33a5b5f918360a13b406f05451a4e56746cec1ac",
+    ("fixed_values", 64): "015c5ed6e520c9c52508c55d69c4ba3bae8c373493b8e384ee4728167040221d",
+    ("fixed_values", 128): "2417d51876b068ab2c8cddbc0f560440732387dd3380bdb060324d497bd117c4",
+    ("production", 64): "488e3e7b659e182e871a90a62d998705b14ebf6c6a283fda6efe28eff00a65f2",
+    ("production", 128): "aa96a4e068d7022311145f89a17ffa1dee5da5e8997c7f3c70df2fcf50081e96",
+    ("tissue", 64): "bccbfb387862d98de702e43bac2437caa8526c6a4c90a32c926ebc6dac349dc5",
+    ("tissue", 128): "c35caac88840b2e3336bb43163e8d98222da557907895b45fef9430046252c59",
+    ("saturating_tissue", 64): "bf23a1e1cd26a8e61e15fc462c54834f0a76f8c390ac85f93cfd422aae42e9c1",
+    ("saturating_tissue", 128): "482b79676e2a42b6ac65b5c538c57376ce410f2467f2dbe3de54c3eb9aea583d",
 }
 TEST_SETS = {
     f"{problem}_{side}": TestSet(problem, side, sha256)

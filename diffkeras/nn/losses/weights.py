@@ -149,7 +149,7 @@ class StepWeight(WeightMap):
     AbsoluteError(weight=StepWeight(amplitude=100))
     ```
 
-    Source: arXiv 2302.03786.
+    It is diffkeras' own; the "step" of arXiv 2302.03786 is `TanhWeight`.
     """
 
     amplitude: float

@@ -1,24 +1,30 @@
 """Images for training, and images that are held out from it.
 
-If only few different images can be drawn, for example of one disc on a small lattice, two splits
-would often draw the same one. Then every image belongs to exactly one split, by a hash of its
+Training may turn and mirror its images, so two images are the same to it if a symmetry of the
+lattice makes one of the other. All that are the same make up an orbit.
+
+If only few different orbits can be drawn, for example of one disc on a small lattice, two splits
+would often draw the same one. Then every orbit belongs to exactly one split, by a hash of its
 content, and a split draws again until it gets one of its own. This needs no memory of what was
 drawn, and does not depend on the dataset's seed or size.
 """
 
 import hashlib
 import math
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.placement import Placement
 from diffkeras.physics.sources.sampling import Radius, ValueDistribution, check_radius
 
-# Splits draw independently from 2⁴⁴ images or more. With the paper's 16,000 training and 4,800
-# other images, the expected number of images in both is then below 10⁻⁵.
-FEW_IMAGES = 44
-# Of 16 equal shares of the images, validation gets one, the test split three, and training the
+SYMMETRIES = 3  # binary digits of the images in an orbit, at most: a square has 8 symmetries
+# Splits draw independently from 2⁴¹ orbits or more. With the paper's 16,000 training and 4,800
+# other images, the expected number of orbits in both is then below 4·10⁻⁵.
+FEW_ORBITS = 41
+# Of 16 equal shares of the orbits, validation gets one, the test split three, and training the
 # others: about the proportions of the paper.
 SHARES = 16
 HELD_OUT = {0: "validation", 1: "test", 2: "test", 3: "test"}
@@ -26,12 +32,34 @@ FLOAT32_VALUES = 23  # Binary digits of a value that is uniform on (0, 1], at le
 
 
 def split_of(sources: Sources, lattice: tuple[int, int]) -> str:
-    """The split that an image belongs to: train, validation or test."""
-    image = sources.image(lattice).ravel()
-    nodes = np.flatnonzero(image)
-    content = nodes.astype("<i8").tobytes() + image[nodes].astype("<f4").tobytes()
-    digest = hashlib.blake2b(content, digest_size=8).digest()
+    """The split that an image belongs to, with all its mirror images: train, validation or test."""
+    digest = hashlib.blake2b(_least_of_orbit(sources, lattice), digest_size=8).digest()
     return HELD_OUT.get(int.from_bytes(digest, "little") % SHARES, "train")
+
+
+def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
+    """The content of the image, in the symmetry in which it is least.
+
+    The symmetries are those of the rectangle or square, whatever the sides do: training uses some
+    of them, or none. The content is the nodes that aren't 0, with their values.
+    """
+    if sources.overlap:  # the sums of overlapping discs must not depend on the order of the discs
+        order = np.argsort(sources.values)
+        lists = ("rows", "columns", "radii", "values")
+        sources = replace(sources, **{name: getattr(sources, name)[order] for name in lists})
+    image = sources.image(lattice)
+    nodes = np.nonzero(image)
+    values = image[nodes].astype("<f4")
+    mirrored = [(i, side - 1 - i) for i, side in zip(nodes, lattice, strict=True)]
+    orbit = [(row, column) for row in mirrored[0] for column in mirrored[1]]
+    if lattice[0] == lattice[1]:
+        orbit += [(column, row) for row, column in orbit]
+    return min(_content(row * lattice[1] + column, values) for row, column in orbit)
+
+
+def _content(nodes: NDArray[np.int64], values: NDArray[np.float32]) -> bytes:
+    order = np.argsort(nodes)
+    return nodes[order].astype("<i8").tobytes() + values[order].tobytes()
 
 
 def few_images(
@@ -41,7 +69,7 @@ def few_images(
     placement: Placement,
     values: ValueDistribution,
 ) -> bool:
-    """Whether fewer than 2⁴⁴ different images can be drawn, cautiously; radii don't count."""
+    """Whether fewer than 2⁴¹ different orbits can be drawn, cautiously; radii don't count."""
     if not count:
         return False
     largest = check_radius(radius)[1]
@@ -58,7 +86,7 @@ def few_images(
     bits = math.log2(centres) - math.log2(math.factorial(count))
     for placed in range(1, count):
         bits += math.log2(max(near - placed * occupied, 1))
-    return bits + (count - 1) * _bits_per_value(values) < FEW_IMAGES
+    return bits + (count - 1) * _bits_per_value(values) - SYMMETRIES < FEW_ORBITS
 
 
 def _bits_per_value(values: ValueDistribution) -> float:

@@ -37,7 +37,10 @@ def sample_sources(
     values: ValueDistribution = "uniform",
     rng: int | np.random.Generator,
 ) -> Sources:
-    """Random sources as in arXiv 2302.03786: inside the lattice, apart, one of them of value 1.
+    """Random sources: inside the lattice, apart, one of them of value 1.
+
+    Lattice, radius and values are as in arXiv 2302.03786. That discs don't overlap is a rule of
+    diffkeras; the paper doesn't mention it, and its authors' program lets them overlap.
 
     Centres are placed one after another, each uniformly over the nodes that keep its disc inside
     the lattice and off the discs that are there (random sequential adsorption). "Inside" means that

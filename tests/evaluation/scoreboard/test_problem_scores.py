@@ -69,6 +69,14 @@ def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
     assert errors["half, certified"]["bound"]["largest"] >= errors["half"]["largest"]
 
 
+def test_what_was_solved_directly_says_so(measured: dict[str, Any]) -> None:
+    errors = {row["name"]: row["error"] for row in measured["methods"]}
+    exact = {name for name, error in errors.items() if error["solved_directly"] == 1}
+    assert all(errors[name]["largest"] < 1e-12 for name in exact)
+    # with fixed values on a small lattice, solving the ring's system is quicker than rounds
+    assert ("half, refined to 0.001" in exact) == (measured["problem"] == "fixed_values")
+
+
 def test_rounds_of_conjugate_gradients_converge(measured: dict[str, Any]) -> None:
     errors = {row["name"]: row["error"]["mean"] for row in measured["methods"]}
     for problem, method, numbers in (
@@ -97,7 +105,11 @@ def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) 
     }
     text = scoreboard_markdown(board)
     for row in measured["methods"]:
-        assert f"| {row['name']} |" in text or f"| *{row['name']}* |" in text
+        share = row["error"]["solved_directly"]
+        name = f"*{row['name']}*" if row["surrogate"] else row["name"]
+        shown = f"{name} (solved directly)" if share == 1 else name
+        assert f"| {shown} |" in text or (0 < share < 1 and f"| {name} (" in text)
+    assert ("*Solved directly*:" in text) == (measured["problem"] == "fixed_values")
     for found in measured["surrogates"]:
         assert found["examples"] == 50
         assert found["data_seconds"] > 0

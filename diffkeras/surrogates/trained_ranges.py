@@ -1,0 +1,121 @@
+"""Images and media that a surrogate wasn't trained on, in words for a warning."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from diffkeras.config import Config
+from diffkeras.physics import Sources, check_radius
+from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
+
+# nodes of one image are neighbours along rows and columns, and those of different images never
+NEIGHBOURS = ndimage.generate_binary_structure(3, 1) & [[[False]], [[True]], [[False]]]
+ROUNDING = 1e-6  # datasets hold maps as float32
+
+
+def outside_training(
+    config: Config, images: NDArray[np.float32], media: Mapping[str, NDArray[np.float32]]
+) -> Iterator[str]:
+    """Warnings of what leaves the range of the training data, as the network sees it.
+
+    Args:
+        config: the configuration that the network was trained with.
+        images: source images, (images, rows, columns, 1).
+        media: what the network takes beside them, as from `network_media`.
+    """
+    trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
+    if trained != sides:
+        yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
+    if not images.size:
+        return
+    yield from _outside_values(config, images)
+    yield from _outside_sources(config, images[..., 0])
+    yield from _outside_maps(config, scaled_inputs(config, images, media)[1])
+
+
+def _outside_values(config: Config, images: NDArray[np.float32]) -> Iterator[str]:
+    """Values beyond the trained range, where sides keep fields from being scaled."""
+    if config.physics.medium.is_homogeneous:
+        return
+    # all discs may be on one node
+    most = max(config.data.sources) if config.data.placement.overlap else 1
+    largest = images.max(axis=(1, 2, 3))
+    outside = (largest > 0) & ~((largest >= 1) & (largest <= most))
+    if outside.any():
+        yield (
+            "the surrogate was trained on images whose largest value is "
+            f"{_span(1, most)}, and here it is {largest[outside][0]:g}; sides have a value or a "
+            "flux, so images are not scaled; bounds hold there, too, but the errors may be larger"
+        )
+
+
+def _outside_sources(config: Config, images: NDArray[np.float32]) -> Iterator[str]:
+    """More, smaller or larger sources than in training, as far as connected nodes show them.
+
+    Connected nodes are one source or several that touch, so there are at least as many sources as
+    groups of them, and none is larger than its group.
+    """
+    labels, number = ndimage.label(images != 0, NEIGHBOURS)
+    if not number:
+        return
+    firsts = np.searchsorted(np.maximum.accumulate(labels.max(axis=(1, 2))), range(1, number + 1))
+    found, most = int(np.bincount(firsts).max()), max(config.data.sources)
+    if found > most:
+        yield (
+            f"the surrogate was trained on images of {_span(min(config.data.sources), most)} "
+            f"source(s), and this one has {found}; bounds hold there, too, but the errors may be "
+            "larger"
+        )
+    sizes, radii = np.bincount(labels.ravel()), check_radius(config.data.radius)
+    least, largest = map(_disc_nodes, radii)
+    outside = [size for size in sizes[1:] if size < least]
+    # discs that overlap, or touch and have one value, look like a larger one
+    if not (config.data.placement.overlap or config.data.values == "constant"):
+        for source in 1 + np.flatnonzero(sizes[1:] > largest):
+            values = images[labels == source]
+            outside += [values.size] if (values == values[0]).all() else []
+    if outside:
+        yield (
+            f"the surrogate was trained on sources of radius {_span(*radii)}, of "
+            f"{_span(least, largest)} nodes, and this image has one of {outside[0]}; bounds hold "
+            "there, too, but the errors may be larger"
+        )
+
+
+def _disc_nodes(radius: float) -> int:
+    reach = math.ceil(radius)
+    disc = Sources.from_lists([reach], [reach], [radius], [1.0])
+    return int(disc.image((2 * reach + 1, 2 * reach + 1)).sum())
+
+
+def _outside_maps(config: Config, maps: Mapping[str, Any]) -> Iterator[str]:
+    tissue, medium = config.data.tissue, config.physics.medium
+    if tissue is None:
+        return
+    low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
+    slow = float(medium.decay)
+    trained = {
+        "diffusivity": (low, high),
+        "decay": (slow, slow + tissue.uptake[1]),
+        "uptake": (0.0, tissue.uptake[1]),
+        "saturation": tissue.saturation or (0.0, 0.0),
+        "production": (0.0, tissue.secretion[1]),
+    }
+    for name, values in maps.items():
+        low, high = (float(end) for end in trained[name])
+        least, largest = float(values.min()), float(values.max())
+        if not (least >= low * (1 - ROUNDING) and largest <= high * (1 + ROUNDING)):
+            relative = " times the image's largest value" if name in CONCENTRATIONS else ""
+            yield (
+                f"the surrogate was trained with {name} from {low:g} to {high:g}{relative}, and "
+                f"these maps have {least:g} to {largest:g}; bounds hold there, too, but the errors "
+                "may be larger"
+            )
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

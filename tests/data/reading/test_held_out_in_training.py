@@ -1,0 +1,82 @@
+"""With no option of training does an image of the validation or test split occur in training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.data import raw_dataset, steps_per_epoch, training_batches
+from diffkeras.workflows import generate
+
+EPOCHS = 8  # in which an example is seen in all symmetries
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "symmetries": {"training.symmetries": True},
+    "of_a_cache": {"training.symmetries": True, "data.cache": True},
+    "in_steps": {"training.symmetries": True, "training.steps_per_epoch": 11},
+    "of_shares": {"training.symmetries": True, "data.shares": 2},
+    "of_a_part": {"training.symmetries": True, "data.train_fraction": 0.5, "data.train_part": 1},
+    "of_another_order": {"training.symmetries": True, "training.order_seed": 5},
+    "compact": {"training.symmetries": True, "data.storage": "compact"},
+    "stream": {"data.stream": True},
+}
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Config) -> Config:
+    return tiny.with_overrides(
+        {
+            "data.sources": "1",  # of which there are 144 images
+            "data.train_examples": 48,
+            "data.validation_examples": 6,
+            "data.test_examples": 12,
+            "model.transform": "linear",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def own_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("held_out")
+    for storage in ("dense", "compact"):
+        generate(config.with_overrides({"data.storage": storage}), path)
+    return path
+
+
+def symmetries(image: np.ndarray) -> set[bytes]:
+    turned = [np.rot90(image, turns) for turns in range(4)]
+    return {view.tobytes() for turn in turned for view in (turn, turn[::-1])}
+
+
+def held_out(config: Config, data_dir: Path) -> set[bytes]:
+    images = [
+        example["source_image"][..., 0]
+        for split in ("validation", "test")
+        for example in raw_dataset(config, 1, split, data_dir).as_numpy_iterator()
+    ]
+    return set().union(*map(symmetries, images))
+
+
+def trained(config: Config, data_dir: Path, **options: Any) -> list[bytes]:
+    batches = training_batches(config, data_dir, **options)
+    passes = batches.take(EPOCHS * steps_per_epoch(config)).as_numpy_iterator()
+    return [image[..., 0].tobytes() for x, _ in passes for image in x]
+
+
+@pytest.mark.parametrize("overrides", OPTIONS.values(), ids=OPTIONS)
+def test_no_option_of_training_shows_a_test_image(
+    overrides: dict[str, Any], config: Config, own_dir: Path
+) -> None:
+    chosen = config.with_overrides(overrides)
+    found = set(trained(chosen, own_dir))
+    assert len(found) > 30
+    assert not found & held_out(config, own_dir)
+
+
+def test_examples_that_join_are_of_the_training_split(config: Config, own_dir: Path) -> None:
+    chosen = config.with_overrides({"training.symmetries": True, "data.train_fraction": 0.25})
+    found = trained(chosen, own_dir, numbers={1: [*range(12), *range(30, 48)]})
+    assert not set(found) & held_out(config, own_dir)
