@@ -106,7 +106,8 @@ class Given(NamedTuple):
 
     def owned(self) -> "Given":
         """The same with copies of the arrays, which the caller may change later."""
-        arrays = {name: a.copy() for name, a in self._asdict().items() if isinstance(a, np.ndarray)}
+        fields = self._asdict().items()
+        arrays: dict[str, Any] = {n: a.copy() for n, a in fields if isinstance(a, np.ndarray)}
         return self._replace(**arrays)
 
     @property

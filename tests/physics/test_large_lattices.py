@@ -77,7 +77,8 @@ def check(seed: int, most: int) -> None:
     assert error <= tolerance + uncertain, "tolerance missed"
     assert error <= solution.error_bound + uncertain, "bound of a solution violated"
 
-    wrong = (exact, np.sin(np.indices(exact.shape).sum(axis=0) / 50), rng.uniform(-1, 1, image.shape))
+    smooth = np.sin(np.indices(exact.shape).sum(axis=0) / 50)
+    wrong = (exact, smooth, rng.uniform(-1, 1, image.shape))
     size = 10 ** rng.uniform(-6, -1)
     prediction = exact + size * wrong[int(rng.integers(3))]
     certificate = certify(prediction, image, medium=medium)
@@ -85,7 +86,7 @@ def check(seed: int, most: int) -> None:
     assert (errors <= certificate.node_bound + uncertain).all(), "bound violated"
     free = image == 0
     error, bound = (part.max(where=free, initial=0) for part in (errors, certificate.node_bound))
-    assert bound <= SHARP * error + 2 * certificate.allowance, f"{bound / error:.3g} times the error"
+    assert bound <= SHARP * error + 2 * certificate.allowance, "bound says little"
     assert certificate.allowance < 1e-7
 
 

@@ -102,7 +102,7 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
     assert not (violated & ~fixed).any(), "node bound violated"
     error = float(errors.max(where=~fixed, initial=0.0))
     bound = float(certificate.node_bound.max(where=~fixed, initial=0.0)) / scale
-    if size > WITHIN or not LEAST < error:
+    if size > WITHIN or not error > LEAST:
         return ""
     if medium.is_uniform:
         assert bound <= SHARP * error + 2 * certificate.allowance / scale, "bound says little"
