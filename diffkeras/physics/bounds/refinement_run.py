@@ -11,8 +11,8 @@ from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.rounding import (
+    least_allowance,
     rounding_allowance,
-    stencil_rounding,
 )
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.production import particular_field
@@ -67,7 +67,7 @@ class RefinementRun:
 
     def _check_tolerance(self) -> None:
         """Raise an error for a tolerance that rounding forbids even for the exact field."""
-        least = self.predicted.inverse_norm * stencil_rounding(self.problem.operator, 1.0)
+        least = least_allowance(self.problem.operator, self.predicted.inverse_norm)
         if self.relative_tolerance < least and self.problem.scale:
             raise PhysicsError(
                 f"a tolerance of {self.relative_tolerance:g} can't be proven: the rounding "

@@ -3,8 +3,7 @@
 A computed field f misses A f = s, or A f = 0, on the free nodes by a residual ρ. For the M-matrix
 A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
 
-- ρ is computed by the stencil, which itself rounds, by at most STENCIL_ROUNDING · ε · a · max|f|
-  with a = 2ΣD/h² + γ over the axes, A's diagonal.
+- ρ is computed by the stencil, which itself rounds (`FiniteVolumes.rounding`).
 - ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
   comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
@@ -21,15 +20,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.operators.finite_volumes import ROUNDINGS
 from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem
 
-# Each term of the stencil goes through at most nine roundings: two of D/h², two of differences, one
-# of a product, up to three of sums over axes, and that of the production's difference. The terms
-# are at most 2a·max|f| together, in absolute value, so that their sum is off by about
-# 9 · (ε/2) · 2a·max|f| at most (Higham 2002, §3.1); the rest covers the rounding of a.
-STENCIL_ROUNDING = 16.0
+# The last operations: the difference from the production, a sum, and a product
+SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
 
 
 def rounding_allowance(
@@ -46,26 +43,28 @@ def rounding_allowance(
     operator, free = problem.operator, ~problem.fixed
     if operator.deflated and free.all():
         return _allowance_of_balance(problem, fields[0])
-    missed, supply = 0.0, problem.supply
+    missed, supply = 0.0, 0.0 if problem.supply is None else problem.supply
     for field in fields:
-        residual = operator.apply(field)
-        if supply is not None:
-            residual -= supply
-            supply = None
-        np.abs(residual, out=residual)
-        missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, field)
+        missed += float(_missed(operator, field, supply).max(where=free, initial=0.0))
+        supply = 0.0
     if barrier is not None:
-        residual = -operator.apply(barrier)
-        missed += float(residual.max(where=free, initial=0.0)) + stencil_rounding(operator, barrier)
-    return inverse_norm * missed if free.any() else 0.0
+        below = operator.volumes.rounding(barrier) - operator.apply(barrier)
+        missed += float(below.max(where=free, initial=0.0))
+    return inverse_norm * missed * SLACK if free.any() else 0.0
+
+
+def _missed(
+    operator: SpectralOperator, field: NDArray[np.float64], supply: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """At least |A f − s| on each node."""
+    return np.abs(operator.apply(field) - supply) + operator.volumes.rounding(field)
 
 
 def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float:
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
     operator, supply = problem.operator, problem.supply
     assert supply is not None
-    residual = np.abs(operator.apply(field) - supply)
-    missed = float(residual.max()) + stencil_rounding(operator, field)
+    missed = float(_missed(operator, field, supply).max()) * SLACK
     spread = math.sqrt(field.size) * missed / operator.constant_eigenvalue
     produced = math.fsum(supply.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
@@ -75,11 +74,10 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
     return 2 * (spread + imbalance)
 
 
-def stencil_rounding(operator: SpectralOperator, field: NDArray[np.float64] | float) -> float:
-    """Bound of the rounding in one application of the stencil to a field, or to one so large."""
-    largest = float(np.abs(field).max(initial=0.0))
+def least_allowance(operator: SpectralOperator, inverse_norm: float) -> float:
+    """About the largest allowance of a field with values of up to 1."""
     return (
-        STENCIL_ROUNDING * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * largest
+        2 * ROUNDINGS * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * inverse_norm
     )
 
 
@@ -110,8 +108,8 @@ def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
     lowest = float(barrier[ring.nodes].min())
     # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
     barrier -= lowest if operator.singular else min(lowest, 0.0)
-    applied = operator.apply(barrier)
+    applied = operator.apply(barrier) - operator.volumes.rounding(barrier)
     applied[ring.nodes] = np.inf
-    least = float(applied.min()) - stencil_rounding(operator, barrier)
+    least = float(applied.min())
     # fixed nodes inside the sources count as free here, which only makes the barrier larger
     return float(barrier.max()) / least if least > 0.5 else math.inf

@@ -40,7 +40,6 @@ BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
 # how `numpy.pad` names the values just outside
-GHOSTS: dict[str, Any] = {"absorbing": "constant", "reflecting": "edge", "periodic": "wrap"}
 # the fast transforms and their inverses
 FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
     "sine": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
@@ -177,15 +176,6 @@ class Axis:
     def _basis(self, dtype: np.dtype) -> Basis:
         assert self._kind is not None
         return product_basis(self._kind, self.nodes, dtype)
-
-    def with_ghosts(self, values: NDArray, axis: int) -> NDArray:
-        """The values with those of both ghost nodes, along array axis `axis`."""
-        widths = [(0, 0)] * values.ndim
-        widths[axis] = (1, 1)
-        padded = np.pad(values, widths, mode="edge" if self.is_mixed else GHOSTS[self.sides[0]])
-        if self.is_mixed:
-            np.moveaxis(padded, axis, 0)[-self.sides.index("absorbing")] = 0.0
-        return padded
 
     def keep_modes(self, modes: NDArray) -> None:
         """Weight the modes 0 … period // 2 of the periodic axis, along array axis 0, in place.

@@ -137,8 +137,11 @@ def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
-        following = np.roll(rate, -1, axis) if rate.ndim else rate
-        coupling = np.array(np.broadcast_to(2 * rate * following / (rate + following), lattice))
+        mean = rate  # harmonic
+        if rate.ndim:
+            following = np.roll(rate, -1, axis)
+            mean = 2 * rate * following / (rate + following)
+        coupling = np.array(np.broadcast_to(mean, lattice))
         rate = np.broadcast_to(rate, lattice)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0

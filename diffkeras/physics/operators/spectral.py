@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis, lattice_axes
+from diffkeras.physics.operators.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.operators.lattice_transforms import LatticeTransforms, outer_sum
 from diffkeras.physics.operators.tridiagonal import TridiagonalSolver
 
@@ -91,17 +92,14 @@ class SpectralOperator:
         decay, kappa = self.decay, self.constant_eigenvalue
         return math.prod(self.lattice) * decay / (1 - decay / kappa)
 
+    @cached_property
+    def volumes(self) -> FiniteVolumes:
+        """A by its stencil."""
+        return finite_volumes(self.lattice, self.medium)
+
     def apply(self, field: NDArray) -> NDArray:
-        """A u by the stencil of a node and its next ones, of fields (…, *lattice)."""
-        result = self.decay * field
-        for position, (axis, coupling) in enumerate(
-            zip(self.axes, self.couplings, strict=True), -len(self.axes)
-        ):
-            values = np.moveaxis(field, position, -1)
-            padded = axis.with_ghosts(values, -1)
-            curvature = 2 * values - padded[..., :-2] - padded[..., 2:]
-            result = result + coupling * np.moveaxis(curvature, -1, position)
-        return result
+        """A u by the stencil of a node and its next ones, in the field's precision."""
+        return self.volumes.apply(field)
 
     def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.ring_field import (
@@ -142,7 +141,6 @@ def _residuals(
     problem: Problem, field: NDArray[np.longdouble]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """s − A u, (rows, columns), 0 on the fixed nodes, and c − u on the ring, (m,)."""
-    volumes = finite_volumes(problem.lattice, problem.operator.medium)
-    missing = np.where(problem.fixed, 0.0, problem.supply - volumes.apply(field))
+    missing = np.where(problem.fixed, 0.0, problem.supply - problem.operator.apply(field))
     off = problem.ring_values - field[problem.ring.nodes]
     return missing.astype(np.float64), off.astype(np.float64)
