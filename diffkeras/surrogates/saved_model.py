@@ -1,7 +1,7 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,22 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.bounds.varying import VaryingSolver
+from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.images import checked, checked_images, unusable
 from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 logger = logging.getLogger(__name__)
 
+# keys of the section `model` without effect, by the architecture
+CONVOLUTIONAL = {"modes"}
+UNUSED = {
+    "encoder_decoder": CONVOLUTIONAL,
+    "joined_pair": CONVOLUTIONAL,
+    "u_net": CONVOLUTIONAL,
+    "ring_density_network": CONVOLUTIONAL | {"fixed_values"},
+    "fourier_neural_operator": {"pad", "initial_weights"},
+    "unrolled_cg": CONVOLUTIONAL | {"width", "depth", "pad", "initial_weights", "fixed_values"},
+}
 POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 NOT_FINITE = (
@@ -80,14 +91,16 @@ def replacing_by_saved_model(
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    with replacing_saved_model(path, servable, signatures, describe(surrogate)) as partial:
+    description = describe(surrogate, [*functions])
+    with replacing_saved_model(path, servable, signatures, description) as partial:
         yield partial
 
 
-def describe(surrogate: Surrogate) -> dict[str, Any]:
-    """The physics, the input and the output, for people and programs without diffkeras."""
+def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
+    """What an export with some functions computes, for people and programs without diffkeras."""
     config, limits = surrogate.config, surrogate.diffusion_lengths
     physics, second_input = config.physics.model_dump(mode="json"), ""
+    physics["lattice"] = surrogate.lattice
     if limits is not None:
         del physics["decay"]  # each image has its own, D/ℓ²
         physics["diffusion_length"] = list(limits)
@@ -106,16 +119,22 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
         equation = f"∇·(D∇u) − γu{uptake}{secretion} = 0 outside sources, u = source image on them"
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
-    return {
-        "physics": physics,
-        "equation": equation,
-        "divide_by_maximum": config.data.divide_by_maximum,
-        "model": config.model.model_dump(mode="json"),
-        "sources": list(config.data.sources),
-        "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
-        "input": f"source images, {images}{second_input}",
-        "output": f"fields, {images}",
-    }
+    names = [spec.name for spec in input_specs(surrogate)]
+    network = config.model.model_dump(mode="json", exclude=UNUSED[config.model.architecture])
+    return describe_export(
+        "surrogate",
+        physics=physics,
+        equation=equation,
+        functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
+        inputs=f"source images, {images}{second_input}",
+        output=f"fields, {images}",
+        model={**network, "numbers": surrogate.model.count_params()},
+        trained_on={
+            "source_counts": list(config.data.sources),
+            "divide_by_maximum": config.data.divide_by_maximum,
+            "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
+        },
+    )
 
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:

@@ -209,6 +209,21 @@ def test_subnormal_values_are_fixed():
         TensorSolver(24, precision="float32").solve(images * np.float32(1e-40))
 
 
+def test_fields_are_differentiable_with_respect_to_decays():
+    images, production = images_of((12, 15), (1,)).astype(np.float64), np.full((1, 12, 15), 0.01)
+    solver, decays = TensorSolver((12, 15), decay=0.05, precision="float64"), tf.constant([0.1])
+    for given in ((images,), (images, None, production), (None, None, production)):
+
+        def total(decays: tf.Tensor, given: tuple = given) -> tf.Tensor:
+            return tf.reduce_sum(solver.solve(*given, decays=decays) ** 2)
+
+        with tf.GradientTape() as tape:
+            tape.watch(decays)
+            value = total(decays)
+        slope = (total(decays + 1e-4) - total(decays - 1e-4)) / 2e-4
+        np.testing.assert_allclose(tape.gradient(value, decays)[0], slope, rtol=1e-3)
+
+
 def test_xla_says_what_it_cannot_compile():
     images, solver = images_of((24, 24)), TensorSolver(24)
     functions = [
