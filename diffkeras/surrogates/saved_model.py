@@ -1,7 +1,7 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,23 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.bounds.varying import VaryingSolver
-from diffkeras.tf_solver.images import checked
+from diffkeras.tf_solver.description import describe_export
+from diffkeras.tf_solver.images import checked, checked_images, unusable
 from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 logger = logging.getLogger(__name__)
+
+# keys of the section `model` without effect, by the architecture
+CONVOLUTIONAL = {"modes"}
+UNUSED = {
+    "encoder_decoder": CONVOLUTIONAL,
+    "joined_pair": CONVOLUTIONAL,
+    "u_net": CONVOLUTIONAL,
+    "ring_density_network": CONVOLUTIONAL | {"fixed_values"},
+    "fourier_neural_operator": {"pad", "initial_weights"},
+    "unrolled_cg": CONVOLUTIONAL | {"width", "depth", "pad", "initial_weights", "fixed_values"},
+}
+POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -78,14 +91,16 @@ def replacing_by_saved_model(
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    with replacing_saved_model(path, servable, signatures, describe(surrogate)) as partial:
+    description = describe(surrogate, [*functions])
+    with replacing_saved_model(path, servable, signatures, description) as partial:
         yield partial
 
 
-def describe(surrogate: Surrogate) -> dict[str, Any]:
-    """The physics, the input and the output, for people and programs without diffkeras."""
+def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
+    """What an export with some functions computes, for people and programs without diffkeras."""
     config, limits = surrogate.config, surrogate.diffusion_lengths
     physics, second_input = config.physics.model_dump(mode="json"), ""
+    physics["lattice"] = surrogate.lattice
     if limits is not None:
         del physics["decay"]  # each image has its own, D/ℓ²
         physics["diffusion_length"] = list(limits)
@@ -104,16 +119,22 @@ def describe(surrogate: Surrogate) -> dict[str, Any]:
         equation = f"∇·(D∇u) − γu{uptake}{secretion} = 0 outside sources, u = source image on them"
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
-    return {
-        "physics": physics,
-        "equation": equation,
-        "divide_by_maximum": config.data.divide_by_maximum,
-        "model": config.model.model_dump(mode="json"),
-        "sources": list(config.data.sources),
-        "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
-        "input": f"source images, {images}{second_input}",
-        "output": f"fields, {images}",
-    }
+    names = [spec.name for spec in input_specs(surrogate)]
+    network = config.model.model_dump(mode="json", exclude=UNUSED[config.model.architecture])
+    return describe_export(
+        "surrogate",
+        physics=physics,
+        equation=equation,
+        functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
+        inputs=f"source images, {images}{second_input}",
+        output=f"fields, {images}",
+        model={**network, "numbers": surrogate.model.count_params()},
+        trained_on={
+            "source_counts": list(config.data.sources),
+            "divide_by_maximum": config.data.divide_by_maximum,
+            "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
+        },
+    )
 
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:
@@ -137,61 +158,66 @@ def _serve(surrogate: Surrogate) -> Any:
         return model(x, training=False)[:count]
 
     def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> tf.Tensor:
-        checks = _check_images(source_images, surrogate)
+        usable = _check_images(source_images, surrogate)
         for name, values in media.items():
             if surrogate.maps:
-                checks += _check_map(source_images, name, values)
+                usable &= _check_map(source_images, name, values)
             else:
-                checks += _check_lengths(source_images, values, surrogate.diffusion_lengths)
-        with tf.control_dependencies(checks):  # nothing else may fail first
+                usable &= _check_lengths(source_images, values, surrogate.diffusion_lengths)
+        with tf.control_dependencies([usable]):  # nothing else may fail first
             source_images = tf.identity(source_images)
             media = {name: tf.identity(values) for name, values in media.items()}
         found = predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
-        return checked(found, tf.reduce_all(tf.math.is_finite(found)), NOT_FINITE)
+        found = checked(found, tf.reduce_all(tf.math.is_finite(found)), NOT_FINITE)
+        # XLA drops the checks
+        return tf.where(usable[:, None, None, None], found, np.nan)
 
     return with_named_inputs(fields, surrogate)
 
 
-def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> list[tf.Operation]:
-    same_shape = tf.debugging.Assert(
-        tf.reduce_all(tf.shape(values) == tf.shape(source_images)),
-        [f"{name} must have the shape of source_images, not", tf.shape(values)],
-    )
-    positive = name in ("diffusivity", "saturation")
-    valid = values > 0 if positive else values >= 0
-    wanted = "positive" if positive else "not negative"
-    in_range = tf.debugging.Assert(
-        tf.reduce_all(valid & tf.math.is_finite(values)),
-        [f"{name} must be finite and {wanted}, not", values],
-    )
-    return [same_shape, in_range]
-
-
-def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> list[tf.Operation]:
-    valid = (source_images >= 0) & tf.math.is_finite(source_images)
-    usable = tf.debugging.Assert(
-        tf.reduce_all(valid), ["source_images must be finite and not negative, not", source_images]
-    )
+def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
+    """Whether source images are usable, (batch,); an InvalidArgumentError if one isn't."""
     divisor = surrogate.side_divisor
     sides = tf.shape(source_images)[1:3]
-    divisible = tf.debugging.Assert(
-        tf.reduce_all(sides % divisor == 0),
-        [f"the sides of source_images must be multiples of {divisor}, not", sides],
-    )
-    return [usable, divisible]
+    divisible = tf.reduce_all(sides % divisor == 0)
+    message = f"the sides of source_images must be multiples of {divisor}, not"
+    source_images = checked(source_images, divisible, message, sides)
+    rule = "source_images must be finite and not negative, and 0 or at least 1.2e-38"
+    right = _check_values(source_images, rule, lambda images: unusable(images) | (images < 0))
+    return divisible & right
+
+
+def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Tensor:
+    """As `_check_images`, of a map."""
+    same_shape = tf.reduce_all(tf.shape(values) == tf.shape(source_images))
+    message = f"{name} must have the shape of source_images, not"
+    values = checked(values, same_shape, message, tf.shape(values))
+
+    def wrong(maps: tf.Tensor) -> tf.Tensor:
+        return ~tf.math.is_finite(maps) | (maps <= 0 if name in POSITIVE else maps < 0)
+
+    wanted = "positive" if name in POSITIVE else "not negative"
+    return same_shape & _check_values(values, f"{name} must be finite and {wanted}", wrong)
+
+
+def _check_values(
+    values: tf.Tensor, rule: str, wrong: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
+    """Whether no value of images (batch, rows, columns, 1) is wrong, (batch,)."""
+    images = values[..., 0]
+    return checked_images(~tf.reduce_any(wrong(images), [1, 2]), images, wrong, rule)
 
 
 def _check_lengths(
     source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float] | None
-) -> list[tf.Operation]:
+) -> tf.Tensor:
+    """As `_check_images`, of diffusion lengths, (batch,) or (1,)."""
     assert limits is not None
     images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
     wanted = "give one diffusion length, or one for each source image, not"
-    as_many = tf.debugging.Assert(
-        (lengths == images) | (lengths == 1), [wanted, lengths, "for", images, "images"]
-    )
+    as_many = (lengths == images) | (lengths == 1)
+    given = checked(diffusion_length, as_many, wanted, lengths, "for", images, "images")
     shortest, longest = np.array(limits, np.float32)
-    inside = (diffusion_length >= shortest) & (diffusion_length <= longest)
+    inside = (given >= shortest) & (given <= longest)
     message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
-    within = tf.debugging.Assert(tf.reduce_all(inside), [message, diffusion_length])
-    return [as_many, within]
+    return checked(inside, tf.reduce_all(inside), message, given)

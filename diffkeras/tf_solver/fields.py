@@ -7,7 +7,7 @@ field of production is one transform pair.
 
 import tensorflow as tf
 
-from diffkeras.tf_solver.images import powers_of_two
+from diffkeras.tf_solver.images import Part, powers_of_two
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem
 from diffkeras.tf_solver.ring import RingSystem, find_rings
@@ -16,7 +16,8 @@ from diffkeras.tf_solver.ring import RingSystem, find_rings
 def produced_field(operator: TensorOperator, problem: TensorProblem) -> tf.Tensor:
     """The field of production without fixed nodes."""
     decays = problem.decays
-    power = powers_of_two((problem.production, operator.rate))
+    produced = Part("production", problem.production, operator.rate)
+    power = powers_of_two(produced, usable=problem.usable)
     production = problem.production / power
     field = operator.inverse(production, decays)
     if operator.deflated:
@@ -35,13 +36,14 @@ def field_of_fixed_values(operator: TensorOperator, problem: TensorProblem) -> t
     images, production, decays = problem.images, problem.production, problem.decays
     rings = find_rings(problem.fixed, operator.axes)
     system = RingSystem(operator, rings, decays)
+    held, usable = Part("source images", images), problem.usable
     if production is None:
-        power = powers_of_two((images, 1.0))
+        power = powers_of_two(held, usable=usable)
         values = tf.gather_nd(images / power, rings.nodes)
         densities, constants = system.solve(values)
         field = operator.spread(rings.nodes, densities, tf.shape(images)[0], decays)
         return power * (field + constants)
-    power = powers_of_two((images, 1.0), (production, operator.rate))
+    power = powers_of_two(held, Part("production", production, operator.rate), usable=usable)
     values = tf.gather_nd(images / power, rings.nodes)
     production /= power
     missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
@@ -63,7 +65,7 @@ def restored_field(
     """The field on the free nodes of densities, which `TensorSolver.restore` describes."""
     rings = find_rings(fixed, operator.axes)
     batch = tf.shape(images)[0]
-    power = powers_of_two((images, 1.0))
+    power = powers_of_two(Part("source images", images))
     densities = tf.cast(densities, operator.dtype) / power[:, 0]
     stored = tf.gather_nd(densities, rings.places)
     field = operator.spread(rings.nodes, stored, batch, decays)

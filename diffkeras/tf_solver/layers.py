@@ -53,7 +53,9 @@ class CertifiedField(ProvenField):
 
     Called with predictions and source images, both (batch, rows, columns, 1), it returns a
     dictionary: `field` (the corrected one) and `node_bound` (of the prediction) of the same shape,
-    and `error_bound` (batch,). All are differentiable, so a bound can be a loss.
+    and `error_bound` (batch,). All are differentiable, so a bound can be a loss. Keras compiles
+    models with XLA by default, which drops the checks of values: an image with values that can't be
+    used, such as NaN, then has a field of NaN and infinite bounds.
 
     Args:
         lattice: (rows, columns), or one number for a square lattice.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, get_args
 
+import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
@@ -10,7 +11,7 @@ from diffkeras.physics import Medium
 from diffkeras.system.tensorflow_setup import named_function
 from diffkeras.tf_solver.bounds.certificate import TensorCertificate
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement
-from diffkeras.tf_solver.images import checked, normal_numbers
+from diffkeras.tf_solver.images import Part, checked, exact_numbers
 
 Sources = Literal["fixed_value", "production"]
 
@@ -63,7 +64,8 @@ def posed(
         given = {name: values[..., 0] for name, values in given.items()}
     if sources == "fixed_value":
         return {"source_images": images, **given}
-    return {"production": tf.cast(normal_numbers(images), tf.float64) * decay, **given}
+    values, exact = exact_numbers(Part("source images", images))
+    return {"production": tf.where(exact, values * decay, np.nan), **given}
 
 
 def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:

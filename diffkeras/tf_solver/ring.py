@@ -12,6 +12,9 @@ import tensorflow as tf
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.tf_solver.operator import TensorOperator
 
+# XLA's error names the operation that it can't compile, and with it this scope
+SCOPE = "XLA_cannot_compile_ring_systems_because_their_size_depends_on_the_images"
+
 
 class Rings(NamedTuple):
     """Fixed nodes with a free neighbour, image by image and row by row.
@@ -48,7 +51,8 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
     nodes = tf.where(ring_mask(fixed, axes))
     image = tf.cast(nodes[:, 0], tf.int32)
     counts = tf.math.bincount(image, minlength=tf.shape(fixed)[0])
-    number = tf.ragged.range(counts).flat_values
+    with tf.name_scope(SCOPE):
+        number = tf.ragged.range(counts).flat_values
     return Rings(nodes, counts, tf.stack([image, number], axis=1))
 
 

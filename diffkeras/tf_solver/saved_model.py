@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
+from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.proofs import (
     PROOFS,
     SHAPE,
@@ -51,15 +52,17 @@ def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tens
     signatures = {**functions, "serving_default": functions["serve"]}
     rows, columns = solver.lattice
     numbers = f"float32 (batch, {rows}, {columns}, 1)"
-    description: dict[str, Any] = {
-        "physics": {"lattice": solver.lattice, **asdict(solver.medium)},
-        "equation": EQUATION,
-        "sources": sources,
-        "functions": {**FUNCTIONS, **{name: inputs for name, (inputs, _) in PROOFS.items()}},
-        "input": f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
+    physics = {"lattice": solver.lattice, **asdict(solver.medium), "sources": sources}
+    del physics["dimensions"]  # the lattice says it
+    description = describe_export(
+        "solver",
+        physics=physics,
+        equation=EQUATION,
+        functions={**FUNCTIONS, **{name: inputs for name, (inputs, _) in PROOFS.items()}},
+        inputs=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
         f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
-        "output": f"fields, {numbers}, linear scale",
-    }
+        output=f"fields, {numbers}, linear scale",
+    )
     write_saved_model(path, module, signatures, description)
 
 

@@ -14,7 +14,7 @@ from diffkeras.physics.medium import MediumParts, as_medium, names_parts
 from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.fields import field_of_fixed_values, produced_field, restored_field
-from diffkeras.tf_solver.images import check_images
+from diffkeras.tf_solver.images import not_zero, real_numbers
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
@@ -31,8 +31,10 @@ class TensorSolver:
     In float32, fields of discs differ from `diffkeras.solve` by at most 2e-6 of the largest value,
     and those of production by at most 3e-6. In 25,000 problems with random fixed nodes it was at
     most 1e-5; if the diffusivities along the axes differ by a factor of 100 or 1000, it was up to
-    1e-4 or 2e-3. Fields are differentiable with respect to the source values and production. A NaN
-    in a source image or in production makes its field NaN.
+    1e-4 or 2e-3. Fields are differentiable with respect to the source values and production.
+
+    Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
+    such checks: then the field of the image is NaN, and its bounds are infinite.
 
     Args:
         lattice: (rows, columns), or one number for a square lattice.
@@ -109,7 +111,7 @@ class TensorSolver:
         number of ring nodes in the batch, about 28 for a disc of radius 5.
 
         Args:
-            source_images: (batch, rows, columns), real.
+            source_images: (batch, rows, columns), real; read on the fixed nodes.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
             production: (batch, rows, columns), real, of any sign [concentration/time]; by default
                 0. On fixed nodes it is ignored.
@@ -121,12 +123,14 @@ class TensorSolver:
             they are floats, else of the solver's precision.
 
         Raises:
-            PhysicsError: source images, mask or production of another shape or type; neither source
-                images nor production.
-            tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution (decay
-                0, no absorbing boundary and no fixed node), or the values of an image and its
-                production are so small that parts of its field would underflow: their largest is
-                below 1e-32 in float32, also if production is divided by D/h².
+            PhysicsError: source images, mask, production or decays of another shape or type;
+                neither source images nor production.
+            tf.errors.InvalidArgumentError: when it runs, for values that are not finite (the first
+                one is named), decays out of range, a problem without a unique solution (decay 0, no
+                absorbing boundary and no fixed node), or values of an image and its production that
+                are so small that parts of its field would underflow: their largest is below 1e-32
+                in float32, also if production is divided by D/h². Where XLA must compile it and
+                nodes are fixed, the error names `XLA_cannot_compile_ring_systems`.
         """
         problem = TensorProblem.check(self._operator, source_images, fixed, production, decays)
         if problem.images is None:
@@ -165,8 +169,9 @@ class TensorSolver:
 
         Raises:
             PhysicsError: as for `solve`, and for a prediction of another shape or type.
-            tf.errors.InvalidArgumentError: when it runs, if a problem has no unique solution, or
-                for source values or production that are not finite or subnormal.
+            tf.errors.InvalidArgumentError: when it runs, for values that are not finite or
+                subnormal (which TensorFlow takes for 0), integers above 2^53, decays out of range,
+                or a problem without a unique solution.
 
         Example:
             >>> import numpy as np
@@ -248,9 +253,9 @@ class TensorSolver:
         checked = TensorProblem.check(
             self._operator, source_images, fixed, production, decays, exact=True
         )
-        predicted, dtype = check_images(prediction, self.lattice, tf.float64, "the prediction")
+        predicted, dtype = real_numbers(prediction, self.lattice, "the prediction")
         given = checked.production if checked.images is None else checked.images
-        predicted = same_shape("the prediction", predicted, given)
+        predicted = same_shape("the prediction", tf.cast(predicted, tf.float64), given)
         return checked, predicted, tf.float64 if dtype == tf.float64 else tf.float32
 
     def restore(
@@ -264,10 +269,10 @@ class TensorSolver:
                 by row; entries after an image's own ring nodes are ignored.
             decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
         """
-        images, dtype = check_images(source_images, self.lattice, self._operator.dtype)
-        fixed = tf.not_equal(images, 0)
+        images, dtype = real_numbers(source_images, self.lattice)
+        fixed, images = not_zero(images), tf.cast(images, self._operator.dtype)
         field = restored_field(self._operator, images, fixed, densities, decays)
-        return self._finish(field, images, fixed, dtype)
+        return self._finish(field, images, fixed, dtype or self._operator.dtype)
 
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
@@ -279,7 +284,8 @@ class TensorSolver:
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
 
-        All raise `tf.errors.InvalidArgumentError` for another lattice. (XLA drops this check.)
+        All raise `tf.errors.InvalidArgumentError` for another lattice and for values that are not
+        finite, of which it names the first. (Where XLA drops these checks, fields are NaN.)
         `diffkeras.json` in the directory says which medium the solver stands for. An earlier
         SavedModel at the same place is replaced. Construct the solver with precision "float64" if
         the SavedModel will run on GPUs with TensorFloat-32 enabled.

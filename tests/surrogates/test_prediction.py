@@ -1,5 +1,7 @@
 """Predictions with proven bounds, and what a surrogate takes."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import BatchCertificate, Certificate
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.tf_solver import TensorSolver
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +142,64 @@ def test_values_that_are_none_of_a_source_raise_errors(
     wrong[1, 2, 2] = value
     with pytest.raises(PhysicsError, match=f"{value:g}"):
         surrogate.predict(wrong)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="finite and not negative"):
+    message = rf"finite and not negative.*not\] \[{value:g}\] .*\[1 2 2\]"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served.serve(wrong[..., None].astype(np.float32))
+
+
+def test_without_checks_wrong_values_give_no_field(served: Any, images: np.ndarray) -> None:
+    """XLA drops the checks."""
+    wrong = images.astype(np.float32)[[0, 0, 0, 0, 1], ..., None]
+    wrong[:4, 2, 2, 0] = -1e-3, np.nan, np.inf, 1e-40
+    fields = tf.function(lambda x: served.serve(x), jit_compile=True)(tf.constant(wrong))
+    assert np.isnan(fields[:4]).all()
+    np.testing.assert_allclose(fields[4:], served.serve(wrong[4:]), rtol=1e-4, atol=1e-6)
+
+
+def test_exports_of_surrogates_and_solvers_describe_themselves_alike(
+    surrogate: Surrogate, tmp_path: Path
+) -> None:
+    export_saved_model(surrogate, tmp_path / "surrogate")
+    TensorSolver(16, surrogate.medium).export(tmp_path / "solver")
+    first, second = (
+        json.loads((tmp_path / name / "diffkeras.json").read_text())
+        for name in ("surrogate", "solver")
+    )
+    assert [*first] == [*second]
+    assert first["format"] == second["format"] == 1
+    assert first["versions"] == second["versions"]
+    assert first["versions"]["diffkeras"] == dk.__version__
+    assert first["physics"]["lattice"] == [16, 16]
+    assert first["physics"] == second["physics"]
+    for name in ("certified", "refined"):
+        assert first["functions"][name] == second["functions"][name]
+    assert (second["model"], second["trained_on"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "unused"),
+    [
+        ("u_net", {"modes"}),
+        ("fourier_neural_operator", {"pad", "initial_weights"}),
+        ("unrolled_cg", {"width", "depth", "modes", "pad", "initial_weights", "fixed_values"}),
+    ],
+)
+def test_a_description_lists_what_the_network_uses(
+    tiny: Config, architecture: str, unused: set[str]
+) -> None:
+    rounds = 2 if architecture == "unrolled_cg" else 0
+    config = tiny.with_overrides(
+        {
+            "model.architecture": architecture,
+            "model.corrections": rounds,
+            "model.modes": 4,
+            "model.transform": "linear" if rounds else "sqrt",
+        }
+    )
+    surrogate = Surrogate(build_model(config), config)
+    model = describe(surrogate)["model"]
+    assert model.keys() == config.model.model_dump().keys() - unused | {"numbers"}
+    assert model["numbers"] == surrogate.model.count_params()
 
 
 def test_sides_that_the_network_doesnt_divide_raise_errors(

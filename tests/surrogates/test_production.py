@@ -227,12 +227,12 @@ def test_the_saved_model_does_the_same(
     np.testing.assert_allclose(fields, surrogate.predict(images).field, rtol=1e-5)
     contract = json.loads((tmp_path / "saved_model" / "diffkeras.json").read_text())
     assert contract["physics"]["sources"] == "production"
-    assert contract["divide_by_maximum"] is True
+    assert contract["trained_on"]["divide_by_maximum"] is True
     assert "+ γx" in contract["equation"]
     export_saved_model(surrogate_of(images, tiny), tmp_path / "holding")
     contract = json.loads((tmp_path / "holding" / "diffkeras.json").read_text())
     assert contract["physics"]["sources"] == "fixed_value"
-    assert contract["divide_by_maximum"] is False
+    assert contract["trained_on"]["divide_by_maximum"] is False
     assert "u = source image" in contract["equation"]
 
 

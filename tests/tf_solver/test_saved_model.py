@@ -83,6 +83,32 @@ def test_proofs_hold_where_diffkeras_is_not_installed(exported, images):
     np.testing.assert_array_equal(found["refined_rounds"], [0, 0])
 
 
+def test_values_that_are_not_finite_raise_and_are_named(exported, images):
+    loaded, wrong = tf.saved_model.load(str(exported)), images.copy()
+    wrong[1, 2, 3] = np.nan
+    fixed = wrong != 0
+    calls = {
+        "source images": [
+            lambda: loaded.serve(wrong),
+            lambda: loaded.serve_fixed(wrong, fixed),
+            lambda: loaded.serve_general(wrong, fixed, images),
+            lambda: loaded.certified(wrong),
+            lambda: loaded.refined(wrong, 1e-3),
+        ],
+        "production": [
+            lambda: loaded.serve_production(wrong),
+            lambda: loaded.serve_general(images, images != 0, wrong),
+        ],
+    }
+    for name, functions in calls.items():
+        for function in functions:
+            with pytest.raises(
+                tf.errors.InvalidArgumentError,
+                match=rf"{name} must be finite.*\[nan\] \[at \[image row column\]\] \[1 2 3\]",
+            ):
+                function()
+
+
 def test_nodes_can_be_fixed_at_zero(exported, images):
     fixed = images != 0
     fixed[:, 5] = True
@@ -105,8 +131,11 @@ def test_another_lattice_raises(exported):
 
 def test_the_description_names_lattice_and_medium(exported):
     description = json.loads((exported / "diffkeras.json").read_text())
+    assert (description["format"], description["kind"]) == (1, "solver")
+    assert description["versions"].keys() == {"diffkeras", "tensorflow", "keras"}
     physics = description["physics"]
     assert physics.pop("lattice") == list(LATTICE)
+    assert physics.pop("sources") == "fixed_value"
     assert Medium(**physics) == MEDIUM
     signatures = tf.saved_model.load(str(exported)).signatures
     for name, inputs in description["functions"].items():

@@ -174,13 +174,66 @@ def test_a_power_of_two_changes_no_bit(kind, factor):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nan_spoils_its_own_image_only(kind):
-    problem = problem_of(kind)
-    free = images_of((24, 24))[1] == 0
-    problem[kind[-1]][1][free if "production" in kind else (3, 3)] = np.nan
-    field = TensorSolver(24).solve(**problem).numpy()
-    assert np.isnan(field[1][free & ~np.isnan(problem[kind[0]][1])]).all()
-    assert np.isfinite(field[[0, 2]]).all()
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_raise(kind, value):
+    problem, solver = problem_of(kind), TensorSolver(24)
+    problem[kind[-1]][1][np.unravel_index(np.argmax(problem[kind[0]][1] == 0), (24, 24))] = value
+    name = kind[-1].replace("_", " ")
+    for solve_graph in (solver.solve, tf.function(solver.solve, autograph=False)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{name} must be finite.*\[1 "):
+            solve_graph(**problem)
+
+
+def test_without_checks_values_that_are_not_finite_spoil_their_own_image():
+    """XLA drops the checks, and its maxima ignore NaN."""
+    production, solver = problem_of(("production",))["production"], TensorSolver(24)
+    production[:2, 3, 3] = np.nan, np.inf
+    production[2] = 1e-40
+    solve_graph = tf.function(solver.solve, autograph=False, jit_compile=True)
+    field = solve_graph(
+        production=tf.constant(np.append(production, np.ones_like(production[:1]), 0))
+    )
+    assert np.isnan(field[:3]).all()
+    assert np.isfinite(field[3]).all()
+
+
+def test_subnormal_values_are_fixed():
+    """TensorFlow takes them for 0, which is a value, too."""
+    images = images_of((24, 24))
+    images[:, 3, 3], images[:, 20, 9] = 1e-40, -1e-45
+    expected = exact(Medium(), images)
+    for given in (images, images.astype(np.float64)):
+        field = TensorSolver(24, precision="float32").solve(given)
+        assert error(field, expected) < NEAR
+    with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
+        TensorSolver(24, precision="float32").solve(images * np.float32(1e-40))
+
+
+def test_fields_are_differentiable_with_respect_to_decays():
+    images, production = images_of((12, 15), (1,)).astype(np.float64), np.full((1, 12, 15), 0.01)
+    solver, decays = TensorSolver((12, 15), decay=0.05, precision="float64"), tf.constant([0.1])
+    for given in ((images,), (images, None, production), (None, None, production)):
+
+        def total(decays: tf.Tensor, given: tuple = given) -> tf.Tensor:
+            return tf.reduce_sum(solver.solve(*given, decays=decays) ** 2)
+
+        with tf.GradientTape() as tape:
+            tape.watch(decays)
+            value = total(decays)
+        slope = (total(decays + 1e-4) - total(decays - 1e-4)) / 2e-4
+        np.testing.assert_allclose(tape.gradient(value, decays)[0], slope, rtol=1e-3)
+
+
+def test_xla_says_what_it_cannot_compile():
+    images, solver = images_of((24, 24)), TensorSolver(24)
+    functions = [
+        lambda: solver.solve(images),
+        lambda: solver.refine(images, images, tolerance=1e-3),
+        lambda: solver.restore(images, np.zeros((len(images), 40), np.float32)),
+    ]
+    for function in functions:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="XLA_cannot_compile_ring_systems"):
+            tf.function(function, jit_compile=True, autograph=False)()
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])

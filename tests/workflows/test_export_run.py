@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from export_tools import FILES, INSTALLED, needs_extra, untrained
 
+import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports import formats
@@ -244,6 +245,8 @@ def test_the_files_say_what_they_compute(
     first, second = map(json.loads, texts)
     assert first == second
     assert first["physics"].items() >= physics.items()
+    assert (model.producer_name, model.producer_version) == ("diffkeras", dk.__version__)
+    assert model.model_version == first["format"]
 
 
 @needs_extra

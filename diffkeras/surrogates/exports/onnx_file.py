@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkeras._version import __version__
 from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.exports.fields_function import Inputs, Runner, fields_function
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.environment import available_cores
+from diffkeras.tf_solver.description import FORMAT
 
 OPSET = 18  # of early 2023: ONNX Runtime 1.14 reads it, and all later versions
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
@@ -38,6 +40,8 @@ def convert(surrogate: Surrogate, lattice: tuple[int, int], description: dict[st
         axes = value.type.tensor_type.shape.dim
         for axis, name in zip(axes, DIMENSIONS[value.name], strict=False):
             axis.dim_param = name
+    model.producer_name, model.producer_version = "diffkeras", __version__
+    model.model_version = FORMAT  # otherwise ONNX Runtime shows the largest integer
     onnx.helper.set_model_props(model, {KEY: json.dumps(description, ensure_ascii=False)})
     onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
     return model.SerializeToString()

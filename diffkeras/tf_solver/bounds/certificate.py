@@ -29,14 +29,15 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, all_finite, largest
-from diffkeras.tf_solver.images import checked
+from diffkeras.tf_solver.bounds.held_nodes import HeldNodes, all_finite, largest
+from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem
 from diffkeras.tf_solver.stencil import Stencil
 
 SLACK = 1 + 16 * float(np.finfo(np.float64).eps)
 TINY = 2.0**-126  # smallest normal float32; TensorFlow takes smaller numbers for 0
+TINY_DOUBLE = 2.0**-1022  # and of float64
 
 
 class TensorCertificate(NamedTuple):
@@ -72,13 +73,7 @@ class Correction:
             values, fixed = tf.zeros_like(self._supply), tf.zeros_like(self._supply, tf.bool)
         else:
             values, fixed = problem.images, problem.fixed
-        self.nodes = HeldNodes(values, fixed, operator.axes)
-        self._finite = self.nodes.finite
-        if self.produces:
-            finite = all_finite(self._supply)
-            message = "production must be finite"
-            self._supply = checked(self._supply, tf.reduce_all(finite), message)
-            self._finite &= finite
+        self.nodes = HeldNodes(values, fixed, problem.usable, operator.axes)
         self._inverse_norm = tf.where(
             tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
         )
@@ -91,11 +86,11 @@ class Correction:
         most: tf.Tensor | float = 0.0
         if self.produces:
             most = tf.math.multiply_no_nan(self._inverse_norm, largest(self._supply))
-        field = tf.where(self.nodes.any_ring, self.nodes.usable(prediction, most), 0.0)
+        field = tf.where(self.nodes.any_ring, self.nodes.near(prediction, most), 0.0)
         twice = self.produces or self._operator.deflated
         for _ in range(2 if twice else 1):
             field = self.corrected(self._centred(field))
-        return self._centred(field) if self._singular else field
+        return self.nodes.known(self._centred(field) if self._singular else field)
 
     def residual(self, field: tf.Tensor) -> tf.Tensor:
         """Af − s on the free nodes, 0 on the fixed ones."""
@@ -110,15 +105,16 @@ class Correction:
 
     def bound(self, field: tf.Tensor) -> tf.Tensor:
         """B, at least |f − u| on the free nodes, (batch, 1, 1)."""
-        missed = largest(self.residual(field)) + self._stencil.rounding(field)
+        residual = self.residual(field)
+        missed = largest(residual) + self._stencil.rounding(field)
         bound = largest(self.mismatch(field))
         bound += tf.math.multiply_no_nan(self._inverse_norm, missed)
-        # maxima may ignore NaN, and XLA ignores the check of the values
-        return tf.where(self._finite & all_finite(field) & (bound >= 0), bound, np.inf)
+        # maxima may ignore NaN; on the ring and free nodes f is finite where the residual is
+        return tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
         """At least |f − u| of the field with the fixed values in it, (batch, rows, columns)."""
-        return tf.where(self.nodes.free, self.bound(field), 0.0)
+        return self.nodes.bounds_of(self.bound(field))
 
     def corrected(self, field: tf.Tensor) -> tf.Tensor:
         """The field without its residual, by one transform pair."""
@@ -185,10 +181,12 @@ class Correction:
         lowest = tf.reduce_min(tf.where(self.nodes.ring, barrier, np.inf), LATTICE, keepdims=True)
         # adding a constant K adds γK: no harm where K ≥ 0
         barrier -= tf.where(stencil.decay > 0, tf.minimum(lowest, 0.0), lowest)
-        applied = tf.where(self.nodes.free, stencil.apply(barrier), np.inf)
+        applied = stencil.apply(barrier)
+        finite = all_finite(applied)  # minima may ignore NaN
+        applied = tf.where(self.nodes.free, applied, np.inf)
         least = tf.reduce_min(applied, LATTICE, keepdims=True) - stencil.rounding(barrier)
         largest = tf.reduce_max(tf.where(self.nodes.free, barrier, 0.0), LATTICE, keepdims=True)
-        return tf.where((least > 0.5) & self.nodes.any_ring, largest / least, np.inf)
+        return tf.where(finite & (least > 0.5) & self.nodes.any_ring, largest / least, np.inf)
 
 
 class Corrects(Protocol):
@@ -211,7 +209,8 @@ def certify(correction: Corrects, prediction: tf.Tensor, dtype: tf.DType) -> Ten
     bound = correction.node_bound(field)
     field = correction.nodes.set_in(field)
     node_bound = tf.abs(prediction - field) + bound + TINY
-    node_bound = tf.where(tf.math.is_finite(prediction), node_bound, np.inf)
+    # also where the prediction is not finite
+    node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
     rounded, error_bound = returned(field, bound, dtype)
     return TensorCertificate(rounded, upward(error_bound, dtype), upward(node_bound, dtype))
 
@@ -220,13 +219,15 @@ def returned(field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType) -> tuple[tf.Te
     """A float64 field in another type, and the bound of its error (batch,) in float64."""
     rounded = tf.cast(field, dtype)
     error = tf.abs(tf.cast(rounded, tf.float64) - field) + bound
-    return rounded, tf.reduce_max(error, LATTICE)
+    # maxima may ignore NaN
+    known = tf.reduce_all(tf.math.is_finite(error), LATTICE)
+    return rounded, tf.where(known, tf.reduce_max(error, LATTICE), np.inf)
 
 
 def upward(bound: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """A float64 bound in another type, not less than it would be without rounding."""
     bound *= SLACK
     if dtype == tf.float64:
-        return bound
+        return tf.maximum(bound, TINY_DOUBLE)
     lifted = tf.maximum(bound * (1 + 2.0**-23), TINY)
     return tf.cast(tf.where(bound > 0, lifted, bound), dtype)

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.operators.axis import Axis
-from diffkeras.tf_solver.images import checked
+from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.ring import ring_mask
-
-LATTICE = [1, 2]  # axes of a lattice in a batch
 
 
 class HeldNodes:
@@ -16,21 +15,22 @@ class HeldNodes:
 
     Attributes:
         free, ring: masks of the free nodes, and of the fixed nodes next to them.
-        values: c on the fixed nodes, 0 elsewhere, (batch, rows, columns) float64.
-        finite: whether all values are, (batch, 1, 1); XLA drops the check that they are.
+        values: c on the fixed nodes, 0 elsewhere, (batch, rows, columns) float64; NaN everywhere
+            where an image is not usable.
+        usable: as of `TensorProblem`, (batch, 1, 1).
         any_ring: whether there is a ring, (batch, 1, 1).
     """
 
-    def __init__(self, values: tf.Tensor, fixed: tf.Tensor, axes: Sequence[Axis]) -> None:
-        """Of values (batch, rows, columns) float64, which are read where `fixed` is."""
-        values = tf.where(fixed, values, 0.0)
-        self.finite = all_finite(values)
-        message = "source images must be finite"
-        self.values = checked(values, tf.reduce_all(self.finite), message)
+    def __init__(
+        self, values: tf.Tensor, fixed: tf.Tensor, usable: tf.Tensor, axes: Sequence[Axis]
+    ) -> None:
+        """Of values (batch, rows, columns) float64, which are 0 where `fixed` is False."""
+        self.usable = usable
+        self.values = tf.where(usable, values, np.nan)
         self.free, self.ring = ~fixed, ring_mask(fixed, axes)
         self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
 
-    def usable(self, prediction: tf.Tensor, more: tf.Tensor | float = 0.0) -> tf.Tensor:
+    def near(self, prediction: tf.Tensor, more: tf.Tensor | float = 0.0) -> tf.Tensor:
         """A prediction, which may hold any numbers, also NaN, as a field to begin with.
 
         By the maximum principle, u lies between the smallest and the largest of 0 and the values on
@@ -49,9 +49,18 @@ class HeldNodes:
         """The field with the fixed nodes at their values."""
         return tf.where(self.free, field, self.values)
 
+    def known(self, field: tf.Tensor) -> tf.Tensor:
+        """The field, NaN on all nodes of an image that is not usable."""
+        return tf.where(self.usable, field, np.nan)
+
+    def bounds_of(self, bound: tf.Tensor) -> tf.Tensor:
+        """The bound of a field's error on the free nodes, as one on all, (batch, rows, columns)."""
+        held = tf.where(self.usable, tf.zeros([], tf.float64), np.inf)
+        return tf.where(self.free, tf.where(self.usable, bound, np.inf), held)
+
 
 def largest(values: tf.Tensor) -> tf.Tensor:
-    """The largest |value| of each image, (batch, 1, 1)."""
+    """The largest |value| of each image, (batch, 1, 1). XLA's ignores NaN."""
     return tf.reduce_max(tf.abs(values), LATTICE, keepdims=True)
 
 

@@ -3,6 +3,8 @@
 How good they are is for their callers to check.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +12,8 @@ import tensorflow as tf
 
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, Level, cycle, hierarchy
 from diffkeras.nn.equation.varying_operator import Equations
-from diffkeras.tf_solver.bounds.held_nodes import LATTICE, largest
+from diffkeras.tf_solver.bounds.held_nodes import largest
+from diffkeras.tf_solver.images import LATTICE
 
 MOST_STEPS = 60  # of one solution
 
@@ -30,11 +33,23 @@ def solve(levels: list[Level], right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
     The residual of b (batch, rows, columns) float64 falls to about `aim`, (batch, 1, 1), where
     MOST_STEPS steps suffice.
     """
-    return tf.ensure_shape(_solve(levels, right, aim), right.shape)
+    solve = _function_of(tuple(right.shape[1:]))
+    return tf.ensure_shape(solve(levels, right, aim), right.shape)
 
 
-# one function that is not inlined, so that graphs hold it once and start fast
-@tf.function(autograph=False, reduce_retracing=True, experimental_attributes={"_noinline": True})
+@cache
+def _function_of(lattice: tuple[int, int]) -> Callable[..., tf.Tensor]:
+    """One function that is not inlined, so that graphs hold it once and start fast.
+
+    Each lattice has its own, because TensorFlow would open the sides of one that has seen several,
+    and a cycle needs them.
+    """
+    attributes = {"_noinline": True}
+    return tf.function(
+        _solve, autograph=False, reduce_retracing=True, experimental_attributes=attributes
+    )
+
+
 def _solve(levels: list[Level], right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
     size = largest(right)
     size = tf.where(size > 0, size, 1.0)

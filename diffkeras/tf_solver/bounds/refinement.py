@@ -17,8 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.bounds.certificate import Correction, Corrects, returned, upward
-from diffkeras.tf_solver.bounds.held_nodes import LATTICE
-from diffkeras.tf_solver.images import checked
+from diffkeras.tf_solver.images import LATTICE, checked
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem
 from diffkeras.tf_solver.ring import RingSystem, find_rings

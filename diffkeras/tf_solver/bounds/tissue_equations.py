@@ -15,6 +15,7 @@ the sum of the two.
 """
 
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +24,7 @@ from diffkeras.nn.equation.multigrid import Level
 from diffkeras.nn.equation.varying_operator import Equations, Uptake, equations_of
 from diffkeras.physics import Medium
 from diffkeras.tf_solver.bounds.multigrid_cg import levels_of
-from diffkeras.tf_solver.images import normal_numbers
+from diffkeras.tf_solver.images import Part, exact_numbers
 
 ETA = float(np.finfo(np.float64).eps) / 2
 ROUNDING = 16 * ETA  # see above
@@ -36,7 +37,8 @@ class TissueEquations:
     Attributes:
         supply: s, (batch, rows, columns), or None.
         saturates: whether there is a φ.
-        valid: whether all values of an image's maps are those of a medium, (batch, 1, 1).
+        valid: whether all values of an image's maps are those of a medium, and float64 holds them,
+            (batch, 1, 1).
     """
 
     def __init__(self, maps: Mapping[str, tf.Tensor], free: tf.Tensor, medium: Medium) -> None:
@@ -47,9 +49,10 @@ class TissueEquations:
             name: tf.fill(tf.shape(free), np.float64(getattr(medium, name)))
             for name in ("diffusivity", "decay")
         }
-        given |= {
-            name: tf.cast(normal_numbers(values), tf.float64) for name, values in maps.items()
-        }
+        exact = [tf.constant(True, shape=(1, 1, 1))]
+        for name, values in maps.items():
+            given[name], own = exact_numbers(Part(name, values))
+            exact.append(own)
         self._equations = equations_of(
             given["diffusivity"] / unit,
             given["decay"] * rate,
@@ -59,7 +62,7 @@ class TissueEquations:
         if self.saturates:
             self._uptake = Uptake(given["uptake"] * rate, given["saturation"])
         self.supply = given["production"] * rate if "production" in given else None
-        self.valid = _valid(given)
+        self.valid = reduce(tf.logical_and, exact, _valid(given))
         self._free = free
         self._levels = self._levels_at(0.0)
 

@@ -28,11 +28,11 @@ import tensorflow as tf
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import lattice_axes
 from diffkeras.tf_solver.bounds.certificate import SLACK, TensorCertificate, certify
-from diffkeras.tf_solver.bounds.held_nodes import LATTICE, HeldNodes, all_finite, largest
+from diffkeras.tf_solver.bounds.held_nodes import HeldNodes, all_finite, largest
 from diffkeras.tf_solver.bounds.multigrid_cg import solve
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine
 from diffkeras.tf_solver.bounds.tissue_equations import TissueEquations
-from diffkeras.tf_solver.images import check_images
+from diffkeras.tf_solver.images import LATTICE, Part, exact_numbers, not_zero, real_numbers
 
 LEAST_SUPPLY = 0.1  # of A w, which should be about 1
 PASSES = 4  # of solutions for w, which has to be right; few images need a second
@@ -108,19 +108,21 @@ class VaryingCorrection:
         source_images: tf.Tensor,
         maps: dict[str, tf.Tensor],
     ) -> None:
-        images, _ = check_images(source_images, lattice, tf.float64, exact=True)
+        given, _ = real_numbers(source_images, lattice)
+        fixed, (images, exact) = not_zero(given), exact_numbers(Part("source images", given))
+        self._equations = TissueEquations(maps, ~fixed, medium)
         axes = lattice_axes(lattice, medium.names_of_axes("a certificate in TensorFlow"))
-        self.nodes = HeldNodes(images, images != 0, axes)
-        self._equations = TissueEquations(maps, self.nodes.free, medium)
+        self.nodes = HeldNodes(images, fixed, exact & self._equations.valid, axes)
         self.produces = self._equations.supply is not None
         if not self._equations.saturates:
             self._barrier = self._find_barrier(0.0, tf.zeros_like(images))
 
     def start(self, prediction: tf.Tensor) -> tf.Tensor:
         """The corrected field of a prediction, which may hold any numbers, also NaN."""
-        field = self._nearer(prediction) if self.produces else self.nodes.usable(prediction)
+        field = self._nearer(prediction) if self.produces else self.nodes.near(prediction)
         field = self.nodes.set_in(field)
-        return self._settled(field) if self._equations.saturates else self._corrected(field)
+        corrected = self._settled if self._equations.saturates else self._corrected
+        return self.nodes.known(corrected(field))
 
     def corrected(self, field: tf.Tensor) -> tf.Tensor:
         """The field after a round of refinement."""
@@ -135,9 +137,7 @@ class VaryingCorrection:
             bound = self._within_radius(field, missed, found)
         else:
             bound = self._raised(found, missed, 0.0, self._barrier)
-        # XLA ignores the checks of the values
-        known = self.nodes.finite & self._equations.valid
-        return tf.where(self.nodes.free, tf.where(known, bound, np.inf), 0.0)
+        return self.nodes.bounds_of(bound)
 
     def _within_radius(self, field: tf.Tensor, missed: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
         """The bound where uptake saturates, from |F| and about (A + φ'(û))⁻¹|F|."""

@@ -225,24 +225,75 @@ def test_half_precision_gets_float32_results():
     assert {part.dtype for part in proof} == {tf.float32}
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e-40])
-@pytest.mark.parametrize("sort", ["source_images", "production"])
+UNUSABLE = pytest.mark.parametrize("value", [np.nan, -np.inf, 1e-40, -1e-45])
+SORTS = pytest.mark.parametrize("sort", ["source_images", "production"])
+
+
+@UNUSABLE
+@SORTS
 def test_values_that_prove_nothing_raise(value, sort):
     solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
     given[1, 2, 3] = value
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"finite|TensorFlow takes it for 0"):
-        solver.certify(np.zeros_like(given), **{sort: given})
+    message = rf"{sort.replace('_', ' ')} must be finite, and .*not\].*row column\]\] \[1 2 3\]"
+    for certify in (solver.certify, tf.function(solver.certify, autograph=False)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            certify(np.zeros_like(given), **{sort: given})
 
 
-@pytest.mark.parametrize("sort", ["source_images", "production"])
-def test_without_checks_of_values_nothing_is_proven_of_nan(sort):
-    """XLA drops the checks."""
+@UNUSABLE
+@SORTS
+def test_without_checks_nothing_is_proven_of_values_that_prove_nothing(value, sort):
+    """XLA drops the checks, and its maxima ignore NaN."""
     solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
-    given[1, 2, 3] = np.nan
+    given[1, 2, 3] = value
     certify = tf.function(solver.certify, jit_compile=True, autograph=False)
-    proof = certify(tf.zeros((2, 16, 16)), **{sort: tf.constant(given)})
-    assert np.isfinite(proof.error_bound[0])
-    assert np.isinf(proof.error_bound[1])
+    for prediction in (np.zeros_like(given), np.full_like(given, np.nan)):
+        proof = certify(tf.constant(prediction), **{sort: tf.constant(given)})
+        assert np.isfinite(proof.error_bound[0])
+        assert np.isinf(proof.error_bound[1])
+        assert np.isinf(proof.node_bound[1]).all()
+        assert np.isnan(proof.field[1]).all()
+
+
+def test_smaller_floats_and_integers_are_proven_as_given_or_not_at_all():
+    solver = TensorSolver(16, decay=0.1)
+    whole = np.zeros((2, 16, 16), np.int64)
+    whole[:, 8, 8] = 2**53, -(2**53) - 1
+    brief = tf.bitcast(np.where(whole, np.int16(1), np.int16(0)), tf.bfloat16)
+    for images, number in ((whole, "2\\^53"), (brief, "finite")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=number):
+            solver.certify(np.zeros(whole.shape), images)
+    for images in (whole[:1], np.where(whole[:1], np.float16(6e-8), np.float16(0))):
+        bound = solver.certify(np.zeros((1, 16, 16)), images).error_bound
+        assert images.max() <= bound < 1.1 * float(images.max())
+
+
+def test_values_beside_the_fixed_nodes_play_no_part():
+    images, production = images_of((16, 16)), images_of((16, 16), (3, 2))
+    fixed, solver = images != 0, TensorSolver(16, decay=0.1)
+    expected = solver.certify(images, images, fixed, production)
+    for value in (np.nan, 1e-40, 3e38):
+        other = np.where(fixed, images, np.float32(value))
+        spoiled = np.where(fixed, np.float32(value), production)
+        found = solver.certify(images, other, fixed, spoiled)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.01, 0.0, np.nan, np.inf, 1e12])
+def test_decays_out_of_range_raise_and_prove_nothing(value):
+    images, solver = images_of((16, 16)), TensorSolver(16, decay=0.1)
+    decays = np.array([0.2, value])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"decays must be 0\.1 to"):
+        solver.certify(images, images, decays=decays)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def certify(decays: tf.Tensor) -> tf.Tensor:
+        return solver.certify(images, images, decays=decays).error_bound
+
+    np.testing.assert_array_equal(np.isfinite(certify(decays)), [True, False])
+    with pytest.raises(PhysicsError, match="shape"):
+        solver.certify(images, images, decays=0.2)
 
 
 def test_predictions_of_another_shape_raise():
