@@ -156,6 +156,19 @@ def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order() -> None:
         assert len(splits) == 1
 
 
+def test_an_image_belongs_to_one_split_in_any_unit() -> None:
+    for seed in range(50):
+        once = sample_sources(1, (32, 32), radius=2, rng=seed)
+        twice = Sources(
+            *(np.repeat(part, 2) for part in (once.rows, once.columns)),
+            np.repeat(once.radii, 2),
+            np.repeat(once.values, 2),
+            overlap=True,
+        )
+        assert twice.image((32, 32)).max() == 2
+        assert split_of(twice, (32, 32)) == split_of(once, (32, 32))
+
+
 @pytest.mark.parametrize("lattice", [(24, 24), (24, 25)])
 def test_mirror_images_belong_to_one_split(lattice: tuple[int, int]) -> None:
     square = lattice[0] == lattice[1]
