@@ -97,12 +97,11 @@ def test_without_shares_splits_would_draw_the_same_images(monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["quickstart", *MODELS])
 def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(name: str) -> None:
     config = load_config(name)
-    for count in config.data.sources:
-        recipe = DatasetConfig.of(count, config).recipe()
-        data = config.data
-        trained = contents(images(recipe, "train", min(data.train_examples, 300)))
-        assert not trained & mirrored(images(recipe, "validation", data.validation_examples))
-        assert not trained & mirrored(images(recipe, "test", data.test_examples))
+    recipe, data = DatasetConfig.of(1, config).recipe(), config.data
+    assert recipe.has_few_images
+    trained = contents(images(recipe, "train", data.train_examples))
+    assert not trained & mirrored(images(recipe, "validation", data.validation_examples))
+    assert not trained & mirrored(images(recipe, "test", data.test_examples))
 
 
 def test_no_dataset_trains_on_test_images_of_another_seed() -> None:
