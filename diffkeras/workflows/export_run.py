@@ -17,6 +17,7 @@ from diffkeras.nn import check_lattice
 from diffkeras.surrogates.exports.fields_function import Inputs, Runner
 from diffkeras.surrogates.exports.formats import get_format
 from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.environment import available_cores
@@ -24,6 +25,7 @@ from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # of the smallest and of the largest source count
+SPLIT = "stream"  # of the images: on tiny lattices there may be none for the test split
 FACTOR = 40.0  # of the last image's values, which the network is not trained on
 BATCH = 16
 BATCH_NODES = 2**20  # of all images of a batch together
@@ -161,10 +163,10 @@ class Trial:
                 recipe = DatasetConfig.of(count, surrogate.config).recipe()
                 recipe = replace(recipe, lattice=lattice)
                 for k in range(IMAGES):
-                    image = recipe.sources("test", k).image(lattice)
+                    image = recipe.sources(SPLIT, k).image(lattice)
                     told = {
-                        "diffusion_length": recipe.length_of("test", k),
-                        **(maps.given if (maps := recipe.maps_of("test", k)) else {}),
+                        "diffusion_length": recipe.length_of(SPLIT, k),
+                        **(maps.given if (maps := recipe.maps_of(SPLIT, k)) else {}),
                     }
                     examples.append((image, told))
         except PackingError as error:
@@ -173,12 +175,13 @@ class Trial:
                 f"nodes, so the file can't be checked there: {error}"
             ) from None
         images = np.stack([image for image, _ in examples]).astype(np.float32)
-        if surrogate.config.physics.medium.is_homogeneous:  # otherwise images are not scaled
-            images[-1] *= FACTOR
         media: Any = {
             name: np.array([told[name] for _, told in examples], np.float32)
             for name in inputs_of(surrogate.config)
         }
+        if surrogate.config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
+            for values in (images, *(media[name] for name in CONCENTRATIONS if name in media)):
+                values[-1] *= FACTOR
         inputs = {"source_images": images[..., None]}
         inputs |= {name: v[..., None] if v.ndim == 3 else v for name, v in media.items()}
         fields = surrogate.predict(images, **media).field

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from diffkeras.config import load_config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig, dataset_versions
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
@@ -42,6 +42,19 @@ def test_a_shipped_surrogate_is_small_and_trained_by_its_configuration(name: str
     assert len(run.history()) == run.state()["epochs"]
     card = (run.path / "card.md").read_text(encoding="utf-8")
     assert f"diffkeras train --config {config_of(name)}`" in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_bound_of_a_card_lies_below_the_error(name: str) -> None:
+    card = json.loads((SHIPPED / name / "card.json").read_text(encoding="utf-8"))
+    for row in card["errors"]:
+        assert row["bound_over_error"] >= row["least_bound_over_error"] >= 1 - 1e-9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_surrogate_is_trained_on_the_present_split(name: str) -> None:
+    run = Run.open(Path(name))
+    assert run.state()["dataset_versions"] == dataset_versions(run.config())
 
 
 @pytest.mark.parametrize("name", NAMES)

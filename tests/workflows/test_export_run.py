@@ -266,6 +266,11 @@ def test_onnx_files_run_on_other_lattices(
         assert trial.difference(run) <= TOLERANCE
 
 
+def test_the_check_of_a_file_warns_of_nothing(log: pytest.LogCaptureFixture) -> None:
+    Trial.of(load_surrogate("saturating_tissue"), (64, 64))
+    assert not [record for record in log.records if record.levelname == "WARNING"]
+
+
 def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
     trial = Trial.of(surrogates["trained"], (16, 16))
 

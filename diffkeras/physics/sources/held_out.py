@@ -41,7 +41,8 @@ def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
     """The content of the image, in the symmetry in which it is least.
 
     The symmetries are those of the rectangle or square, whatever the sides do: training uses some
-    of them, or none. The content is the nodes that aren't 0, with their values.
+    of them, or none. The content is the nodes that aren't 0, with their values relative to the
+    largest, because networks see images divided by it.
     """
     if sources.overlap:  # the sums of overlapping discs must not depend on the order of the discs
         order = np.argsort(sources.values)
@@ -49,7 +50,7 @@ def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
         sources = replace(sources, **{name: getattr(sources, name)[order] for name in lists})
     image = sources.image(lattice)
     nodes = np.nonzero(image)
-    values = image[nodes].astype("<f4")
+    values = (image[nodes] / image.max()).astype("<f4")
     mirrored = [(i, side - 1 - i) for i, side in zip(nodes, lattice, strict=True)]
     orbit = [(row, column) for row in mirrored[0] for column in mirrored[1]]
     if lattice[0] == lattice[1]:
