@@ -2,10 +2,12 @@
 
 import contextlib
 import csv
+import errno
 import json
 import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,9 +121,16 @@ def _finite(content: Any) -> Any:
     return content
 
 
+def check_regular(path: Path) -> None:
+    """Raise an OSError for what exists and is no regular file: reading a pipe would never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; a RunError if it is missing or damaged."""
     try:
+        check_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from None
