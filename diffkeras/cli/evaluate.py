@@ -8,6 +8,7 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
+    WholeRange,
     collect_overrides,
     command,
     config_option,
@@ -56,7 +57,7 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is
 @click.option(
     "--worst-cases",
     metavar="N",
-    type=click.IntRange(1, 1_000_000),
+    type=WholeRange(1, 1_000_000),
     help="Also search for images with a larger error, by N tries from each of the 3 worst test "
     "images.  [default: no search]",
 )

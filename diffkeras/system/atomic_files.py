@@ -96,8 +96,8 @@ def check_space(directory: Path, size: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file."""
-    write_bytes(path, text.encode())
+    """Replace a text file; bytes of a file's name that are no text are written as \\udcff."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
