@@ -68,7 +68,6 @@ def evaluate(
     test_set: str | None,
     data_dir: Path,
     workers: int | None,
-    predictions: Path | None,
     output: Path | None,
     worst_cases: int | None,
     **flags: Any,
@@ -93,7 +92,7 @@ def evaluate(
     from diffkeras.data.storage import with_held_examples
     from diffkeras.surrogates.run_directory import Run
 
-    run_dir = run or run_dir
+    run_dir, predictions = run or run_dir, flags.pop("predictions")
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
