@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import command, start_tensorflow
+from diffkeras.cli.options import WholeRange, command, start_tensorflow
 
-SIDES = click.IntRange(16, 4096)
-SIZES = click.IntRange(1, 100_000)
+SIDES = WholeRange(16, 4096)
+SIZES = WholeRange(1, 100_000)
 
 _number = partial(click.option, metavar="N", show_default=True)
 
@@ -60,7 +60,7 @@ _number = partial(click.option, metavar="N", show_default=True)
 )
 @_number(
     "--threads",
-    type=click.IntRange(1, 4096),
+    type=WholeRange(1, 4096),
     help="Threads of TensorFlow, and processes of solve for batches.  [default: all cores]",
 )
 @click.option(

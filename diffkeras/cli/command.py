@@ -18,6 +18,7 @@ UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOF
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
+LONGEST = 200  # characters of a name in a message
 
 
 class StatusHandler(logging.Handler):
@@ -83,6 +84,7 @@ class DiffkerasCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        self._check_directories(ctx)
         try:
             with printed_log():
                 return super().invoke(ctx)
@@ -96,6 +98,21 @@ class DiffkerasCommand(click.Command):
                 traceback.print_exc()
             raise _failure(*self._explain(error, ctx)) from error
 
+    def _check_directories(self, ctx: click.Context) -> None:
+        """Refuse names that TensorFlow can't write, before the work."""
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            if not isinstance(value, Path) or not getattr(param.type, "dir_okay", False):
+                continue
+            try:
+                str(value).encode()
+            except UnicodeEncodeError:
+                raise click.BadParameter(
+                    f"{_cut(str(value))} holds bytes that are no UTF-8 text; choose another name",
+                    ctx,
+                    param,
+                ) from None
+
     def _explain(self, error: Exception, ctx: click.Context) -> tuple[str, int]:
         """The line and the exit status for an error."""
         words = " ".join(str(error).split())
@@ -105,6 +122,13 @@ class DiffkerasCommand(click.Command):
             return f"out of memory: {words}", 1
         if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
             return _discard_output(error), 1
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            return f"{_cut(str(error.filename))}: {error.strerror}", 1  # such as too long a name
+        if isinstance(error, UnicodeEncodeError):
+            return (
+                f"{_cut(str(error.object))} holds characters that {error.encoding} can't write; "
+                "choose another name for the file or directory"
+            ), 1
         paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
         there = ", ".join(str(path) for path in paths if os.path.lexists(path))
         return (
@@ -139,11 +163,19 @@ class DiffkerasGroup(click.Group):
                 "Error: the working directory doesn't exist; change to another one", err=True
             )
             sys.exit(1)
+        for stream in (sys.stdout, sys.stderr):
+            # a terminal or a file of another encoding than UTF-8 gets \\xd7 for ×, and no error
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().main(*args, **options)
         except OSError as error:  # while help is printed, since commands turn theirs into a line
             click.echo(f"Error: {_discard_output(error)}", err=True)
             sys.exit(1)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _failure(message: str, status: int) -> click.ClickException:

@@ -8,6 +8,7 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
+    WholeRange,
     collect_overrides,
     command,
     config_option,
@@ -56,7 +57,7 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is
 @click.option(
     "--worst-cases",
     metavar="N",
-    type=click.IntRange(1, 1_000_000),
+    type=WholeRange(1, 1_000_000),
     help="Also search for images with a larger error, by N tries from each of the 3 worst test "
     "images.  [default: no search]",
 )
@@ -67,7 +68,6 @@ def evaluate(
     test_set: str | None,
     data_dir: Path,
     workers: int | None,
-    predictions: Path | None,
     output: Path | None,
     worst_cases: int | None,
     **flags: Any,
@@ -92,7 +92,7 @@ def evaluate(
     from diffkeras.data.storage import with_held_examples
     from diffkeras.surrogates.run_directory import Run
 
-    run_dir = run or run_dir
+    run_dir, predictions = run or run_dir, flags.pop("predictions")
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:

@@ -7,9 +7,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from diffkeras.cli.options import LatticeType, boundary_option, command, start_tensorflow
+from diffkeras.cli.options import LatticeType, Number, boundary_option, command, start_tensorflow
 
-_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
+_number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
 
 
 @command()

@@ -17,6 +17,7 @@ from diffkeras.cli.options import (
     start_tensorflow,
     workers_option,
 )
+from diffkeras.errors import DataError
 
 
 @command(
@@ -100,8 +101,10 @@ def generate(
         start_tensorflow()
         from diffkeras.workflows import verify
 
-        if verify(config, data_dir, share=share, workers=workers, show_progress=True):
-            raise SystemExit(1)
+        found = verify(config, data_dir, share=share, workers=workers, show_progress=True)
+        if found:
+            number = "an error" if len(found) == 1 else f"{len(found)} errors, as printed above"
+            raise DataError(f"{data_dir} has {number}, the first: {found[0]}")
         return
     from diffkeras.workflows import generate as run
 

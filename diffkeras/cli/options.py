@@ -33,7 +33,44 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
     "epochs": ("training.epochs",),
     "seed": ("data.seed", "training.seed"),
 }
-_integer = partial(click.option, metavar="N", type=int)
+
+
+class PlainDigits(click.ParamType):
+    """Refuses what Python takes for a number and people don't write so, such as 1_000 or ١٢."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Parse."""
+        from diffkeras.config.types import is_unusual_number
+
+        if isinstance(value, str) and is_unusual_number(value):
+            self.fail(f"{value!r} is an unusual number; write it in digits 0 to 9", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(PlainDigits, click.types.FloatParamType):
+    """A real number."""
+
+
+class WholeNumber(PlainDigits, click.types.IntParamType):
+    """A whole number."""
+
+
+class WholeRange(PlainDigits, click.IntRange):
+    """A whole number within limits."""
+
+
+class NumberRange(PlainDigits, click.FloatRange):
+    """A number within limits; NaN, which compares with nothing, is refused too."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Parse."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return float(number)
+
+
+_integer = partial(click.option, metavar="N", type=WholeNumber())
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "sources": click.option(
         "--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'
@@ -56,17 +93,6 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         "--set training.seed=N.",
     ),
 }
-
-
-class NumberRange(click.FloatRange):
-    """A number within limits; NaN, which compares with nothing, is refused too."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Parse."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value} is not a number", param, ctx)
-        return number
 
 
 def config_option(default: str | None, help: str) -> Callable[[Command], Command]:
@@ -119,7 +145,7 @@ def workers_option(help: str, default: str = "all cores") -> Callable[[Command],
     return click.option(
         "--workers",
         metavar="N",
-        type=click.IntRange(1, 4096),
+        type=WholeRange(1, 4096),
         help=f"{help}.  [default: {default}]",
     )
 
@@ -136,7 +162,9 @@ class LatticeType(click.ParamType):
         """Parse; one number is a pair, but in `space` itself."""
         sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
         most = 3 if self.space else 2
-        if len(sides) > most or not all(s.isdecimal() and len(s) < 10 and int(s) for s in sides):
+        if len(sides) > most or not all(
+            s.isascii() and s.isdecimal() and len(s) < 10 and int(s) for s in sides
+        ):
             self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
         numbers = tuple(map(int, sides))
         if len(numbers) == 1:

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import INPUT, command, file_option, source_options, start_tensorflow
+from diffkeras.cli.options import (
+    INPUT,
+    Number,
+    command,
+    file_option,
+    source_options,
+    start_tensorflow,
+)
 from diffkeras.cli.solve import NumberOrMap
 
 _map = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap())
@@ -20,7 +27,7 @@ MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
-    type=float,
+    type=Number(),
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
 @_map(
@@ -53,7 +60,7 @@ MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 @click.option(
     "--tolerance",
     metavar="NUMBER",
-    type=float,
+    type=Number(),
     help="Refine the field until its proven error, relative to the largest value, is at most this.",
 )
 def predict(

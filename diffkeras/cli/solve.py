@@ -1,13 +1,22 @@
 """`diffkeras solve`."""
 
 import logging
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from diffkeras.cli.options import INPUT, boundary_option, command, source_options, workers_option
+from diffkeras.cli.options import (
+    INPUT,
+    Number,
+    WholeRange,
+    boundary_option,
+    command,
+    source_options,
+    workers_option,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +26,7 @@ MAPS_AND_NUMBERS = ("diffusivity", "decay", "uptake", "saturation", "step", "bou
 
 PROVEN = ("newton-cg",)  # methods whose error bound is proven, and which need no ring
 
-_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
+_number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
 
 
 class NumberOrMap(click.ParamType):
@@ -28,12 +37,12 @@ class NumberOrMap(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> float | Path:
         """A float or a path; an error for what is neither a number nor a file."""
         try:
-            return float(value)
+            float(value)
         except ValueError:
-            pass
-        if not Path(value).is_file():
+            if os.path.isfile(value):
+                return Path(value)
             self.fail(f"{value!r} is neither a number nor a file", param, ctx)
-        return Path(value)
+        return float(Number().convert(value, param, ctx))
 
 
 class SideType(click.ParamType):
@@ -123,7 +132,7 @@ class MethodType(click.ParamType):
 )
 @click.option(
     "--dimensions",
-    type=click.IntRange(2, 3),
+    type=WholeRange(2, 3),
     help="3: arrays of three axes are one image, (planes, rows, columns), and lists are of balls, "
     "which have a plane, too.  [default: 3 with a boundary for each of three axes, else 2]",
 )
@@ -155,6 +164,9 @@ def solve(
       sources:
         - {row: 30, column: 40, radius: 5, value: 1.0}
         - {row: 90, column: 80, radius: 8, value: 0.5}
+
+    Maps are files of the same kinds, 0 outside the discs of a list. Directories of the files that
+    are written are created where they don't exist.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ import click
 
 from diffkeras.cli.options import (
     OVERRIDES,
+    WholeRange,
     collect_overrides,
     command,
     data_dir_option,
@@ -61,7 +62,7 @@ class ShardType(click.ParamType):
 @click.option(
     "--jobs",
     metavar="N",
-    type=click.IntRange(1, 4096),
+    type=WholeRange(1, 4096),
     default=1,
     show_default=True,
     help="Runs that are trained at the same time. They share the cores.",

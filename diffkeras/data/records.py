@@ -4,6 +4,7 @@ The bytes of a record depend on the example alone. A `tf.train.Example` keeps it
 map, which Protobuf may write in any order; here the order is fixed.
 """
 
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -82,7 +83,8 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
             k += 1
     except (tf.errors.OpError, OSError):
         if not path.is_file():
-            raise DataError(f"{path} is missing; `diffkeras generate` makes it again") from None
+            what = "no regular file" if os.path.lexists(path) else "missing"
+            raise DataError(f"{path} is {what}; `diffkeras generate` makes it again") from None
         raise DataError(
             f"{path} is damaged at example {k} of the {shard.split} split; {FILE_REMEDY}"
         ) from None

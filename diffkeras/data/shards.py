@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.data.dataset_config import NAME
+from diffkeras.system.atomic_files import check_regular
 
 # TFDS recommends at least 64 MiB per file.
 SHARD_BYTES = 64 << 20
@@ -71,7 +72,11 @@ def find_records(path: Path) -> tuple[list[int], bool]:
 
     Returns:
         The position of each complete record [bytes], and whether the last one ends with the file.
+
+    Raises:
+        OSError: the file is missing, can't be read, or is no regular file.
     """
+    check_regular(path)
     size = path.stat().st_size
     offsets: list[int] = []
     position = 0
@@ -88,6 +93,9 @@ def find_records(path: Path) -> tuple[list[int], bool]:
 
 
 def holds_records(path: Path, number: int) -> bool:
-    """Whether a file consists of that many complete records."""
-    offsets, complete = find_records(path)
+    """Whether a path is a file of that many complete records."""
+    try:
+        offsets, complete = find_records(path)
+    except OSError:
+        return False
     return complete and len(offsets) == number

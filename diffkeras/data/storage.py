@@ -8,7 +8,13 @@ from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split
 from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
-from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
+from diffkeras.data.stored_metadata import (
+    REMEDY,
+    StoredSplit,
+    check_identity,
+    read_json,
+    stored_splits,
+)
 from diffkeras.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -53,15 +59,30 @@ def dataset_status(
     path = dataset_path(config, count, data_dir)
     if not path.exists():
         return DatasetStatus(count, path, {})
+    check_identity(DatasetConfig.of(count, config), path)
     splits = stored_splits(path)
     missing = tuple(file for split in splits for file in split.files.values() if not file.is_file())
     if missing and not allow_missing:
         raise DataError(f"{missing[0]} is missing; `diffkeras generate` makes it again")
     for split in splits:
+        _check_size_of_split(split, config, missing)
+    for split in splits:
         if not any(file in missing for file in split.files.values()):
             split.check_size()
-    check_identity(DatasetConfig.of(count, config), path)
     return DatasetStatus(count, path, {split.name: split.examples for split in splits}, missing)
+
+
+def _check_size_of_split(split: StoredSplit, config: Config, missing: Sequence[Path]) -> None:
+    """Refuse missing files that nobody has asked for: damaged metadata may tell of any number."""
+    wanted = config.data.examples(split.name)  # type: ignore[arg-type]
+    for shard, file in split.files.items():
+        if file in missing and shard.first >= wanted:
+            raise DataError(
+                f"{file} is missing, and the configuration asks for {wanted} {split.name} examples "
+                f"only, of the {split.examples} that dataset_info.json tells of; ask for as many, "
+                f"such as by --set data.{split.name}_examples={split.examples}, or, if that is "
+                f"wrong, {REMEDY}"
+            )
 
 
 def open_dataset(

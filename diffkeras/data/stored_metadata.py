@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.data.dataset_config import DatasetConfig, differences
-from diffkeras.data.shards import RECORD_OVERHEAD, Shard, holds_records
+from diffkeras.config import short
+from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
+from diffkeras.data.shards import RECORD_OVERHEAD, SHARD_EXAMPLES, Shard, holds_records
 from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_regular
 
 TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # As `Shard.final_name`.
 REMEDY = "delete its directory and run `diffkeras generate` again"
@@ -71,8 +73,13 @@ def stored_splits(path: Path) -> list[StoredSplit]:
 
 def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
     if split["filepathTemplate"] != TEMPLATE:
-        raise ValueError(f"files are named {split['filepathTemplate']}")
+        raise ValueError(f"files are named {short(split['filepathTemplate'])}")
     lengths = [int(length) for length in split["shardLengths"]]
+    # as `plan_shards` fills files: others would have to be made, and there may be any number
+    if not lengths or {*lengths[:-1]} - {lengths[0]} or not 0 < lengths[-1] <= lengths[0]:
+        raise ValueError(f"shardLengths of {split['name']} are {short(lengths)}")
+    if lengths[0] > SHARD_EXAMPLES:
+        raise ValueError(f"a file of {split['name']} holds {lengths[0]} examples")
     files, first = {}, 0
     for index, length in enumerate(lengths):
         shard = Shard(str(split["name"]), index, first, length)
@@ -84,6 +91,20 @@ def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
 
 def check_identity(dataset: DatasetConfig, path: Path) -> None:
     """Check that the dataset in a directory is the one that a configuration asks for."""
+    file = path / "dataset_info.json"
+    info = read_json(file)
+    named = {
+        "name": NAME,
+        "configName": dataset.name,
+        "version": dataset.version,
+        "fileFormat": "tfrecord",
+    }
+    for key, value in named.items():
+        if info.get(key) != value:
+            raise DataError(
+                f"{file} is damaged, or of another dataset: {key} is {short(info.get(key))} "
+                f"instead of {short(value)}; {REMEDY}"
+            )
     wanted, found = dataset.identity(), read_json(path / "metadata.json")
     if found != wanted:
         different = differences(found, wanted)
@@ -99,6 +120,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a JSON file that holds an object."""
     try:
+        check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None

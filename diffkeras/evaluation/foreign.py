@@ -13,6 +13,7 @@ from diffkeras.config import Config, short
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.evaluation.images import read_batches
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import check_regular
 
 Fields = NDArray[np.float32]  # (batch, rows, columns, 1)
 
@@ -90,6 +91,7 @@ def _read(path: Path) -> Mapping[str, NDArray]:
     if path.suffix.lower() != ".npz":
         raise RunError(f"{path} is of an unknown kind; predictions are a .npz")
     try:
+        check_regular(path)
         with np.load(path, allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type

@@ -75,6 +75,8 @@ class Run:
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
         finished = self.state()["state"] == "finished"
+        if finished:
+            self.remove_leftovers()
         if finished and not overwrite:
             raise RunError(
                 f"{path} holds a finished run; choose another --run-dir, or give --overwrite to "
@@ -96,6 +98,10 @@ class Run:
     def set_aside(self) -> Path:
         """Rename the directory, so that another run can take its place; its new name."""
         return self.path.rename(_free_name(self.path))
+
+    def remove_leftovers(self) -> None:
+        """Delete what a process left that was killed after it had finished the run."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""

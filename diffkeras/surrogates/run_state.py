@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from diffkeras.config import explain
 from diffkeras.errors import RunError
-from diffkeras.system.atomic_files import read_json
+from diffkeras.system.atomic_files import check_regular, read_json
 
 MARK = "run.json"
 HASHED = ("config.yaml", "history.csv", "model.keras")
@@ -87,6 +88,8 @@ def read_history(file: Path, state: dict[str, Any]) -> list[dict[str, float]]:
     """
     damaged = f"the run directory {file.parent} is damaged: {file}"
     try:
+        if os.path.lexists(file):
+            check_regular(file)
         with open(file, encoding="utf-8", newline="") as lines:
             rows = [
                 {name: float(value) if value else math.nan for name, value in row.items()}

@@ -2,10 +2,12 @@
 
 import contextlib
 import csv
+import errno
 import json
 import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -94,8 +96,8 @@ def check_space(directory: Path, size: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file."""
-    write_bytes(path, text.encode())
+    """Replace a text file; bytes of a file's name that are no text are written as \\udcff."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -119,9 +121,16 @@ def _finite(content: Any) -> Any:
     return content
 
 
+def check_regular(path: Path) -> None:
+    """Raise an OSError for what exists and is no regular file: reading a pipe would never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; a RunError if it is missing or damaged."""
     try:
+        check_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from diffkeras.errors import InUseError
+from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import check_directory, names_unwritable
 
 PATIENCE = 0.5  # seconds: the holder before may just be removing the file
@@ -38,6 +38,13 @@ def locked(path: Path, what: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink()
         lock.release()
+
+
+def remove_stale(path: Path) -> None:
+    """Remove the lock file of a process that was killed; a lock that is held stays."""
+    if path.exists():
+        with contextlib.suppress(InUseError, OutputError), locked(path, str(path)):
+            pass
 
 
 def _holder(path: Path) -> str:

@@ -66,6 +66,9 @@ def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[tuple[Any, An
     return list(zip(optimizer._trainable_variables, averages, strict=True))
 
 
+LONGEST = 300  # characters of an error of Keras in a message
+
+
 @keras.saving.register_keras_serializable(package="diffkeras")
 class ConvolutionalMuon(keras.optimizers.Muon):
     """Muon that treats the kernel of a convolution as the matrix (inputs · window, outputs).
@@ -130,4 +133,5 @@ def load_error(error: Exception) -> str:
     """
     if "safe_mode" in str(error) or "enable_unsafe_deserialization" in str(error):
         return "it contains Python code (a Lambda layer), which is never run from a model's file"
-    return str(error)
+    words = " ".join(str(error).split())  # Keras prints whole configurations
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"

@@ -1,5 +1,6 @@
 """TensorFlow: loading it without its messages, its settings, errors and SavedModels."""
 
+import hashlib
 import inspect
 import logging
 import os
@@ -15,7 +16,8 @@ from diffkeras.system.environment import silent_stderr
 
 SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "diffkeras.json"
-FILES = (SAVED_MODEL, DESCRIPTION, "fingerprint.pb", "variables/variables*", "assets/*")
+FINGERPRINT = "fingerprint.pb"
+FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT, "variables/variables*", "assets/*")
 
 
 def load_tensorflow() -> None:
@@ -56,8 +58,20 @@ def replacing_saved_model(
     with replacing_files(path, FILES, last=SAVED_MODEL) as partial:
         with tensorflow_os_errors():
             tf.saved_model.save(module, str(partial), signatures=signatures)
+        _fix_fingerprint(partial / FINGERPRINT)
         write_json(partial / DESCRIPTION, description)
         yield partial
+
+
+def _fix_fingerprint(file: Path) -> None:
+    """Replace the random part of a SavedModel's fingerprint: equal models get equal files."""
+    from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
+
+    fingerprint = FingerprintDef.FromString(file.read_bytes())
+    fingerprint.ClearField("uuid")
+    digest = hashlib.sha256(fingerprint.SerializeToString(deterministic=True)).hexdigest()
+    fingerprint.uuid = str(int(digest[:32], 16))  # a number of 128 bits, as TensorFlow's
+    file.write_bytes(fingerprint.SerializeToString(deterministic=True))
 
 
 def write_saved_model(

@@ -13,6 +13,7 @@ import keras
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
+from diffkeras.data import explain_damage
 from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
@@ -46,8 +47,9 @@ def prepare_batches(
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         check_memory(config, group.processes)
-        batches = TrainingBatches(config, data_dir, group, threads=threads)
-        batches.training(0, 0)
+        with explain_damage(config, data_dir):  # a cache reads all examples here
+            batches = TrainingBatches(config, data_dir, group, threads=threads)
+            batches.training(0, 0)
     return batches
 
 

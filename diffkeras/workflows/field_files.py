@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +46,9 @@ class FieldFiles:
     def check(self, inputs: Mapping[str, Path | None]) -> None:
         """Check all files before any work is done; `inputs` are read, by the options' names."""
         fields = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
-        places: dict[Path, str] = {}
+        places: dict[str, str] = {}
         for name, file in {**inputs, **fields, "--plot": self.plot}.items():
-            other = places.setdefault(file.resolve(), name) if file else name
+            other = places.setdefault(os.path.realpath(file), name) if file else name
             if other != name and not {name, other} <= set(inputs):
                 raise PhysicsError(f"{name} and {other} are the same file, {file}")
         for file in filter(None, fields.values()):

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.surrogates.given_media import check_given
 from diffkeras.surrogates.prediction import Prediction
-from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.source_files import SourceFile
 
@@ -58,8 +59,6 @@ def predict_files(
     surrogate = load_surrogate(run_dir)
     check_given(surrogate.config, {"diffusion_length": diffusion_length, **maps})
     image = sources.read(overlap=surrogate.production)
-    produce, hold = "produce the decay rate times their value", "hold the field at their value"
-    logger.info(f"sources {produce if surrogate.production else hold}")
     read = {name: SourceFile(file, array=name).read() for name, file in files.items()}
     medium: Any = {**maps, **read, "diffusion_length": diffusion_length}
     prediction = surrogate.predict(image, tolerance=tolerance, **medium)
@@ -71,6 +70,7 @@ def predict_files(
     if output.corrected:
         fields[output.corrected] = prediction.certificate.field
     write_fields(fields)
+    _say_what_was_asked(surrogate, image)
     if output.plot:
         title = "prediction"
         if refined := prediction.refinement:
@@ -79,3 +79,12 @@ def predict_files(
         notes = f"proven: off by at most {bound:.3g}"
         write_plot(output.plot, shown, prediction.field, title, notes)
     return prediction
+
+
+def _say_what_was_asked(surrogate: Surrogate, image: NDArray) -> None:
+    """Log what sources do, and another lattice; called once nothing can be refused any more."""
+    produce, hold = "produce the decay rate times their value", "hold the field at their value"
+    logger.info(f"sources {produce if surrogate.production else hold}")
+    trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
+    if trained != sides:
+        logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")

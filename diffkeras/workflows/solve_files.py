@@ -131,9 +131,10 @@ def read_side(given: tuple[str, str, float | Path | None]) -> tuple[str, Side]:
             numbers = np.load(file, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             numbers = None
-        if not isinstance(numbers, np.ndarray):
+        if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in "iuf":
             raise PhysicsError(
-                f"{file} is no .npy array; write one with a number for each node of the {side} side"
+                f"{file} is no .npy array of numbers; write one with one for each node of the "
+                f"{side} side"
             )
     return side, (FixedValue if what == "value" else FixedFlux)(numbers)
 

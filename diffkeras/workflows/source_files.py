@@ -1,6 +1,7 @@
 """Source images in files: NumPy arrays, pictures, lists of discs."""
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,8 @@ class SourceFile:
             # NumPy takes any other content for a pickled object, and recommends to load it
             reason = f"it is no {suffix} file of numbers" if "pickle" in str(error) else error
             raise PhysicsError(f"{self.path} can't be read: {reason}") from error
+        if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array
+            raise PhysicsError(f"{self.path} can't be read: {self.array} in it is no array")
         if image.dtype.kind not in "biuf":
             raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
         if image.ndim != self.dimensions + self.batch or not image.size:
@@ -131,7 +134,10 @@ def _read_array(path: Path, name: str) -> NDArray:
 
 
 def _read_picture(path: Path) -> NDArray:
-    with Image.open(path) as picture:
+    # Pillow warns of damaged metadata and of large pictures, whose size is checked here
+    with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        if math.prod(picture.size) > MOST_NODES:
+            raise ValueError(f"it has more than {MOST_NODES:,} pixels")
         pages = getattr(picture, "n_frames", 1)
         if pages > 1:
             raise ValueError(f"it has {pages} pages; a source image has one")

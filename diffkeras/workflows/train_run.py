@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import signal
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import keras
 
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import join_process_group
-from diffkeras.errors import ConvergenceError, WorkerLostError
+from diffkeras.errors import ConvergenceError, Interrupted, WorkerLostError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
@@ -76,7 +77,8 @@ def train(
         OutOfMemoryError: the network or a batch does not fit into memory.
         WorkerError: another process did not come (see `process_group.worker_timeout`);
             WorkerLostError: it ended during the run.
-        Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
+        Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
+            finished run.
 
     Example:
 
@@ -133,8 +135,21 @@ def train(
             show_progress,
         )
         _train_to_the_end(session)
-        interruption.number = 0  # a signal that came too late has nothing to interrupt
+        _check_signal(interruption, run)
     return run
+
+
+def _check_signal(interruption: Interruption, run: Run) -> None:
+    """Raise Interrupted for a signal that came when nothing was left to be interrupted.
+
+    The run is finished, but whoever sent the signal, or started a study, has to see it.
+    """
+    number, interruption.number = interruption.number, 0
+    if number:
+        name = signal.Signals(number).name
+        raise Interrupted(
+            f"{name} came after the last epoch; the run in {run.path} is finished", number
+        )
 
 
 def _train_to_the_end(session: TrainingSession) -> None:

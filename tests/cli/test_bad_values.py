@@ -11,11 +11,28 @@ from refusals import assert_refused, files_below, invoke, words_of
 
 from diffkeras.cli import main
 
-NUMBERS = ("", "x", "nan", "-1", "1,5", "9" * 400, "0x1g", "1e999")
+NUMBERS = ("", "x", "nan", "-1", "1,5", "9" * 400, "0x1g", "1e999", "1_0", "١٢")
 WHOLE = (*NUMBERS, "0", "1.5", "1e3", "true")
-LISTS = ("", "x", "0", "-1", "5-1", "1..3", "1-", "1.5", "9" * 400, "1-99999999", "[1,", "1;2")
+LISTS = (
+    "",
+    "x",
+    "0",
+    "-1",
+    "5-1",
+    "1..3",
+    "1-",
+    "1.5",
+    "9" * 400,
+    "1-99999999",
+    "[1,",
+    "1;2",
+    "1,1",
+    "1_0",
+    "١-٢",
+)
+SHORT = 20  # characters of a value that a message names in full
 FILES = ("", "/", "/proc/nowhere/a", "file/below", "n" * 300)
-DIRECTORIES = ("/proc/nowhere", "file", "file/below", "n" * 300)
+DIRECTORIES = ("/proc/nowhere", "file", "file/below", "n" * 300, "no\udcfftext")
 
 BAD_VALUES: dict[str, tuple[str, ...]] = {
     "batch": (),
@@ -75,6 +92,12 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "nothing=1",
         "data.radius=" + "9" * 5000,
         "name=../up",
+        "training.loss=foo",
+        "training.epochs=1_000",
+        "training.epochs=0x10",
+        "data.sources=[true]",
+        "data.sources=[1, 1]",
+        "data.sources=١-٢",
     ),
     "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
@@ -132,4 +155,12 @@ def test_a_bad_value_is_refused(
     if name == "predictions":
         values["config_file"] = "tiny.yaml"
     before = files_below(place)
-    assert_refused(invoke(command, values), place, before)
+    result = invoke(command, values)
+    assert_refused(result, place, before)
+    if 1 < len(value) < SHORT:
+        # the value, the path in it that is wrong, or the option or the key that it was given for
+        shown = value.encode(errors="backslashreplace").decode()
+        places = (value.partition("/")[0], value.rpartition("/")[0], value.partition("=")[0])
+        options = next(p.opts for p in main.commands[command].params if p.name == name)
+        said = (shown, *places, name.replace("_", " "), *options)
+        assert any(word.strip() and word in result.stderr for word in said), result.stderr

@@ -220,3 +220,13 @@ def test_the_field_of_production_is_proven(
     result = diffkeras("predict", tmp_path, source_file, "-o", files["output"], "--tolerance", 1e-6)
     assert result.exit_code == 0, result.output
     assert abs(np.load(files["output"]) - exact).max() <= 1e-6 * exact.max()
+
+
+def test_nothing_is_said_before_a_refusal(
+    diffkeras: Callable[..., Result], run_dir: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "image.npy", np.full((32, 32), -1.0))
+    result = diffkeras("predict", run_dir, tmp_path / "image.npy", "-o", tmp_path / "field.npy")
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert "source values lie between" in line

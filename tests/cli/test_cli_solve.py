@@ -287,7 +287,7 @@ def test_sides_have_values_and_fluxes(diffkeras: Callable[..., Result], tmp_path
         ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
         ("left=value:nan", "must be finite, up to 1e+30, not nan"),
         ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
-        ("left=value:{discs}", "discs.yaml is no .npy array; write one with"),
+        ("left=value:{discs}", "discs.yaml is no .npy array of numbers; write one with"),
         ("top=absorbing --side top=reflecting", "--side top is given twice"),
     ],
 )

@@ -1,5 +1,6 @@
 """How every command ends: one line and an exit status, and a traceback only on request."""
 
+import errno
 import logging
 import os
 import signal
@@ -202,3 +203,40 @@ def test_progress_and_warnings_reach_standard_error_once(
 def test_an_error_leaves_no_handler(diffkeras: Callable[..., Result]) -> None:
     assert diffkeras("solve", "missing.npy", "-o", "field.npy").exit_code != 0
     assert not logging.getLogger("diffkeras").handlers
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape(discs: Path, tmp_path: Path) -> None:
+    done = run(
+        "solve",
+        discs,
+        "-o",
+        tmp_path / "field.npy",
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "koi8-r"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(16\\xd716 float64)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300), "File name too long"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"), "loop: Too many"),
+        (UnicodeEncodeError("utf-8", "no\udcfftext", 2, 3, "surrogates"), "choose another name"),
+    ],
+)
+def test_a_name_that_cant_be_used_is_a_plain_error(
+    diffkeras: Callable[..., Result],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+    error: Exception,
+    words: str,
+) -> None:
+    broken(error)
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert words in line
+    assert len(line) < 400

@@ -14,7 +14,7 @@ from diffkeras.config import Config
 from diffkeras.data import dataset_status, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
-from diffkeras.workflows import generate
+from diffkeras.workflows import generate, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -277,3 +277,67 @@ def test_damage_names_the_command_line_too(
     )
     assert str(file) in message
     assert "damaged" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"12"', "", "shardLengths of train"),
+        ('"12"', '"1000000000000000000"', "a file of train holds 10"),
+        ('"12"', '"12", "100000"', "shardLengths of train"),
+        ('"12"', '"12", "12"', "asks for 12 train examples only, of the 24"),
+        ('"12"', '"0"', "shardLengths of train"),
+        ('"tfrecord"', '"riegeli"', "fileFormat is 'riegeli' instead of 'tfrecord'"),
+        ('"version": "2.0.0"', '"version": "9"', "version is '9' instead of '2.0.0'"),
+        ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
+        ('"name": "diffusion_fields"', '"name": 3', "name is 3"),
+    ],
+)
+def test_metadata_that_tell_of_other_files_are_refused(
+    tiny: Config,
+    own_data: Path,
+    refused: Callable[..., str],
+    tiny_file: Path,
+    old: str,
+    new: str,
+    message: str,
+) -> None:
+    file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    before = contents(own_data)
+    with pytest.raises(DataError) as caught:
+        dataset_status(tiny, 2, own_data, allow_missing=True)
+    assert message in str(caught.value)
+    for command in (["train"], ["generate"], ["generate", "--verify"]):
+        words = [*command, "--config", tiny_file, "--data-dir", own_data]
+        if command == ["train"]:
+            words += ["--run-dir", own_data.parent / "new"]
+        assert refused(*words)
+    assert contents(own_data) == before
+
+
+@pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json"])
+def test_a_pipe_in_place_of_a_file_is_refused(
+    tiny: Config, own_data: Path, refused: Callable[..., str], tiny_file: Path, name: str
+) -> None:
+    path = dataset_status(tiny, 2, own_data).path
+    file = shard(own_data, tiny, 2, name) if name == "train" else path / name
+    file.unlink()
+    os.mkfifo(file)
+    words = ["generate", "--verify", "--config", tiny_file, "--data-dir", own_data]
+    assert "errors" in refused(*words) or "error" in refused(*words)
+    with pytest.raises(DataError, match="missing"):
+        open_dataset(tiny, 2, own_data)
+
+
+def test_a_flipped_byte_is_named_where_all_examples_are_kept_in_memory(
+    tiny: Config, own_data: Path, tmp_path: Path
+) -> None:
+    file = shard(own_data, tiny, 2, "train")
+    flip(file, 300)
+    config = tiny.with_overrides({"data.cache": True})
+    with pytest.raises(DataError, match="is damaged at example 0 of the train split"):
+        train(config, own_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

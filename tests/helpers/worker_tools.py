@@ -75,6 +75,8 @@ def pretend_run(task: tuple[str, str]) -> Any:
         print(action, os.getpid(), os.environ["OMP_NUM_THREADS"], file=notes)
     if action == "die":
         die(0)
+    if action == "stop":
+        return Outcome("interrupted")
     if action == "wait":  # as training does: it ends with a checkpoint
         signals: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -119,3 +119,14 @@ def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):
         Run.begin(tmp_path / "run", tiny, overwrite=True).write_state("finished")
     names = {entry.name for entry in tmp_path.iterdir()}
     assert {"run", "run.previous", "run.previous-2"} <= names
+
+
+def test_checkpoints_that_a_kill_left_in_a_finished_run_are_removed(
+    tmp_path: Path, tiny: Config
+) -> None:
+    run = Run.begin(tmp_path / "run", tiny)
+    run.write_state("finished")
+    (run.checkpoints / "1").mkdir(parents=True)
+    with pytest.raises(RunError, match="holds a finished run"):
+        Run.begin(tmp_path / "run", tiny)
+    assert not run.checkpoints.exists()

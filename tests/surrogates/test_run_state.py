@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import flipped
 
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_state import file_hashes
+from diffkeras.surrogates.run_state import HASHED, file_hashes
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -110,3 +111,23 @@ def test_another_history_is_damage(own_run: Path) -> None:
     file.write_text(text.replace(",seconds,", ",minutes,"))  # only the hash tells
     with pytest.raises(RunError, match="was changed after the training"):
         run.history()
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_flipped_byte_is_found_in_every_file_that_a_run_rests_on(
+    own_run: Path, name: str
+) -> None:
+    for seed in range(8):
+        file = own_run / name
+        content = file.read_bytes()
+        file.write_bytes(flipped(content, seed))
+        with pytest.raises(RunError, match=name):
+            check_whole(Run(own_run))
+        file.write_bytes(content)
+    check_whole(Run.open(own_run))
+
+
+def check_whole(run: Run) -> None:
+    run.config()
+    run.history()
+    run.check_model()

@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -148,3 +151,30 @@ def test_a_file_goes_where_nothing_else_lies(tmp_path: Path) -> None:
         check_file(tmp_path)
     with pytest.raises(OutputError, match="no regular file"):
         check_file(Path("/dev/null"))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from diffkeras.system.atomic_files import replacing, replacing_files
+folder = Path(sys.argv[1])
+with replacing(folder / "field.npy") as one, replacing_files(folder / "result", ["*"]) as several:
+    one.write_text("half")
+    (several / "metrics.json").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_after_a_kill_the_repeated_command_leaves_the_files_of_an_undisturbed_one(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "field.npy").exists()
+    assert not (tmp_path / "result" / "metrics.json").exists()
+    check_replaceable(tmp_path / "result", "metrics.json")
+    write_text(tmp_path / "field.npy", "whole")
+    with replacing_files(tmp_path / "result", OWNED) as partial:
+        (partial / "metrics.json").write_text("whole")
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")}
+    assert left == {"field.npy", "result", "result/metrics.json"}

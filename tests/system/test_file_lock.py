@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import InUseError, OutputError
-from diffkeras.system.file_lock import locked
+from diffkeras.system.file_lock import locked, remove_stale
 
 HOLD = """
 import sys
@@ -56,3 +56,21 @@ def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
         locked(tmp_path / "file" / "lock", "it"),
     ):
         pass
+
+
+def test_only_a_lock_that_nobody_holds_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "lock"
+    file.write_text("process 1, which was killed")
+    remove_stale(file)
+    assert not file.exists()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == "held"
+        remove_stale(file)
+        assert file.exists()
+        holder.communicate()

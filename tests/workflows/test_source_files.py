@@ -1,13 +1,17 @@
 """Source images in files: batches, volumes, lists of discs."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result
+from PIL import Image
 
 import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from diffkeras.workflows.solve_files import read_side
 from diffkeras.workflows.source_files import SourceFile
 
 
@@ -84,3 +88,25 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
     assert "[planes, rows, columns]" in refused(*words, "--dimensions", 3)
     message = refused(*words, "--dimensions", 3, "--lattice", "2x8x9")
     assert "centre at (2, 4, 4), off the lattice of 2×8×9" in message
+
+
+def test_what_is_no_array_in_an_archive_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
+        archive.writestr("source_image", b"no array")
+    with pytest.raises(PhysicsError, match="source_image in it is no array"):
+        SourceFile(tmp_path / "bytes.npz").read()
+
+
+def test_pillow_says_nothing_of_a_picture(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
+    assert SourceFile(tmp_path / "image.png").read().shape == (8, 8)
+    assert not recwarn.list
+
+
+def test_truth_values_are_no_side(tmp_path: Path) -> None:
+    np.save(tmp_path / "side.npy", np.ones(8, bool))
+    with pytest.raises(PhysicsError, match=r"side\.npy is no \.npy array of numbers"):
+        read_side(("top", "value", tmp_path / "side.npy"))

@@ -1,5 +1,7 @@
 import importlib.metadata
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from tables import read_csv
 
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, RunError
+from diffkeras.errors import ConfigurationError, DataError, DiffkerasError, Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.session import TrainingSession
@@ -172,3 +174,26 @@ def test_the_seeds_of_the_weights_and_of_the_order_are_two(
     assert (other_weights != weights, same_batch == batch) == (True, True)
     same_weights, other_batch = start_of(seed=1, order_seed=2)
     assert (same_weights == weights, other_batch != batch) == (True, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
+    tiny: Config,
+    data_dir: Path,
+    tmp_path: Path,
+    lean_training: None,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    def hit(session: TrainingSession) -> None:
+        os.kill(os.getpid(), number)
+        write_results(session)
+
+    write_results = train_run.write_results
+    monkeypatch.setattr(train_run, "write_results", hit)
+    config = tiny.with_overrides({"data.sources": "1", "training.epochs": 1})
+    with pytest.raises(Interrupted, match=f"{number.name} came after the last epoch") as caught:
+        train(config, data_dir, tmp_path / "run")
+    assert caught.value.exit_code == 128 + number
+    assert Run.open(tmp_path / "run").state()["state"] == "finished"
+    assert not (tmp_path / "run" / "checkpoints").exists()

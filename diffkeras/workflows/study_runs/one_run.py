@@ -35,9 +35,8 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
     Raises:
         Interrupted, KeyboardInterrupt: a signal came.
     """
-    lock = task.run_dir.with_name(f".{task.run_dir.name}.study.lock")
     try:
-        with locked(lock, f"the run {task.run_dir}"):
+        with locked(lock_of(task.run_dir), f"the run {task.run_dir}"):
             _train(task, show_progress)
             _evaluate(task)
             _search(task, show_progress)
@@ -54,6 +53,11 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
         # graphs and weights of past runs would otherwise pile up
         keras.utils.clear_session()
     return Outcome("done")
+
+
+def lock_of(run_dir: Path) -> Path:
+    """The file that keeps other processes from doing a run."""
+    return run_dir.with_name(f".{run_dir.name}.study.lock")
 
 
 def do_run_in_child(task: RunTask) -> Outcome:
@@ -94,6 +98,7 @@ def _is_usable(task: RunTask) -> bool:
     if run.state()["state"] != "finished":
         return False
     check_trained(run.path, [task.config, *(test for test, _ in task.tests)]).check_model()
+    run.remove_leftovers()
     return True
 
 

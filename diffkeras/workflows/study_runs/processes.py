@@ -15,6 +15,7 @@ from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
 from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
 
+ONLY_THERE = "a signal to the process that trained it ended it; its checkpoint is kept"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
 MakeTask = Callable[[RunQueue, Cell, int], RunTask]
@@ -46,6 +47,8 @@ def run_in_processes(
                 while children.idle and (cell := queue.take()):
                     children.start(cell, make_task(queue, cell, children.threads))
             for cell, outcome in children.ended():
+                if outcome.state == "interrupted" and not interruption.number:
+                    outcome = Outcome("failed", ONLY_THERE)
                 queue.note(cell, outcome)
                 progress.end(cell)
             progress.show([cell for _, cell in children.running.values()])

@@ -27,9 +27,9 @@ from diffkeras.studies.study_directory import (
 )
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import check_directory
-from diffkeras.system.file_lock import locked
+from diffkeras.system.file_lock import locked, remove_stale
 from diffkeras.workflows.generate_datasets import generate
-from diffkeras.workflows.study_runs.one_run import do_run
+from diffkeras.workflows.study_runs.one_run import do_run, lock_of
 from diffkeras.workflows.study_runs.processes import run_in_processes
 from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
@@ -91,6 +91,8 @@ def run_study(
     work = _Work(study, data_dir, directory, runs_dir, jobs, workers, show_progress)
     failed, cells = work.do(cells, own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
+    for cell in own:  # of a call that was killed just after it had done a run
+        remove_stale(lock_of(cell.run_dir))
     missing = sum(not cell.done for cell in cells)
     complete = not missing or (shard is None and missing < len(cells))
     if complete:

@@ -119,3 +119,12 @@ def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(
     for _, process, _ in notes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+def test_a_run_that_a_signal_ended_alone_has_failed(
+    queue: Callable[[str], RunQueue], run: Callable[..., Any]
+) -> None:
+    runs = queue("stop done")
+    run(runs, 2, 2)
+    [failed] = runs.failed
+    assert "a signal" in failed.error
