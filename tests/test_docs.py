@@ -1,12 +1,11 @@
 """The documentation: its Python runs and prints what it says, its commands have such options."""
 
-import contextlib
 import doctest
-import io
 import re
 import runpy
 import shlex
 import shutil
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -14,59 +13,82 @@ from typing import Any, get_args
 import cc3d_stand_in
 import numpy as np
 import pytest
+from snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 
 import diffkeras as dk
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "saved_models" / "README.md", *sorted(DOCS.glob("*.md"))]
 WIDEST_CODE = 88  # characters that fit on a built page
 
-BLOCK = re.compile(
-    r"(?:<!-- (?P<mark>[a-z ]+) -->\n)?"
-    r"^(?P<indent> *)```python\n(?P<code>.*?)^ *```$"
-    r"(?:\n\n```text\n(?P<printed>.*?)^```$)?",
-    re.MULTILINE | re.DOTALL,
-)
 FENCED = re.compile(
     r"^ *```(?P<language>[\w-]*|\{[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL
 )
 
 
-def run_snippets(page: Path, *, with_run: bool) -> dict[str, Any]:
-    """Run the Python of a page in one namespace, in order; marked blocks only if they can."""
-    names: dict[str, Any] = {}
-    blocks = list(BLOCK.finditer(page.read_text(encoding="utf-8")))
-    assert blocks
-    for block in blocks:
-        if block["mark"] == "not run" or (block["mark"] == "needs a run" and not with_run):
-            continue
-        code = re.sub(rf"^{block['indent']}", "", block["code"], flags=re.MULTILINE)
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(compile(code, str(page), "exec"), names)
-        if block["printed"]:
-            assert out.getvalue() == block["printed"]
-    return names
+Folders = Callable[[Snippet], Path]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("other_frameworks", "physics", "tissues", "in_a_simulation", "configuration", "models"),
-    ],
-)
-def test_snippets_run_without_a_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def folders(tmp_path: Path, request: pytest.FixtureRequest) -> Folders:
+    """An empty folder for each snippet, with what it needs."""
+
+    def make(snippet: Snippet) -> Path:
+        folder = tmp_path / f"{snippet.page.stem}_{snippet.number}"
+        folder.mkdir()
+        if "needs a run" in snippet.marks:
+            run = folder / "saved_models" / "quickstart"
+            shutil.copytree(request.getfixturevalue("run_dir"), run)
+            evaluation = request.getfixturevalue("evaluation")
+            shutil.copytree(evaluation.path, run / "evaluation", dirs_exist_ok=True)
+        if "needs a dataset" in snippet.marks:
+            generate_dataset_of_data_page(folder / "data")
+        return folder
+
+    return make
+
+
+def generate_dataset_of_data_page(path: Path) -> None:
+    from diffkeras import load_config, workflows
+
+    page = (DOCS / "data.md").read_text(encoding="utf-8")
+    assert "--sources 5 --train-examples 20 \\\n    --validation-examples 2" in page
+    sizes = {"train": 20, "validation": 2, "test": 2}
+    values = {f"data.{split}_examples": size for split, size in sizes.items()}
+    workflows.generate(load_config("paper", {"data.sources": "5", **values}), path)
+
+
+PAGES_OF_PYTHON = [page for page in PAGES if any(snippets(page, "python"))]
+
+
+@pytest.mark.parametrize("page", PAGES_OF_PYTHON, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_runs_by_itself(
+    page: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_snippets(DOCS / f"{name}.md", with_run=False)
+    """Without the names of other blocks, in a folder of its own.
+
+    `test_snippets.py` runs each in a process of its own, too.
+    """
+    if page.stem == "export":
+        for package in ("ai_edge_litert", "tf2onnx", "onnxruntime"):
+            pytest.importorskip(package)
+    names: dict[str, Any] = {}
+    for snippet in snippets(page, "python"):
+        if snippet.reason is not None or "needs CompuCell3D" in snippet.marks:
+            continue
+        if not snippet.continues:
+            names = {}
+            monkeypatch.chdir(folders(snippet))
+        execute(snippet, names)
 
 
-def test_snippets_for_other_programs_run_with_a_stand_in_for_compucell3d(
+def test_the_steppable_runs_with_a_stand_in_for_compucell3d(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cc3d_stand_in.install(monkeypatch)
-    names = run_snippets(DOCS / "coming_from.md", with_run=False)
+    names: dict[str, Any] = {}
+    [snippet] = [
+        s for s in snippets(DOCS / "coming_from.md", "python") if "needs CompuCell3D" in s.marks
+    ]
+    execute(snippet, names)
     vessel, tumour = np.zeros((2, 24, 16), bool)
     vessel[2:4, 8:10] = tumour[6:20, 2:14] = True
     steppable = names["OxygenSteppable"]()
@@ -82,46 +104,13 @@ def test_snippets_for_other_programs_run_with_a_stand_in_for_compucell3d(
     assert np.abs(steppable.field.Oxygen.values[..., 0] - field.T).max() <= 1e-4 * 40
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        ROOT / "README.md",
-        ROOT / "saved_models" / "README.md",
-        *(DOCS / f"{name}.md" for name in ("bounds", "quickstart", "evaluation", "savedmodel")),
-    ],
-    ids=lambda page: str(page.relative_to(ROOT)),
-)
-def test_snippets_run_with_a_run(
-    page: Path, run_dir: Path, evaluation: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = shutil.copytree(run_dir, tmp_path / "saved_models" / "quickstart")
-    shutil.copytree(evaluation.path, run / "evaluation", dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    run_snippets(page, with_run=True)
-
-
-def test_snippets_of_exports_run_with_a_run(
-    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for package in ("ai_edge_litert", "tf2onnx", "onnxruntime"):
-        pytest.importorskip(package)
-    shutil.copytree(run_dir, tmp_path / "saved_models" / "quickstart")
-    monkeypatch.chdir(tmp_path)
-    run_snippets(DOCS / "export.md", with_run=True)
-
-
-def test_snippets_of_the_data_page_run_with_its_dataset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from diffkeras import load_config, workflows
-
-    monkeypatch.chdir(tmp_path)
-    page = (DOCS / "data.md").read_text(encoding="utf-8")
-    assert "--sources 5 --train-examples 20 \\\n    --validation-examples 2" in page
-    sizes = {"train": 20, "validation": 2, "test": 2}
-    values = {f"data.{split}_examples": size for split, size in sizes.items()}
-    workflows.generate(load_config("paper", {"data.sources": "5", **values}), Path("data"))
-    run_snippets(DOCS / "data.md", with_run=False)
+def test_code_that_isnt_run_says_why_and_marks_are_known() -> None:
+    known = {"", "continues", "needs a run", "needs a dataset", "needs CompuCell3D"}
+    for page in PAGES:
+        for snippet in snippets(page, *RUNNABLE):
+            assert snippet.reason != "", f"{snippet}: <!-- not run: REASON -->"
+            marks = [mark for mark in snippet.marks if not mark.startswith("files: ")]
+            assert set(marks) <= known, snippet
 
 
 def code_blocks(page: Path) -> list[tuple[str, str]]:

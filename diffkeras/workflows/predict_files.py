@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.surrogates.given_media import check_given
@@ -70,7 +69,7 @@ def predict_files(
     if output.corrected:
         fields[output.corrected] = prediction.certificate.field
     write_fields(fields)
-    _say_what_was_asked(surrogate, image)
+    _say_what_sources_do(surrogate)
     if output.plot:
         title = "prediction"
         if refined := prediction.refinement:
@@ -81,10 +80,7 @@ def predict_files(
     return prediction
 
 
-def _say_what_was_asked(surrogate: Surrogate, image: NDArray) -> None:
-    """Log what sources do, and another lattice; called once nothing can be refused any more."""
+def _say_what_sources_do(surrogate: Surrogate) -> None:
+    """Log what sources do; called once nothing can be refused any more."""
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
-    trained, sides = ("×".join(map(str, s)) for s in (surrogate.lattice, image.shape[-2:]))
-    if trained != sides:
-        logger.warning(f"the surrogate was trained on {trained} nodes, and this image has {sides}")

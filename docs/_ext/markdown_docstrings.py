@@ -1,5 +1,8 @@
 """Translate docstrings, which are Markdown with Google sections, to reStructuredText for autodoc.
 
+It also names modules and paths among the defaults of a signature in short. (Sphinx's option to show
+defaults as they are in the source fails where a signature shows the parts of a medium.)
+
 This translates the few constructs that the package's docstrings use, before napoleon reads them:
 fenced code, single backticks, and signs such as |e| that have a meaning in reStructuredText.
 """
@@ -9,13 +12,24 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+_MODULE = re.compile(r"<module '([\w.]+)'[^>]*>")
+_PATH = re.compile(r"PosixPath\(('[^']*')\)")
 _FENCE = re.compile(r"^(\s*)```\s*(\w*)\s*$")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Translate before napoleon, whose priority is 500."""
     app.connect("autodoc-process-docstring", _process, priority=400)
+    app.connect("autodoc-process-signature", _shorten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _shorten(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: Any
+) -> tuple[str, Any] | None:
+    if signature is None:
+        return None
+    return _PATH.sub(r"\1", _MODULE.sub(r"\1", signature)), returns
 
 
 def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
