@@ -225,7 +225,6 @@ class Surrogate:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
         stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
         told = network_media(self.config, media, stack.shape)
-        self._warn(stack, told)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
@@ -239,6 +238,7 @@ class Surrogate:
                 f"{stack.max():.3g}, and the medium leave the range of float32; train it again, or "
                 "choose units in which sources have values of about 1"
             )
+        self._warn(stack, told)  # only now that nothing is refused any more
         return fields.reshape(images.shape)
 
     def _warn(self, images: NDArray[np.float32], media: dict[str, NDArray[np.float32]]) -> None:

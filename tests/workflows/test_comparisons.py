@@ -93,7 +93,7 @@ def test_a_test_set_is_used_as_it_is(refused: Callable[..., str], tmp_path: Path
     file.write_text("")
     words = ["--predictions", file, "--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
     named = ["evaluate", "--test-set", "fixed_values_64", *words]
-    assert "data.sources would change the test set" in refused(*named, "--sources", 2)
+    assert "data.seed would change the test set" in refused(*named, "--set", "data.seed=2")
     assert "exclude each other" in refused(*named, "--config", "quickstart")
     assert "choose among fixed_values_64" in refused("evaluate", "--test-set", "x", *words)
     assert not (tmp_path / "data").exists()
