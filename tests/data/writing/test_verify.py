@@ -83,7 +83,7 @@ def masked_crc(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("index", "damage", "found"),
     [
-        (2, flip_a_bit, "is damaged at example 20 of"),
+        (2, flip_a_bit, "damaged at example 20 of"),
         (1, cut, "is truncated or damaged at example 15 of"),
         (1, partial(rewrite, change=lambda rs: rs[:5]), "is truncated or damaged at example 13 of"),
         *((1, partial(append, content=more), "") for more in (b"x", bytes(16), bytes(40))),
