@@ -135,6 +135,15 @@ def not_zero(values: tf.Tensor) -> tf.Tensor:
     return magnitudes(values) != 0 if values.dtype in FLOATS else tf.cast(values, tf.bool)
 
 
+def in_precision(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Values in another type, of which none becomes 0, so that `powers_of_two` can refuse it."""
+    rounded = tf.cast(values, dtype)
+    if values.dtype != tf.float64 or dtype == tf.float64:
+        return rounded
+    least = tf.constant(np.finfo(dtype.as_numpy_dtype).tiny, dtype)
+    return tf.where(not_zero(values) & (tf.abs(rounded) < least), least, rounded)
+
+
 def exact_numbers(part: Part) -> tuple[tf.Tensor, tf.Tensor]:
     """Values in float64, and whether all those of each image are what was given, (batch, 1, 1).
 

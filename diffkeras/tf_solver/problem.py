@@ -12,6 +12,7 @@ from diffkeras.tf_solver.images import (
     checked,
     exact_numbers,
     first_true,
+    in_precision,
     not_zero,
     plain_floats,
     real_numbers,
@@ -75,7 +76,7 @@ class TensorProblem(NamedTuple):
             production, usable = _exactly("production", production, usable)
         else:
             images, production = (
-                None if values is None else tf.cast(values, operator.dtype)
+                None if values is None else in_precision(values, operator.dtype)
                 for values in (images, production)
             )
         return cls(images, fixed, production, decays, dtype or operator.dtype, usable)

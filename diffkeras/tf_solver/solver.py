@@ -14,7 +14,7 @@ from diffkeras.physics.medium import MediumParts, as_medium, names_parts
 from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.fields import field_of_fixed_values, produced_field, restored_field
-from diffkeras.tf_solver.images import not_zero, real_numbers
+from diffkeras.tf_solver.images import in_precision, not_zero, real_numbers
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import TensorProblem, same_shape
 from diffkeras.tf_solver.proofs import Sources, check_sources
@@ -270,7 +270,7 @@ class TensorSolver:
             decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
         """
         images, dtype = real_numbers(source_images, self.lattice)
-        fixed, images = not_zero(images), tf.cast(images, self._operator.dtype)
+        fixed, images = not_zero(images), in_precision(images, self._operator.dtype)
         field = restored_field(self._operator, images, fixed, densities, decays)
         return self._finish(field, images, fixed, dtype or self._operator.dtype)
 

@@ -205,8 +205,11 @@ def test_subnormal_values_are_fixed():
     for given in (images, images.astype(np.float64)):
         field = TensorSolver(24, precision="float32").solve(given)
         assert error(field, expected) < NEAR
-    with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
-        TensorSolver(24, precision="float32").solve(images * np.float32(1e-40))
+    for tiny in (images * np.float32(1e-40), images.astype(np.float64) * 1e-60):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
+            TensorSolver(24, precision="float32").solve(tiny)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
+            TensorSolver(24, precision="float32").solve(production=tiny)
 
 
 def test_fields_are_differentiable_with_respect_to_decays():
