@@ -288,7 +288,7 @@ def test_damage_names_the_command_line_too(
         ('"12"', '"12", "12"', "asks for 12 train examples only, of the 24"),
         ('"12"', '"0"', "shardLengths of train"),
         ('"tfrecord"', '"riegeli"', "fileFormat is 'riegeli' instead of 'tfrecord'"),
-        ('"version": "2.0.0"', '"version": "9"', "version is '9' instead of '2.0.0'"),
+        ('"version": "3.0.0"', '"version": "9"', "version is '9' instead of '3.0.0'"),
         ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
         ('"name": "diffusion_fields"', '"name": 3', "name is 3"),
     ],

@@ -39,13 +39,13 @@ class FiniteVolumes:
     drain: NDArray[np.float64]
 
     def apply(self, field: NDArray) -> NDArray:
-        """A u in the field's precision.
+        """A u in the field's precision, of fields (…, *lattice).
 
         The differences of neighbours lose no digits, which those of a rounded diagonal would (Alfa,
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
         """
         result = self.drain * field
-        for axis, coupling in enumerate(self.couplings):
+        for axis, coupling in enumerate(self.couplings, -len(self.couplings)):
             flow = coupling * (field - np.roll(field, -1, axis))
             result += flow - np.roll(flow, 1, axis)
         return result
@@ -53,7 +53,7 @@ class FiniteVolumes:
     def magnitude(self, field: NDArray) -> NDArray:
         """σ |u_i| + Σ κ |u_i − u_k|, to which the rounding of A u is relative."""
         result = self.drain * np.abs(field)
-        for axis, coupling in enumerate(self.couplings):
+        for axis, coupling in enumerate(self.couplings, -len(self.couplings)):
             flow = coupling * np.abs(field - np.roll(field, -1, axis))
             result += flow + np.roll(flow, 1, axis)
         return result

@@ -38,8 +38,9 @@ def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: Lattic
 @pytest.mark.parametrize("lattice", LATTICES)
 def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: Lattice) -> None:
     lattice = lattice[: medium.dimensions]
-    field = np.random.default_rng(1).standard_normal(lattice)
-    expected = (sparse_operator(lattice, medium) @ field.ravel()).reshape(lattice)
+    field = np.random.default_rng(1).standard_normal((2, *lattice))
+    matrix = sparse_operator(lattice, medium)
+    expected = np.stack([(matrix @ part.ravel()).reshape(lattice) for part in field])
     assert np.abs(SpectralOperator(lattice, medium).apply(field) - expected).max() < 1e-11
 
 
