@@ -104,12 +104,6 @@ class Given(NamedTuple):
     initial: Any = None
     dimensions: int = 2
 
-    def owned(self) -> "Given":
-        """The same with copies of the arrays, which the caller may change later."""
-        fields = self._asdict().items()
-        arrays: dict[str, Any] = {n: a.copy() for n, a in fields if isinstance(a, np.ndarray)}
-        return self._replace(**arrays)
-
     @property
     def lattice(self) -> tuple[int, ...] | None:
         """The sides of the source image or the production, if it is an array on a lattice."""

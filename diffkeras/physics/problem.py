@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +156,38 @@ class Problem:
     def operator(self) -> SpectralOperator:
         """A of the normalised medium, which must be uniform."""
         return spectral_operator(self.lattice, self.medium.normalised())
+
+
+class SparseProblem(NamedTuple):
+    """A problem, kept without its lattice and apart from the arrays that it was made of.
+
+    Attributes:
+        medium, production: those of the problem.
+        lattice: its shape.
+        nodes: (f,), the flat numbers of the fixed nodes.
+        values: (f,), their values.
+    """
+
+    medium: Medium
+    lattice: tuple[int, ...]
+    nodes: NDArray[np.intp]
+    values: NDArray[np.float64]
+    production: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, problem: Problem) -> "SparseProblem":
+        """Of a problem without saturating uptake."""
+        nodes, production = np.flatnonzero(problem.fixed), problem.production
+        values = problem.values.ravel()[nodes]
+        copied = production if production is None else production.copy()
+        return cls(problem.medium, problem.lattice, nodes, values, copied)
+
+    def whole(self) -> Problem:
+        """The problem."""
+        values, fixed = np.zeros(self.lattice), np.zeros(self.lattice, dtype=bool)
+        values.ravel()[self.nodes] = self.values
+        fixed.ravel()[self.nodes] = True
+        return Problem(self.medium, values, fixed, self.production)
 
 
 def check_finite(what: str, values: NDArray[np.float64]) -> None:

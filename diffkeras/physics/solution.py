@@ -80,12 +80,10 @@ class BatchSolution(Solution):
 
     @classmethod
     def of(
-        cls,
-        field: NDArray[np.floating],
-        each: Sequence[SolveStatistics],
-        proofs: Sequence[Proof],
+        cls, field: NDArray[np.floating], solved: Sequence[tuple[SolveStatistics, Proof]]
     ) -> "BatchSolution":
         """The batch of one or more solved images, (batch, rows, columns)."""
+        each, proofs = zip(*solved, strict=True)
         stats = SolveStatistics(
             each[0].method,
             max(image.ring_nodes for image in each),
@@ -94,7 +92,7 @@ class BatchSolution(Solution):
             each[0].precision,
             sum(image.newton_steps for image in each),
         )
-        return cls(field, stats, partial(_largest_bound, tuple(proofs)), tuple(each))
+        return cls(field, stats, partial(_largest_bound, proofs), each)
 
 
 def _largest_bound(proofs: tuple[Proof, ...], fields: NDArray[np.floating]) -> float:

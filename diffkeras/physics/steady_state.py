@@ -16,12 +16,13 @@ from diffkeras.physics.arguments import (
     largest,
     warn_of_volume,
 )
-from diffkeras.physics.bounds.certificate import certificate_of
+from diffkeras.physics.bounds.certificate import certify_problem
+from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.node_values import LARGEST, SMALLEST
 from diffkeras.physics.operators.blas_threads import blas_threads
-from diffkeras.physics.problem import Problem
-from diffkeras.physics.solution import BatchSolution, Proof, Solution, SolveStatistics
+from diffkeras.physics.problem import Problem, SparseProblem
+from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
@@ -119,8 +120,6 @@ def solve(
             f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
             f"not {tolerance}"
         )
-    # the proof, when it is asked for, shall be that of the arrays as they are now
-    given = given.owned()
     task = partial(
         _solve_image, medium=medium, uptake=saturating, method=method, tolerance=tolerance
     )
@@ -129,9 +128,7 @@ def solve(
             warn_of_volume(given)
         with blas_threads():
             images = [image for image, _ in images_of_batch(given)]
-            fields, each = solve_batch(task, images, workers or 1)
-        prove = partial(_proof, medium=medium, uptake=saturating)
-        return BatchSolution.of(fields, each, list(map(prove, images, each)))
+            return solve_batch(task, images, workers or 1)
     with blas_threads(workers or 1):
         return task(given, workers=workers)
 
@@ -169,26 +166,17 @@ def _solve_image(
     field = field.astype(dtype, copy=False)
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
-    return Solution(field, statistics, _proof(given, statistics, medium, uptake))
-
-
-def _proof(
-    given: Given, stats: SolveStatistics, medium: Medium, uptake: SaturatingUptake | None
-) -> Proof:
-    """What gives the bound of the error of the field that belongs to these statistics."""
-    if stats.method == "newton-cg":
-        return partial(_times_largest, stats.residual)
-    return partial(_certified, given, medium, uptake)
+    if statistics.method == "newton-cg":
+        return Solution(field, statistics, partial(_times_largest, statistics.residual))
+    return Solution(field, statistics, partial(_certified, SparseProblem.of(problem)))
 
 
 def _times_largest(relative: float, field: NDArray[np.floating]) -> float:
-    return relative * largest(field) * (1 + 4 * float(np.finfo(np.float64).eps))
+    return relative * largest(field) * (1 + 4 * float(np.finfo(field.dtype).eps))
 
 
-def _certified(
-    given: Given, medium: Medium, uptake: SaturatingUptake | None, field: NDArray[np.floating]
-) -> float:
-    return certificate_of(field, given, medium, uptake).prediction_bound
+def _certified(problem: SparseProblem, field: NDArray[np.floating]) -> float:
+    return certify_problem(PredictedProblem.of(field, problem.whole())).prediction_bound
 
 
 def _check_single(field: NDArray[np.floating]) -> None:

@@ -1,5 +1,6 @@
 """The exact solver against the sparse reference, and the properties that its fields must have."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -128,3 +129,20 @@ def test_the_bound_counts_that_fixed_values_are_rounded_to_single_precision() ->
     image = np.full((4, 4), 0.1)  # no node is free
     found = solve(image, tolerance=1e-6)
     assert 0 < np.abs(found.field - image).max() <= found.error_bound
+
+
+@pytest.mark.parametrize("tolerance", [1e-12, 1e-3])
+def test_a_bound_is_that_of_the_arrays_as_they_were(tolerance):
+    image, production = np.zeros((24, 30)), np.full((24, 30), 1e-3)
+    image[8:12, 9:14] = 1.0
+    solution = solve(image, production=production, tolerance=tolerance)
+    batch = solve(np.stack([image, 2 * image]), production=production, tolerance=tolerance)
+    exact = solve_reference(image, production=production)
+    image *= 0
+    production *= 7
+    stored = pickle.loads(pickle.dumps(solution))
+    for found in (solution, stored):
+        # the reference itself is exact to about 1e-14
+        assert abs(found.field - exact).max() <= found.error_bound + 1e-13
+        assert found.error_bound < max(2 * tolerance, 1e-10) * exact.max()
+    assert solution.error_bound <= batch.error_bound < 1e-9 + 10 * solution.error_bound

@@ -33,6 +33,7 @@ bounds are about the lattice's solution, not about its distance from the continu
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -54,7 +55,6 @@ from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
 from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
-from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5
@@ -109,20 +109,18 @@ def certify(
     medium = as_medium(medium, parts, source_image)
     given = Given(source_image, fixed, production, dimensions=medium.dimensions)
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
+    check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
         images = images_of_batch(given, prediction)
         return BatchCertificate.of(
-            [certificate_of(predicted, image, medium, saturating) for image, predicted in images]
+            [certify_problem(check(predicted, image)) for image, predicted in images]
         )
-    return certificate_of(prediction, given, medium, saturating)
+    return certify_problem(check(prediction, given))
 
 
 @blas_threads()
-def certificate_of(
-    prediction: NDArray, given: Given, medium: Medium, uptake: SaturatingUptake | None
-) -> Certificate:
+def certify_problem(predicted: PredictedProblem) -> Certificate:
     """The certificate of one prediction, see `certify`."""
-    predicted = PredictedProblem.check(prediction, given, medium=medium, uptake=uptake)
     uniform = predicted.problem.medium.is_uniform and predicted.problem.uptake is None
     certificate = _certify_uniform(predicted) if uniform else certify_enclosed(predicted)
     if not np.any(predicted.rounding):

@@ -42,7 +42,14 @@ class PredictedProblem:
     ) -> "PredictedProblem":
         """The problem and its prediction."""
         problem = Problem.check(given.source_image, medium, given.fixed, given.production, uptake)
-        rounded = problem.check_field("prediction", prediction, given.leading)
+        return cls.of(prediction, problem, given.leading)
+
+    @classmethod
+    def of(
+        cls, prediction: Any, problem: Problem, beside: str = "source image"
+    ) -> "PredictedProblem":
+        """A prediction for a problem that is checked already; `beside` has its shape."""
+        rounded = problem.check_field("prediction", prediction, beside)
         given_values = np.asarray(prediction)
         if given_values.dtype.kind != "f" or given_values.dtype.itemsize <= rounded.itemsize:
             return cls(problem, rounded)

@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.finite_volumes import ROUNDINGS
 from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
@@ -43,13 +44,15 @@ def rounding_allowance(
     operator, free = problem.operator, ~problem.fixed
     if operator.deflated and free.all():
         return _allowance_of_balance(problem, fields[0])
-    missed, supply = 0.0, 0.0 if problem.supply is None else problem.supply
-    for field in fields:
-        missed += float(_missed(operator, field, supply).max(where=free, initial=0.0))
-        supply = 0.0
+    supply = 0.0 if problem.supply is None else problem.supply
+    missed = float(_missed(operator, fields[0], supply).max(where=free, initial=0.0))
+    # the others are small as a rule, so a rough bound of their rounding will do
+    for field in fields[1:]:
+        missed += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
+        missed += _most_rounding(operator, largest(field))
     if barrier is not None:
-        below = operator.volumes.rounding(barrier) - operator.apply(barrier)
-        missed += float(below.max(where=free, initial=0.0))
+        missed += float((-operator.apply(barrier)).max(where=free, initial=0.0))
+        missed += _most_rounding(operator, largest(barrier))
     return inverse_norm * missed * SLACK if free.any() else 0.0
 
 
@@ -76,9 +79,13 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
 
 def least_allowance(operator: SpectralOperator, inverse_norm: float) -> float:
     """About the largest allowance of a field with values of up to 1."""
-    return (
-        2 * ROUNDINGS * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * inverse_norm
-    )
+    return 2 * _most_rounding(operator, 1.0) * inverse_norm
+
+
+def _most_rounding(operator: SpectralOperator, size: float) -> float:
+    """At least the rounding of the stencil on any node, of a field with values of up to a size."""
+    # its terms are at most 2a·size together, in absolute value
+    return ROUNDINGS * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * size
 
 
 def operator_diagonal(operator: SpectralOperator) -> float:

@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import Given
-from diffkeras.physics.solution import Solution, SolveStatistics
+from diffkeras.physics.solution import BatchSolution, Proof, Solution, SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
 Extras = list[tuple[NDArray | None, NDArray | None]]  # fixed mask and initial field
+
+Solved = tuple[SolveStatistics, Proof]  # of an image, beside its field
 
 TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
 
 
 def solve_batch(
     task: Callable[[Given], Solution], images: list[Given], workers: int
-) -> tuple[NDArray[np.floating], list[SolveStatistics]]:
-    """Solve each image with `task(given)`, a picklable function: fields, and how each was solved.
+) -> BatchSolution:
+    """Solve each image with `task(given)`, a picklable function.
 
     Images and fields pass through memory that the processes share: pipes would take as long as the
     solver. Threads would gain little: a solve consists of many short operations that hold the
@@ -29,15 +31,15 @@ def solve_batch(
     keys = [key for key in ("source_image", "production") if getattr(images[0], key) is not None]
     lattice = getattr(images[0], keys[0]).shape
     fields: NDArray = np.empty((0, *lattice))
-    stats: list[SolveStatistics] = []
+    each: list[Solved] = []
     if workers == 1 or len(images) == 1:
         for image in images:
             solution = task(image)
-            if not stats:
+            if not each:
                 fields = np.empty((len(images), *lattice), solution.field.dtype)
-            fields[len(stats)] = solution.field
-            stats.append(solution.stats)
-        return fields, stats
+            fields[len(each)] = solution.field
+            each.append((solution.stats, solution.prove))
+        return BatchSolution.of(fields, each)
     nodes = max(int(np.prod(lattice)), 1)
     several = max(1, min(TASK_NODES // nodes, -(-len(images) // workers)))
     # the pool holds no more tasks at a time
@@ -56,15 +58,15 @@ def solve_batch(
     try:
         solve_slot = partial(_solve_slot, task, memory.name, shape, keys)
         for slot, dtype, solved in shared_pool(workers).imap(solve_slot, tasks()):
-            if not stats:
+            if not each:
                 fields = np.empty((len(images), *lattice), dtype)
-            fields[len(stats) : len(stats) + len(solved)] = slots[slot, : len(solved), 0]
-            stats += solved
+            fields[len(each) : len(each) + len(solved)] = slots[slot, : len(solved), 0]
+            each += solved
     finally:
         slots = np.empty(0)  # the memory can't be closed while an array uses it
         memory.close()
         memory.unlink()
-    return fields, stats
+    return BatchSolution.of(fields, each)
 
 
 def _solve_slot(
@@ -73,20 +75,23 @@ def _solve_slot(
     shape: tuple[int, ...],
     keys: list[str],
     part: tuple[int, Extras],
-) -> tuple[int, np.dtype, list[SolveStatistics]]:
-    """Replace the first array of each image by its field; the slot, dtype and statistics."""
+) -> tuple[int, np.dtype, list[Solved]]:
+    """Replace the first array of each image by its field; the slot, dtype, and what else is known.
+
+    Proofs go through the pipe, with the production if there is one.
+    """
     slot, extras = part
     memory = SharedMemory(name)
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
-    stats = []
+    each: list[Solved] = []
     try:
         for place, (mask, initial) in enumerate(extras):
             arrays = dict(zip(keys, slots[slot, place].copy(), strict=True))
             given = Given(arrays.get("source_image"), mask, arrays.get("production"), initial)
             solution = task(given)
             slots[slot, place, 0] = solution.field
-            stats.append(solution.stats)
-        return slot, solution.field.dtype, stats
+            each.append((solution.stats, solution.prove))
+        return slot, solution.field.dtype, each
     finally:
         del slots
         memory.close()
