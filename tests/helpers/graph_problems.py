@@ -102,7 +102,7 @@ class GraphBatch:
             right = np.isfinite(maps) & (maps >= 0) & ((maps == 0) | (maps >= NORMAL))
             allowed = right.all((0, 2, 3)) & (maps[0] > 0).all((1, 2))
             loses = self.fixed.any((1, 2)) | (not self.medium.is_closed)
-            loses |= maps[1].all((1, 2))
+            loses |= (maps[1] > 0).all((1, 2))
         return finite.all((1, 2)) & allowed & loses
 
     @cached_property
@@ -198,7 +198,9 @@ def _maps(
     """Diffusivities over up to four decades, and decays that are 0 on some nodes."""
     decades = rng.uniform(0, 4, (shape[0], 1, 1)) * rng.uniform(-0.5, 0.5, shape)
     diffusivity = np.float32(medium.diffusivities[0] * 10**decades)
-    decay = np.float32(medium.decay * 10 ** rng.uniform(0, 2, shape) * (rng.random(shape) < 0.8))
+    # a closed lattice has to lose something for its field to be unique
+    losing = (rng.random(shape) < 0.8) | medium.is_closed
+    decay = np.float32(medium.decay * 10 ** rng.uniform(0, 2, shape) * losing)
     for values in (diffusivity, decay):
         _spoil(rng, values, 0.1, [*SPOILED[:4], -1.0])
     return {"diffusivity": diffusivity, "decay": decay}
