@@ -147,7 +147,9 @@ def _solve_image(
     if initial is not None:
         initial = problem.check_field("initial field", initial, given.leading)
     name = cheapest(problem) if method == "auto" else method
-    dtype = np.dtype(np.float32 if tolerance >= SINGLE_PRECISION else np.float64)
+    # float32 can't hold the field of ring values that are far below those inside a source
+    single = tolerance >= SINGLE_PRECISION and not 0 < problem.scale < SMALLEST
+    dtype = np.dtype(np.float32 if single else np.float64)
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if problem.scale:
         options = {"initial": initial} if SOLVERS[name].takes_initial else {}
@@ -167,12 +169,23 @@ def _solve_image(
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     if statistics.method == "newton-cg":
-        return Solution(field, statistics, partial(_times_largest, statistics.residual))
+        bound = _bound_of(problem, field, statistics.residual)
+        return Solution(field, statistics, partial(_near, field.copy(), bound))
     return Solution(field, statistics, partial(_certified, SparseProblem.of(problem)))
 
 
-def _times_largest(relative: float, field: NDArray[np.floating]) -> float:
-    return relative * largest(field) * (1 + 4 * float(np.finfo(field.dtype).eps))
+def _bound_of(problem: Problem, field: NDArray[np.floating], relative: float) -> float:
+    """The bound of the error of a field whose relative error is bounded on the free nodes."""
+    size = float(np.abs(field).max(where=~problem.fixed, initial=0.0))
+    size = max(size, largest(problem.values[problem.ring.nodes]))
+    held = float(np.abs(problem.values - field).max(where=problem.fixed, initial=0.0))
+    return max(relative * size, held) * (1 + 4 * float(np.finfo(field.dtype).eps))
+
+
+def _near(solved: NDArray[np.floating], bound: float, field: NDArray[np.floating]) -> float:
+    """The bound of the error of a field, from that of the solved one, which it is as a rule."""
+    changed = largest((field - solved).astype(np.float64))
+    return bound if not changed else (bound + changed) * (1 + 4 * float(np.finfo(field.dtype).eps))
 
 
 def _certified(problem: SparseProblem, field: NDArray[np.floating]) -> float:

@@ -50,6 +50,7 @@ from diffkeras.physics.bounds.rounding import (
 )
 from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
 from diffkeras.physics.operators.blas_threads import blas_threads
+from diffkeras.physics.operators.finite_volumes import ROUNDINGS
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring_cg import RingIteration
@@ -59,6 +60,7 @@ from diffkeras.physics.uptake.linear import Uptake, medium_with_uptake
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5
 MOST_SOLUTIONS = 3
+EPSILON = float(np.finfo(np.float64).eps)
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
@@ -76,9 +78,9 @@ def certify(
 ) -> Certificate:
     """Correct a predicted field and bound the errors of both, by the discrete maximum principle.
 
-    The exact field is that of coefficients rounded to double precision: couplings and decays of a
-    medium that varies, and what given values and fluxes of sides add to the production. With
-    coefficients of more digits it may differ by about 1e-16 of the largest value.
+    The exact field is that of coefficients rounded to double precision: couplings and decays where
+    the medium varies or uptake saturates, and what given values and fluxes of sides add to the
+    production. With coefficients of more digits it may differ by about 1e-16 of the largest value.
 
     Args:
         prediction: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
@@ -125,7 +127,7 @@ def certify_problem(predicted: PredictedProblem) -> Certificate:
     certificate = _certify_uniform(predicted) if uniform else certify_enclosed(predicted)
     if not np.any(predicted.rounding):
         return certificate
-    slack = 1 + float(np.finfo(np.float64).eps)
+    slack = 1 + EPSILON
     return replace(certificate, node_bound=(certificate.node_bound + predicted.rounding) * slack)
 
 
@@ -139,7 +141,9 @@ def _certify_uniform(predicted: PredictedProblem) -> Certificate:
     answer = predicted.operator.spread(problem.ring.nodes, precondition(error))
     rest = predicted.mismatch(answer, error)
     for solutions in range(1 + MOST_SOLUTIONS):
-        bound, allowance = _remaining(predicted, precondition, field, answer, rest)
+        # the differences that gave error and rest are rounded
+        sizes = abs(rest) * (1 + EPSILON) + EPSILON * abs(error)
+        bound, allowance = _remaining(predicted, precondition, field, answer, sizes)
         wrong = abs(predicted.prediction - field - answer)
         least = SHARP * float(wrong.max(where=~problem.fixed, initial=0.0))
         sharp = float(bound.max(where=~problem.fixed, initial=0.0)) <= least
@@ -148,7 +152,7 @@ def _certify_uniform(predicted: PredictedProblem) -> Certificate:
         answer += _field_on_ring(problem, rest, least)
         rest = predicted.mismatch(answer, error)
     # the last roundings are relative: of ratios, products, differences and sums
-    slack = 1 + 8 * float(np.finfo(np.float64).eps)
+    slack = 1 + 8 * EPSILON
     node_bound = (wrong + bound) * slack
     field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack
     field_bound[problem.fixed] = 0.0
@@ -165,13 +169,13 @@ def _remaining(
     precondition: RingPreconditioner,
     field: NDArray[np.float64],
     answer: NDArray[np.float64],
-    rest: NDArray[np.float64],
+    sizes: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], float]:
     """The bound of |field + answer − u|, node by node, and what it includes for rounding.
 
-    `rest` is c − field − answer on the ring.
+    `sizes` are at least |c − field − answer| on the ring.
     """
-    problem, sizes = predicted.problem, abs(rest)
+    problem = predicted.problem
     barrier = _barrier(problem, precondition, sizes)
     bound = _average(problem, np.minimum(barrier, sizes.max(initial=0.0)), sizes)
     # each averaging adds the residual once more, divided by A's diagonal
@@ -189,7 +193,7 @@ def _field_on_ring(
     much. `least` is what a bound needs to be.
     """
     system = RingIteration(problem.operator, problem.ring)
-    tolerance = max(least / 4, float(np.finfo(np.float64).eps) * largest(values))
+    tolerance = max(least / 4, EPSILON * largest(values))
     double = np.dtype(np.float64)
     options: dict[str, Any] = {"tolerance": tolerance, "precision": double, "workers": None}
     field, _, _ = field_of_values(problem, system, values, **options)
@@ -214,6 +218,7 @@ def _barrier(
     largest = np.zeros(count + 1)
     np.maximum.at(largest, source, error)
     barrier = operator.spread(ring.nodes, precondition(largest[source]).clip(min=0.0))
+    barrier -= min(float(barrier[ring.nodes].min()), 0.0)  # a constant K ≥ 0 adds γK, no harm
     wrong = error > 0
     least = barrier[ring.nodes][wrong]
     if least.min() <= 0:  # so far from every other source that the barrier underflows
@@ -233,5 +238,7 @@ def _average(
     for _ in range(AVERAGINGS):
         bound[problem.ring.nodes] = error
         averaged = bound - problem.operator.apply(bound) / diagonal
+        # rounding of the stencil, of the quotient and of the difference
+        averaged = np.maximum(averaged, 0.0) + 4 * ROUNDINGS * EPSILON * largest(bound)
         np.minimum(bound, averaged, out=bound, where=~problem.fixed)
     return bound

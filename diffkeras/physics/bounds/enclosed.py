@@ -22,7 +22,7 @@ def certify_enclosed(predicted: PredictedProblem) -> Certificate:
     if not problem.scale:
         field = _still(problem)
         bound = np.zeros(problem.lattice)
-        return Certificate(field, 0.0, bound, np.abs(prediction - field), 0.0, 0.0)
+        return Certificate(field, 0.0, bound, np.abs(prediction - field) * SLACK, 0.0, 0.0)
     run = NewtonRun(problem, prediction / problem.scale)
     scaled = run.certify(prediction / problem.scale)
     field, bound = _field(run, problem), scaled * problem.scale * SLACK

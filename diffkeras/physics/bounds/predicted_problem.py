@@ -55,6 +55,7 @@ class PredictedProblem:
             return cls(problem, rounded)
         rounding = np.abs(given_values - rounded).astype(np.float64)
         # rounded up, with the sum that it is added in
+        rounding = np.nextafter(rounding, np.inf) * (given_values != rounded)
         return cls(problem, rounded, rounding * (1 + 4 * float(np.finfo(np.float64).eps)))
 
     @property

@@ -65,8 +65,8 @@ def _missed(
 
 def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float:
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
-    operator, supply = problem.operator, problem.supply
-    assert supply is not None
+    operator = problem.operator
+    supply = np.zeros(field.shape) if problem.supply is None else problem.supply
     missed = float(_missed(operator, field, supply).max()) * SLACK
     spread = math.sqrt(field.size) * missed / operator.constant_eigenvalue
     produced = math.fsum(supply.ravel().tolist())

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import both_sides
 
-ROUNDINGS = 8  # unit roundoffs, see `FiniteVolumes.rounding`
+ROUNDINGS = 16  # unit roundoffs, see `FiniteVolumes.rounding`
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class FiniteVolumes:
         """At least the error of `apply` on each node, computed in the field's precision.
 
         Each term σ u_i and κ (u_i − u_k) goes through at most six roundings: difference, product,
-        and sums, one of the two neighbours along an axis and one for each of up to three axes. With
-        the unit roundoff η the result is wrong by at most 6η / (1 − 6η) of `magnitude` (Higham
-        2002, §3.1), and so is that itself, relatively. 8η times the computed one covers both.
+        and sums, one of the two neighbours along an axis and one for each of up to three axes. In a
+        uniform medium, κ = D/h² has two more, and σ up to six of the sides. With the unit roundoff
+        η the result is wrong by at most 14η / (1 − 14η) of `magnitude` (Higham 2002, §3.1), and
+        that itself by 6η, relatively. 16η times the computed one covers both.
         """
         return ROUNDINGS * (np.finfo(field.dtype).eps / 2) * self.magnitude(field)
 

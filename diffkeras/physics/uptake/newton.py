@@ -30,6 +30,7 @@ MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proo
 CORRECTION = 0.01  # of a prediction's residual, first
 MOST_CORRECTIONS = 3
 SHARP = 0.5  # share of a prediction's error that may remain in the corrected field
+STALLED = 0.95  # share of a bound that a step leaves where rounding is in the way
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
 WIDE = 0.01  # share of the field within which slopes hardly change
@@ -86,9 +87,10 @@ class NewtonRun:
         zeros = np.zeros(problem.lattice)
         self._set(zeros)
         if start is not None:
-            missed_by_zeros = self._norm
+            # not by residuals, which are large for rough errors and small for smooth ones
+            error_of_zeros = self._estimate()
             self._set(start)
-            if not self._norm < missed_by_zeros:
+            if not self._estimate() < error_of_zeros:
                 self._set(zeros)
 
     @property
@@ -177,7 +179,7 @@ class NewtonRun:
         """
         self._correct(prediction)
         bound = self.enclose()
-        for _ in range(MOST_PROOFS):
+        while self.steps < MOST_STEPS:
             remaining = float(bound.max())
             wrong = self._difference(prediction)
             if remaining <= SHARP * wrong:
@@ -185,13 +187,12 @@ class NewtonRun:
             field, least = self.field, max(SHARP * wrong / remaining / 4, LEAST_REDUCTION)
             self.step(least)
             nearer = self.enclose()
-            if nearer.max() < remaining / 2:
-                bound = nearer
-                continue
             if nearer.max() < remaining:
                 bound = nearer
             else:
                 self._set(field)
+            if nearer.max() < STALLED * remaining:
+                continue
             if self._precision == np.longdouble:
                 break
             self._take_extended_precision()
