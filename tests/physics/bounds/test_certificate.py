@@ -251,3 +251,41 @@ def test_bounds_hold_for_production(boundary, decay, kind):
         assert_bounds_hold(certificate, prediction, exact, fixed, own)
         sharp = 1.5 * np.abs(certificate.field - exact).max() + 2 * certificate.allowance + own
         assert certificate.error_bound <= sharp
+
+
+@pytest.mark.parametrize("decay", [1e-9, 1e-7])
+def test_an_empty_problem_of_a_closed_lattice_is_certified(decay):
+    options = {"decay": decay, "boundary": "reflecting"}
+    image = np.zeros((20, 20))
+    assert solve(image, **options).error_bound == 0
+    certificate = certify(image + 0.5, image, **options)
+    assert certificate.prediction_bound == pytest.approx(0.5)
+
+
+def test_the_largest_values_inside_a_source_loosen_no_bound():
+    rng = np.random.default_rng(0)
+    image, diffusivity = np.zeros((20, 20)), rng.uniform(0.5, 1.0, (20, 20))
+    image[5:10, 5:10] = 1.0
+    expected = solve(image, diffusivity=diffusivity).error_bound
+    image[7, 7] = 1e9
+    found = solve(image, diffusivity=diffusivity).error_bound
+    assert found < 2 * expected
+
+
+@pytest.mark.parametrize("diffusivity", [1.0, np.full((20, 20), 1.0)], ids=["uniform", "varying"])
+def test_the_bound_of_a_changed_field_counts_the_change(diffusivity):
+    image = np.zeros((20, 20))
+    image[5:10, 5:10] = 1.0
+    solution = solve(image, diffusivity=diffusivity)
+    solution.field[12, 12] += 0.25
+    assert 0.25 * (1 - 1e-9) <= solution.error_bound < 0.26
+
+
+def test_ring_values_that_single_precision_does_not_hold_keep_the_tolerance():
+    image = np.zeros((8, 8))
+    image[2:5, 2:5], image[3, 3] = 1e-60, 1.0
+    field = solve(image, tolerance=1e-4).field
+    exact = solve(image, tolerance=1e-12).field
+    free = image == 0
+    assert exact[free].max() > 1e-62
+    assert abs(field - exact)[free].max() <= 1e-4 * 1e-60

@@ -79,3 +79,14 @@ def test_fixed_values_that_no_free_node_feels_are_kept(uptake: MichaelisMenten) 
     assert certificate.error_bound == 0
     assert certificate.prediction_bound == pytest.approx(2, rel=1e-14)
     np.testing.assert_array_equal(refine(image, image, **given, tolerance=1e-6).field, image)
+
+
+@pytest.mark.parametrize(("decay", "noise"), [(1 / 400, 0.02), (1e-5, 1e-4), (1e-3, 1e-3)])
+def test_rough_predictions_of_cells_near_their_maximum_are_kept(decay, noise):
+    options = {"uptake": MichaelisMenten(0.3, 0.1), "boundary": "reflecting", "decay": decay}
+    options["production"] = np.full((24, 24), 0.5)
+    exact = solve(**options).field
+    rng = np.random.default_rng(0)
+    prediction = exact * (1 + noise * rng.uniform(-1, 1, exact.shape))
+    certificate = certify(prediction, **options)
+    assert certificate.prediction_bound < 3 * abs(prediction - exact).max()
