@@ -14,7 +14,7 @@ help:  ## list the targets
 $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"diffkeras needs Python 3.11 to 3.13, and $(PYTHON) is {v[0]}.{v[1]}; give another one: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
-	@echo "making $(VENV) and installing into it, which takes a minute or two"
+	@echo "making $(VENV) and installing into it, which takes 2 to 5 minutes, in silence"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint,docs]'
 	@touch $@

@@ -33,10 +33,19 @@ __all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _SUBPACKAGES:
-        return import_module(f"diffkeras.{name}")
+    try:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        if name in _SUBPACKAGES:
+            return import_module(f"diffkeras.{name}")
+    except ModuleNotFoundError as missing:
+        if str(missing.name).startswith("diffkeras"):
+            raise
+        raise ModuleNotFoundError(
+            f"diffkeras.{name} needs {missing.name}, which is not installed; `pip install "
+            "diffkeras` without --no-deps installs all that it needs",
+            name=missing.name,
+        ) from None
     raise AttributeError(f"module 'diffkeras' has no attribute {name!r}")
 
 

@@ -3,7 +3,12 @@
 Nothing heavy is imported until a subcommand runs, so that help answers at once.
 """
 
-import click
+import sys
+
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("diffkeras: the command needs click; `pip install diffkeras` without --no-deps")
 
 from diffkeras._version import __version__
 from diffkeras.cli.benchmark import benchmark

@@ -104,7 +104,10 @@ def open_dataset(
         A `tfds.core.DatasetBuilder` that reads it.
     """
     status = dataset_status(config, count, data_dir)
-    remedy = "run `diffkeras generate` with the same configuration and --data-dir"
+    remedy = (
+        "give the --data-dir that has it, or run `diffkeras generate` with the same configuration "
+        "and --data-dir"
+    )
     if config_name:
         remedy = f"run `diffkeras generate --config {config_name}` with the same --data-dir"
     if not status.examples:

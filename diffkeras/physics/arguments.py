@@ -140,7 +140,7 @@ def warn_of_volume(given: Given) -> None:
     neighbours, distant = (_likeness(stack, apart) for apart in (1, len(stack) // 2))
     if neighbours > ALIKE and neighbours > 2 * distant:
         warnings.warn(
-            f"the {given.leading} of shape {stack.shape} is solved as {len(stack)} separate "
+            f"the {given.leading} of shape {stack.shape} is taken as {len(stack)} separate "
             "images, but neighbouring ones are alike, as the planes of a volume are; give "
             "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
             stacklevel=3,

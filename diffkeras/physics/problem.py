@@ -203,6 +203,8 @@ def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
         kind = what.replace("the", "a", 1)
         where = "" if dimensions == PLANE else " in 3 dimensions"
         hint = "; for a lattice of three axes give dimensions=3" if values.ndim == SPACE else ""
+        if values.ndim > SPACE:
+            hint = "; a batch has shape (batch, rows, columns), without an axis of channels"
         raise PhysicsError(
             f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
             f"{values.shape}{hint if dimensions == PLANE else ''}"

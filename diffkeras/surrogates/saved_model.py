@@ -107,7 +107,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         second_input = (
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
-    images = "float32 (batch, height, width, 1), linear scale"
+    images = "float32 (batch, rows, columns, 1), linear scale"
     if surrogate.maps:
         for name in surrogate.maps:
             physics.pop(name, None)  # each node has its own
@@ -182,7 +182,7 @@ def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     divisible = tf.reduce_all(sides % divisor == 0)
     message = f"the sides of source_images must be multiples of {divisor}, not"
     source_images = checked(source_images, divisible, message, sides)
-    rule = "source_images must be finite and not negative, and 0 or at least 1.2e-38"
+    rule = "source_images must be finite, not negative, and not between 0 and 1.2e-38"
     right = _check_values(source_images, rule, lambda images: unusable(images) | (images < 0))
     return divisible & right
 

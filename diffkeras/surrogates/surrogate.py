@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import BatchRefinement, Certificate, Medium, Surroundings, refine
+from diffkeras.physics import BatchRefinement, Certificate, Medium, Sources, Surroundings, refine
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
@@ -253,6 +253,8 @@ class Surrogate:
         return set()
 
     def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
+        if isinstance(source_images, Sources):
+            source_images = source_images.image()
         images = real_array("the source image", source_images)
         if images.ndim not in (2, 3):
             raise PhysicsError(

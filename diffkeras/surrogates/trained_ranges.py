@@ -28,7 +28,8 @@ def outside_training(
         media: what the network takes beside them, as from `network_media`.
     """
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
-    if trained != sides:
+    # corrections alone are the same on every lattice
+    if trained != sides and config.model.architecture != "unrolled_cg":
         yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
     if not images.size:
         return
@@ -72,17 +73,20 @@ def _outside_sources(config: Config, images: NDArray[np.float32]) -> Iterator[st
         )
     sizes, radii = np.bincount(labels.ravel()), check_radius(config.data.radius)
     least, largest = map(_disc_nodes, radii)
-    outside = [size for size in sizes[1:] if size < least]
+    longest = 2 * math.floor(radii[1]) + 1
+    outside = [size for size in sizes[1:] if size < least or size > most * largest]
     # discs that overlap, or touch and have one value, look like a larger one
     if not (config.data.placement.overlap or config.data.values == "constant"):
-        for source in 1 + np.flatnonzero(sizes[1:] > largest):
-            values = images[labels == source]
-            outside += [values.size] if (values == values[0]).all() else []
+        for source, part in enumerate(ndimage.find_objects(labels), 1):
+            extent = max(side.stop - side.start for side in part[1:])
+            if sizes[source] > largest or extent > longest:
+                values = images[part][labels[part] == source]
+                outside += [values.size] if (values == values[0]).all() else []
     if outside:
         yield (
             f"the surrogate was trained on sources of radius {_span(*radii)}, of "
-            f"{_span(least, largest)} nodes, and this image has one of {outside[0]}; bounds hold "
-            "there, too, but the errors may be larger"
+            f"{_span(least, largest)} nodes, and this image has another one, of {outside[0]} "
+            "nodes; bounds hold there, too, but the errors may be larger"
         )
 
 

@@ -157,7 +157,7 @@ def exact_numbers(part: Part) -> tuple[tf.Tensor, tf.Tensor]:
         usable = checked_images(usable, values, _rounded, rule)
         return tf.cast(values, tf.float64), usable[:, None, None]
     least = np.finfo(values.dtype.as_numpy_dtype).tiny
-    rule = f"{name} must be finite, and 0 or at least {least:.2g}: TensorFlow takes less for 0"
+    rule = f"{name} must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
     usable = ~tf.reduce_any(unusable(values), LATTICE)
     usable = checked_images(usable, values, unusable, rule)
     if values.dtype == tf.float64:  # a float32 that isn't 0 is large enough

@@ -83,6 +83,10 @@ def test_who_asks_gets_any_size(
     )
     assert builder.info.splits.total_num_examples == 3
     Builder(**options).download_and_prepare()  # it exists
+    with pytest.raises(DataError, match=r"'train': 1.* and {'train': 5} were asked for; delete it"):
+        Builder(**options, examples={"train": 5}).download_and_prepare()
+    with pytest.raises(DataError, match=r'examples must be "paper" or .*, not \'all\''):
+        Builder(**options, examples="all")
 
 
 def test_the_splits_have_the_sizes_asked_for(built: Builder) -> None:

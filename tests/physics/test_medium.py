@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -217,10 +218,16 @@ def images_of_sources(number):
 @pytest.mark.parametrize("given", [{"source_image": VOLUME}, {"production": VOLUME}])
 @pytest.mark.parametrize("medium", [{}, {"decay": 0.01}, {"medium": Medium(decay=0.01)}])
 def test_a_volume_without_dimensions_gives_a_warning(given, medium):
-    message = r"\(20, 20, 20\) is solved as 20 separate images, .* give dimensions=3"
+    message = r"\(20, 20, 20\) is taken as 20 separate images, .* give dimensions=3"
     with pytest.warns(UserWarning, match=message) as caught:
         solve(**given, **medium)
     assert caught[0].filename == __file__
+
+
+def test_proofs_of_a_volume_without_dimensions_give_it_too():
+    for prove in (certify, partial(refine, tolerance=1e-3)):
+        with pytest.warns(UserWarning, match="is taken as 20 separate images"):
+            prove(0 * VOLUME, VOLUME)
 
 
 CELLS = np.ones((SIDE, SIDE))

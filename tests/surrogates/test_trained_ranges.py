@@ -83,8 +83,17 @@ def test_more_sources_are_warned_of_in_any_image_of_a_batch(config: Config) -> N
 @pytest.mark.parametrize(("radius", "nodes"), [(1, 5), (4, 49), (8, 197)])
 def test_other_radii_are_warned_of(config: Config, radius: int, nodes: int) -> None:
     (sentence,) = warnings(config, discs(2, 2), discs(1, radius))
-    expected = rf"radius 2 to 3, of 13 to 29 nodes, and this image has one of {nodes};"
+    expected = rf"of 13 to 29 nodes, and this image has another one, of {nodes} nodes;"
     assert re.search(expected, sentence)
+
+
+def test_shapes_that_are_no_discs_are_warned_of(config: Config) -> None:
+    wall, ramp = np.zeros(LATTICE), np.zeros(LATTICE)
+    wall[10, 3:26] = 1.0  # as many nodes as a disc
+    ramp[5:20, 5:20] = np.linspace(0.3, 1, 15)  # more nodes than three discs of any radius
+    for image, nodes in ((wall, 23), (ramp, 225)):
+        (sentence,) = warnings(config, image)
+        assert f"another one, of {nodes} nodes;" in sentence
 
 
 def test_discs_that_touch_are_not_taken_for_a_larger_one(config: Config) -> None:

@@ -78,6 +78,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         beam: bool = False,
         **kwargs: Any,
     ) -> None:
+        if not (examples is None or examples == "paper" or isinstance(examples, Mapping)):
+            raise DataError(
+                f'examples must be "paper" or numbers by split, such as {{"train": 100}}, not '
+                f"{examples!r:.60}"
+            )
         paper: dict[str, int] = {split: PAPER_DATA.examples(split) for split in SPLITS}
         self._asked = bool(examples)
         self._examples = dict(paper if not examples or examples == "paper" else examples)
@@ -104,6 +109,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if not (exists or asked):
             self._check_size()
         super().download_and_prepare(download_config=download_config, **kwargs)
+        if self._asked:
+            self._check_examples()
+
+    def _check_examples(self) -> None:
+        """Raise a DataError if an existing dataset has fewer examples than were asked for."""
+        splits = self.info.splits
+        found = {s: splits[s].num_examples if s in splits else 0 for s in self._examples}
+        if any(found[split] < number for split, number in self._examples.items()):
+            raise DataError(
+                f"{self.data_path} holds {found} examples, and {self._examples} were asked for; "
+                "delete it, give another data_dir, or enlarge it by `diffkeras generate`"
+            )
 
     def _check_size(self) -> None:
         number = sum(self._examples.values())

@@ -40,7 +40,12 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import Given, images_of_batch, largest
+from diffkeras.physics.arguments import (
+    Given,
+    images_of_batch,
+    largest,
+    warn_of_volume,
+)
 from diffkeras.physics.bounds.enclosed import certify_enclosed
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.results import BatchCertificate, Certificate
@@ -113,6 +118,8 @@ def certify(
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
     check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
+        if not (medium.states_dimensions or saturating):
+            warn_of_volume(given)
         images = images_of_batch(given, prediction)
         return BatchCertificate.of(
             [certify_problem(check(predicted, image)) for image, predicted in images]

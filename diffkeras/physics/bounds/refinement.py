@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_number, images_of_batch
+from diffkeras.physics.arguments import (
+    Given,
+    check_number,
+    images_of_batch,
+    warn_of_volume,
+)
 from diffkeras.physics.bounds.enclosed import refine_enclosed
 from diffkeras.physics.bounds.predicted_problem import PredictedProblem
 from diffkeras.physics.bounds.refinement_run import RefinementRun
@@ -92,6 +97,8 @@ def refine(
         )
     check = partial(PredictedProblem.check, medium=medium, uptake=saturating)
     if given.is_batch:
+        if not (medium.states_dimensions or saturating):
+            warn_of_volume(given)
         images = images_of_batch(given, prediction)
         return BatchRefinement.of(
             [_refine(check(predicted, image), tolerance, method) for image, predicted in images]
