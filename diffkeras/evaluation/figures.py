@@ -154,7 +154,8 @@ def radial_profile_figure(errors: NDArray) -> Figure:
         ylabel="mean absolute error",
         yscale="log",
     )
-    axis.plot(errors, color=COLORS["surrogate"])
+    # no error at all, as on sources that are set to their values, has no place on the axis
+    axis.plot(np.where(errors > 0, errors, np.nan), color=COLORS["surrogate"])
     return figure
 
 
