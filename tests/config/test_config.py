@@ -102,6 +102,17 @@ def test_all_that_is_wrong_is_told_at_once(tiny: Config) -> None:
         tiny.with_overrides({"physics.decay": -1, "training.epochs": 0})
 
 
+def test_of_many_errors_the_first_are_told_with_the_known_keys_once() -> None:
+    raw = {f"{n}": 1 for n in range(20_000)} | {"k" * 10**6: 1}
+    with pytest.raises(ConfigurationError) as caught:
+        parse_config({"physics": raw})
+    first, *others = str(caught.value).split("; physics.")
+    assert first.startswith("physics.0: unknown key; known here: lattice, ")
+    assert others == ["1: unknown key", "2: unknown key; and 19,998 more"]
+    with pytest.raises(ConfigurationError, match=r"^physics\.k{60}…: unknown key"):
+        parse_config({"physics": {"k" * 10**6: 1}})
+
+
 def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Config) -> None:
     wrong = {"physics.lattice": [16, 100], "model.depth": 3}
     with pytest.raises(
