@@ -120,7 +120,8 @@ class DiffkerasCommand(click.Command):
         if isinstance(error, DiffkerasError):
             return words, getattr(error, "exit_code", 1)
         if isinstance(error, MemoryError):
-            return f"out of memory: {words}", 1
+            hint = "; choose a coarser --lattice" if ctx.params.get("lattice") else ""
+            return f"out of memory: {words}{hint}", 1
         if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:

@@ -72,6 +72,17 @@ def test_an_error_of_any_kind_is_one_short_line(
     assert len(line) < 1600
 
 
+def test_where_memory_runs_out_the_lattice_is_named(
+    refused: Callable[..., str],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+) -> None:
+    broken(MemoryError("Unable to allocate 1 TiB"))
+    words = ["solve", discs, "--lattice", 16, "-o", tmp_path / "field.npy"]
+    assert "out of memory: Unable to allocate 1 TiB; choose a coarser --lattice" in refused(*words)
+
+
 @pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])
 def test_the_traceback_is_printed_on_request(
     diffkeras: Callable[..., Result],

@@ -32,6 +32,7 @@ REFUSED = [
     ("physics.lattice", 0, "physics.lattice"),
     ("physics.lattice", "a", "physics.lattice: must be a list (given: 'a')"),
     ("physics.lattice", [16], "physics.lattice"),
+    ("physics.lattice", 8200, "physics.lattice: 8200×8200 are 67,240,000 nodes, and an example"),
     ("physics.lattice", [1, 2, 3], "physics.lattice: list should have at most 2 items"),
     ("physics.boundary", "leaky", "physics.boundary: boundary 'leaky' is unknown; choose"),
     ("physics.boundary", ["absorbing", "x"], "physics.boundary: boundary 'x' is unknown"),
