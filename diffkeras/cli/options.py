@@ -37,14 +37,18 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
 
 
 class PlainDigits(click.ParamType):
-    """Refuses what Python takes for a number and people don't write so, such as 1_000 or ١٢."""
+    """Refuses what Python takes for another number than people mean: 1_000, ١٢, 1e-400."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Parse."""
-        from diffkeras.config.types import is_unusual_number
+        from diffkeras.config.types import is_unusual_number, underflows
 
         if isinstance(value, str) and is_unusual_number(value):
             self.fail(f"{value!r} is an unusual number; write it in digits 0 to 9", param, ctx)
+        if isinstance(value, str) and underflows(value):
+            self.fail(
+                f"{value!r} is so small that it would be 0; write 0 or a larger one", param, ctx
+            )
         return super().convert(value, param, ctx)
 
 

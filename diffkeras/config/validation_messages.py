@@ -54,6 +54,15 @@ def _cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
+def underflows(text: str) -> bool:
+    """Whether a text is a number other than 0 that Python takes for 0, such as 1e-400."""
+    try:
+        is_zero = float(text) == 0
+    except ValueError:
+        return False
+    return is_zero and any(digit in "123456789" for digit in text.lower().partition("e")[0])
+
+
 def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
     """The parts of a location that are keys or indices, without the names of a union's types."""
     path = []

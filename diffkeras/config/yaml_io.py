@@ -12,7 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.scanner import Scanner
 
-from diffkeras.config.validation_messages import short
+from diffkeras.config.validation_messages import short, underflows
 from diffkeras.errors import ConfigurationError
 
 # Files from others must not keep a command busy: these are read within about a second.
@@ -73,16 +73,21 @@ class _LimitedComposer(Composer):
 
 
 class _DecimalConstructor(SafeConstructor):
-    """Takes numbers as people write them: 1000, not 1_000 or 0x3e8."""
+    """Takes numbers as people write them: 1000, not 1_000 or 0x3e8; and none for 0 that isn't."""
 
     def construct_scalar(self, node: Any) -> Any:
         text = super().construct_scalar(node)
         number = str(node.tag).endswith((":int", ":float"))
+        wrong = ""
         if number and re.search(r"_|^[-+]?0[xob]", str(text), re.IGNORECASE):
+            wrong = "an unusual number; write it in decimal digits alone"
+        elif number and underflows(str(text)):
+            wrong = "so small that it would be 0; write 0 or a larger one"
+        if wrong:
             mark = node.start_mark
             raise ConfigurationError(
                 f"no valid YAML: line {mark.line + 1}, column {mark.column + 1}: {short(text)} is "
-                "an unusual number; write it in decimal digits alone"
+                f"{wrong}"
             )
         return text
 
