@@ -41,7 +41,7 @@ class PhysicsConfig(Section):
     """
 
     lattice: Lattice = (512, 512)
-    """Number of nodes per side, or [rows, columns]."""
+    """Number of nodes per side, or [rows, columns]; at most 67,108,864 in all."""
     step: Quantity = 1.0
     """Distance h between neighbouring nodes [length]."""
     diffusivity: Quantity = 1.0
