@@ -19,6 +19,7 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
 LONGEST = 200  # characters of a name in a message
+LONGEST_LINE = 1500  # characters of a message
 
 
 class StatusHandler(logging.Handler):
@@ -28,7 +29,7 @@ class StatusHandler(logging.Handler):
         """Print a record; warnings are marked."""
         from tqdm import tqdm
 
-        line = self.format(record)
+        line = _cut_line(self.format(record))
         if record.levelno >= logging.WARNING:
             mark = "warning:"
             line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
@@ -119,7 +120,8 @@ class DiffkerasCommand(click.Command):
         if isinstance(error, DiffkerasError):
             return words, getattr(error, "exit_code", 1)
         if isinstance(error, MemoryError):
-            return f"out of memory: {words}", 1
+            hint = "; choose a coarser --lattice" if ctx.params.get("lattice") else ""
+            return f"out of memory: {words}{hint}", 1
         if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:
@@ -154,6 +156,14 @@ class DiffkerasGroup(click.Group):
             with formatter.section(heading):
                 formatter.write_dl([(c.name or "", c.get_short_help_str(60)) for c in commands])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; every error that it prints is cut where it is long."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = _cut_line(error.message)  # Click declares it final
+            raise
+
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line."""
         try:
@@ -176,6 +186,14 @@ class DiffkerasGroup(click.Group):
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _cut_line(text: str) -> str:
+    """A message without its middle where it is long: its end says what to do."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    half = LONGEST_LINE // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def _failure(message: str, status: int) -> click.ClickException:

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 Command = Callable[..., Any]
 FILE = click.Path(dir_okay=False, path_type=Path)
+BYTES_PER_NODE = 16  # at least: a source image and a field of float64
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 command = partial(click.command, cls=DiffkerasCommand)
@@ -36,14 +37,18 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
 
 
 class PlainDigits(click.ParamType):
-    """Refuses what Python takes for a number and people don't write so, such as 1_000 or ١٢."""
+    """Refuses what Python takes for another number than people mean: 1_000, ١٢, 1e-400."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Parse."""
-        from diffkeras.config.types import is_unusual_number
+        from diffkeras.config.types import is_unusual_number, underflows
 
         if isinstance(value, str) and is_unusual_number(value):
             self.fail(f"{value!r} is an unusual number; write it in digits 0 to 9", param, ctx)
+        if isinstance(value, str) and underflows(value):
+            self.fail(
+                f"{value!r} is so small that it would be 0; write 0 or a larger one", param, ctx
+            )
         return super().convert(value, param, ctx)
 
 
@@ -167,9 +172,23 @@ class LatticeType(click.ParamType):
         ):
             self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
         numbers = tuple(map(int, sides))
+        self._check_memory(numbers * 2 if len(numbers) == 1 else numbers, value, param, ctx)
         if len(numbers) == 1:
             return numbers[0] if self.space else numbers * 2
         return numbers
+
+    def _check_memory(self, sides: tuple[int, ...], value: Any, param: Any, ctx: Any) -> None:
+        """Refuse what memory can't hold, before it is taken: the system may end the process."""
+        from diffkeras.system.environment import available_memory
+
+        needed, available = math.prod(sides) * BYTES_PER_NODE, available_memory()
+        if needed > available:
+            self.fail(
+                f"{value} has {math.prod(sides):,} nodes, which take at least {needed / 1e9:.3g} "
+                f"GB of memory, and {available / 1e9:.3g} GB are available; choose a coarser one",
+                param,
+                ctx,
+            )
 
 
 def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:

@@ -44,7 +44,7 @@ def _with_given(value: Any) -> Any:
             "them, such as {value: 1.0}"
         )
     [(name, number)] = value.items()
-    return GIVEN[name](check_number(f"the {name} of a side", number))
+    return GIVEN[name](check_number(f"the {name} of a side", number) + 0.0)  # no -0.0
 
 
 def _to_plain(boundary: Any) -> Any:

@@ -13,6 +13,7 @@ from diffkeras.config.types import (
     Quantity,
     Radius,
     Section,
+    Seed,
     SourceCounts,
     Split,
 )
@@ -78,7 +79,7 @@ class DataConfig(Section):
     """Validation examples per source count. They select the best model."""
     test_examples: Examples = 4_000
     """Test examples per source count."""
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: Seed = 0
     """Seed of the datasets."""
     train_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the training examples that is used, per source count."""

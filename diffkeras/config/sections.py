@@ -1,5 +1,6 @@
 """The sections of a configuration but for `data`: physics, model, training, evaluation."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +21,8 @@ from diffkeras.config.types import (
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
+MOST_NODES = 2**26  # a record of more would not fit into the 2 GB of a protocol buffer
+
 Architecture = Literal[
     "encoder_decoder",
     "joined_pair",
@@ -38,7 +41,7 @@ class PhysicsConfig(Section):
     """
 
     lattice: Lattice = (512, 512)
-    """Number of nodes per side, or [rows, columns]."""
+    """Number of nodes per side, or [rows, columns]; at most 67,108,864 in all."""
     step: Quantity = 1.0
     """Distance h between neighbouring nodes [length]."""
     diffusivity: Quantity = 1.0
@@ -56,6 +59,16 @@ class PhysicsConfig(Section):
     """What sources do. fixed_value: the field takes their value on their nodes (the text of the
     paper). production: they add their value times the decay rate (the computation of its
     authors)."""
+
+    @field_validator("lattice")
+    @classmethod
+    def _a_record_holds_it(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if (nodes := math.prod(value)) > MOST_NODES:
+            raise ValueError(
+                f"{value[0]}×{value[1]} are {nodes:,} nodes, and an example has at most "
+                f"{MOST_NODES:,}; choose a coarser lattice"
+            )
+        return value
 
     @model_validator(mode="after")
     def _production_decays(self) -> Self:

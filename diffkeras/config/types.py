@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from diffkeras.config.validation_messages import short
+from diffkeras.config.validation_messages import short, underflows
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -127,7 +127,17 @@ class Section(BaseModel):
                 raise ValueError(f"{str(part).lower()} is a truth value, which has no place here")
             if isinstance(part, str) and str not in kinds and is_unusual_number(part):
                 raise ValueError(f"{short(part)} is an unusual number; write it in digits 0 to 9")
+            if isinstance(part, str) and str not in kinds and underflows(part):
+                raise ValueError(
+                    f"{short(part)} is so small that it would be 0; write 0 or a larger one"
+                )
         return value
+
+    @field_validator("*")
+    @classmethod
+    def _zero_has_no_sign(cls, value: Any) -> Any:
+        """0.0 for -0.0, which would be another text and so name another dataset."""
+        return _with_plain_zeros(value)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -136,6 +146,12 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(part)
     else:
         yield value
+
+
+def _with_plain_zeros(value: Any) -> Any:
+    if type(value) is tuple:
+        return tuple(map(_with_plain_zeros, value))
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def is_unusual_number(text: str) -> bool:

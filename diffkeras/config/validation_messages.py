@@ -7,26 +7,35 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-LONGEST = 60  # characters of a value in a message
+LONGEST = 60  # characters of a value or key in a message
+MOST_TOLD = 3  # findings in a message
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def explain(error: ValidationError, model: type[BaseModel], raw: Any) -> str:
-    """Each finding about the plain data `raw`, with its dotted key and the value there."""
+    """The first findings about the plain data `raw`, with the dotted keys and the values there."""
     by_path: dict[tuple[str, ...], list[Any]] = {}
     for finding in error.errors(include_url=False):
         by_path.setdefault(_path(raw, finding["loc"]), []).append(finding)
-    lines = []
-    for path, findings in by_path.items():
-        # of the alternatives of a union, the one that fits the value up to a deeper place counts
-        if any(other[: len(path)] == path != other for other in by_path):
-            continue
+    # of the alternatives of a union, the one that fits the value up to a deeper place counts
+    inner = {path[:length] for path in by_path for length in range(len(path))}
+    told = [path for path in by_path if path not in inner]
+    lines: list[str] = []
+    listed: set[str] = set()  # what was said of unknown keys, so that known ones are listed once
+    for path in told[:MOST_TOLD]:
+        findings = by_path[path]
         text = " or ".join(dict.fromkeys(_message(finding, model) for finding in findings))
-        if findings[0]["type"] not in ("value_error", "extra_forbidden", "missing"):
+        if findings[0]["type"] == "extra_forbidden":
+            text = "unknown key" if text in listed else text
+            listed.add(text)
+        elif findings[0]["type"] not in ("value_error", "missing"):
             text = f"{text} (given: {short(findings[0]['input'])})"
         # a check of a whole section begins its message with the key that it is about
         about_key = text.partition(":")[0] in _known_keys(model, path)
-        lines.append(".".join(path) + (("." if about_key else ": ") if path else "") + text)
+        dotted = _cut(".".join(map(_cut, path)), 2 * LONGEST)
+        lines.append(dotted + (("." if about_key else ": ") if path else "") + text)
+    if more := len(told) - len(lines):
+        lines.append(f"and {more:,} more")
     return "; ".join(lines)
 
 
@@ -38,7 +47,20 @@ def short(value: Any) -> str:
         text = shortener.repr(value)
     except ValueError:  # Python prints no number of more than 4300 digits
         return "a number of thousands of digits"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return _cut(text)
+
+
+def _cut(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def underflows(text: str) -> bool:
+    """Whether a text is a number other than 0 that Python takes for 0, such as 1e-400."""
+    try:
+        is_zero = float(text) == 0
+    except ValueError:
+        return False
+    return is_zero and any(digit in "123456789" for digit in text.lower().partition("e")[0])
 
 
 def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
@@ -58,7 +80,7 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
         return str(message).removeprefix("Value error, ")
     if finding["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
-        alike = get_close_matches(str(location[-1]), known, n=1)
+        alike = get_close_matches(_cut(str(location[-1])), known, n=1)
         return "unknown key; " + (
             f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
         )

@@ -1,12 +1,12 @@
 """What the metadata of a stored dataset say: its identity, and where its examples lie."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import short
+from diffkeras.config import SPLITS, short
 from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
 from diffkeras.data.shards import RECORD_OVERHEAD, SHARD_EXAMPLES, Shard, holds_records
 from diffkeras.errors import DataError
@@ -61,17 +61,35 @@ class StoredSplit:
         )
 
 
-def stored_splits(path: Path) -> list[StoredSplit]:
-    """The splits of the dataset in a directory, by its metadata."""
+def stored_splits(path: Path, wanted: Collection[str] = ()) -> list[StoredSplit]:
+    """The splits of the dataset in a directory, by its metadata.
+
+    Args:
+        path: the directory.
+        wanted: names of splits that must be among them.
+    """
     file = path / "dataset_info.json"
     info = read_json(file)
     try:
-        return [_stored_split(path, split) for split in info["splits"]]
+        splits = [_stored_split(path, split) for split in info["splits"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
+    names = [split.name for split in splits]
+    if len(set(names)) < len(names):
+        raise DataError(f"{file} is damaged: it names a split twice, {short(names)}; {REMEDY}")
+    if not names:
+        raise DataError(f"{file} is damaged: it has no splits, so no examples; {REMEDY}")
+    if absent := [name for name in wanted if name not in names]:
+        raise DataError(
+            f"{file} has no {absent[0]} split, only {', '.join(names)}; run `diffkeras generate` "
+            "with the same configuration, which makes it"
+        )
+    return splits
 
 
 def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
+    if split["name"] not in SPLITS:
+        raise ValueError(f"a split is named {short(split['name'])}, not {', '.join(SPLITS)}")
     if split["filepathTemplate"] != TEMPLATE:
         raise ValueError(f"files are named {short(split['filepathTemplate'])}")
     lengths = [int(length) for length in split["shardLengths"]]
@@ -82,15 +100,19 @@ def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
         raise ValueError(f"a file of {split['name']} holds {lengths[0]} examples")
     files, first = {}, 0
     for index, length in enumerate(lengths):
-        shard = Shard(str(split["name"]), index, first, length)
+        shard = Shard(split["name"], index, first, length)
         files[shard] = path / shard.final_name(len(lengths))
         first += length
     size = int(split["numBytes"]) + RECORD_OVERHEAD * first
-    return StoredSplit(str(split["name"]), files, size)
+    return StoredSplit(split["name"], files, size)
 
 
 def check_identity(dataset: DatasetConfig, path: Path) -> None:
-    """Check that the dataset in a directory is the one that a configuration asks for."""
+    """Check that the dataset in a directory is the one that a configuration asks for.
+
+    Of the features only that their file can be read, which TFDS compares when it opens the dataset.
+    """
+    read_json(path / "features.json")  # TFDS would wait for ever for a pipe
     file = path / "dataset_info.json"
     info = read_json(file)
     named = {
@@ -122,8 +144,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it holds no object")
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged; {REMEDY}")
     return content

@@ -1,6 +1,7 @@
 """Construct an object from the name and arguments in a configuration."""
 
 import inspect
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,11 @@ def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
     if not isinstance(config, Mapping):
         raise ValueError(f"{kind} must be a name or a mapping, got {config!r}")
     arguments = dict(config)
-    name = arguments.pop(key, None)
+    if key not in arguments:
+        where = key if kind == key else f"{kind}.{key}"
+        given = reprlib.repr(list(arguments))
+        raise ValueError(f"{where} is missing next to {given}; choose one of {', '.join(table)}")
+    name = arguments.pop(key)
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"no {kind} is named {name!r}; choose one of {', '.join(table)}")
     known = arguments_of(table[name])

@@ -31,6 +31,14 @@ def check_number(name: str, value: Any) -> float:
         raise PhysicsError(f"{name} must be a number that floats hold, below 1e308") from None
 
 
+def check_tolerance(tolerance: Any) -> float:
+    """A tolerance of any numeric type, as a float; a PhysicsError unless it is above 0."""
+    checked = check_number("tolerance", tolerance)
+    if not (math.isfinite(checked) and checked > 0):
+        raise PhysicsError(f"tolerance must be positive and finite, not {checked}")
+    return checked
+
+
 def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
     """A whole number of any type, as an int."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)

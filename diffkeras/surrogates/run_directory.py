@@ -13,8 +13,10 @@ from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.run_identity import differences, run_identity
 from diffkeras.surrogates.run_state import (
+    HASHED,
     MARK,
     check_hash,
+    check_sealed,
     file_hashes,
     read_history,
     read_state,
@@ -128,8 +130,7 @@ class Run:
         run = cls(path)
         if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
-        if not run.model_file.is_file():
-            raise RunError(f"the run directory {path} is damaged: {run.model_file} is missing")
+        check_sealed(path, run.state())
         return run
 
     @property
@@ -152,7 +153,7 @@ class Run:
         check_hash(file, self.state(), "restore it, or train again")
 
     def history(self) -> list[dict[str, float]]:
-        """Losses and metrics of each epoch; none if the file is missing."""
+        """Losses and metrics of each epoch; none if an unfinished run has no file yet."""
         return read_history(self.path / "history.csv", self.state())
 
     @property
@@ -230,8 +231,15 @@ class Run:
         write_json(self.path / MARK, content)
 
     def seal(self) -> None:
-        """Note the hashes of the files as they are, for a run of an earlier version."""
-        write_json(self.path / MARK, {**self.state(), "sha256": file_hashes(self.path)})
+        """Note the hashes of the files as they are: from then on they are the run.
+
+        Raises:
+            RunError: one of them is missing.
+        """
+        state = {**self.state(), "sha256": file_hashes(self.path)}
+        if absent := [name for name in HASHED if name not in state["sha256"]]:
+            raise RunError(f"the run directory {self.path} is damaged: {absent[0]} is missing")
+        write_json(self.path / MARK, state)
 
     @contextmanager
     def noting_how_it_ends(self) -> Iterator[None]:

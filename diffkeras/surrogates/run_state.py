@@ -67,13 +67,30 @@ def file_hashes(run: Path) -> dict[str, str]:
     return {name: file_hash(run / name) for name in HASHED if (run / name).is_file()}
 
 
-def check_hash(file: Path, state: dict[str, Any], remedy: str) -> None:
-    """Raise a RunError if a file isn't the one that a finished run has noted.
+def check_sealed(run: Path, state: dict[str, Any]) -> None:
+    """Raise a RunError if a finished run notes not all of its hashes, or lacks a noted file.
 
-    Runs of earlier versions have noted none, and unfinished ones may still change.
+    Otherwise a changed character in `run.json` would switch off the check of what it notes.
     """
-    noted = state.get("sha256", {}).get(file.name)
-    if state["state"] == "finished" and noted and file_hash(file) != noted:
+    if state["state"] != "finished":  # its files may still change
+        return
+    if unnoted := [name for name in HASHED if name not in state.get("sha256", {})]:
+        raise RunError(
+            f"the run directory {run} is damaged: {MARK} doesn't note the SHA-256 of "
+            f"{', '.join(unnoted)}; train again by `diffkeras train --config "
+            f"{run / 'config.yaml'} --run-dir {run} --overwrite`, or, only if you know that the "
+            "files are what the training wrote, note them by "
+            "`diffkeras.surrogates.run_directory.Run(path).seal()`"
+        )
+    for name in HASHED:
+        if not (run / name).is_file():
+            raise RunError(f"the run directory {run} is damaged: {run / name} is missing")
+
+
+def check_hash(file: Path, state: dict[str, Any], remedy: str) -> None:
+    """Raise a RunError if a file isn't the one that a finished run has noted."""
+    check_sealed(file.parent, state)
+    if state["state"] == "finished" and file_hash(file) != state["sha256"][file.name]:
         raise RunError(
             f"the run directory {file.parent} is damaged: {file} was changed after the training "
             f"(its SHA-256 isn't that in {MARK}); {remedy}"
@@ -81,7 +98,7 @@ def check_hash(file: Path, state: dict[str, Any], remedy: str) -> None:
 
 
 def read_history(file: Path, state: dict[str, Any]) -> list[dict[str, float]]:
-    """Losses and metrics of each epoch of a run; none if the file is missing.
+    """Losses and metrics of each epoch of a run; none if an unfinished run has no file yet.
 
     Raises:
         RunError: it is damaged, or not the history of the run.
@@ -96,6 +113,7 @@ def read_history(file: Path, state: dict[str, Any]) -> list[dict[str, float]]:
                 for row in csv.DictReader(lines)
             ]
     except FileNotFoundError:
+        check_sealed(file.parent, state)
         return []
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RunError(f"{damaged}: {error}") from None

@@ -15,7 +15,7 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import BatchRefinement, Certificate, Medium, Sources, Surroundings, refine
-from diffkeras.physics.arguments import real_array
+from diffkeras.physics.arguments import check_tolerance, real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
@@ -168,13 +168,18 @@ class Surrogate:
         """
         images = self._check_images(source_images)
         media = media_of(self.config, images.shape, medium)
-        field = self._fields(images, media, batch_size)
-        if tolerance is None:
-            return Prediction(field, images, media, production=self.production)
-        refinement = prove(
-            refine, BatchRefinement, field, images, media, self.production, tolerance=tolerance
-        )
-        return Prediction(refinement.field, images, media, refinement, self.production)
+        if tolerance is not None:
+            tolerance = check_tolerance(tolerance)
+        stack, told = self._inputs(images, media)
+        field: NDArray = self._fields(stack, told, batch_size).reshape(images.shape)
+        refinement = None
+        if tolerance is not None:
+            refinement = prove(
+                refine, BatchRefinement, field, images, media, self.production, tolerance=tolerance
+            )
+            field = refinement.field
+        self._warn(stack, told)  # only now that nothing is refused any more
+        return Prediction(field, images, media, refinement, self.production)
 
     def network_fields(
         self,
@@ -191,8 +196,10 @@ class Surrogate:
         Arguments and errors are those of `predict`.
         """
         images = self._check_images(source_images)
-        media = media_of(self.config, images.shape, medium)
-        return self._fields(images, media, batch_size, divided=True)
+        stack, told = self._inputs(images, media_of(self.config, images.shape, medium))
+        fields = self._fields(stack, told, batch_size, divided=True)
+        self._warn(stack, told)
+        return fields.reshape(images.shape)
 
     def certify(self, source_images: ArrayLike, **medium: Unpack[MediumInputs]) -> Certificate:
         """Predict fields, correct them, and prove bounds of the errors of both.
@@ -211,20 +218,25 @@ class Surrogate:
         produce = ", sources produce" if self.production else ""
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
+    def _inputs(
+        self, images: NDArray[np.float64], media: Media
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Images as the network takes them, (batch, rows, columns, 1), and what it is told."""
+        stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
+        return stack, network_media(self.config, media, stack.shape)
+
     def _fields(
         self,
-        images: NDArray[np.float64],
-        media: Media,
+        stack: NDArray[np.float32],
+        told: dict[str, NDArray[np.float32]],
         batch_size: int | None,
         *,
         divided: bool = False,
     ) -> NDArray[np.float32]:
-        """The network's fields; `divided` as of `predicted_fields`."""
+        """The network's fields of its inputs; `divided` as of `predicted_fields`."""
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         if type(size) is not int or size < 1:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
-        stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
-        told = network_media(self.config, media, stack.shape)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
@@ -238,8 +250,7 @@ class Surrogate:
                 f"{stack.max():.3g}, and the medium leave the range of float32; train it again, or "
                 "choose units in which sources have values of about 1"
             )
-        self._warn(stack, told)  # only now that nothing is refused any more
-        return fields.reshape(images.shape)
+        return fields
 
     def _warn(self, images: NDArray[np.float32], media: dict[str, NDArray[np.float32]]) -> None:
         """Log what the network wasn't trained on, each sentence once, so that loops stay quiet."""

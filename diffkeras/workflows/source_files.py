@@ -96,7 +96,8 @@ class SourceFile:
             raise PhysicsError(
                 f"{self.path} holds an array of shape {image.shape}, not {wanted}{hint}"
             )
-        return image.astype(np.float64)
+        with np.errstate(over="ignore"):  # what float64 doesn't hold is refused as not finite
+            return image.astype(np.float64)
 
 
 class _Disc(Section):

@@ -23,9 +23,26 @@ def words(tiny_file: Path, own_data: Path) -> list[Any]:
     return ["--config", tiny_file, "--data-dir", own_data]
 
 
-def test_a_lattice_larger_than_the_memory(refused: Callable[..., str], words: list[Any]) -> None:
-    message = refused("generate", *words, "--set", "physics.lattice=2000000")
-    assert "memory" in message
+def test_a_lattice_larger_than_a_record(
+    refused: Callable[..., str], words: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffkeras.workflows.generate_datasets.DatasetConfig", None)
+    message = refused("generate", *words, "--set", "physics.lattice=[8192, 8200]")
+    assert "physics.lattice: 8192×8200 are 67,174,400 nodes" in message
+    assert "at most 67,108,864" in message
+
+
+@pytest.mark.parametrize("command", ["export", "predict", "solve"])
+def test_a_lattice_larger_than_the_memory(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    discs = tmp_path / "discs.yaml"
+    discs.write_text("[{row: 8, column: 8, radius: 2, value: 1}]")
+    words = {"export": ["--solver"], "predict": ["default", discs], "solve": [discs]}[command]
+    monkeypatch.setattr("diffkeras.system.environment.available_memory", lambda: 10**6)
+    message = refused(command, *words, "--lattice", "500x600", "-o", tmp_path / "out.npy")
+    assert "'--lattice': 500x600 has 300,000 nodes, which take at least 0.0048 GB" in message
+    assert "0.001 GB are available" in message
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -63,6 +63,18 @@ def test_without_a_proof_the_path_alone_is_printed(
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
+@pytest.mark.parametrize("tolerance", ["0", "nan", "1e-300"])
+def test_a_tolerance_is_refused_before_anything_is_warned_of(
+    diffkeras: Callable[..., Result], run_dir: Path, tmp_path: Path, tolerance: str
+) -> None:
+    np.save(tmp_path / "a.npy", np.eye(32))  # a lattice that it wasn't trained on
+    words = [run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy", "--tolerance", tolerance]
+    result = diffkeras("predict", *words)
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert f"tolerance of {tolerance}" in line or f"positive and finite, not {tolerance}" in line
+
+
 def test_nothing_is_written_without_the_proof_that_was_asked_for(
     refused: Callable[..., str], run_dir: Path, tmp_path: Path
 ) -> None:

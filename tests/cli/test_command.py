@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from diffkeras.cli.command import DiffkerasGroup
+from diffkeras.errors import PhysicsError
 
 logger = logging.getLogger("diffkeras.workflows.some")
 
@@ -48,9 +49,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     [
         (KeyError("some\nkey"), 70, "solve failed on {discs}: KeyError: "),
         (ValueError("x" * 10**7), 70, "; --debug prints the traceback"),
+        (PhysicsError("x" * 10**7 + "; take fewer"), 1, "x … x"),
         (MemoryError("Unable to allocate 1 TiB"), 1, "out of memory: Unable to allocate 1 TiB"),
     ],
-    ids=["foreseen by nobody", "huge", "memory"],
+    ids=["foreseen by nobody", "huge", "foreseen and huge", "memory"],
 )
 def test_an_error_of_any_kind_is_one_short_line(
     diffkeras: Callable[..., Result],
@@ -67,7 +69,18 @@ def test_an_error_of_any_kind_is_one_short_line(
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
     assert words.format(discs=discs) in line
-    assert len(line) < 1000
+    assert len(line) < 1600
+
+
+def test_where_memory_runs_out_the_lattice_is_named(
+    refused: Callable[..., str],
+    broken: Callable[[BaseException], None],
+    discs: Path,
+    tmp_path: Path,
+) -> None:
+    broken(MemoryError("Unable to allocate 1 TiB"))
+    words = ["solve", discs, "--lattice", 16, "-o", tmp_path / "field.npy"]
+    assert "out of memory: Unable to allocate 1 TiB; choose a coarser --lattice" in refused(*words)
 
 
 @pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])

@@ -37,7 +37,7 @@ def test_the_exported_solver_has_the_medium_of_the_options(
         (("--solver", "--lattice", "8"), "-o"),
         (("--solver", "--lattice", "8", "-o", "out", "--format", "onnx"), "--format"),
         (("--solver", "--lattice", "8", "-o", "out", "--decay", "-1"), "decay"),
-        (("--solver", "--lattice", "99999999", "-o", "out"), "16384"),
+        (("--solver", "--lattice", "20000x8", "-o", "out"), "16384"),
         (
             ("--solver", "--lattice", "8", "-o", "out", "--sources", "production", "--decay", "0"),
             "decay 0",

@@ -32,6 +32,7 @@ REFUSED = [
     ("physics.lattice", 0, "physics.lattice"),
     ("physics.lattice", "a", "physics.lattice: must be a list (given: 'a')"),
     ("physics.lattice", [16], "physics.lattice"),
+    ("physics.lattice", 8200, "physics.lattice: 8200×8200 are 67,240,000 nodes, and an example"),
     ("physics.lattice", [1, 2, 3], "physics.lattice: list should have at most 2 items"),
     ("physics.boundary", "leaky", "physics.boundary: boundary 'leaky' is unknown; choose"),
     ("physics.boundary", ["absorbing", "x"], "physics.boundary: boundary 'x' is unknown"),
@@ -64,7 +65,9 @@ REFUSED = [
     ("data.test_examples", 1.5, "data.test_examples: "),
     ("data.train_fraction", 0, "data.train_fraction: "),
     ("data.train_fraction", 1.1, "data.train_fraction: "),
+    ("physics.decay", "1e-400", "physics.decay: '1e-400' is so small that it would be 0"),
     ("data.seed", -1, "data.seed: "),
+    ("data.seed", 2**32, "data.seed: must be less than"),
     ("data.seed", 10**400, "data.seed: must be less than"),
     pytest.param("data.seed", 10**5000, "data.seed: must be less than", id="huge"),
     ("data.stream", "maybe", "data.stream: must be a valid boolean, unable to interp"),
@@ -100,6 +103,17 @@ def test_refusals_name_the_key(tiny: Config, key: str, value: Any, message: str)
 def test_all_that_is_wrong_is_told_at_once(tiny: Config) -> None:
     with pytest.raises(ConfigurationError, match=r"physics\.decay: .*; training\.epochs: "):
         tiny.with_overrides({"physics.decay": -1, "training.epochs": 0})
+
+
+def test_of_many_errors_the_first_are_told_with_the_known_keys_once() -> None:
+    raw = {f"{n}": 1 for n in range(20_000)} | {"k" * 10**6: 1}
+    with pytest.raises(ConfigurationError) as caught:
+        parse_config({"physics": raw})
+    first, *others = str(caught.value).split("; physics.")
+    assert first.startswith("physics.0: unknown key; known here: lattice, ")
+    assert others == ["1: unknown key", "2: unknown key; and 19,998 more"]
+    with pytest.raises(ConfigurationError, match=r"^physics\.k{60}…: unknown key"):
+        parse_config({"physics": {"k" * 10**6: 1}})
 
 
 def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Config) -> None:

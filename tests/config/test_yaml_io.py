@@ -62,6 +62,25 @@ def test_unusual_numbers_are_refused(text: str) -> None:
         from_yaml(f"epochs: {text}")
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.99", "1.0", "2.0"])
+def test_other_versions_of_yaml_are_refused(version: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"no valid YAML: .*version"):
+        from_yaml(f"%YAML {version}\n---\na: 0o10\n")
+    assert from_yaml("%YAML 1.2\n---\na: on\n") == {"a": "on"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_anchor_may_be_used_again() -> None:
+    assert from_yaml("[&a 1, *a, &a 2, *a]") == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("text", ["1e-400", "-0.1E-400", f"0.{'0' * 400}1"])
+def test_numbers_that_would_be_zero_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="so small that it would be 0"):
+        from_yaml(f"decay: {text}")
+    assert from_yaml("[0.0, 0e-400, 1e-300]") == [0.0, 0.0, 1e-300]
+
+
 def test_usual_numbers_and_texts_are_read() -> None:
     text = "[1000, 1e3, -1.5e-3, .inf, '1_000', a_b, 1_a]"
     assert from_yaml(text) == [1000, 1e3, -1.5e-3, float("inf"), "1_000", "a_b", "1_a"]

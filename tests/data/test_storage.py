@@ -14,7 +14,7 @@ from diffkeras.config import Config
 from diffkeras.data import dataset_status, open_dataset, raw_dataset
 from diffkeras.data.storage import find_damage
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
-from diffkeras.workflows import generate, train
+from diffkeras.workflows import generate, train, verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -291,6 +291,8 @@ def test_damage_names_the_command_line_too(
         ('"version": "3.0.0"', '"version": "9"', "version is '9' instead of '3.0.0'"),
         ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
         ('"name": "diffusion_fields"', '"name": 3', "name is 3"),
+        ('"name": "train"', '"name": "test"', "names a split twice"),
+        ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
 )
 def test_metadata_that_tell_of_other_files_are_refused(
@@ -318,7 +320,35 @@ def test_metadata_that_tell_of_other_files_are_refused(
     assert contents(own_data) == before
 
 
-@pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json"])
+def test_metadata_without_their_splits_are_no_verified_dataset(
+    tiny: Config, own_data: Path
+) -> None:
+    file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
+    info = json.loads(file.read_text())
+    for kept, message in ((["test"], "has no train split, only test"), ([], "has no splits")):
+        splits = [split for split in info["splits"] if split["name"] in kept]
+        file.write_text(json.dumps({**info, "splits": splits}))
+        [finding] = verify(tiny.with_overrides({"data.sources": "2"}), own_data)
+        assert message in finding
+    with pytest.raises(DataError, match="has no splits"):
+        generate(tiny, own_data)
+
+
+@pytest.mark.parametrize("damage", ["missing", "pipe", "[]", '{"a"'])
+def test_features_are_read_before_a_dataset_is_skipped(
+    tiny: Config, own_data: Path, damage: str
+) -> None:
+    file = dataset_status(tiny, 2, own_data).path / "features.json"
+    file.unlink()
+    if damage == "pipe":
+        os.mkfifo(file)
+    elif damage != "missing":
+        file.write_text(damage)
+    with pytest.raises(DataError, match=r"features\.json is missing or damaged"):
+        generate(tiny, own_data)
+
+
+@pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json", "features.json"])
 def test_a_pipe_in_place_of_a_file_is_refused(
     tiny: Config, own_data: Path, refused: Callable[..., str], tiny_file: Path, name: str
 ) -> None:

@@ -12,6 +12,7 @@ from diffkeras.evaluation.errors import COLUMNS
 from diffkeras.studies.plan import Cell
 from diffkeras.studies.results import read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
+from diffkeras.surrogates.run_directory import Run
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,7 @@ def test_runs_without_seconds_of_epochs_have_no_step_time(
     data: StudyData, runs: list[Cell]
 ) -> None:
     (runs[0].run_dir / "history.csv").write_text("epoch\n1\n2\n")
+    Run(runs[0].run_dir).seal()
     found = read_results(runs[:1], data.factors)
     assert found.runs["step_seconds"].isna().all()
     assert found.runs["seconds"].notna().all()

@@ -11,7 +11,7 @@ from refusals import flipped
 
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_state import HASHED, file_hashes
+from diffkeras.surrogates.run_state import HASHED
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -59,15 +59,31 @@ def test_other_ends_of_lines_change_nothing(own_run: Path) -> None:
     assert Run.open(own_run).history()
 
 
-def test_a_run_of_an_earlier_version_is_taken_and_can_be_sealed(own_run: Path) -> None:
-    file, run = own_run / "run.json", Run(own_run)
-    before = json.loads(file.read_text())
-    file.write_text(json.dumps({k: v for k, v in before.items() if k != "sha256"}))
-    assert run.config()
-    run.seal()
-    assert run.state() == before
-    change(own_run / "history.csv", "epoch", "Epoch")
-    assert run.state()["sha256"] != file_hashes(own_run)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"sha256"', '"sha257"'),
+        *((f'"{name}":', f'"x{name}":') for name in HASHED),
+    ],
+)
+def test_a_run_that_notes_not_all_hashes_is_refused(own_run: Path, old: str, new: str) -> None:
+    before = Run(own_run).state()
+    change(own_run / "run.json", old, new)
+    for use in (lambda: Run.open(own_run), *uses(Run(own_run))):
+        with pytest.raises(RunError, match=r"run\.json doesn't note .*diffkeras train --config"):
+            use()
+    Run(own_run).seal()
+    assert Run.open(own_run).state() == {**before, **Run(own_run).state()}
+    assert Run.open(own_run).state()["sha256"] == before["sha256"]
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_noted_file_that_is_missing_is_damage(own_run: Path, name: str) -> None:
+    (own_run / name).unlink()
+    run = Run(own_run)
+    for use in (lambda: Run.open(own_run), *uses(run), run.seal):
+        with pytest.raises(RunError, match=rf"{name}.* (missing|No such file)"):
+            use()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +143,10 @@ def test_a_flipped_byte_is_found_in_every_file_that_a_run_rests_on(
     check_whole(Run.open(own_run))
 
 
+def uses(run: Run) -> tuple[Callable[[], Any], ...]:
+    return run.config, run.history, run.check_model
+
+
 def check_whole(run: Run) -> None:
-    run.config()
-    run.history()
-    run.check_model()
+    for use in uses(run):
+        use()

@@ -162,10 +162,7 @@ def test_a_damaged_history_is_found_before_the_work(
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_without_baselines_and_without_a_history(
-    tiny: Config, own_run: Path, data_dir: Path
-) -> None:
-    (own_run / "history.csv").unlink()
+def test_without_baselines(tiny: Config, own_run: Path, data_dir: Path) -> None:
     none = tiny.with_overrides(
         {"evaluation.baselines": [], "evaluation.batch_size": 1, "data.sources": "2"}
     )
@@ -175,8 +172,6 @@ def test_without_baselines_and_without_a_history(
     assert "–</td></tr>" in html, "no time of the exact solver"
     assert "for single images in the faster" in html
     assert "smaller lattice MAE" not in html
-    assert not (found.path / "figures" / "training.png").exists()
-    assert "<h2>Training" not in html
 
 
 def test_the_files_are_complete(evaluation: Any) -> None:

@@ -54,6 +54,15 @@ def test_the_plot_shows_the_first_image_with_sources(
     assert (title, notes) == ("field u, image 1 of 0 to 2", "D = 1")
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.skipif(np.finfo(np.longdouble).maxexp == 1024, reason="long double is float64 here")
+def test_numbers_beyond_float64_are_refused_without_a_warning(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.full((8, 8), np.longdouble("1e4000")))
+    assert "holds inf at" in refused("solve", tmp_path / "a.npy", "-o", tmp_path / "field.npy")
+
+
 def test_a_side_is_a_square_lattice(tmp_path: Path) -> None:
     (tmp_path / "discs.yaml").write_text("- {row: 3, column: 4, radius: 1, value: 1}")
     assert SourceFile(tmp_path / "discs.yaml", 9).read().shape == (9, 9)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.config import Config
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.records import make_record, read_records
@@ -51,7 +51,8 @@ def plan_checks(
         return [], [f"there is no dataset at {path}; run `diffkeras generate`"]
     try:
         check_identity(dataset, path)
-        splits = stored_splits(path)
+        wanted = [split for split in SPLITS if config.data.examples(split)]
+        splits = stored_splits(path, wanted)
         open_builder(dataset, path)
     except DataError as error:
         return [], [str(error)]

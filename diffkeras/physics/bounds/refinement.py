@@ -8,7 +8,6 @@ one transform pair, whose field is added to û': after every round the field sat
 and its bound is read on the ring.
 """
 
-import math
 from functools import partial
 from typing import Literal, Unpack, get_args
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
     Given,
-    check_number,
+    check_tolerance,
     images_of_batch,
     warn_of_volume,
 )
@@ -83,9 +82,7 @@ def refine(
     medium = as_medium(medium, parts, source_image)
     given = Given(source_image, fixed, production, dimensions=medium.dimensions)
     medium, saturating = medium_with_uptake(medium, uptake, given.lattice)
-    tolerance = check_number("tolerance", tolerance)
-    if not (math.isfinite(tolerance) and tolerance > 0):
-        raise PhysicsError(f"tolerance must be positive and finite, not {tolerance}")
+    tolerance = check_tolerance(tolerance)
     if method not in get_args(RefineMethod):
         raise PhysicsError(
             f"method {method!r:.60} is unknown; choose one of {', '.join(get_args(RefineMethod))}"

@@ -70,7 +70,11 @@ def test_no_weight():
     ("config", "message"),
     [
         ("cubed", "no error is named 'cubed'; choose one of absolute, squared, power, huber"),
-        ({"delta": 1}, "no error is named None; choose one of absolute"),
+        ({"delta": 1}, r"error is missing next to \['delta'\]; choose one of absolute"),
+        (
+            {"error": "mae", "weight": {"a": {"b": 1}}},
+            r"weight.name is missing next to \['a'\]; choo",
+        ),
         ("huber", "error 'huber' needs a value for delta"),
         ({"error": "mae", "delta": 1}, "error 'mae' has no parameter 'delta'; it takes weight"),
         ({"error": "mae", "weight": "heavy"}, "no weight is named 'heavy'; choose one of uniform"),
