@@ -18,6 +18,7 @@ from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.spectral import spectral_operator
 from diffkeras.physics.problem import Problem
+from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
 
 MOST_ITERATIONS = 500
 
@@ -54,7 +55,7 @@ def pyamg_field(
         sides = np.zeros(problem.values.size)
     else:
         matrix, sides = _free_system(problem)
-        hierarchy = _hierarchy(matrix)
+        hierarchy = ruge_stuben_hierarchy(matrix)
     found = hierarchy.solve(
         _with_supply(problem, sides), tol=tolerance, maxiter=MOST_ITERATIONS, accel="cg"
     )
@@ -130,14 +131,8 @@ def _filled(problem: Problem, free_values: NDArray[np.float64]) -> NDArray[np.fl
     return field
 
 
-def _hierarchy(matrix: sp.csr_array) -> Any:
-    import pyamg  # seconds to import, and few programs need it
-
-    return pyamg.ruge_stuben_solver(sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu")
-
-
 @lru_cache(maxsize=4)
 def _shared_hierarchy(lattice: tuple[int, int], medium: Medium) -> Any:
     volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
-    return _hierarchy(volumes.free_system(nothing, nothing != 0)[0])
+    return ruge_stuben_hierarchy(volumes.free_system(nothing, nothing != 0)[0])
