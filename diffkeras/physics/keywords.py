@@ -27,8 +27,9 @@ class MediumKeywords(TypedDict, total=False):
 
 
 class ProblemKeywords(MediumKeywords, total=False):
-    """The keyword arguments of a `Problem`, which its short forms take: `solve(image, fixed=…)`."""
+    """The arguments of a `Problem`, which its short forms take: `solve(image, fixed=…)`."""
 
+    source_image: Any
     production: ArrayLike | None
     uptake: ArrayLike | SaturatingUptake | None
     fixed: ArrayLike | None
@@ -68,6 +69,7 @@ def show_keywords(function: F) -> F:
     named += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
         for name in taken.__annotations__
+        if name not in signature.parameters and name != "source_image"
     ]
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in named]
     function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.keywords import MediumKeywords, ProblemKeywords, as_medium
+from diffkeras.physics.keywords import MediumKeywords, ProblemKeywords, as_medium, show_keywords
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.node_values import LARGEST, SLOWEST
 from diffkeras.physics.operators.axis import Axis, lattice_axes
@@ -87,6 +87,7 @@ class Problem(ShortRepr):
     production: NDArray[np.float64] | None
     uptake: SaturatingUptake | None
 
+    @show_keywords
     def __init__(
         self,
         source_image: Any = None,
@@ -312,7 +313,9 @@ def as_problem(problem: Any, keywords: ProblemKeywords) -> Problem:
         PhysicsError: a Problem and keywords, or arguments that make no problem.
     """
     if not isinstance(problem, Problem):
-        return Problem(problem, **keywords)
+        if problem is not None and "source_image" in keywords:
+            raise PhysicsError("give either the problem or source_image, not both")
+        return Problem(**{"source_image": problem, **keywords})
     if keywords:
         raise PhysicsError(
             f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "

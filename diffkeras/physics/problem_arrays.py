@@ -1,6 +1,7 @@
 """The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
 
 import math
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -42,7 +43,8 @@ class Arrays(NamedTuple):
                 "a production is an array of rates, not Sources; multiply their image() by a rate"
             )
         if isinstance(source_image, Sources):
-            source_image = source_image.image(dtype=np.float64)
+            image = source_image.image(dtype=np.float64)
+            source_image = _check_image("the source image", image, dimensions)
         return cls(source_image, fixed, production, dimensions)
 
     @property
@@ -107,7 +109,7 @@ class Arrays(NamedTuple):
                 f"the {self.leading} of shape {stack.shape} is taken as {len(stack)} separate "
                 "images, but neighbouring ones are alike, as the planes of a volume are; give "
                 "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
-                stacklevel=4,
+                stacklevel=_outside(),
             )
 
 
@@ -223,6 +225,14 @@ def _likeness(stack: NDArray, apart: int) -> float:
     one, other = planes[:-apart].ravel(), planes[apart:].ravel()
     norm = math.sqrt(float(one @ one) * float(other @ other))
     return float(one @ other) / norm if 0 < norm < math.inf else 0.0
+
+
+def _outside() -> int:
+    """The stack level of the function outside of diffkeras that made the problem."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _axes(array: Any) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
-from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
+from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
 from diffkeras.physics.operators.axis import Axis
 
 
@@ -209,7 +209,6 @@ def test_results_have_short_representations():
         solve(image),
         solve(np.stack([image] * 40)),
         certify(0 * image, image),
-        Problem(image),
     ):
         assert "field=<" in repr(result)
         assert len(repr(result)) < 600

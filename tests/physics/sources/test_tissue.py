@@ -10,6 +10,8 @@ from diffkeras.physics import (
     Sources,
     Tissue,
     TissueSampler,
+    maps_of,
+    problem_of_maps,
     solve,
 )
 
@@ -68,24 +70,24 @@ def test_maps_of_cells_that_saturate_and_secrete() -> None:
     tissue = replace(tissue_by_hand(), saturation=0.5, secreting=secreting)
     medium = Medium(diffusivity=2.0, decay=0.125)
     maps = tissue.maps((4, 5), medium)
-    np.testing.assert_array_equal(maps.decay, np.full((4, 5), 0.125))
-    np.testing.assert_array_equal(maps.saturation, np.full((4, 5), 0.5))
+    np.testing.assert_array_equal(maps["decay"], np.full((4, 5), 0.125))
+    np.testing.assert_array_equal(maps["saturation"], np.full((4, 5), 0.5))
     maximum = np.zeros((4, 5))
     maximum[[0, 1, 1, 2], [1, 0, 1, 1]] = 0.25
     maximum[1, 2] = 0.5
-    np.testing.assert_array_equal(maps.uptake, maximum)
+    np.testing.assert_array_equal(maps["uptake"], maximum)
     released = np.zeros((4, 5))
     released[[3, 3, 2], [3, 4, 4]] = 0.5  # the larger one counts where both are
-    np.testing.assert_array_equal(maps.production, released)
-    assert all(values.dtype == np.float32 for values in maps.given.values())
+    np.testing.assert_array_equal(maps["production"], released)
+    assert all(values.dtype == np.float32 for values in maps.values())
 
     image = np.zeros((4, 5))
     image[0, 0] = 1.0
-    problem = maps.within(medium).problem(image)
+    problem = problem_of_maps(image, medium, maps)
     expected = solve(
         image,
         production=released,
         uptake=MichaelisMenten(maximum, 0.5),
         medium=Medium(tissue.diffusivity_map((4, 5), 2.0), 0.125),
     )
-    np.testing.assert_allclose(solve(**problem).field, expected.field, rtol=1e-9)
+    np.testing.assert_allclose(solve(problem).field, expected.field, rtol=1e-9)

@@ -55,7 +55,7 @@ def test_it_can_be_all_that_takes_away():
         (-RATE, r"not -0.2 at node|at node \(0, 0\)"),
         (math.nan, "not nan"),
         (np.ones((3, 4)), r"the uptake has shape \(3, 4\), the source image"),
-        (np.ones((2, *LATTICE)), "for different ones call once for each"),
+        (np.ones((2, *LATTICE)), "for different ones use Problem.batch"),
         ("much", "uptake"),
     ],
 )
