@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.nn import check_lattice
-from diffkeras.surrogates.exports.fields_function import Inputs, Runner
-from diffkeras.surrogates.exports.formats import get_format
+from diffkeras.surrogates.exports import Inputs, Runner, get_format
 from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
