@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import BatchCertificate, Certificate, Surroundings, certify, solve
+from diffkeras.physics import Certificate, Problem, certify, solve
 from diffkeras.surrogates.given_media import Media
+from diffkeras.surrogates.surroundings import Surroundings
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,11 +54,7 @@ class Prediction:
             PhysicsError: a batch without images, or a problem without a unique solution.
         """
         problems = self._problems()
-        if self.field.ndim == 2:
-            return certify(self.field, **problems[0])
-        return BatchCertificate.of(
-            [certify(field, **problem) for field, problem in zip(self.field, problems, strict=True)]
-        )
+        return certify(self.field, problems[0] if self.field.ndim == 2 else Problem.batch(problems))
 
     def within(self, tolerance: float) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
@@ -86,8 +83,8 @@ class Prediction:
         vars(prediction)["node_bound"] = bounds.reshape(shape)  # the cached property
         return prediction
 
-    def _problems(self) -> list[dict[str, Any]]:
-        """The keyword arguments of `solve` and `certify` for each image."""
+    def _problems(self) -> list[Problem]:
+        """The problem of each image."""
         images = self.source_images.reshape(-1, *self.source_images.shape[-2:])
         shared = isinstance(self.media, Surroundings)
         media: Any = (self.media,) * len(images) if shared else self.media
@@ -105,14 +102,15 @@ class Prediction:
 
 
 def _within(
-    tolerance: float, field: NDArray, problem: dict[str, Any]
+    tolerance: float, field: NDArray, problem: Problem
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    proof = certify(field, **problem)
-    for candidate, bound in ((field, proof.node_bound), (proof.field, proof.field_bound)):
+    proof = certify(field, problem)
+    corrected = proof.corrected
+    for candidate, bound in ((field, proof.node_bound), (corrected.field, corrected.node_bound)):
         # no exact field is smaller
         least = float(np.abs(candidate).max()) - float(bound.max())
         if float(bound.max()) <= tolerance * least:
             return candidate, bound, False
-    solution = solve(**problem, initial=proof.field, tolerance=tolerance)
+    solution = solve(problem, initial=corrected.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), True

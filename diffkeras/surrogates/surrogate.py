@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Certificate, Medium, Sources, Surroundings
+from diffkeras.physics import Certificate, Medium, Sources
 from diffkeras.physics.arguments import check_tolerance, real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
@@ -29,6 +29,7 @@ from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
+from diffkeras.surrogates.surroundings import Surroundings
 from diffkeras.surrogates.trained_ranges import outside_training
 from diffkeras.system.keras_compat import load_error
 

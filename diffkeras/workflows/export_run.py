@@ -165,7 +165,7 @@ class Trial:
                     image = recipe.sources(SPLIT, k).image(lattice)
                     told = {
                         "diffusion_length": recipe.length_of(SPLIT, k),
-                        **(maps.given if (maps := recipe.maps_of(SPLIT, k)) else {}),
+                        **recipe.maps_of(SPLIT, k),
                     }
                     examples.append((image, told))
         except PackingError as error:

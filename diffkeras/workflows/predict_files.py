@@ -66,7 +66,7 @@ def predict_files(
     if output.bound:
         fields[output.bound] = prediction.node_bound
     if output.corrected:
-        fields[output.corrected] = prediction.certificate.field
+        fields[output.corrected] = prediction.certificate.corrected.field
     write_fields(fields)
     _say_what_sources_do(surrogate)
     if output.plot:
