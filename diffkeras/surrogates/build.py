@@ -12,15 +12,6 @@ from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics import FixedFlux, FixedValue
 from diffkeras.surrogates.given_media import inputs_of
 
-# those of convolutions that halve the lattice, which may be padded
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
-    "encoder_decoder": nn.encoder_decoder,
-    "joined_pair": nn.joined_pair,
-    "u_net": nn.u_net,
-}
-# of convolutions, by `model.initial_weights`
-INITIALIZERS = {"keras": "he_normal", "pytorch": "pytorch"}
-
 
 def build_model(config: Config) -> keras.Model:
     """The network of a configuration, with new weights, from and to the network's scale.
@@ -28,33 +19,18 @@ def build_model(config: Config) -> keras.Model:
     Its input has channels for the diffusion length or the maps of the media that vary.
     """
     section = config.model
-    channels = 1 + len(inputs_of(config))
-    if section.architecture == "unrolled_cg":
-        operator = make_operator(config)
-        return nn.unrolled_cg(operator=operator, rounds=section.corrections, channels=channels)
-    if section.architecture == "fourier_neural_operator":
-        model = nn.fourier_neural_operator(
-            section.width, section.depth, modes=section.modes, channels=channels
-        )
-        return _with_equation(model, config)
-    options: dict[str, Any] = {
-        "channels": channels,
-        "kernel_initializer": INITIALIZERS[section.initial_weights],
+    facts: dict[str, Callable[[], Any]] = {
+        "channels": lambda: 1 + len(inputs_of(config)),
+        "operator": lambda: make_operator(config),
+        "rounds": lambda: section.corrections,
     }
-    if section.architecture == "ring_density_network":
-        options |= {"operator": make_operator(config), "rounds": section.corrections}
-        return nn.ring_density_network(section.width, section.depth, pad=section.pad, **options)
-    model = ARCHITECTURES[section.architecture](section.width, section.depth, **options)
-    if section.pad:
-        model = nn.padded(model, 2**section.depth)
-    return _with_equation(model, config)
-
-
-def _with_equation(model: keras.Model, config: Config) -> keras.Model:
-    """The network with the corrections or fixed values that the configuration appends."""
-    if rounds := config.model.corrections:
-        return nn.with_corrections(model, make_operator(config), rounds)
-    return nn.with_fixed_values(model) if config.model.fixed_values else model
+    needs = {name: facts[name]() for name in section.kind.needs}
+    model = section.kind.build(**section.parameters, **needs)
+    if section.kind.knows_equation:
+        return model
+    if section.corrections:
+        return nn.with_corrections(model, make_operator(config), section.corrections)
+    return nn.with_fixed_values(model) if section.fixed_values else model
 
 
 def make_operator(config: Config) -> Any:

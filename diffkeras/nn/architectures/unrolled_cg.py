@@ -1,26 +1,28 @@
 """Conjugate gradients with a learned preconditioner, and no network."""
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING
 
+from diffkeras.nn.architectures.architecture import Architecture
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.equation.corrections import FieldOfDensities
-from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
-from diffkeras.nn.equation.operator import UniformOperator
-from diffkeras.nn.equation.varying_operator import VaryingOperator
+
+if TYPE_CHECKING:
+    import keras
+
+    from diffkeras.nn.equation.operator import UniformOperator
+    from diffkeras.nn.equation.varying_operator import VaryingOperator
 
 
 def unrolled_cg(
     *,
-    operator: UniformOperator | VaryingOperator,
+    operator: "UniformOperator | VaryingOperator",
     rounds: int,
     channels: int = 1,
     name: str = "unrolled_cg",
-) -> keras.Model:
+) -> "keras.Model":
     """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
 
     In a uniform medium, each round has a window of 28 learned numbers, its preconditioner (see
-    `FieldOfDensities`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
+    `RingCorrections`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
     `MultigridCorrections`). The model shows what corrections do without a network in front of them,
     and is the baseline that a network with corrections has to beat.
 
@@ -46,12 +48,19 @@ def unrolled_cg(
 
     Source: Notay (2000).
     """
+    import keras
+
+    from diffkeras.nn.equation.corrections import corrections
+
     rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
-    zeros = layers.Rescaling(0.0, name="zeros", dtype="float32")(source_image)
-    layer: layers.Layer
-    if isinstance(operator, VaryingOperator):
-        layer = MultigridCorrections(operator, rounds, name="corrections")
-    else:
-        layer = FieldOfDensities(operator, rounds, name="corrections")
-    return keras.Model(source_image, layer([zeros, source_image]), name=name)
+    return keras.Model(source_image, corrections(operator, rounds)(source_image), name=name)
+
+
+UNROLLED_CG = Architecture(
+    "unrolled_cg",
+    "corrections alone, with a few learned numbers",
+    unrolled_cg,
+    parameters={},
+    needs=("operator", "rounds", "channels"),
+)

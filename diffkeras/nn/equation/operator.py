@@ -1,4 +1,4 @@
-"""The lattice operator A = −D∇²_h + γ and its inverse, as products of matrices on every backend.
+"""The lattice operator A = −h²∇²_h + γh²/D and its inverse, as products of matrices.
 
 The eigenvectors of A are products of one mode per axis: sines on an axis that absorbs, cosines on
 one that reflects, and cos + sin (Hartley) on a periodic one. With S the orthonormal modes of an
@@ -10,7 +10,7 @@ graph runs. They take O(side³) operations. `diffkeras.physics` has the fast tra
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from keras import ops
 
@@ -21,7 +21,25 @@ FULL_TURN = 2 * math.pi
 
 
 @dataclass(frozen=True)
-class UniformOperator:
+class Operator:
+    """Base of the lattice operators of layers."""
+
+    @classmethod
+    def of(cls, values: Self | Mapping[str, Any]) -> Self:
+        """The operator itself, or the one of a layer's saved configuration."""
+        return cls(**values) if isinstance(values, Mapping) else values
+
+    def get_config(self) -> dict[str, Any]:
+        """The attributes, with lists for tuples, as a layer saves them."""
+        return {name: _as_lists(value) for name, value in asdict(self).items()}
+
+
+def _as_lists(value: Any) -> Any:
+    return list(map(_as_lists, value)) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True)
+class UniformOperator(Operator):
     """A in a uniform medium, on a lattice of any size, in float32.
 
     Where no axis absorbs, constant fields have the eigenvalue γ. If it is far below the others, A⁻¹
@@ -30,25 +48,22 @@ class UniformOperator:
     On GPUs, TensorFloat-32 rounds the factors of products to ten bits. Switch it off there.
 
     Attributes:
-        couplings: D/h² along axis 0 and along axis 1.
-        decay: γ. Only the ratios of the couplings and the decay matter to fields of fixed values.
+        decay: γh²/D. (Only this ratio matters to fields of fixed values.)
         boundaries: absorbing, reflecting or periodic, of axis 0 and of axis 1.
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
-            the second channel of the network's input (see `representation.network_input`). Then γ
-            is D/ℓ², with D/h² = 1 along both axes, and `decay` is not used.
+            the second channel of the network's input (see `representation.network_input`). Then
+            γh²/D is h²/ℓ², and `decay` is not used.
 
     Raises:
-        ValueError: a coupling, decay or length that is not positive, or an unknown boundary.
+        ValueError: a decay or length that is not positive, or an unknown boundary.
     """
 
-    couplings: Sequence[float] = (1.0, 1.0)
     decay: float = 1 / 400
     boundaries: Sequence[str] = ("absorbing", "absorbing")
     lengths: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         pairs: dict[str, Any] = {
-            "couplings": [positive("coupling", value) for value in self.couplings],
             "boundaries": [one_of("boundary", name, BOUNDARIES) for name in self.boundaries],
         }
         if self.lengths is not None:
@@ -62,17 +77,8 @@ class UniformOperator:
         elif "absorbing" not in self.boundaries:
             raise ValueError("decay must be above 0 if no boundary absorbs, got 0")
 
-    @classmethod
-    def of(cls, values: "UniformOperator | Mapping[str, Any]") -> "UniformOperator":
-        """The operator itself, or the one of a layer's saved configuration."""
-        return cls(**values) if isinstance(values, Mapping) else values
-
-    def get_config(self) -> dict[str, Any]:
-        """The attributes, with lists for pairs, as a layer saves them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
     def decay_of(self, network_input: Any) -> Any:
-        """γ of each image (batch, 1, 1), or the number that all have.
+        """γh²/D of each image (batch, 1, 1), or the number that all have.
 
         `network_input` is (batch, rows, columns, channels).
         """
@@ -85,19 +91,16 @@ class UniformOperator:
     def apply(self, field: Any, decay: Any) -> Any:
         """A u of fields (batch, rows, columns), by the five-point stencil."""
         result = decay * field
-        for axis, (coupling, boundary) in enumerate(
-            zip(self.couplings, self.boundaries, strict=True), 1
-        ):
+        for axis, boundary in enumerate(self.boundaries, 1):
             before, after = neighbours(field, axis, boundary)
-            result = result + coupling * (2 * field - before - after)
+            result = result + (2 * field - before - after)
         return result
 
     def inverse(self, density: Any, decay: Any) -> Any:
         """A⁻¹q of densities (batch, rows, columns), one transform pair."""
 
         def factors(along: Any, across: Any) -> Any:
-            curvature = [4 * ops.square(ops.sin(angle / 2)) for angle in (along, across)]
-            rows, columns = (c * v for c, v in zip(self.couplings, curvature, strict=True))
+            rows, columns = (4 * ops.square(ops.sin(angle / 2)) for angle in (along, across))
             return 1 / (rows[:, None] + columns + decay)
 
         return self._scale_modes(density, factors)

@@ -7,13 +7,13 @@ the uniform medium that the maps vary around.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from diffkeras.nn.arguments import one_of
-from diffkeras.nn.equation.operator import BOUNDARIES, neighbours
+from diffkeras.nn.equation.operator import BOUNDARIES, Operator, neighbours
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
 
@@ -82,7 +82,7 @@ class Uptake(NamedTuple):
 
 
 @dataclass(frozen=True)
-class VaryingOperator:
+class VaryingOperator(Operator):
     """A in media whose maps are channels of the network's input, and what cells do there.
 
     Attributes:
@@ -116,38 +116,29 @@ class VaryingOperator:
         object.__setattr__(self, "maps", maps)
         object.__setattr__(self, "boundaries", boundaries)
 
-    def uptake(self, network_input: Any) -> "Uptake | None":
-        """What cells take up in a saturating way, if the input says so."""
-        given = maps_of_channels(network_input, self.maps, ops)
-        return Uptake(given["uptake"], given["saturation"]) if "uptake" in given else None
+    def uptake(self, network_input: Any) -> Uptake | None:
+        """The saturating uptake of cells; None if it is no channel."""
+        maps = maps_of_channels(network_input, self.maps, ops)
+        return Uptake(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
 
     def production(self, network_input: Any) -> Any:
         """What cells release and sides add, (batch, rows, columns); 0 where neither is."""
-        given = maps_of_channels(network_input, self.maps, ops)
-        ones, total = ops.ones_like(network_input[..., 0]), given.get("production", 0.0)
+        maps = maps_of_channels(network_input, self.maps, ops)
+        ones, total = ops.ones_like(network_input[..., 0]), maps.get("production", 0.0)
         for axis, boundary in enumerate(self.boundaries, 1):
             for side, edge in zip(_both(boundary), _edges(ones, axis), strict=True):
                 if isinstance(side, Mapping) and "value" in side:
-                    total = total + side["value"] * edge * given.get("diffusivity", ones)
+                    total = total + side["value"] * edge * maps.get("diffusivity", ones)
                 elif isinstance(side, Mapping):
                     total = total + side["flux"] * edge
         return total
 
-    @classmethod
-    def of(cls, values: "VaryingOperator | Mapping[str, Any]") -> "VaryingOperator":
-        """The operator itself, or the one of a layer's saved configuration."""
-        return cls(**values) if isinstance(values, Mapping) else values
-
-    def get_config(self) -> dict[str, Any]:
-        """The attributes, with lists for tuples, as a layer saves them."""
-        return {name: _as_lists(value) for name, value in asdict(self).items()}
-
     def equations(self, network_input: Any) -> Equations:
         """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
-        given = maps_of_channels(network_input, self.maps, ops)
+        maps = maps_of_channels(network_input, self.maps, ops)
         ones = ops.ones_like(network_input[..., 0])
-        diffusivity = given.get("diffusivity", ones)
-        decay = given.get("decay", self.decay * ones)
+        diffusivity = maps.get("diffusivity", ones)
+        decay = maps.get("decay", self.decay * ones)
         return equations_of(diffusivity, decay, self.boundaries)
 
 
@@ -187,10 +178,6 @@ def _checked(boundary: Any) -> Any:
             raise ValueError(f"{name} must be a finite number, got {number!r}")
         return {name: float(number)}
     return one_of("boundary", boundary, BOUNDARIES)
-
-
-def _as_lists(value: Any) -> Any:
-    return list(map(_as_lists, value)) if isinstance(value, tuple) else value
 
 
 def _both(boundary: Any) -> tuple[Any, Any]:
