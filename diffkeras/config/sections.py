@@ -7,7 +7,6 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.boundary import Boundaries
-from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
     Count,
     Examples,
@@ -239,11 +238,6 @@ class TrainingConfig(Section):
     def seed_of_order(self) -> int:
         """Seed of the order of the examples."""
         return self.seed if self.order_seed is None else self.order_seed
-
-    @field_validator("loss", mode="before")
-    @classmethod
-    def _losses_alternate(cls, value: Any) -> Any:
-        return with_alternating_losses(value)
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:

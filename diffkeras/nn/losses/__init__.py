@@ -9,7 +9,7 @@ from diffkeras.nn.losses.errors import (
     RelativeError,
     SquaredError,
 )
-from diffkeras.nn.losses.registry import ALIASES, ERRORS, get_loss
+from diffkeras.nn.losses.table import LOSSES, get_loss
 from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
 from diffkeras.nn.losses.weights import (
     WEIGHTS,
@@ -22,8 +22,7 @@ from diffkeras.nn.losses.weights import (
 )
 
 __all__ = [
-    "ALIASES",
-    "ERRORS",
+    "LOSSES",
     "WEIGHTS",
     "AbsoluteError",
     "AlternateLosses",

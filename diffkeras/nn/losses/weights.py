@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import positive
-from diffkeras.nn.registry import arguments_of, build
+from diffkeras.nn.arguments import arguments_of, build, positive
 
 
 @dataclass(eq=False)
@@ -190,14 +189,8 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
     get_weight({"name": "step", "amplitude": 100})
     ```
     """
-    if isinstance(config, Mapping):
-        if "class_name" in config:
-            config = keras.saving.deserialize_keras_object(dict(config))
-        elif config.get("name") == "alternating":
-            raise ValueError(
-                "weights do not alternate, losses do: instead of a weight named 'alternating' "
-                "write a loss with error: alternating, whose first and second are losses"
-            )
+    if isinstance(config, Mapping) and "class_name" in config:
+        config = keras.saving.deserialize_keras_object(dict(config))
     if config is None or isinstance(config, WeightMap):
         return config
     return build("weight", "name", WEIGHTS, config)

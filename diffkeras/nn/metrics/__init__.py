@@ -4,12 +4,12 @@ from diffkeras.nn.metrics.errors import (
     MaximumError,
     RegionMeanAbsoluteError,
     RelativeL2Error,
+    SourceCountError,
     default_metrics,
     region_metrics,
 )
 from diffkeras.nn.metrics.linear_scale import LinearScaleMean, LinearScaleMetric
 from diffkeras.nn.metrics.loss_terms import TERMS, UnweightedError
-from diffkeras.nn.metrics.source_counts import SourceCountError
 
 __all__ = [
     "TERMS",

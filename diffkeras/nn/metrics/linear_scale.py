@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.sample_weights import per_node_weight
+from diffkeras.nn.losses.weighted_error import per_node_weight
 from diffkeras.representation.target import Target, target_and_prediction
 from diffkeras.representation.transforms import get_transform
 

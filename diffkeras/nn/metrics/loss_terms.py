@@ -10,14 +10,14 @@ TERMS = ("target", "prediction", "error", "weight")  # each is computed from tho
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
-class UnweightedError(keras.metrics.Metric):
+class UnweightedError(keras.metrics.Mean):
     """Mean error of a loss without its weight, on the network's scale.
 
     It also records which terms of the loss were not finite, to explain why a run failed.
 
     Args:
         loss: the loss.
-        **options: those of `keras.metrics.Metric`.
+        **options: those of `keras.metrics.Mean`.
 
     Update:
         y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
@@ -26,8 +26,6 @@ class UnweightedError(keras.metrics.Metric):
     def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:
         super().__init__(name=name, **options)
         self.loss = loss
-        self.total = self.add_variable((), "zeros", name="total")
-        self.count = self.add_variable((), "zeros", name="count")
         self.broken = self.add_variable((len(TERMS),), "zeros", name="broken")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -36,15 +34,10 @@ class UnweightedError(keras.metrics.Metric):
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         error, weight = self.loss.terms(y_true, y_pred)
-        self.total.assign_add(ops.sum(ops.mean(error, axis=(1, 2))))
-        self.count.assign_add(ops.cast(ops.shape(error)[0], self.dtype))
+        super().update_state(ops.mean(error, axis=(1, 2)))
         terms = (y_true, y_pred, error, ops.ones(()) if weight is None else weight)
         infinite = [ops.logical_not(ops.all(ops.isfinite(term))) for term in terms]
         self.broken.assign_add(ops.cast(ops.stack(infinite), self.dtype))
-
-    def result(self) -> Any:
-        """Mean over nodes and examples; NaN before the first batch."""
-        return keras.ops.divide(self.total, self.count)
 
     def broken_terms(self) -> list[str]:
         """Names of the terms that were not finite since the last reset, in order of computation."""
