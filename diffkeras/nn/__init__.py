@@ -10,8 +10,7 @@ from typing import Any
 _HOMES = {
     "AlternateLosses": "diffkeras.nn.losses",
     "ConvolutionalMuon": "diffkeras.system.keras_compat",
-    "UniformOperator": "diffkeras.nn.equation.operator",
-    "VaryingOperator": "diffkeras.nn.equation.varying_operator",
+    "LatticeOperator": "diffkeras.nn.equation.operator",
     "default_metrics": "diffkeras.nn.metrics",
     "encoder_decoder": "diffkeras.nn.architectures.encoder_decoder",
     "fourier_neural_operator": "diffkeras.nn.architectures.fourier_neural_operator",

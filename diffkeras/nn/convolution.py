@@ -30,12 +30,6 @@ class Conv3x3(layers.Conv2D):
             format, dilation rate and groups.
 
     Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
-
-    Example:
-
-    ```python
-    Conv3x3(8)(np.zeros((1, 32, 64, 4))).shape  # (1, 32, 64, 8)
-    ```
     """
 
     fixed: ClassVar[dict[str, Any]] = {
@@ -79,15 +73,8 @@ class UpsampledConv3x3(Conv3x3):
 
     Args:
         filters: channels of the output.
-        **options: as for `Conv3x3`.
 
     Shape: (batch, height, width, channels) → (batch, 2·height, 2·width, `filters`).
-
-    Example:
-
-    ```python
-    UpsampledConv3x3(8)(np.zeros((1, 32, 64, 4))).shape  # (1, 64, 128, 8)
-    ```
 
     Source: arXiv 1609.07009 relates both forms.
     """
@@ -123,15 +110,8 @@ class NormalizedConv3x3(Conv3x3):
         filters: channels of the output.
         momentum: of the moving statistics.
         epsilon: added to the variance.
-        **options: those of `Conv3x3`.
 
     Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
-
-    Example:
-
-    ```python
-    NormalizedConv3x3(8)(np.zeros((1, 32, 64, 1)), training=True).shape  # (1, 32, 64, 8)
-    ```
 
     Source: arXiv 1502.03167 for the normalisation.
     """

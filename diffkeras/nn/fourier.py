@@ -33,16 +33,9 @@ class SpectralConvolution(layers.Layer):
         filters: channels of the output.
         modes: number of frequencies along each axis, zero included.
         seed: of the initial weights; by default they follow `keras.utils.set_random_seed`.
-        **options: those of `keras.layers.Layer`.
 
     Raises:
         ValueError: an argument is out of range, or a side is too short.
-
-    Example:
-
-    ```python
-    SpectralConvolution(8, modes=4)(np.zeros((1, 20, 30, 2))).shape  # (1, 20, 30, 8)
-    ```
 
     Source: Li et al., arXiv 2010.08895.
     """
@@ -134,23 +127,12 @@ class SpectralConvolution(layers.Layer):
         """The lattice of the input with `filters` channels."""
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        own = {"filters": self.filters, "modes": self.modes, "seed": self.seed}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class AppendCoordinates(layers.Layer):
     """Append the coordinates of each node, row / rows and column / columns, as two channels.
 
     Shape: (batch, rows, columns, channels) → (batch, rows, columns, channels + 2).
-
-    Example:
-
-    ```python
-    AppendCoordinates()(np.zeros((1, 20, 30, 1))).shape  # (1, 20, 30, 3)
-    ```
 
     Source: Li et al., arXiv 2010.08895.
     """
@@ -166,11 +148,6 @@ class AppendCoordinates(layers.Layer):
         return ops.concatenate(
             [inputs, zeros + row[:, None, None], zeros + column[:, None]], axis=-1
         )
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Two channels more."""
-        *lattice, channels = input_shape
-        return (*lattice, channels and channels + 2)
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

@@ -21,13 +21,6 @@ class LatticeCheck(keras.layers.Layer):
 
     Args:
         depth: number of poolings of the network.
-        **options: those of `keras.layers.Layer`.
-
-    Example:
-
-    ```python
-    LatticeCheck(depth=5)(np.zeros((1, 60, 60, 1)))  # ValueError: ... 32 or 64
-    ```
     """
 
     def __init__(self, depth: int, **options: Any) -> None:
@@ -43,10 +36,6 @@ class LatticeCheck(keras.layers.Layer):
         """The shape of the input."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        return {**super().get_config(), "depth": self.depth}
-
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class PadToMultiple(layers.Layer):
@@ -57,13 +46,6 @@ class PadToMultiple(layers.Layer):
 
     Args:
         factor: at least 1.
-        **options: those of `keras.layers.Layer`.
-
-    Example:
-
-    ```python
-    PadToMultiple(32)(np.zeros((1, 100, 100, 1))).shape  # (1, 128, 128, 1)
-    ```
     """
 
     def __init__(self, factor: int, **options: Any) -> None:
@@ -84,10 +66,6 @@ class PadToMultiple(layers.Layer):
         batch, *sides, channels = input_shape
         return (batch, *(side and side + -side % self.factor for side in sides), channels)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        return {**super().get_config(), "factor": self.factor}
-
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class CropTo(layers.Layer):
@@ -102,13 +80,6 @@ class CropTo(layers.Layer):
         larger, like = inputs
         height, width = ops.shape(like)[1:3]
         return larger[:, :height, :width, :]
-
-    def compute_output_shape(
-        self, input_shape: list[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output: sides of the second input, channels of the first."""
-        larger, like = input_shape
-        return (larger[0], like[1], like[2], larger[3])
 
 
 def padded(model: keras.Model, factor: int) -> keras.Model:

@@ -34,25 +34,24 @@ def build_model(config: Config) -> keras.Model:
 
 
 def make_operator(config: Config) -> Any:
-    """The lattice operator of a configuration, in units of D/h²: `nn.UniformOperator`, or
-    `nn.VaryingOperator` where maps vary.
-    """
-    medium, lengths = config.physics.medium, config.data.diffusion_length
-    diffusion = float(medium.diffusivities[0]) / medium.step**2
-    if config.data.maps:
-        decay = float(medium.decay) / diffusion
-        unit = float(medium.diffusivities[0]) / medium.step  # of fluxes, per concentration
-        boundaries = [_in_units(sides, unit) for sides in medium.sides]
-        return nn.VaryingOperator(config.data.maps, decay, boundaries)
-    return nn.UniformOperator(
-        decay=float(medium.decay) / diffusion,
-        boundaries=medium.names_of_axes("a network that knows the equation in a uniform medium"),
+    """The lattice operator of a configuration, `nn.LatticeOperator`."""
+    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.data.maps
+    diffusivity = float(medium.diffusivities[0])
+    if maps:
+        unit = diffusivity / medium.step  # of fluxes, per concentration
+        boundaries: Any = [_in_units(sides, unit) for sides in medium.sides]
+    else:
+        boundaries = medium.names_of_axes("a network that knows the equation in a uniform medium")
+    return nn.LatticeOperator(
+        decay=float(medium.decay) / (diffusivity / medium.step**2),
+        boundaries=boundaries,
         lengths=None if lengths is None else [length / medium.step for length in lengths],
+        maps=maps,
     )
 
 
 def _in_units(sides: Any, unit: float) -> Any:
-    """The sides of an axis as `nn.VaryingOperator` has them, with fluxes as multiples of a unit."""
+    """The sides of an axis as `LatticeOperator` has them, with fluxes as multiples of a unit."""
     if isinstance(sides, tuple):
         return tuple(_in_units(side, unit) for side in sides)
     if isinstance(sides, FixedValue):

@@ -8,13 +8,12 @@ from diffkeras.nn.arguments import integer
 if TYPE_CHECKING:
     import keras
 
-    from diffkeras.nn.equation.operator import UniformOperator
-    from diffkeras.nn.equation.varying_operator import VaryingOperator
+    from diffkeras.nn.equation.operator import LatticeOperator
 
 
 def unrolled_cg(
     *,
-    operator: "UniformOperator | VaryingOperator",
+    operator: "LatticeOperator",
     rounds: int,
     channels: int = 1,
     name: str = "unrolled_cg",
@@ -27,7 +26,7 @@ def unrolled_cg(
     and is the baseline that a network with corrections has to beat.
 
     Args:
-        operator: of the medium, or of media that vary.
+        operator: of the media.
         rounds: at least 1. Each costs two transform pairs, or a multigrid cycle.
         channels: of the input (see `encoder_decoder`).
         name: of the model.
@@ -42,7 +41,7 @@ def unrolled_cg(
     Example:
 
     ```python
-    model = unrolled_cg(operator=UniformOperator(decay=0.01), rounds=3)
+    model = unrolled_cg(operator=LatticeOperator(decay=0.01), rounds=3)
     model.predict(np.zeros((1, 30, 50, 1))).shape  # (1, 30, 50, 1)
     ```
 

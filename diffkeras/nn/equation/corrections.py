@@ -1,6 +1,6 @@
 """Layers that correct a network's field by the equation, and networks that end with them."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,8 +8,8 @@ from keras import layers, ops
 
 from diffkeras.nn.arguments import integer
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
-from diffkeras.nn.equation.operator import UniformOperator
-from diffkeras.nn.equation.varying_operator import VaryingOperator
+from diffkeras.nn.equation.operator import LatticeOperator
+from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 
 REACH = 6  # nodes: a disc of radius 5 fits into the window
 LEVELS = 5  # the coarsest nodes are blocks of 16×16
@@ -32,9 +32,7 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, field, name=model.name)
 
 
-def with_corrections(
-    model: keras.Model, operator: UniformOperator | VaryingOperator, rounds: int
-) -> keras.Model:
+def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int) -> keras.Model:
     """The network, followed by corrections by the equation.
 
     In a uniform medium, the field û becomes û − A⁻¹r with its residual r on the free nodes, which
@@ -44,22 +42,22 @@ def with_corrections(
 
     Args:
         model: functional, source image → field, both on the linear scale.
-        operator: of the medium, or of media that vary.
+        operator: of the media.
         rounds: at least 0.
 
     Example:
 
     ```python
-    model = with_corrections(u_net(width=8, depth=2), UniformOperator(decay=0.01), rounds=2)
+    model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
     ```
     """
     field = corrections(operator, rounds)([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
 
 
-def corrections(operator: UniformOperator | VaryingOperator, rounds: int) -> "Corrections":
+def corrections(operator: LatticeOperator, rounds: int) -> "Corrections":
     """The layer for a uniform medium, or for media that vary."""
-    kind = MultigridCorrections if isinstance(operator, VaryingOperator) else RingCorrections
+    kind = MultigridCorrections if operator.maps else RingCorrections
     return kind(operator, rounds, name="corrections")
 
 
@@ -77,10 +75,6 @@ class FixedValues(layers.Layer):
         source_image = ops.cast(network_input[..., :1], field.dtype)
         return ops.where(source_image != 0, source_image, field)
 
-    def compute_output_shape(self, input_shape: list[Any]) -> tuple[int | None, ...]:
-        """The shape of the field."""
-        return input_shape[0]
-
 
 class Corrections(layers.Layer):
     """Base of the corrections, which compute in float32, also in mixed precision, on any lattice.
@@ -90,7 +84,7 @@ class Corrections(layers.Layer):
     linear scale.
 
     Args:
-        operator: of the class `operator_type`, or its saved configuration.
+        operator: of the media, or its saved configuration.
         rounds: at least 0.
         **options: those of `keras.layers.Layer`.
 
@@ -98,11 +92,9 @@ class Corrections(layers.Layer):
         ValueError: `rounds` is out of range.
     """
 
-    operator_type: ClassVar[Any]
-
     def __init__(self, operator: Any = None, rounds: int = 0, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
-        self.operator: Any = self.operator_type.of({} if operator is None else operator)
+        self.operator = LatticeOperator.of({} if operator is None else operator)
         self.rounds = integer("rounds", rounds, 0)
 
     def call(self, inputs: Any) -> Any:
@@ -143,15 +135,8 @@ class RingCorrections(Corrections):
     fixed values are written onto the sources. A round costs two transform pairs, one of them for
     the convolution.
 
-    Args:
-        operator: a `UniformOperator`.
-        rounds: at least 0.
-        **options: those of `keras.layers.Layer`.
-
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
-
-    operator_type = UniformOperator
 
     def build(self, input_shape: Any) -> None:
         """Create the windows: at the start 1 in the middle, which is no preconditioner."""
@@ -169,31 +154,35 @@ class RingCorrections(Corrections):
 
     def corrected(self, field: Any, network_input: Any) -> Any:
         """The field after all rounds, with the fixed values."""
-        source_image, decay = network_input[..., 0], self.operator.decay_of(network_input)
+        source_image, decay = network_input[..., 0], self.operator.uniform_decay(network_input)
         if field is None:
             field = ops.zeros_like(source_image)
         else:
-            field = self.without_residual(field, source_image, decay)
+            field = self.without_residual(field, network_input)
         field = self.closer_on_ring(field, source_image, decay)
         return ops.where(source_image != 0, source_image, field)
 
-    def without_residual(self, field: Any, source_image: Any, decay: Any) -> Any:
+    def without_residual(self, field: Any, network_input: Any) -> Any:
         """A⁻¹q of the densities q that a field has on the sources."""
+        source_image, operator = network_input[..., 0], self.operator
         fixed = source_image != 0
-        balance = self.operator.apply(ops.where(fixed, source_image, field), decay)
-        return self.operator.inverse(ops.where(fixed, balance, ops.zeros_like(balance)), decay)
+        field = ops.where(fixed, source_image, field)
+        balance = operator.equations(network_input).apply(field)
+        density = ops.where(fixed, balance, ops.zeros_like(balance))
+        return inverse(density, operator.uniform_decay(network_input), operator.boundaries)
 
     def closer_on_ring(self, field: Any, source_image: Any, decay: Any) -> Any:
         """The field after all rounds, before the fixed values are written into it."""
-        ring = self.operator.ring(ops.cast(source_image != 0, self.compute_dtype))
+        boundaries = self.operator.boundaries
+        ring = ring_of(ops.cast(source_image != 0, self.compute_dtype), boundaries)
         earlier: list[tuple[Any, Any, Any]] = []  # p, A⁻¹p and ⟨p, A⁻¹p⟩ of each round
         for window in self.windows:
             mismatch = ring * (source_image - field)
             window = ops.take(window, self._places)
-            spread = ring * self.operator.convolve(mismatch, window)
+            spread = ring * convolve(mismatch, window, boundaries)
             for other, of_other, curvature in earlier:
                 spread = spread - other * (inner_product(spread, of_other) / curvature)
-            of_spread = self.operator.inverse(spread, decay)
+            of_spread = inverse(spread, decay, boundaries)
             curvature = ops.maximum(inner_product(spread, of_spread), TINY)
             field = field + of_spread * (inner_product(mismatch, spread) / curvature)
             earlier.append((spread, of_spread, curvature))
@@ -217,15 +206,8 @@ class MultigridCorrections(Corrections):
     learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
     together: 10 numbers a round and 4 more.
 
-    Args:
-        operator: a `VaryingOperator`.
-        rounds: at least 0.
-        **options: those of `keras.layers.Layer`.
-
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
-
-    operator_type = VaryingOperator
 
     def build(self, input_shape: Any) -> None:
         """Create dampings and factors, with the values of a multigrid cycle that isn't learned."""

@@ -66,14 +66,7 @@ class WeightMap:
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UniformWeight(WeightMap):
-    """w = 1 at every node, as without a weight map.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=UniformWeight())
-    ```
-    """
+    """w = 1 at every node, as without a weight map."""
 
     def call(self, field: Any, source_image: Any) -> Any:
         """Ones."""
@@ -87,12 +80,6 @@ class ExponentialWeight(WeightMap):
 
     Args:
         scale: b, above 0, in units of the field on the network's scale.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=ExponentialWeight(scale=0.5))
-    ```
 
     Source: arXiv 2302.03786.
     """
@@ -115,12 +102,6 @@ class TanhWeight(WeightMap):
         amplitude: a, above 0.
         rate: b, above 0, in units of 1/field on the network's scale.
 
-    Example:
-
-    ```python
-    SquaredError(weight=TanhWeight(amplitude=2000, rate=1))
-    ```
-
     Source: arXiv 2302.03786.
     """
 
@@ -141,12 +122,6 @@ class StepWeight(WeightMap):
 
     Args:
         amplitude: a, above 0.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=StepWeight(amplitude=100))
-    ```
 
     It is diffkeras' own; the "step" of arXiv 2302.03786 is `TanhWeight`.
     """
