@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from diffkeras.nn.architectures.architecture import Sides
 from diffkeras.nn.arguments import integer
 
 PADDING = 4  # a lattice is followed by 1 / PADDING of its side in zeros
@@ -60,12 +61,7 @@ class SpectralConvolution(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The convolved maps."""
-        for side in inputs.shape[1:3]:
-            if side is not None and side < 2 * self.modes - 1:
-                raise ValueError(
-                    f"a lattice with a side of {side} nodes has no {self.modes} frequencies; "
-                    f"the shortest side that works is {2 * self.modes - 1}"
-                )
+        Sides(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
         sides = ops.shape(inputs)[1:3]
         waves = [self._waves(side) for side in sides]
         coefficients = self._multiply(*self._transform(inputs, waves))

@@ -34,9 +34,6 @@ class AlternatingLoss(NodeLoss):
         probability: of the first loss, in [0, 1]. "toggle" ignores it.
         **options: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`.
 
-    Call:
-        y_true, y_pred, sample_weight: as for `WeightedError`.
-
     Raises:
         ValueError: an argument is not one of the allowed values, or a loss has a reduction of its
             own.
