@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
-from diffkeras.physics import FixedFlux, FixedValue, Robin
+from diffkeras.physics.boundaries import GivenSide
 from diffkeras.surrogates.given_media import inputs_of
 
 
@@ -55,13 +54,12 @@ def _in_units(sides: Any, unit: float) -> Any:
     """The sides of an axis as `LatticeOperator` has them, with fluxes as multiples of a unit."""
     if isinstance(sides, tuple):
         return tuple(_in_units(side, unit) for side in sides)
-    if isinstance(sides, FixedValue):
-        return {"value": sides.value}
-    if isinstance(sides, FixedFlux):
-        return {"flux": np.asarray(sides.flux) / unit}
-    if isinstance(sides, Robin):
-        raise ConfigurationError("a network that knows the equation takes no Robin sides")
-    return sides
+    if not isinstance(sides, GivenSide):
+        return sides
+    return {
+        name: float(number) if name == "value" else float(number) / unit
+        for name, number in sides.parts.items()
+    }
 
 
 def make_loss(config: Config) -> NodeLoss:

@@ -1,7 +1,8 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-`architecture-table` the architectures, `layer-table` the layers of the network, and `analysis-reference` the statistics of studies.
+`architecture-table` the architectures, `layer-table` the layers of the network, and
+`analysis-reference` the statistics of studies.
 `measured` shows a table that a benchmark wrote.
 """
 

@@ -86,14 +86,20 @@ def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equ
         beyond = following(diffusivity, axis)
         inner = ones if boundary == "periodic" else 1 - high
         couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * inner)
-        absorbing = [
-            edge
-            for side, edge in zip(both(boundary), (low, high), strict=True)
-            if side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
-        ]
-        if absorbing:
-            drain = drain + diffusivity * sum(absorbing)
+        for side, edge in zip(both(boundary), (low, high), strict=True):
+            drain = drain + coupling_of_side(side, diffusivity) * edge
     return Equations((couplings[0], couplings[1]), drain)
+
+
+def coupling_of_side(side: Any, diffusivity: Any) -> Any:
+    """What a side adds to the diagonal of the nodes next to it; 0 if it reflects or has a flux.
+
+    See `physics.boundaries.Robin` for sides with a coefficient.
+    """
+    if isinstance(side, Mapping) and "coefficient" in side:
+        return side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
+    absorbs = side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
+    return diffusivity if absorbs else 0.0
 
 
 def both(boundary: Any) -> tuple[Any, Any]:

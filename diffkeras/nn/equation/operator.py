@@ -12,7 +12,14 @@ from typing import Any
 from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
-from diffkeras.nn.equation.equations import Equations, Uptake, both, edges, equations_of
+from diffkeras.nn.equation.equations import (
+    Equations,
+    Uptake,
+    both,
+    coupling_of_side,
+    edges,
+    equations_of,
+)
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
@@ -25,8 +32,9 @@ class LatticeOperator:
     Attributes:
         decay: γh²/D₀ of all nodes, where the decay is no channel of the network's input.
         boundaries: of axis 0 and of axis 1: absorbing, reflecting or periodic. Where maps vary,
-            also {"value": v} for ghost nodes of the value v [concentration] or {"flux": j h/D₀} for
-            a flux j that comes in, and a pair (low, high) where sides differ.
+            also {"value": v} for ghost nodes of the value v [concentration], {"flux": j h/D₀} for a
+            flux j that comes in, {"coefficient": α h/D₀, "value": v} for a flux α (u − v) that goes
+            out, and a pair (low, high) where sides differ.
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
             the second channel of the network's input (see `representation.network_input`). Then
             `decay` is not used.
@@ -97,7 +105,8 @@ class LatticeOperator:
         for axis, boundary in enumerate(self.boundaries, 1):
             for side, edge in zip(both(boundary), edges(ones, axis), strict=True):
                 if isinstance(side, Mapping) and "value" in side:
-                    total = total + side["value"] * edge * maps.get("diffusivity", ones)
+                    coupling = coupling_of_side(side, maps.get("diffusivity", ones))
+                    total = total + side["value"] * coupling * edge
                 elif isinstance(side, Mapping):
                     total = total + side["flux"] * edge
         return total
@@ -108,8 +117,8 @@ def _checked(boundary: Any) -> Any:
     if isinstance(boundary, list | tuple):
         return tuple(map(_checked, boundary))
     if isinstance(boundary, Mapping):
-        [(name, number)] = boundary.items()
-        return {one_of("boundary", name, ("value", "flux")): float(number)}
+        numbers = ("value", "flux", "coefficient")
+        return {one_of("boundary", name, numbers): float(v) for name, v in boundary.items()}
     return one_of("boundary", boundary, BOUNDARIES)
 
 

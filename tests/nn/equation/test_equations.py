@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
-from diffkeras.physics import FixedFlux, FixedValue, Medium
+from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 from diffkeras.representation.network_input import MAPS, map_channels
@@ -50,18 +50,18 @@ def test_the_equations_are_those_of_physics(boundaries, names):
 
 
 @pytest.mark.parametrize("names", [("decay",), ("diffusivity", "decay"), ("decay", "production")])
-def test_sides_that_hold_values_or_let_fluxes_in(names):
+def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     rng = np.random.default_rng(2)
     given = {**maps(rng), "production": rng.uniform(0.0, 2.0, (*LATTICE, 1))}
     given = {name: values for name, values in given.items() if name in names}
     parts = {name: given[name][..., 0] for name in given if name != "production"}
     released = given.get("production", np.zeros((*LATTICE, 1)))[..., 0]
-    sides = ((FixedValue(0.7), FixedFlux(-0.3)), ("reflecting", FixedValue(-2.0)))
+    sides = ((FixedValue(0.7), FixedFlux(-0.3)), (Robin(0.8, 1.5), FixedValue(-2.0)))
     medium = Medium(**{"diffusivity": D0, **parts}, step=STEP, boundary=sides)
     problem = Problem(np.zeros(LATTICE), medium=medium, production=released).homogeneous
     exact = finite_volumes(LATTICE, problem.medium)
-    flux = -0.3 * STEP / D0
-    boundaries = [[{"value": 0.7}, {"flux": flux}], ("reflecting", {"value": -2})]
+    flux, exchange = -0.3 * STEP / D0, {"coefficient": 0.8 * STEP / D0, "value": 1.5}
+    boundaries = [[{"value": 0.7}, {"flux": flux}], (exchange, {"value": -2})]
     operator = LatticeOperator(boundaries=boundaries, maps=tuple(given))
     assert LatticeOperator.of(json.loads(json.dumps(operator.get_config()))) == operator
     x, unit = network_input(np.zeros(LATTICE), given), D0 / STEP**2
