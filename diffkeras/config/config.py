@@ -49,16 +49,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _network_fits_lattice(self) -> Self:
-        factor = self.model.side_divisor
-        for side in self.physics.lattice:
-            if side % factor:
-                below, above = side // factor * factor, math.ceil(side / factor) * factor
-                nearest = " or ".join(str(s) for s in (below, above) if s)
-                raise ValueError(
-                    f"physics.lattice: a network of depth {self.model.depth} halves the lattice "
-                    f"{self.model.depth} times, so each side must be a multiple of {factor}, not "
-                    f"{side}: choose {nearest}, a smaller model.depth, or model.pad: true"
-                )
+        sides = self.model.sides
+        try:
+            sides.check(self.physics.lattice)
+        except ValueError as error:
+            raise ValueError(f"physics.lattice: {error}, {sides.remedy}") from None
         return self
 
     @model_validator(mode="after")

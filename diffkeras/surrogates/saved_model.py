@@ -23,16 +23,6 @@ from diffkeras.tf_solver.proofs import Sources, proof_functions
 
 logger = logging.getLogger(__name__)
 
-# keys of the section `model` without effect, by the architecture
-CONVOLUTIONAL = {"modes"}
-UNUSED = {
-    "encoder_decoder": CONVOLUTIONAL,
-    "joined_pair": CONVOLUTIONAL,
-    "u_net": CONVOLUTIONAL,
-    "ring_density_network": CONVOLUTIONAL | {"fixed_values"},
-    "fourier_neural_operator": {"pad", "initial_weights"},
-    "unrolled_cg": CONVOLUTIONAL | {"width", "depth", "pad", "initial_weights", "fixed_values"},
-}
 POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 NOT_FINITE = (
@@ -121,7 +111,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
     names = [spec.name for spec in input_specs(surrogate)]
-    network = config.model.model_dump(mode="json", exclude=UNUSED[config.model.architecture])
+    network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
         "surrogate",
         physics=physics,

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras import nn
+import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Medium, Sources
@@ -80,7 +80,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.side_divisor
+        return self.config.model.sides.divisor
 
     @property
     def medium(self) -> Medium:
@@ -271,19 +271,10 @@ class Surrogate:
                 f"source images have shape (batch, rows, columns) or (rows, columns), not "
                 f"{images.shape}"
             )
-        if self.side_divisor > 1:
-            try:
-                nn.check_lattice(images.shape[-2:], self.config.model.depth)
-            except ValueError as error:
-                raise PhysicsError(str(error)) from None
-        network = self.config.model
-        if network.architecture == "fourier_neural_operator":
-            shortest = 2 * network.modes - 1
-            if min(images.shape[-2:]) < shortest:
-                raise PhysicsError(
-                    f"this network's {network.modes} frequencies need at least {shortest} nodes a "
-                    f"side, and the images have {images.shape[-2]}×{images.shape[-1]}"
-                )
+        try:
+            self.config.model.sides.check(images.shape[-2:])
+        except ValueError as error:
+            raise PhysicsError(str(error)) from None
         wrong = ~((images >= 0) & (images <= LARGEST))
         if wrong.any():
             raise PhysicsError(

@@ -1,7 +1,8 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-`layer-table` the layers of the network, and `analysis-reference` the statistics of studies.
+`architecture-table` the architectures, `layer-table` the layers of the network, and
+`analysis-reference` the statistics of studies.
 `measured` shows a table that a benchmark wrote.
 """
 
@@ -35,6 +36,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("config-reference", ConfigReference)
     app.add_directive("cli-reference", CommandReference)
+    app.add_directive("architecture-table", ArchitectureTable)
     app.add_directive("layer-table", LayerTable)
     app.add_directive("analysis-reference", AnalysisReference)
     app.add_directive("measured", Measured)
@@ -94,6 +96,21 @@ class CommandReference(SphinxDirective):
 
 def _context_settings(command: click.Command) -> dict[str, Any]:
     return {**command.context_settings, "terminal_width": HELP_WIDTH}
+
+
+class ArchitectureTable(SphinxDirective):
+    """The architectures that a configuration can name, with the keys that they have."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each."""
+        from diffkeras.nn.architectures import ARCHITECTURES
+
+        self.env.note_reread()
+        rows = [
+            [name, each.summary, ", ".join(p.name for p in each.parameters)]
+            for name, each in ARCHITECTURES.items()
+        ]
+        return [_table(["architecture", "network", "keys of `model`"], rows, code={0})]
 
 
 class LayerTable(SphinxDirective):

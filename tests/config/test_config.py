@@ -119,7 +119,7 @@ def test_of_many_errors_the_first_are_told_with_the_known_keys_once() -> None:
 def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Config) -> None:
     wrong = {"physics.lattice": [16, 100], "model.depth": 3}
     with pytest.raises(
-        ConfigurationError, match=r"physics\.lattice: .* 8, not 100.*96 or 104.*pad"
+        ConfigurationError, match=r"physics\.lattice: .* 100 columns, .* 8; choose 96 or 104.*pad"
     ):
         tiny.with_overrides(wrong)
     assert tiny.with_overrides({**wrong, "model.pad": True}).physics.lattice == (16, 100)

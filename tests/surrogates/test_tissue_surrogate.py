@@ -240,8 +240,6 @@ def test_channels_are_what_varies(tissue: Config, change: Any, channels: int) ->
     assert model.input_shape == (None, None, None, channels)
 
 
-def test_ring_densities_need_a_uniform_medium(tissue: Config) -> None:
-    with pytest.raises(ConfigurationError, match=r"media that vary .* don't have"):
-        tissue.with_overrides({"model.architecture": "ring_density_network"})
+def test_a_baseline_of_uniform_media_is_refused(tissue: Config) -> None:
     with pytest.raises(ConfigurationError, match=r"one_round needs uniform media"):
         tissue.with_overrides({"evaluation.baselines": ["one_round"]})

@@ -19,7 +19,6 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "padded": {"model.pad": True},
     "u_net": {"model.architecture": "u_net"},
     "joined_pair": {"model.architecture": "joined_pair"},
-    "ring_density_network": {**LINEAR, "model.architecture": "ring_density_network"},
     "corrections": {**LINEAR, "model.corrections": 2},
     "fourier_neural_operator": {"model.architecture": "fourier_neural_operator", "model.modes": 4},
     "unrolled_cg": {**LINEAR, "model.architecture": "unrolled_cg", "model.corrections": 2},

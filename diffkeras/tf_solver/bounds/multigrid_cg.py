@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.nn.equation.equations import Equations
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, Level, cycle, hierarchy
-from diffkeras.nn.equation.varying_operator import Equations
 from diffkeras.tf_solver.bounds.held_nodes import largest
 from diffkeras.tf_solver.images import LATTICE
 

@@ -20,8 +20,8 @@ from functools import reduce
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.nn.equation.equations import Equations, Uptake, equations_of
 from diffkeras.nn.equation.multigrid import Level
-from diffkeras.nn.equation.varying_operator import Equations, Uptake, equations_of
 from diffkeras.physics import Medium
 from diffkeras.tf_solver.bounds.multigrid_cg import levels_of
 from diffkeras.tf_solver.images import Part, exact_numbers

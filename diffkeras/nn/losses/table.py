@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffkeras.nn.losses.alternating import LOSSES, AlternatingLoss
+from diffkeras.nn.arguments import build
+from diffkeras.nn.losses.alternating import PARTS, AlternatingLoss
 from diffkeras.nn.losses.errors import (
     AbsoluteError,
     HuberError,
@@ -12,31 +13,29 @@ from diffkeras.nn.losses.errors import (
     RelativeError,
     SquaredError,
 )
-from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
-from diffkeras.nn.registry import build
+from diffkeras.nn.losses.weighted_error import NodeLoss
 
-ERRORS: dict[str, type[WeightedError]] = {
+ALTERNATING = "alternating"
+LOSSES: dict[str, type[NodeLoss]] = {
     "absolute": AbsoluteError,
+    "mae": AbsoluteError,
     "squared": SquaredError,
+    "mse": SquaredError,
     "power": PowerError,
     "huber": HuberError,
     "inverse_huber": InverseHuberError,
     "relative": RelativeError,
+    ALTERNATING: AlternatingLoss,
 }
-ALIASES: dict[str, type[WeightedError]] = {"mae": AbsoluteError, "mse": SquaredError}
-
-
-ALTERNATING = "alternating"
 
 
 def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
     """The loss that a configuration describes.
 
     Args:
-        config: a key of `ERRORS` or `ALIASES`, or a mapping with that key as "error", the error's
-            parameters, and arguments of `WeightedError` such as "weight" (see `get_weight`). Or a
-            mapping with "alternating" as "error" and arguments of `AlternatingLoss`, in which
-            "first" and "second" are configurations of losses.
+        config: a key of `LOSSES`, or a mapping with that key as "error" and the arguments of the
+            class, such as "weight" (see `get_weight`). In those of "alternating", "first" and
+            "second" are configurations of losses.
 
     Raises:
         ValueError: unknown error, weight or parameter, or a parameter that is missing or out of
@@ -51,9 +50,9 @@ def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
     ```
     """
     if isinstance(config, Mapping) and config.get("error") == ALTERNATING:
-        losses = {key: _part(key, config[key]) for key in LOSSES if key in config}
+        losses = {key: _part(key, config[key]) for key in PARTS if key in config}
         config = {**config, **losses}
-    return build("error", "error", {**ERRORS, **ALIASES, ALTERNATING: AlternatingLoss}, config)
+    return build("error", "error", LOSSES, config)
 
 
 def _part(key: str, config: Any) -> Any:
