@@ -125,25 +125,6 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _hard_examples_are_there(self) -> Self:
-        hard, data = self.training.hard_examples, self.data
-        if hard is None:
-            return self
-        if data.stream:
-            raise ValueError(
-                "training.hard_examples: a stream has no examples that are left over, and never "
-                "shows one twice; choose null, or data.stream: false"
-            )
-        left = data.train_examples - data.train_examples_used
-        if hard.number > left:
-            raise ValueError(
-                f"training.hard_examples.number: {hard.number} examples per source count can't be "
-                f"chosen from the {left} of {data.train_examples} that the first stage does not "
-                "use; choose a smaller number, or a smaller data.train_fraction"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _what_can_be_evaluated(self) -> Self:
         try:
             self.baselines()
@@ -176,40 +157,15 @@ class Config(Section):
         return map_channels(maps, self.physics.diffusivity, self.physics.step, xp)
 
     @property
-    def first_stage(self) -> "Config | None":
-        """The configuration of the first stage of a run with hard examples; None without them."""
-        if self.training.hard_examples is None:
-            return None
-        return self.with_overrides({"training.hard_examples": None})
-
-    @property
-    def examples_per_count(self) -> int:
-        """Training examples per source count that a run uses in its last stage."""
-        hard = self.training.hard_examples
-        return self.data.train_examples_used + (hard.number if hard else 0)
-
-    @property
-    def last_epochs(self) -> int:
-        """Epochs of the last stage of a run, which is the only one without hard examples."""
-        hard = self.training.hard_examples
-        return hard.epochs if hard else self.training.epochs
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of a run, in all stages."""
-        return self.last_epochs + (self.training.epochs if self.first_stage else 0)
-
-    @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch of the last stage, if examples are not divided into shares."""
-        examples = len(self.data.sources) * self.examples_per_count
+        """Steps of an epoch, if examples are not divided into shares."""
+        examples = len(self.data.sources) * self.data.train_examples_used
         return self.training.steps_per_epoch or math.ceil(examples / self.training.batch_size)
 
     @property
     def steps(self) -> int:
-        """Optimisation steps of a run, in all stages."""
-        first = self.first_stage
-        return self.last_epochs * self.steps_per_epoch + (first.steps if first else 0)
+        """Optimisation steps of a run."""
+        return self.training.epochs * self.steps_per_epoch
 
     def to_yaml(self, without: Iterable[str] = ()) -> str:
         """The configuration as YAML, which `load_config` reads back; some sections left out."""

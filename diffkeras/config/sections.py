@@ -10,7 +10,6 @@ from diffkeras.config.boundary import Boundaries
 from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
     Count,
-    Examples,
     Lattice,
     Positive,
     Quantity,
@@ -155,18 +154,6 @@ class ModelConfig(Section):
         return int(2**self.depth) if pools and not self.pad else 1
 
 
-class HardExamplesConfig(Section):
-    """A second stage of training, in which more examples join those of the first stage."""
-
-    number: Examples
-    """Training examples per source count that join, of those that the first stage does not use."""
-    choice: Literal["hardest", "random"] = "hardest"
-    """hardest: those with the largest mean absolute error of the first stage's best model. random:
-    as many at random, by the seed of the order."""
-    epochs: Count
-    """Epochs of the second stage, with an optimizer and a schedule of its own."""
-
-
 class TrainingConfig(Section):
     """How the network is trained."""
 
@@ -230,9 +217,9 @@ class TrainingConfig(Section):
     square (4 if the lattice is not square, or the boundaries of rows and columns differ)."""
     order_seed: Seed | None = None
     """Seed of the order of the examples alone. null: that of seed."""
-    hard_examples: HardExamplesConfig | None = None
-    """After training, go on from the best model with more examples, which that model chooses. null:
-    one stage."""
+    initial_model: Annotated[str, Field(min_length=1)] | None = None
+    """Start from the weights of the best model of this finished run (fine-tuning): its directory,
+    or the name of a shipped surrogate. Its network must be the same. null: random weights."""
 
     @property
     def seed_of_order(self) -> int:

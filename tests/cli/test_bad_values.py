@@ -51,7 +51,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "dimensions": (*WHOLE, "1", "4"),
     "dry_run": (),
     "epochs": WHOLE,
-    "first_stage": (*DIRECTORIES, ".", "missing"),
     "fixed": (*FILES, "file", "missing.npy"),
     "format": ("", "magic"),
     "images": WHOLE,

@@ -15,8 +15,8 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.training.callbacks import position
-from diffkeras.training.state import read_state, write_state
+from diffkeras.training.callbacks import checkpointing
+from diffkeras.training.checkpoints import read_state, write_state
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -268,7 +268,7 @@ def test_the_history_has_the_time_of_all_steps_of_an_epoch(
 ) -> None:
     config = tiny.with_overrides({"training.checkpoint_minutes": 1e-6})
     clock = itertools.count()  # a second passes whenever it is read
-    monkeypatch.setattr(position, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     stop_at(8, lambda: train(config, data_dir, tmp_path / "run"))
     run = train(config, data_dir, tmp_path / "run")
     assert [row["seconds"] for row in run.history()] == [6, 6]
