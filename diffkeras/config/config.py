@@ -9,16 +9,16 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.loss_spellings import NAMES
 from diffkeras.config.network_checks import check_network, check_sides
 from diffkeras.config.sections import (
+    LOSS_NAMES,
     EvaluationConfig,
     ModelConfig,
     PhysicsConfig,
     TrainingConfig,
 )
 from diffkeras.config.types import Name, Section, format_counts
-from diffkeras.config.validation_messages import explain, short
+from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError, PhysicsError
 from diffkeras.physics import Medium
@@ -108,7 +108,7 @@ class Config(Section):
                 "physics.sources: fixed_value, or tissue: null"
             )
         try:
-            tissue.sampler.check(physics.lattice, physics.medium)
+            tissue.check(physics.lattice, physics.medium)
         except PhysicsError as error:
             raise ValueError(f"data.tissue: {error}") from None
         return self
@@ -187,12 +187,8 @@ def is_section(dotted: str) -> bool:
     """Whether a dotted key names a section, such as "training" or "data.placement"."""
     section: Any = Config
     for part in dotted.split("."):
-        if part not in section.model_fields:
-            return False
-        section = section.model_fields[part].annotation
-        if not (isinstance(section, type) and issubclass(section, Section)):
-            return False
-    return True
+        section = keys_of(section).get(part)
+    return isinstance(section, type) and bool(keys_of(section))
 
 
 def settings(dotted: str, value: Any) -> dict[str, Any]:
@@ -223,8 +219,8 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
             default = TrainingConfig.model_fields["loss"].default
             node[part] = default if path[:2] == LOSS and part == "loss" else {}
         child = node[part]
-        if isinstance(child, str) and path[:2] == LOSS and part in NAMES:
-            child = node[part] = {NAMES[part]: child}
+        if isinstance(child, str) and path[:2] == LOSS and part in LOSS_NAMES:
+            child = node[part] = {LOSS_NAMES[part]: child}
         if not isinstance(child, dict):
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child

@@ -1,13 +1,13 @@
 """The sections of a configuration but for `data`: physics, model, training, evaluation."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.boundary import Boundaries
-from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
     Count,
     Lattice,
@@ -154,6 +154,20 @@ class ModelConfig(Section):
         return int(2**self.depth) if pools and not self.pad else 1
 
 
+# Parts of a loss that may be a name alone → the key of the mapping that the name stands for:
+# `loss: absolute` is short for `loss: {error: absolute}`.
+LOSS_NAMES = {"loss": "error", "weight": "name", "first": "error", "second": "error"}
+
+
+def long_form(value: Any, part: str = "loss") -> Any:
+    """A loss without names that stand for mappings, so that two spellings of one loss are equal."""
+    if isinstance(value, str):
+        value = {LOSS_NAMES[part]: value}
+    if not isinstance(value, Mapping):
+        return value
+    return {key: long_form(v, key) if key in LOSS_NAMES else v for key, v in value.items()}
+
+
 class TrainingConfig(Section):
     """How the network is trained."""
 
@@ -225,11 +239,6 @@ class TrainingConfig(Section):
     def seed_of_order(self) -> int:
         """Seed of the order of the examples."""
         return self.seed if self.order_seed is None else self.order_seed
-
-    @field_validator("loss", mode="before")
-    @classmethod
-    def _losses_alternate(cls, value: Any) -> Any:
-        return with_alternating_losses(value)
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:
