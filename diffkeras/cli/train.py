@@ -17,7 +17,7 @@ from diffkeras.cli.options import (
     read_config,
     run_dir_option,
     start_tensorflow,
-    workers_option,
+    threads_option,
 )
 from diffkeras.errors import WorkerLostError
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 @override_options("sources", "train_examples", "validation_examples", "stream", "epochs", "seed")
 @data_dir_option
 @run_dir_option("run", "saved_models/NAME")
-@workers_option("Threads that read data")
+@threads_option()
 @click.option(
     "--overwrite",
     is_flag=True,
@@ -51,7 +51,7 @@ def train(
     config_file: str,
     data_dir: Path,
     run_dir: Path | None,
-    workers: int | None,
+    threads: int | None,
     overwrite: bool,
     restart: bool,
     worker_timeout: float,
@@ -77,7 +77,7 @@ def train(
       srun --nodes 4 --ntasks-per-node 1 diffkeras train --config paper
     """
     config = read_config(config_file, flags)
-    start_tensorflow()
+    start_tensorflow(threads)
     from diffkeras.distributed.process_group import worker_timeout as waiting
     from diffkeras.workflows import train as run
 
@@ -87,7 +87,7 @@ def train(
                 config,
                 data_dir,
                 run_dir or Path("saved_models") / config.name,
-                threads=workers,
+                threads=threads,
                 overwrite=overwrite,
                 restart=restart,
                 show_progress=True,
