@@ -78,20 +78,19 @@ def train(
     """
     config = read_config(config_file, flags)
     start_tensorflow(threads)
-    from diffkeras.distributed.process_group import worker_timeout as waiting
     from diffkeras.workflows import train as run
 
     try:
-        with waiting(worker_timeout):
-            finished = run(
-                config,
-                data_dir,
-                run_dir or Path("saved_models") / config.name,
-                threads=threads,
-                overwrite=overwrite,
-                restart=restart,
-                show_progress=True,
-            )
+        finished = run(
+            config,
+            data_dir,
+            run_dir or Path("saved_models") / config.name,
+            threads=threads,
+            overwrite=overwrite,
+            restart=restart,
+            worker_timeout=worker_timeout,
+            show_progress=True,
+        )
     except WorkerLostError as error:
         logger.info(f"{error}. Waiting for it here")
         _restart_process()

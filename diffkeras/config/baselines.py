@@ -59,7 +59,9 @@ def choose_baselines(
         excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
     names = [name for part in excluded.values() for name in part]
     possible = tuple(name for name in BASELINES if name not in names)
-    for place, name in enumerate(wanted or ()):
+    if wanted is None:
+        return possible
+    for place, name in enumerate(wanted):
         if name in wanted[:place]:
             raise ValueError(f"{name} is named twice")
         for reason, part in excluded.items():
@@ -67,7 +69,7 @@ def choose_baselines(
                 raise ValueError(
                     f"{name} doesn't apply to {reason}; choose among {', '.join(possible)}"
                 )
-    return possible if wanted is None else tuple(wanted)
+    return tuple(wanted)
 
 
 def _without(names: Sequence[Baseline]) -> tuple[Baseline, ...]:

@@ -132,6 +132,8 @@ class Section(BaseModel):
     @classmethod
     def _zero_has_no_sign(cls, value: Any) -> Any:
         """0.0 for -0.0, whose text is another one and would name another dataset."""
+        if type(value) is tuple:
+            return tuple(map(cls._zero_has_no_sign, value))
         return value + 0.0 if isinstance(value, float) else value
 
 

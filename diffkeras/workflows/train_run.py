@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import join_process_group
+from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_group
 from diffkeras.errors import ConvergenceError, Interrupted, WorkerLostError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.tensorflow_setup import deterministic_operations
@@ -32,6 +32,7 @@ def train(
     threads: int | None = None,
     overwrite: bool = False,
     restart: bool = False,
+    worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
 ) -> Run:
     """Train the network of a configuration, and keep the best model by the validation split.
@@ -50,6 +51,7 @@ def train(
         threads: threads that read data; by default as many as tf.data finds best.
         overwrite: rename a finished run in the directory instead of raising an error.
         restart: delete an unfinished run in the directory instead of continuing it.
+        worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
 
     Returns:
@@ -63,7 +65,7 @@ def train(
             missing or not finished.
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: the network or a batch does not fit into memory.
-        WorkerError: another process did not come (see `process_group.worker_timeout`);
+        WorkerError: another process did not come within `worker_timeout` seconds;
             WorkerLostError: it ended during the run.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
             finished run.
@@ -77,7 +79,7 @@ def train(
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
     keras.utils.set_random_seed(config.training.seed)
-    group = join_process_group(common_settings(config))
+    group = join_process_group(common_settings(config), timeout=worker_timeout)
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))

@@ -41,7 +41,7 @@ def test_sides_have_one_spelling(tiny: Config) -> None:
 @pytest.mark.parametrize(
     ("boundary", "key_and_value"),
     [
-        ({**NAMED, "top": {"value": 1, "flux": 2}}, "value or a flux .*'value': 1"),
+        ({**NAMED, "top": {"value": 1, "flux": 2}}, "a value, a flux.*'value': 1"),
         ({**NAMED, "top": {"value": math.nan}}, "value of a side .* nan"),
         ({**NAMED, "top": {"flux": "1"}}, "flux of a side .* '1'"),
         ({**NAMED, "top": {"valu": 1}}, "boundary top {'valu': 1} is unknown"),

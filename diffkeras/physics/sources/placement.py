@@ -66,9 +66,9 @@ class Placement:
             )
         if not 0 <= margin <= LARGEST_PLACE:
             raise PhysicsError(f"margin must be 0 to {LARGEST_PLACE:g}, not {margin}")
-        # as floats, so that 20 and 20.0 are the same text
+        # one spelling of each number, as its text is part of a dataset's name: no 20 or -0.0
         object.__setattr__(self, "spread", spread)
-        object.__setattr__(self, "margin", margin)
+        object.__setattr__(self, "margin", margin + 0.0)
 
 
 def place(
