@@ -14,10 +14,7 @@ from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
 from diffkeras.system.environment import available_memory
-from diffkeras.system.keras_compat import without_values
 from diffkeras.training.compiled_model import layers_in
-
-COPIES = 3  # of the weights: themselves, their gradient, and at least one moment
 
 # a full disk, a full quota, and the limit of a file's size, which TensorFlow calls out of range
 DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
@@ -30,8 +27,7 @@ def check_memory(config: Config, processes: int = 1) -> None:
     """
     if tf.config.list_physical_devices("GPU"):
         return
-    weights, inputs = kept_bytes(config)
-    needed, available = weights + inputs // processes, available_memory()
+    needed, available = kept_bytes(config) // processes, available_memory()
     if needed > available:
         raise _out_of_memory(
             config,
@@ -39,39 +35,33 @@ def check_memory(config: Config, processes: int = 1) -> None:
         )
 
 
-def kept_bytes(config: Config) -> tuple[int, int]:
-    """Bytes that training keeps at least: of the weights, and of the inputs of layers.
+def kept_bytes(config: Config) -> int:
+    """Bytes of the inputs of all layers with weights for a batch.
 
-    The gradient of a layer's weights needs the layer's input, so the inputs of layers with weights
-    are kept until the backward pass.
+    The gradients of weights need them, so they are kept until the backward pass.
     """
-    batch, lattice = config.training.batch_size, config.physics.lattice
-    with without_values(), layers_in(config.training.precision):
+    with layers_in(config.training.precision):
         model = build_model(config)
-        images = keras.Input(batch_shape=(batch, *lattice, model.input_shape[-1]))
-        inputs = {id(tensor): tensor for tensor in _weighted_inputs(model, images)}
-        weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    return (
-        COPIES * weights * tf.float32.size,
-        sum(math.prod(t.shape) * tf.as_dtype(t.dtype).size for t in inputs.values()),
-    )
+        shape = (config.training.batch_size, *config.physics.lattice, model.input_shape[-1])
+        inputs = _inputs_of_weights(model, keras.Input(batch_shape=shape))
+    return sum(math.prod(t.shape) * tf.as_dtype(t.dtype).size for t in inputs.values())
 
 
-def _weighted_inputs(model: keras.Model, images: Any) -> list[Any]:
-    """The inputs of those layers of a functional model that have weights."""
-    found = []
+def _inputs_of_weights(model: keras.Model, images: Any) -> dict[int, Any]:
+    """The inputs of all layers with weights, by identity, where a model gets symbolic images."""
+    inputs = {}
 
-    def call(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+    def call(layer: keras.Layer, *tensors: Any, **options: Any) -> Any:
         if isinstance(layer, keras.Model):
-            found.extend(_weighted_inputs(layer, *inputs))
+            inputs.update(_inputs_of_weights(layer, *tensors))
         elif layer.trainable_variables:
-            found.extend(keras.tree.flatten(inputs))
-        return layer(*inputs, **options)
+            inputs.update({id(tensor): tensor for tensor in keras.tree.flatten(tensors)})
+        return layer(*tensors, **options)
 
     keras.models.clone_model(
         model, input_tensors=images, clone_function=lambda layer: layer, call_function=call
     )
-    return found
+    return inputs
 
 
 @contextmanager

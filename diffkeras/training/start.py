@@ -19,12 +19,12 @@ from diffkeras.data import explain_damage
 from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.surrogates.build import build_model, make_loss
+from diffkeras.surrogates.build import make_loss
+from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.system.keras_compat import without_values
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
     STATE,
@@ -33,7 +33,6 @@ from diffkeras.training.checkpoints import (
     read_state,
     read_weights,
 )
-from diffkeras.training.memory import check_memory
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +73,11 @@ class InitialModel:
             for change in changed_keys(surrogate.config, config, ("model.initial_weights",))
             if change.startswith("model.")
         ]
-        with without_values():
-            channels = build_model(config).input_shape[-1]
-        if surrogate.model.input_shape[-1] != channels:
+        there, here = inputs_of(surrogate.config), inputs_of(config)
+        if there != here:
             other.append(
-                f"{surrogate.model.input_shape[-1]} input channels there, {channels} here "
-                "(data.diffusion_length and data.tissue add some)"
+                f"inputs besides the source image: {', '.join(there) or 'none'} there, "
+                f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
             )
         if other:
             raise ConfigurationError(
@@ -106,7 +104,6 @@ def prepare(
     with group.error_ends_all():
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
-        check_memory(config, group.processes)
         initial = None if resumes else InitialModel.read(config)
         with explain_damage(config, data_dir):  # a cache reads all examples here
             batches = TrainingBatches(config, data_dir, group, threads=threads)

@@ -16,7 +16,7 @@ from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import after_divergence, run_epochs, write_results
-from diffkeras.training.memory import within_memory
+from diffkeras.training.memory import check_memory, within_memory
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.signals import Interruption
 from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
@@ -83,7 +83,7 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))
-        resumes = not restart and any(Run(run_dir).checkpoints.glob("[0-9]*"))
+        resumes = not (restart or overwrite) and any(Run(run_dir).checkpoints.glob("[0-9]*"))
         batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
         run = stack.enter_context(
             begun_run(config, run_dir, group, batches.steps, overwrite=overwrite, restart=restart)
@@ -92,6 +92,7 @@ def train(
         interruption = stack.enter_context(Interruption())
         with within_memory(config):
             compiled = compile_model(config, group, config.training.epochs * batches.steps)
+            check_memory(config, group.processes)
         logger.info(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"

@@ -40,6 +40,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "training.jit": (None,),
     "training.loss": (3,),
     "training.initial_model": ("",),
+    "training.weight_decay": (0.1,),  # of Adam
     "evaluation.baselines": ("all", ["cg"], ["zero_field"] * 2),
     "evaluation.pictures": ([1, 99],),
     "name": ("../elsewhere", "", None),

@@ -253,16 +253,6 @@ def test_a_run_that_began_on_another_split_is_refused(
 
 
 @pytest.mark.slow
-def test_fewer_steps_an_epoch_are_another_configuration(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    stop_at(9, lambda: train(tiny.with_overrides({"training.steps_per_epoch": 8}), data_dir, run))
-    with pytest.raises(RunError, match=r"training\.steps_per_epoch 8 there, 2 here"):
-        train(tiny.with_overrides({"training.steps_per_epoch": 2}), data_dir, run)
-
-
-@pytest.mark.slow
 def test_the_history_has_the_time_of_all_steps_of_an_epoch(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
