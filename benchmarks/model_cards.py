@@ -240,7 +240,7 @@ def _medium_in_words(config: Config) -> str:
     taken_up, secreting = f"take up at rates of {_span(tissue.uptake)}", ""
     if tissue.saturation:
         taken_up = f"take up at most {_span(tissue.uptake)}, K = {_span(tissue.saturation)}"
-    if tissue.sampler.secretes:
+    if tissue.secretes:
         secreting = f", {_span(tissue.secreting_cells)} that release {_span(tissue.secretion)}"
     return (
         f"{words}. In it, {_span(tissue.cells)} cells of radius {_span(tissue.cell_radius)} that "

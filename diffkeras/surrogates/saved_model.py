@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         trained_on={
             "source_counts": list(config.data.sources),
             "divide_by_maximum": config.data.divide_by_maximum,
-            "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
+            "tissue": config.data.tissue and asdict(config.data.tissue),
         },
     )
 

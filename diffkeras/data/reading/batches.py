@@ -1,6 +1,6 @@
 """Batches for Keras: all source counts together, on the network's scale, stored or streamed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
     """
     if shares == 1 or config.training.steps_per_epoch:
         return config.steps_per_epoch
-    examples = len(config.data.sources) * (config.examples_per_count // shares)
+    examples = len(config.data.sources) * (config.data.train_examples_used // shares)
     return examples // (config.training.batch_size // shares)
 
 
@@ -106,7 +106,6 @@ def training_batches(
     step: int = 0,
     shares: DataShares = EVERYTHING,
     threads: int | None = None,
-    numbers: Mapping[int, Sequence[int]] | None = None,
 ) -> tf.data.Dataset:
     """Batches of all epochs from one on, one epoch after the other without end.
 
@@ -122,8 +121,6 @@ def training_batches(
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
         shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
-        numbers: ascending numbers of the examples, as many of each source count; by default those
-            of the configuration, without hard examples.
 
     Returns:
         (x, y) as from `mixed_dataset`.
@@ -132,7 +129,7 @@ def training_batches(
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)
-    examples, pair_at = _training_pairs(config, data_dir, shares, numbers)
+    examples, pair_at = _training_pairs(config, data_dir, shares)
     batch, symmetries = len(shares.of(config.training.batch_size)), symmetry_count(config)
 
     def example(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -160,14 +157,11 @@ def _training_pairs(
     config: Config,
     data_dir: str | Path,
     shares: DataShares = EVERYTHING,
-    numbers: Mapping[int, Sequence[int]] | None = None,
 ) -> tuple[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     """The number of training examples, and a function from a position among them to (x, y)."""
-    if numbers is None:
-        numbers = dict.fromkeys(config.data.sources, config.data.train_numbers)
-    parts = {count: shares.of(len(known)) for count, known in numbers.items()}
-    own = {count: numbers[count][part.start : part.stop] for count, part in parts.items()}
-    records = StoredRecords(config, data_dir, own)
+    numbers, part = config.data.train_numbers, shares.of(config.data.train_examples_used)
+    own = numbers[part.start : part.stop]
+    records = StoredRecords(config, data_dir, dict.fromkeys(config.data.sources, own))
     read, convert = records.reader(), to_network_pair(config)
     if not config.data.cache:
         return records.size, lambda position: convert(read(position))

@@ -4,16 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from diffkeras.training.callbacks import position
-from diffkeras.training.callbacks.position import CountSteps
-from diffkeras.training.state import TrainingState
+from diffkeras.training.callbacks import checkpointing
+from diffkeras.training.callbacks.checkpointing import CountSteps
+from diffkeras.training.checkpoints import TrainingState
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that shows `clock.now`."""
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(position, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 

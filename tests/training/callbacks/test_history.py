@@ -3,8 +3,8 @@ import pytest
 
 from diffkeras.nn import pack_target
 from diffkeras.nn.metrics import SourceCountError
-from diffkeras.training.callbacks.count_errors import CountErrors
-from diffkeras.training.state import TrainingState
+from diffkeras.training.callbacks.history import CountErrors
+from diffkeras.training.checkpoints import TrainingState
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
