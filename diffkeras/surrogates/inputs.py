@@ -140,8 +140,9 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
         if isinstance(here, tuple) and not isinstance(own, tuple):
             yield f"the problem has the {name} {here}"
         elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
-            several = f"{np.min(here):g} to {np.max(here):g}" if np.ndim(here) else f"{here:g}"
-            yield f"the problem has the {name} {several} instead of {own:g}"
+            low, high = float(np.min(here)), float(np.max(here))
+            span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            yield f"the problem has the {name} {span} instead of {own:g}"
 
 
 def _check_uptake(config: Config, image: Problem) -> None:
