@@ -13,6 +13,7 @@ from diffkeras.physics.medium import Medium
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
+Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,7 +32,7 @@ class ProblemKeywords(MediumKeywords, total=False):
 
     source_image: Any
     production: ArrayLike | None
-    uptake: ArrayLike | SaturatingUptake | None
+    uptake: Uptake | None
     fixed: ArrayLike | None
     medium: Medium | None
 

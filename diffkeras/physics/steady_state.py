@@ -143,8 +143,8 @@ def _solve_image(
     if statistics.method == "newton-cg":
         proof = EnclosureProof(_bound_of(plain, field, statistics.residual))
     else:
-        size = largest(on_ring) if plain.production is None else largest(field)
-        proof = RingProof(on_ring, tolerance * size)
+        shown = on_ring if plain.production is None else field
+        proof = RingProof(on_ring, tolerance * largest(shown))
     return Solution(field, problem, statistics, proof)
 
 
