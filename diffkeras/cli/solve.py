@@ -141,9 +141,7 @@ def solve(output: Path, plot: Path | None, **options: Any) -> None:
     from diffkeras.workflows.solve_files import solve_files
 
     how = {name: options.pop(name) for name in ("method", "tolerance", "processes", "threads")}
-    files = ProblemFiles(**options)
-    _check(files)
-    solution = solve_files(files, FieldFiles(output, plot=plot), **how)
+    solution = solve_files(ProblemFiles(**options), FieldFiles(output, plot=plot), **how)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))
     if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
@@ -155,21 +153,6 @@ def solve(output: Path, plot: Path | None, **options: Any) -> None:
     click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
     if plot:
         click.echo(f"wrote {plot}")
-
-
-def _check(files: Any) -> None:
-    """Raise a UsageError for options that don't go together."""
-    if not (files.source_file or files.production or (files.sides and files.lattice)):
-        raise click.UsageError(
-            "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice."
-        )
-    named = [side for side, *_ in files.sides]
-    if twice := [side for side in named if named.count(side) > 1]:
-        raise click.UsageError(f"--side {twice[0]} is given twice; leave one out.")
-    if files.saturation is not None and files.uptake is None:
-        raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
-    if files.fixed and not files.source_file:
-        raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
 
 
 def _how(solution: Any) -> str:

@@ -1,6 +1,6 @@
 """The problems that a surrogate was trained for, and the inputs of its network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -13,10 +13,10 @@ from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, product
 from diffkeras.physics.boundaries import sides_in_words
 from diffkeras.physics.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.node_values import LARGEST
-from diffkeras.physics.problem_maps import maps_of
+from diffkeras.physics.problem_maps import MAPS, maps_of, problem_of_maps
 
 ROUNDING = 1e-6  # share by which a number of the medium may differ from the trained one
-WANTED = "uptake as MichaelisMenten(maximum, constant)"
+WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
 
 
 class SurrogateKeywords(ProblemKeywords, total=False):
@@ -66,6 +66,27 @@ def problem_of(
     return Problem(**own)
 
 
+def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
+    """The problem of an example of `data.raw_dataset`, or the batch of a batch of them."""
+    images = np.asarray(examples["source_image"])[..., 0]
+    batch = images.ndim > 2
+    parts = {"image": images, **{n: examples[n][..., 0] for n in MAPS if n in examples}}
+    if "diffusion_length" in examples:
+        parts["diffusion_length"] = examples["diffusion_length"]
+    problems = []
+    for k in range(len(images) if batch else 1):
+        maps = {name: values[k] if batch else values for name, values in parts.items()}
+        image, length = maps.pop("image"), maps.pop("diffusion_length", None)
+        medium = config.physics.medium
+        if length is not None:
+            medium = medium.with_diffusion_length(float(length))
+        if config.physics.sources == "production":
+            problems.append(Problem(production=production_of(image, medium), medium=medium))
+        else:
+            problems.append(problem_of_maps(image, medium, maps))
+    return Problem.batch(problems) if batch else problems[0]
+
+
 def _completed(config: Config, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:
     """The medium of the training with other parts, or a PhysicsError if one is missing."""
     base, needed = config.physics.medium, inputs_of(config)
@@ -75,15 +96,14 @@ def _completed(config: Config, length: float | None, parts: dict[str, Any], upta
         if "decay" in parts:
             raise PhysicsError("give either the diffusion length or the decay, not both")
         base = base.with_diffusion_length(length)
-    present = {"production", *parts}
+    if "uptake" in needed and not isinstance(uptake, MichaelisMenten):
+        raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
+    present = {"uptake", "saturation", "production", *parts}
     if length is not None or "decay" in parts:
         present.add("diffusion_length")
-    if uptake is not None:
-        present |= {"uptake", "saturation"}
     for name in needed:
         if name not in present:
-            words = {"diffusion_length": "diffusion length", "uptake": WANTED}.get(name, name)
-            raise PhysicsError(f"{trained_for(config)}; give the {words}")
+            raise PhysicsError(f"{trained_for(config)}; give the {name.replace('_', ' ')}")
     return replace(base, **parts)
 
 
@@ -119,8 +139,8 @@ def check_problem(config: Config, problem: Problem) -> None:
             wrong = ~((values >= 0) & (values <= LARGEST))
             if wrong.any():
                 raise PhysicsError(
-                    f"this surrogate was trained on {name} ≥ 0, which may be up to {LARGEST:g}, "
-                    f"and the problem has {values[wrong][0]:g}"
+                    f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has "
+                    f"{values[wrong][0]:g}"
                 )
 
 

@@ -36,6 +36,9 @@ class ProblemFiles:
             alone supply the field.
         batch: whether source images and productions are batches.
         dimensions: 2 or 3; None for those of the boundary.
+
+    Raises:
+        PhysicsError: options that don't go together.
     """
 
     source_file: Path | None = None
@@ -51,6 +54,19 @@ class ProblemFiles:
     lattice: tuple[int, ...] | int | None = None
     batch: bool = False
     dimensions: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.source_file or self.production or (self.sides and self.lattice)):
+            raise PhysicsError(
+                "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice"
+            )
+        named = [side for side, *_ in self.sides]
+        if twice := [side for side in named if named.count(side) > 1]:
+            raise PhysicsError(f"--side {twice[0]} is given twice; leave one out")
+        if self.saturation is not None and self.uptake is None:
+            raise PhysicsError("--saturation needs --uptake, the maximum that cells take up")
+        if self.fixed and not self.source_file:
+            raise PhysicsError("--fixed needs SOURCE_FILE, which has the values of fixed nodes")
 
     @property
     def inputs(self) -> dict[str, Path]:

@@ -60,7 +60,7 @@ def _in_words(problem: Problem) -> str:
     medium, uptake = problem.medium, problem.uptake
     parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
     numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
-    law = "" if uptake is None else f", uptake up to {_range(uptake.capacity)}"
+    law = "" if uptake is None else f", {uptake}"
     return f"{', '.join(numbers)}, {sides_in_words(medium.sides)}{law}"
 
 
