@@ -163,11 +163,10 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     errors, ratios = [], []
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound
-        image, maps = recipe.sources("test", k).image(), recipe.maps_of("test", k)
-        around = recipe.surroundings(None, maps)
-        truth = solve(**around.problem(image, recipe.production), tolerance=TOLERANCE).field
-        told = {name: getattr(maps, name) for name in config.data.maps}
-        prediction = surrogate.predict(image, **told)
+        image = recipe.sources("test", k).image(recipe.lattice)
+        problem = recipe.problem(image, maps=recipe.maps_of("test", k))
+        truth = solve(problem, tolerance=TOLERANCE).field
+        prediction = surrogate.predict(problem)
         error = np.abs(prediction.field - truth)
         errors.append(error / truth.max())
         ratios.append(prediction.error_bound / error.max())
