@@ -20,7 +20,6 @@ def check_sides(
     given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
     without, equal = "sides without a given value or flux", "the same at both sides of an axis"
     needs = (
-        ("data.storage: compact", f"{without}, {equal}", data.storage == "compact"),
         (
             f"model.{key}: {getattr(model, key)}",
             f"{without}, {equal}, where media don't vary (data.tissue)",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from diffkeras.config import Config, DataConfig, PhysicsConfig, PlacementConfig, fingerprint
 from diffkeras.errors import DataError
@@ -35,7 +35,6 @@ DEFAULTS = {
     "divide_by_maximum": False,
     "diffusion_length": None,
     "tissue": None,
-    "storage": "dense",
 }
 
 
@@ -51,8 +50,8 @@ class DatasetConfig:
     Attributes:
         count: number n of discs per example.
         physics: lattice, medium and boundary.
-        data: seed, storage, and the distributions of discs and media. The numbers of examples are
-            not part of a dataset's identity.
+        data: seed, and the distributions of discs and media. The numbers of examples are not part
+            of a dataset's identity.
     """
 
     count: int
@@ -63,11 +62,6 @@ class DatasetConfig:
     def of(cls, count: int, config: Config) -> "DatasetConfig":
         """The dataset of `count` sources that a configuration asks for."""
         return cls(count, config.physics, config.data)
-
-    @property
-    def storage(self) -> Literal["dense", "compact"]:
-        """ "dense" with source image and field, or "compact" with ring densities instead."""
-        return self.data.storage
 
     @property
     def production(self) -> bool:
@@ -82,18 +76,13 @@ class DatasetConfig:
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        # Both storages of the same examples share one fingerprint.
-        content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
+        content = {key: value for key, value in self.identity().items() if key != "sources"}
         name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
         name += "" if self.data.tissue is None else "-tissue"
-        if not self._is_of_the_paper():
-            rows, columns = self.physics.lattice
-            name += f"-{rows}x{columns}-{fingerprint(content)}"
-        return name if self.storage == "dense" else f"{name}-{self.storage}"
-
-    def _is_of_the_paper(self) -> bool:
-        own = {k: v for k, v in self.identity().items() if k != "storage"}
-        return own == paper_dataset(self.count, production=self.production).identity()
+        if self.identity() == paper_dataset(self.count, production=self.production).identity():
+            return name
+        rows, columns = self.physics.lattice
+        return f"{name}-{rows}x{columns}-{fingerprint(content)}"
 
     @property
     def version(self) -> str:

@@ -164,7 +164,7 @@ def open_builder(dataset: DatasetConfig, path: Path) -> Any:
         ) from None
 
 
-def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
+def check_records(config: Config, count: int, data_dir: str | Path) -> None:
     """Read every record of a dataset and verify its checksums."""
     from diffkeras.data.records import read_records
 

@@ -1,17 +1,16 @@
 """The examples of one source count in order, and examples as the pairs that Keras trains on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from diffkeras.config import Config, Split
-from diffkeras.data.reading.graph_fields import restore_fields
-from diffkeras.data.reading.solved_examples import solved_split
-from diffkeras.data.storage import dataset_path, find_damage, open_dataset
+from diffkeras.data.reading.solved_examples import solved_examples
+from diffkeras.data.reading.stored_examples import stored_examples
+from diffkeras.data.storage import check_records, dataset_path
 from diffkeras.errors import ConfigurationError
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
@@ -27,7 +26,7 @@ def raw_dataset(
     numbers: range | None = None,
     threads: int | None = None,
 ) -> tf.data.Dataset:
-    """The examples of one source count, in order; fields of compact storage are restored.
+    """The examples of one source count, in order.
 
     A configuration with a stream needs no stored validation split: if there is none, the same
     examples are solved.
@@ -50,31 +49,37 @@ def raw_dataset(
         ConfigurationError: training examples of a stream, which are not stored.
         DataError: see `open_dataset`.
     """
-    if config.data.stream and split == "train":
+    if numbers is None:
+        numbers = example_numbers(config, split)
+    read = example_reader(config, [count], split, data_dir, numbers)
+    positions = tf.data.Dataset.range(len(numbers))
+    return with_threads(positions.map(read, num_parallel_calls=tf.data.AUTOTUNE), threads)
+
+
+def example_numbers(config: Config, split: Split) -> range:
+    """Numbers of the examples of a split that the configuration uses, of each source count."""
+    return config.data.train_numbers if split == "train" else range(config.data.examples(split))
+
+
+def example_reader(
+    config: Config, counts: Sequence[int], split: Split, data_dir: str | Path, numbers: range
+) -> Callable[[tf.Tensor], dict[str, Any]]:
+    """A function, for the graph of a tf.data pipeline, from a position to its example.
+
+    Position p is example p % len(numbers) of `numbers`, of source count p // len(numbers) of
+    `counts`.
+    """
+    if not config.data.stream:
+        return stored_examples(config, counts, split, data_dir, numbers)
+    if split == "train":
         raise ConfigurationError(
             "data.stream: the training examples of a stream are not stored; choose stream: false"
         )
-    if numbers is None:
-        train = config.data.train_numbers
-        numbers = train if split == "train" else range(config.data.examples(split))
-    stored = dataset_path(config, count, data_dir).exists()
-    if config.data.stream and split == "validation" and not stored:
-        return with_threads(solved_split(config, count, split, numbers), threads)
-    builder = open_dataset(config, count, data_dir, (split,))
-    dataset = builder.as_dataset(
-        split=f"{split}[{numbers.start}:{numbers.stop}]",
-        shuffle_files=False,
-        # With one file after another, record k is example k.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-    )
-    if config.data.storage == "compact":
-        dataset = dataset.map(restore_fields(config), num_parallel_calls=tf.data.AUTOTUNE)
-    return with_threads(dataset, threads)
-
-
-def examples_used(config: Config, split: Split) -> int:
-    """Examples of a split that the configuration uses, per source count."""
-    return config.data.train_examples_used if split == "train" else config.data.examples(split)
+    stored = all(dataset_path(config, count, data_dir).exists() for count in counts)
+    if split == "test" or stored:
+        return stored_examples(config, counts, split, data_dir, numbers)
+    solve = solved_examples(config, counts, split)
+    return lambda p: solve(p // len(numbers), p % len(numbers) + numbers.start)
 
 
 @contextmanager
@@ -85,7 +90,7 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
         for count in config.data.sources:
             if dataset_path(config, count, data_dir).exists():
-                find_damage(config, count, data_dir)
+                check_records(config, count, data_dir)
         raise
 
 
@@ -106,8 +111,7 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
         field = example["field"]
         if not config.data.divide_by_maximum:
             field = field / scale
-        # Lists of sources that are padded to one length have discs of negative radius.
-        count = tf.reduce_sum(tf.cast(example["sources"]["radii"] >= 0, field.dtype), axis=-1)
+        count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
         channels = config.map_channels(example, xp)
