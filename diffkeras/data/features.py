@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics.problem_maps import maps_of
 
 HOMEPAGE = "https://arxiv.org/abs/2302.03786"
 
@@ -74,8 +73,7 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     }
     if example.maximum is not None:
         values["maximum"] = np.float32(example.maximum)
-    maps = maps_of(example.problem, dataset.maps)
-    values |= {name: one[..., None].astype(np.float32) for name, one in maps.items()}
+    values |= {name: one[..., None] for name, one in example.maps.items()}
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

@@ -10,6 +10,7 @@ from diffkeras.config import Config, Split
 from diffkeras.data.reading.examples import (
     example_numbers,
     example_reader,
+    solved_examples,
     to_network_pair,
     with_threads,
 )
@@ -22,7 +23,6 @@ from diffkeras.data.reading.order import (
     symmetry_count,
     transform_pair,
 )
-from diffkeras.data.reading.solved_examples import solved_examples
 
 PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
