@@ -58,9 +58,6 @@ class DataConfig(Section):
     """Fraction of the training examples that is used, per source count."""
     train_part: int = Field(0, ge=0, le=10_000_000)
     """Which of the disjoint parts of that size is used, counted from 0."""
-    storage: Literal["dense", "compact"] = "dense"
-    """dense stores the fields; compact stores ring densities (a few kB per example), from which the
-    fields are restored when they are read."""
     stream: bool = False
     """Solve training examples on the fly instead of reading them; each is used once. train_examples
     is then the length of an epoch."""
@@ -114,11 +111,6 @@ class DataConfig(Section):
             raise ValueError(
                 "tissue: physics.decay and the cells' uptake give the decay of each node, so a "
                 "range of diffusion lengths has no place; choose diffusion_length: null"
-            )
-        if self.storage == "compact":
-            raise ValueError(
-                "storage: ring densities give a field in a uniform medium only, so tissues can't "
-                "be stored as compact; choose dense"
             )
         return self
 

@@ -17,7 +17,6 @@ def check_sides(
     given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
     without, equal = "sides without a given value or flux", "the same at both sides of an axis"
     needs = (
-        ("data.storage: compact", f"{without}, {equal}", data.storage == "compact"),
         (
             f"model.corrections: {model.corrections}",
             f"{without}, {equal}, where media don't vary (data.tissue)",

