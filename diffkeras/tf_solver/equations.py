@@ -5,16 +5,16 @@ saturating uptake, v u/(K + u), continued by its tangent below 0, and s the prod
 be missing. Everything is divided by the medium's `unit`, a power of 2 near the largest D/h².
 
 With the unit roundoff η, each of the at most seven terms of F goes through at most eight roundings
-(a difference, a product and six sums), and each coefficient, computed from the given medium, is
-wrong by at most 6η of itself. So the result is wrong by at most
+(a difference, a product and six sums), and each coefficient, computed from the given medium and
+sides, is wrong by at most 12η of itself. So the result is wrong by at most
 
-    14η / (1 − 14η) · m,    m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i|    (Higham 2002, §3.1),
+    20η / (1 − 20η) · m,    m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i|    (Higham 2002, §3.1),
 
-and so is m itself, relatively. 16η times the computed m covers all of this, and the rounding of
+and so is m itself, relatively. 24η times the computed m covers all of this, and the rounding of
 the sum of the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.nn.equation.varying_operator import Equations, Uptake, following
-from diffkeras.physics import FixedValue, Medium
+from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import AxisBoundary, both_sides
 from diffkeras.tf_solver.problem import ProblemTensors
 
 ETA = float(np.finfo(np.float64).eps) / 2
-ROUNDING = 16 * ETA  # derived above
+ROUNDING = 24 * ETA  # derived above
 SLOPE = 1 - 32 * ETA  # slopes go through at most twelve roundings
 
 
@@ -47,13 +47,15 @@ class LatticeEquations:
         if "diffusivity" in media:
             diffusivities = [media["diffusivity"] * rate] * 2
         decay = media.get("decay", tf.constant(medium.decay / medium.unit, tf.float64))
+        parts = [] if problem.production is None else [problem.production]
+        for lost, gained in side_terms(lattice, medium, media.get("diffusivity")):
+            decay += lost
+            parts.append(gained)
         self._all = finite_volumes(lattice, medium.boundaries, diffusivities, decay)
         self._levels: list[Level] = []
         self.saturates = "uptake" in media
         if self.saturates:
             self._uptake = Uptake(media["uptake"], media["saturation"])
-        parts = [] if problem.production is None else [problem.production]
-        parts += side_productions(lattice, medium, diffusivities)
         self.production = sum(parts) if parts else None
         self._production_size = sum(map(tf.abs, parts))
         if problem.fixed is None:
@@ -139,24 +141,26 @@ def finite_volumes(
     return Equations((couplings[0], couplings[1]), drain)
 
 
-def side_productions(
-    lattice: tuple[int, int], medium: Medium, diffusivities: Sequence[Any]
-) -> list[tf.Tensor]:
-    """What each side with a value or a flux adds to the production, as `wall_production` says."""
-    found = []
+def side_terms(
+    lattice: tuple[int, int], medium: Medium, diffusivity: tf.Tensor | None
+) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """What each side with given numbers adds to the decay and the production, in the medium's unit.
+
+    `diffusivity` is that of each image, if it isn't the medium's. See `GivenSide.terms`.
+    """
     for axis, sides in enumerate(medium.sides, 1):
-        for side, edge in zip(both_sides(sides), _edges(lattice, axis), strict=True):
+        own = np.broadcast_to(medium.diffusivities[axis - 1], lattice)[None]
+        values = tf.constant(own) if diffusivity is None else diffusivity
+        for end, side in zip((0, -1), both_sides(sides), strict=True):
             if isinstance(side, str):
                 continue
-            numbers = side.numbers
-            if np.ndim(numbers):
-                numbers = np.expand_dims(numbers, axis - 1)
-            given = np.broadcast_to(edge * numbers, (1, *lattice))
-            if isinstance(side, FixedValue):
-                found.append(tf.convert_to_tensor(diffusivities[axis - 1] * given))
-            else:
-                found.append(tf.constant(given / (medium.step * medium.unit)))
-    return found
+            beside = values[:, end] if axis == 1 else values[:, :, end]
+            lost, gained = (
+                tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit
+                for term in side.terms(beside, medium.step)
+            )
+            edge = _edges(lattice, axis)[end]
+            yield lost * edge, gained * edge
 
 
 def _edges(lattice: tuple[int, int], axis: int) -> tuple[NDArray, NDArray]:

@@ -7,12 +7,15 @@ from typing import Any, Unpack, get_args
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.medium import MediumParts, as_medium, names_parts
-from diffkeras.physics.operators.wall_production import wall_production
+from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.operators.side_terms import without_sides
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem_maps import maps_of
 from diffkeras.tf_solver.images import real_numbers
 from diffkeras.tf_solver.newton import NewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
@@ -25,6 +28,7 @@ from diffkeras.tf_solver.uniform import UniformRun
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
 MOST_NODES = 16384  # of a side, whose matrix then takes 0.5 GB in float32
 TOLERANCE = 1e-6  # of solutions without one
+UPTAKE = ("uptake", "saturation")
 
 
 class TensorSolver:
@@ -50,6 +54,8 @@ class TensorSolver:
             axes differ by a factor above 10, or if TensorFlow would round float32 products to ten
             bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a tf.data pipeline,
             which always runs on CPUs.
+        like: a problem with this lattice, medium and saturating uptake, in place of `lattice` and
+            `medium`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Methods also take tensors, one for each image, where media of a batch differ:
@@ -79,14 +85,23 @@ class TensorSolver:
         True
     """
 
-    @names_parts
+    @show_keywords
     def __init__(
         self,
-        lattice: int | tuple[int, int],
+        lattice: int | tuple[int, int] | None = None,
         medium: Medium | None = None,
         precision: Precision | None = None,
-        **parts: Unpack[MediumParts],
+        *,
+        like: Problem | None = None,
+        **parts: Unpack[MediumKeywords],
     ) -> None:
+        self._uptake: dict[str, NDArray[np.float64]] = {}
+        if like is not None:
+            if lattice is not None or medium is not None or parts:
+                raise PhysicsError("give either like or a lattice and a medium, not both")
+            lattice, medium = like.lattice, like.medium
+            if like.uptake is not None:
+                self._uptake = maps_of(like.images[0], UPTAKE)
         self.lattice = check_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_plane("TensorSolver")
@@ -94,7 +109,7 @@ class TensorSolver:
             raise PhysicsError(
                 f"the medium has arrays of shape {self.medium.lattice}, the lattice {self.lattice}"
             )
-        wall_production(self.medium.sides, (1.0, 1.0), 1.0, self.lattice)  # checks their shapes
+        without_sides(self.medium, None, self.lattice)  # raises an error for wrong shapes
         self.precision = _checked_precision(self.lattice, self.medium, precision)
 
     def solve(

@@ -61,7 +61,8 @@ def produced_fields(
         images: tf.Tensor, decays: tf.Tensor | None
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         rate = config.physics.decay if decays is None else decays[:, None, None]
-        field = solver.solve(production=tf.cast(rate, images.dtype) * images, decays=decays)
+        production = tf.cast(rate, images.dtype) * images
+        field = solver.solve(production=production, decay=decays).field
         if not divide:
             return field, {}
         maximum = tf.reduce_max(field, axis=[1, 2])
