@@ -20,7 +20,7 @@ from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import load_surrogate

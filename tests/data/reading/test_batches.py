@@ -18,7 +18,6 @@ from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
-from diffkeras.workflows import generate
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:

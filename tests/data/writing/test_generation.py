@@ -21,8 +21,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import SHARD_EXAMPLES, Shard, examples_per_shard, has_records
 from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import Estimate
-from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.data.writing.generation import Estimate, prepare_generation
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
