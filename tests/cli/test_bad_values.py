@@ -39,12 +39,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "decay": (*NUMBERS, "inf", "1e300"),
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
     "dimensions": (*WHOLE, "1", "4"),
-<<<<<<< HEAD
-    "first_stage": (*DIRECTORIES, ".", "missing"),
-=======
-    "dry_run": (),
-    "epochs": WHOLE,
->>>>>>> main
     "fixed": (*FILES, "file", "missing.npy"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "method": ("", "magic", "ring,ring"),
@@ -55,30 +49,10 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "run": (*DIRECTORIES, ".", "missing"),
     "seed": tuple(value for value in WHOLE if value != "0"),
     "settings": (
-<<<<<<< HEAD
         *("", "x", "=1", "physics=1", "physics.decay=-1", "physics.decay=[1", "nothing=1"),
         *("physics.decay.x=1", "data.seed=!!python/name:os.system", "name=../up"),
         *("data.sources=" + "[" * 5000, "data.radius=" + "9" * 5000, "training.loss=foo"),
-        *("training.epochs=1_000", "training.epochs=0x10", "data.sources=[true]"),
-        *("data.sources=[1, 1]", "data.sources=١-٢"),
-=======
-        "",
-        "x",
-        "=1",
-        "physics=1",
-        "physics.decay=-1",
-        "physics.decay=[1",
-        "physics.decay.x=1",
-        "data.seed=!!python/name:os.system",
-        "data.sources=" + "[" * 5000,
-        "nothing=1",
-        "data.radius=" + "9" * 5000,
-        "name=../up",
-        "training.loss=foo",
-        "data.sources=[true]",
-        "data.sources=[1, 1]",
-        "data.sources=١-٢",
->>>>>>> main
+        *("data.sources=[true]", "data.sources=[1, 1]", "data.sources=١-٢"),
     ),
     "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
