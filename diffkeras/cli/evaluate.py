@@ -120,7 +120,7 @@ def evaluate(
         return
     assert run_dir is not None
     start_tensorflow()
-    from diffkeras.evaluation.worst_cases.starts import check_searchable
+    from diffkeras.evaluation.worst_cases.certified import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
 
     if worst_cases is not None:

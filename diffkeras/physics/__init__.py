@@ -1,6 +1,6 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
-from diffkeras.physics.baselines import effective_strengths, refine_rounds, superpose
+from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.boundaries import FixedFlux, FixedValue
 from diffkeras.physics.bounds.certificate import certify
 from diffkeras.physics.bounds.refinement import refine
@@ -49,7 +49,6 @@ __all__ = [
     "effective_strengths",
     "production_of",
     "refine",
-    "refine_rounds",
     "ring_densities",
     "sample_sources",
     "solve",

@@ -243,5 +243,5 @@ def test_channels_are_what_varies(tissue: Config, change: Any, channels: int) ->
 def test_ring_densities_need_a_uniform_medium(tissue: Config) -> None:
     with pytest.raises(ConfigurationError, match=r"media that vary .* don't have"):
         tissue.with_overrides({"model.architecture": "ring_density_network"})
-    with pytest.raises(ConfigurationError, match=r"one_round needs uniform media"):
-        tissue.with_overrides({"evaluation.baselines": ["one_round"]})
+    with pytest.raises(ConfigurationError, match=r"one_number needs uniform media"):
+        tissue.with_overrides({"evaluation.baselines": ["one_number"]})

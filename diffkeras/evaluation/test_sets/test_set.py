@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.test_sets.inputs import Inputs, draw_inputs
+from diffkeras.evaluation.images import ImageBatch, Inputs, draw_inputs
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
 from diffkeras.physics import certify
 from diffkeras.system.atomic_files import replacing
@@ -154,9 +153,9 @@ def write_archive(
         "sha256": np.array(test_set.sha256),
         "configuration": np.array(test_set.config().to_yaml(without=("model", "training"))),
     }
-    largest = 0.0
+    largest, divided = 0.0, test_set.config().data.divide_by_maximum
     for inputs in test_set.draw():
-        batch, count = inputs.solve(), f"{inputs.sources[0].count:02d}"
+        batch, count = inputs.solve(divide_by_maximum=divided), f"{inputs.sources[0].count:02d}"
         bounds = bounds_of_stored(batch)
         if not bounds.max() <= LARGEST_BOUND:
             raise DataError(

@@ -1,14 +1,16 @@
 """The images that a search may visit, as vectors of numbers: those of the data's distribution."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
+from diffkeras.evaluation.images import ImageBatch, Inputs
 from diffkeras.physics import ExampleRecipe, Sources, check_radius, sample_sources
 
 Vector = NDArray[np.float64]
@@ -139,10 +141,24 @@ class ImageSpace:
         length = math.exp(rng.uniform(*np.log(recipe.diffusion_length)))
         return Candidate(sources, float(np.float32(np.clip(length, *recipe.diffusion_length))))
 
-    def problem(self, candidate: Candidate, image: NDArray) -> dict[str, Any]:
-        """The keyword arguments of `solve` and `refine` for an image."""
-        around = self.recipe.surroundings(candidate.diffusion_length, None)
-        return around.problem(image, self.recipe.production)
+    def inputs(self, candidates: Sequence[Candidate]) -> Inputs:
+        """Images as the solver and a surrogate get them."""
+        recipe, lengths, told = self.recipe, None, {}
+        if recipe.diffusion_length is not None:
+            lengths = np.array([one.diffusion_length for one in candidates], np.float32)
+            told = {"diffusion_length": lengths}
+        return Inputs(
+            images=np.stack([one.sources.image(recipe.lattice) for one in candidates]),
+            sources=[one.sources for one in candidates],
+            surroundings=[recipe.surroundings(one.diffusion_length, None) for one in candidates],
+            production=recipe.production,
+            lengths=lengths,
+            medium_inputs=told,
+        )
+
+    def solve(self, candidates: Sequence[Candidate]) -> ImageBatch:
+        """Images with their exact fields."""
+        return self.inputs(candidates).solve(divide_by_maximum=self.recipe.divide_by_maximum)
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]

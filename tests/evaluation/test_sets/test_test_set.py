@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.test_sets.inputs import draw_inputs
+from diffkeras.evaluation.images import draw_inputs
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set, write_archive
 
@@ -70,8 +70,8 @@ def test_a_field_that_is_not_verified_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "diffkeras.evaluation.test_sets.inputs.exact_field",
-        lambda image, medium, production: 0.99 * image,
+        "diffkeras.evaluation.images.exact_field",
+        lambda problem, tolerance: 0.99 * problem["source_image"],
     )
     with pytest.raises(DataError, match="only proven to be right within"):
         write_archive(tiny_test_set("fixed_values"), tmp_path / "set.npz")
