@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
+from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
@@ -29,14 +30,14 @@ from diffkeras.physics.sources.discs import Sources
 NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 
 
-@names_parts
+@show_keywords
 @blas_threads()
 def superpose(
     sources: Sources,
     lattice: tuple[int, int],
     *,
     medium: Medium | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """Sum of the discs' single-disc steady states, with each disc's own value on its nodes.
 
@@ -83,7 +84,7 @@ def superpose(
     return np.where(labels > 0, image, operator.inverse(density) + constant)
 
 
-@names_parts
+@show_keywords
 @blas_threads()
 def effective_strengths(
     sources: Sources,
@@ -91,7 +92,7 @@ def effective_strengths(
     *,
     numbers: int = 1,
     medium: Medium | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """The field of discs that keep the density pattern they have alone, with effective strengths.
 
