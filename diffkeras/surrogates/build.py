@@ -11,7 +11,7 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics import FixedFlux, FixedValue, Robin
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 
 # those of convolutions that halve the lattice, which may be padded
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.representation.network_input import MAPS
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model

@@ -22,7 +22,7 @@ from diffkeras.data import explain_damage, raw_dataset
 from diffkeras.data.dataset_config import check_versions
 from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.surrogates.given_media import medium_inputs
+from diffkeras.surrogates.inputs import problem_of_examples
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import WITHOUT_EFFECT, changed_keys, run_identity
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -92,9 +92,7 @@ def _measure(
     for part in filter(len, left):
         examples = raw_dataset(config, count, "train", data_dir, numbers=part, threads=threads)
         for batch in examples.batch(config.evaluation.batch_size).as_numpy_iterator():
-            fields = surrogate.network_fields(
-                batch["source_image"][..., 0], **medium_inputs(config, batch)
-            )
+            fields = surrogate.network_fields(problem_of_examples(config, batch))
             errors.append(np.abs(fields - batch["field"][..., 0]).mean(axis=(1, 2)))
     numbers = np.array([number for part in left for number in part], np.int64)
     return numbers, np.concatenate(errors).astype(np.float64)
