@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
-from diffkeras.evaluation.images import draw_inputs, joined
+from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods import EXACT, baselines
 from diffkeras.tf_solver import TensorSolver
 
@@ -83,7 +83,7 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
-    batches = [draw_inputs(config, count, range(images)) for count in problem.counts]
+    batches = [draw_images(config, count, range(images)) for count in problem.counts]
     solved = joined([batch.solve(divide_by_maximum=False) for batch in batches])
     singles = [solved.part([k]) for k in range(len(solved))]
     methods = baselines(config)

@@ -121,7 +121,7 @@ def proven_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
 
 def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """A scoreboard with the problems of another one, which must be of the same machine."""
-    for key in ("machine", "device", "threads", "workers"):
+    for key in ("machine", "device", "threads", "processes"):
         if board[key] != new[key]:
             raise SystemExit(f"{key} of the new scoreboard is {new[key]}, not {board[key]}")
     names = {(problem["problem"], problem["side"]) for problem in new["problems"]}

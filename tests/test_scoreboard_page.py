@@ -98,7 +98,7 @@ def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
 
 
 def test_only_boards_of_one_machine_are_joined() -> None:
-    same = {"machine": "A", "device": "the CPU", "threads": 1, "workers": None}
+    same = {"machine": "A", "device": "the CPU", "threads": 1, "processes": 1}
     old = {**same, "load": 0.5, "problems": [problem(None, 4.0)]}
     new = {**same, "load": 1.5, "problems": [{**problem(None, 2.0), "problem": "other"}]}
     joined = SCRIPT["with_problems"](old, new)

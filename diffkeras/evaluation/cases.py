@@ -14,7 +14,7 @@ from diffkeras.config import Config
 from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SURROGATE, Method
-from diffkeras.physics import Surroundings
+from diffkeras.physics import Problem
 from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
 from diffkeras.representation.regions import REGIONS, region_mask
 
@@ -41,7 +41,7 @@ def draw_cases(
     }
     batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
     if config.data.tissue is not None:
-        figures["media"] = maps_figure(batch.surroundings[0])
+        figures["media"] = maps_figure(batch.problem.images[0])
     figures["regions"] = regions_figure(batch.images[0], batch.fields[0])
     return figures
 
@@ -67,9 +67,9 @@ def _shown_counts(config: Config) -> tuple[int, ...]:
     return config.evaluation.pictures or tuple(sorted(some))
 
 
-def maps_figure(around: Surroundings) -> Figure:
+def maps_figure(problem: Problem) -> Figure:
     """The maps of the tissue of an example."""
-    panels = tissue_panels(around)
+    panels = tissue_panels(problem)
     figure = new_figure(4 * len(panels), 3.6)
     colors = ("cividis", "magma", "viridis")
     for axis, (name, shown), color in zip(

@@ -1,9 +1,9 @@
 """The methods that `diffkeras evaluate` and `diffkeras benchmark` compare: one table for both."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.pyamg_solver import pyamg_field
 from diffkeras.evaluation.tensorflow_methods import tensorflow_solvers, untrained_rounds
 from diffkeras.physics import (
-    BatchSolution,
     MichaelisMenten,
+    Problem,
     Sources,
     effective_strengths,
     solve,
@@ -25,9 +25,8 @@ from diffkeras.surrogates.surrogate import Surrogate
 SURROGATE = "surrogate"
 SOURCES_SET = "surrogate, sources set"
 EXACT = "exact solver"
-DOUBLE = 1e-10  # tolerance of the exact solver
+DOUBLE, SINGLE = 1e-10, 1e-6  # tolerances of the solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
-PROVEN = ("newton-cg",)  # methods of `solve` whose bounds include all rounding
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
 WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
 LESS = 0.9
@@ -67,58 +66,55 @@ class Method:
 
 
 def image_by_image(
-    field: Callable[[Sources, dict[str, Any]], NDArray],
+    field: Callable[[Sources, Problem], NDArray],
 ) -> Callable[[ImageBatch], Computed]:
-    """The `compute` of a function from an image's discs and the arguments of `solve` to a field."""
+    """The `compute` of a function from the discs and the problem of one image to its field."""
 
     def compute(batch: ImageBatch) -> Computed:
-        images = zip(batch.sources, batch.problems(), strict=True)
+        images = zip(batch.sources, batch.problem.images, strict=True)
         return Computed(batch.scaled(np.stack([field(*image) for image in images])))
 
     return compute
 
 
-def _solved(tolerance: float, workers: int | None = None) -> Callable[[ImageBatch], Computed]:
-    """`solve` to a tolerance, in some processes."""
+def _solved(
+    tolerance: float, processes: int | None = None, *, proven: bool = False
+) -> Callable[[ImageBatch], Computed]:
+    """`solve` to a tolerance, with or without the proof of its error."""
 
     def compute(batch: ImageBatch) -> Computed:
-        found = [
-            solve(**problem, tolerance=tolerance, workers=workers) for problem in _together(batch)
-        ]
-        each = [one for part in found for one in cast(BatchSolution, part).image_stats]
-        proven = [one.residual for one in each if one.method in PROVEN]
-        fields = batch.scaled(np.concatenate([part.field for part in found]))
-        if len(proven) < len(each):
+        solution: Any = solve(batch.problem, tolerance=tolerance, processes=processes)
+        fields = batch.scaled(solution.field)
+        if not proven:
             return Computed(fields)
-        return Computed(fields, np.array(proven) * abs(fields).max(axis=(1, 2)))
+        bounds = np.array([image.error_bound for image in solution.images])
+        return Computed(fields, batch.scaled(bounds))
 
     return compute
 
 
-def _together(batch: ImageBatch) -> Iterator[dict[str, Any]]:
-    """The arguments of `solve`: all images at once if they share a uniform medium."""
-    medium, *more = batch.surroundings[0]
-    uniform = medium.is_uniform and more == [None, None] and batch.lengths is None
-    parts = [slice(None)] if uniform else [slice(k, k + 1) for k in range(len(batch))]
-    for around, part in zip(batch.surroundings, parts, strict=False):
-        yield around.problem(batch.images[part], batch.production)
-
-
-def _in_mean_medium(_: Sources, problem: dict[str, Any]) -> NDArray:
-    medium = problem["medium"]
+def _in_mean_medium(_: Sources, problem: Problem) -> NDArray:
+    medium = problem.medium
     diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
     mean = replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
-    return solve(**{**problem, "medium": mean}).field
+    return solve(_changed(problem, medium=mean)).field
 
 
-def _superposed(sources: Sources, problem: dict[str, Any]) -> NDArray:
-    return superpose(sources, problem["source_image"].shape, medium=problem["medium"])
+def _changed(problem: Problem, **parts: Any) -> Problem:
+    """A problem with other parts."""
+    own = {"medium": problem.medium, "uptake": problem.uptake, **parts}
+    return Problem(problem.values, fixed=problem.fixed, production=problem.production, **own)
+
+
+def _superposed(sources: Sources, problem: Problem) -> NDArray:
+    lattice: Any = problem.lattice
+    return superpose(sources, lattice, medium=problem.medium)
 
 
 def _strengths(numbers: int, pattern: str) -> Method:
-    def field(sources: Sources, problem: dict[str, Any]) -> NDArray:
-        lattice, medium = problem["source_image"].shape, problem["medium"]
-        return effective_strengths(sources, lattice, numbers=numbers, medium=medium)
+    def field(sources: Sources, problem: Problem) -> NDArray:
+        lattice: Any = problem.lattice
+        return effective_strengths(sources, lattice, numbers=numbers, medium=problem.medium)
 
     return Method(
         f"{numbers} number{'s' * (numbers > 1)} a disc",
@@ -172,9 +168,7 @@ def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     """The `compute` of a surrogate's network, a batch at once."""
 
     def compute(batch: ImageBatch) -> Computed:
-        size = len(batch)
-        fields = surrogate.network_fields(batch.images, batch_size=size, **batch.medium_inputs)
-        return Computed(fields)
+        return Computed(surrogate.network_fields(batch.problem, batch_size=len(batch)))
 
     return compute
 
@@ -202,57 +196,53 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     sets_sources = model.fixed_values or model.solves_equation
     if config.physics.sources == "fixed_value" and not sets_sources:
         found.append(with_sources_set(network, f"{name}, sources set"))
-    found.append(replace(network, name=f"{name}, certified", compute=_certified(surrogate)))
+    found.append(replace(network, name=f"{name}, certified", compute=_predicted(surrogate)))
     return found + [
-        replace(network, name=f"{name} to {t:g}", compute=_proven(surrogate, t)) for t in TOLERANCES
+        replace(network, name=f"{name} to {t:g}", compute=_predicted(surrogate, t))
+        for t in TOLERANCES
     ]
 
 
-def _certified(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+def _predicted(
+    surrogate: Surrogate, tolerance: float | None = None
+) -> Callable[[ImageBatch], Computed]:
+    """Its fields with their proven bounds, within a tolerance if one is given."""
+
     def compute(batch: ImageBatch) -> Computed:
-        found = surrogate.predict(batch.images, batch_size=len(batch), **batch.medium_inputs)
+        found = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
         bounds = found.node_bound.max(axis=(1, 2))
         return Computed(batch.scaled(found.field), batch.scaled(bounds))
 
     return compute
 
 
-def _proven(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Computed]:
-    """Its fields, solved on from where the bound exceeds a tolerance."""
-
-    def compute(batch: ImageBatch) -> Computed:
-        found = surrogate.predict(
-            batch.images, tolerance=tolerance, batch_size=len(batch), **batch.medium_inputs
-        )
-        bounds = found.node_bound.max(axis=(1, 2))
-        return Computed(batch.scaled(found.field), batch.scaled(bounds))
-
-    return compute
-
-
-def classical_methods(config: Config, workers: int | None = None) -> list[Method]:
+def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
     """The methods of `diffkeras benchmark` without learning, the best that are known here.
 
     Args:
         config: of the test images.
-        workers: processes among which `solve` shares out a batch; by default it takes none.
+        processes: among which `solve` shares out a batch; by default one.
     """
     saturating, varying = "uptake" in config.data.maps, config.data.tissue is not None
-    shared = bool(workers)
-    found = [Method(EXACT, _solved(DOUBLE, workers), together=shared)]
-    found += [
-        Method(f"solve to {t:g}", _solved(t, workers), together=shared)
-        for t in (1e-6, *reversed(TOLERANCES))
-    ]
+    shared = bool(processes)
+    found = [Method(EXACT, _solved(DOUBLE, processes, proven=varying), together=shared)]
     if varying:
+        found += [
+            Method(f"solve to {t:g}", _solved(t, processes, proven=True), together=shared)
+            for t in (SINGLE, *reversed(TOLERANCES))
+        ]
         rounds = untrained_rounds(config)
         found += [Method(k, network_fields(own), together=True) for k, own in rounds.items()]
         found += [
-            Method(f"{name} to {t:g}", _proven(rounds[name], t), together=True)
+            Method(f"{name} to {t:g}", _predicted(rounds[name], t), together=True)
             for name in list(rounds)[1:-1]
             for t in TOLERANCES
         ]
     else:
+        found += [
+            Method(f"{EXACT}, certified", _solved(DOUBLE, processes, proven=True), together=shared),
+            Method(f"solve to {SINGLE:g}", _solved(SINGLE, processes), together=shared),
+        ]
         found += [
             Method(name, _in_graph(graph), together=True)
             for name, graph in tensorflow_solvers(config).items()
@@ -269,8 +259,8 @@ def _in_graph(graph: Callable[[NDArray], NDArray]) -> Callable[[ImageBatch], Com
     return lambda batch: Computed(batch.scaled(graph(batch.images)))
 
 
-def _pyamg(tolerance: float) -> Callable[[Sources, dict[str, Any]], NDArray]:
-    return lambda _, problem: pyamg_field(tolerance=tolerance, **problem)
+def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
+    return lambda _, problem: pyamg_field(problem, tolerance)
 
 
 def _warm(tolerance: float) -> Callable[[ImageBatch], Computed]:
@@ -281,18 +271,18 @@ def _warm(tolerance: float) -> Callable[[ImageBatch], Computed]:
     """
     near: dict[bytes, NDArray] = {}
 
-    def start(problem: dict[str, Any]) -> NDArray:
-        uptake = problem["uptake"]
+    def start(problem: Problem) -> NDArray:
+        uptake: Any = problem.uptake
         key = uptake.maximum.tobytes()
         if key not in near:
             less = MichaelisMenten(LESS * uptake.maximum, uptake.constant)
-            near[key] = solve(**{**problem, "uptake": less}).field
+            near[key] = solve(_changed(problem, uptake=less)).field
         return near[key]
 
     def compute(batch: ImageBatch) -> Computed:
         found = [
-            solve(**problem, tolerance=tolerance, initial=start(problem))
-            for problem in batch.problems()
+            solve(problem, tolerance=tolerance, initial=start(problem))
+            for problem in batch.problem.images
         ]
         bounds = np.array([one.error_bound for one in found])
         return Computed(np.stack([one.field for one in found]), bounds)

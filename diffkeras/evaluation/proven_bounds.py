@@ -14,7 +14,7 @@ def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
     """Proven bounds and true errors of predictions and of corrected fields, a row for each image.
 
     They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
-    Where sources produce, the corrected field is exact, so it has no error to compare.
+    Without fixed nodes, the corrected field is exact, so it has no error to compare.
 
     Args:
         predictions: (images, rows, columns), in the unit of the source values.
@@ -23,18 +23,18 @@ def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
     maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima.astype(np.float64)
     rows = []
     for field, truth, problem, maximum in zip(
-        predictions, batch.fields.astype(np.float64), batch.problems(), maxima, strict=True
+        predictions, batch.fields.astype(np.float64), batch.problem.images, maxima, strict=True
     ):
-        certificate = certify(field, **problem)
+        certificate = certify(field, problem)
         error = abs(field / maximum - truth)
         row = {
-            "prediction_bound": certificate.prediction_bound / maximum,
+            "prediction_bound": certificate.error_bound / maximum,
             "prediction_max_error": error.max(),
             "prediction_mae": error.mean(),
-            "corrected_bound": certificate.error_bound / maximum,
+            "corrected_bound": certificate.corrected.error_bound / maximum,
         }
-        if not batch.production:
-            error = abs(certificate.field / maximum - truth)
+        if problem.fixed.any():
+            error = abs(certificate.corrected.field / maximum - truth)
             row |= {"corrected_max_error": error.max(), "corrected_mae": error.mean()}
         rows.append(row)
     return pd.DataFrame(rows)

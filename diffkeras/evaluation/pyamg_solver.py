@@ -16,13 +16,7 @@ MOST_ITERATIONS = 500
 
 
 @blas_threads()
-def pyamg_field(
-    source_image: NDArray | None = None,
-    *,
-    tolerance: float,
-    medium: Medium,
-    production: NDArray | None = None,
-) -> NDArray[np.float64]:
+def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     """The field by PyAMG: conjugate gradients, a V-cycle of Ruge-Stüben multigrid before each step.
 
     It solves A u = b on the free nodes (`finite_volumes`), from zeros, until ‖b − A u‖₂ is at most
@@ -31,23 +25,18 @@ def pyamg_field(
     hierarchy up are part of the work.
 
     Args:
-        source_image: (rows, columns), as for `solve`.
+        problem: of one image, without saturating uptake.
         tolerance: of the relative residual, 1e-6 or more.
-        medium: of any kind.
-        production: as for `solve`.
 
     Returns:
         (rows, columns), float64.
-
-    Raises:
-        PhysicsError: see `solve`.
     """
-    problem = Problem.check(source_image, medium, production=production)
+    medium = problem.homogeneous.medium
     free = ~problem.fixed
-    if problem.medium.is_uniform and free.all():
+    if medium.is_uniform and free.all():
         hierarchy, sides = _shared_hierarchy(problem.lattice, medium), np.zeros(free.size)
     else:
-        volumes = finite_volumes(problem.lattice, problem.medium.normalised())
+        volumes = finite_volumes(problem.lattice, medium.normalised())
         matrix, sides = volumes.free_system(problem.values, problem.fixed)
         hierarchy = _hierarchy(matrix)
     if problem.supply is not None:
@@ -64,7 +53,7 @@ def _hierarchy(matrix: sp.csr_array) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _shared_hierarchy(lattice: tuple[int, int], medium: Medium) -> Any:
+def _shared_hierarchy(lattice: tuple[int, ...], medium: Medium) -> Any:
     volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
     return _hierarchy(volumes.free_system(nothing, nothing != 0)[0])

@@ -18,8 +18,10 @@ from diffkeras.evaluation.methods import (
     network_fields,
     with_sources_set,
 )
+from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_regular
 
@@ -45,10 +47,37 @@ def of_surrogate(surrogate: Surrogate, run: Run) -> Subject:
     """A surrogate, which is the one of a run."""
 
     def predict(batch: ImageBatch) -> NDArray:
-        return surrogate.predict(batch.images, **batch.medium_inputs).field
+        return surrogate.predict(batch.problem).field
 
     network = Method(SURROGATE, network_fields(surrogate), together=True)
     return Subject(_methods(network, surrogate.config), predict, run)
+
+
+def different_physics(learned: Config, tested: Config) -> list[str]:
+    """What of the physics of test images a network was not trained on, in words.
+
+    The lattice may be another one that the network takes, and a range of diffusion lengths a part
+    of the trained one.
+    """
+    keys = ("physics.", "data.divide_by_maximum")
+    changed = [d for d in differences(learned, tested) if d.startswith(keys)]
+    different = [d for d in changed if not d.startswith("physics.lattice ")]
+    divisor = learned.model.side_divisor
+    if any(side % divisor for side in tested.physics.lattice):
+        different.append(
+            f"physics.lattice {value_text(tested.physics.lattice)} here, and the network takes "
+            f"sides that are multiples of {divisor}"
+        )
+    own, other = learned.data.diffusion_length, tested.data.diffusion_length
+    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
+        different.append(
+            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
+            "range within the trained one"
+        )
+    if learned.data.maps != tested.data.maps:
+        names = [", ".join(maps) or "none" for maps in (learned.data.maps, tested.data.maps)]
+        different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
+    return different
 
 
 def of_predictions(path: Path, config: Config) -> Subject:

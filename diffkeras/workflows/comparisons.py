@@ -3,17 +3,17 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError, OutputError
-from diffkeras.evaluation.images import check_held_out
 from diffkeras.evaluation.measurement import describe_device
 from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
+from diffkeras.evaluation.subject import different_physics
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.test_sets.test_set import get_test_set, write_archive
 from diffkeras.reporting.figures import to_png
@@ -88,8 +88,7 @@ def benchmark(
     Raises:
         ConfigurationError: an unknown problem, two surrogates of one name, a lattice out of range,
             or TensorFlow runs already with another number of threads.
-        DataError: a surrogate of the physics of none of the problems, or one that may have been
-            trained on test images.
+        DataError: a surrogate of the physics of none of the problems.
         RunError: a surrogate can't be used.
         OutputError: `output` can't be written, or holds other files.
     """
@@ -103,23 +102,20 @@ def benchmark(
     load = os.getloadavg()[0]
     entries = [_entry(Path(surrogate)) for surrogate in surrogates]
     _check_names(entries)
-    workers = processes if processes > 1 else None
     scores = [
-        ProblemScores(name, side, entries, protocol, workers) for name in problems for side in sides
+        ProblemScores(name, side, entries, protocol, processes if processes > 1 else None)
+        for name in problems
+        for side in sides
     ]
-    _check_fit(entries, scores, problems)
-    runs = {entry.name: Run.open(Path(run)) for entry, run in zip(entries, surrogates, strict=True)}
-    for score in scores:
-        for entry in score.entries:
-            check_held_out(runs[entry.name], score.config, "or leave it out")
+    _check_fit(entries, scores)
     conditions = {
         "diffkeras": __version__,
         "machine": machine(),
         "device": describe_device(),
         "threads": threads or available_cores(),
-        "workers": workers,
-        "protocol": asdict(protocol),
-        "surrogates": {name: run_identity(runs[name].config()) for name in runs},
+        "processes": processes,
+        "protocol": {**vars(protocol), "batch_sizes": list(protocol.batch_sizes)},
+        "surrogates": {each.name: run_identity(each.surrogate.config) for each in entries},
         "wanted": [[score.name, score.side] for score in scores],
     }
     content = _interrupted(path, conditions) or {**conditions, "load": load, "problems": []}
@@ -183,14 +179,17 @@ def _check_names(entries: Sequence[Entry]) -> None:
             )
 
 
-def _check_fit(
-    entries: Sequence[Entry], scores: Sequence[ProblemScores], problems: Sequence[str]
-) -> None:
+def _check_fit(entries: Sequence[Entry], scores: Sequence[ProblemScores]) -> None:
     for entry in entries:
         if not any(entry in score.entries for score in scores):
+            different = {
+                score.config.name: different_physics(entry.surrogate.config, score.config)
+                for score in scores
+            }
             raise DataError(
-                f"{entry.name} was trained on other physics than {', '.join(problems)}; leave it "
-                "out, or choose its problem among " + ", ".join(PROBLEMS)
+                f"{entry.name} was trained on other physics than the problems, of which there are "
+                f"{', '.join(PROBLEMS)}. "
+                + ". ".join(f"{name}: {'; '.join(found)}" for name, found in different.items())
             )
 
 

@@ -10,15 +10,18 @@ from diffkeras.data import explain_damage, open_dataset
 from diffkeras.data.storage import with_held_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
+from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import baselines
 from diffkeras.evaluation.report import FILES, overall_table, write_metrics, write_pages
-from diffkeras.evaluation.subject import Subject, of_predictions, of_surrogate
+from diffkeras.evaluation.subject import (
+    Subject,
+    different_physics,
+    of_predictions,
+    of_surrogate,
+)
 from diffkeras.reporting.html import Table
-from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
@@ -78,7 +81,6 @@ def evaluate(
     learned = run.config()
     config = config or with_held_examples(learned, data_dir)
     check_physics(learned, config, run.path)
-    check_held_out(run, config)
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None
     for count in config.data.sources:
@@ -170,26 +172,8 @@ def _measure(
 
 
 def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    """Raise a DataError if a run was trained on other physics than it is to be tested on.
-
-    The lattice may be another one that the network takes.
-    """
-    keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in differences(learned, wanted) if d.startswith(keys)]
-    different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.side_divisor
-    if any(side % divisor for side in wanted.physics.lattice):
-        different.append(
-            f"physics.lattice {value_text(wanted.physics.lattice)} here, and the network takes "
-            f"sides that are multiples of {divisor}"
-        )
-    own, other = learned.data.diffusion_length, wanted.data.diffusion_length
-    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
-        different.append(
-            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
-            "range within the trained one"
-        )
-    if different:
+    """Raise a DataError if a run was trained on other physics than it is to be tested on."""
+    if different := different_physics(learned, wanted):
         raise DataError(
             f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
             f"{'; '.join(different)}"

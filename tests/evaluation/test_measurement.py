@@ -3,7 +3,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation import measurement
-from diffkeras.evaluation.images import draw_inputs
+from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.measurement import (
     REACH,
     VALUE_EDGES,
@@ -48,7 +48,7 @@ def test_every_node_is_in_the_histogram_also_beyond_its_edges() -> None:
 def test_methods_take_turns_and_times_are_medians_over_rounds(
     tiny: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = draw_inputs(tiny, 1, range(3)).solve(divide_by_maximum=False)
+    images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
     calls: list[tuple[str, list[int]]] = []
     now = [0.0]
     monkeypatch.setattr(measurement.time, "perf_counter", lambda: now[0])

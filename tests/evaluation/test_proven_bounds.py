@@ -5,7 +5,7 @@ from known_networks import produced, surrogate_of
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.proven_bounds import measure_bounds
-from diffkeras.physics import Sources, Surroundings
+from diffkeras.physics import Problem, Sources
 
 
 def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> None:
@@ -17,8 +17,7 @@ def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> Non
     batch = ImageBatch(
         images=image[None],
         fields=(exact / exact.max())[None].astype(np.float32),
-        surroundings=[Surroundings(config.physics.medium)],
-        production=True,
+        problem=Problem.batch([surrogate.problem(image)]),
         maxima=np.float32([exact.max()]),
     )
     predicted = surrogate.predict(image).field

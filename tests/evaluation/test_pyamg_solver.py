@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffkeras.evaluation.pyamg_solver import pyamg_field
-from diffkeras.physics import Medium, TissueSampler, production_of, sample_sources, solve
+from diffkeras.physics import Medium, Problem, TissueSampler, production_of, sample_sources, solve
 
 LATTICE = (20, 24)
 IMAGE = sample_sources(2, LATTICE, radius=3, rng=0).image(LATTICE, np.float64)
@@ -17,10 +17,9 @@ MEDIA = {
 
 @pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA)
 def test_a_smaller_tolerance_gives_a_smaller_error(medium: Medium) -> None:
-    exact = solve(IMAGE, medium=medium).field
-    errors = [
-        abs(pyamg_field(IMAGE, tolerance=t, medium=medium) - exact).max() for t in (1e-1, 1e-6)
-    ]
+    problem = Problem(IMAGE, medium=medium)
+    exact = solve(problem).field
+    errors = [abs(pyamg_field(problem, tolerance) - exact).max() for tolerance in (1e-1, 1e-6)]
     assert errors[1] < 1e-4
     assert errors[1] < errors[0]
 
@@ -28,8 +27,8 @@ def test_a_smaller_tolerance_gives_a_smaller_error(medium: Medium) -> None:
 @pytest.mark.parametrize("image", [None, IMAGE], ids=["alone", "with fixed nodes"])
 def test_production_is_solved(image: np.ndarray | None) -> None:
     medium = Medium(diffusivity=2.0, decay=0.02, step=0.5)
-    production = production_of(IMAGE[::-1], medium)
-    exact = solve(image, production=production, medium=medium).field
+    problem = Problem(image, production=production_of(IMAGE[::-1], medium), medium=medium)
+    exact = solve(problem).field
     for _ in range(2):  # the second field by the hierarchy of the first
-        found = pyamg_field(image, tolerance=1e-6, medium=medium, production=production)
+        found = pyamg_field(problem, 1e-6)
         assert abs(found - exact).max() < 1e-5 * exact.max()

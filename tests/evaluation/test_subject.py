@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.evaluation.images import draw_inputs
+from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.subject import of_predictions
 
 
@@ -18,7 +18,7 @@ def test_predictions_are_found_by_their_numbers(
     if divided:
         changes |= {"physics.sources": "production", "data.divide_by_maximum": True}
     config = tiny.with_overrides(changes)
-    batch = draw_inputs(config, 2, range(3)).solve(divide_by_maximum=divided)
+    batch = draw_images(config, 2, range(3)).solve(divide_by_maximum=divided)
     np.savez(tmp_path / "mine.npz", sources_02=batch.fields)
     subject = of_predictions(tmp_path / "mine.npz", config)
     part = batch.part([2, 0])

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.evaluation.images import ImageBatch, draw_inputs
+from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.evaluation.methods import baselines
 from diffkeras.evaluation.proven_bounds import measure_bounds
 from diffkeras.surrogates.build import build_model
@@ -32,7 +32,7 @@ CORRECTED = {"model.architecture": "unrolled_cg", "model.corrections": 4}
 def untrained(tiny: Config, changes: dict[str, Any]) -> tuple[Surrogate, ImageBatch]:
     physics = {"physics.boundary": SIDES, "physics.step": 0.5, "physics.diffusivity": 3.0}
     config = tiny.with_overrides({**physics, "model.transform": "linear", **changes})
-    batch = draw_inputs(config, 2, range(2)).solve(divide_by_maximum=False)
+    batch = draw_images(config, 2, range(2)).solve(divide_by_maximum=False)
     return Surrogate(build_model(config), config), batch
 
 

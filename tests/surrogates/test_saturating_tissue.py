@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
-from diffkeras.evaluation.images import ImageBatch, draw_inputs
+from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.evaluation.proven_bounds import measure_bounds
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
@@ -42,7 +42,7 @@ def surrogate(tiny: Config) -> Surrogate:
 
 @pytest.fixture(scope="module")
 def batch(surrogate: Surrogate) -> ImageBatch:
-    return draw_inputs(surrogate.config, 2, range(3)).solve(divide_by_maximum=False)
+    return draw_images(surrogate.config, 2, range(3)).solve(divide_by_maximum=False)
 
 
 def test_predictions_are_near_and_their_bounds_hold(

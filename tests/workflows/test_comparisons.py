@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from diffkeras.errors import OutputError
-from diffkeras.evaluation.images import draw_inputs
+from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.test_sets.problems import get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
 from diffkeras.surrogates.shipped import SHIPPED
@@ -70,7 +70,7 @@ def test_predictions_of_a_public_test_set_are_judged(
     few = get_problem("fixed_values").config(32, images=4)
     monkeypatch.setattr(TestSet, "config", lambda self: few)
     digest = new_digest(few)
-    add_to_digest(digest, draw_inputs(few, 1, range(4)))
+    add_to_digest(digest, draw_images(few, 1, range(4)))
     tiny = TestSet("fixed_values", 32, digest.hexdigest())
     monkeypatch.setitem(TEST_SETS, tiny.name, tiny)
 

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diffkeras.config import Config
-from diffkeras.errors import DataError, RunError
+from diffkeras.errors import RunError
 from diffkeras.evaluation.error_time import pareto_front
 from diffkeras.evaluation.errors import image_errors
-from diffkeras.evaluation.images import ImageBatch, draw_inputs, joined
+from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods import EXACT, Method, classical_methods, learned_methods
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
+from diffkeras.evaluation.subject import different_physics
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS
-from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
 
 CHUNK = 32  # images whose errors are computed at once
@@ -58,32 +57,6 @@ class Entry:
     machine: str
 
 
-def fits(surrogate: Surrogate, tested: Config) -> bool:
-    """Whether a surrogate was trained on the physics of some test images; the lattice may differ.
-
-    Raises:
-        DataError: it was trained on several diffusion lengths, which no problem of the scoreboard
-            has, or can't take the lattice of the test images.
-    """
-    learned = surrogate.config
-    if learned.data.diffusion_length is not None:
-        raise DataError(
-            f"{learned.name} was trained on several diffusion lengths; each problem of the "
-            "scoreboard has one medium"
-        )
-    found = [d for d in differences(learned, tested) if d.startswith(("physics.", "data.divide"))]
-    other = [d for d in found if not d.startswith("physics.lattice")]
-    if other or learned.data.maps != tested.data.maps:
-        return False
-    sides = tested.physics.lattice
-    if any(side % surrogate.side_divisor for side in sides):
-        raise DataError(
-            f"{learned.name} takes sides that are multiples of {surrogate.side_divisor}, not "
-            f"{sides[0]}; choose another --side, or leave it out"
-        )
-    return True
-
-
 class ProblemScores:
     """All methods on one problem.
 
@@ -92,7 +65,7 @@ class ProblemScores:
         side: rows and columns of the lattice.
         entries: the surrogates; those of other physics are left out.
         protocol: sizes of batches, numbers of images and of rounds.
-        workers: processes of `solve`, for batches.
+        processes: processes of `solve`, for batches.
 
     Attributes:
         config: of the test images.
@@ -106,11 +79,13 @@ class ProblemScores:
         side: int,
         entries: Sequence[Entry],
         protocol: Protocol,
-        workers: int | None = None,
+        processes: int | None = None,
     ) -> None:
-        self.name, self.side, self.protocol, self.workers = name, side, protocol, workers
+        self.name, self.side, self.protocol, self.processes = name, side, protocol, processes
         self.config = PROBLEMS[name].config(side)
-        self.entries = [entry for entry in entries if fits(entry.surrogate, self.config)]
+        self.entries = [
+            entry for entry in entries if not different_physics(entry.surrogate.config, self.config)
+        ]
         data = self.config.data
         self._each = min(-(-protocol.images // len(data.sources)), data.test_examples)
         self.images = self._each * len(data.sources)
@@ -118,7 +93,7 @@ class ProblemScores:
     @cached_property
     def methods(self) -> list[Method]:
         """All methods, the classical ones first."""
-        found = classical_methods(self.config, self.workers)
+        found = classical_methods(self.config, self.processes)
         for entry in self.entries:
             found += learned_methods(entry.surrogate, entry.name, self.config)
         return found
@@ -170,9 +145,9 @@ class ProblemScores:
         """The first images of each source count, in turn, so that a batch has several of them."""
         counts, numbers = self.config.data.sources, range(self._each)
         divided = self.config.data.divide_by_maximum
-        parts = [draw_inputs(self.config, count, numbers) for count in counts]
-        solved = joined([part.solve(divide_by_maximum=divided) for part in parts])
-        return solved.part(np.arange(self.images).reshape(len(counts), self._each).T.ravel())
+        parts = [draw_images(self.config, count, numbers) for count in counts]
+        in_turn = np.arange(self.images).reshape(len(counts), self._each).T.ravel()
+        return joined([part.solve(divide_by_maximum=divided) for part in parts], in_turn)
 
     def _training(self, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What a surrogate cost, with the verdicts on the methods that start from it."""

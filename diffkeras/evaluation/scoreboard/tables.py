@@ -48,7 +48,11 @@ def conditions(board: Mapping[str, Any]) -> str:
     return (
         f"Wall-clock times on {board['machine']}; TensorFlow on {board['device']} with "
         f"{board['threads']} thread(s), the other methods in one thread"
-        + (f", `solve` in {board['workers']} processes for batches" if board["workers"] else "")
+        + (
+            f", `solve` in {board['processes']} processes for batches"
+            if board["processes"] > 1
+            else ""
+        )
         + f". Load average {board['load']:.1f} at the start. diffkeras {board['diffkeras']}."
     )
 

@@ -35,7 +35,7 @@ def largest_errors(surrogate: Surrogate, batch: ImageBatch) -> NDArray[np.float6
     Raises:
         RunError: predictions that are not finite.
     """
-    predictions = surrogate.network_fields(batch.images, **batch.medium_inputs)
+    predictions = surrogate.network_fields(batch.problem)
     return np.abs(predictions - batch.fields.astype(np.float64)).max(axis=(1, 2))
 
 
@@ -99,20 +99,17 @@ def certify_candidates(
 
 
 def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Candidate) -> dict[str, Any]:
-    inputs = space.inputs([candidate])
-    exact = solve(**next(inputs.problems()), tolerance=EXACT)
-    largest = float(exact.field.max())
-    uncertainty = exact.stats.residual * largest
-    maximum = largest if space.recipe.divide_by_maximum else 1.0
-    prediction = surrogate.predict(inputs.images, **inputs.medium_inputs)
-    certificate = prediction.certificate
+    problem = space.problem(candidate)
+    exact = solve(problem, tolerance=EXACT)
+    maximum = float(exact.field.max()) if space.recipe.divide_by_maximum else 1.0
+    prediction = surrogate.predict(problem)
     row: dict[str, Any] = {"violated": False}
-    for name, field, bound in (
-        ("prediction", prediction.field, certificate.node_bound),
-        ("corrected", certificate.field, certificate.field_bound),
+    for name, proven in (
+        ("prediction", prediction),
+        ("corrected", prediction.certificate.corrected),
     ):
-        error = np.abs(field[0] - exact.field)
-        row["violated"] |= bool((error > np.squeeze(bound) + uncertainty).any())
+        error = np.abs(proven.field - exact.field)
+        row["violated"] |= bool((error > proven.node_bound + exact.error_bound).any())
         row[f"error_of_{name}"] = float(error.max()) / maximum
-        row[f"bound_of_{name}"] = float(np.max(bound)) / maximum
+        row[f"bound_of_{name}"] = proven.error_bound / maximum
     return row

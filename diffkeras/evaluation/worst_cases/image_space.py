@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.evaluation.images import ImageBatch, Inputs
-from diffkeras.physics import ExampleRecipe, Sources, check_radius, sample_sources
+from diffkeras.evaluation.images import ImageBatch, Images
+from diffkeras.physics import ExampleRecipe, Problem, Sources, check_radius, sample_sources
 
 Vector = NDArray[np.float64]
 
@@ -141,24 +141,18 @@ class ImageSpace:
         length = math.exp(rng.uniform(*np.log(recipe.diffusion_length)))
         return Candidate(sources, float(np.float32(np.clip(length, *recipe.diffusion_length))))
 
-    def inputs(self, candidates: Sequence[Candidate]) -> Inputs:
-        """Images as the solver and a surrogate get them."""
-        recipe, lengths, told = self.recipe, None, {}
-        if recipe.diffusion_length is not None:
-            lengths = np.array([one.diffusion_length for one in candidates], np.float32)
-            told = {"diffusion_length": lengths}
-        return Inputs(
-            images=np.stack([one.sources.image(recipe.lattice) for one in candidates]),
-            sources=[one.sources for one in candidates],
-            surroundings=[recipe.surroundings(one.diffusion_length, None) for one in candidates],
-            production=recipe.production,
-            lengths=lengths,
-            medium_inputs=told,
-        )
+    def problem(self, candidate: Candidate) -> Problem:
+        """The problem of an image."""
+        image = candidate.sources.image(self.recipe.lattice)
+        return self.recipe.problem(image, candidate.diffusion_length)
 
     def solve(self, candidates: Sequence[Candidate]) -> ImageBatch:
         """Images with their exact fields."""
-        return self.inputs(candidates).solve(divide_by_maximum=self.recipe.divide_by_maximum)
+        images = Images(
+            problem=Problem.batch([self.problem(one) for one in candidates]),
+            images=np.stack([one.sources.image(self.recipe.lattice) for one in candidates]),
+        )
+        return images.solve(divide_by_maximum=self.recipe.divide_by_maximum)
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]

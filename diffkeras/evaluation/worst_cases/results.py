@@ -45,7 +45,7 @@ def write_worst_cases(
         found: the image of each search, and its space.
     """
     batch = joined([space.solve([candidate]) for space, candidate in found])
-    predictions = surrogate.network_fields(batch.images, **batch.medium_inputs)
+    predictions = surrogate.network_fields(batch.problem)
     worst = int(searches["found_error"].argmax())
     count, error = searches.iloc[worst][["sources", "found_error"]]
     title = f"n = {count:.0f}\nlargest error {error:.2g}"
