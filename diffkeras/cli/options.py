@@ -37,35 +37,19 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
 }
 
 
-class PlainDigits(click.ParamType):
-    """Refuses what Python takes for another number than people mean: 1_000, ١٢, 1e-400."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Parse."""
-        from diffkeras.config.types import is_unusual_number, underflows
-
-        if isinstance(value, str) and is_unusual_number(value):
-            self.fail(f"{value!r} is an unusual number; write it in digits 0 to 9", param, ctx)
-        if isinstance(value, str) and underflows(value):
-            self.fail(
-                f"{value!r} is so small that it would be 0; write 0 or a larger one", param, ctx
-            )
-        return super().convert(value, param, ctx)
-
-
-class Number(PlainDigits, click.types.FloatParamType):
+class Number(click.types.FloatParamType):
     """A real number."""
 
 
-class WholeNumber(PlainDigits, click.types.IntParamType):
+class WholeNumber(click.types.IntParamType):
     """A whole number."""
 
 
-class WholeRange(PlainDigits, click.IntRange):
+class WholeRange(click.IntRange):
     """A whole number within limits."""
 
 
-class NumberRange(PlainDigits, click.FloatRange):
+class NumberRange(click.FloatRange):
     """A number within limits; NaN, which compares with nothing, is refused too."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:

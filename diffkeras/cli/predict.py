@@ -80,7 +80,7 @@ def predict(
         tolerance=tolerance,
         certify=certify,
     )
-    proven = {}
+    proven: dict[str, Any] = {}
     if tolerance is not None:
         proven = {"solved field" if prediction.solved else "prediction": prediction}
     elif certify or bound or corrected:

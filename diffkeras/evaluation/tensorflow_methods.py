@@ -56,9 +56,9 @@ def _compiled(
 
 def _solver(config: Config, solver: TensorSolver) -> Callable[[tf.Tensor], tf.Tensor]:
     if config.physics.sources == "fixed_value":
-        return solver.solve
+        return lambda images: solver.solve(images).field
     decay = float(config.physics.medium.decay)
-    return lambda images: solver.solve(production=decay * images)
+    return lambda images: solver.solve(production=decay * images).field
 
 
 def _ring_rounds(config: Config, rounds: int) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras import nn
+import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Medium, Problem, Sources
@@ -79,7 +79,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.side_divisor
+        return self.config.model.sides.divisor
 
     @property
     def medium(self) -> Medium:
@@ -267,19 +267,10 @@ class Surrogate:
 
     def _check_lattice(self, lattice: tuple[int, ...]) -> None:
         """Raise a PhysicsError for a lattice that the network can't take."""
-        if self.side_divisor > 1:
-            try:
-                nn.check_lattice(lattice, self.config.model.depth)
-            except ValueError as error:
-                raise PhysicsError(str(error)) from None
-        network = self.config.model
-        if network.architecture == "fourier_neural_operator":
-            shortest = 2 * network.modes - 1
-            if min(lattice) < shortest:
-                raise PhysicsError(
-                    f"this network's {network.modes} frequencies need at least {shortest} nodes a "
-                    f"side, and the images have {lattice[0]}×{lattice[1]}"
-                )
+        try:
+            self.config.model.sides.check(lattice)
+        except ValueError as error:
+            raise PhysicsError(str(error)) from None
 
     @cached_property
     def _forward(self) -> Any:

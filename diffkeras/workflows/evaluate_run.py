@@ -7,7 +7,7 @@ from typing import Any
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.data.storage import with_held_examples
+from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, read_batches
@@ -79,7 +79,7 @@ def evaluate(
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     path = Path(output or run.result("evaluation"))
     learned = run.config()
-    config = config or with_held_examples(learned, data_dir)
+    config = config or with_stored_examples(learned, data_dir)
     check_physics(learned, config, run.path)
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
-from diffkeras.nn import check_lattice
 from diffkeras.physics import Problem
 from diffkeras.surrogates.exports import Inputs, Runner, get_format
 from diffkeras.surrogates.inputs import network_inputs
@@ -98,11 +97,10 @@ def export_surrogate(
     """As `export`, for a surrogate that is loaded already."""
     chosen = get_format(format)
     lattice = lattice or surrogate.lattice
-    if surrogate.side_divisor > 1:
-        try:
-            check_lattice(lattice, surrogate.config.model.depth)
-        except ValueError as error:
-            raise ExportError(f"the network can't take this lattice: {error}") from None
+    try:
+        surrogate.config.model.sides.check(lattice)
+    except ValueError as error:
+        raise ExportError(f"the network can't take this lattice: {error}") from None
     with full_precision_products():
         trial = Trial.of(surrogate, lattice)
     with chosen.replacing(surrogate, path, lattice) as partial:

@@ -3,6 +3,7 @@
 import logging
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from diffkeras.errors import PhysicsError
 from diffkeras.surrogates.prediction import Prediction
@@ -48,7 +49,7 @@ def predict_files(
         )
     output.check(files.inputs)
     surrogate = load_surrogate(run_dir)
-    options = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
+    options: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
     problem = files.read(partial(surrogate.problem, **options), overlap=surrogate.production)
     prediction = surrogate.predict(problem, tolerance=tolerance)
     # before anything is written, since it raises an error where nothing can be proven
