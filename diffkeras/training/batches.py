@@ -70,7 +70,6 @@ class TrainingBatches:
                 step=step,
                 shares=shares,
                 threads=self.threads,
-                numbers=self.numbers,
             )
 
         if self.waiting is not None:
