@@ -1,11 +1,11 @@
 """Which dataset a configuration asks for: one for each source count and physics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from diffkeras.config import Config, DataConfig, PhysicsConfig, PlacementConfig, fingerprint
-from diffkeras.physics import ExampleRecipe
+from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
+from diffkeras.physics import ExampleRecipe, Placement
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -18,13 +18,13 @@ PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
 PROGRAM_PHYSICS = PhysicsConfig(sources="production")
 PROGRAM_DATA = DataConfig(
-    placement=PlacementConfig(overlap=True),
+    placement=Placement(overlap=True),
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
-    "placement": PAPER_DATA.placement.model_dump(mode="json"),
+    "placement": asdict(PAPER_DATA.placement),
     "values": PAPER_DATA.values,
     "production": False,
     "divide_by_maximum": False,
@@ -66,7 +66,7 @@ class DatasetConfig:
     @property
     def maps(self) -> tuple[str, ...]:
         """Names of the maps that each example has, those of its tissue."""
-        return () if self.data.tissue is None else self.data.tissue.sampler.maps
+        return () if self.data.tissue is None else self.data.tissue.maps
 
     @property
     def name(self) -> str:
@@ -100,12 +100,18 @@ class DatasetConfig:
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
         if self.data.tissue is not None:
-            identity["tissue"] = self.data.tissue.content()
+            identity["tissue"] = self._tissue(data["tissue"])
         if self.data.diffusion_length is not None:
             del identity["decay"]  # Each example has its own.
         if not self.data.placement.overlap and "placement" in identity:
             del identity["placement"]["overlap"]
         return identity
+
+    def _tissue(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a tissue without those of what it doesn't have."""
+        absent = [] if values["saturation"] else ["saturation"]
+        absent += [] if values["secreting_cells"][1] else ["secreting_cells", "secretion"]
+        return {key: value for key, value in values.items() if key not in absent}
 
     def recipe(self) -> ExampleRecipe:
         """The recipe of its examples."""
@@ -115,12 +121,12 @@ class DatasetConfig:
             self.physics.medium,
             self.data.radius,
             seed=self.data.seed,
-            placement=self.data.placement.placement,
+            placement=self.data.placement,
             values=self.data.values,
             diffusion_length=self.data.diffusion_length,
             production=self.production,
             divide_by_maximum=self.data.divide_by_maximum,
-            tissue=None if self.data.tissue is None else self.data.tissue.sampler,
+            tissue=self.data.tissue,
         )
 
 

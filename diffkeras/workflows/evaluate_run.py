@@ -185,7 +185,7 @@ def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
     keys = ("physics.", "data.divide_by_maximum")
     changed = [d for d in differences(learned, wanted) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.side_divisor
+    divisor = learned.model.sides.divisor
     if any(side % divisor for side in wanted.physics.lattice):
         different.append(
             f"physics.lattice {value_text(wanted.physics.lattice)} here, and the network takes "

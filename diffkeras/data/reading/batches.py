@@ -79,7 +79,7 @@ def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
     """
     if shares == 1 or config.training.steps_per_epoch:
         return config.steps_per_epoch
-    examples = len(config.data.sources) * (config.examples_per_count // shares)
+    examples = len(config.data.sources) * (config.data.train_examples_used // shares)
     return examples // (config.training.batch_size // shares)
 
 
