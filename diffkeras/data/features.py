@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import CompactExample
 
 HOMEPAGE = "https://arxiv.org/abs/2302.03786"
 
@@ -24,19 +23,16 @@ def dataset_features(
             "values": tfds.features.Tensor(shape=per_source, dtype=np.float32),
         }
     }
-    if dataset.storage == "dense":
-        image = {"shape": (*dataset.physics.lattice, 1), "dtype": np.float32}
-        # A source image is mostly zeros and takes a few kB compressed; a field fills its megabyte.
-        zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
-        features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
-        features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
-        if dataset.data.divide_by_maximum:
-            features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
-        for name in dataset.maps:
-            # Few different values: a tenth of the field's bytes, or less.
-            features[name] = tfds.features.Tensor(**image, encoding=zlib)
-    elif not dataset.production:
-        features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
+    image = {"shape": (*dataset.physics.lattice, 1), "dtype": np.float32}
+    # a source image is mostly zeros and takes a few kB compressed; a field is a megabyte
+    zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
+    features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
+    features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
+    if dataset.data.divide_by_maximum:
+        features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
+    for name in dataset.maps:
+        # few different values: a tenth of the field's bytes, or less
+        features[name] = tfds.features.Tensor(**image, encoding=zlib)
     if dataset.data.diffusion_length is not None:
         features["diffusion_length"] = tfds.features.Tensor(shape=(), dtype=np.float32)
     return tfds.features.FeaturesDict(features)
@@ -54,10 +50,8 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
     }
 
 
-def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
+def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str]:
     """What `as_supervised` gives: all that the field depends on, and the field."""
-    if dataset.storage == "compact":
-        return None
     if dataset.data.tissue is None:
         return "source_image", "field"
     return {name: name for name in ("source_image", *dataset.maps)}, "field"
@@ -65,8 +59,7 @@ def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     """Solve example k of a split, and return its values by feature."""
-    recipe, compact = dataset.recipe(), dataset.storage == "compact"
-    example = recipe.compact_example(split, k) if compact else recipe.example(split, k)
+    example = dataset.recipe().example(split, k)
     sources = example.sources
     values: dict[str, Any] = {
         "sources": {
@@ -74,18 +67,13 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
             "columns": sources.columns,
             "radii": sources.radii,
             "values": sources.values,
-        }
+        },
+        "source_image": example.source_image[..., None],
+        "field": example.field[..., None],
     }
-    if isinstance(example, CompactExample):
-        if example.densities is not None:
-            values["densities"] = example.densities
-    else:
-        values["source_image"] = example.source_image[..., None]
-        values["field"] = example.field[..., None]
-        if example.maximum is not None:
-            values["maximum"] = np.float32(example.maximum)
-        if example.maps is not None:
-            values |= {name: one[..., None] for name, one in example.maps.given.items()}
+    if example.maximum is not None:
+        values["maximum"] = np.float32(example.maximum)
+    values |= {name: one[..., None] for name, one in example.maps.items()}
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

@@ -16,43 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from diffkeras.physics import Example, Medium, MichaelisMenten, Surroundings
+from diffkeras.physics import Example, MichaelisMenten, Problem
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
 POINTS = 512  # along a side, of which outlines are drawn
-# of the methods that are compared; related ones have shades of one colour
-COLORS = {
-    "surrogate": "#0b6e99",
-    "surrogate, sources set": "#58b0d6",
-    "superposition": "#d1792a",
-    "1 number a disc": "#d98bc0",
-    "3 numbers a disc": "#b4539f",
-    "5 numbers a disc": "#87307f",
-    "7 numbers a disc": "#52124f",
-    "0 rounds": "#8fc98b",
-    "1 round": "#3f9a4b",
-    "2 rounds": "#145c27",
-    "mean medium": "#8a5a2b",
-    "exact solver": "#111111",
-    "zero field": "#8a8a8a",
-}
-MARKERS = {
-    "surrogate": "o",
-    "surrogate, sources set": "o",
-    "superposition": "s",
-    "1 number a disc": "<",
-    "3 numbers a disc": "v",
-    "5 numbers a disc": ">",
-    "7 numbers a disc": "^",
-    "0 rounds": "p",
-    "1 round": "h",
-    "2 rounds": "H",
-    "mean medium": "s",
-    "exact solver": "*",
-    "zero field": "D",
-}
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
     "axes.spines.top": False,
@@ -117,8 +86,7 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     """The maps and the field of examples of tissues, one row per example, with its title."""
     rows = []
     for title, example in examples:
-        assert example.maps is not None
-        panels = tissue_panels(example.maps.within(Medium()))
+        panels = tissue_panels(example.problem)
         rows.append((title, example, [*panels, ("field u", example.field)]))
     columns = len(rows[0][2])
     figure = new_figure(3.3 * columns, 2.5 * len(rows))
@@ -133,9 +101,9 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     return figure
 
 
-def tissue_panels(around: Surroundings) -> list[tuple[str, NDArray]]:
+def tissue_panels(problem: Problem) -> list[tuple[str, NDArray]]:
     """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
-    medium, uptake, production = around
+    medium, uptake, production = problem.medium, problem.uptake, problem.production
     panels: dict[str, Any] = {"diffusivity D": medium.diffusivities[0]}
     if isinstance(uptake, MichaelisMenten):
         panels[f"maximum uptake v (K = {np.max(uptake.constant):.3g})"] = uptake.maximum
@@ -143,7 +111,7 @@ def tissue_panels(around: Surroundings) -> list[tuple[str, NDArray]]:
         panels["decay γ"] = medium.decay
     if production is not None:
         panels["secretion s"] = production
-    return [(k, np.broadcast_to(values, medium.lattice or (1, 1))) for k, values in panels.items()]
+    return [(k, np.broadcast_to(values, problem.lattice)) for k, values in panels.items()]
 
 
 def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:

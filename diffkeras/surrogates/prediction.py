@@ -1,111 +1,98 @@
-"""What a surrogate returns: a field with a proven bound of its error."""
+"""The result of a surrogate: a field with a proven bound of its error."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import (
-    BatchCertificate,
-    BatchRefinement,
-    Certificate,
-    Refinement,
-    Surroundings,
-    certify,
-)
-from diffkeras.surrogates.given_media import Media
+from diffkeras.physics import Certificate, Problem, certify, solve
+from diffkeras.physics.arguments import largest
 
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """The field that a surrogate predicts for a source image, or for a batch of them.
+    """The field that a surrogate predicts for a problem, of one image or a batch.
 
     Bounds are proofs, not estimates (see `diffkeras.certify`). They are computed when they are
-    first read, at a few transform pairs per image, so a prediction whose bounds nobody reads costs
-    no more than the network.
+    first read, so a prediction whose bounds nobody reads costs no more than the network.
 
     Attributes:
-        field: (rows, columns) or (batch, rows, columns), in the unit of the source values: float32
-            from the network, or float64 if a tolerance was given.
-        source_images: float64, of the same shape: the values of the fixed nodes, or x of the
-            production γx.
-        media: what surrounds the sources of all images, or a tuple with that of each.
-        refinement: how the tolerance was met; None if no tolerance was given.
-        production: whether the sources produce; otherwise they hold their values.
+        field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
+            source values.
+        problem: the problem that it should solve.
+        solved: number of images whose field is that of the exact solver, because neither the
+            network's field nor the certificate's was proven to be within the tolerance.
     """
 
     field: NDArray
-    source_images: NDArray[np.float64]
-    media: Media
-    refinement: Refinement | None = None
-    production: bool = False
+    problem: Problem
+    solved: int = 0
 
-    @property
-    def rounds(self) -> int:
-        """Rounds of refinement, one transform pair each; the most of all images; 0 without any."""
-        return self.refinement.rounds if self.refinement else 0
-
-    @property
-    def solved_directly(self) -> bool:
-        """Whether the field of any image is that of the exact solver, which was quicker.
-
-        Nothing of the network's prediction is left in it.
-        """
-        return self.refinement is not None and "direct" in self.refinement.method
+    def __post_init__(self) -> None:
+        self.field.setflags(write=False)  # the bounds are of this field
 
     @property
     def error_bound(self) -> float:
         """At least max |field − exact solution| over all nodes and images, in the field's unit."""
-        if self.refinement is not None:
-            return self.refinement.error_bound
-        return self.certificate.prediction_bound
+        return float(self.node_bound.max())
 
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
         """At least |field − exact solution| node by node, of the field's shape and unit."""
-        bound, refinement = self.certificate.node_bound, self.refinement
-        if isinstance(refinement, BatchRefinement):
-            each = np.array([image.error_bound for image in refinement.images])
-            return np.minimum(bound, each[:, None, None])
-        return bound if refinement is None else np.minimum(bound, refinement.error_bound)
+        return self.certificate.node_bound
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof, with a corrected field; a `BatchCertificate` for a batch.
+        """The proof, with a corrected field; a `BatchCertificate` for a batch."""
+        return certify(self.field, self.problem)
+
+    def within(self, tolerance: float) -> "Prediction":
+        """A prediction whose `error_bound` is at most a tolerance.
+
+        It has the network's field where that is proven to be within the tolerance, or else the
+        corrected field of the certificate, or else the solution that starts from it.
+
+        Args:
+            tolerance: the largest error, relative as that of `diffkeras.solve`.
 
         Raises:
-            PhysicsError: a batch without images, or a problem without a unique solution.
+            PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
-        images, media = self.source_images, self.media
-        return prove(certify, BatchCertificate, self.field, images, media, self.production)
+        fields = self.field if self.problem.is_batch else [self.field]
+        images = zip(fields, self.problem.images, strict=True)
+        parts = [_within(tolerance, field, image) for field, image in images]
+        field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
+        shape = self.field.shape
+        prediction = Prediction(field.reshape(shape), self.problem, int(solved.sum()))
+        vars(prediction)["node_bound"] = bound.reshape(shape)  # the cached property
+        return prediction
 
     def __repr__(self) -> str:
         """One line: shape and type of the field, and the bound if it is known."""
         shape = "×".join(map(str, self.field.shape))
-        known = "" if self.refinement is None else f", error_bound={self.error_bound:.3g}"
-        direct = ", solved directly" if self.solved_directly else ""
-        return f"Prediction(field={shape} {self.field.dtype}{known}, rounds={self.rounds}{direct})"
+        known = f", error_bound={self.error_bound:.3g}" if "node_bound" in vars(self) else ""
+        solved = ", solved" if self.solved else ""
+        return f"Prediction(field={shape} {self.field.dtype}{known}{solved})"
 
 
-def prove(
-    proof: Any,
-    batch: Any,
-    field: NDArray,
-    images: NDArray,
-    media: Media,
-    production: bool,
-    **options: Any,
-) -> Any:
-    """`certify` or `refine` predicted fields, each image in its own surroundings.
+def _within(
+    tolerance: float, field: NDArray, problem: Problem
+) -> tuple[NDArray, NDArray[np.float64], bool]:
+    """A field of one image, its bound node by node, and whether it was solved."""
+    proof = certify(field, problem)
+    better = proof.corrected
+    for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
+        error = float(bound.max())
+        if error <= tolerance * _least_size(candidate, error, problem):
+            return candidate, bound, False
+    solution = solve(problem, initial=better.field, tolerance=tolerance)
+    return solution.field, np.full(field.shape, solution.error_bound), True
 
-    `batch` is the class of the results of a batch.
+
+def _least_size(field: NDArray, error: float, problem: Problem) -> float:
+    """At least the number that tolerances are relative to: the largest |value| of free nodes and
+    of fixed nodes next to one.
     """
-
-    def one(field: NDArray, images: NDArray, around: Surroundings) -> Any:
-        return proof(field, **around.problem(images, production), **options)
-
-    if isinstance(media, Surroundings):
-        return one(field, images, media)
-    return batch.of([one(*parts) for parts in zip(field, images, media, strict=True)])
+    plain = problem.homogeneous
+    return max(largest(plain.values[plain.ring.nodes]), largest(field[~problem.fixed]) - error)

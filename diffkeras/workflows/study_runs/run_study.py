@@ -15,7 +15,7 @@ from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.output.write import write_study
-from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan, with_first_stages
+from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan
 from diffkeras.studies.results import read_results
 from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_directory import (
@@ -27,6 +27,7 @@ from diffkeras.studies.study_directory import (
 )
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import check_directory
+from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of
@@ -47,7 +48,8 @@ def run_study(
     runs_dir: str | Path = RUNS_DIR,
     jobs: int = 1,
     shard: Shard | None = None,
-    workers: int = 1,
+    processes: int = 1,
+    threads: int | None = None,
     show_progress: bool = False,
 ) -> Path | None:
     """Run what is missing, then write the tables, the figures and the report.
@@ -63,7 +65,8 @@ def run_study(
             trained once.
         jobs: number of runs that are trained at the same time, each in a process of its own.
         shard: the part of the runs to be done; None for all.
-        workers: processes that solve, and threads of all runs together that read.
+        processes: processes that solve missing examples.
+        threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
 
     Returns:
@@ -88,7 +91,7 @@ def run_study(
     done = sum(cell.done for cell in own)
     part = f" in shard {shard}" if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
-    work = _Work(study, data_dir, directory, runs_dir, jobs, workers, show_progress)
+    work = _Work(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
     failed, cells = work.do(cells, own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
     for cell in own:  # of a call that was killed just after it had done a run
@@ -116,7 +119,8 @@ class _Work:
     directory: Path
     runs_dir: Path
     jobs: int
-    cores: int
+    processes: int
+    threads: int | None
     show_progress: bool
 
     def do(
@@ -128,7 +132,7 @@ class _Work:
             the failed runs, and all runs of the study as they are then.
         """
         lacking = lacking_baselines(self.study, cells) * baselines
-        failed = self._do(with_first_stages(own), lacking)
+        failed = self._do(own, lacking)
         now = cells if all(cell.done for cell in own) else plan(self.study, self.runs_dir)
         # the runs were done before by another study, or that which was to measure them failed
         if baselines and (lacking := lacking_baselines(self.study, now)):
@@ -153,14 +157,14 @@ class _Work:
             self._run_here(queue)
         else:
             run_in_processes(
-                queue, self._task, self.jobs, self.cores, show_progress=self.show_progress
+                queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
             )
         return queue.failed
 
     def _generate(self, config: Config) -> None:
         _when_free(
             lambda: generate(
-                config, self.data_dir, workers=self.cores, show_progress=self.show_progress
+                config, self.data_dir, processes=self.processes, show_progress=self.show_progress
             )
         )
 
@@ -175,7 +179,7 @@ class _Work:
                 left = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
                 logger.info(f"run {number} of {queue.total}: {cell.title}{left}")
-            task = self._task(queue, cell, self.cores)
+            task = self._task(queue, cell, self.threads or available_cores())
             queue.note(cell, do_run(task, show_progress=self.show_progress))
 
     def _task(self, queue: RunQueue, cell: Cell, threads: int) -> RunTask:
@@ -183,9 +187,7 @@ class _Work:
         if study.worst_cases and cell.search:
             search = study.test, study.worst_cases, cell.search
         tests = queue.tests_of(cell)
-        return RunTask(
-            cell.config, cell.run_dir, tests, self.data_dir, threads, search, cell.first_stage
-        )
+        return RunTask(cell.config, cell.run_dir, tests, self.data_dir, threads, search)
 
 
 def _write_results(
