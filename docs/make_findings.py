@@ -21,8 +21,14 @@ from diffkeras.reporting.html import Cell, Table
 from diffkeras.reporting.print_figures import print_png, print_svg
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.output.report import readable_table, summaries
-from diffkeras.studies.tables import MARK, names_damaged, read_description, read_study, read_table
+from diffkeras.studies.report import readable_table, summaries
+from diffkeras.studies.study_data import (
+    MARK,
+    names_damaged,
+    read_description,
+    read_study,
+    read_table,
+)
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_text
 
 DOCS = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""The file of a study, and the study that it describes."""
+"""The sections of a study file, and the study that it describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from diffkeras.config.types import Count, Seed
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import VARIANT
 
-MOST_RUNS = 10_000  # of a study; listing more would take minutes
-# keys that decide the test set, on which all runs are compared
+MOST_RUNS = 10_000  # listing more would take minutes
+# keys that the common test set depends on, so runs can't differ in them
 OF_THE_TEST_SET = (
     "physics.",
     "evaluation.",
@@ -23,7 +23,7 @@ OF_THE_TEST_SET = (
     "data.divide_by_maximum",
     "data.test_examples",
 )
-# keys that a test set may set; the physics must stay that of the runs
+# keys that a test set may set; its physics is that of the runs
 TEST_SET_KEYS = (
     "data.sources",
     "data.radius",
@@ -91,14 +91,11 @@ class StudyConfig(Section):
             by_text: dict[str, Any] = {}
             for second in values:
                 first = by_text.setdefault(text := value_text(second), second)
-                if first is not second and first != second:
+                if first is not second:
                     raise ValueError(
                         f"factor {key}: {first!r} and {second!r} are both called {text!r} in "
-                        "tables; name one of them only, or use variants, which have names of "
-                        "their own"
+                        "tables; name one of them only, or use variants, which have their own names"
                     )
-            if len(by_text) < len(values):
-                raise ValueError(f"factor {key} names a value twice")
             _check_varied(key, "can't be a factor")
         return value
 
@@ -195,25 +192,23 @@ class Study:
         Raises:
             ConfigurationError: a key that does not exist, or a value that can't be used.
         """
-        found = []
+        runs = []
         for combination in product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
             changed = dict(values)
             if self.variants:
                 changed |= self.variants[changed.pop(VARIANT)]
-            found.append((values, self.base.with_overrides(changed)))
-        return found
+            runs.append((values, self.base.with_overrides(changed)))
+        return runs
 
 
 def _check_labels(labels: Mapping[str, Any], what: str) -> None:
-    if any(not label.strip() for label in labels):
-        raise ValueError(f"a {what} has an empty name")
     for label in labels:
         # figures take what is between two $ for a formula
-        if label != label.strip() or not label.isprintable() or "$" in label:
+        if not label or label != label.strip() or not label.isprintable() or "$" in label:
             raise ValueError(
-                f"{what} {label!r}: write the name in one line, without spaces around it, "
-                "control characters and $"
+                f"{what} {label!r}: write a name in one line, without spaces around it, control "
+                "characters and $"
             )
 
 

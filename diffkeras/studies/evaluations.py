@@ -14,15 +14,14 @@ from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SURROGATE, describe_methods
 from diffkeras.studies.config import Study, WorstCasesConfig
-from diffkeras.studies.study_data import ALL, SEARCH_NUMBERS
-from diffkeras.studies.tables import names_damaged
+from diffkeras.studies.study_data import ALL, SEARCH_NUMBERS, certified_columns, names_damaged
 from diffkeras.system.atomic_files import read_json
 
-DIGITS = 12
+DIGITS = 12  # of names
 
 
 def test_id(test: Config) -> str:
-    """Twelve hexadecimal digits that are equal for configurations of the same test set.
+    """Hexadecimal digits that are equal for configurations of the same test set.
 
     It depends on the datasets, the source counts, the number of images, and the number of those
     with proven bounds. The baselines are not part of it: one run of a study measures them.
@@ -39,7 +38,7 @@ def test_id(test: Config) -> str:
 
 
 def search_id(study: Study) -> str:
-    """The same for a worst-case search: of its settings and of the main test set."""
+    """The same for worst-case searches: of their settings and of the main test set."""
     settings = study.worst_cases.model_dump(mode="json") if study.worst_cases else {}
     return fingerprint({**settings, "test": test_id(study.test)}, DIGITS)
 
@@ -66,7 +65,7 @@ class Evaluation:
 
 
 def read_evaluation(path: Path) -> Evaluation:
-    """The evaluation in a directory.
+    """Read the evaluation in a directory.
 
     Raises:
         RunError: a file is missing or damaged.
@@ -148,7 +147,7 @@ def read_searches(path: Path) -> pd.DataFrame:
     file = path / "searches.csv"
     found = _read_csv(file)
     with names_damaged([file]):
-        numbers = found[list(SEARCH_NUMBERS)].astype(dict.fromkeys(SEARCH_NUMBERS, float))
+        numbers = found[[*SEARCH_NUMBERS, *certified_columns(found)]].astype(float)
         if numbers.isna().any(axis=None) or not len(found):
             raise ValueError("numbers are missing")
         return found.astype({"sources": int}).astype({"sources": str})
@@ -167,7 +166,7 @@ def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None
 
 
 def passes(check: Callable[..., object], *arguments: Any) -> bool:
-    """Whether a check of files finds them whole, and of what they should be."""
+    """Whether a check of files raises no error."""
     try:
         check(*arguments)
     except (DataError, RunError):

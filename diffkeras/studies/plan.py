@@ -1,12 +1,14 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from diffkeras.config import SPLITS, Config, Split, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import check_held_out
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import (
@@ -17,10 +19,11 @@ from diffkeras.studies.evaluations import (
     test_id,
     without_baselines,
 )
-from diffkeras.studies.labels import label_of
+from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
+Item = TypeVar("Item")
 # of a test set, whose training examples need not be stored
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
@@ -33,7 +36,7 @@ ONLY_TESTED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRun:
     """One combination of a study's factors, and its run.
 
     Attributes:
@@ -46,7 +49,6 @@ class Cell:
         evaluated: labels of the test sets on which it has been evaluated.
         search: directory of its worst-case search; None for no search.
         searched: whether the search has been made.
-        first_stage: directory of the run from which it goes on; None without hard examples.
     """
 
     title: str
@@ -58,7 +60,6 @@ class Cell:
     evaluated: frozenset[str] = frozenset()
     search: Path | None = None
     searched: bool = False
-    first_stage: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -73,11 +74,11 @@ class Cell:
 
     @property
     def steps(self) -> int:
-        """Optimisation steps after its first stage, if any: a measure of the work."""
-        return self.config.last_epochs * self.config.steps_per_epoch
+        """Optimisation steps: a measure of the work."""
+        return self.config.steps
 
 
-def plan(study: Study, runs_dir: Path) -> list[Cell]:
+def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     """All runs of a study, the first factor varying slowest.
 
     Args:
@@ -86,7 +87,7 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
     """
     ids = {label: test_id(test) for label, test in study.test_sets.items()}
     alone = {label: without_baselines(test) for label, test in study.test_sets.items()}
-    cells = []
+    runs = []
     for values, config in study.combinations:
         identity = run_identity(config)
         run_dir = runs_dir / identity
@@ -102,39 +103,11 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         if study.worst_cases:
             search = run_dir / "searches" / search_id(study)
             searched = passes(check_searches, search, study.test, study.worst_cases)
-        stage = config.first_stage
-        cells.append(
-            Cell(
-                label_of(values),
-                values,
-                named,
-                run_dir,
-                trained,
-                tests,
-                evaluated,
-                search,
-                searched,
-                first_stage=runs_dir / run_identity(stage) if stage else None,
-            )
+        title = label_of(values)
+        runs.append(
+            PlannedRun(title, values, named, run_dir, trained, tests, evaluated, search, searched)
         )
-    return cells
-
-
-def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
-    """Runs, and the first stages of those that are to be trained, which are no runs of the study.
-
-    First stages are trained only.
-    """
-    found = {cell.identity: cell for cell in cells}
-    for cell in cells:
-        stage = None if cell.trained else cell.config.first_stage
-        if stage is not None and cell.first_stage is not None:
-            run_dir = cell.first_stage
-            config = stage.model_copy(update={"name": run_dir.name})
-            title = f"first stage of {cell.title}"
-            before = Cell(title, {}, config, run_dir, passes(check_trained, run_dir, [config]))
-            found.setdefault(before.identity, before)
-    return list(found.values())
+    return runs
 
 
 def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
@@ -153,34 +126,34 @@ def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
     return run
 
 
-def lacking_baselines(study: Study, cells: Sequence[Cell]) -> list[str]:
+def missing_baselines(study: Study, runs: Sequence[PlannedRun]) -> list[str]:
     """Labels of the test sets on which no run of a study has measured the baselines."""
     return [
         label
         for label, test in study.test_sets.items()
         if test.baselines()
         and not any(
-            label in cell.evaluated
-            and passes(check_evaluation, cell.tests[label], test, cell.identity)
-            for cell in cells
+            label in run.evaluated
+            and passes(check_evaluation, run.tests[label], test, run.identity)
+            for run in runs
         )
     ]
 
 
-def data_needed(study: Study, cells: Sequence[Cell]) -> list[Config]:
+def data_needed(study: Study, runs: Sequence[PlannedRun]) -> list[Config]:
     """Configurations of the datasets that unfinished runs need, each dataset in one of them.
 
     Of a test set that differs from the data of all runs, no training examples are needed.
     """
-    wanted = [cell.config for cell in cells if not cell.trained] + [
+    configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if any(cell.tests.keys() - cell.evaluated >= {label} or cell.search for cell in cells)
+        if any(run.tests.keys() - run.evaluated >= {label} or run.search for run in runs)
     ]
     first: dict[str, tuple[DatasetConfig, Config]] = {}
     sizes: dict[str, dict[Split, int]] = {}
     nothing: dict[Split, int] = dict.fromkeys(SPLITS, 0)
-    for config in wanted:
+    for config in configs:
         for count in config.data.sources:
             dataset = DatasetConfig.of(count, config)
             first.setdefault(dataset.name, (dataset, config))
@@ -204,20 +177,54 @@ def _sized(config: Config, sizes: Mapping[Split, int]) -> Config:
     return config.with_overrides({**ONLY_TESTED, "evaluation.pictures": None, **examples, **stream})
 
 
-def time_left(cells: Sequence[Cell], jobs: int = 1) -> float | None:
+def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
     """Seconds that the remaining training takes at most, at the speed of the finished runs.
 
     Returns:
         None if no run is finished, or all are.
     """
-    done = [(cell, Run.open(cell.run_dir).state()) for cell in cells if cell.trained]
+    done = [(run, Run.open(run.run_dir).state()) for run in runs if run.trained]
     measured = [
-        (cell.config.steps_per_epoch * state["epochs"], state["seconds"])
-        for cell, state in done
+        (run.config.steps_per_epoch * state["epochs"], state["seconds"])
+        for run, state in done
         if state.get("epochs") and state.get("seconds")
     ]
     steps = sum(number for number, _ in measured)
-    left = sum(cell.steps for cell in cells if not cell.trained)
-    if not steps or not left:
+    remaining = sum(run.steps for run in runs if not run.trained)
+    if not steps or not remaining:
         return None
-    return sum(seconds for _, seconds in measured) / steps * left / jobs
+    return sum(seconds for _, seconds in measured) / steps * remaining / jobs
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `parts`-th run of a study, beginning with number `part`, for one of several machines.
+
+    Attributes:
+        part: which, counted from 1.
+        parts: how many there are.
+    """
+
+    part: int
+    parts: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The shard of e.g. "2/8".
+
+        Raises:
+            ConfigurationError: it is not K/N with K from 1 to N.
+        """
+        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text.strip(), re.ASCII)
+        if not found or int(found[1]) > int(found[2]):
+            raise ConfigurationError(
+                f"{text[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8"
+            )
+        return cls(int(found[1]), int(found[2]))
+
+    def of(self, items: Sequence[Item]) -> list[Item]:
+        """The items of this shard. Each item is in exactly one."""
+        return list(items[self.part - 1 :: self.parts])
+
+    def __str__(self) -> str:
+        return f"{self.part}/{self.parts}"

@@ -10,7 +10,7 @@ from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import read_evaluation, read_searches
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.plan import PlannedRun
 from diffkeras.studies.study_data import SIZE, TRAINED_SOURCES, StudyData
 from diffkeras.surrogates.run_directory import Run
 
@@ -18,7 +18,7 @@ EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *COLUMNS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
-def read_results(runs: Sequence[Cell], factors: Mapping[str, Sequence[str]]) -> StudyData:
+def read_results(runs: Sequence[PlannedRun], factors: Mapping[str, Sequence[str]]) -> StudyData:
     """The measurements of a study.
 
     The baselines of a test set are those of the first run whose evaluation has some.
@@ -57,7 +57,7 @@ def _as_text(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: value_text(value) for name, value in values.items()}
 
 
-def _about(run: Cell) -> dict[str, Any]:
+def _about(run: PlannedRun) -> dict[str, Any]:
     """The columns of the table of runs that don't depend on the test set."""
     found = Run(run.run_dir)
     state, history = found.state(), found.history()
@@ -68,14 +68,13 @@ def _about(run: Cell) -> dict[str, Any]:
         SIZE: run.config.examples_per_count * len(counts),
         TRAINED_SOURCES: format_counts(counts),
         "steps": run.config.steps,
-        # runs of earlier versions have no such column
-        "step_seconds": sum(row.get("seconds", float("nan")) for row in history),
-        "seconds": state.get("seconds", float("nan")),
-        "best_epoch": state.get("best_epoch"),
+        "step_seconds": sum(row["seconds"] for row in history),
+        "seconds": state["seconds"],
+        "best_epoch": state["best_epoch"],
     }
 
 
-def _searches(runs: Sequence[Cell]) -> pd.DataFrame | None:
+def _searches(runs: Sequence[PlannedRun]) -> pd.DataFrame | None:
     """The worst-case searches on all runs, with the factors and the run of each."""
     parts = []
     for run in runs:

@@ -1,4 +1,4 @@
-"""One run of a study: train and evaluate it, and say how that ended."""
+"""One run of a study: train and evaluate it, and report the outcome."""
 
 import logging
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
-    """Train a run if it isn't, and evaluate it on those test sets on which it isn't.
+    """Do what is missing of a run: training, evaluations on the test sets, worst-case search.
 
     No error ends a study: all but signals become an outcome.
 
@@ -56,14 +56,14 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
 
 
 def lock_of(run_dir: Path) -> Path:
-    """The file that keeps other processes from doing a run."""
+    """The file that is locked while a process works on a run."""
     return run_dir.with_name(f".{run_dir.name}.study.lock")
 
 
 def do_run_in_child(task: RunTask) -> Outcome:
-    """The same in a child process, quietly: warnings are part of the outcome."""
+    """The same in a child process, whose warnings are part of the outcome."""
     load_tensorflow()  # without its own warnings
-    with _gathered_warnings() as warnings:
+    with _collected_warnings() as warnings:
         try:
             outcome = do_run(task)
         except (Interrupted, KeyboardInterrupt):
@@ -82,7 +82,6 @@ def _train(task: RunTask, show_progress: bool) -> None:
         task.config,
         task.data_dir,
         task.run_dir,
-        first_stage=task.first_stage,
         threads=task.threads,
         show_progress=show_progress,
     )
@@ -137,7 +136,7 @@ def _search(task: RunTask, show_progress: bool) -> None:
 
 @contextmanager
 def _warned_if_damaged(path: Path) -> Iterator[None]:
-    """Say what is wrong with results that are there, and must be measured again."""
+    """Log a warning if existing results are damaged and must be measured again."""
     try:
         yield
     except RunError as error:
@@ -150,8 +149,8 @@ def _line(error: BaseException) -> str:
 
 
 @contextmanager
-def _gathered_warnings() -> Iterator[list[str]]:
-    """Keep what diffkeras logs from WARNING on from being printed."""
+def _collected_warnings() -> Iterator[list[str]]:
+    """Collect the warnings and errors that diffkeras logs in place of printing them."""
     package, warnings = logging.getLogger("diffkeras"), list[str]()
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from diffkeras.errors import Interrupted
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.plan import PlannedRun
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
@@ -18,7 +18,7 @@ from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
 ONLY_THERE = "a signal to the process that trained it ended it; its checkpoint is kept"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
-MakeTask = Callable[[RunQueue, Cell, int], RunTask]
+MakeTask = Callable[[RunQueue, PlannedRun, int], RunTask]
 
 
 def run_in_processes(
@@ -44,14 +44,14 @@ def run_in_processes(
                 if not children.running:
                     break
             else:
-                while children.idle and (cell := queue.take()):
-                    children.start(cell, make_task(queue, cell, children.threads))
-            for cell, outcome in children.ended():
+                while children.idle and (run := queue.take()):
+                    children.start(run, make_task(queue, run, children.threads))
+            for run, outcome in children.ended():
                 if outcome.state == "interrupted" and not interruption.number:
                     outcome = Outcome("failed", ONLY_THERE)
-                queue.note(cell, outcome)
-                progress.end(cell)
-            progress.show([cell for _, cell in children.running.values()])
+                queue.note(run, outcome)
+                progress.end(run)
+            progress.show([run for _, run in children.running.values()])
         number, interruption.number = interruption.number, 0
     if number:
         raise Interrupted("stopped; the runs continue from their checkpoints", number)
@@ -67,7 +67,7 @@ class _Children:
 
     def __init__(self, number: int, threads: int) -> None:
         self.threads = threads
-        self.running: dict[Future[Outcome], tuple[int, Cell]] = {}
+        self.running: dict[Future[Outcome], tuple[int, PlannedRun]] = {}
         self._pools: dict[int, ProcessPool] = {}
         self._number = number
         self._interrupted = False
@@ -85,7 +85,7 @@ class _Children:
         busy = {number for number, _ in self.running.values()}
         return [number for number in range(self._number) if number not in busy]
 
-    def start(self, cell: Cell, task: RunTask) -> None:
+    def start(self, run: PlannedRun, task: RunTask) -> None:
         """Give a run to an idle process."""
         number = self.idle[0]
         if number not in self._pools:
@@ -93,21 +93,21 @@ class _Children:
                 1, module=do_run_in_child.__module__, threads=self.threads, trains=True
             )
         future = self._pools[number].submit(do_run_in_child, task)
-        self.running[future] = number, cell
+        self.running[future] = number, run
 
-    def ended(self) -> list[tuple[Cell, Outcome]]:
+    def ended(self) -> list[tuple[PlannedRun, Outcome]]:
         """The runs that ended within a moment, and how."""
         if not self.running:
             time.sleep(POLL)
         done, _ = wait(self.running, POLL, FIRST_COMPLETED)
         found = []
         for future in done:
-            number, cell = self.running.pop(future)
+            number, run = self.running.pop(future)
             try:
-                found.append((cell, future.result()))
+                found.append((run, future.result()))
             except BrokenProcessPool:
                 self._pools.pop(number).shutdown()
-                found.append((cell, self._death()))
+                found.append((run, self._death()))
         return found
 
     def _death(self) -> Outcome:
@@ -132,22 +132,22 @@ class _Progress:
         self._bar, self._queue = bar, queue
         self._steps: dict[str, int] = {}  # of each run
 
-    def end(self, cell: Cell) -> None:
+    def end(self, run: PlannedRun) -> None:
         """Count a run that ended as a whole."""
-        self._steps[cell.identity] = 0 if cell.trained else cell.steps
+        self._steps[run.identity] = 0 if run.trained else run.steps
 
-    def show(self, running: list[Cell]) -> None:
+    def show(self, running: list[PlannedRun]) -> None:
         """Draw it."""
-        for cell in running:
-            if not cell.trained:
-                self._steps[cell.identity] = _steps_done(cell)
+        for run in running:
+            if not run.trained:
+                self._steps[run.identity] = _steps_done(run)
         self._bar.set_description(f"Run {self._queue.finished} of {self._queue.total}", False)
         self._bar.update(sum(self._steps.values()) - self._bar.n)
 
 
-def _steps_done(cell: Cell) -> int:
+def _steps_done(run: PlannedRun) -> int:
     """Steps of the epochs that a run has finished."""
     with contextlib.suppress(OSError):
-        rows = (cell.run_dir / "history.csv").read_bytes().count(b"\n") - 1
-        return min(cell.steps, max(0, rows) * cell.config.steps_per_epoch)
+        rows = (run.run_dir / "history.csv").read_bytes().count(b"\n") - 1
+        return min(run.steps, max(0, rows) * run.config.steps_per_epoch)
     return 0

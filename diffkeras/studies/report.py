@@ -1,6 +1,5 @@
 """The report of a study: one HTML file that needs no other."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,10 @@ from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration
-from diffkeras.studies.analysis import Answer
-from diffkeras.studies.labels import label_of, name_of
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.study_data import ALL, StudyData
+from diffkeras.studies.analysis import Answer, grouped
+from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of, name_of
+from diffkeras.studies.study_directory import FailedRun
 
 LARGEST_PICTURE = 1_500_000  # bytes; larger figures are shown as PNG
 LONGEST_TABLE = 16  # rows; longer tables are folded
@@ -30,8 +29,8 @@ def write_html(
     *,
     directory: Path,
     base: Config,
-    runs: Sequence[Cell],
-    failed: Sequence[Any],
+    runs: Sequence[PlannedRun],
+    failed: Sequence[FailedRun],
 ) -> None:
     """Write report.html.
 
@@ -43,28 +42,28 @@ def write_html(
         directory: of the study, from which links to the runs lead.
         base: configuration that the runs share, except for the factors.
         runs: the finished runs.
-        failed: the runs that ended with an error: title, identity and error.
+        failed: the runs that ended with an error.
     """
+    errors = [answer.table for answer in answers if answer.name == "errors"]
     write_report(
         path,
         "study_report.html.j2",
         title=description["title"],
         lead=description["question"],
-        pictures={a.name: _picture(a) for a in answers if a.svg},
+        pictures={
+            answer.name: answer.svg if len(answer.svg) <= LARGEST_PICTURE else answer.png
+            for answer in answers
+            if answer.svg
+        },
         configuration=base.to_yaml(),
         facts=_facts(description),
         factors=[(name_of(name), ", ".join(v)) for name, v in description["factors"].items()],
         answers=[_section(answer) for answer in answers],
-        summaries=_summaries(answers, data),
+        summaries=[s for table in errors if table is not None for s in summaries(table, data)],
         baselines=[(label, _baselines(data, label)) for label in data.test_sets],
         runs=_runs(data, runs, directory),
         failed=[(run.title, run.run, run.error) for run in failed],
     )
-
-
-def _summaries(answers: Sequence[Answer], data: StudyData) -> list[tuple[str, Table]]:
-    tables = [answer.table for answer in answers if answer.name == "errors"]
-    return [found for table in tables if table is not None for found in summaries(table, data)]
 
 
 def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -73,27 +72,29 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     runs = description["runs"]
     tests = description["test_images"]
     named = [words if len(tests) == 1 else f"{label}: {words}" for label, words in tests.items()]
-    parameters = description["trainable_parameters"]
+    scale = (
+        f"{rows}×{columns} nodes, {description['sources']}, "
+        f"{_span(description['trainable_parameters'])} trainable parameters, "
+        f"{_span(description['training_examples'])} training examples"
+    )
+    finished = (
+        f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
+        f"training took {duration(description['training_seconds'])} in all"
+    )
     return [
         ("budget", description["budget"]),
-        ("scale", f"{rows}×{columns} nodes, {description['sources']}, {_span(parameters)} "
-         f"trainable parameters, {_span(description['training_examples'])} training examples"),
+        ("scale", scale),
         ("test images", "; ".join(named)),
-        ("runs", f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
-         f"training took {duration(description['training_seconds'])} in all"),
+        ("runs", finished),
         ("machine", "; ".join(description["machines"])),
         ("command", description["command"]),
         ("date", description["date"]),
-    ]  # fmt: skip
+    ]
 
 
 def _span(numbers: Sequence[int]) -> str:
     least, most = min(numbers), max(numbers)
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-
-
-def _picture(answer: Answer) -> bytes:
-    return answer.svg if len(answer.svg) <= LARGEST_PICTURE else answer.png
 
 
 def _section(answer: Answer) -> dict[str, Any]:
@@ -114,14 +115,11 @@ def _section(answer: Answer) -> dict[str, Any]:
 def _baselines(data: StudyData, test_set: str) -> Table:
     chosen = data.baselines
     chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
-    rows = [
-        (str(row["method"]), [_or_none(row[error]) for error in ERRORS])
-        for row in chosen.to_dict("records")
-    ]
-    return Table(["method", *HEADINGS], mark_best(rows) if rows else [])
+    rows = list(zip(chosen["method"], chosen[list(ERRORS)].to_numpy(float).tolist(), strict=True))
+    return Table(["method", *HEADINGS], mark_best(rows))
 
 
-def _runs(data: StudyData, runs: Sequence[Cell], directory: Path) -> list[dict[str, Any]]:
+def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[dict[str, Any]]:
     """A row for each run, with a link to its directory."""
     rows = data.overall.to_dict("records")
     return [
@@ -129,8 +127,8 @@ def _runs(data: StudyData, runs: Sequence[Cell], directory: Path) -> list[dict[s
             "title": run.title,
             "link": Path(os.path.relpath(run.run_dir, directory)).as_posix(),
             "name": run.identity,
-            "examples": row["training_examples"],
-            "error": number(_or_none(row["mae"])),
+            "examples": row[SIZE],
+            "error": number(row["mae"]),
             "best_epoch": row["best_epoch"],
             "steps": row["steps"],
             "seconds": duration(row["seconds"]),
@@ -142,15 +140,15 @@ def _runs(data: StudyData, runs: Sequence[Cell], directory: Path) -> list[dict[s
 def readable_table(table: pd.DataFrame) -> Table:
     """A table with numbers to three digits, and the names of its columns in words."""
     names = [name_of(str(name)) for name in table.columns]
-    return Table(names, [[_cell(value) for value in row] for row in table.to_numpy(dtype=object)])
+    return Table(names, [[_as_text(value) for value in row] for row in table.to_numpy(object)])
 
 
-def _cell(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return number(None)
-    return number(value) if isinstance(value, float) else str(value)
+    if value is None or value is pd.NA or isinstance(value, float):
+        return number(None if value is pd.NA else value)
+    return str(value)
 
 
 def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
@@ -161,21 +159,15 @@ def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
     settings = data.settings()
     found = []
     for label in data.test_sets:
-        of_set = table[table["test_set"] == label]
         rows, ranges = [], []
-        for _, group in of_set.groupby([*settings, "training_examples"], sort=False):
+        for setting, group in grouped(table[table["test_set"] == label], [*settings, SIZE]):
             by_error = group.set_index("error")
-            values = {name: str(group[name].iloc[0]) for name in settings}
-            means = [_or_none(by_error["mean"][error]) for error in ERRORS]
-            rows.append((f"{label_of(values) or 'all runs'} ({by_error['runs']['mae']})", means))
+            name = label_of({name: setting[name] for name in settings}) or "all runs"
+            means = by_error["mean"][list(ERRORS)].tolist()
+            rows.append((f"{name} ({by_error['runs']['mae']})", means))
             low, high = by_error["min"]["mae"], by_error["max"]["mae"]
             ranges.append(f"{number(low)} – {number(high)}")
         marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
         head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
         found.append((label, Table(head, marked)))
     return found
-
-
-def _or_none(value: float) -> float | None:
-    """The number, None in place of NaN."""
-    return None if math.isnan(value) else float(value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import tensorflow as tf
@@ -11,11 +10,10 @@ from tensorboard.plugins.hparams import api as hparams
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.config import Study
-from diffkeras.studies.output.description import describe_study, with_date
-from diffkeras.studies.output.report import write_html
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.study_data import SIZE, StudyData
-from diffkeras.studies.tables import MARK, types_of, write_table, write_tables
+from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.report import write_html
+from diffkeras.studies.study_data import MARK, SIZE, StudyData, types_of, write_table, write_tables
+from diffkeras.studies.study_directory import FailedRun, describe_study, with_date
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
 
 FILES = (
@@ -24,7 +22,6 @@ FILES = (
     "baselines.csv",
     "searches.csv",
     "examples.csv.gz",
-    "examples.parquet",
     "tables/*.csv",
     "figures/*.svg",
     "figures/*.png",
@@ -38,23 +35,23 @@ def write_study(
     directory: Path,
     study: Study,
     data: StudyData,
-    runs: Sequence[Cell],
+    runs: Sequence[PlannedRun],
     *,
-    failed: Sequence[Any] = (),
+    failed: Sequence[FailedRun] = (),
     planned: int | None = None,
     command: str = "",
 ) -> None:
     """Write `FILES` into the directory of a study, replacing those of an earlier call.
 
-    All of them are written aside first, so an error leaves an earlier report as it was.
+    All of them are written to a temporary folder first, so an error keeps an earlier report.
 
     Args:
         directory: of the study.
         study: the study.
         data: its measurements, see `read_results`.
         runs: its finished runs, at least one.
-        failed: those that ended with an error, each with `title`, `run` and `error`.
-        planned: the number of its runs, by default those given.
+        failed: those that ended with an error.
+        planned: the number of its runs, by default the finished and the failed ones.
         command: by which it was run.
 
     Raises:
