@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from diffkeras.cli.options import WholeRange, command, start_tensorflow
+from diffkeras.cli.options import (
+    WholeRange,
+    command,
+    processes_option,
+    start_tensorflow,
+    threads_option,
+)
 
 SIDES = WholeRange(16, 4096)
 SIZES = WholeRange(1, 100_000)
@@ -58,11 +64,8 @@ _number = partial(click.option, metavar="N", show_default=True)
     default=9,
     help="How often each time is measured.",
 )
-@_number(
-    "--threads",
-    type=WholeRange(1, 4096),
-    help="Threads of TensorFlow, and processes of solve for batches.  [default: all cores]",
-)
+@processes_option("Processes of solve, for batches")
+@threads_option("of TensorFlow")
 @click.option(
     "-o",
     "--output",
@@ -84,7 +87,8 @@ def benchmark(output: Path, **options: Any) -> None:
     \b
     Examples:
       diffkeras benchmark --problem tissue --side 128
-      diffkeras benchmark --problem fixed_values --surrogate saved_models/quickstart --threads 1
+      diffkeras benchmark --problem fixed_values --surrogate saved_models/quickstart \\
+          --processes 1 --threads 1
     """
     start_tensorflow()
     from diffkeras.evaluation.scoreboard.measuring import Protocol

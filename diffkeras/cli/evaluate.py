@@ -16,7 +16,7 @@ from diffkeras.cli.options import (
     override_options,
     read_config,
     start_tensorflow,
-    workers_option,
+    threads_option,
 )
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is
 
 @command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--run-dir", hidden=True, type=click.Path(path_type=Path), help="Now: RUN.")
 @config_option(None, "Configuration of the test data.  [default: that of the run]")
 @click.option(
     "--test-set",
@@ -38,7 +37,7 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is
 )
 @override_options("sources", "test_examples")
 @data_dir_option
-@workers_option("Threads that read data")
+@threads_option()
 @click.option(
     "--predictions",
     metavar="FILE",
@@ -63,11 +62,10 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is
 )
 def evaluate(
     run: Path | None,
-    run_dir: Path | None,
     config_file: str | None,
     test_set: str | None,
     data_dir: Path,
-    workers: int | None,
+    threads: int | None,
     output: Path | None,
     worst_cases: int | None,
     **flags: Any,
@@ -92,19 +90,19 @@ def evaluate(
     from diffkeras.data.storage import with_held_examples
     from diffkeras.surrogates.run_directory import Run
 
-    run_dir, predictions = run or run_dir, flags.pop("predictions")
+    predictions = flags.pop("predictions")
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
     if predictions:
-        if run_dir or worst_cases:
+        if run or worst_cases:
             raise click.UsageError("--predictions stands for RUN; leave out RUN and --worst-cases.")
         if not (config_file or test_set) or output is None:
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
-    elif run_dir is None:
+    elif run is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    own = None if run_dir is None else Run.open(run_dir).config()
+    own = None if run is None else Run.open(run).config()
     if test_set is not None:
         config = _test_set_config(test_set, config_file, overrides, data_dir)
     elif config_file is not None:
@@ -114,24 +112,24 @@ def evaluate(
         config = own.with_overrides(overrides)
     if TEST_EXAMPLES not in overrides:
         config = with_held_examples(config, data_dir)
+    start_tensorflow(threads)
     if predictions:
         assert output is not None
-        _evaluate_foreign(config, data_dir, output, threads=workers, predictions=predictions)
+        _evaluate_foreign(config, data_dir, output, threads=threads, predictions=predictions)
         return
-    assert run_dir is not None
-    start_tensorflow()
+    assert run is not None
     from diffkeras.evaluation.worst_cases.starts import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
 
     if worst_cases is not None:
         check_searchable(config)  # before the evaluation, which takes its time
     evaluation = evaluate_run(
-        run_dir, data_dir, config=config, threads=workers, output=output, show_progress=True
+        run, data_dir, config=config, threads=threads, output=output, show_progress=True
     )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
     if worst_cases is not None:
-        _search(run_dir, data_dir, config, worst_cases, evaluation.path / "worst_cases")
+        _search(run, data_dir, config, worst_cases, evaluation.path / "worst_cases")
 
 
 def _test_set_config(
@@ -164,7 +162,6 @@ def _test_set_config(
 
 
 def _evaluate_foreign(config: Any, data_dir: Path, output: Path, **options: Any) -> None:
-    start_tensorflow()
     from diffkeras.workflows import evaluate_foreign
 
     evaluation = evaluate_foreign(config, data_dir, output, show_progress=True, **options)

@@ -13,9 +13,9 @@ from diffkeras.cli.options import (
     config_option,
     data_dir_option,
     override_options,
+    processes_option,
     read_config,
     start_tensorflow,
-    workers_option,
 )
 from diffkeras.errors import DataError
 
@@ -28,7 +28,7 @@ from diffkeras.errors import DataError
     "sources", "train_examples", "validation_examples", "test_examples", "stream", "seed"
 )
 @data_dir_option
-@workers_option("Processes that solve")
+@processes_option("Processes that solve")
 @click.option(
     "--verify",
     "share",
@@ -56,7 +56,7 @@ from diffkeras.errors import DataError
 def generate(
     config_file: str,
     data_dir: Path,
-    workers: int | None,
+    processes: int | None,
     share: float | None,
     preview: Path | None,
     beam: bool,
@@ -84,9 +84,9 @@ def generate(
         raise click.UsageError("--preview stands alone; leave out --beam and --verify")
     if beam and share is not None:
         raise click.UsageError("--verify doesn't run on Beam; leave --beam out")
-    if beam and workers is not None:
+    if beam and processes is not None:
         raise click.UsageError(
-            "--workers has no effect on Beam; use --beam-options, e.g. --direct_num_workers=8"
+            "--processes has no effect on Beam; use --beam-options, e.g. --direct_num_workers=8"
         )
     config = read_config(config_file, flags)
     if preview is not None:
@@ -96,12 +96,12 @@ def generate(
         return
     from diffkeras.system.environment import available_cores
 
-    workers = workers or available_cores()
+    processes = processes or available_cores()
     if share is not None:
         start_tensorflow()
         from diffkeras.workflows import verify
 
-        found = verify(config, data_dir, share=share, workers=workers, show_progress=True)
+        found = verify(config, data_dir, share=share, workers=processes, show_progress=True)
         if found:
             number = "an error" if len(found) == 1 else f"{len(found)} errors, as printed above"
             raise DataError(f"{data_dir} has {number}, the first: {found[0]}")
@@ -111,7 +111,7 @@ def generate(
     paths = run(
         config,
         data_dir,
-        workers=workers,
+        workers=processes,
         beam_options=_words(beam_options or "") if beam else None,
         show_progress=True,
     )

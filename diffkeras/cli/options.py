@@ -145,13 +145,21 @@ def run_dir_option(what: str, default: str) -> Callable[[Command], Command]:
     )
 
 
-def workers_option(help: str, default: str = "all cores") -> Callable[[Command], Command]:
-    """`--workers`."""
+def processes_option(help: str, default: str = "all cores") -> Callable[[Command], Command]:
+    """`--processes`: processes among which a command divides its work."""
+    return _count_option("--processes", help, default)
+
+
+def threads_option(
+    help: str = "of TensorFlow, and that read data", default: str = "all cores"
+) -> Callable[[Command], Command]:
+    """`--threads`: threads of one process."""
+    return _count_option("--threads", f"Threads of one process: {help}", default)
+
+
+def _count_option(name: str, help: str, default: str) -> Callable[[Command], Command]:
     return click.option(
-        "--workers",
-        metavar="N",
-        type=WholeRange(1, 4096),
-        help=f"{help}.  [default: {default}]",
+        name, metavar="N", type=WholeRange(1, 4096), help=f"{help}.  [default: {default}]"
     )
 
 
@@ -268,8 +276,10 @@ def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
     return load_config(config_file, collect_overrides(flags))
 
 
-def start_tensorflow() -> None:
-    """Load TensorFlow, which takes seconds, so not for help."""
-    from diffkeras.system.tensorflow_setup import load_tensorflow
+def start_tensorflow(threads: int | None = None) -> None:
+    """Load TensorFlow, which takes seconds, so not for help; limit it to a number of threads."""
+    from diffkeras.system.tensorflow_setup import limit_threads, load_tensorflow
 
     load_tensorflow()
+    if threads is not None:
+        limit_threads(threads)

@@ -61,7 +61,8 @@ MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
     "--tolerance",
     metavar="NUMBER",
     type=Number(),
-    help="Refine the field until its proven error, relative to the largest value, is at most this.",
+    help="Largest error, relative to the largest value. The field is solved where this is not "
+    "proven of the prediction.",
 )
 def predict(
     run: Path,
@@ -95,17 +96,10 @@ def predict(
     sources = SourceFile(source_file, lattice, batch)
     maps = {k: given for k in MAPS if (given := options.pop(k)) is not None}
     prediction = predict_files(run, sources, files, certify=certify, maps=maps, **options)
-    if refined := prediction.refinement:
-        rounds = "1 round" if refined.rounds == 1 else f"{refined.rounds} rounds"
-        how = (
-            "solved directly, which is cheaper here than to refine the prediction"
-            if refined.method == "direct"
-            else f"after {rounds}"
-        )
-        size = prediction.field.max(initial=0.0)
-        click.echo(
-            f"{how}; the field, up to {size:.3g}, is off by at most {refined.error_bound:.3g}"
-        )
+    if options["tolerance"] is not None:
+        size, bound = prediction.field.max(initial=0.0), prediction.error_bound
+        how = "solved" if prediction.solved else "predicted"
+        click.echo(f"{how}; the field, up to {size:.3g}, is off by at most {bound:.3g}")
     elif certify or files.bound or files.corrected:
         fields = {
             "prediction": (prediction.field, prediction.error_bound),

@@ -14,8 +14,9 @@ from diffkeras.cli.options import (
     WholeRange,
     boundary_option,
     command,
+    processes_option,
     source_options,
-    workers_option,
+    threads_option,
 )
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,8 @@ class MethodType(click.ParamType):
     default=1e-10,
     help="Largest error relative to the largest |value|; from 1e-6 on in single precision.",
 )
-@workers_option("Processes for a batch, threads for one image", default="1")
+@processes_option("Processes that solve a batch", default="1")
+@threads_option("of the transforms and of BLAS, for one image", default="1")
 def solve(
     source_file: Path | None,
     production: Path | None,
@@ -196,6 +198,7 @@ def solve(
         raise click.UsageError(f"--side {twice[0]} is given twice; leave one out.")
     if parts["saturation"] is not None and parts["uptake"] is None:
         raise click.UsageError("--saturation needs --uptake, the maximum that cells take up.")
+    options["workers"] = _workers(options.pop("processes"), options.pop("threads"), batch)
     if options["fixed"] and not source_file:
         raise click.UsageError("--fixed needs SOURCE_FILE, which holds the values of fixed nodes.")
     boundary = parts["boundary"]
@@ -231,6 +234,15 @@ def solve(
     click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
     if plot:
         click.echo(f"wrote {plot}")
+
+
+def _workers(processes: int | None, threads: int | None, batch: bool) -> int | None:
+    """The `workers` of `solve`: processes of a batch, or threads of one image."""
+    if processes is not None and not batch:
+        raise click.UsageError("--processes are for a --batch; for one image give --threads.")
+    if threads is not None and batch:
+        raise click.UsageError("--threads are for one image; for a --batch give --processes.")
+    return processes if batch else threads
 
 
 def _how(solution: Any) -> str:

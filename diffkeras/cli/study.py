@@ -12,9 +12,10 @@ from diffkeras.cli.options import (
     command,
     data_dir_option,
     override_options,
+    processes_option,
     run_dir_option,
     start_tensorflow,
-    workers_option,
+    threads_option,
 )
 from diffkeras.errors import ConfigurationError
 
@@ -57,7 +58,8 @@ class ShardType(click.ParamType):
     show_default=True,
     help="Directory of the runs of all studies. Each is trained once.",
 )
-@workers_option("Processes that solve, and threads that train and read data")
+@processes_option("Processes that solve missing examples")
+@threads_option()
 @click.option(
     "--jobs",
     metavar="N",
@@ -99,7 +101,7 @@ def study(
     Then copy the folders in --runs-dir of all machines into one, and run it without --shard.
     """
     overrides = collect_overrides(flags)
-    start_tensorflow()
+    start_tensorflow(flags["threads"])
     from diffkeras.studies.study_file import load_study
 
     loaded = load_study(config_file, overrides)
@@ -118,7 +120,8 @@ def study(
         runs_dir=runs_dir,
         jobs=flags["jobs"],
         shard=flags["shard"],
-        workers=flags["workers"] or available_cores(),
+        processes=flags["processes"] or available_cores(),
+        threads=flags["threads"],
         show_progress=True,
     )
     if result:

@@ -17,7 +17,7 @@ from diffkeras.cli.options import (
     read_config,
     run_dir_option,
     start_tensorflow,
-    workers_option,
+    threads_option,
 )
 from diffkeras.errors import WorkerLostError
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
     help="Finished run that training.hard_examples starts from, of the same configuration without "
     "it. [default: RUN_DIR-first_stage, trained if needed]",
 )
-@workers_option("Threads that read data")
+@threads_option()
 @click.option(
     "--overwrite",
     is_flag=True,
@@ -59,7 +59,7 @@ def train(
     data_dir: Path,
     run_dir: Path | None,
     first_stage: Path | None,
-    workers: int | None,
+    threads: int | None,
     overwrite: bool,
     restart: bool,
     worker_timeout: float,
@@ -83,7 +83,7 @@ def train(
       srun --nodes 4 --ntasks-per-node 1 diffkeras train --config paper
     """
     config = read_config(config_file, flags)
-    start_tensorflow()
+    start_tensorflow(threads)
     from diffkeras.distributed.process_group import worker_timeout as waiting
     from diffkeras.workflows import train as run
 
@@ -94,7 +94,7 @@ def train(
                 data_dir,
                 run_dir or Path("saved_models") / config.name,
                 first_stage=first_stage,
-                threads=workers,
+                threads=threads,
                 overwrite=overwrite,
                 restart=restart,
                 show_progress=True,

@@ -1,17 +1,21 @@
 """`physics.boundary`: what the sides of the lattice do, as YAML has it."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import FixedFlux, FixedValue
+from diffkeras.physics import FixedFlux, FixedValue, Robin
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.boundaries import canonical_boundary
+from diffkeras.physics.boundaries import GivenSide, canonical_boundary
 
-GIVEN = {"value": FixedValue, "flux": FixedFlux}
+# by the names of their numbers
+GIVEN: dict[frozenset[str], type[GivenSide]] = {
+    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
+}
 AXES = 2
 
 
@@ -21,7 +25,7 @@ def _parse(value: Any) -> Any:
         boundary = canonical_boundary(_with_given(value), AXES)
     except PhysicsError as error:
         raise ValueError(str(error)) from None
-    if isinstance(boundary, FixedValue | FixedFlux):
+    if isinstance(boundary, GivenSide):
         return (boundary,) * AXES
     # a list of two names has always been another spelling than one name, and names other datasets
     pairs = isinstance(value, list | tuple) and any(isinstance(v, list | tuple) for v in value)
@@ -36,20 +40,21 @@ def _with_given(value: Any) -> Any:
         return tuple(map(_with_given, value))
     if not isinstance(value, Mapping):
         return value
-    if not GIVEN.keys() & value.keys():
+    if not frozenset.union(*GIVEN) & value.keys():
         return {name: _with_given(side) for name, side in value.items()}
-    if len(value) > 1:
+    kind = GIVEN.get(frozenset(value))
+    if kind is None:
         raise ValueError(
-            f"a side has a value or a flux and nothing else, not {short(dict(value))}; give one of "
-            "them, such as {value: 1.0}"
+            f"a side has a value, a flux, or a coefficient and a value, not {short(dict(value))}; "
+            "give {value: 1.0}, {flux: 0.1} or {coefficient: 0.2, value: 1.0}"
         )
-    [(name, number)] = value.items()
-    return GIVEN[name](check_number(f"the {name} of a side", number) + 0.0)  # no -0.0
+    # no -0.0
+    return kind(**{n: check_number(f"the {n} of a side", v) + 0.0 for n, v in value.items()})
 
 
 def _to_plain(boundary: Any) -> Any:
-    if isinstance(boundary, FixedValue | FixedFlux):
-        return {boundary.name: boundary.numbers}
+    if isinstance(boundary, GivenSide):
+        return boundary.parts
     return [_to_plain(part) for part in boundary] if isinstance(boundary, tuple) else boundary
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import CompactExample
 
 HOMEPAGE = "https://arxiv.org/abs/2302.03786"
 
@@ -65,8 +64,7 @@ def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
 
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     """Solve example k of a split, and return its values by feature."""
-    recipe, compact = dataset.recipe(), dataset.storage == "compact"
-    example = recipe.compact_example(split, k) if compact else recipe.example(split, k)
+    example = dataset.recipe().example(split, k)
     sources = example.sources
     values: dict[str, Any] = {
         "sources": {
@@ -76,16 +74,11 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
             "values": sources.values,
         }
     }
-    if isinstance(example, CompactExample):
-        if example.densities is not None:
-            values["densities"] = example.densities
-    else:
-        values["source_image"] = example.source_image[..., None]
-        values["field"] = example.field[..., None]
-        if example.maximum is not None:
-            values["maximum"] = np.float32(example.maximum)
-        if example.maps is not None:
-            values |= {name: one[..., None] for name, one in example.maps.given.items()}
+    values["source_image"] = example.source_image[..., None]
+    values["field"] = example.field[..., None]
+    if example.maximum is not None:
+        values["maximum"] = np.float32(example.maximum)
+    values |= {name: one[..., None] for name, one in example.maps.items()}
     if example.diffusion_length is not None:
         values["diffusion_length"] = np.float32(example.diffusion_length)
     return values

@@ -9,10 +9,8 @@ baselines differ in how much of this they correct:
   several, the more so the closer they are.
 - `effective_strengths` keeps the pattern of q_k, and finds its strength in the presence of the
   others, or its strength and how it varies around the disc.
-- `refine_rounds` takes a field of zeros for a prediction and refines it by some rounds.
 """
 
-import math
 from typing import Any, Unpack
 
 import numpy as np
@@ -20,10 +18,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import Given, check_lattice, check_whole
-from diffkeras.physics.bounds.predicted_problem import PredictedProblem
-from diffkeras.physics.bounds.refinement_run import MOST_ROUNDS, RefinementRun
-from diffkeras.physics.medium import Medium, MediumParts, as_medium, names_parts
+from diffkeras.physics.arguments import check_lattice
+from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
@@ -33,14 +30,14 @@ from diffkeras.physics.sources.discs import Sources
 NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 
 
-@names_parts
+@show_keywords
 @blas_threads()
 def superpose(
     sources: Sources,
     lattice: tuple[int, int],
     *,
     medium: Medium | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """Sum of the discs' single-disc steady states, with each disc's own value on its nodes.
 
@@ -87,7 +84,7 @@ def superpose(
     return np.where(labels > 0, image, operator.inverse(density) + constant)
 
 
-@names_parts
+@show_keywords
 @blas_threads()
 def effective_strengths(
     sources: Sources,
@@ -95,7 +92,7 @@ def effective_strengths(
     *,
     numbers: int = 1,
     medium: Medium | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """The field of discs that keep the density pattern they have alone, with effective strengths.
 
@@ -221,48 +218,3 @@ def _galerkin(
         return of_values, 0.0
     constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
     return of_values - constant * of_ones, float(constant)
-
-
-@names_parts
-@blas_threads()
-def refine_rounds(
-    source_image: NDArray,
-    rounds: int,
-    *,
-    medium: Medium | None = None,
-    **parts: Unpack[MediumParts],
-) -> NDArray[np.float64]:
-    """The field after the correction of a field of zeros and some rounds of `refine`.
-
-    The correction leaves zeros outside the sources, as they solve the equation there. Each round
-    is a step of conjugate gradients on the ring, and costs one transform pair.
-
-    Args:
-        source_image: (rows, columns).
-        rounds: 0 or more; fewer are made where nothing is left to correct.
-        medium: a uniform medium; by default `Medium()`.
-        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
-            of `medium`.
-
-    Returns:
-        (rows, columns), float64.
-
-    Raises:
-        PhysicsError: a number of rounds that is negative, a medium that varies, or a problem for
-            which `solve` raises it.
-
-    Example:
-        >>> import diffkeras as dk
-        >>> image = dk.sample_sources(3, (64, 64), rng=0).image()
-        >>> bool(abs(refine_rounds(image, 2) - dk.solve(image).field).max() < 1e-6)
-        True
-    """
-    rounds = check_whole("rounds", rounds, 0, MOST_ROUNDS)
-    medium = as_medium(medium, parts)
-    medium.require_uniform("refine_rounds")
-    predicted = PredictedProblem.check(
-        np.zeros(np.shape(source_image)), Given(source_image), medium=medium
-    )
-    run = RefinementRun(predicted, math.inf)
-    run.run_rounds(rounds)
-    return np.where(predicted.problem.fixed, predicted.problem.values, run.field)

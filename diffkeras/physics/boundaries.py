@@ -1,15 +1,15 @@
 """The boundary of a lattice: what each of its sides does.
 
-A side absorbs, reflects or continues on the opposite side (periodic). Or its ghost nodes have a
-given value, which is an absorbing side whose ghost nodes are not 0; or a given flux comes in
-through it, which is a reflecting side that isn't tight. Value and flux only add to the right-hand
-side of the equations of the nodes next to them (`operators.wall_production`), and everything else
-sees sides that absorb or reflect.
+A side absorbs, reflects or continues on the opposite side (periodic). Or it has given numbers: its
+ghost nodes have a value, which is an absorbing side whose ghost nodes are not 0; a flux comes in
+through it, or one in proportion to the field goes out, and both are reflecting sides that aren't
+tight. Such a side adds to the decay and the production of the nodes next to it
+(`operators.side_terms`), and everything else sees sides that absorb or reflect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from diffkeras.physics.operators.axis import (
 )
 from diffkeras.physics.short_repr import ShortRepr
 
+Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
 DEFAULT: BoundaryName = "absorbing"
 # other names, read without hyphens, underscores and spaces
 ALIASES: dict[str, BoundaryName] = {
@@ -38,44 +39,63 @@ LARGEST_GIVEN = 1e30
 _WITHOUT_SEPARATORS = str.maketrans("", "", "-_ ")
 
 
-class _GivenSide(ShortRepr):
-    """A number along a side, or one for each of its nodes."""
+class GivenSide(ShortRepr):
+    """A side with given numbers: each one number along the side, or one for each of its nodes.
 
-    name: str
+    A kind of side is a dataclass of such numbers, and says what it adds to the equations.
+    """
 
-    @property
-    def numbers(self) -> float | NDArray[np.float64]:
-        """A number, or an array of the side's shape."""
-        return getattr(self, self.name)
+    kind: ClassVar[BoundaryName]  # what the side does apart from the numbers
+    LEAST: ClassVar[Mapping[str, float]] = {}  # of numbers that are limited
 
     def __post_init__(self) -> None:
-        given: Any = self.numbers
-        what = f"the {self.name} of a side"
-        if not isinstance(given, tuple | list) and np.ndim(given) == 0:
-            checked: Any = check_number(what, given)
+        for name, value in self.parts.items():
+            object.__setattr__(self, name, self._check(name, value))
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The numbers by name: each a number, or an array of the side's shape."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+        """What the side adds to the decay [1/time] and the production of the nodes next to it.
+
+        Args:
+            diffusivity: D of these nodes, a number or an array of the side's shape.
+            step: h.
+        """
+        raise NotImplementedError
+
+    def _check(self, name: str, value: Any) -> Values:
+        what = f"the {name} of a side"
+        if not isinstance(value, tuple | list) and np.ndim(value) == 0:
+            checked: Any = check_number(what, value)
         else:
-            checked = np.array(real_array(what, given))
+            checked = np.array(real_array(what, value))
             checked.setflags(write=False)
-        bad = ~(np.abs(checked) <= LARGEST_GIVEN)  # NaN is bad, too
+        least = self.LEAST.get(name, -LARGEST_GIVEN)
+        bad = ~((checked >= np.float64(least)) & (checked <= LARGEST_GIVEN))  # NaN is bad, too
         if np.any(bad):
             where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if np.ndim(checked) else ""
+            wanted = "finite" if least < 0 else f"≥ {least:g} and finite"
             raise PhysicsError(
-                f"{what} must be finite, up to {LARGEST_GIVEN:g}, not "
+                f"{what} must be {wanted}, up to {LARGEST_GIVEN:g}, not "
                 f"{float(np.atleast_1d(checked)[np.atleast_1d(bad)][0])}{where}"
             )
-        object.__setattr__(self, self.name, checked)
+        return checked
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return np.array_equal(self.numbers, other.numbers)
+        pairs = zip(self.parts.values(), other.parts.values(), strict=True)
+        return all(np.array_equal(one, two) for one, two in pairs)
 
     def __hash__(self) -> int:
-        return hash((self.name, np.asarray(self.numbers).tobytes()))
+        return hash((type(self), *(np.asarray(part).tobytes() for part in self.parts.values())))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FixedValue(_GivenSide):
+class FixedValue(GivenSide):
     """A side outside of which the field has a given value (Dirichlet).
 
     The value is that of the ghost nodes, one step beyond the outermost nodes; 0 is an absorbing
@@ -96,11 +116,15 @@ class FixedValue(_GivenSide):
     """
 
     value: float | ArrayLike
-    name = "value"
+    kind = "absorbing"
+
+    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+        """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
+        return 0.0, diffusivity / step**2 * np.asarray(self.value)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FixedFlux(_GivenSide):
+class FixedFlux(GivenSide):
     """A side through which a given flux comes in (Neumann).
 
     Attributes:
@@ -120,10 +144,54 @@ class FixedFlux(_GivenSide):
     """
 
     flux: float | ArrayLike
-    name = "flux"
+    kind = "reflecting"
+
+    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+        """See `GivenSide`: the flux through one face of a volume of width h."""
+        return 0.0, np.asarray(self.flux) / step
 
 
-Side = BoundaryName | FixedValue | FixedFlux
+@dataclass(frozen=True, eq=False, repr=False)
+class Robin(GivenSide):
+    """A side that exchanges with what is outside of it: the flux α (u − u₀) leaves (Robin).
+
+    u is the field on the side, which lies half a step beyond the outermost nodes, as a reflecting
+    side does. The flux α (u − u₀) = 2D (u₁ − u)/h that reaches it from the outermost node's u₁ is
+
+        α' (u₁ − u₀),    α' = α/(1 + α h/(2D))
+
+    (finite volumes; Patankar 1980, §4.2). So the side adds α'/h to that node's decay and α' u₀/h to
+    its production. With α = 0 it is a reflecting side.
+
+    Attributes:
+        coefficient: α ≥ 0, a number or an array along the side [length/time].
+        value: u₀, the same outside [concentration].
+
+    Raises:
+        PhysicsError: numbers that are not finite or larger than 1e30, or a negative coefficient.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> boundary = {"top": dk.Robin(0.2, 1.0), "bottom": "reflecting", "left": "reflecting",
+        ...             "right": "reflecting"}
+        >>> field = dk.solve(np.zeros((8, 8)), decay=0.0, boundary=boundary).field
+        >>> bool(np.abs(field - 1.0).max() < 1e-9)  # in balance with the outside
+        True
+    """
+
+    coefficient: float | ArrayLike
+    value: float | ArrayLike = 0.0
+    kind = "reflecting"
+    LEAST: ClassVar[Mapping[str, float]] = {"coefficient": 0.0}
+
+    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+        """See the class."""
+        coefficient = np.asarray(self.coefficient)
+        rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
+        return rate, rate * np.asarray(self.value)
+
+
+Side = BoundaryName | GivenSide
 AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
 BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
 
@@ -214,7 +282,7 @@ def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:
 
 def _side(name: str, value: Any) -> Side:
     """A side in its canonical spelling."""
-    if isinstance(value, FixedValue | FixedFlux):
+    if isinstance(value, GivenSide):
         return value
     side = value
     if isinstance(value, str):
@@ -233,8 +301,11 @@ def in_words(side: Side) -> str:
     """For example "absorbing", or "value 1", or "flux 0 to 0.5" of an array."""
     if isinstance(side, str):
         return side
-    least, most = float(np.min(side.numbers)), float(np.max(side.numbers))
-    return f"{side.name} {least:g}" + (f" to {most:g}" if least < most else "")
+    each = []
+    for name, numbers in side.parts.items():
+        least, most = float(np.min(numbers)), float(np.max(numbers))
+        each.append(f"{name} {least:g}" + (f" to {most:g}" if least < most else ""))
+    return " and ".join(each)
 
 
 def sides_in_words(sides: Sequence[AxisSides]) -> str:
@@ -250,11 +321,14 @@ def sides_in_words(sides: Sequence[AxisSides]) -> str:
 def smallest_given(sides: Sequence[AxisSides]) -> float:
     """The smallest of the given values and fluxes, and of 0."""
     each = (side for pair in map(both_sides, sides) for side in pair)
-    return min([0.0, *(float(np.min(s.numbers)) for s in each if not isinstance(s, str))])
+    given = (part for side in each if not isinstance(side, str) for part in side.parts.values())
+    return min([0.0, *(float(np.min(part)) for part in given)])
 
 
 def homogeneous(sides: AxisSides) -> AxisBoundary:
     """The boundary of an axis for fields without given values and fluxes."""
-    kinds = {FixedValue: "absorbing", FixedFlux: "reflecting"}
-    low, high = (kinds.get(type(side), side) for side in both_sides(sides))
+    low, high = (
+        side.kind if isinstance(side, GivenSide) else side
+        for side in cast(tuple[Side, Side], both_sides(sides))
+    )
     return low if low == high else (low, high)

@@ -4,18 +4,21 @@ Example k of a split is drawn from a generator that is seeded by (seed, split, s
 nothing else, so every worker, restart or subset gives the same one.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property, partial
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
-from diffkeras.physics.densities import ring_densities
-from diffkeras.physics.medium import Medium, as_medium
+from diffkeras.physics.medium import Medium, production_of
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem_maps import problem_of_maps
 from diffkeras.physics.sources.discs import Sources
 from diffkeras.physics.sources.held_out import few_images, split_of
 from diffkeras.physics.sources.placement import Placement
@@ -28,7 +31,6 @@ from diffkeras.physics.sources.sampling import (
     check_values,
     sample_sources,
 )
-from diffkeras.physics.sources.tissue import Surroundings, TissueMaps
 from diffkeras.physics.sources.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
@@ -43,51 +45,27 @@ CHUNK = 8  # examples in a worker's task: long compared with the hand-over, shor
 
 @dataclass(frozen=True)
 class Example:
-    """One example.
+    """A problem and its field.
 
     Attributes:
-        sources: its n discs.
-        source_image: (rows, columns) float32.
+        problem: with the sources' values on fixed nodes, or their production.
         field: (rows, columns) float32, the steady state solved in float64 and rounded once.
+        sources: its n discs.
+        source_image: (rows, columns) float32, their values x.
         diffusion_length: ℓ of its medium [length], a float32's value; None where all examples
             share one medium.
         maximum: of the steady state, a float32's value, by which `field` is divided; None where it
             isn't divided.
-        maps: of its tissue; None without tissue.
+        maps: of its tissue by name, (rows, columns) float32 each; none without tissue.
     """
 
+    problem: Problem
+    field: NDArray[np.float32]
     sources: Sources
     source_image: NDArray[np.float32]
-    field: NDArray[np.float32]
     diffusion_length: float | None = None
     maximum: float | None = None
-    maps: TissueMaps | None = None
-
-    @property
-    def diffusivity(self) -> NDArray[np.float32] | None:
-        """D of each node of its tissue, (rows, columns) [length²/time]; None without tissue."""
-        return self.maps and self.maps.diffusivity
-
-    @property
-    def decay(self) -> NDArray[np.float32] | None:
-        """γ of each node of its tissue, (rows, columns) [1/time]; None without tissue."""
-        return self.maps and self.maps.decay
-
-
-@dataclass(frozen=True)
-class CompactExample:
-    """One example without what can be restored from it by one pair of transforms.
-
-    Attributes:
-        sources: its n discs.
-        densities: (m,) float32, on the ring of the source image (`ring_densities`); None if
-            sources produce, because the source image then gives the field.
-        diffusion_length: as of `Example`.
-    """
-
-    sources: Sources
-    densities: NDArray[np.float32] | None
-    diffusion_length: float | None = None
+    maps: Mapping[str, NDArray[np.float32]] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,7 +101,7 @@ class ExampleRecipe:
 
     count: int
     lattice: tuple[int, int] = (512, 512)
-    medium: Medium = field(default_factory=Medium)
+    medium: Medium = dataclass_field(default_factory=Medium)
     radius: Radius = 5.0
     seed: int = 0
     placement: Placement = UNIFORM
@@ -136,11 +114,13 @@ class ExampleRecipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
         object.__setattr__(self, "lattice", check_lattice(self.lattice))
+        if not isinstance(self.medium, Medium):
+            raise PhysicsError(f"medium must be a Medium, not a {type(self.medium).__name__}")
         check_whole("seed", self.seed, 0, 2**128)
         check_radius(self.radius)
         check_values(self.values)
         check_placement(self.placement)
-        as_medium(self.medium, {}).require_uniform("ExampleRecipe")
+        self.medium.require_uniform("ExampleRecipe")
         self.medium.require_plane("ExampleRecipe")
         if self.diffusion_length is not None:
             shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
@@ -235,56 +215,51 @@ class ExampleRecipe:
             return self.medium
         return self.medium.with_diffusion_length(diffusion_length)
 
-    def maps_of(self, split: str, k: int) -> TissueMaps | None:
-        """The maps of the tissue of example k of a split, None without tissue.
+    def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
+        """The maps of the tissue of example k of a split, none without tissue.
 
         The tissue comes from a generator of its own, so that sources don't depend on it.
         """
         if self.tissue is None:
-            return None
+            return {}
         tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
         return tissue.maps(self.lattice, self.medium)
 
-    def surroundings(self, diffusion_length: float | None, maps: TissueMaps | None) -> Surroundings:
-        """What a field depends on beside its sources, with ℓ or the maps of an example."""
+    def problem(
+        self,
+        source_image: NDArray,
+        diffusion_length: float | None = None,
+        maps: Mapping[str, NDArray] = MappingProxyType({}),
+    ) -> Problem:
+        """The problem of an example's parts: its source image, diffusion length and maps."""
         medium = self.medium_with(diffusion_length)
-        return Surroundings(medium) if maps is None else maps.within(medium)
+        if self.production:
+            return Problem(production=production_of(source_image, medium), medium=medium)
+        return problem_of_maps(source_image, medium, maps)
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
         sources, length = self.sources(split, k), self.length_of(split, k)
         image, maximum, maps = sources.image(self.lattice), None, self.maps_of(split, k)
-        around = self.surroundings(length, maps)
-        field = solve(**around.problem(image, self.production)).field
+        problem = self.problem(image, length, maps)
+        field = solve(problem).field
         if self.divide_by_maximum:
             largest = field.max() or 1.0  # without sources the field is 0
             field, maximum = field / largest, float(np.float32(largest))
-        return Example(sources, image, field.astype(np.float32), length, maximum, maps)
+        return Example(problem, field.astype(np.float32), sources, image, length, maximum, maps)
 
-    def compact_example(self, split: str, k: int) -> CompactExample:
-        """Example k of a split, solved for its densities alone, if it has any."""
-        if self.tissue is not None:
-            raise PhysicsError("ring densities need a uniform medium; a tissue has none")
-        self.medium.require_homogeneous("a compact example")
-        sources, length = self.sources(split, k), self.length_of(split, k)
-        if self.production:
-            return CompactExample(sources, None, length)
-        densities = ring_densities(sources.image(self.lattice), medium=self.medium_with(length))
-        return CompactExample(sources, densities.astype(np.float32), length)
+    def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
+        """The examples of these numbers, in their order, solved by so many processes.
 
-    def examples(self, split: str, numbers: Iterable[int], workers: int = 1) -> Iterator[Example]:
-        """The examples of these numbers, in their order, solved by `workers` processes.
-
-        A script that asks for workers needs its `if __name__ == "__main__":`, as for any use of
+        A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
-        check_workers(workers)
-        if workers == 1:
+        if check_workers("processes", processes) == 1:
             yield from (self.example(split, k) for k in numbers)
             return
         tasks = iter(numbers)
         chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
-        with ProcessPool(workers) as pool:
+        with ProcessPool(processes) as pool:
             for examples in pool.imap(partial(_solve_examples, self, split), chunks):
                 yield from examples
 

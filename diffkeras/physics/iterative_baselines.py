@@ -48,7 +48,7 @@ def pyamg_field(
     Raises:
         PhysicsError: see `solve`.
     """
-    problem = Problem.check(source_image, medium, production=production)
+    problem = Problem(source_image, medium=medium, production=production)
     if problem.medium.is_uniform and not problem.fixed.any():
         hierarchy = _shared_hierarchy(problem.lattice, medium)
         sides = np.zeros(problem.values.size)
@@ -85,7 +85,7 @@ def transform_cg_field(
         PhysicsError: see `solve`.
         ConvergenceError: after 500 steps.
     """
-    problem = Problem.check(source_image, medium)
+    problem = Problem(source_image, medium=medium)
     matrix, sides = _free_system(problem)
     free, normalised = ~problem.fixed, medium.normalised()
     mean = Medium(

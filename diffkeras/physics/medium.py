@@ -1,15 +1,14 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
-import inspect
 import math
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, TypedDict, TypeVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
@@ -36,21 +35,8 @@ from diffkeras.physics.node_values import (
 )
 from diffkeras.physics.operators.axis import AxisBoundary, BoundaryName, both_sides
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.sources.discs import Sources
 
 NOT_GIVEN: Any = None  # dimensions that a medium counts itself
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class MediumParts(TypedDict, total=False):
-    """The attributes of a `Medium` as keyword arguments: `solve(image, decay=0.1)`."""
-
-    diffusivity: ArrayLike | tuple[ArrayLike, ...]
-    decay: ArrayLike
-    step: float
-    boundary: BoundarySpec
-    dimensions: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,9 +44,9 @@ class Medium(ShortRepr):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
-    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. `solve`,
-    `certify` and `refine` take such a medium; what needs transforms, such as `superpose`, raises an
-    error. Media are equal if all their values are. Uniform media can be hashed.
+    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. `solve`
+    and `certify` take such a medium; what needs transforms, such as `superpose`, raises an error.
+    Media are equal if all their values are. Uniform media can be hashed.
 
     Each default holds by itself. In particular, **the decay stays 1/400 if only a diffusivity is
     given**: the diffusion length √(D/γ) is then √(400 D), in the unit of the step. Give both.
@@ -71,12 +57,12 @@ class Medium(ShortRepr):
         decay: γ ≥ 0 [1/time]; 1/400 unless given, whatever the diffusivity is.
         step: lattice step h > 0 [length].
         boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
-            (Neumann, no flux), periodic, a `FixedValue` or a `FixedFlux`. One for all sides; a
-            tuple with one for each axis, of which each may be a pair (low, high); or a mapping with
-            some of "top", "bottom" (first and last row), "left", "right" (first and last column),
-            and in three dimensions "front", "back" (first and last plane), where sides that are
-            not named absorb. Other names are dirichlet for absorbing; neumann, no-flux (noflux,
-            no_flux) and zero-flux for reflecting.
+            (Neumann, no flux), periodic, a `FixedValue`, a `FixedFlux` or `Robin`. One for all
+            sides; a tuple with one for each axis, of which each may be a pair (low, high); or a
+            mapping with some of "top", "bottom" (first and last row), "left", "right" (first and
+            last column), and in three dimensions "front", "back" (first and last plane), where
+            sides that are not named absorb. Other names are dirichlet for absorbing; neumann,
+            no-flux (noflux, no_flux) and zero-flux for reflecting.
         dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
             boundary has one entry for each of three axes or names front or back, and otherwise 2.
             In two dimensions an array of three axes is a batch of images, and in three dimensions
@@ -183,7 +169,7 @@ class Medium(ShortRepr):
 
     @cached_property
     def boundaries(self) -> tuple[AxisBoundary, ...]:
-        """`sides` with absorbing for a `FixedValue` and reflecting for a `FixedFlux`."""
+        """What `sides` do apart from their given values, fluxes and coefficients."""
         return tuple(map(homogeneous, self.sides))
 
     @property
@@ -228,7 +214,7 @@ class Medium(ShortRepr):
         if not self.is_uniform:
             raise PhysicsError(
                 f"{what} needs a uniform medium, and diffusivity or decay vary over the lattice "
-                "here; `solve` takes such a medium"
+                "here; `solve` and `certify` take such a medium"
             )
 
     def require_plane(self, what: str) -> None:
@@ -241,7 +227,7 @@ class Medium(ShortRepr):
         if not self.is_homogeneous:
             raise PhysicsError(
                 f"{what} takes no side with a given value or flux, and here are sides of "
-                f"{sides_in_words(self.sides)}; `solve`, `certify` and `refine` take them"
+                f"{sides_in_words(self.sides)}; `solve` and `certify` take them"
             )
 
     def names_of_axes(self, what: str) -> tuple[BoundaryName, ...]:
@@ -255,7 +241,7 @@ class Medium(ShortRepr):
         if len(names) < self.dimensions:
             raise PhysicsError(
                 f"{what} needs the same boundary at both sides of an axis, not {self.boundaries}; "
-                "`solve`, `certify` and `refine` take different ones"
+                "`solve` and `certify` take different ones"
             )
         return names
 
@@ -296,45 +282,6 @@ class Medium(ShortRepr):
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.sides))
-
-
-def as_medium(medium: Medium | None, parts: MediumParts, sources: Any = None) -> Medium:
-    """The medium of a function that takes either `medium=` or its parts as keywords.
-
-    `Sources` that are balls say that it has three dimensions.
-    """
-    if unknown := sorted(set(parts) - set(MediumParts.__annotations__)):
-        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-    if medium is None:
-        if isinstance(sources, Sources):
-            parts = {"dimensions": len(sources.centres), **parts}
-        return Medium(**parts)  # type: ignore[arg-type]  # Medium checks and converts them
-    if not isinstance(medium, Medium):
-        raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")
-    if parts:
-        raise PhysicsError(
-            f"give either medium or {', '.join(parts)}: a medium holds its own {next(iter(parts))}"
-        )
-    return medium
-
-
-def names_parts(function: F) -> F:
-    """Show what a function takes by `**parts` in its signature, for `help` and notebooks.
-
-    Its last parameter is `**parts: Unpack[…]` of `MediumParts`, or of a TypedDict with more. The
-    shown signature has no types, which are pages long for arrays.
-    """
-    signature = inspect.signature(function)
-    *named, parts = signature.parameters.values()
-    (taken,) = get_args(parts.annotation)
-    defaults = {field.name: field.default for field in fields(Medium)}
-    named += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
-        for name in taken.__annotations__
-    ]
-    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in named]
-    function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
-    return function
 
 
 def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:

@@ -1,105 +1,239 @@
-"""A problem: a source image, its fixed nodes, production, uptake and a medium, checked once."""
+"""A problem: what is asked of a solver, checked once; one image or a batch."""
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.keywords import MediumKeywords, ProblemKeywords, as_medium, show_keywords
 from diffkeras.physics.medium import Medium
-from diffkeras.physics.node_values import LARGEST, PLANE, SHAPES, SLOWEST, SMALLEST, SPACE
+from diffkeras.physics.node_values import LARGEST, SLOWEST
 from diffkeras.physics.operators.axis import Axis, lattice_axes
 from diffkeras.physics.operators.ring import Ring, find_ring
+from diffkeras.physics.operators.side_terms import without_sides
 from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.operators.wall_production import wall_production
-from diffkeras.physics.sources.discs import Sources
+from diffkeras.physics.problem_arrays import (
+    Arrays,
+    check_balance,
+    check_finite,
+    check_production_size,
+    fixed_values,
+    production_on_free_nodes,
+)
+from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.uptake.checks import check_capacity, check_uptake
+from diffkeras.physics.uptake.linear import medium_with_uptake
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 
-LARGEST_FIELD = LARGEST / SLOWEST  # that the largest production has with the slowest decay
-BALANCED = 1e-12  # a net production that is a smaller share of the sum of all |productions| is 0
+LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
+PARTS = ("medium", "values", "fixed", "production", "uptake")
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """Find u with ∇·(D∇u) − γu + s = 0 on the free nodes and u = `values` on the fixed ones.
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Problem(ShortRepr):
+    """Find u with ∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes and u = c on the fixed ones.
+
+    One image, or a batch of images of one lattice. It copies its arrays, and they can't be changed.
+
+    Args:
+        source_image: (rows, columns), the values c of the fixed nodes; or a batch of such images,
+            (batch, rows, columns); or `Sources`, which make one. So one image of three axes,
+            (planes, rows, columns), needs `dimensions=3`, of the medium or as a keyword. It can be
+            left out if a production is given; then no node is fixed. A batch whose neighbouring
+            images are alike, as the planes of a volume are, gives a UserWarning unless the
+            dimensions are given, 2 or 3.
+        production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
+            (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
+        uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or (rows, columns),
+            which adds to the decay; or a saturating rate φ(u), such as `MichaelisMenten`.
+        fixed: (rows, columns), which nodes are fixed, or a mask for each image of a batch; by
+            default those whose value is not 0.
+        medium: where the field diffuses; by default `Medium()`.
+        **parts: diffusivity, decay, step, boundary and dimensions of `Medium`, in place of
+            `medium`. Those that are left out have the medium's defaults: with a diffusivity alone,
+            **the decay stays 1/400**.
 
     Attributes:
-        medium: D, γ, h and the boundaries, without given values and fluxes of sides.
-        values: on the lattice, (rows, columns) or (planes, rows, columns); read on the fixed nodes
-            only.
+        medium: D, γ with a linear uptake, h and the boundary.
+        values: c, float64, of the shape of the images; read on the fixed nodes only.
         fixed: the fixed nodes, of that shape.
-        production: s, of that shape [concentration/time], with that of sides (`boundaries`); 0 on
-            the fixed nodes, None if it is 0 on all nodes.
-        uptake: φ, where cells take up in a saturating way: −φ(u) stands on the left, too.
+        production: s without that of sides, 0 on the fixed nodes; None if none is given.
+        uptake: a saturating uptake; None without one.
+        images: the problems of a batch, one for each image; of one image, itself.
+
+    Raises:
+        PhysicsError: an image of another dimension or not finite, a medium out of its range, or a
+            problem without a unique solution, such as a net production that nothing takes away.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> image = np.zeros((64, 64))
+        >>> image[30:34, 30:34] = 1.0
+        >>> problem = dk.Problem(image, decay=0.01, boundary="reflecting")
+        >>> problem.lattice, int(problem.fixed.sum()), problem.medium.diffusion_length
+        ((64, 64), 16, 10.0)
+        >>> dk.solve(problem).error_bound < 1e-9
+        True
     """
 
     medium: Medium
     values: NDArray[np.float64]
     fixed: NDArray[np.bool_]
-    production: NDArray[np.float64] | None = None
-    uptake: SaturatingUptake | None = None
+    production: NDArray[np.float64] | None
+    uptake: SaturatingUptake | None
+
+    @show_keywords
+    def __init__(
+        self,
+        source_image: Any = None,
+        *,
+        production: Any = None,
+        uptake: Any = None,
+        fixed: Any = None,
+        medium: Medium | None = None,
+        **parts: Unpack[MediumKeywords],
+    ) -> None:
+        medium = as_medium(medium, parts, source_image)
+        arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
+        medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
+        if not arrays.is_batch:
+            self._check(arrays, medium, law)
+            return
+        if not (medium.states_dimensions or law):
+            arrays.warn_of_volume()
+        images = []
+        for image in arrays.images():
+            images.append(Problem.__new__(Problem))
+            images[-1]._check(image, medium, law)
+        self._set_images(images)
 
     @classmethod
-    def check(
-        cls,
-        source_image: Any,
-        medium: Medium,
-        fixed: NDArray[np.bool_] | None = None,
-        production: Any = None,
-        uptake: SaturatingUptake | None = None,
-    ) -> "Problem":
-        """The problem of an image or `Sources`; by default its nodes with values ≠ 0 are fixed.
+    def batch(cls, problems: "Sequence[Problem]") -> "Problem":
+        """One problem of several images of one lattice, each with its own medium and uptake.
 
-        Without an image, which a production then stands in for, no node is fixed.
+        Raises:
+            PhysicsError: no problem, one that is a batch itself, or different lattices.
         """
-        if isinstance(production, Sources):
-            raise PhysicsError(
-                "a production is an array of rates, not Sources; multiply their image() by a rate"
-            )
-        if production is not None:
-            production = _check_image("the production", production, medium.dimensions)
-        if source_image is None:
-            if production is None or fixed is not None:
+        problems = list(problems)
+        for problem in problems:
+            if not isinstance(problem, Problem) or problem.is_batch:
                 raise PhysicsError(
-                    "there is no source image: give one, which holds the values of fixed nodes, "
-                    "or a production without fixed nodes"
+                    f"a batch consists of Problems of one image, not {problem!r:.60}"
                 )
-            # a view of one number, as filling an array would take time
-            values = np.broadcast_to(0.0, production.shape)
-            mask = np.zeros(production.shape, dtype=bool)
-        else:
-            values, mask = _check_values(source_image, fixed, medium.dimensions)
-        if medium.lattice not in (None, values.shape):
-            given = "production" if source_image is None else "source image"
-            raise PhysicsError(
-                f"the medium has arrays of shape {medium.lattice}, the {given} {values.shape}"
-            )
-        production, medium = _with_walls(production, medium, values.shape)
-        if production is not None:
-            production = _check_production(production, mask, medium)
-        if uptake is not None:
-            uptake = check_uptake(uptake, mask, medium)
-        if medium.is_closed and not np.any(medium.decay) and not mask.any():
-            if uptake is not None:
-                check_capacity(uptake, production, values.shape)
-                return cls(medium, values, mask, production, uptake)
-            _check_balance(production)
-            raise PhysicsError(
-                "no node is fixed, and with decay 0 and no absorbing boundary every constant "
-                "solves the problem: fix a node, or give decay, uptake or an absorbing boundary"
-            )
-        return cls(medium, values, mask, production, uptake)
+        if len({problem.lattice for problem in problems}) != 1:
+            shapes = " and ".join(sorted({str(problem.lattice) for problem in problems}))
+            raise PhysicsError(f"the problems of a batch have one lattice, not {shapes or 'none'}")
+        made = cls.__new__(cls)
+        made._set_images(problems)
+        return made
 
-    def check_field(self, name: str, field: Any, beside: str) -> NDArray[np.float64]:
-        """A field of this problem, of finite numbers; `beside` has its shape."""
+    @classmethod
+    def of_parts(
+        cls,
+        medium: Medium,
+        values: NDArray[np.float64],
+        fixed: NDArray[np.bool_],
+        production: NDArray[np.float64] | None,
+        uptake: SaturatingUptake | None,
+    ) -> "Problem":
+        """One image of parts that are checked already."""
+        made = cls.__new__(cls)
+        made._set(medium, values, fixed, production, uptake)
+        return made
+
+    def _set(self, *parts: Any) -> None:
+        for name, part in zip(PARTS, parts, strict=True):
+            if isinstance(part, np.ndarray):
+                part.setflags(write=False)
+            object.__setattr__(self, name, part)
+
+    def _check(self, arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) -> None:
+        """Set the parts of one image, checked."""
+        values, fixed = fixed_values(arrays)
+        if medium.lattice not in (None, values.shape):
+            raise PhysicsError(
+                f"the medium has arrays of shape {medium.lattice}, the {arrays.leading} "
+                f"{values.shape}"
+            )
+        production = production_on_free_nodes(arrays.production, fixed)
+        if uptake is not None:
+            uptake = check_uptake(uptake, fixed, medium)
+        self._set(medium, values, fixed, production, uptake)
+        plain = self.homogeneous
+        check_production_size(plain.production, plain.medium)
+        if plain.medium.is_closed and not np.any(plain.medium.decay) and not fixed.any():
+            if uptake is not None:
+                check_capacity(uptake, plain.production, values.shape)
+            else:
+                check_balance(plain.production)
+
+    def _set_images(self, images: "Sequence[Problem]") -> None:
+        object.__setattr__(self, "_images", tuple(images))
+
+    def __getattr__(self, name: str) -> Any:
+        """A part of a batch: arrays of all images, and the medium and uptake that they share."""
+        images = self.__dict__.get("_images")
+        if images is None or name not in PARTS:
+            raise AttributeError(f"'Problem' object has no attribute {name!r}")
+        parts = [getattr(image, name) for image in images]
+        if name in ("medium", "uptake"):
+            if any(part is not parts[0] and part != parts[0] for part in parts):
+                raise PhysicsError(
+                    f"the images of this batch have no {name} in common; read that of "
+                    "problem.images[0], and so on"
+                )
+            return parts[0]
+        if all(part is None for part in parts):
+            return None
+        whole = np.stack([np.zeros(self.lattice) if part is None else part for part in parts])
+        whole.setflags(write=False)
+        object.__setattr__(self, name, whole)
+        return whole
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was computed from the parts."""
+        return {name: part for name, part in self.__dict__.items() if name in (*PARTS, "_images")}
+
+    def __repr__(self) -> str:
+        """One line, with shapes and ranges of arrays; of a batch, its first image."""
+        if not self.is_batch:
+            return super().__repr__()
+        return f"Problem.batch(<{len(self.images)} × {self.images[0]!r}>)"
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it has several images, or a batch of one."""
+        return "_images" in self.__dict__
+
+    @property
+    def images(self) -> "tuple[Problem, ...]":
+        """The problems of a batch, one for each image; of one image, itself."""
+        return self.__dict__.get("_images", (self,))
+
+    @property
+    def lattice(self) -> tuple[int, ...]:
+        """(rows, columns) or (planes, rows, columns)."""
+        return self.images[0].values.shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of its fields: the lattice, or (batch, *lattice)."""
+        return (len(self.images), *self.lattice) if self.is_batch else self.lattice
+
+    def check_field(self, name: str, field: Any) -> NDArray[np.float64]:
+        """A field of this problem as float64.
+
+        Raises:
+            PhysicsError: another shape, or numbers that are not finite or absurdly large.
+        """
         values = real_array(f"the {name}", field)
-        if values.shape != self.lattice:
-            raise PhysicsError(f"the {name} has shape {values.shape}, the {beside} {self.lattice}")
+        if values.shape != self.shape:
+            raise PhysicsError(f"the {name} has shape {values.shape}, the problem {self.shape}")
         check_finite(f"the {name}", values)
         size = largest(values)
         if size > LARGEST_FIELD:
@@ -108,10 +242,24 @@ class Problem:
             )
         return values
 
-    @property
-    def lattice(self) -> tuple[int, ...]:
-        """(rows, columns) or (planes, rows, columns)."""
-        return self.values.shape
+    @cached_property
+    def homogeneous(self) -> "Problem":
+        """The problem whose sides have no given value or flux: these are part of its production.
+
+        It has the same field, and is what the solvers see (`operators.side_terms`).
+        """
+        medium, production = without_sides(self.medium, self.production, self.lattice)
+        if medium is self.medium:
+            return self
+        if production is not None:
+            production = np.where(self.fixed, 0.0, production)
+            production = production if production.any() else None
+        return Problem.of_parts(medium, self.values, self.fixed, production, self.uptake)
+
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether transforms solve it: a uniform medium without saturating uptake."""
+        return self.homogeneous.medium.is_uniform and self.uptake is None
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -131,7 +279,7 @@ class Problem:
         With production, the field's largest |value| is not known before; the scale is 1. It is also
         1 with saturating uptake, which is not linear.
         """
-        if self.production is not None:
+        if self.homogeneous.production is not None:
             return 1.0
         size = largest(self.values[self.ring.nodes])
         return 1.0 if size and self.uptake else size
@@ -144,8 +292,8 @@ class Problem:
     @cached_property
     def supply(self) -> NDArray[np.float64] | None:
         """A u on the free nodes: the production in the units of the normalised medium."""
-        unit = self.medium.unit
-        return self.production if self.production is None or unit == 1 else self.production / unit
+        unit, production = self.medium.unit, self.homogeneous.production
+        return production if production is None or unit == 1 else production / unit
 
     @cached_property
     def largest_supply(self) -> float:
@@ -155,140 +303,22 @@ class Problem:
     @cached_property
     def operator(self) -> SpectralOperator:
         """A of the normalised medium, which must be uniform."""
-        return spectral_operator(self.lattice, self.medium.normalised())
+        return spectral_operator(self.lattice, self.homogeneous.medium.normalised())
 
 
-class SparseProblem(NamedTuple):
-    """A problem, kept without its lattice and apart from the arrays that it was made of.
+def as_problem(problem: Any, keywords: ProblemKeywords) -> Problem:
+    """The problem of a function that takes either one or the arguments of one.
 
-    Attributes:
-        medium, production: those of the problem.
-        lattice: its shape.
-        nodes: (f,), the flat numbers of the fixed nodes.
-        values: (f,), their values.
+    Raises:
+        PhysicsError: a Problem and keywords, or arguments that make no problem.
     """
-
-    medium: Medium
-    lattice: tuple[int, ...]
-    nodes: NDArray[np.intp]
-    values: NDArray[np.float64]
-    production: NDArray[np.float64] | None
-
-    @classmethod
-    def of(cls, problem: Problem) -> "SparseProblem":
-        """Of a problem without saturating uptake."""
-        nodes, production = np.flatnonzero(problem.fixed), problem.production
-        values = problem.values.ravel()[nodes]
-        copied = production if production is None else production.copy()
-        return cls(problem.medium, problem.lattice, nodes, values, copied)
-
-    def whole(self) -> Problem:
-        """The problem."""
-        values, fixed = np.zeros(self.lattice), np.zeros(self.lattice, dtype=bool)
-        values.ravel()[self.nodes] = self.values
-        fixed.ravel()[self.nodes] = True
-        return Problem(self.medium, values, fixed, self.production)
-
-
-def check_finite(what: str, values: NDArray[np.float64]) -> None:
-    """Raise a PhysicsError that names the first value that is not finite."""
-    if not np.isfinite(values).all():
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
-
-
-def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
-    values = real_array(what, array)
-    if values.ndim != dimensions or values.size == 0:
-        kind = what.replace("the", "a", 1)
-        where = "" if dimensions == PLANE else " in 3 dimensions"
-        hint = "; for a lattice of three axes give dimensions=3" if values.ndim == SPACE else ""
-        if values.ndim > SPACE:
-            hint = "; a batch has shape (batch, rows, columns), without an axis of channels"
+    if not isinstance(problem, Problem):
+        if problem is not None and "source_image" in keywords:
+            raise PhysicsError("give either the problem or source_image, not both")
+        return Problem(**{"source_image": problem, **keywords})
+    if keywords:
         raise PhysicsError(
-            f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
-            f"{values.shape}{hint if dimensions == PLANE else ''}"
+            f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "
+            f"{next(iter(keywords))}"
         )
-    return values
-
-
-def _check_values(
-    source_image: Any, fixed: Any, dimensions: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The values of fixed nodes, and which nodes are fixed."""
-    if isinstance(source_image, Sources):
-        source_image = source_image.image(dtype=np.float64)
-    values = _check_image("the source image", source_image, dimensions)
-    check_finite("the source image", values)
-    if fixed is None:
-        mask = values != 0
-    else:
-        given = real_array("the fixed mask", fixed)
-        check_finite("the fixed mask", given)
-        mask = given != 0
-    if mask.shape != values.shape:
-        raise PhysicsError(
-            f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
-        )
-    held = values if fixed is None else values[mask]  # the other values are 0 by default
-    size = largest(held)
-    if size and not SMALLEST <= size <= LARGEST:
-        raise PhysicsError(
-            f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
-            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
-        )
-    return values, mask
-
-
-def _with_walls(
-    production: NDArray[np.float64] | None, medium: Medium, lattice: tuple[int, ...]
-) -> tuple[NDArray[np.float64] | None, Medium]:
-    """The production with that of given values and fluxes of sides, and the medium without them."""
-    walls = wall_production(medium.sides, medium.diffusivities, medium.step, lattice)
-    if walls is None:
-        return production, medium
-    medium = replace(medium, boundary=medium.boundaries)
-    if production is None:
-        return walls, medium
-    if production.shape == lattice:  # another shape is named later
-        production = production + walls
-    return production, medium
-
-
-def _check_production(
-    production: NDArray[np.float64], fixed: NDArray[np.bool_], medium: Medium
-) -> NDArray[np.float64] | None:
-    """The production on the free nodes, 0 on the others, or None if it is 0."""
-    if production.shape != fixed.shape:
-        raise PhysicsError(
-            f"the production has shape {production.shape}, the source image {fixed.shape}"
-        )
-    size = largest(production)
-    if not math.isfinite(size):
-        check_finite("the production", production)
-    if fixed.any():
-        production = np.where(fixed, 0.0, production)
-        size = largest(production)
-    if not size:
-        return None
-    step = size / medium.unit
-    if not SMALLEST <= step <= LARGEST:
-        raise PhysicsError(
-            f"the largest |production| is {size:.3g} (sides included), and about {step:.3g} in the "
-            "time h²/D in which the field diffuses over one lattice step; that must be 0 or "
-            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
-        )
-    return production
-
-
-def _check_balance(production: NDArray[np.float64] | None) -> None:
-    """Raise an error for a net production where nothing decays, leaves or is fixed."""
-    if production is None:
-        return
-    net = math.fsum(production.ravel().tolist())
-    if abs(net) > BALANCED * float(np.abs(production).sum()):
-        raise PhysicsError(
-            f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
-            "included), and with decay 0, no absorbing boundary and no fixed node nothing takes "
-            "that away; give decay, uptake, an absorbing boundary or a fixed node"
-        )
+    return problem

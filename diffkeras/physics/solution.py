@@ -1,16 +1,26 @@
-"""What the solvers return: a field, and how it was solved."""
+"""A solved field, how it was solved, and proven bounds of its error."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
 
-Proof = Callable[[NDArray[np.floating]], float]  # a bound of a field's error
+
+class Proof(Protocol):
+    """What proves bounds of the error of a field of one image, when they are asked for."""
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """At least the largest |field − u|."""
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """At least |field − u| node by node."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,8 @@ class SolveStatistics:
     """How a field was solved.
 
     Attributes:
-        method: what solved it; "transform" for a production without fixed nodes.
+        method: what solved it; "transform" for a production without fixed nodes, "correction" for
+            the corrected field of a certificate in a uniform medium.
         ring_nodes: size of the ring system.
         iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
             iterations of conjugate gradients.
@@ -41,49 +52,60 @@ class SolveStatistics:
 
 @dataclass(frozen=True, repr=False)
 class Solution(ShortRepr):
-    """A solved field with its statistics.
+    """The field of a problem, with proven bounds of its error.
 
     Attributes:
         field: (rows, columns), float64, or float32 where the tolerance allows it; equal to the
-            source image on the fixed nodes.
+            values of the fixed nodes there. It can't be changed, so that the bounds hold; `copy()`
+            it where another one is needed.
+        problem: what it solves.
         stats: how it was solved.
-        prove: what gives `error_bound` for the field.
+        proof: what proves its bounds.
     """
 
     field: NDArray[np.floating]
+    problem: Problem = dataclass_field(repr=False)
     stats: SolveStatistics
-    prove: Proof = dataclasses.field(repr=False)
+    proof: Proof = dataclass_field(repr=False)
+
+    def __post_init__(self) -> None:
+        self.field.setflags(write=False)
 
     @cached_property
     def error_bound(self) -> float:
         """At least the largest |field − u|, u being the exact solution of the lattice equation.
 
-        It is proven, with all rounding. The method "newton-cg" has proven it already. For the
-        others, `certify` proves it when it is first asked for, which takes about five times as long
-        as the solution.
+        It is proven, with all rounding: with the field by the method "newton-cg", and otherwise
+        when it is first read, which takes less time than the solution in double precision, and a
+        few times as long in single precision.
         """
-        return self.prove(self.field)
+        return self.proof.error_bound(self.field, self.problem)
+
+    @cached_property
+    def node_bound(self) -> NDArray[np.float64]:
+        """At least |field − u| node by node, (rows, columns); `certify` proves it when asked."""
+        return self.proof.node_bound(self.field, self.problem)
 
 
 @dataclass(frozen=True, repr=False)
 class BatchSolution(Solution):
-    """The fields of a batch of source images.
+    """The fields of a batch.
 
     Attributes:
         field: (batch, rows, columns).
         stats: of the batch: the largest ring and residual, the sums of iterations and steps; the
             method and the precision of the first image.
-        image_stats: of each image.
+        images: the solution of each image.
     """
 
-    image_stats: tuple[SolveStatistics, ...]
+    images: tuple[Solution, ...] = dataclass_field(default=(), repr=False)
 
     @classmethod
     def of(
-        cls, field: NDArray[np.floating], solved: Sequence[tuple[SolveStatistics, Proof]]
+        cls, field: NDArray[np.floating], problem: Problem, images: Sequence[Solution]
     ) -> "BatchSolution":
-        """The batch of one or more solved images, (batch, rows, columns)."""
-        each, proofs = zip(*solved, strict=True)
+        """The batch of one or more solutions, whose fields are in (batch, rows, columns)."""
+        each = [image.stats for image in images]
         stats = SolveStatistics(
             each[0].method,
             max(image.ring_nodes for image in each),
@@ -92,8 +114,14 @@ class BatchSolution(Solution):
             each[0].precision,
             sum(image.newton_steps for image in each),
         )
-        return cls(field, stats, partial(_largest_bound, proofs), each)
+        return cls(field, problem, stats, images[0].proof, tuple(images))
 
+    @cached_property
+    def error_bound(self) -> float:
+        """The largest one of the images'."""
+        return max(image.error_bound for image in self.images)
 
-def _largest_bound(proofs: tuple[Proof, ...], fields: NDArray[np.floating]) -> float:
-    return max(prove(field) for prove, field in zip(proofs, fields, strict=True))
+    @cached_property
+    def node_bound(self) -> NDArray[np.float64]:
+        """At least |field − u| node by node, (batch, rows, columns)."""
+        return np.stack([image.node_bound for image in self.images])

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from diffkeras.physics import Example, Medium, MichaelisMenten, Surroundings
+from diffkeras.physics import Example, MichaelisMenten, Problem
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -117,8 +117,7 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     """The maps and the field of examples of tissues, one row per example, with its title."""
     rows = []
     for title, example in examples:
-        assert example.maps is not None
-        panels = tissue_panels(example.maps.within(Medium()))
+        panels = tissue_panels(example.problem)
         rows.append((title, example, [*panels, ("field u", example.field)]))
     columns = len(rows[0][2])
     figure = new_figure(3.3 * columns, 2.5 * len(rows))
@@ -133,9 +132,9 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     return figure
 
 
-def tissue_panels(around: Surroundings) -> list[tuple[str, NDArray]]:
+def tissue_panels(problem: Problem) -> list[tuple[str, NDArray]]:
     """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
-    medium, uptake, production = around
+    medium, uptake, production = problem.medium, problem.uptake, problem.production
     panels: dict[str, Any] = {"diffusivity D": medium.diffusivities[0]}
     if isinstance(uptake, MichaelisMenten):
         panels[f"maximum uptake v (K = {np.max(uptake.constant):.3g})"] = uptake.maximum
@@ -143,7 +142,7 @@ def tissue_panels(around: Surroundings) -> list[tuple[str, NDArray]]:
         panels["decay γ"] = medium.decay
     if production is not None:
         panels["secretion s"] = production
-    return [(k, np.broadcast_to(values, medium.lattice or (1, 1))) for k, values in panels.items()]
+    return [(k, np.broadcast_to(values, problem.lattice)) for k, values in panels.items()]
 
 
 def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
-from diffkeras.physics import FixedFlux, FixedValue
+from diffkeras.physics import FixedFlux, FixedValue, Robin
 from diffkeras.surrogates.given_media import inputs_of
 
 # those of convolutions that halve the lattice, which may be padded
@@ -80,8 +81,12 @@ def _in_units(sides: Any, unit: float) -> Any:
     if isinstance(sides, tuple):
         return tuple(_in_units(side, unit) for side in sides)
     if isinstance(sides, FixedValue):
-        return {"value": sides.numbers}
-    return {"flux": sides.numbers / unit} if isinstance(sides, FixedFlux) else sides
+        return {"value": sides.value}
+    if isinstance(sides, FixedFlux):
+        return {"flux": np.asarray(sides.flux) / unit}
+    if isinstance(sides, Robin):
+        raise ConfigurationError("a network that knows the equation takes no Robin sides")
+    return sides
 
 
 def make_loss(config: Config) -> NodeLoss:

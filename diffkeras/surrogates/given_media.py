@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import MichaelisMenten, Surroundings
+from diffkeras.physics import MichaelisMenten
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import MAPS
+from diffkeras.surrogates.surroundings import Surroundings
 
 Media = Surroundings | tuple[Surroundings, ...]  # of all images, or of each
 

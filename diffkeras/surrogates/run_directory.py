@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
 from diffkeras.surrogates.run_identity import differences, run_identity
 from diffkeras.surrogates.run_state import (
+    FORMAT,
     HASHED,
     MARK,
     check_hash,
@@ -36,8 +36,6 @@ OWN = (
     "hard_examples.json",
     "evaluation",
 )
-# the last line of config.yaml; a file without it is cut off
-END = "# end of the configuration"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Run:
     def begin(
         cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
     ) -> "Run":
-        """Start a run in a directory, or go on with the unfinished run that is there.
+        """Start a run in a directory, or continue the unfinished run in it.
 
         `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
         unfinished run and starts again.
@@ -68,7 +66,7 @@ class Run:
             if path.exists() and any(path.iterdir()):
                 run._make_way(config, overwrite, restart)
             path.mkdir(parents=True, exist_ok=True)
-        write_text(path / "config.yaml", f"{config.to_yaml()}{END}\n")
+        write_text(path / "config.yaml", config.to_yaml())
         run.write_state("running", seed=config.training.seed)
         return run
 
@@ -102,7 +100,7 @@ class Run:
         return self.path.rename(_free_name(self.path))
 
     def remove_leftovers(self) -> None:
-        """Delete what a process left that was killed after it had finished the run."""
+        """Delete the checkpoints of a process that was killed after it had finished the run."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def _remove_own(self) -> None:
@@ -139,18 +137,8 @@ class Run:
         return self.path / "model.keras"
 
     def check_model(self) -> None:
-        """Raise a RunError if the model's file is damaged.
-
-        Keras checks no sums, so a flipped bit would be a wrong weight.
-        """
-        file = self.model_file
-        try:
-            with zipfile.ZipFile(file) as archive:
-                if damaged := archive.testzip():
-                    raise zipfile.BadZipFile(f"the checksum of {damaged} in it is wrong")
-        except Exception as error:  # of damaged files, zip raises any type
-            raise RunError(f"{file} is damaged: {error}") from error
-        check_hash(file, self.state(), "restore it, or train again")
+        """Raise a RunError if the model's file is not the one that training wrote."""
+        check_hash(self.model_file, self.state(), "restore it, or train again")
 
     def history(self) -> list[dict[str, float]]:
         """Losses and metrics of each epoch; none if an unfinished run has no file yet."""
@@ -194,21 +182,12 @@ class Run:
         file = self.path / "config.yaml"
         if not file.is_file():
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
+        remedy = "restore it; otherwise the surrogate would be used for another physics"
+        check_hash(file, self.state(), remedy)
         try:
-            config, text = load_config(file), file.read_text(encoding="utf-8").rstrip()
+            return load_config(file)
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None
-        # a key that is newer than the run takes its default, so a file that is cut off would load
-        # without an error; files of earlier versions have no last line of this kind
-        if not text or not text.endswith(self.state().get("config_end", "")):
-            raise RunError(f"the run directory {self.path} is damaged: {file} is cut off")
-        check_hash(
-            file,
-            self.state(),
-            "restore it: the surrogate would stand for other physics; options of a command set "
-            "what an evaluation may change",
-        )
-        return config
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`."""
@@ -220,9 +199,9 @@ class Run:
         Of a finished run also the hashes of its files, which are checked whenever it is used.
         """
         content = {
+            "format": FORMAT,
             "state": state,
             **details,
-            "config_end": END,
             "versions": versions(),
             "machine": machine(),
         }
@@ -231,7 +210,7 @@ class Run:
         write_json(self.path / MARK, content)
 
     def seal(self) -> None:
-        """Note the hashes of the files as they are: from then on they are the run.
+        """Write the hashes of the files as they are into `run.json`.
 
         Raises:
             RunError: one of them is missing.

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.surrogates.exports.fields_function import input_specs, with_named_inputs
+from diffkeras.representation.network_input import MAPS
+from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.tensorflow_setup import replacing_saved_model
+from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.bounds.varying import VaryingSolver
 from diffkeras.tf_solver.description import describe_export
@@ -172,7 +173,34 @@ def _serve(surrogate: Surrogate) -> Any:
         # XLA drops the checks
         return tf.where(usable[:, None, None, None], found, np.nan)
 
-    return with_named_inputs(fields, surrogate)
+    return with_named_inputs(fields, input_specs(surrogate))
+
+
+def input_specs(
+    surrogate: Surrogate, sides: tuple[int | None, int | None] = (None, None)
+) -> list[tf.TensorSpec]:
+    """Shapes and types of a surrogate's inputs, all float32, by their names.
+
+    `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
+    of the shape of the images. `sides` are those of all images; None leaves them open.
+    """
+    image, names = (None, *sides, 1), inputs_of(surrogate.config)
+    shapes = {"source_images": image} | {n: image if n in MAPS else (None,) for n in names}
+    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+
+
+def with_named_inputs(
+    fields: Callable[[tf.Tensor, dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
+) -> Any:
+    """A `tf.function` whose arguments have the names of `input_specs`.
+
+    `fields` takes the source images, and a dictionary of the other inputs.
+    """
+
+    def function(source_images: tf.Tensor, *values: tf.Tensor) -> Any:
+        return fields(source_images, {s.name: v for s, v in zip(specs[1:], values, strict=True)})
+
+    return named_function(function, specs)
 
 
 def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import BatchRefinement, Certificate, Medium, Sources, Surroundings, refine
+from diffkeras.physics import Certificate, Medium, Sources
 from diffkeras.physics.arguments import check_tolerance, real_array
 from diffkeras.physics.node_values import LARGEST
 from diffkeras.representation.network_input import Range
@@ -26,9 +26,10 @@ from diffkeras.surrogates.given_media import (
     network_media,
 )
 from diffkeras.surrogates.predicted_fields import predicted_fields
-from diffkeras.surrogates.prediction import Prediction, prove
+from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
+from diffkeras.surrogates.surroundings import Surroundings
 from diffkeras.surrogates.trained_ranges import outside_training
 from diffkeras.system.keras_compat import load_error
 
@@ -118,7 +119,7 @@ class Surrogate:
         batch_size: int | None = None,
         **medium: Unpack[MediumInputs],
     ) -> Prediction:
-        """Predict fields, and refine them if a tolerance is given.
+        """Predict fields, and solve where a tolerance is given that they aren't proven to meet.
 
         The network was trained on images of largest value 1. Each image is divided by its largest
         value, and so is what cells take up and release; the field is multiplied by it. Where a side
@@ -136,9 +137,10 @@ class Surrogate:
             source_images: (rows, columns) or (batch, rows, columns): 0 outside the sources, and on
                 a source's nodes its value x. Sources hold the field at x, or, if `production`, add
                 γx to it per time.
-            tolerance: the largest error that the returned field may have, relative to the largest
-                fixed value or, with production or a side of a given value or flux, to the largest
-                value of the field, as for `refine`; None for the network's field as it is.
+            tolerance: the largest error that the returned field may have, relative as for `solve`.
+                Where the network's field is not proven to meet it, nor the corrected field of its
+                certificate, the exact solver starts from the latter. None for the network's field
+                as it is.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
             **medium: what differs between the media of its training data, and nothing else.
@@ -159,7 +161,7 @@ class Surrogate:
                 negative; a tolerance that can't be met.
             RunError: predictions that are not finite, of a damaged model, or in units in which
                 numbers leave the range of float32.
-            ConvergenceError: the refinement stopped short of the tolerance.
+            ConvergenceError: the solver didn't meet the tolerance.
 
         Example:
             >>> surrogate = dk.load_surrogate("saved_models/quickstart")  # doctest: +SKIP
@@ -172,14 +174,11 @@ class Surrogate:
             tolerance = check_tolerance(tolerance)
         stack, told = self._inputs(images, media)
         field: NDArray = self._fields(stack, told, batch_size).reshape(images.shape)
-        refinement = None
+        prediction = Prediction(field, images, media, self.production)
         if tolerance is not None:
-            refinement = prove(
-                refine, BatchRefinement, field, images, media, self.production, tolerance=tolerance
-            )
-            field = refinement.field
+            prediction = prediction.within(tolerance)
         self._warn(stack, told)  # only now that nothing is refused any more
-        return Prediction(field, images, media, refinement, self.production)
+        return prediction
 
     def network_fields(
         self,
@@ -326,20 +325,10 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
 
 
 def _load_model(run: Run) -> keras.Model:
-    """The network of a run, with checks that Keras doesn't make."""
+    """The network of a run, checked by its hash."""
     file = run.model_file
     run.check_model()
     try:
-        model = keras.saving.load_model(file, compile=False)
+        return keras.saving.load_model(file, compile=False)
     except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
         raise RunError(f"{file} is damaged: {load_error(error)}") from error
-    trained = run.state().get("trainable_parameters")
-    found = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    if trained not in (None, found):
-        raise RunError(
-            f"{file} is not the model that this run trained: it has {found:,} trainable "
-            f"parameters, and the run had {trained:,}"
-        )
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise RunError(f"{file} can't be used: some of its weights are not finite")
-    return model

@@ -10,7 +10,7 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.medium import MediumParts, as_medium, names_parts
+from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
 from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
 from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
 from diffkeras.tf_solver.fields import field_of_fixed_values, produced_field, restored_field
@@ -62,13 +62,13 @@ class TensorSolver:
         True
     """
 
-    @names_parts
+    @show_keywords
     def __init__(
         self,
         lattice: int | tuple[int, int],
         medium: Medium | None = None,
         precision: Precision | None = None,
-        **parts: Unpack[MediumParts],
+        **parts: Unpack[MediumKeywords],
     ) -> None:
         self.lattice = check_lattice(lattice)
         if max(self.lattice) > MOST_NODES:

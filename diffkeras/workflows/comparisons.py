@@ -64,6 +64,7 @@ def benchmark(
     sides: Sequence[int] = (64,),
     surrogates: Sequence[str | Path] = (),
     protocol: Protocol = Protocol(),  # noqa: B008 - it is frozen
+    processes: int | None = None,
     threads: int | None = None,
     show_progress: bool = False,
 ) -> Scoreboard:
@@ -79,7 +80,8 @@ def benchmark(
         surrogates: run directories, or names of shipped surrogates. Each takes part in the problems
             whose physics it was trained on.
         protocol: sizes of batches, numbers of images and of rounds.
-        threads: of TensorFlow, and processes of `solve` for batches; by default all cores.
+        processes: of `solve`, for batches; by default all cores.
+        threads: of TensorFlow; by default all cores.
         show_progress: whether to draw a progress bar.
 
     Raises:
@@ -94,13 +96,13 @@ def benchmark(
     for name in problems:
         get_problem(name)
     check_replaceable(path, MARK, FILES)
-    cores = threads or available_cores()
+    processes = processes or available_cores()
     if threads is not None:
         limit_threads(threads)
     load = os.getloadavg()[0]
     entries = [_entry(Path(surrogate)) for surrogate in surrogates]
     _check_names(entries)
-    workers = cores if cores > 1 else None
+    workers = processes if processes > 1 else None
     scores = [
         ProblemScores(name, side, entries, protocol, workers) for name in problems for side in sides
     ]
@@ -116,7 +118,7 @@ def benchmark(
         "diffkeras": __version__,
         "machine": machine(),
         "device": _device(),
-        "threads": cores,
+        "threads": threads or available_cores(),
         "workers": workers,
         "load": load,
         "problems": found,

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.nn import check_lattice
-from diffkeras.surrogates.exports.fields_function import Inputs, Runner
-from diffkeras.surrogates.exports.formats import get_format
+from diffkeras.surrogates.exports import Inputs, Runner, get_format
 from diffkeras.surrogates.given_media import inputs_of
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
@@ -166,7 +165,7 @@ class Trial:
                     image = recipe.sources(SPLIT, k).image(lattice)
                     told = {
                         "diffusion_length": recipe.length_of(SPLIT, k),
-                        **(maps.given if (maps := recipe.maps_of(SPLIT, k)) else {}),
+                        **recipe.maps_of(SPLIT, k),
                     }
                     examples.append((image, told))
         except PackingError as error:

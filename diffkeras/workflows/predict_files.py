@@ -34,12 +34,11 @@ def predict_files(
         sources: source image, batch of them, or list of discs. The log says what sources do, which
             the run decides: hold the field at their value, or produce. If they produce, the values
             of discs that overlap add.
-        output: where the field goes (with a tolerance the refined one), its bound, the corrected
-            field, and a picture.
+        output: files of the field, its bound, the corrected field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
         maps: what a surrogate of tissues takes, by name: files of maps, or numbers.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
-        certify: whether the bound of the error is wanted, so that without it nothing is written.
+        certify: whether to prove a bound of the error before anything is written.
 
     Raises:
         PhysicsError, ConvergenceError: see `SourceFile.read`, `Surrogate.predict` and
@@ -49,7 +48,7 @@ def predict_files(
     sources, output = SourceFile.of(sources), FieldFiles.of(output)
     if tolerance is not None and output.corrected:
         raise PhysicsError(
-            "--tolerance writes a refined field, which is a corrected one; leave out --corrected "
+            "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
             "or --tolerance"
         )
     maps = maps or {}
@@ -67,13 +66,11 @@ def predict_files(
     if output.bound:
         fields[output.bound] = prediction.node_bound
     if output.corrected:
-        fields[output.corrected] = prediction.certificate.field
+        fields[output.corrected] = prediction.certificate.corrected.field
     write_fields(fields)
     _say_what_sources_do(surrogate)
     if output.plot:
-        title = "prediction"
-        if refined := prediction.refinement:
-            title = "solved field" if refined.method == "direct" else "refined field"
+        title = "solved field" if prediction.solved else "prediction"
         shown = {"x" if surrogate.production else "u": np.where(image != 0, image, np.nan)}
         notes = f"proven: off by at most {bound:.3g}"
         write_plot(output.plot, shown, prediction.field, title, notes)

@@ -18,8 +18,8 @@ from diffkeras.physics import (
     solve,
 )
 from diffkeras.physics.boundaries import Side, sides_in_words
+from diffkeras.physics.keywords import Uptake
 from diffkeras.physics.problem import check_finite
-from diffkeras.physics.uptake.linear import Uptake
 from diffkeras.physics.uptake.saturating import SaturatingUptake
 from diffkeras.workflows.field_files import (
     FieldFiles,
@@ -52,7 +52,7 @@ def solve_files(
         medium: where the field diffuses; by default `Medium()`.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
         lattice: of the field, where sides alone supply it: no sources and no production.
-        **options: method, tolerance and workers, as for `solve`.
+        **options: method, tolerance, processes and threads, as for `solve`.
 
     Raises:
         PhysicsError, ConvergenceError: see `solve`, `SourceFile.read` and `write_fields`.
@@ -136,7 +136,8 @@ def read_side(given: tuple[str, str, float | Path | None]) -> tuple[str, Side]:
                 f"{file} is no .npy array of numbers; write one with one for each node of the "
                 f"{side} side"
             )
-    return side, (FixedValue if what == "value" else FixedFlux)(numbers)
+    kinds: Any = {"value": FixedValue, "flux": FixedFlux}
+    return side, kinds[what](numbers)
 
 
 def _lattice_for_lists(*files: SourceFile | None) -> list[SourceFile | None]:

@@ -73,6 +73,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "overwrite": (),
     "plot": (*FILES, "a.jpg", "sources.npy"),
     "preview": FILES,
+    "processes": WHOLE,
     "production": ("", "/", "missing.npy", "file", "n" * 300),
     "restart": (),
     "run": (*DIRECTORIES, ".", "missing"),
@@ -111,7 +112,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "train_examples": WHOLE,
     "validation_examples": WHOLE,
     "worker_timeout": (*NUMBERS, "0"),
-    "workers": WHOLE,
     "worst_cases": WHOLE,
 }
 # results of an evaluation or a benchmark go into a directory of any name
@@ -150,9 +150,8 @@ def test_a_bad_value_is_refused(
     values = words_of(command, data_dir, run_dir) | {name: value}
     if name == "lattice":
         values["source_file"] = "discs.yaml"
-    if name in ("run_dir", "predictions") and command == "evaluate":
-        del values["run"]
     if name == "predictions":
+        del values["run"]
         values["config_file"] = "tiny.yaml"
     before = files_below(place)
     result = invoke(command, values)

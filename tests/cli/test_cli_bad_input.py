@@ -64,8 +64,8 @@ def test_damaged_records(
     else:
         os.truncate(file, 0 if damage == "empty" else file.stat().st_size - 30)
     before = snapshot(own_run)
-    run = own_run if command == "evaluate" else tmp_path / "new"
-    message = refused(command, *words, "--run-dir", run)
+    run = [own_run] if command == "evaluate" else ["--run-dir", tmp_path / "new"]
+    message = refused(command, *words, *run)
     assert str(file) in message
     assert "diffkeras generate" in message
     assert snapshot(own_run) == before
@@ -106,7 +106,8 @@ def test_damaged_runs(
     (own_run / name).write_text(content)
     before = snapshot(own_run)
     for command in commands:
-        assert name in refused(command, *words, "--run-dir", own_run)
+        run = [own_run] if command == "evaluate" else ["--run-dir", own_run]
+        assert name in refused(command, *words, *run)
     assert snapshot(own_run) == before
 
 

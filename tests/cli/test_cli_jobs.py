@@ -65,7 +65,7 @@ def test_settings_that_arent_are_refused(refused: Callable[..., str], setting: s
 def test_generate_prints_where_the_datasets_are(
     diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path
 ) -> None:
-    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--workers", 1]
+    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--processes", 1]
     first = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
     assert first.exit_code == 0, first.output
     paths = first.stdout.split()
@@ -156,7 +156,7 @@ def test_the_defaults_stand_beside_the_checkout(
     shutil.copytree(data_dir, "data")
     shutil.copytree(run_dir, "saved_models/tiny")
     quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
-    result = diffkeras("evaluate", "--run-dir", "saved_models/tiny", *quick)
+    result = diffkeras("evaluate", "saved_models/tiny", *quick)
     assert result.exit_code == 0, result.output
     assert Path("saved_models/tiny/evaluation/report.html").is_file()
 

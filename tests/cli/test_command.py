@@ -170,7 +170,7 @@ def test_a_pipe_as_input_is_refused(refused: Callable[..., str], tmp_path: Path)
 @pytest.mark.slow
 def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path) -> None:
     words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
-    command = [*COMMAND, "generate", *map(str, words), "--workers", "2"]
+    command = [*COMMAND, "generate", *map(str, words), "--processes", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob(".staging-*/*")):

@@ -147,7 +147,7 @@ def test_a_preview(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: 
 
 
 def test_datasets(diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path) -> None:
-    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--workers", 1]
+    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--processes", 1]
     for limit in (0, 1_000, 12_000):
         with files_limited_to(limit):
             result = diffkeras(*words)

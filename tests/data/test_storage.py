@@ -215,7 +215,7 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
     tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals, tmp_path: Path
 ) -> None:
     before = contents(own_data / "diffusion_fields")
-    words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--workers", "1"]
+    words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--processes", "1"]
     grown = ["--sources", "1", "--train-examples", "100000"]
     process = NewProcess(ROOT / "cli.py", *words, *grown, output=tmp_path / "output")
     try:

@@ -81,7 +81,7 @@ def random_problem(
     closed = medium.is_closed and not np.any(medium.decay)
     if closed and not fixed.any():
         return None
-    problem = Problem.check(image, medium, fixed, production)
+    problem = Problem(image, medium=medium, fixed=fixed, production=production)
     if not problem.scale or fixed.all():
         return None
     exact = _exact(problem)

@@ -9,7 +9,8 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedValue
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.keywords import MediumKeywords, as_medium
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import both_sides
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
@@ -24,14 +25,16 @@ def solve_saturating_reference(
     fixed: NDArray[np.bool_] | None = None,
     production: NDArray | None = None,
     start: NDArray | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """The steady state, (rows, columns), from any start; steps are halved until F falls."""
     medium = as_medium(medium, parts)
     lattice = np.shape(production if source_image is None else source_image)
     production = _wall_supply(lattice, medium) + (0.0 if production is None else production)
     medium = replace(medium, boundary=medium.boundaries)
-    problem = Problem.check(source_image, medium, fixed, production, uptake)
+    problem = Problem(
+        source_image, medium=medium, fixed=fixed, production=production, uptake=uptake
+    )
     free = ~problem.fixed
     volumes = finite_volumes(problem.lattice, problem.medium)
     matrix, supply = volumes.free_system(problem.values, problem.fixed)
@@ -74,7 +77,8 @@ def _wall_supply(lattice: tuple[int, ...], medium: Medium) -> NDArray[np.float64
         for end, side in zip((0, lattice[axis] - 1), both_sides(entry), strict=True):
             if isinstance(side, str):
                 continue
-            numbers = np.broadcast_to(side.numbers, lattice[:axis] + lattice[axis + 1 :])
+            numbers = next(iter(side.parts.values()))
+            numbers = np.broadcast_to(numbers, lattice[:axis] + lattice[axis + 1 :])
             for along in np.ndindex(numbers.shape):
                 node = (*along[:axis], end, *along[axis:])
                 held = isinstance(side, FixedValue)

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium, MediumParts, as_medium
+from diffkeras.physics.keywords import MediumKeywords, as_medium
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import Axis
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.operators.ring import Ring, ring_matrix
@@ -82,7 +83,7 @@ def solve_reference(
     medium: Medium | None = None,
     fixed: NDArray[np.bool_] | None = None,
     production: NDArray | None = None,
-    **parts: Unpack[MediumParts],
+    **parts: Unpack[MediumKeywords],
 ) -> NDArray[np.float64]:
     """The steady state by `scipy.sparse.linalg.spsolve` on the free nodes.
 
@@ -99,7 +100,9 @@ def solve_reference(
     Raises:
         PhysicsError: as `solve`.
     """
-    problem = Problem.check(source_image, as_medium(medium, parts), fixed, production)
+    problem = Problem(
+        source_image, medium=as_medium(medium, parts), fixed=fixed, production=production
+    ).homogeneous
     field, free = problem.values.copy(), ~problem.fixed
     volumes = finite_volumes(problem.lattice, problem.medium)
     matrix, right_hand_side = volumes.free_system(field, problem.fixed)

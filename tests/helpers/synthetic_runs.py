@@ -13,6 +13,7 @@ from diffkeras.studies.labels import label_of
 from diffkeras.studies.plan import Cell
 from diffkeras.studies.study_data import ALL, SIZE, StudyData
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_state import FORMAT
 from diffkeras.system.atomic_files import write_csv, write_json
 
 OWN = ("surrogate", "surrogate, sources set")
@@ -67,6 +68,7 @@ def _write_run(path: Path, row: pd.Series) -> None:
     write_json(
         path / "run.json",
         {
+            "format": FORMAT,
             "state": "finished",
             "seconds": row["seconds"],
             "best_epoch": int(row["best_epoch"]),

@@ -8,7 +8,7 @@ from scipy.ndimage import binary_erosion
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, Sources, sample_sources, solve, superpose
-from diffkeras.physics.baselines import NUMBERS, effective_strengths, refine_rounds
+from diffkeras.physics.baselines import NUMBERS, effective_strengths
 from diffkeras.physics.operators.spectral import spectral_operator
 
 MEDIA = [
@@ -144,30 +144,6 @@ def test_other_numbers_are_refused(numbers):
         effective_strengths(sources, (9, 9), numbers=numbers)
 
 
-def test_zero_rounds_leave_zeros_outside_the_sources():
-    image = sample_sources(3, (64, 64), rng=0).image()
-    np.testing.assert_allclose(refine_rounds(image, 0), image, atol=1e-14)
-
-
-@pytest.mark.parametrize("medium", MEDIA)
-def test_each_round_comes_closer(medium):
-    image = sample_sources(6, (96, 80), rng=2).image()
-    truth = solve(image, medium=medium).field
-    errors = [abs(refine_rounds(image, rounds, medium=medium) - truth).max() for rounds in range(4)]
-    assert all(now < before / 20 for before, now in itertools.pairwise(errors[:3])), errors
-    assert errors[3] < 1e-4
-
-
-def test_an_image_without_sources_needs_no_rounds():
-    assert not refine_rounds(np.zeros((9, 12)), 2).any()
-
-
-@pytest.mark.parametrize("rounds", [-1, 1.5, True, "two", 10**6])
-def test_other_rounds_are_refused(rounds):
-    with pytest.raises(PhysicsError, match="rounds must be a whole number from 0 to"):
-        refine_rounds(np.eye(9), rounds)
-
-
 @pytest.mark.parametrize("method", [superpose, effective_strengths])
 def test_discs_and_a_lattice_are_needed(method):
     with pytest.raises(PhysicsError, match="as Sources, not as ndarray"):
@@ -180,5 +156,3 @@ def test_media_that_vary_are_refused():
     varying = Medium(decay=np.full((9, 9), 0.1))
     with pytest.raises(PhysicsError, match="effective_strengths"):
         effective_strengths(Sources.from_lists([4], [4], [1], [1.0]), (9, 9), medium=varying)
-    with pytest.raises(PhysicsError, match="refine_rounds"):
-        refine_rounds(np.eye(9), 1, medium=varying)

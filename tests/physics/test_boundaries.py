@@ -6,11 +6,21 @@ from sparse_operator import solve_reference
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import FixedFlux, FixedValue, Medium, solve, superpose
+from diffkeras.physics import (
+    FixedFlux,
+    FixedValue,
+    Medium,
+    Problem,
+    Robin,
+    certify,
+    solve,
+    superpose,
+)
 
 SIDES = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
 LATTICE = (5, 7)
 NOTHING = np.zeros(LATTICE)
+IMAGE = np.pad([[1.0]], ((2, 2), (3, 3)))
 
 
 def test_sides_by_name_are_the_pairs_of_axes():
@@ -85,6 +95,62 @@ def test_they_are_production_next_to_the_side():
     np.testing.assert_allclose(field, expected, rtol=0, atol=1e-10)
 
 
+def test_a_robin_side_exchanges_in_proportion_to_the_difference():
+    coefficient, outside = np.linspace(0, 3, 7), np.linspace(-1, 2, 7)
+    diffusivity = 1 + np.indices(LATTICE).sum(0) / 10
+    parts = {"diffusivity": diffusivity, "decay": 0.1, "step": 0.5}
+    boundary = {**SIDES, "top": Robin(coefficient, outside)}
+    field = solve(NOTHING, **parts, boundary=boundary).field
+    # the field on the side, where what reaches it from the node leaves it
+    conductance = 2 * diffusivity[0] / 0.5
+    on_side = (conductance * field[0] + coefficient * outside) / (conductance + coefficient)
+    flux = coefficient * (outside - on_side)
+    expected = solve(NOTHING, **parts, boundary={**SIDES, "top": FixedFlux(flux)}).field
+    np.testing.assert_allclose(field, expected, rtol=0, atol=1e-9)
+
+
+def test_the_ends_of_a_robin_side_reflect_and_hold_the_value():
+    closed = solve(IMAGE, boundary="reflecting").field
+    none = {**dict.fromkeys(SIDES, "reflecting"), "top": Robin(0.0, 5.0)}
+    np.testing.assert_allclose(solve(IMAGE, boundary=none).field, closed, rtol=0, atol=1e-9)
+    # half a step beyond a single row of nodes, in a tall slab without decay
+    rows = 40
+    slab = {"top": Robin(1e9, 1.0), "bottom": "absorbing", "left": "periodic", "right": "periodic"}
+    field = solve(np.zeros((rows, 3)), decay=0.0, boundary=slab).field[:, 0]
+    distance = np.arange(rows) + 0.5
+    np.testing.assert_allclose(field, 1 - distance / (rows + 0.5), rtol=0, atol=1e-8)
+
+
+def test_a_membrane_against_its_formula():
+    # u'' = γ u, u'(0) = α (u − u₀), no flux at L; second order in the step
+    decay, coefficient, length = 0.04, 0.3, 20.0
+    root = np.sqrt(decay)
+    errors = []
+    for nodes in (20, 40, 80):
+        step = length / nodes
+        sides = {"top": Robin(coefficient, 2.0), "bottom": "reflecting"}
+        sides |= {"left": "periodic", "right": "periodic"}
+        image = np.zeros((nodes, 2))
+        field = solve(image, decay=decay, step=step, boundary=sides).field[:, 0]
+        z = (np.arange(nodes) + 0.5) * step
+        top = 2.0 * coefficient / (coefficient + root * np.tanh(root * length))
+        exact = top * np.cosh(root * (length - z)) / np.cosh(root * length)
+        errors.append(abs(field - exact).max())
+    assert errors[0] / errors[1] > 3.5
+    assert errors[1] / errors[2] > 3.5
+
+
+def test_certificates_hold_beside_robin_sides():
+    problem = Problem(
+        IMAGE, decay=0.0, boundary={**SIDES, "bottom": Robin(0.2, -1.0), "top": "reflecting"}
+    )
+    exact = solve(problem).field
+    for field in (exact, 0 * exact, exact + 0.01 * np.sin(np.indices(LATTICE).sum(0))):
+        proof = certify(field, problem)
+        assert (abs(field - exact) <= proof.node_bound + 1e-9).all()
+        assert (abs(proof.corrected.field - exact) <= proof.corrected.node_bound + 1e-9).all()
+
+
 def test_the_top_is_row_0_and_the_left_is_column_0():
     for name, at in {"top": np.s_[0], "bottom": np.s_[-1], "left": np.s_[:, 0]}.items():
         boundary = {**dict.fromkeys(SIDES, "absorbing"), name: FixedValue(1.0)}
@@ -111,7 +177,7 @@ def test_bad_boundaries_are_refused(boundary, message):
 
 @pytest.mark.parametrize("side", [FixedValue, FixedFlux])
 def test_bad_numbers_are_refused(side):
-    with pytest.raises(PhysicsError, match=f"the {side.name} of a side must be finite, .* not nan"):
+    with pytest.raises(PhysicsError, match="the (value|flux) of a side must be finite, .* not nan"):
         side(np.nan)
     with pytest.raises(PhysicsError, match=r"not inf at node \(1,\)"):
         side([0.0, np.inf])

@@ -1,4 +1,4 @@
-"""Examples: what a recipe takes, and that workers solve the same ones."""
+"""Examples: what a recipe takes, and that processes solve the same ones."""
 
 from dataclasses import replace
 
@@ -22,9 +22,6 @@ def test_sides_of_an_axis_may_differ_and_hold_values(top) -> None:
     example = recipe.example("train", 3)
     exact = solve(example.source_image.astype(np.float64), boundary=sides).field
     np.testing.assert_array_equal(example.field, exact.astype(np.float32))
-    if top != "absorbing":
-        with pytest.raises(PhysicsError, match="a compact example takes no side"):
-            recipe.compact_example("train", 3)
 
 
 def test_examples_of_production() -> None:
@@ -40,9 +37,6 @@ def test_examples_of_production() -> None:
     divided = replace(recipe, divide_by_maximum=True).example("train", 3)
     np.testing.assert_array_equal(divided.field, (exact / exact.max()).astype(np.float32))
     assert divided.maximum == np.float32(exact.max())
-    compact = recipe.compact_example("train", 3)
-    assert compact.densities is None
-    assert np.array_equal(compact.sources.image(), plain.source_image)
 
 
 def test_no_source_gives_a_field_of_0_that_is_divided_by_nothing() -> None:
@@ -51,10 +45,10 @@ def test_no_source_gives_a_field_of_0_that_is_divided_by_nothing() -> None:
     assert not example.field.any()
 
 
-def test_workers_solve_the_same_examples_in_order() -> None:
+def test_processes_solve_the_same_examples_in_order() -> None:
     recipe = ExampleRecipe(2, (24, 30), radius=2.0)
     alone = [example.field for example in recipe.examples("test", range(11))]
-    helped = [example.field for example in recipe.examples("test", range(11), workers=2)]
+    helped = [example.field for example in recipe.examples("test", range(11), processes=2)]
     np.testing.assert_array_equal(alone, helped)
 
 

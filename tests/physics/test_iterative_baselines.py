@@ -13,7 +13,7 @@ IMAGE = sample_sources(2, LATTICE, radius=3, rng=0).image(LATTICE, np.float64)
 TISSUE = TissueSampler(cells=(5, 9)).sample(LATTICE, 1).maps(LATTICE, Medium())
 MEDIA = {
     "uniform": Medium(decay=0.02, step=0.5),
-    "tissue": TISSUE.within(Medium(boundary="reflecting")).medium,
+    "tissue": Medium(TISSUE["diffusivity"], TISSUE["decay"], boundary="reflecting"),
 }
 
 

@@ -105,7 +105,7 @@ def test_single_nodes_far_apart_have_bounds():
     image[0, 0] = image[256, 0] = image[511, 511] = 1.0
     exact = solve(image, tolerance=1e-12, method="ring-cg").field
     certificate = certify(np.zeros(image.shape), image)
-    assert abs(exact).max() <= certificate.prediction_bound < 1 + 1e-9
+    assert abs(exact).max() <= certificate.error_bound < 1 + 1e-9
 
 
 def test_sources_of_any_size_on_lattices_of_up_to_700_nodes_a_side():

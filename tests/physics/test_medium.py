@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,8 +16,6 @@ from diffkeras.physics import (
     certify,
     effective_strengths,
     production_of,
-    refine,
-    ring_densities,
     sample_sources,
     solve,
     superpose,
@@ -31,11 +28,9 @@ VARYING = Medium(diffusivity=np.linspace(1, 2, 120).reshape(LATTICE), decay=0.1)
 
 FUNCTIONS = {
     "solve": lambda **medium: solve(IMAGE, **medium).field,
-    "certify": lambda **medium: certify(0 * IMAGE, IMAGE, **medium).field,
-    "refine": lambda **medium: refine(0 * IMAGE, IMAGE, tolerance=1e-6, **medium).field,
+    "certify": lambda **medium: certify(0 * IMAGE, IMAGE, **medium).corrected.field,
     "superpose": lambda **medium: superpose(SOURCES, LATTICE, **medium),
     "solve_reference": lambda **medium: solve_reference(IMAGE, **medium),
-    "ring_densities": lambda **medium: ring_densities(IMAGE, **medium),
 }
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
@@ -49,7 +44,12 @@ def test_a_medium_and_its_parts_as_keywords_give_the_same(function):
 
 @pytest.mark.parametrize(
     ("function", "more"),
-    [(solve, ["initial"]), (certify, []), (refine, []), (superpose, []), (effective_strengths, [])],
+    [
+        (solve, ["production", "uptake", "fixed", "medium"]),
+        (certify, ["production", "uptake", "fixed", "medium"]),
+        (superpose, []),
+        (effective_strengths, []),
+    ],
 )
 def test_signatures_show_the_parts_of_a_medium(function, more):
     shown = inspect.signature(function).parameters
@@ -78,7 +78,7 @@ def test_what_is_no_medium_is_named(function):
         function(medium={"decay": 0.1})
 
 
-@pytest.mark.parametrize("name", ["superpose", "ring_densities"])
+@pytest.mark.parametrize("name", ["superpose"])
 def test_functions_of_uniform_media_name_themselves(name):
     with pytest.raises(PhysicsError, match=f"{name} needs a uniform medium"):
         FUNCTIONS[name](medium=VARYING)
@@ -194,7 +194,7 @@ def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_th
     image = np.zeros((4, 5, 6))
     image[1:3, 2, 3] = 1.0
     slices = solve(image)
-    assert [stats.ring_nodes for stats in slices.image_stats] == [0, 1, 1, 0]
+    assert [image.stats.ring_nodes for image in slices.images] == [0, 1, 1, 0]
     assert not slices.field[0].any()
     solid = solve(image, dimensions=3)
     assert solid.stats.ring_nodes == 2
@@ -203,8 +203,8 @@ def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_th
     np.testing.assert_array_equal(both.field[0], solid.field)
     np.testing.assert_allclose(both.field[1], 2 * solid.field, rtol=1e-14)
     certificates = certify(both.field, np.stack([image, 2 * image]), dimensions=3)
-    assert certificates.field_bound.shape == (2, 4, 5, 6)
-    assert certificates.prediction_bound < 1e-12
+    assert certificates.corrected.node_bound.shape == (2, 4, 5, 6)
+    assert certificates.error_bound < 1e-12
 
 
 SIDE = 20
@@ -225,9 +225,8 @@ def test_a_volume_without_dimensions_gives_a_warning(given, medium):
 
 
 def test_proofs_of_a_volume_without_dimensions_give_it_too():
-    for prove in (certify, partial(refine, tolerance=1e-3)):
-        with pytest.warns(UserWarning, match="is taken as 20 separate images"):
-            prove(0 * VOLUME, VOLUME)
+    with pytest.warns(UserWarning, match="is taken as 20 separate images"):
+        certify(0 * VOLUME, VOLUME)
 
 
 CELLS = np.ones((SIDE, SIDE))

@@ -1,7 +1,6 @@
 """Run directories: their configuration, their state, and what may go on."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +10,6 @@ from diffkeras.config import Config
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differences
-
-
-def test_a_configuration_that_is_cut_off_is_refused_at_every_line(
-    tmp_path: Path, tiny: Config
-) -> None:
-    run = Run.begin(tmp_path / "run", tiny)
-    assert run.config() == tiny
-    file = run.path / "config.yaml"
-    lines = file.read_text().splitlines(keepends=True)
-    for number in range(len(lines)):
-        file.write_text("".join(lines[:number]))
-        with pytest.raises(RunError, match=r"damaged: .*config\.yaml"):
-            run.config()
-
-
-def test_a_cut_off_configuration_is_not_trained_on(tmp_path: Path, tiny: Config) -> None:
-    run = Run.begin(tmp_path / "run", tiny)
-    (run.checkpoints / "00001").mkdir(parents=True)
-    file = run.path / "config.yaml"
-    file.write_text(file.read_text().partition("evaluation:")[0])
-    with pytest.raises(RunError, match="cut off"):
-        Run.begin(run.path, tiny)
-
-
-def test_keys_that_are_newer_than_the_run_take_their_defaults(tmp_path: Path, tiny: Config) -> None:
-    run = Run.begin(tmp_path / "run", tiny)
-    file = run.path / "config.yaml"
-    kept = [line for line in file.read_text().splitlines() if "train_fraction" not in line]
-    file.write_text("\n".join(kept))
-    assert run.config() == tiny
-
-
-def test_a_run_from_before_there_was_an_end_line_loads(tmp_path: Path, tiny: Config) -> None:
-    run = Run.begin(tmp_path / "run", tiny)
-    (run.path / "config.yaml").write_text(tiny.to_yaml())
-    state = {key: value for key, value in run.state().items() if key != "config_end"}
-    (run.path / "run.json").write_text(json.dumps(state))
-    assert run.config() == tiny
-    copy = Run(Path(shutil.copytree(run.path, tmp_path / "copy")))
-    assert copy.config() == tiny
 
 
 @pytest.mark.parametrize(

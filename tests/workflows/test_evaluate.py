@@ -19,7 +19,7 @@ from diffkeras.evaluation import cases
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.reporting.figures import Case
 from diffkeras.representation.regions import REGIONS, region_mask
-from diffkeras.surrogates.run_directory import END, Run
+from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate, generate
 
@@ -302,7 +302,7 @@ def test_fewer_test_images_are_taken_as_they_are(
 ) -> None:
     # as if the data had been generated with --test-examples 5, and trained on with the default
     config = Run(own_run).config().with_overrides({"data.test_examples": 7})
-    (own_run / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+    (own_run / "config.yaml").write_text(config.to_yaml())
     Run(own_run).seal()
     words = ["evaluate", own_run, "--data-dir", own_data, "--output", tmp_path / "out"]
     result = diffkeras(*words)

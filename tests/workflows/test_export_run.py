@@ -17,7 +17,7 @@ from export_tools import FILES, INSTALLED, needs_extra, untrained
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports import formats
+from diffkeras.surrogates.exports import get_format
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import TOLERANCE, Trial, export_surrogate
@@ -260,7 +260,7 @@ def test_onnx_files_run_on_other_lattices(
     name: str,
     other: tuple[int, int],
 ) -> None:
-    run = formats.get_format("onnx").load(exports(name) / f"{name}.onnx")
+    run = get_format("onnx").load(exports(name) / f"{name}.onnx")
     for lattice in (other, (16, 16)):
         trial = Trial.of(surrogates[name], lattice)
         assert trial.difference(run) <= TOLERANCE

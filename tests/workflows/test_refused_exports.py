@@ -12,7 +12,7 @@ from export_tools import FILES, needs_extra, untrained
 
 from diffkeras.config import Config
 from diffkeras.errors import ExportError, OutputError
-from diffkeras.surrogates.exports import formats
+from diffkeras.surrogates import exports
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate
@@ -57,7 +57,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     for package in ("tf2onnx", "onnxruntime"):
         monkeypatch.setattr(
-            formats, "find_spec", lambda name, package=package: None if name == package else name
+            exports, "find_spec", lambda name, package=package: None if name == package else name
         )
         line = refused("export", run_dir, "--format", "onnx")
         assert f"ONNX files need {package}, which" in line

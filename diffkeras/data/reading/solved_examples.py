@@ -129,8 +129,7 @@ def numpy_solver(
     shapes |= {"diffusion_length": (None,)} if recipe.diffusion_length else {}
 
     def value(example: Example, name: str) -> Any:
-        maps = {} if example.maps is None else example.maps.given
-        return maps[name] if name in maps else getattr(example, name)
+        return example.maps[name] if name in example.maps else getattr(example, name)
 
     def draw(numbers: NDArray[np.int64]) -> list[NDArray]:
         examples = [recipes[k % len(recipes)].example(split, k) for k in numbers.tolist()]

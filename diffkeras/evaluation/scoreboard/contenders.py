@@ -120,7 +120,8 @@ def refined(surrogate: Surrogate, tolerance: float) -> Callable[[ImageBatch], Co
     def compute(batch: ImageBatch) -> Computed:
         size = len(batch.images)
         found = surrogate.predict(batch.images, tolerance=tolerance, batch_size=size, **batch.told)
-        return _of_refinements(found.refinement.images, batch)  # type: ignore[union-attr]
+        bounds = found.node_bound.max(axis=(1, 2))
+        return Computed(scaled(found.field, batch), scaled(bounds, batch), found.solved)
 
     return compute
 

@@ -1,54 +1,39 @@
-"""Certificates and refinement by enclosures: of media that vary, and of saturating uptake.
+"""Proofs by enclosures: in media that vary, and with saturating uptake.
 
-Newton steps, of which a linear problem is one, correct the prediction, and `uptake.enclosure`
-proves node by node how far the corrected field is from the solution. Steps follow until what is
-left of the error is a small share of what they corrected, so that the bound says how wrong the
-prediction is, and not how rough the proof.
+Newton steps, of which a linear problem is one, correct the field, and `uptake.enclosure` proves
+node by node how far the corrected field is from the solution. Steps follow until what is left of
+the error is a small share of what they corrected, so that the bound says how wrong the field is,
+and not how rough the proof.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.bounds.predicted_problem import PredictedProblem
-from diffkeras.physics.bounds.results import Certificate, Refinement
+from diffkeras.physics.bounds.results import Bounds
 from diffkeras.physics.problem import Problem
+from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.uptake.enclosure import SLACK
 from diffkeras.physics.uptake.newton import NewtonRun
 
-
-def certify_enclosed(predicted: PredictedProblem) -> Certificate:
-    """See `certificate.certify`."""
-    problem, prediction = predicted.problem, predicted.prediction
-    if not problem.scale:
-        field = _still(problem)
-        bound = np.zeros(problem.lattice)
-        return Certificate(field, 0.0, bound, np.abs(prediction - field) * SLACK, 0.0, 0.0)
-    run = NewtonRun(problem, prediction / problem.scale)
-    scaled = run.certify(prediction / problem.scale)
-    field, bound = _field(run, problem), scaled * problem.scale * SLACK
-    node_bound = (np.abs(prediction - field) + bound) * SLACK
-    # rounding is in the bound already, and the fixed nodes hold their values
-    return Certificate(field, float(bound.max()), bound, node_bound, 0.0, 0.0)
+METHOD = "newton-cg"
 
 
-def refine_enclosed(predicted: PredictedProblem, tolerance: float) -> Refinement:
-    """See `refinement.refine`."""
-    problem = predicted.problem
-    if not problem.scale:
-        return Refinement(_still(problem), 0.0, 0, (0.0,), "newton-cg", 0.0)
-    run = NewtonRun(problem, predicted.prediction / problem.scale)
-    run.iterate(tolerance)
-    bound = run.bound * problem.scale * SLACK
-    return Refinement(_field(run, problem), bound, run.iterations, (bound,), "newton-cg", 0.0)
-
-
-def _field(run: NewtonRun, problem: Problem) -> NDArray[np.float64]:
-    """The run's field, times the problem's scale; its rounding is in the run's bound."""
-    field = run.rounded() * problem.scale
-    np.copyto(field, problem.values, where=problem.fixed)
-    return field
-
-
-def _still(problem: Problem) -> NDArray[np.float64]:
-    """The field if nothing reaches a free node: 0 there."""
-    return np.where(problem.fixed, problem.values, 0.0)
+def certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
+    """The corrected field of a given one, and the bounds of both."""
+    if not problem.scale:  # nothing reaches a free node: 0 there
+        exact = np.where(problem.fixed, problem.values, 0.0)
+        stats = SolveStatistics(METHOD, problem.ring.size)
+        return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(problem.lattice), stats)
+    run = NewtonRun(problem, field / problem.scale)
+    bound = run.certify(field / problem.scale) * problem.scale * SLACK
+    # the rounding of this product is in the bound already
+    corrected = run.rounded() * problem.scale
+    np.copyto(corrected, problem.values, where=problem.fixed)
+    stats = SolveStatistics(
+        METHOD,
+        problem.ring.size,
+        run.iterations,
+        float(bound.max()) / problem.scale,
+        newton_steps=run.steps if problem.uptake else 0,
+    )
+    return Bounds((np.abs(field - corrected) + bound) * SLACK, corrected, bound, stats)

@@ -1,119 +1,84 @@
-"""What `certify` and `refine` return."""
+"""What proofs return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+
+
+class Bounds(NamedTuple):
+    """What a proof finds for one image.
+
+    Attributes:
+        field: (rows, columns), at least |field − u| of the field that it was asked about.
+        corrected: (rows, columns), a better field; its fixed nodes have their values.
+        corrected_bound: (rows, columns), at least |corrected − u|.
+        stats: how it was corrected.
+        allowance: what the bounds include for the rounding of transforms; 0 for enclosures, which
+            include it node by node.
+    """
+
+    field: NDArray[np.float64]
+    corrected: NDArray[np.float64]
+    corrected_bound: NDArray[np.float64]
+    stats: SolveStatistics
+    allowance: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
 class Certificate(ShortRepr):
-    """A corrected field, and proven bounds of its and the prediction's errors.
+    """Proven bounds of a field's error, u being the exact solution of the lattice equation.
 
     Attributes:
-        field: (rows, columns) float64, the corrected field; its fixed nodes hold their values.
-        error_bound: at least max |field − u|, u being the exact solution of the lattice equation.
-        field_bound: (rows, columns), at least |field − u| node by node; 0 on the fixed nodes.
-        node_bound: (rows, columns), at least |prediction − u| node by node.
-        mismatch: B, the largest mismatch on the ring before its nodes were set to their values.
-            `error_bound` is at most B + `allowance`. In a medium that varies, where the
-            corrected field satisfies the equation only nearly, the bound may be larger.
-        allowance: what the bounds include for rounding, beyond B.
+        field: (rows, columns) float64, the field that was certified.
+        problem: which it should solve.
+        error_bound: at least max |field − u|, the largest of `node_bound`.
+        node_bound: (rows, columns), at least |field − u| node by node.
+        corrected: a better field, with its own bounds.
+        allowance: what the bounds include for the rounding of transforms; 0 where the medium varies
+            or uptake saturates, as enclosures include rounding node by node.
     """
 
     field: NDArray[np.float64]
+    problem: Problem = dataclass_field(repr=False)
     error_bound: float
-    field_bound: NDArray[np.float64]
     node_bound: NDArray[np.float64]
-    mismatch: float
+    corrected: Solution
     allowance: float
-
-    @property
-    def prediction_bound(self) -> float:
-        """At least max |prediction − u|, the largest of `node_bound`."""
-        return float(self.node_bound.max())
 
 
 @dataclass(frozen=True, repr=False)
 class BatchCertificate(Certificate):
-    """The certificates of a batch of predictions.
+    """The certificates of a batch of fields.
 
     Attributes:
-        field, field_bound, node_bound: (batch, rows, columns).
-        error_bound, mismatch, allowance: the largest of all images.
+        field, node_bound: (batch, rows, columns).
+        error_bound, allowance: the largest of all images.
+        corrected: a `BatchSolution`.
         images: the certificate of each.
     """
 
-    images: tuple[Certificate, ...]
+    images: tuple[Certificate, ...] = dataclass_field(repr=False)
 
     @classmethod
-    def of(cls, images: Sequence[Certificate]) -> "BatchCertificate":
+    def of(
+        cls, field: NDArray[np.float64], problem: Problem, images: Sequence[Certificate]
+    ) -> "BatchCertificate":
         """The batch of one or more certificates."""
+        corrected = [image.corrected for image in images]
         return cls(
-            np.stack([image.field for image in images]),
+            field,
+            problem,
             max(image.error_bound for image in images),
-            np.stack([image.field_bound for image in images]),
             np.stack([image.node_bound for image in images]),
-            max(image.mismatch for image in images),
-            max(image.allowance for image in images),
-            tuple(images),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class Refinement(ShortRepr):
-    """A field with a proven error bound.
-
-    Attributes:
-        field: (rows, columns) float64; its fixed nodes hold their values.
-        error_bound: at least max |field − u|, u being the exact solution of the lattice equation.
-        rounds: transform pairs after the first correction; iterations of conjugate gradients in a
-            medium that varies or with saturating uptake.
-        history: the bound after the first correction and after each round, without the allowance;
-            in a medium that varies, of the prediction and after each run of iterations.
-        method: "rounds", "direct" if the ring system was solved instead, or "newton-cg" in a medium
-            that varies or with saturating uptake.
-        allowance: what `error_bound` includes for rounding.
-    """
-
-    field: NDArray[np.float64]
-    error_bound: float
-    rounds: int
-    history: tuple[float, ...]
-    method: str
-    allowance: float
-
-
-@dataclass(frozen=True, repr=False)
-class BatchRefinement(Refinement):
-    """The refinements of a batch of predictions.
-
-    Attributes:
-        field: (batch, rows, columns).
-        error_bound, rounds, allowance: the largest of all images.
-        history: the largest bound of all images after the first correction and after each round.
-        method: "rounds", "direct", or "direct, rounds" where images differ.
-        images: the refinement of each.
-    """
-
-    images: tuple[Refinement, ...]
-
-    @classmethod
-    def of(cls, images: Sequence[Refinement]) -> "BatchRefinement":
-        """The batch of one or more refinements."""
-        most = max(len(image.history) for image in images)
-        return cls(
-            np.stack([image.field for image in images]),
-            max(image.error_bound for image in images),
-            max(image.rounds for image in images),
-            tuple(
-                max(image.history[min(i, len(image.history) - 1)] for image in images)
-                for i in range(most)
-            ),
-            ", ".join(sorted({image.method for image in images})),
+            BatchSolution.of(np.stack([one.field for one in corrected]), problem, corrected),
             max(image.allowance for image in images),
             tuple(images),
         )

@@ -1,96 +1,108 @@
 """A batch of images, solved one by one or shared out to processes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from multiprocessing.shared_memory import SharedMemory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import Given
+from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Proof, Solution, SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
-Extras = list[tuple[NDArray | None, NDArray | None]]  # fixed mask and initial field
-
+Solve = Callable[[Problem, Any], Solution]  # one image from its initial field, which may be None
 Solved = tuple[SolveStatistics, Proof]  # of an image, beside its field
 
-TASK_NODES = 1 << 16  # of a worker's task, unless one image has more
+TASK_NODES = 1 << 16  # of a process's task, unless one image has more
+VALUES, FIXED, PRODUCTION = range(3)  # arrays of an image in shared memory
 
 
 def solve_batch(
-    task: Callable[[Given], Solution], images: list[Given], workers: int
+    solve: Solve, problem: Problem, initial: list[Any], processes: int
 ) -> BatchSolution:
-    """Solve each image with `task(given)`, a picklable function.
+    """Solve each image with `solve(image, initial)`, a picklable function.
 
     Images and fields pass through memory that the processes share: pipes would take as long as the
     solver. Threads would gain little: a solve consists of many short operations that hold the
     interpreter's lock, LAPACK's among them.
     """
-    # source images, productions or both; the rest goes through pipes
-    keys = [key for key in ("source_image", "production") if getattr(images[0], key) is not None]
-    lattice = getattr(images[0], keys[0]).shape
-    fields: NDArray = np.empty((0, *lattice))
-    each: list[Solved] = []
-    if workers == 1 or len(images) == 1:
-        for image in images:
-            solution = task(image)
-            if not each:
-                fields = np.empty((len(images), *lattice), solution.field.dtype)
-            fields[len(each)] = solution.field
-            each.append((solution.stats, solution.prove))
-        return BatchSolution.of(fields, each)
-    nodes = max(int(np.prod(lattice)), 1)
-    several = max(1, min(TASK_NODES // nodes, -(-len(images) // workers)))
+    images = problem.images
+    fields: NDArray = np.empty(0)
+    solutions: list[Solution] = []
+    one_by_one = map(solve, images, initial)
+    found = (
+        one_by_one
+        if processes == 1 or len(images) == 1
+        else _shared(solve, images, initial, processes)
+    )
+    for solution in found:
+        if not solutions:
+            fields = np.empty(problem.shape, solution.field.dtype)
+        place = len(solutions)
+        fields[place] = solution.field
+        solutions.append(replace(solution, field=fields[place]))
+    return BatchSolution.of(fields, problem, solutions)
+
+
+def _shared(
+    solve: Solve, images: tuple[Problem, ...], initial: list[Any], processes: int
+) -> Iterator[Solution]:
+    """The solutions, in order; a field is read before the next one is asked for."""
+    lattice = images[0].lattice
+    nodes = int(np.prod(lattice))
+    several = max(1, min(TASK_NODES // nodes, -(-len(images) // processes)))
+    arrays = 2 if all(image.production is None for image in images) else 3
     # the pool holds no more tasks at a time
-    shape = (AHEAD * workers, several, len(keys), *lattice)
-    memory = SharedMemory(create=True, size=max(8 * int(np.prod(shape)), 1))
+    shape = (AHEAD * processes, several, arrays, *lattice)
+    memory = SharedMemory(create=True, size=8 * int(np.prod(shape)))
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
 
-    def tasks() -> Iterator[tuple[int, Extras]]:
+    def tasks() -> Iterator[Any]:
         for number, start in enumerate(range(0, len(images), several)):
             part = images[start : start + several]
+            slot = slots[number % len(slots)]
             for place, image in enumerate(part):
-                for key, array in zip(keys, slots[number % len(slots), place], strict=True):
-                    array[...] = getattr(image, key)
-            yield number % len(slots), [(image.fixed, image.initial) for image in part]
+                slot[place, VALUES], slot[place, FIXED] = image.values, image.fixed
+                if image.production is not None:
+                    slot[place, PRODUCTION] = image.production
+            rest = [(image.medium, image.uptake, image.production is not None) for image in part]
+            yield number % len(slots), rest, initial[start : start + several]
 
     try:
-        solve_slot = partial(_solve_slot, task, memory.name, shape, keys)
-        for slot, dtype, solved in shared_pool(workers).imap(solve_slot, tasks()):
-            if not each:
-                fields = np.empty((len(images), *lattice), dtype)
-            fields[len(each) : len(each) + len(solved)] = slots[slot, : len(solved), 0]
-            each += solved
+        solve_slot = partial(_solve_slot, solve, memory.name, shape)
+        done = 0
+        for slot, dtype, solved in shared_pool(processes).imap(solve_slot, tasks()):
+            for place, (stats, proof) in enumerate(solved):
+                field = slots[slot, place, VALUES].astype(dtype)
+                yield Solution(field, images[done], stats, proof)
+                done += 1
     finally:
         slots = np.empty(0)  # the memory can't be closed while an array uses it
         memory.close()
         memory.unlink()
-    return BatchSolution.of(fields, each)
 
 
 def _solve_slot(
-    task: Callable[[Given], Solution],
-    name: str,
-    shape: tuple[int, ...],
-    keys: list[str],
-    part: tuple[int, Extras],
+    solve: Solve, name: str, shape: tuple[int, ...], task: Any
 ) -> tuple[int, np.dtype, list[Solved]]:
-    """Replace the first array of each image by its field; the slot, dtype, and what else is known.
-
-    Proofs go through the pipe, with the production if there is one.
-    """
-    slot, extras = part
+    """Replace the values of each image by its field; the slot, dtype, and what else is known."""
+    slot, rest, initial = task
     memory = SharedMemory(name)
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
     each: list[Solved] = []
     try:
-        for place, (mask, initial) in enumerate(extras):
-            arrays = dict(zip(keys, slots[slot, place].copy(), strict=True))
-            given = Given(arrays.get("source_image"), mask, arrays.get("production"), initial)
-            solution = task(given)
-            slots[slot, place, 0] = solution.field
-            each.append((solution.stats, solution.prove))
+        for place, ((medium, uptake, produces), start) in enumerate(
+            zip(rest, initial, strict=True)
+        ):
+            values, fixed = slots[slot, place, :2].copy()
+            production = slots[slot, place, PRODUCTION].copy() if produces else None
+            image = Problem.of_parts(medium, values, fixed != 0, production, uptake)
+            solution = solve(image, start)
+            slots[slot, place, VALUES] = solution.field
+            each.append((solution.stats, solution.proof))
         return slot, solution.field.dtype, each
     finally:
         del slots

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.medium import Medium
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers import cost
@@ -16,7 +15,6 @@ from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 from diffkeras.physics.uptake.newton import solve_by_newton
-from diffkeras.physics.uptake.saturating import SaturatingUptake
 
 
 class Solver(NamedTuple):
@@ -74,33 +72,37 @@ SOLVERS = {
 METHODS = ("auto", *SOLVERS)
 
 
-def _able(medium: Medium, uptake: SaturatingUptake | None) -> list[str]:
+def _able(problem: Problem, *, linear: bool = False) -> list[str]:
+    """The methods that solve a problem; with `linear`, if its uptake didn't saturate."""
+    uniform = problem.homogeneous.medium.is_uniform
+    saturating = problem.uptake is not None and not linear
     return [
         name
         for name, solver in SOLVERS.items()
-        if (solver.any_medium or medium.is_uniform) and (solver.any_uptake or uptake is None)
+        if (solver.any_medium or uniform) and (solver.any_uptake or not saturating)
     ]
 
 
-def check_method(method: str, medium: Medium, uptake: SaturatingUptake | None = None) -> None:
+def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
-    able = ["auto", *_able(medium, uptake)]
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
-    if method in _able(medium, None) and method not in able:
+    able = ["auto", *_able(problem)]
+    if method in able:
+        return
+    if method in _able(problem, linear=True):
         raise PhysicsError(
             f"method {method!r} needs a linear problem, and uptake saturates here; choose one of "
             f"{', '.join(able)}"
         )
-    if method not in able:
-        raise PhysicsError(
-            f"method {method!r} needs a uniform medium, and diffusivity, decay or uptake vary "
-            f"over the lattice here; choose one of {', '.join(able)}"
-        )
+    raise PhysicsError(
+        f"method {method!r} needs a uniform medium, and diffusivity, decay or uptake vary "
+        f"over the lattice here, or a side is a Robin side; choose one of {', '.join(able)}"
+    )
 
 
 def cheapest(problem: Problem) -> str:
     """The name of the solver that is likely to take the least time."""
-    if problem.medium.is_uniform and not problem.ring.size and problem.uptake is None:
+    if problem.is_uniform and not problem.ring.size:
         return "ring"  # of no nodes: one pair of transforms
-    return min(_able(problem.medium, problem.uptake), key=lambda name: SOLVERS[name].cost(problem))
+    return min(_able(problem), key=lambda name: SOLVERS[name].cost(problem))

@@ -5,75 +5,19 @@ Voronoi cells of some nodes (Voronoi 1908; Okabe et al. 2000). All are drawn as 
 the maps are the same on every machine.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.medium import Medium, production_of
+from diffkeras.physics.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.sources.discs import Sources
-from diffkeras.physics.uptake.saturating import MichaelisMenten, SaturatingUptake
 
 Map = NDArray[np.float32]
-
-
-class Surroundings(NamedTuple):
-    """What a field depends on, in addition to its source image.
-
-    Attributes:
-        medium: D, γ, h and the boundaries.
-        uptake: of cells, where it saturates.
-        production: what cells release on each node, (rows, columns) [concentration/time].
-    """
-
-    medium: Medium
-    uptake: SaturatingUptake | None = None
-    production: NDArray | None = None
-
-    def problem(self, source_image: Any, production: bool = False) -> dict[str, Any]:
-        """The keyword arguments of `solve`, `certify` and `refine` for a source image.
-
-        With `production`, its sources produce γ times their values, and hold no node.
-        """
-        if production:
-            return {"production": production_of(source_image, self.medium), "medium": self.medium}
-        given = {name: part for name, part in self._asdict().items() if part is not None}
-        return {"source_image": source_image, **given}
-
-
-class TissueMaps(NamedTuple):
-    """What varies from node to node of a tissue, (rows, columns) each.
-
-    Attributes:
-        diffusivity: D [length²/time].
-        decay: γ [1/time], with the uptake of cells where it is in proportion.
-        uptake: v of Michaelis–Menten uptake v u/(K + u) [concentration/time]; None where uptake is
-            in proportion.
-        saturation: K [concentration], given as a map; None where `uptake` is.
-        production: what cells release [concentration/time]; None where none does.
-    """
-
-    diffusivity: Map
-    decay: Map
-    uptake: Map | None = None
-    saturation: Map | None = None
-    production: Map | None = None
-
-    @property
-    def given(self) -> dict[str, Map]:
-        """Those that aren't None, by name."""
-        return {name: values for name, values in self._asdict().items() if values is not None}
-
-    def within(self, medium: Medium) -> Surroundings:
-        """The surroundings of the maps; lattice step and boundaries are those of a medium."""
-        maps = {name: values.astype(np.float64) for name, values in self.given.items()}
-        own = replace(medium, diffusivity=maps["diffusivity"], decay=maps["decay"])
-        uptake = MichaelisMenten(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
-        return Surroundings(own, uptake, maps.get("production"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,20 +43,25 @@ class Tissue(ShortRepr):
     saturation: float | None = None
     secreting: Sources | None = None
 
-    def maps(self, lattice: Any, medium: Medium) -> TissueMaps:
-        """What varies from node to node of a lattice, in a tissue within a uniform medium."""
+    def maps(self, lattice: Any, medium: Medium) -> dict[str, Map]:
+        """What varies from node to node of a lattice, in a tissue within a uniform medium.
+
+        Returns:
+            (rows, columns) each, by the names of `problem_maps.MAPS`: uptake and saturation only
+            where cells saturate, production only where some secrete.
+        """
         diffusivity, decay = numbers_of(medium)
         spread = self.diffusivity_map(lattice, diffusivity)
-        secreted = None if self.secreting is None else self.secreting.image(spread.shape)
+        maps = {"diffusivity": spread}
         if self.saturation is None:
-            return TissueMaps(spread, self.decay_map(lattice, decay), production=secreted)
-        return TissueMaps(
-            spread,
-            np.full_like(spread, decay),
-            self.cells.image(spread.shape),
-            np.full_like(spread, self.saturation),
-            secreted,
-        )
+            maps["decay"] = self.decay_map(lattice, decay)
+        else:
+            maps["decay"] = np.full_like(spread, decay)
+            maps["uptake"] = self.cells.image(spread.shape)
+            maps["saturation"] = np.full_like(spread, self.saturation)
+        if self.secreting is not None:
+            maps["production"] = self.secreting.image(spread.shape)
+        return maps
 
     def decay_map(self, lattice: Any, decay: float) -> NDArray[np.float32]:
         """γ + k of the cell on each node, the largest k where cells overlap.

@@ -124,7 +124,7 @@ class TissueSampler:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """Names of the maps of its tissues that aren't None."""
+        """Names of the maps of its tissues."""
         saturating = [] if self.saturation is None else ["uptake", "saturation"]
         secreting = ["production"] if self.secretes else []
         return ("diffusivity", "decay", *saturating, *secreting)

@@ -5,15 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.node_values import PLANE, SHAPES, check_axes, node_values
 from diffkeras.physics.uptake.saturating import SaturatingUptake
-
-Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
 
 
 def medium_with_uptake(
@@ -33,7 +30,7 @@ def medium_with_uptake(
         hint = "; for one image of three axes give dimensions=3" * (medium.dimensions == PLANE)
         raise PhysicsError(
             f"the uptake has shape {np.shape(uptake)}; one of shape {SHAPES[medium.dimensions]} is "
-            f"used for all images of a batch, and for different ones call once for each{hint}"
+            f"used for all images of a batch; for different ones use Problem.batch{hint}"
         )
     wanted = "≥ 0 and finite; what cells release is given by production"
     rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)

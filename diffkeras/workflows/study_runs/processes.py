@@ -9,6 +9,7 @@ from typing import Any
 
 from diffkeras.errors import Interrupted
 from diffkeras.studies.plan import PlannedRun
+from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
@@ -22,9 +23,11 @@ MakeTask = Callable[[RunQueue, PlannedRun, int], RunTask]
 
 
 def run_in_processes(
-    queue: RunQueue, make_task: MakeTask, jobs: int, cores: int, *, show_progress: bool
+    queue: RunQueue, make_task: MakeTask, jobs: int, threads: int | None, *, show_progress: bool
 ) -> None:
-    """Do all runs of a queue, `jobs` at a time, which share the cores.
+    """Do all runs of a queue, `jobs` at a time, with a number of threads each.
+
+    By default they share the cores.
 
     A process that dies loses its run only, and is replaced. Processes end with this one.
 
@@ -35,7 +38,7 @@ def run_in_processes(
     with (
         Interruption() as interruption,
         progress_bar(queue.steps, "Training", "steps", shown=show_progress) as bar,
-        _Children(jobs, max(1, cores // jobs)) as children,
+        _Children(jobs, threads or max(1, available_cores() // jobs)) as children,
     ):
         progress = _Progress(bar, queue)
         while not queue.empty or children.running:

@@ -32,6 +32,7 @@ from diffkeras.studies.study_directory import (
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.write import write_study
 from diffkeras.system.atomic_files import check_directory
+from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of
@@ -52,7 +53,8 @@ def run_study(
     runs_dir: str | Path = RUNS_DIR,
     jobs: int = 1,
     shard: Shard | None = None,
-    workers: int = 1,
+    processes: int = 1,
+    threads: int | None = None,
     show_progress: bool = False,
 ) -> Path | None:
     """Run what is missing, then write the tables, the figures and the report.
@@ -68,7 +70,8 @@ def run_study(
             trained once.
         jobs: number of runs that are trained at the same time, each in a process of its own.
         shard: the part of the runs to be done; None for all.
-        workers: processes that solve, and threads of all runs together that read.
+        processes: processes that solve missing examples.
+        threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
 
     Returns:
@@ -93,7 +96,7 @@ def run_study(
     done = sum(run.done for run in own)
     part = f" in shard {shard}" if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
-    worker = _Worker(study, data_dir, directory, runs_dir, jobs, workers, show_progress)
+    worker = _Worker(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
     failed, runs = worker.do_missing(runs, own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
@@ -121,7 +124,8 @@ class _Worker:
     directory: Path
     runs_dir: Path
     jobs: int
-    cores: int
+    processes: int
+    threads: int | None
     show_progress: bool
 
     def do_missing(
@@ -156,14 +160,14 @@ class _Worker:
             self._run_here(queue)
         else:
             run_in_processes(
-                queue, self._task, self.jobs, self.cores, show_progress=self.show_progress
+                queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
             )
         return queue.failed
 
     def _generate(self, config: Config) -> None:
         _when_free(
             lambda: generate(
-                config, self.data_dir, workers=self.cores, show_progress=self.show_progress
+                config, self.data_dir, workers=self.processes, show_progress=self.show_progress
             )
         )
 
@@ -178,7 +182,7 @@ class _Worker:
                 remaining = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
                 logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
-            task = self._task(queue, run, self.cores)
+            task = self._task(queue, run, self.threads or available_cores())
             queue.note(run, do_run(task, show_progress=self.show_progress))
 
     def _task(self, queue: RunQueue, run: PlannedRun, threads: int) -> RunTask:

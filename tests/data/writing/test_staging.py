@@ -209,7 +209,7 @@ def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
 def test_workers_end_with_the_command(tmp_path, monkeypatch):
     """The command is killed while two workers write: they end, and the next call goes on."""
     options = ["--sources", "3", "--train-examples", "12000", "--data-dir", str(tmp_path)]
-    options += ["--workers", "2", "--set", "physics.lattice=128", "--set", "model.depth=2"]
+    options += ["--processes", "2", "--set", "physics.lattice=128", "--set", "model.depth=2"]
     code = "from diffkeras.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
     deadline = time.monotonic() + 120

@@ -180,7 +180,7 @@ def test_compare_allows_the_rounding_of_another_machine():
 def test_command(data_dir, tmp_path):
     file = tmp_path / "tiny.yaml"
     file.write_text(tiny_config().to_yaml())
-    options = ["generate", "--config", str(file), "--data-dir", str(data_dir), "--workers", "1"]
+    options = ["generate", "--config", str(file), "--data-dir", str(data_dir), "--processes", "1"]
     done = CliRunner().invoke(main, [*options, "--verify"])
     assert done.exit_code == 0
     assert "no errors" in done.output

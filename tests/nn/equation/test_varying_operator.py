@@ -59,7 +59,7 @@ def test_sides_that_hold_values_or_let_fluxes_in(names):
     released = given.get("production", np.zeros((*LATTICE, 1)))[..., 0]
     sides = ((FixedValue(0.7), FixedFlux(-0.3)), ("reflecting", FixedValue(-2.0)))
     medium = Medium(**{"diffusivity": D0, **parts}, step=STEP, boundary=sides)
-    problem = Problem.check(np.zeros(LATTICE), medium, production=released)
+    problem = Problem(np.zeros(LATTICE), medium=medium, production=released).homogeneous
     exact = finite_volumes(LATTICE, problem.medium)
     flux = -0.3 * STEP / D0
     boundaries = [[{"value": 0.7}, {"flux": flux}], ("reflecting", {"value": -2})]

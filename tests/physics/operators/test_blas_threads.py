@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from diffkeras.physics import certify, ring_densities, solve
+from diffkeras.physics import certify, solve
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.ring import ring_matrix
 
@@ -47,10 +47,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
     ("function", "number"),
     [
         (lambda: solve(IMAGE), 1),
-        (lambda: solve(IMAGE, workers=2), 2),
+        (lambda: solve(IMAGE, threads=2), 2),
         (lambda: solve(IMAGE[None]), 1),
         (lambda: certify(0 * IMAGE, IMAGE), 1),
-        (lambda: ring_densities(IMAGE), 1),
     ],
 )
 def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, seen):

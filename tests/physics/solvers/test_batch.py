@@ -1,4 +1,4 @@
-"""Batches of source images, and workers."""
+"""Batches of source images, processes and threads."""
 
 from dataclasses import replace
 
@@ -23,22 +23,22 @@ def images() -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("workers", [None, 2])
-def test_a_batch_equals_its_images_one_by_one(images: np.ndarray, workers: int | None) -> None:
-    batch = solve(images, workers=workers)
+@pytest.mark.parametrize("processes", [None, 2])
+def test_a_batch_equals_its_images_one_by_one(images: np.ndarray, processes: int | None) -> None:
+    batch = solve(images, processes=processes)
     assert isinstance(batch, BatchSolution)
     singles = [solve(image) for image in images]
     # BLAS rounds differently with another number of threads
     assert np.abs(batch.field - np.stack([single.field for single in singles])).max() < 1e-14
-    for stats, single in zip(batch.image_stats, singles, strict=True):
-        assert replace(stats, residual=0.0) == replace(single.stats, residual=0.0)
+    for image, single in zip(batch.images, singles, strict=True):
+        assert replace(image.stats, residual=0.0) == replace(single.stats, residual=0.0)
     assert batch.stats.ring_nodes == max(single.stats.ring_nodes for single in singles)
 
 
-def test_workers_serve_a_single_image(images: np.ndarray) -> None:
+def test_threads_serve_a_single_image(images: np.ndarray) -> None:
     for method in ("ring", "ring-cg"):
         alone = solve(images[3], method=method).field  # type: ignore[arg-type]
-        helped = solve(images[3], method=method, workers=2).field  # type: ignore[arg-type]
+        helped = solve(images[3], method=method, threads=2).field  # type: ignore[arg-type]
         assert np.abs(alone - helped).max() < 1e-14
 
 
@@ -54,7 +54,7 @@ def test_one_mask_or_one_for_each_image(images: np.ndarray) -> None:
 
 
 def test_a_batch_in_single_precision(images: np.ndarray) -> None:
-    batch = solve(images, medium=Medium(), tolerance=1e-5, workers=2)
+    batch = solve(images, medium=Medium(), tolerance=1e-5, processes=2)
     assert batch.field.dtype == np.float32
     assert np.abs(batch.field - solve(images).field).max() < 3e-6
 
@@ -63,7 +63,7 @@ def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
     broken = images.copy()
     broken[3, 5, 6] = np.nan
     with pytest.raises(PhysicsError, match=r"nan at node \(5, 6\)"):
-        solve(broken, workers=2)
+        solve(broken, processes=2)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,10 @@ def test_other_shapes_are_refused(
 ) -> None:
     mask = None if mask_shape is None else np.ones(mask_shape, dtype=bool)
     with pytest.raises(PhysicsError, match=match):
-        solve(np.ones(shape), fixed=mask, workers=2)
-
-
-def test_no_workers_are_refused(images: np.ndarray) -> None:
-    with pytest.raises(PhysicsError, match="workers must be a whole number from 1 to 4096, not 0"):
-        solve(images, workers=0)
+        solve(np.ones(shape), fixed=mask, processes=2)
 
 
 def test_a_batch_in_a_medium_that_varies(images: np.ndarray) -> None:
     diffusivity = np.linspace(1, 2, images[0].size).reshape(LATTICE)
-    batch = solve(images, diffusivity=diffusivity, workers=2)
+    batch = solve(images, diffusivity=diffusivity, processes=2)
     assert np.array_equal(batch.field[4], solve(images[4], diffusivity=diffusivity).field)

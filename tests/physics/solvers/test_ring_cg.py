@@ -83,7 +83,7 @@ def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(preconditioner, "NEAR_BLOCKS", 10_000)
-    problem = Problem.check(_mask("discs", np.random.default_rng(5)), Medium())
+    problem = Problem(_mask("discs", np.random.default_rng(5)))
     operator, ring = problem.operator, problem.ring
     vector = np.random.default_rng(6).standard_normal(ring.size)
     product = green_matrix(operator, ring) @ SparseInverse(operator, ring).apply(vector)
@@ -91,9 +91,7 @@ def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
 
 
 def test_the_screening_is_symmetric_positive_definite() -> None:
-    problem = Problem.check(
-        _mask("vessels", np.random.default_rng(7)), Medium(decay=0.0, boundary="reflecting")
-    )
+    problem = Problem(_mask("vessels", np.random.default_rng(7)), decay=0.0, boundary="reflecting")
     operator, ring = problem.operator, problem.ring
     apply = SparseInverse(operator, ring).apply
     matrix = np.stack([apply(row) for row in np.eye(ring.size)])
@@ -104,7 +102,7 @@ def test_the_screening_is_symmetric_positive_definite() -> None:
 def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() -> None:
     many = _mask("single nodes", np.random.default_rng(8))
     many = np.tile(many, (3, 3))
-    assert cheapest(Problem.check(many, Medium())) == "ring-cg"
+    assert cheapest(Problem(many)) == "ring-cg"
     assert solve(many).stats.method == "ring-cg"
     assert solve(_mask("discs", np.random.default_rng(8))).stats.method == "ring"
 

@@ -8,9 +8,10 @@ from diffkeras.physics import (
     Medium,
     MichaelisMenten,
     Sources,
-    Surroundings,
     Tissue,
     TissueSampler,
+    maps_of,
+    problem_of_maps,
     solve,
 )
 
@@ -42,15 +43,13 @@ def test_maps_of_a_medium() -> None:
     tissue = tissue_by_hand()
     medium = Medium(diffusivity=2.0, decay=0.5, step=0.5, boundary="periodic")
     maps = tissue.maps((4, 5), medium)
-    diffusivity, decay = maps[:2]
-    assert maps[2:] == (None, None, None)
-    assert list(maps.given) == ["diffusivity", "decay"]
-    around = maps.within(medium)
-    assert (around.medium.step, around.medium.boundary) == (0.5, "periodic")
-    np.testing.assert_array_equal(around.medium.decay, decay)
-    assert around.uptake is around.production is None
-    np.testing.assert_array_equal(diffusivity, tissue.diffusivity_map((4, 5), 2.0))
-    np.testing.assert_array_equal(decay, tissue.decay_map((4, 5), 0.5))
+    assert list(maps) == ["diffusivity", "decay"]
+    problem = problem_of_maps(np.eye(4, 5), medium, maps)
+    assert (problem.medium.step, problem.medium.boundary) == (0.5, "periodic")
+    assert problem.uptake is problem.production is None
+    for found in (maps, maps_of(problem, list(maps))):
+        np.testing.assert_array_equal(found["diffusivity"], tissue.diffusivity_map((4, 5), 2.0))
+        np.testing.assert_array_equal(found["decay"], tissue.decay_map((4, 5), 0.5))
 
 
 def test_a_region_is_what_lies_nearest() -> None:
@@ -71,32 +70,24 @@ def test_maps_of_cells_that_saturate_and_secrete() -> None:
     tissue = replace(tissue_by_hand(), saturation=0.5, secreting=secreting)
     medium = Medium(diffusivity=2.0, decay=0.125)
     maps = tissue.maps((4, 5), medium)
-    np.testing.assert_array_equal(maps.decay, np.full((4, 5), 0.125))
-    np.testing.assert_array_equal(maps.saturation, np.full((4, 5), 0.5))
+    np.testing.assert_array_equal(maps["decay"], np.full((4, 5), 0.125))
+    np.testing.assert_array_equal(maps["saturation"], np.full((4, 5), 0.5))
     maximum = np.zeros((4, 5))
     maximum[[0, 1, 1, 2], [1, 0, 1, 1]] = 0.25
     maximum[1, 2] = 0.5
-    np.testing.assert_array_equal(maps.uptake, maximum)
+    np.testing.assert_array_equal(maps["uptake"], maximum)
     released = np.zeros((4, 5))
     released[[3, 3, 2], [3, 4, 4]] = 0.5  # the larger one counts where both are
-    np.testing.assert_array_equal(maps.production, released)
-    assert all(values.dtype == np.float32 for values in maps.given.values())
+    np.testing.assert_array_equal(maps["production"], released)
+    assert all(values.dtype == np.float32 for values in maps.values())
 
     image = np.zeros((4, 5))
     image[0, 0] = 1.0
-    problem = maps.within(medium).problem(image)
+    problem = problem_of_maps(image, medium, maps)
     expected = solve(
         image,
         production=released,
         uptake=MichaelisMenten(maximum, 0.5),
         medium=Medium(tissue.diffusivity_map((4, 5), 2.0), 0.125),
     )
-    np.testing.assert_allclose(solve(**problem).field, expected.field, rtol=1e-9)
-
-
-def test_sources_that_produce_have_no_fixed_node() -> None:
-    image, around = np.eye(4), Surroundings(Medium(decay=0.25))
-    problem = around.problem(image, production=True)
-    assert set(problem) == {"production", "medium"}
-    np.testing.assert_array_equal(problem["production"], 0.25 * image)
-    assert set(around.problem(image)) == {"source_image", "medium"}
+    np.testing.assert_allclose(solve(problem).field, expected.field, rtol=1e-9)

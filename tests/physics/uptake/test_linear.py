@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import certify, refine, solve
+from diffkeras.physics import certify, solve
 
 LATTICE = (12, 15)
 RATE = np.where(np.indices(LATTICE).sum(0) % 3 == 0, 0.2, 0.0)
@@ -26,8 +26,6 @@ def test_it_adds_to_the_decay(image, uptake):
     prediction = 1.1 * field
     bound = certify(prediction, image, uptake=uptake, decay=0.01).node_bound
     assert (abs(prediction - field) <= bound + 1e-10).all()
-    refined = refine(prediction, image, uptake=uptake, decay=0.01, tolerance=1e-6)
-    assert abs(refined.field - field).max() <= refined.error_bound
 
 
 def test_secretion_towards_a_saturation_density_is_production_and_uptake():
@@ -57,7 +55,7 @@ def test_it_can_be_all_that_takes_away():
         (-RATE, r"not -0.2 at node|at node \(0, 0\)"),
         (math.nan, "not nan"),
         (np.ones((3, 4)), r"the uptake has shape \(3, 4\), the source image"),
-        (np.ones((2, *LATTICE)), "for different ones call once for each"),
+        (np.ones((2, *LATTICE)), "for different ones use Problem.batch"),
         ("much", "uptake"),
     ],
 )

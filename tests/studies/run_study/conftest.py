@@ -24,7 +24,7 @@ from diffkeras.studies.plan import plan
 from diffkeras.studies.study_data import StudyData
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.tables import write_tables
-from diffkeras.surrogates.run_directory import END, Run
+from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows import evaluate, train
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
@@ -45,7 +45,7 @@ def copy_run(trained: Path, config: Config, run_dir: Path) -> None:
     """In place of training with this configuration."""
     assert not run_dir.exists()
     shutil.copytree(trained, run_dir, ignore=shutil.ignore_patterns("tests"))
-    (run_dir / "config.yaml").write_text(f"{config.to_yaml()}{END}\n")
+    (run_dir / "config.yaml").write_text(config.to_yaml())
     Run(run_dir).seal()
 
 

@@ -95,10 +95,14 @@ def test_a_process_that_dies_loses_its_run_only_and_is_replaced(
     assert runs.finished == runs.total == 5
 
 
-def test_the_cores_are_divided(queue: Callable[[str], RunQueue], run: Callable[..., Any]) -> None:
-    assert {threads for *_, threads in run(queue("done done done"), 2, 7)} == {3}
+def test_the_cores_are_divided(
+    queue: Callable[[str], RunQueue], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "diffkeras.workflows.study_runs.processes"
+    monkeypatch.setattr(f"{module}.available_cores", lambda: 7)
+    assert {threads for *_, threads in run(queue("done done done"), 2, None)} == {3}
     # no more processes than runs
-    assert {threads for *_, threads in run(queue("fail"), 8, 5)} == {3, 5}
+    assert {threads for *_, threads in run(queue("fail"), 8, None)} == {3, 7}
 
 
 def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(

@@ -1,1 +1,0 @@
-"""Files of other runtimes that compute the fields of a surrogate."""
