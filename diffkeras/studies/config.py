@@ -88,13 +88,13 @@ class StudyConfig(Section):
                 raise ValueError(f"factor {key} has no values")
             if is_section(key):
                 raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
-            by_text: dict[str, Any] = {}
-            for second in values:
-                first = by_text.setdefault(text := value_text(second), second)
-                if first is not second:
+            texts = [value_text(single) for single in values]
+            for place, text in enumerate(texts):
+                if text in texts[:place]:
                     raise ValueError(
-                        f"factor {key}: {first!r} and {second!r} are both called {text!r} in "
-                        "tables; name one of them only, or use variants, which have their own names"
+                        f"factor {key}: {values[texts.index(text)]!r} and {values[place]!r} are "
+                        f"both called {text!r} in tables; name one of them only, or use variants, "
+                        "which have their own names"
                     )
             _check_varied(key, "can't be a factor")
         return value

@@ -1,12 +1,12 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from diffkeras.config import SPLITS, Config, Split, fingerprint
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import check_held_out
@@ -24,7 +24,7 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
 Item = TypeVar("Item")
-# of a test set, whose training examples need not be stored
+# overrides of a test set, whose training examples need not be stored
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
     "data.cache": False,
@@ -71,11 +71,6 @@ class PlannedRun:
         """Whether it has been trained, evaluated on every test set, and searched."""
         searched = self.search is None or self.searched
         return self.trained and self.evaluated >= self.tests.keys() and searched
-
-    @property
-    def steps(self) -> int:
-        """Optimisation steps: a measure of the work."""
-        return self.config.steps
 
 
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
@@ -141,40 +136,21 @@ def missing_baselines(study: Study, runs: Sequence[PlannedRun]) -> list[str]:
 
 
 def data_needed(study: Study, runs: Sequence[PlannedRun]) -> list[Config]:
-    """Configurations of the datasets that unfinished runs need, each dataset in one of them.
+    """Configurations whose datasets unfinished runs need; of a test set without training examples.
 
-    Of a test set that differs from the data of all runs, no training examples are needed.
+    Several of them may need the same dataset, also in different sizes.
     """
     configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if any(run.tests.keys() - run.evaluated >= {label} or run.search for run in runs)
+        if any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
     ]
-    first: dict[str, tuple[DatasetConfig, Config]] = {}
-    sizes: dict[str, dict[Split, int]] = {}
-    nothing: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+    needed: dict[tuple[object, ...], Config] = {}
     for config in configs:
-        for count in config.data.sources:
-            dataset = DatasetConfig.of(count, config)
-            first.setdefault(dataset.name, (dataset, config))
-            size = sizes.setdefault(dataset.name, dict(nothing))
-            size.update({split: max(size[split], config.data.examples(split)) for split in SPLITS})
-    together: dict[str, tuple[Config, list[int]]] = {}
-    for name, (dataset, config) in first.items():
-        identity = {**dataset.identity(), "sources": None, "sizes": list(sizes[name].values())}
-        _, counts = together.setdefault(fingerprint(identity), (_sized(config, sizes[name]), []))
-        counts.append(dataset.count)
-    return [
-        config.with_overrides({"data.sources": sorted(counts)})
-        for config, counts in together.values()
-    ]
-
-
-def _sized(config: Config, sizes: Mapping[Split, int]) -> Config:
-    """A configuration whose datasets have these numbers of examples."""
-    examples = {f"data.{split}_examples": max(1, sizes[split]) for split in SPLITS}
-    stream = {"data.stream": not sizes["train"]}
-    return config.with_overrides({**ONLY_TESTED, "evaluation.pictures": None, **examples, **stream})
+        datasets = [DatasetConfig.of(count, config).name for count in config.data.sources]
+        sizes = [config.data.examples(split) for split in SPLITS]
+        needed.setdefault((*datasets, *sizes), config)
+    return list(needed.values())
 
 
 def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
@@ -190,7 +166,7 @@ def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
         if state.get("epochs") and state.get("seconds")
     ]
     steps = sum(number for number, _ in measured)
-    remaining = sum(run.steps for run in runs if not run.trained)
+    remaining = sum(run.config.steps for run in runs if not run.trained)
     if not steps or not remaining:
         return None
     return sum(seconds for _, seconds in measured) / steps * remaining / jobs

@@ -3,16 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
-
-from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import PlannedRun
 from diffkeras.studies.report import write_html
-from diffkeras.studies.study_data import MARK, SIZE, StudyData, types_of, write_table, write_tables
+from diffkeras.studies.study_data import MARK, StudyData, types_of, write_table, write_tables
 from diffkeras.studies.study_directory import FailedRun, describe_study, with_date
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
 
@@ -26,8 +21,6 @@ FILES = (
     "figures/*.svg",
     "figures/*.png",
     "report.html",
-    "tensorboard/*.tfevents.*",
-    "tensorboard/*/*.tfevents.*",
 )
 
 
@@ -77,7 +70,6 @@ def write_study(
                 write_table(partial / "tables" / f"{answer.name}.csv", answer.table)
                 write_bytes(partial / "figures" / f"{answer.name}.svg", answer.svg)
                 write_bytes(partial / "figures" / f"{answer.name}.png", answer.png)
-        write_hparams(partial / "tensorboard", data)
         write_html(
             partial / "report.html",
             description,
@@ -88,31 +80,3 @@ def write_study(
             runs=runs,
             failed=failed,
         )
-
-
-def write_hparams(directory: Path, data: StudyData) -> None:
-    """Write a session for each run: factors and size as hyperparameters, final errors as metrics.
-
-    The errors are those over all images of the main test set; see them with
-    `tensorboard --logdir DIRECTORY`.
-    """
-    names = [*data.factors, SIZE]
-    with tf.summary.create_file_writer(str(directory)).as_default():
-        hparams.hparams_config(
-            [hparams.HParam(name) for name in names],
-            [hparams.Metric(f"test/{error}", display_name=error) for error in ERRORS],
-        )
-    for row in data.overall.to_dict("records"):
-        with tf.summary.create_file_writer(str(directory / row["run"])).as_default():
-            hparams.hparams({name: _as_number(row[name]) for name in names}, trial_id=row["run"])
-            for error in ERRORS:
-                if not pd.isna(row[error]):
-                    tf.summary.scalar(f"test/{error}", row[error], step=0)
-
-
-def _as_number(value: object) -> float | str:
-    """Numbers as numbers, which HParams can order."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return str(value)

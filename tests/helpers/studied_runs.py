@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.plan import PlannedRun
 from diffkeras.workflows.study_runs import one_run
 
 StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
@@ -35,6 +35,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
         yield calls
 
 
-def metrics_of(cell: Cell) -> Any:
+def metrics_of(cell: PlannedRun) -> Any:
     [path] = cell.tests.values()
     return json.loads((path / "metrics.json").read_text())

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.plan import data_needed, plan
+from diffkeras.studies.plan import Shard, data_needed, plan
 from diffkeras.studies.study_file import load_study
 
 
@@ -44,13 +44,16 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
     )
     study = load_study(str(file))
     needed = data_needed(study, plan(study, Path()))
-    found = {
-        (config.data.placement.kind, config.data.sources): [
-            config.data.examples(split) for split in ("train", "validation", "test")
-        ]
+    found = [
+        (config.data.placement.kind, *map(config.data.examples, ("train", "validation", "test")))
         for config in needed
-    }
-    assert found == {("uniform", (1, 2)): [24, 4, 9], ("edge", (1, 2)): [0, 1, 5]}
+    ]
+    assert found == [
+        ("uniform", 12, 4, 5),
+        ("uniform", 24, 4, 5),
+        ("uniform", 0, 1, 9),
+        ("edge", 0, 1, 5),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
         ("name: a\nbase: tiny.yaml\nfactors: {}", "at least one factor or variant"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: []}", "has no values"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: 3}", r"factors\.training\.seed: "),
-        ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "names a value twice"),
+        ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "both called"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.sed: [1]}", "sed: unknown key; do you mean"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.epochs: [-1]}", r"training\.epochs: "),
         ("name: a\nbase: tiny.yaml\nfactors: {training.loss: [cubic]}", r"training\.loss: "),
@@ -73,7 +76,7 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
                 ("{physics: [{decay: 0.1}]}", r"physics is a section; name dotted keys"),
                 ("{name: [a, b]}", "name can't be a factor"),
                 ("{data.diffusion_length: [[1, 2], [3, 4]]}", "can't be a factor"),
-                ("{training.learning_rate: [1e-3, 0.001]}", "names a value twice"),
+                ("{training.learning_rate: [1e-3, 0.001]}", "both called"),
                 (
                     "{training.loss: [squared, absolute, {error: absolute}]}",
                     r"training\.loss: 'absolute' and {'error': 'absolute'} are both called",
@@ -102,16 +105,12 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
                 ("test_sets: {a: {physics.decay: 1}}", r"physics\.decay can't be set by .* set a"),
                 ("test_sets: {a: {physics: {decay: 1}}}", r"physics\.decay can't be set by"),
                 ("test_sets: {a: {training.seed: 3}}", r"training\.seed can't be set by"),
-                ("test_sets: {'': {}}", "test_sets: a test set has an empty name"),
+                ("test_sets: {'': {}}", "test_sets: test set '': write a name"),
                 ("test_sets: {a: {}, a: {data.seed: 2}}", "line 4.*duplicate key"),
                 ("variants: {a: {}, a: {model.width: 4}}", "line 4.*duplicate key"),
-                ("variants: {' ': {model.width: 4}}", "variants: a variant has an empty name"),
-                (
-                    "variants: {a: {}, 'a ': {model.width: 4}}",
-                    "variant 'a ': write the name in one",
-                ),
-                ('test_sets: {"a\\nb": {}}', r"test set 'a\\nb': write the name in one line"),
-                ("test_sets: {a$b$: {}}", r"test set 'a\$b\$': write the name"),
+                ("variants: {'a ': {model.width: 4}}", "variant 'a ': write a name in one line"),
+                ('test_sets: {"a\\nb": {}}', r"test set 'a\\nb': write a name in one line"),
+                ("test_sets: {a$b$: {}}", r"test set 'a\$b\$': write a name"),
                 ("variants: {a: }", r"variants\.a: "),
                 ("variants: {a: {model.widht: 4}}", "widht: unknown key; do you mean width"),
                 ("variants: {a: {training.seed: 4}}", r"training\.seed is also set by variants"),
@@ -183,3 +182,17 @@ def test_a_study_computes_bounds_if_it_says_so(study_file: Path) -> None:
     assert load_study(str(file), {"evaluation.bounds": 4}).test.evaluation.bounds == 4
     file.write_text(f"{text}settings: {{evaluation: {{bounds: 3}}}}\n")
     assert load_study(str(file)).test.evaluation.bounds == 3
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8, 20])
+def test_each_run_is_in_one_shard(parts: int) -> None:
+    runs = list(range(11))
+    found = [Shard.parse(f" {k}/{parts}").of(runs) for k in range(1, parts + 1)]
+    assert sorted(run for shard in found for run in shard) == runs
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+@pytest.mark.parametrize("text", ["9/8", "0/8", "x", "1", "-1/8", "1/8/2", "1.0/8", "01/8", "²/8"])
+def test_other_texts_are_no_shard(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no shard; write K/N"):
+        Shard.parse(text)

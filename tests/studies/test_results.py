@@ -9,10 +9,9 @@ from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.plan import PlannedRun
 from diffkeras.studies.results import read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
-from diffkeras.surrogates.run_directory import Run
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +22,13 @@ def data() -> StudyData:
 
 
 @pytest.fixture
-def runs(data: StudyData, tmp_path: Path) -> list[Cell]:
+def runs(data: StudyData, tmp_path: Path) -> list[PlannedRun]:
     return synthetic_runs(data, tmp_path)[1]
 
 
-def test_the_files_of_runs_are_the_tables_of_a_study(data: StudyData, runs: list[Cell]) -> None:
+def test_the_files_of_runs_are_the_tables_of_a_study(
+    data: StudyData, runs: list[PlannedRun]
+) -> None:
     found = read_results(runs, data.factors)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
@@ -49,17 +50,7 @@ def test_the_files_of_runs_are_the_tables_of_a_study(data: StudyData, runs: list
     assert found.test_sets == ["main", "edge"]
 
 
-def test_runs_without_seconds_of_epochs_have_no_step_time(
-    data: StudyData, runs: list[Cell]
-) -> None:
-    (runs[0].run_dir / "history.csv").write_text("epoch\n1\n2\n")
-    Run(runs[0].run_dir).seal()
-    found = read_results(runs[:1], data.factors)
-    assert found.runs["step_seconds"].isna().all()
-    assert found.runs["seconds"].notna().all()
-
-
-def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Cell]) -> None:
+def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[PlannedRun]) -> None:
     search = runs[1].run_dir / "searches" / "0"
     search.mkdir(parents=True)
     rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
@@ -99,7 +90,7 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Cell]
 )
 def test_missing_and_damaged_files_are_named(
     data: StudyData,
-    runs: list[Cell],
+    runs: list[PlannedRun],
     name: str,
     content: str | dict[str, str] | None,
 ) -> None:

@@ -35,8 +35,9 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
     Raises:
         Interrupted, KeyboardInterrupt: a signal came.
     """
+    run_dir = task.run.run_dir
     try:
-        with locked(lock_of(task.run_dir), f"the run {task.run_dir}"):
+        with locked(lock_of(run_dir), f"the run {run_dir}"):
             _train(task, show_progress)
             _evaluate(task)
             _search(task, show_progress)
@@ -72,66 +73,51 @@ def do_run_in_child(task: RunTask) -> Outcome:
 
 
 def _train(task: RunTask, show_progress: bool) -> None:
+    config, run_dir = task.run.config, task.run.run_dir
     try:
         if _is_usable(task):
             return
     except (DataError, RunError) as error:
-        place = Run(task.run_dir).set_aside()
+        place = Run(run_dir).set_aside()
         logger.warning(f"{error}; renamed to {place.name}, and training the run again")
-    train(
-        task.config,
-        task.data_dir,
-        task.run_dir,
-        threads=task.threads,
-        show_progress=show_progress,
-    )
+    train(config, task.data_dir, run_dir, threads=task.threads, show_progress=show_progress)
 
 
 def _is_usable(task: RunTask) -> bool:
     """Whether the run is finished; an error if its directory holds something else or is damaged."""
-    run = Run(task.run_dir)
+    run, config = Run(task.run.run_dir), task.run.config
     if not run.path.is_dir() or not any(run.path.iterdir()):
         return False
-    if what_it_computes(run.config()) != what_it_computes(task.config):
+    if what_it_computes(run.config()) != what_it_computes(config):
         raise RunError(f"{run.path} holds another run than its name says")
     if run.state()["state"] != "finished":
         return False
-    check_trained(run.path, [task.config, *(test for test, _ in task.tests)]).check_model()
+    check_trained(run.path, [config, *(test for test, _ in task.tests)]).check_model()
     run.remove_leftovers()
     return True
 
 
 def _evaluate(task: RunTask) -> None:
+    run_dir, identity = task.run.run_dir, task.run.identity
     for test, path in task.tests:
-        identity = task.run_dir.name
         if passes(check_evaluation, path, test, identity):
             continue
         with _warned_if_damaged(path):
             check_evaluation(path, without_baselines(test), identity)
         evaluate(
-            task.run_dir,
-            task.data_dir,
-            config=test,
-            threads=task.threads,
-            output=path,
-            report=False,
+            run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
         )
 
 
 def _search(task: RunTask, show_progress: bool) -> None:
-    if task.search is not None:
-        test, settings, path = task.search
-        with _warned_if_damaged(path):
-            check_searches(path, test, settings)
-            return
-        search_worst_cases(
-            task.run_dir,
-            task.data_dir,
-            test,
-            settings,
-            output=path,
-            show_progress=show_progress,
-        )
+    settings, test, path = task.worst_cases, task.test, task.run.search
+    if settings is None or path is None or passes(check_searches, path, test, settings):
+        return
+    with _warned_if_damaged(path):
+        check_searches(path, test, settings)
+    search_worst_cases(
+        task.run.run_dir, task.data_dir, test, settings, output=path, show_progress=show_progress
+    )
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffkeras.config import Config
-from diffkeras.studies.config import Study, WorstCasesConfig
-from diffkeras.studies.evaluations import without_baselines
+from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.plan import PlannedRun, time_left
 from diffkeras.studies.study_directory import FailedRun
 
@@ -23,20 +22,20 @@ class RunTask:
     """The work on one run.
 
     Attributes:
-        config: the run's configuration.
-        run_dir: its directory, which is named after its identity.
-        tests: each test set, and the directory of the errors on it.
+        run: what is missing of it is to be done.
+        tests: each test set with the methods to be measured, and the directory of the errors on it.
+        test: the main test set, for the worst-case search.
+        worst_cases: settings of the search; None for no search.
         data_dir: where the datasets are.
         threads: threads that read data.
-        search: test set, settings and directory of a worst-case search; None for no search.
     """
 
-    config: Config
-    run_dir: Path
-    tests: tuple[tuple[Config, Path], ...]
+    run: PlannedRun
+    tests: Sequence[tuple[Config, Path]]
+    test: Config
+    worst_cases: WorstCasesConfig | None
     data_dir: Path
     threads: int
-    search: tuple[Config, WorstCasesConfig, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,8 @@ class RunQueue:
     """Runs to be done, the longest first; those that another process uses last.
 
     Args:
-        study: the study.
-        runs: all its runs that this process is to do, and those that it has done, which say how
-            long the others take.
+        runs: all runs that this process is to do, and those that it has done, which say how long
+            the others take.
         baselines: labels of the test sets on which the first run is to measure the baselines.
 
     Attributes:
@@ -69,9 +67,7 @@ class RunQueue:
         finished: number of those that are done or failed.
     """
 
-    def __init__(
-        self, study: Study, runs: Sequence[PlannedRun], baselines: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, runs: Sequence[PlannedRun], baselines: Sequence[str] = ()) -> None:
         self.failed: list[FailedRun] = []
         self.finished = 0
         self._runs = {run.identity: run for run in runs}
@@ -79,10 +75,9 @@ class RunQueue:
         self._ready = sorted((run for run in runs if not run.done), key=_work, reverse=True)
         self.total = len(self._ready)
         self._in_use: list[tuple[float, PlannedRun]] = []  # when to try again, and what
-        self._alone = {label: without_baselines(t) for label, t in study.test_sets.items()}
-        self._with_baselines = {label: study.test_sets[label] for label in baselines}
-        self._measures_baselines: str | None = None
         self._announced: set[str] = set()
+        self._baselines = frozenset(baselines)
+        self._measures_baselines: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -92,7 +87,7 @@ class RunQueue:
     @property
     def steps(self) -> int:
         """Optimisation steps of all runs that are to be trained."""
-        return sum(run.steps for run in self._ready if not run.trained)
+        return sum(run.config.steps for run in self._ready if not run.trained)
 
     def seconds_left(self) -> float | None:
         """See `time_left`."""
@@ -106,7 +101,7 @@ class RunQueue:
             _, run = self._in_use.pop(0)
         else:
             return None
-        if self._measures_baselines is None and run.tests:
+        if self._measures_baselines is None:
             self._measures_baselines = run.identity
         return run
 
@@ -114,11 +109,9 @@ class RunQueue:
         """Whether another process used a run when it was tried before."""
         return run.identity in self._announced
 
-    def tests_of(self, run: PlannedRun) -> tuple[tuple[Config, Path], ...]:
-        """The test sets of a run that was taken, and where its errors go."""
-        baselines = self._with_baselines if self._measures_baselines == run.identity else {}
-        tests = self._alone | baselines
-        return tuple((tests[label], path) for label, path in run.tests.items())
+    def baselines_of(self, run: PlannedRun) -> frozenset[str]:
+        """Labels of the test sets on which a run that was taken is to measure the baselines."""
+        return self._baselines if self._measures_baselines == run.identity else frozenset()
 
     def note(self, run: PlannedRun, outcome: Outcome) -> None:
         """Note how a run that was taken ended."""
@@ -143,4 +136,4 @@ class RunQueue:
 
 def _work(run: PlannedRun) -> int:
     """A measure of the time that a run takes."""
-    return 0 if run.trained else run.steps * run.config.training.batch_size
+    return 0 if run.trained else run.config.steps * run.config.training.batch_size

@@ -14,6 +14,7 @@ from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
+from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import (
     PlannedRun,
     Shard,
@@ -155,7 +156,7 @@ class _Worker:
             self._generate(config)
         check_directory(self.runs_dir)
         begin_study(self.directory, self.study)
-        queue = RunQueue(self.study, runs, baselines)
+        queue = RunQueue(runs, baselines)
         if self.jobs == 1:
             self._run_here(queue)
         else:
@@ -186,11 +187,13 @@ class _Worker:
             queue.note(run, do_run(task, show_progress=self.show_progress))
 
     def _task(self, queue: RunQueue, run: PlannedRun, threads: int) -> RunTask:
-        search = None
-        if self.study.worst_cases and run.search:
-            search = self.study.test, self.study.worst_cases, run.search
-        tests = queue.tests_of(run)
-        return RunTask(run.config, run.run_dir, tests, self.data_dir, threads, search)
+        sets, baselines = self.study.test_sets, queue.baselines_of(run)
+        tests = [
+            (sets[label] if label in baselines else without_baselines(sets[label]), path)
+            for label, path in run.tests.items()
+        ]
+        worst_cases = self.study.worst_cases
+        return RunTask(run, tests, self.study.test, worst_cases, self.data_dir, threads)
 
 
 def _write_results(

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,22 +15,19 @@ from diffkeras.studies.analyses.variance_components import (
     SEED_SOURCES,
     components,
 )
-from diffkeras.studies.statistics.run_groups import CompleteDesign
 from diffkeras.studies.study_data import ORDER_SEED, SEED, SIZE, StudyData
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
 
 
-def design(values: np.ndarray) -> CompleteDesign:
-    """ln errors (weights, orders) as a design."""
+def crossed(values: np.ndarray) -> list[dict[str, Any]]:
+    """The components of ln errors (weights, orders)."""
     weights, orders = np.indices(values.shape)
-    runs = pd.DataFrame(
-        {"mae": np.exp(values.ravel()), "w": weights.ravel(), "o": orders.ravel()}, dtype=float
-    )
-    return CompleteDesign.of(runs, "mae", ["w"], ["o"])
+    runs = {"ln_error": values.ravel(), "weights": weights.ravel(), "orders": orders.ravel()}
+    return components(pd.DataFrame(runs), ("weights", "orders"), SEED_NAMES)
 
 
-def test_weights_and_order_are_told_apart() -> None:
+def test_weights_and_order_are_separated() -> None:
     data = synthetic_study(
         **SMALL, seeds=12, order_seeds=10, noise=0.05, order_noise=0.02, fall=0.25
     )
@@ -60,7 +58,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
             + rng.normal(scale=truth[1], size=(1, 6))
             + rng.normal(scale=truth[2], size=(4, 6))
         )
-        rows = pd.DataFrame(components(design(values), SEED_NAMES))
+        rows = pd.DataFrame(crossed(values))
         estimates.append(rows["variance"].to_numpy())
         inside += (rows["low"] <= truth) & (truth <= rows["high"])
     # clipping at 0 lifts the mean of the smaller component a little
@@ -70,7 +68,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
 
 def test_a_negative_component_is_0() -> None:
     checkerboard = np.indices((4, 4)).sum(axis=0) % 2 * 0.1
-    rows = pd.DataFrame(components(design(checkerboard), SEED_NAMES)).set_index("component")
+    rows = pd.DataFrame(crossed(checkerboard)).set_index("component")
     assert rows["variance"].tolist()[:2] == [0, 0]
     assert rows.loc["both together", "share"] == 1
 
@@ -130,7 +128,7 @@ def standard_deviations(data: StudyData) -> pd.Series:
     return table[table["error"] == "mae"].set_index("component")["sd"]
 
 
-def test_parts_are_told_apart() -> None:
+def test_parts_are_separated() -> None:
     of_subsets = standard_deviations(study(0.2, 0.02, 0.02, subsets=20, seeds=10))
     of_seeds = standard_deviations(study(0.02, 0.2, 0.02, subsets=10, seeds=20))
     of_both = standard_deviations(study(0.02, 0.02, 0.2, subsets=20, seeds=20))

@@ -21,9 +21,8 @@ from diffkeras.config import Config
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import plan
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import StudyData, write_tables
 from diffkeras.studies.study_file import load_study
-from diffkeras.studies.tables import write_tables
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows import evaluate, train
 from diffkeras.workflows.study_runs import one_run

@@ -92,7 +92,7 @@ def test_the_time_left_is_that_of_finished_runs(
     for cell, seconds in zip(cells, (2, 2, 6, 6), strict=True):
         file = cell.run_dir / "run.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": seconds}))
-    assert [cell.steps for cell in cells] == [3, 3, 6, 6]
+    assert [cell.config.steps for cell in cells] == [3, 3, 6, 6]
     shutil.rmtree(cells[3].run_dir)
     assert time_left(plan(study, runs)) == pytest.approx(10 / 12 * 6)
     assert time_left(plan(study, runs), jobs=2) == pytest.approx(10 / 12 * 3)

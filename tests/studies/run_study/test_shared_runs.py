@@ -15,8 +15,7 @@ from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import check_evaluation
-from diffkeras.studies.plan import plan
-from diffkeras.studies.shard import Shard
+from diffkeras.studies.plan import Shard, plan
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module

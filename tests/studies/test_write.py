@@ -7,56 +7,47 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-import tensorflow as tf
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
 
-from diffkeras.studies.analyses import errors, source_counts
+from diffkeras.studies import write as writing
+from diffkeras.studies.analyses import errors
 from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.config import Study
-from diffkeras.studies.output import write as writing
-from diffkeras.studies.output.write import write_hparams, write_study
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
-from diffkeras.studies.tables import read_study
-
-
-class Failed(NamedTuple):
-    title: str
-    run: str
-    error: str
+from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
+from diffkeras.studies.study_directory import FailedRun
 
 
 class Written(NamedTuple):
     directory: Path
     data: StudyData
     study: Study
-    runs: list[Cell]
+    runs: list[PlannedRun]
 
     def again(self, data: StudyData | None = None) -> None:
         write(self.directory, data or self.data, self.study, self.runs)
 
 
-FAILED = [Failed("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
+FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
 
 
 def _never(data: StudyData) -> pd.DataFrame:
+    """It is about spread."""
     raise TooFewRunsError("a spread needs 3 seeds, and there are 2")
 
 
-REFUSED = Analysis("spread", "Spread", "It is about spread.", lambda _: True, _never, None)  # type: ignore[arg-type]
+REFUSED = Analysis("spread", "Spread", lambda _: True, _never, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def few_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+    monkeypatch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
 
 
-def write(directory: Path, data: StudyData, study: Study, runs: list[Cell]) -> None:
+def write(directory: Path, data: StudyData, study: Study, runs: list[PlannedRun]) -> None:
     command = "diffkeras study --config synthetic"
-    write_study(directory, study, data, runs, failed=FAILED, planned=5, command=command)
+    writing.write_study(directory, study, data, runs, failed=FAILED, planned=5, command=command)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +63,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Written:
     root = tmp_path_factory.mktemp("studies")
     study, runs = synthetic_runs(data, root / "runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS, REFUSED))
+        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
         write(root / "synthetic", data, study, runs)
     return Written(root / "synthetic", data, study, runs)
 
@@ -81,7 +72,7 @@ def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> No
     names = {
         file.relative_to(files.directory).as_posix()
         for file in files.directory.rglob("*")
-        if file.is_file() and "tfevents" not in file.name
+        if file.is_file()
     }
     answered = ("errors", "source_counts")
     assert names == {
@@ -89,7 +80,6 @@ def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> No
         "runs.csv",
         "baselines.csv",
         "examples.csv.gz",
-        "examples.parquet",
         "report.html",
         *(f"tables/{name}.csv" for name in answered),
         *(f"figures/{name}.{kind}" for name in answered for kind in ("svg", "png")),
@@ -140,12 +130,11 @@ def test_a_second_report_of_the_same_study_changes_no_committed_file(
         def isoformat(self) -> str:
             return "2999-01-01"
 
-    monkeypatch.setattr("diffkeras.studies.output.description.datetime.date", Tomorrow)
-    kept = [f for f in files.directory.rglob("*") if f.is_file() and "tfevents" not in f.name]
+    monkeypatch.setattr("diffkeras.studies.study_directory.datetime.date", Tomorrow)
+    kept = [f for f in files.directory.rglob("*") if f.is_file()]
     before = {file: file.read_bytes() for file in kept}
     files.again()
     assert {file: file.read_bytes() for file in kept} == before
-    assert len(list(files.directory.rglob("*tfevents*"))) == 5, "old sessions are removed"
 
 
 def test_an_error_leaves_the_earlier_report(
@@ -157,46 +146,9 @@ def test_an_error_leaves_the_earlier_report(
     def broken(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("diffkeras.studies.output.write.write_html", broken)
+    monkeypatch.setattr("diffkeras.studies.write.write_html", broken)
     runs = files.data.runs.assign(mae=1.0)
     with pytest.raises(ZeroDivisionError):
         files.again(replace(files.data, runs=runs))
     assert {f: f.read_bytes() for f in before} == before
     assert (files.directory / "notes.txt").read_text() == "mine"
-
-
-def _read(directory: Path) -> tuple[dict[str, plugin_data_pb2.HParamsPluginData], dict[str, float]]:
-    """HParams' records by tag, and the last value of each scalar."""
-    events = EventAccumulator(str(directory))
-    events.Reload()
-    plugin = events.summary_metadata
-    records = {}
-    for tag, metadata in plugin.items():
-        if metadata.plugin_data.plugin_name == "hparams":
-            records[tag] = plugin_data_pb2.HParamsPluginData.FromString(
-                metadata.plugin_data.content
-            )
-    scalars = {
-        tag: float(tf.make_ndarray(events.Tensors(tag)[-1].tensor_proto))
-        for tag in events.Tags()["tensors"]
-        if tag.startswith("test/")
-    }
-    return records, scalars
-
-
-def test_tensorboard_reads_a_session_for_each_run(tmp_path: Path) -> None:
-    data = synthetic_study(fractions=(0.05, 1.0), seeds=1, images=2)
-    write_hparams(tmp_path, data)
-    experiment, _ = _read(tmp_path)
-    declared = experiment["_hparams_/experiment"].experiment
-    assert {info.name for info in declared.hparam_infos} == {*data.factors, "training_examples"}
-    assert "test/mae" in {info.name.tag for info in declared.metric_infos}
-    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == len(data.overall) == 6
-    for row in data.overall.to_dict("records"):
-        records, scalars = _read(tmp_path / row["run"])
-        start = records["_hparams_/session_start_info"].session_start_info
-        assert start.hparams["training.loss"].string_value == row["training.loss"]
-        fraction = start.hparams["data.train_fraction"].number_value
-        assert fraction == pytest.approx(float(row["data.train_fraction"]))
-        assert start.hparams["training_examples"].number_value == row["training_examples"]
-        assert scalars["test/mae"] == pytest.approx(row["mae"], rel=1e-6)
