@@ -20,8 +20,8 @@ from diffkeras.cli.options import (
 from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from diffkeras.studies.config import Study
-    from diffkeras.studies.plan import PlannedRun, Shard
+    from diffkeras.studies.config import PlannedRun, Study
+    from diffkeras.studies.plan import Shard
 
 
 class ShardType(click.ParamType):

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import print_png, print_style, print_svg
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
+from diffkeras.reporting.print_figures import print_style, print_svg
+from diffkeras.studies.study_data import StudyData
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,10 @@ class Analysis:
         """The docstring of the table, in one line."""
         return " ".join((inspect.getdoc(self.table) or "").split())
 
-    def draw(self, table: pd.DataFrame, data: StudyData) -> Figure:
-        """The figure in the style of `diffkeras.reporting.print_figures`."""
+    def draw(self, table: pd.DataFrame, data: StudyData) -> bytes:
+        """The figure as SVG, in the style of `diffkeras.reporting.print_figures`."""
         with print_style():
-            return self.figure(table, data)
-
-    def answer(self, data: StudyData) -> "Answer":
-        """The table and the figure, or why there are none."""
-        try:
-            table = self.table(data)
-        except TooFewRunsError as error:
-            return Answer(self, refusal=str(error))
-        figure = self.draw(table, data)
-        return Answer(self, table, print_svg(figure), print_png(figure))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The result of an analysis; `refusal` says why there is no table, if there is none."""
-
-    analysis: Analysis
-    table: pd.DataFrame | None = None
-    svg: bytes = b""
-    png: bytes = b""
-    refusal: str = ""
-
-    @property
-    def name(self) -> str:
-        """Of its files."""
-        return self.analysis.name
+            return print_svg(self.figure(table, data))
 
 
 def grouped(

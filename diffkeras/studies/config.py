@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -200,6 +201,44 @@ class Study:
                 changed |= self.variants[changed.pop(VARIANT)]
             runs.append((values, self.base.with_overrides(changed)))
         return runs
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One combination of a study's factors, and its run.
+
+    Attributes:
+        title: the factors' values, for people.
+        values: factor → value; of the variants, the label.
+        config: the full configuration. Its name is the run's identity.
+        run_dir: directory of the run, in the pool that all studies share.
+        trained: whether the run is finished.
+        tests: label of each test set → directory of the run's errors on it.
+        evaluated: labels of the test sets on which it has been evaluated.
+        search: directory of its worst-case search; None for no search.
+        searched: whether the search has been made.
+    """
+
+    title: str
+    values: dict[str, Any]
+    config: Config
+    run_dir: Path
+    trained: bool
+    tests: dict[str, Path] = field(default_factory=dict)
+    evaluated: frozenset[str] = frozenset()
+    search: Path | None = None
+    searched: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The name of the run in the pool."""
+        return self.run_dir.name
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been trained, evaluated on every test set, and searched."""
+        searched = self.search is None or self.searched
+        return self.trained and self.evaluated >= self.tests.keys() and searched
 
 
 def _check_labels(labels: Mapping[str, Any], what: str) -> None:

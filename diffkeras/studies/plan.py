@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -10,8 +10,8 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import check_held_out
-from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import (
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.results import (
     check_evaluation,
     check_searches,
     passes,
@@ -33,44 +33,6 @@ ONLY_TESTED: dict[str, Any] = {
     "data.validation_examples": 1,
     "training.hard_examples": None,
 }
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One combination of a study's factors, and its run.
-
-    Attributes:
-        title: the factors' values, for people.
-        values: factor → value; of the variants, the label.
-        config: the full configuration. Its name is the run's identity.
-        run_dir: directory of the run, in the pool that all studies share.
-        trained: whether the run is finished.
-        tests: label of each test set → directory of the run's errors on it.
-        evaluated: labels of the test sets on which it has been evaluated.
-        search: directory of its worst-case search; None for no search.
-        searched: whether the search has been made.
-    """
-
-    title: str
-    values: dict[str, Any]
-    config: Config
-    run_dir: Path
-    trained: bool
-    tests: dict[str, Path] = field(default_factory=dict)
-    evaluated: frozenset[str] = frozenset()
-    search: Path | None = None
-    searched: bool = False
-
-    @property
-    def identity(self) -> str:
-        """The name of the run in the pool."""
-        return self.run_dir.name
-
-    @property
-    def done(self) -> bool:
-        """Whether it has been trained, evaluated on every test set, and searched."""
-        searched = self.search is None or self.searched
-        return self.trained and self.evaluated >= self.tests.keys() and searched
 
 
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:

@@ -1,4 +1,4 @@
-"""The report of a study: one HTML file that needs no other."""
+"""The results of a study as files: tables, figures, and a report in one HTML file."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,63 +7,102 @@ from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration
-from diffkeras.studies.analysis import Answer, grouped
-from diffkeras.studies.plan import PlannedRun
-from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of, name_of
-from diffkeras.studies.study_directory import FailedRun
+from diffkeras.studies.analyses import ANALYSES
+from diffkeras.studies.analysis import Analysis, grouped
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study_data import (
+    ALL,
+    MARK,
+    SIZE,
+    StudyData,
+    TooFewRunsError,
+    label_of,
+    name_of,
+    types_of,
+    write_table,
+    write_tables,
+)
+from diffkeras.studies.study_directory import FailedRun, describe_study, with_date
+from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
 
-LARGEST_PICTURE = 1_500_000  # bytes; larger figures are shown as PNG
 LONGEST_TABLE = 16  # rows; longer tables are folded
+FILES = (
+    MARK,
+    "runs.csv",
+    "baselines.csv",
+    "searches.csv",
+    "examples.csv.gz",
+    "tables/*.csv",
+    "figures/*.svg",
+    "report.html",
+)
 
 
-def write_html(
-    path: Path,
-    description: Mapping[str, Any],
-    data: StudyData,
-    answers: Sequence[Answer],
-    *,
+def write_study(
     directory: Path,
-    base: Config,
+    study: Study,
+    data: StudyData,
     runs: Sequence[PlannedRun],
-    failed: Sequence[FailedRun],
+    *,
+    planned: int,
+    failed: Sequence[FailedRun] = (),
+    command: str = "",
 ) -> None:
-    """Write report.html.
+    """Write `FILES` into the directory of a study, replacing those of an earlier call.
+
+    All of them are written to a temporary folder first, so an error keeps an earlier report.
 
     Args:
-        path: the file.
-        description: content of study.json.
-        data: the measurements.
-        answers: of the analyses that apply.
-        directory: of the study, from which links to the runs lead.
-        base: configuration that the runs share, except for the factors.
-        runs: the finished runs.
-        failed: the runs that ended with an error.
+        directory: of the study.
+        study: the study.
+        data: its measurements, see `read_results`.
+        runs: its finished runs, at least one.
+        planned: the number of its runs.
+        failed: those that ended with an error.
+        command: by which it was run.
+
+    Raises:
+        OutputError: a file can't be written.
     """
-    errors = [answer.table for answer in answers if answer.name == "errors"]
-    write_report(
-        path,
-        "study_report.html.j2",
-        title=description["title"],
-        lead=description["question"],
-        pictures={
-            answer.name: answer.svg if len(answer.svg) <= LARGEST_PICTURE else answer.png
-            for answer in answers
-            if answer.svg
-        },
-        configuration=base.to_yaml(),
-        facts=_facts(description),
-        factors=[(name_of(name), ", ".join(v)) for name, v in description["factors"].items()],
-        answers=[_section(answer) for answer in answers],
-        summaries=[s for table in errors if table is not None for s in summaries(table, data)],
-        baselines=[(label, _baselines(data, label)) for label in data.test_sets],
-        runs=_runs(data, runs, directory),
-        failed=[(run.title, run.run, run.error) for run in failed],
-    )
+    analyses = [analysis for analysis in ANALYSES if analysis.applies(data)]
+    tables: dict[str, pd.DataFrame] = {}
+    refusals: dict[str, str] = {}
+    for analysis in analyses:
+        try:
+            tables[analysis.name] = analysis.table(data)
+        except TooFewRunsError as error:
+            refusals[analysis.name] = str(error)
+    figures = {a.name: a.draw(tables[a.name], data) for a in analyses if a.name in tables}
+    numbers = {"planned": planned, "finished": len(runs), "failed": len(failed)}
+    description = describe_study(study, data, runs, numbers, command)
+    description["too_few_runs"] = refusals
+    description["tables"] = {name: types_of(table) for name, table in tables.items()}
+    description = with_date(description, directory / MARK)
+    with replacing_files(directory, FILES, last="report.html") as partial:
+        write_json(partial / MARK, description)
+        write_tables(partial, data)
+        for name, table in tables.items():
+            write_table(partial / "tables" / f"{name}.csv", table)
+            write_bytes(partial / "figures" / f"{name}.svg", figures[name])
+        write_report(
+            partial / "report.html",
+            "study_report.html.j2",
+            title=description["title"],
+            lead=description["question"],
+            pictures=figures,
+            configuration=study.base.to_yaml(),
+            facts=_facts(description),
+            factors=[(name_of(name), ", ".join(v)) for name, v in data.factors.items()],
+            answers=[_answer(a, tables.get(a.name), refusals.get(a.name, "")) for a in analyses],
+            summaries=summaries(tables["errors"], data),
+            baselines=[(label, _baselines(data, label)) for label in data.test_sets],
+            runs=_runs(data, runs, directory),
+            failed=[(run.title, run.run, run.error) for run in failed],
+        )
 
 
 def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -97,18 +136,17 @@ def _span(numbers: Sequence[int]) -> str:
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
-def _section(answer: Answer) -> dict[str, Any]:
+def _answer(analysis: Analysis, table: pd.DataFrame | None, refusal: str) -> dict[str, Any]:
     """An analysis for the template; the table of errors has a form of its own."""
-    shown = answer.table is not None and answer.name != "errors"
-    table = readable_table(answer.table) if shown and answer.table is not None else None
+    shown = None if table is None or analysis.name == "errors" else readable_table(table)
     return {
-        "name": answer.name,
-        "title": answer.analysis.title,
-        "explanation": answer.analysis.explanation,
-        "refusal": answer.refusal,
-        "table": table,
-        "folded": table is not None and len(table.rows) > LONGEST_TABLE,
-        "has_figure": bool(answer.svg),
+        "name": analysis.name,
+        "title": analysis.title,
+        "explanation": analysis.explanation,
+        "refusal": refusal,
+        "table": shown,
+        "folded": shown is not None and len(shown.rows) > LONGEST_TABLE,
+        "has_figure": table is not None,
     }
 
 

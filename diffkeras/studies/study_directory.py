@@ -11,8 +11,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import MARK, SIZE, StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import (
@@ -67,13 +66,12 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
         )
-    names = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
-    if MARK not in names and names:
+    if (directory / MARK).exists():
+        _check_identity(directory, study)
+    elif directory.is_dir() and any(directory.iterdir()):
         raise OutputError(
             f"{directory} holds files but no {MARK}, so it is no study's; choose another --run-dir"
         )
-    if MARK in names:
-        _check_identity(directory, study)
 
 
 def _check_identity(directory: Path, study: Study) -> None:
@@ -145,9 +143,7 @@ def describe_study(
     study: Study,
     data: StudyData,
     runs: Sequence[PlannedRun],
-    *,
-    planned: int,
-    failed: int,
+    numbers: dict[str, int],
     command: str,
 ) -> dict[str, Any]:
     """The content of study.json: question, factors, scale, budget, cost, machine and versions.
@@ -156,8 +152,7 @@ def describe_study(
         study: the study.
         data: its measurements.
         runs: its finished runs.
-        planned: the number of runs that it has in all.
-        failed: the number of runs that ended with an error.
+        numbers: of planned, finished and failed runs.
         command: by which it was run.
     """
     states = [Run(run.run_dir).state() for run in runs]
@@ -171,7 +166,7 @@ def describe_study(
         "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
         "training_examples": sorted({int(size) for size in data.overall[SIZE]}),
         "budget": budget_in_words([run.config for run in runs]),
-        "runs": {"planned": planned, "finished": len(runs), "failed": failed},
+        "runs": numbers,
         "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
         "machines": _distinct([state["machine"] for state in states]),
         "versions": _distinct([state["versions"] for state in states]),

@@ -9,7 +9,7 @@ from diffkeras.config import Config, explain, find_config, load_config, read_yam
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.starts import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
-from diffkeras.studies.evaluations import test_id
+from diffkeras.studies.results import test_id
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import one_run
 
 StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study

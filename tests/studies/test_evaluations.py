@@ -6,7 +6,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.studies.config import WorstCasesConfig
-from diffkeras.studies.evaluations import check_searches, passes
+from diffkeras.studies.results import check_searches, passes
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 
 SETTINGS = WorstCasesConfig(starts=2)

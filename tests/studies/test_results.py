@@ -9,7 +9,7 @@ from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import COLUMNS
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun
 from diffkeras.studies.results import read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
 

@@ -13,8 +13,7 @@ from synthetic_study import synthetic_study
 from diffkeras.studies import write as writing
 from diffkeras.studies.analyses import errors
 from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.print_figures import log_ticks, ordered_color, print_axes, series_style
+from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import (
     STYLE,
@@ -119,8 +119,8 @@ def _draw_range(
 def _count_table(data: StudyData) -> pd.DataFrame:
     """Mean absolute error over the whole lattice for test images with each number of sources.
 
-    Lines are means over seeds, bands the range. Dotted lines are methods without a network on the
-    same images, where they lie within the axes.
+    Lines are means over seeds, bands the range; where sizes vary, of the largest. Dotted lines are
+    methods without a network on the same images, where they lie within the axes.
     """
     single = data.runs[data.runs["sources"] != ALL]
     keys = [*data.settings(), SIZE, "test_set", "sources"]
@@ -128,34 +128,21 @@ def _count_table(data: StudyData) -> pd.DataFrame:
 
 
 def _count_figure(table: pd.DataFrame, data: StudyData) -> Figure:
-    """A line for each setting: where sizes vary too, the largest, and a panel for all sizes."""
+    """A line for each setting; where sizes vary too, for the largest."""
     table = table[table["test_set"] == data.test_sets[0]]
-    others = data.settings(without=SIZE_KEYS)
-    by_size = any(data.varies(key) for key in SIZE_KEYS)
-    drawn, axes = print_axes(1, 1 + by_size, width=7.0 if by_size else 5.0, sharey=True)
-    largest = table[table[SIZE] == table[SIZE].max()] if by_size else table
-    left = axes[0, 0]
-    for index, (label, lines) in enumerate(_labelled(largest, others)):
-        _draw_range(left, lines, "sources", label, **series_style(index))
-    if by_size:
-        left.set_title(f"{table[SIZE].max()} training examples")
-        title, first = _labelled(table, others)[0]
-        sizes = sorted(first[SIZE].unique())
-        for index, size in enumerate(sizes):
-            color = ordered_color(index, len(sizes))
-            lines = first[first[SIZE] == size]
-            _draw_range(axes[0, 1], lines, "sources", str(size), color=color, marker="o")
-        axes[0, 1].set_title(title if others else "sizes of the training set")
-    for axis in axes[0]:
-        axis.set(yscale="log", xlabel="sources in the test images")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.set_ylabel("lattice MAE")
-    widen(left, baseline_errors(data).values())
-    log_ticks(left, "y")
-    _draw_baselines(left, data)
-    legend_above(drawn, left)
-    if by_size:
-        axes[0, 1].legend(title="training examples", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    drawn, axes = print_axes(width=5.0)
+    axis = axes[0, 0]
+    if data.size_varies:
+        table = table[table[SIZE] == table[SIZE].max()]
+        axis.set_title(f"{table[SIZE].max()} training examples")
+    for index, (label, lines) in enumerate(_labelled(table, data.settings(without=SIZE_KEYS))):
+        _draw_range(axis, lines, "sources", label, **series_style(index))
+    axis.set(yscale="log", xlabel="sources in the test images", ylabel="lattice MAE")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    widen(axis, baseline_errors(data).values())
+    log_ticks(axis, "y")
+    _draw_baselines(axis, data)
+    legend_above(drawn, axis)
     return drawn
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 
 from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
-from diffkeras.studies.evaluations import (
+from diffkeras.studies.plan import check_trained
+from diffkeras.studies.results import (
     check_evaluation,
     check_searches,
     passes,
     without_baselines,
 )
-from diffkeras.studies.plan import check_trained
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.system.file_lock import locked

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from diffkeras.config import Config
-from diffkeras.studies.config import WorstCasesConfig
-from diffkeras.studies.plan import PlannedRun, time_left
+from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.plan import time_left
 from diffkeras.studies.study_directory import FailedRun
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import (
     PlannedRun,
     Shard,
@@ -22,7 +21,8 @@ from diffkeras.studies.plan import (
     missing_baselines,
     plan,
 )
-from diffkeras.studies.results import read_results
+from diffkeras.studies.report import write_study
+from diffkeras.studies.results import read_results, without_baselines
 from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
@@ -31,7 +31,6 @@ from diffkeras.studies.study_directory import (
     write_failed,
 )
 from diffkeras.studies.study_file import load_study
-from diffkeras.studies.write import write_study
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale

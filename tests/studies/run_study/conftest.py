@@ -19,8 +19,8 @@ from studied_runs import FinishedStudy, StudyPaths
 
 from diffkeras.config import Config
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import without_baselines
 from diffkeras.studies.plan import plan
+from diffkeras.studies.results import without_baselines
 from diffkeras.studies.study_data import StudyData, write_tables
 from diffkeras.studies.study_file import load_study
 from diffkeras.surrogates.run_directory import Run

@@ -10,8 +10,8 @@ from studied_runs import FinishedStudy, StudyPaths
 
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import plan
+from diffkeras.studies.results import check_evaluation, without_baselines
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows.study_runs.run_study import run_study
 

@@ -14,8 +14,8 @@ from tables import read_csv
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import Shard, plan
+from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module

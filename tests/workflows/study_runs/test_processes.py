@@ -11,7 +11,7 @@ import worker_tools
 
 from diffkeras.config import Config
 from diffkeras.errors import Interrupted
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import processes
 from diffkeras.workflows.study_runs.queue import RunQueue
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import queue as module
 from diffkeras.workflows.study_runs.queue import Outcome, RunQueue
 
