@@ -71,7 +71,6 @@ class Variant:
 
 U_NET = {"architecture": "u_net", "width": 8}
 FNO = {"architecture": "fourier_neural_operator", "width": 16, "depth": 4, "modes": 12}
-RING = {"architecture": "ring_density_network", "width": 8}
 U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS = {64: 7, 128: 5}, {64: 4, 128: 4}, {64: 5, 128: 4}
 CG_EPOCHS = {64: 4, 128: 8}
 
@@ -88,7 +87,6 @@ VARIANTS: dict[str, Variant] = {
     "FNO": Variant(FNO, FNO_EPOCHS, ("production",)),
     "FNO, fixed values": Variant({**FNO, "fixed_values": True}, FNO_EPOCHS),
     "U-Net, 3 corrections": Variant({**U_NET, "corrections": 3}, CORRECTED_EPOCHS),
-    "ring densities, 3 corrections": Variant({**RING, "corrections": 3}, CORRECTED_EPOCHS),
     "no network, 3 corrections": _rounds(3),
     "no network, 4 corrections": _rounds(4),
     "no network, 5 corrections": _rounds(5),

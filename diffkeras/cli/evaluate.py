@@ -87,7 +87,7 @@ def evaluate(
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
-    from diffkeras.data.storage import with_held_examples
+    from diffkeras.data.storage import with_stored_examples
     from diffkeras.surrogates.run_directory import Run
 
     predictions = flags.pop("predictions")
@@ -111,7 +111,7 @@ def evaluate(
         assert own is not None
         config = own.with_overrides(overrides)
     if TEST_EXAMPLES not in overrides:
-        config = with_held_examples(config, data_dir)
+        config = with_stored_examples(config, data_dir)
     start_tensorflow(threads)
     if predictions:
         assert output is not None

@@ -1,41 +1,23 @@
 """Plain data from YAML 1.2 and back: the one place that reads YAML."""
 
 import io
-import re
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
-from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.scanner import Scanner
 
-from diffkeras.config.validation_messages import short, underflows
 from diffkeras.errors import ConfigurationError
 
-# Files from others must not keep a command busy: these are read within about a second.
+# Files from others must not keep a command busy: such a file is read within about a second.
 MOST_BYTES = 1_000_000
 MOST_VALUES = 50_000  # keys and values, those of an alias counted wherever it stands
 DEEPEST = 50  # levels of nesting
 
-# of the parser, e.g. for 2020-13-45, `!!int x` or 5000 digits
+# errors of the parser, e.g. for 2020-13-45, `!!int x` or 5000 digits
 OTHERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
-
-
-class _Scanner(Scanner):
-    """Takes YAML 1.2 alone: in 1.1, 010 is eight, and `on` is a truth value."""
-
-    def scan_yaml_directive_value(self, start_mark: Any) -> Any:
-        version = super().scan_yaml_directive_value(start_mark)
-        if version != (1, 2):
-            given = short(".".join(map(str, version)))
-            raise ConfigurationError(
-                f"no valid YAML: line {start_mark.line + 1}: %YAML says version {given}, and only "
-                "1.2 is read; leave out this line"
-            )
-        return version
 
 
 class _LimitedComposer(Composer):
@@ -72,26 +54,6 @@ class _LimitedComposer(Composer):
         return node
 
 
-class _DecimalConstructor(SafeConstructor):
-    """Takes numbers as people write them: 1000, not 1_000 or 0x3e8; and none for 0 that isn't."""
-
-    def construct_scalar(self, node: Any) -> Any:
-        text = super().construct_scalar(node)
-        number = str(node.tag).endswith((":int", ":float"))
-        wrong = ""
-        if number and re.search(r"_|^[-+]?0[xob]", str(text), re.IGNORECASE):
-            wrong = "an unusual number; write it in decimal digits alone"
-        elif number and underflows(str(text)):
-            wrong = "so small that it would be 0; write 0 or a larger one"
-        if wrong:
-            mark = node.start_mark
-            raise ConfigurationError(
-                f"no valid YAML: line {mark.line + 1}, column {mark.column + 1}: {short(text)} is "
-                f"{wrong}"
-            )
-        return text
-
-
 def from_yaml(text: str) -> Any:
     """Plain data from a text.
 
@@ -102,8 +64,7 @@ def from_yaml(text: str) -> Any:
     if len(text) > MOST_BYTES:
         raise ConfigurationError(f"too large: it has more than {MOST_BYTES:,} bytes")
     yaml = YAML(typ="safe", pure=True)
-    yaml.Scanner = _Scanner
-    yaml.Composer, yaml.Constructor = _LimitedComposer, _DecimalConstructor
+    yaml.Composer = _LimitedComposer
     try:
         return yaml.load(text)
     except MarkedYAMLError as error:

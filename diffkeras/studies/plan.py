@@ -31,7 +31,6 @@ ONLY_TESTED: dict[str, Any] = {
     "data.train_fraction": 1.0,
     "data.train_part": 0,
     "data.validation_examples": 1,
-    "training.hard_examples": None,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, fingerprint, format_counts
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE, describe_methods
@@ -41,7 +41,7 @@ def test_id(test: Config) -> str:
     datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
     return fingerprint(
         {
-            "datasets": [[dataset.version, dataset.identity()] for dataset in datasets],
+            "datasets": [[VERSION, dataset.identity()] for dataset in datasets],
             "test_examples": test.data.test_examples,
             "bounds": test.evaluation.bounds,
         },
@@ -233,7 +233,7 @@ def _about(run: PlannedRun) -> dict[str, Any]:
     return {
         **_as_text(run.values),
         "run": run.identity,
-        SIZE: run.config.examples_per_count * len(counts),
+        SIZE: run.config.data.train_examples_used * len(counts),
         TRAINED_SOURCES: format_counts(counts),
         "steps": run.config.steps,
         "step_seconds": sum(row["seconds"] for row in history),

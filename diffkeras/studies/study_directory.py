@@ -203,7 +203,7 @@ def budget_in_words(configs: Sequence[Config]) -> str:
     It follows from the configurations. Early stopping may end a run before.
     """
     steps = sorted({config.steps for config in configs})
-    epochs = sorted({config.epochs for config in configs})
+    epochs = sorted({config.training.epochs for config in configs})
     batches = sorted({config.training.batch_size for config in configs})
     batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
     if len(steps) == 1:

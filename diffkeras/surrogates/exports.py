@@ -31,7 +31,7 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, check_replaceable, replacing
 from diffkeras.system.environment import available_cores, silent_stderr
 from diffkeras.system.tensorflow_setup import DESCRIPTION, SAVED_MODEL
-from diffkeras.tf_solver.description import FORMAT
+from diffkeras.tf_solver.saved_model import FORMAT
 
 Lattice = tuple[int, int]
 # by name: `source_images`, and the other inputs of a surrogate

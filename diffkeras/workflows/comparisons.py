@@ -208,14 +208,14 @@ def write_test_set(name: str, output: str | Path, *, show_progress: bool = False
 
 
 def generate_test_set(
-    name: str, data_dir: str | Path, *, workers: int = 1, show_progress: bool = False
+    name: str, data_dir: str | Path, *, processes: int = 1, show_progress: bool = False
 ) -> Config:
     """Generate the datasets of a public test set where they are missing.
 
     Args:
         name: of the test set, e.g. "fixed_values_64".
         data_dir: where datasets are.
-        workers: processes that solve.
+        processes: how many solve.
         show_progress: whether to draw a progress bar.
 
     Returns:
@@ -229,5 +229,5 @@ def generate_test_set(
     test_set = get_test_set(name)
     test_set.check()
     config = test_set.config()
-    generate(config, data_dir, workers=workers, show_progress=show_progress)
+    generate(config, data_dir, processes=processes, show_progress=show_progress)
     return config

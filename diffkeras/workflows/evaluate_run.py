@@ -7,7 +7,7 @@ from typing import Any
 
 from diffkeras.config import Config
 from diffkeras.data import explain_damage, open_dataset
-from diffkeras.data.storage import with_held_examples
+from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_predictions
@@ -76,7 +76,7 @@ def evaluate(
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     path = Path(output or run.result("evaluation"))
     learned = run.config()
-    config = config or with_held_examples(learned, data_dir)
+    config = config or with_stored_examples(learned, data_dir)
     check_physics(learned, config, run.path)
     check_held_out(run, config)
     own = (config.physics, config.data) == (learned.physics, learned.data)
@@ -185,7 +185,7 @@ def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
     keys = ("physics.", "data.divide_by_maximum")
     changed = [d for d in differences(learned, wanted) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.side_divisor
+    divisor = learned.model.sides.divisor
     if any(side % divisor for side in wanted.physics.lattice):
         different.append(
             f"physics.lattice {value_text(wanted.physics.lattice)} here, and the network takes "

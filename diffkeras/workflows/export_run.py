@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
-from diffkeras.nn import check_lattice
+from diffkeras.physics import Problem
 from diffkeras.surrogates.exports import Inputs, Runner, get_format
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -25,7 +24,7 @@ from diffkeras.system.tensorflow_setup import full_precision_products
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # of the smallest and of the largest source count
 SPLIT = "stream"  # of the images: on tiny lattices there may be none for the test split
-FACTOR = 40.0  # of the last image's values, which the network is not trained on
+FACTOR = 40  # of the last image's values, which the network is not trained on
 BATCH = 16
 BATCH_NODES = 2**20  # of all images of a batch together
 SECONDS, REPEATS = 0.5, (3, 50)  # time and number of the timed calls
@@ -98,11 +97,10 @@ def export_surrogate(
     """As `export`, for a surrogate that is loaded already."""
     chosen = get_format(format)
     lattice = lattice or surrogate.lattice
-    if surrogate.side_divisor > 1:
-        try:
-            check_lattice(lattice, surrogate.config.model.depth)
-        except ValueError as error:
-            raise ExportError(f"the network can't take this lattice: {error}") from None
+    try:
+        surrogate.config.model.sides.check(lattice)
+    except ValueError as error:
+        raise ExportError(f"the network can't take this lattice: {error}") from None
     with full_precision_products():
         trial = Trial.of(surrogate, lattice)
     with chosen.replacing(surrogate, path, lattice) as partial:
@@ -155,39 +153,30 @@ class Trial:
         Raises:
             ExportError: the sources that it was trained on don't fit on the lattice.
         """
-        counts = surrogate.config.data.sources
-        examples = []
+        config, problems = surrogate.config, []
+        counts = config.data.sources
         try:
             for count in sorted({min(counts), max(counts)}):
-                recipe = DatasetConfig.of(count, surrogate.config).recipe()
-                recipe = replace(recipe, lattice=lattice)
+                recipe = replace(DatasetConfig.of(count, config).recipe(), lattice=lattice)
                 for k in range(IMAGES):
-                    image = recipe.sources(SPLIT, k).image(lattice)
-                    told = {
-                        "diffusion_length": recipe.length_of(SPLIT, k),
-                        **recipe.maps_of(SPLIT, k),
-                    }
-                    examples.append((image, told))
+                    image, maps = recipe.sources(SPLIT, k).image(lattice), recipe.maps_of(SPLIT, k)
+                    last = count == max(counts) and k == IMAGES - 1
+                    if last and config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
+                        image = FACTOR * image
+                        maps |= {n: FACTOR * maps[n] for n in CONCENTRATIONS if n in maps}
+                    problems.append(recipe.problem(image, recipe.length_of(SPLIT, k), maps))
         except PackingError as error:
             raise ExportError(
                 f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "
                 f"nodes, so the file can't be checked there: {error}"
             ) from None
-        images = np.stack([image for image, _ in examples]).astype(np.float32)
-        media: Any = {
-            name: np.array([told[name] for _, told in examples], np.float32)
-            for name in inputs_of(surrogate.config)
-        }
-        if surrogate.config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
-            for values in (images, *(media[name] for name in CONCENTRATIONS if name in media)):
-                values[-1] *= FACTOR
-        inputs = {"source_images": images[..., None]}
-        inputs |= {name: v[..., None] if v.ndim == 3 else v for name, v in media.items()}
-        fields = surrogate.predict(images, **media).field
-        largest = np.abs(fields).max(axis=(1, 2))
+        problem = Problem.batch(problems)
+        images, media = network_inputs(config, problem)
+        fields = surrogate.predict(problem).field[..., None]
+        largest = np.abs(fields).max(axis=(1, 2, 3))
         if not surrogate.production:
-            largest = np.maximum(largest, images.max(axis=(1, 2)))
-        return cls(inputs, fields[..., None], largest)
+            largest = np.maximum(largest, images.max(axis=(1, 2, 3)))
+        return cls({"source_images": images, **media}, fields, largest)
 
     def difference(self, run: Runner) -> float:
         """The largest difference between a file's fields and the surrogate's.

@@ -18,10 +18,9 @@ CORRECTED = {"model.transform": "linear", "model.corrections": 1}
     [
         (MIXED, {"data.storage": "compact"}, "data.storage"),
         (GIVEN, {"data.storage": "compact"}, "data.storage"),
-        (MIXED, {"model.architecture": "unrolled_cg"}, "model.architecture"),
+        (MIXED, {**CORRECTED, "model.architecture": "unrolled_cg"}, "model.corrections"),
         (MIXED, CORRECTED, "model.corrections"),
         (GIVEN, CORRECTED, "model.corrections"),
-        (GIVEN, {"model.architecture": "ring_density_network"}, "model.architecture"),
         (MIXED, {"training.symmetries": True}, "training.symmetries"),
         (
             GIVEN,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diffkeras.config import Config, from_yaml, read_yaml
+from diffkeras.config import from_yaml, read_yaml
 from diffkeras.config.yaml_io import DEEPEST, MOST_BYTES, MOST_VALUES
 from diffkeras.errors import ConfigurationError
 
@@ -56,48 +56,11 @@ def test_every_command_reads_yaml_there(
     assert "too " in refused(*words)
 
 
-@pytest.mark.parametrize("text", ["1_000", "0x10", "-0x1F", "0o17", "0b11", "1_0.5", "!!int '1_0'"])
-def test_unusual_numbers_are_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="unusual number"):
-        from_yaml(f"epochs: {text}")
-
-
-@pytest.mark.parametrize("version", ["1.1", "1.99", "1.0", "2.0"])
-def test_other_versions_of_yaml_are_refused(version: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"no valid YAML: .*version"):
-        from_yaml(f"%YAML {version}\n---\na: 0o10\n")
-    assert from_yaml("%YAML 1.2\n---\na: on\n") == {"a": "on"}
-
-
 @pytest.mark.filterwarnings("error")
 def test_an_anchor_may_be_used_again() -> None:
     assert from_yaml("[&a 1, *a, &a 2, *a]") == [1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("text", ["1e-400", "-0.1E-400", f"0.{'0' * 400}1"])
-def test_numbers_that_would_be_zero_are_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="so small that it would be 0"):
-        from_yaml(f"decay: {text}")
-    assert from_yaml("[0.0, 0e-400, 1e-300]") == [0.0, 0.0, 1e-300]
-
-
-def test_usual_numbers_and_texts_are_read() -> None:
-    text = "[1000, 1e3, -1.5e-3, .inf, '1_000', a_b, 1_a]"
-    assert from_yaml(text) == [1000, 1e3, -1.5e-3, float("inf"), "1_000", "a_b", "1_a"]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("data.sources", [True], "true is a truth value"),
-        ("data.radius", [1, True], "true is a truth value"),
-        ("training.epochs", "1_000", "unusual number"),
-        ("training.epochs", "١٢", "unusual number"),
-        ("data.diffusion_length", [1, "٢"], "unusual number"),
-    ],
-)
-def test_what_only_pydantic_takes_for_a_number_is_refused(
-    tiny: Config, key: str, value: object, message: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=f"{key}.*{message}"):
-        tiny.with_overrides({key: value})
+def test_numbers_and_texts_are_those_of_yaml_1_2() -> None:
+    text = "[1000, 1e3, -1.5e-3, .inf, '1000', a_b, on, 010]"
+    assert from_yaml(text) == [1000, 1e3, -1.5e-3, float("inf"), "1000", "a_b", "on", 10]

@@ -12,7 +12,7 @@ from new_process import NewProcess
 
 from diffkeras.config import Config
 from diffkeras.data import dataset_status, open_dataset, raw_dataset
-from diffkeras.data.storage import find_damage
+from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, train, verify
 
@@ -44,7 +44,7 @@ def test_what_was_generated_is_there(tiny: Config, data_dir: Path) -> None:
     assert status.holds(tiny)
     assert not status.holds(tiny.with_overrides({"data.test_examples": 6}))
     assert status.holds(tiny.with_overrides({"data.test_examples": 6}), ("train", "validation"))
-    find_damage(tiny, 2, data_dir)
+    check_records(tiny, 2, data_dir)
 
 
 def test_datasets_that_are_there_are_skipped(
@@ -75,7 +75,7 @@ def test_growing_keeps_the_first_examples_and_no_split_shrinks(
     after = [e["field"] for e in raw_dataset(grown, 1, "train", own_data).as_numpy_iterator()]
     assert len(after) == 20
     np.testing.assert_array_equal(after[:12], before)
-    find_damage(grown, 1, own_data)
+    check_records(grown, 1, own_data)
 
 
 def test_nothing_but_datasets_is_left(data_dir: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_flipped_bit_is_found_in_its_record(tiny: Config, own_data: Path) -> N
     flip(file, file.stat().st_size * 7 // 12 + 50)  # 12 records of about the same length
     open_dataset(tiny, 1, own_data)  # a checksum shows it only when it is read
     with pytest.raises(DataError, match=r"damaged at (example|record) 7\b") as caught:
-        find_damage(tiny, 1, own_data)
+        check_records(tiny, 1, own_data)
     assert str(file) in str(caught.value)
 
 
@@ -251,7 +251,7 @@ def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) 
     generate_dataset(tiny, 1, tmp_path, on_examples=meanwhile)
     assert f"process {os.getpid()}" in refusals[0]
     for count in (1, 2):
-        find_damage(tiny, count, tmp_path)
+        check_records(tiny, count, tmp_path)
 
 
 def test_the_files_are_the_same_wherever_and_however_often_they_are_made(

@@ -14,7 +14,7 @@ from diffkeras.data import (
     raw_dataset,
 )
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.writing.estimate import Estimate
+from diffkeras.data.writing.generation import Estimate
 from diffkeras.physics import Medium
 from diffkeras.physics.operators import spectral
 from diffkeras.representation.network_input import network_input
@@ -101,7 +101,7 @@ def test_the_range_is_part_of_the_identity_only_if_there_is_one(varying, tiny):
 @pytest.mark.slow
 def test_files_are_the_same_with_two_processes(varying, varying_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: processes)
-    generate_dataset(varying, 2, tmp_path, workers=2)
+    generate_dataset(varying, 2, tmp_path, processes=2)
     assert dataset_hash(varying, tmp_path) == dataset_hash(varying, varying_dir)
 
 

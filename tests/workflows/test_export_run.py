@@ -118,7 +118,7 @@ def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
                     "model.depth": 2,
                     "model.pad": True,
                     "model.transform": "linear",
-                    "model.architecture": "ring_density_network",
+                    "model.architecture": "u_net",
                     "model.corrections": 1,
                 }
             )

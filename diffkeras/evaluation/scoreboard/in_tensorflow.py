@@ -53,9 +53,10 @@ def _compiled(config: Config, fields: Graph, dtype: tf.DType) -> Graph:
 
 def _solver(config: Config, precision: Any) -> tuple[Graph, tf.DType]:
     solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+    solver_type = tf.as_dtype(precision)
     if config.physics.sources == "production":
-        return lambda production: solver.solve(production=production), tf.as_dtype(precision)
-    return solver.solve, tf.as_dtype(precision)
+        return lambda production: solver.solve(production=production).field, solver_type
+    return lambda images: solver.solve(images).field, solver_type
 
 
 def _ring_rounds(config: Config, rounds: int) -> Graph:

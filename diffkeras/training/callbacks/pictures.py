@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.data import raw_dataset
-from diffkeras.surrogates.given_media import medium_inputs
+from diffkeras.surrogates.inputs import problem_of_examples
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.session import TrainingSession
@@ -58,9 +58,8 @@ class Pictures(keras.callbacks.Callback):
         with averaged_weights(self.model), self.writer.as_default():
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
-                prediction = self.surrogate.network_fields(
-                    image, **medium_inputs(self.surrogate.config, example)
-                )
+                problem = problem_of_examples(self.surrogate.config, example)
+                prediction = self.surrogate.network_fields(problem)
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()
                 picture = draw_example(image / image.max(), field / largest, prediction / largest)

@@ -167,7 +167,7 @@ class _Worker:
     def _generate(self, config: Config) -> None:
         _when_free(
             lambda: generate(
-                config, self.data_dir, workers=self.processes, show_progress=self.show_progress
+                config, self.data_dir, processes=self.processes, show_progress=self.show_progress
             )
         )
 

@@ -18,11 +18,10 @@ from generation_tools import (
 from diffkeras.config import SPLITS
 from diffkeras.data import open_dataset
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.shards import SHARD_EXAMPLES, Shard, examples_per_shard, holds_records
+from diffkeras.data.shards import SHARD_EXAMPLES, Shard, examples_per_shard, has_records
 from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.estimate import Estimate
-from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.data.writing.generation import Estimate, prepare_generation
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
@@ -83,10 +82,10 @@ def test_same_examples_as_tfds_makes(tmp_path, storage, changes):
 
 
 @pytest.mark.slow
-def test_same_files_with_two_workers(tmp_path, many_processes):
+def test_same_files_with_two_processes(tmp_path, many_processes):
     config, told = tiny_config(), []
     one = generate_dataset(config, 2, tmp_path / "one")
-    two = generate_dataset(config, 2, tmp_path / "two", workers=2, on_examples=told.append)
+    two = generate_dataset(config, 2, tmp_path / "two", processes=2, on_examples=told.append)
     assert sum(told) == 52
     names = sorted(file.name for file in one.iterdir())
     assert names == sorted(file.name for file in two.iterdir())
@@ -170,13 +169,13 @@ def test_estimate():
     assert Estimate(1, 1, 1.0).useful_processes(4) == 1
 
 
-def test_holds_records(tmp_path):
+def test_has_records(tmp_path):
     path = generate_dataset(tiny_config(), 2, tmp_path)
     file = path / "diffusion_fields-train.tfrecord-00000-of-00005"
-    assert holds_records(file, SHARD)
-    assert not holds_records(file, SHARD - 1)
+    assert has_records(file, SHARD)
+    assert not has_records(file, SHARD - 1)
     file.write_bytes(file.read_bytes()[:-1])
-    assert not holds_records(file, SHARD)
+    assert not has_records(file, SHARD)
 
 
 def test_shard_names_sort_by_number():

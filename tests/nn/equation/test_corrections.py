@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse.linalg
 
 from diffkeras import nn
+from diffkeras.nn.equation.corrections import RingCorrections
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.operators.axis import lattice_axes
 from diffkeras.physics.operators.ring import find_ring, ring_matrix
@@ -13,7 +14,7 @@ from diffkeras.physics.operators.spectral import SpectralOperator
 
 LATTICE = (20, 24)
 MEDIUM = Medium(decay=0.02, boundary=("absorbing", "periodic"))
-OPERATOR = nn.UniformOperator(decay=0.02, boundaries=("absorbing", "periodic"))
+OPERATOR = nn.LatticeOperator(decay=0.02, boundaries=("absorbing", "periodic"))
 EXACT = SpectralOperator(LATTICE, MEDIUM)
 
 
@@ -38,23 +39,20 @@ def batch(image):
 
 
 def test_the_exact_field_stays():
-    densities = nn.ImpliedDensities(OPERATOR)([batch(FIELD), batch(IMAGE)])
-    corrected = nn.FieldOfDensities(OPERATOR)([densities, batch(IMAGE)])
+    corrected = RingCorrections(OPERATOR)([batch(FIELD), batch(IMAGE)])
     np.testing.assert_allclose(corrected[0, ..., 0], FIELD, atol=2e-6)
 
 
 def test_a_correction_solves_the_equation_on_free_nodes():
     prediction = FIELD + 0.1 * np.random.default_rng(0).standard_normal(LATTICE)
-    densities = np.asarray(nn.ImpliedDensities(OPERATOR)([batch(prediction), batch(IMAGE)]))
-    assert np.all(densities[0, ..., 0][FREE] == 0)
-    held = np.where(FREE, prediction, IMAGE)
-    expected = held - EXACT.inverse(np.where(FREE, EXACT.apply(held), 0.0))
-    found = np.asarray(nn.TransformPair(OPERATOR)(densities))[0, ..., 0]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    filled = np.where(FREE, prediction, IMAGE)
+    expected = filled - EXACT.inverse(np.where(FREE, EXACT.apply(filled), 0.0))
+    corrected = RingCorrections(OPERATOR)([batch(prediction), batch(IMAGE)])[0, ..., 0]
+    np.testing.assert_allclose(corrected, np.where(FREE, expected, IMAGE), atol=1e-5)
 
 
 def layer_with(windows):
-    layer = nn.FieldOfDensities(OPERATOR, len(windows))
+    layer = RingCorrections(OPERATOR, len(windows))
     layer.build([(None, *LATTICE, 1), (None, *LATTICE, 1)])
     layer.set_weights(windows)
     return layer
@@ -62,7 +60,7 @@ def layer_with(windows):
 
 def corrected_ring(windows, start):
     """The field on the ring after rounds from a field, before the fixed values are written."""
-    field = layer_with(windows).corrected(
+    field = layer_with(windows).closer_on_ring(
         batch(start)[..., 0], batch(IMAGE)[..., 0], OPERATOR.decay
     )
     return np.asarray(field)[0].astype(np.float64)[RING.nodes]
@@ -91,8 +89,7 @@ def test_rounds_are_conjugate_gradients_without_a_preconditioner():
 
 
 def test_many_rounds_reach_the_exact_field():
-    layer = nn.FieldOfDensities(OPERATOR, 20)
-    field = layer([np.zeros_like(batch(IMAGE)), batch(IMAGE)])
+    field = RingCorrections(OPERATOR, 20)(batch(IMAGE))
     np.testing.assert_allclose(field[0, ..., 0], FIELD, atol=1e-4)
 
 
@@ -100,7 +97,7 @@ def test_many_rounds_reach_the_exact_field():
 def test_gradients_are_finite(scale):
     """Without sources, nothing is left to correct, and 0/0 must not spread."""
     image = scale * batch(IMAGE)
-    model = nn.ring_density_network(2, 1, operator=OPERATOR, rounds=2)
+    model = nn.with_corrections(nn.u_net(2, 1), OPERATOR, rounds=2)
     model.compile(keras.optimizers.SGD(0.1), "mse")
     before = model.get_weights()
     model.fit(image, image, verbose=0)
@@ -108,8 +105,3 @@ def test_gradients_are_finite(scale):
     windows = zip(before[-2:], model.get_weights()[-2:], strict=True)
     assert all(np.any(old != new) == bool(scale) for old, new in windows)
     assert np.all(np.asarray(model(image))[image > 0] == image[image > 0])
-
-
-def test_bad_rounds():
-    with pytest.raises(ValueError, match="rounds must be an integer of at least 0, got -1"):
-        nn.FieldOfDensities(OPERATOR, -1)

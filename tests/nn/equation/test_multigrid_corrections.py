@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from diffkeras import nn
+from diffkeras.nn.equation.corrections import MultigridCorrections
 from diffkeras.nn.equation.multigrid import interpolate, restrict
 from diffkeras.physics import Medium, MichaelisMenten, solve
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.representation.network_input import MAPS, map_channels
 
+VARYING = nn.LatticeOperator(maps=MAPS[:2])
 LATTICE = (20, 27)  # odd on some level along both axes
 
 
@@ -29,8 +31,8 @@ def problem(boundary="absorbing", seed=0):
 
 
 def layer_after(rounds, boundary="absorbing"):
-    operator = nn.VaryingOperator(boundaries=(boundary, boundary))
-    return nn.MultigridCorrections(operator, rounds)
+    operator = nn.LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
+    return MultigridCorrections(operator, rounds)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
@@ -44,7 +46,7 @@ def test_rounds_reach_the_exact_field(boundary):
 
 def test_each_round_makes_the_error_several_times_smaller():
     x, _, _, exact = problem()
-    fields = [layer_after(k)([np.zeros((1, *LATTICE, 1)), x])[0, ..., 0] for k in range(1, 5)]
+    fields = [layer_after(k)(x)[0, ..., 0] for k in range(1, 5)]
     errors = [np.abs(field - exact).mean() for field in fields]
     assert all(after < before / 3 for before, after in itertools.pairwise(errors))
 
@@ -62,20 +64,19 @@ def test_no_damping_makes_the_energy_larger():
     energies = []
     for rounds in range(5):
         layer = layer_after(rounds)
-        layer.build(None)
+        layer.build(x.shape)
         layer.set_weights([*weights[:rounds], weights[-1]])
-        error = np.asarray(layer([np.zeros((1, *LATTICE, 1)), x]))[0, ..., 0] - exact
+        error = np.asarray(layer(x))[0, ..., 0] - exact
         energies.append((error * volumes.apply(error)).sum())
     assert all(after < before for before, after in itertools.pairwise(energies))
 
 
 def test_each_image_has_its_own_medium():
     x, other = problem()[0], problem(seed=5)[0]
-    start = np.zeros((1, *LATTICE, 1), np.float32)
     layer = layer_after(2)
-    both = layer([np.concatenate([start, start]), np.concatenate([x, other])])
+    both = layer(np.concatenate([x, other]))
     for k, alone in enumerate((x, other)):
-        np.testing.assert_allclose(both[k], layer([start, alone])[0], atol=1e-6)
+        np.testing.assert_allclose(both[k], layer(alone)[0], atol=1e-6)
 
 
 def test_restriction_is_the_transpose_of_interpolation():
@@ -99,19 +100,18 @@ def saturating_problem(seed):
 
 def test_rounds_are_newton_steps_where_uptake_saturates():
     (one, exact), (two, other) = saturating_problem(0), saturating_problem(7)
-    operator = nn.VaryingOperator(MAPS, boundaries=("reflecting", "reflecting"))
-    start = np.zeros((2, *LATTICE, 1), np.float32)
+    operator = nn.LatticeOperator(boundaries=("reflecting", "reflecting"), maps=MAPS)
     x, truth = np.concatenate([one, two]), np.stack([exact, other])
 
     def fields(rounds):
-        return np.asarray(nn.MultigridCorrections(operator, rounds)([start, x]))[..., 0]
+        return np.asarray(MultigridCorrections(operator, rounds)(x))[..., 0]
 
     errors = [np.abs(fields(k) - truth).mean() for k in (2, 4, 6)]
     assert all(after < before / 4 for before, after in itertools.pairwise(errors))
     np.testing.assert_allclose(fields(12), truth, atol=2e-5)
     # the exact field stays, and from a wild one the rounds come back
     for begin in (truth, truth - 0.3):
-        found = nn.MultigridCorrections(operator, 12)([begin[..., None], x])
+        found = MultigridCorrections(operator, 12)([begin[..., None], x])
         np.testing.assert_allclose(found[..., 0], truth, atol=2e-5)
 
 
@@ -120,7 +120,7 @@ def test_gradients_are_finite(scale):
     """Without sources, nothing is left to correct, and 0/0 must not spread."""
     x, _, _, exact = problem()
     x[..., 0] *= scale
-    model = nn.unrolled_cg(operator=nn.VaryingOperator(), rounds=1, channels=3)
+    model = nn.unrolled_cg(operator=VARYING, rounds=1, channels=3)
     model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)  # quicker than a graph
     before = model.get_weights()
     model.fit(x, scale * exact[None, ..., None], verbose=0)
@@ -132,13 +132,8 @@ def test_gradients_are_finite(scale):
 def test_a_network_with_corrections_takes_the_maps():
     x, _, image, exact = problem()
     network = nn.padded(nn.u_net(2, 1, channels=3), 2)
-    model = nn.with_corrections(network, nn.VaryingOperator(), rounds=3)
+    model = nn.with_corrections(network, VARYING, rounds=3)
     assert model.output_shape == (None, None, None, 1)
     found = np.asarray(model(x))[0, ..., 0]
     assert np.abs(found - exact).mean() < 0.05 * exact.mean()
     np.testing.assert_array_equal(found[image > 0], image[image > 0].astype(np.float32))
-
-
-def test_bad_rounds():
-    with pytest.raises(ValueError, match="rounds must be an integer of at least 0, got -1"):
-        nn.MultigridCorrections(None, -1)
