@@ -39,7 +39,7 @@ def test_the_smallest_mean_of_each_error_and_test_set_is_the_best() -> None:
 def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
     data = synthetic_study(images=2)
     table = IN_REGIONS.table(data)
-    figure = IN_REGIONS.draw(table, data)
+    figure = IN_REGIONS.figure(table, data)
     assert len(figure.axes) == 6
     line = next(line for line in figure.axes[3].lines if line.get_label() == "squared")
     assert list(line.get_xdata()) == [15, 60, 150, 300, 600, 1200]
@@ -54,7 +54,7 @@ def test_settings_without_an_order_have_a_row_each(losses: dict[str, float]) -> 
     data = synthetic_study(fractions=(1.0,), losses=losses, images=2)
     table = IN_REGIONS.table(data)
     assert table["runs"].tolist() == [3] * len(ERRORS) * len(losses)
-    axis = IN_REGIONS.draw(table, data).axes[0]
+    axis = IN_REGIONS.figure(table, data).axes[0]
     labels = [text.get_text() for text in axis.get_yticklabels()]
     assert labels == (["surrogate"] if len(losses) == 1 else list(losses))
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first is on top"
@@ -70,18 +70,18 @@ def test_every_tested_count_has_its_error() -> None:
         found = table[table["variant"] == label].set_index("sources")["mean"]
         for count, mean in found.items():
             assert mean == pytest.approx(log_law(1200) * (1 + count) / 4 * law(count), rel=0.02)
-    lines = {line.get_label(): line for line in BY_COUNT.draw(table, data).axes[0].lines}
+    lines = {line.get_label(): line for line in BY_COUNT.figure(table, data).axes[0].lines}
     expected = table[table["variant"] == "joint"]["mean"]
     np.testing.assert_allclose(np.asarray(lines["joint"].get_ydata()), expected)
 
 
-def test_of_several_sizes_the_largest_is_on_the_left_with_baselines_within_the_axes() -> None:
+def test_of_several_sizes_the_largest_is_drawn_with_baselines_within_the_axes() -> None:
     data = synthetic_study(fractions=(0.0125, 1.0), images=2)
-    left, right = BY_COUNT.draw(BY_COUNT.table(data), data).axes
-    assert left.get_title() == "1200 training examples"
-    first = next(line for line in left.lines if line.get_label() == "absolute")
-    by_size = {line.get_label(): line for line in right.lines}
-    assert list(by_size) == ["15", "1200"]
-    np.testing.assert_allclose(first.get_ydata(), by_size["1200"].get_ydata())
-    assert [text.get_text() for text in left.texts] == ["superposition", "zero field"]
-    np.testing.assert_allclose(left.lines[-2].get_ydata(), 0.03)
+    table = BY_COUNT.table(data)
+    (axis,) = BY_COUNT.figure(table, data).axes
+    assert axis.get_title() == "1200 training examples"
+    line = next(line for line in axis.lines if line.get_label() == "absolute")
+    expected = rows_of(table, {"training_examples": 1200, LOSS: "absolute"})["mean"]
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    assert [text.get_text() for text in axis.texts] == ["superposition"]
+    np.testing.assert_allclose(axis.lines[-1].get_ydata(), 0.03)

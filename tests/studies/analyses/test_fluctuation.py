@@ -62,7 +62,7 @@ def test_one_setting_is_not_pooled() -> None:
     table = ANALYSIS.table(data)
     assert LOSS not in table
     assert len(table) == 6 * 2 * 2
-    assert len(ANALYSIS.draw(table, data).axes[0].containers) == 2
+    assert len(ANALYSIS.figure(table, data).axes[0].containers) == 2
 
 
 def test_the_figure_shows_what_is_pooled() -> None:
@@ -71,7 +71,7 @@ def test_the_figure_shows_what_is_pooled() -> None:
     shown = table[
         (table[LOSS] == "all") & (table["region"] == "r3") & (table["quantity"] == "relative")
     ]
-    axis = ANALYSIS.draw(table, data).axes[5]
+    axis = ANALYSIS.figure(table, data).axes[5]
     assert axis.containers[0].lines[0].get_ydata() == pytest.approx(shown["sd"].to_numpy())
 
 

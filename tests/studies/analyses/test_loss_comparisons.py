@@ -74,7 +74,7 @@ def test_a_failed_run_leaves_the_common_seeds(data: StudyData, table: pd.DataFra
 
 def test_figure_shows_the_ratios_at_the_largest_size(data: StudyData, table: pd.DataFrame) -> None:
     committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    figure = ANALYSIS.draw(committed, dataclasses.replace(data, examples=None))
+    figure = ANALYSIS.figure(committed, dataclasses.replace(data, examples=None))
     panels = figure.axes
     assert len(panels) == 6
     drawn = np.concatenate(
@@ -93,7 +93,7 @@ def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only() -> N
     row = table[(table["region"] == "lattice") & (table["loss"] == "same")].iloc[0]
     assert row["low"] < 1 < row["high"]
     full, hollow = (
-        line for line in ANALYSIS.draw(table, data).axes[0].lines if line.get_marker() == "o"
+        line for line in ANALYSIS.figure(table, data).axes[0].lines if line.get_marker() == "o"
     )
     assert list(full.get_ydata()) == [1]
     assert list(hollow.get_ydata()) == [0]
@@ -104,6 +104,6 @@ def test_baselines_are_ratios_to_the_reference(data: StudyData, table: pd.DataFr
     plain = data.overall[(data.overall[LOSS] == "absolute")]
     error = plain[plain["training_examples"] == 1200]["mae_r1"].mean()
     near.loc[near["method"] == "superposition", "mae_r1"] = 1.05 * error
-    figure = ANALYSIS.draw(table, dataclasses.replace(data, baselines=near))
+    figure = ANALYSIS.figure(table, dataclasses.replace(data, baselines=near))
     dotted = [line for line in figure.axes[3].lines if line.get_linestyle() == ":"]
     assert [line.get_xdata()[0] for line in dotted] == pytest.approx([1.05])

@@ -55,7 +55,7 @@ def test_a_law_between_both_is_neither(share: float, better: str) -> None:
 
 def test_the_figure_has_all_runs_and_both_curves_through_them() -> None:
     data = synthetic_study(**{**SMALL, "noise": 0.001}, **ONE_LOSS, law=log_law)
-    figure = ANALYSIS.draw(ANALYSIS.table(data), data)
+    figure = ANALYSIS.figure(ANALYSIS.table(data), data)
     assert len(figure.axes) == 6
     for axis, column in zip(figure.axes[:2], ("mae", "mae_sources"), strict=True):
         runs, logarithm, _ = axis.lines[:3]

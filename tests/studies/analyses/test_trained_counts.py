@@ -39,7 +39,7 @@ def table(data: StudyData) -> pd.DataFrame:
 def draw_committed(analysis: Analysis, table: pd.DataFrame, data: StudyData) -> list:
     """The axes of the figure, from a table that was written and read, without errors of images."""
     committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    return analysis.draw(committed, dataclasses.replace(data, examples=None)).axes
+    return analysis.figure(committed, dataclasses.replace(data, examples=None)).axes
 
 
 def test_every_training_is_ranked_on_every_count(table: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ def test_the_figure_has_times_lines_and_residuals() -> None:
     data = synthetic_study(**{**SMALL, "losses": {"absolute": 1.0, "squared": 1.1}})
     table = ANALYSIS.table(data)
     assert table[LOSS].tolist() == ["absolute", "squared"]
-    figure = ANALYSIS.draw(table, data)
+    figure = ANALYSIS.figure(table, data)
     above, below = figure.axes
     squared = data.overall[data.overall[LOSS] == "squared"]
     times, line = above.lines[2:4]

@@ -102,7 +102,7 @@ def test_intervals_contain_the_truth_as_often_as_they_say() -> None:
 
 def test_bars_of_a_region_reach_1() -> None:
     data = synthetic_study(**SMALL)
-    axis = ANALYSIS.draw(ANALYSIS.table(data), data).axes[0]
+    axis = ANALYSIS.figure(ANALYSIS.table(data), data).axes[0]
     ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]
     assert ends == pytest.approx([1] * 6)
     assert axis.get_yticklabels()[0].get_text() == "whole lattice"

@@ -86,7 +86,7 @@ def test_seeds_that_failed_somewhere_are_left_out() -> None:
 def test_the_figure_has_the_components_against_the_size() -> None:
     data = synthetic_study(**SMALL, seeds=3, order_seeds=3)
     table = SEED_SOURCES.table(data)
-    figure = SEED_SOURCES.draw(table, data)
+    figure = SEED_SOURCES.figure(table, data)
     shown = table[(table["region"] == "field")].set_index("component")
     for container, name in zip(figure.axes[2].containers, SEED_NAMES, strict=True):
         assert container.get_label() == name
@@ -169,7 +169,7 @@ def test_figure_has_standard_deviations_in_percent() -> None:
     data = study(0.2, 0.05, 0.02)
     table = DISJOINT_SUBSETS.table(data)
     committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    (axis,) = DISJOINT_SUBSETS.draw(committed, data).axes
+    (axis,) = DISJOINT_SUBSETS.figure(committed, data).axes
     (subsets,) = (line for line in axis.lines if line.get_label() == "subset")
     sd = table[table["component"] == "subset"].set_index("error")["sd"]
     np.testing.assert_allclose(subsets.get_ydata(), 100 * sd[list(ERRORS)])

@@ -122,7 +122,7 @@ def test_other_settings_are_kept_apart() -> None:
 
 def test_figure_has_all_seeds_on_each_test_set(data: StudyData, table: pd.DataFrame) -> None:
     committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    figure = ANALYSIS.draw(committed, dataclasses.replace(data, examples=None))
+    figure = ANALYSIS.figure(committed, dataclasses.replace(data, examples=None))
     assert len(figure.axes) == 4
     maxima_far = figure.axes[3]
     runs = data.runs[(data.runs["test_set"] == "far") & (data.runs["sources"] == "all")]
@@ -138,6 +138,6 @@ def test_baselines_are_those_of_each_test_set(data: StudyData, table: pd.DataFra
     runs = data.runs[(data.runs["test_set"] == "far") & (data.runs["sources"] == "all")]
     near[["mae", "max_error"]] = 900.0
     near.loc[chosen, "mae"] = runs["mae"].mean()
-    axes = ANALYSIS.draw(table, dataclasses.replace(data, baselines=near)).axes
+    axes = ANALYSIS.figure(table, dataclasses.replace(data, baselines=near)).axes
     dotted = [[line for line in axis.lines if line.get_linestyle() == ":"] for axis in axes]
     assert [len(lines) for lines in dotted] == [0, 1, 0, 0]

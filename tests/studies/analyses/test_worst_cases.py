@@ -74,7 +74,7 @@ def test_the_figure_has_the_errors_of_each_search_and_bounds_next_to_their_error
         search("1", 2, found_error=0.9, error_of_corrected=1e-7, bound_of_corrected=2e-6),
     ]
     data = study_with(pd.DataFrame(rows), **ONE_LOSS)
-    figure = ANALYSIS.draw(ANALYSIS.table(data), data)
+    figure = ANALYSIS.figure(ANALYSIS.table(data), data)
     left, right = figure.axes
     drawn = {line.get_label(): list(line.get_xdata()) for line in (*left.lines, *right.lines)}
     assert drawn["found"] == [0.7, 0.9]

@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,25 +11,31 @@ import pytest
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
-from diffkeras.studies import write as writing
+from diffkeras.studies import report
 from diffkeras.studies.analyses import errors
 from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
 
+FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
+
 
 class Written(NamedTuple):
+    """Arguments of `write_study`."""
+
     directory: Path
-    data: StudyData
     study: Study
+    data: StudyData
     runs: list[PlannedRun]
 
-    def again(self, data: StudyData | None = None) -> None:
-        write(self.directory, data or self.data, self.study, self.runs)
+    def write(self) -> None:
+        command = "diffkeras study --config synthetic"
+        report.write_study(*self, planned=5, failed=FAILED, command=command)
 
-
-FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
+    def contents(self) -> dict[str, bytes]:
+        files = [file for file in self.directory.rglob("*") if file.is_file()]
+        return {file.relative_to(self.directory).as_posix(): file.read_bytes() for file in files}
 
 
 def _never(data: StudyData) -> pd.DataFrame:
@@ -39,18 +46,15 @@ def _never(data: StudyData) -> pd.DataFrame:
 REFUSED = Analysis("spread", "Spread", lambda _: True, _never, None)  # type: ignore[arg-type]
 
 
-@pytest.fixture(autouse=True)
-def few_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
-
-
-def write(directory: Path, data: StudyData, study: Study, runs: list[PlannedRun]) -> None:
-    command = "diffkeras study --config synthetic"
-    writing.write_study(directory, study, data, runs, failed=FAILED, planned=5, command=command)
+@pytest.fixture(autouse=True, scope="module")
+def few_analyses() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
+        yield
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Written:
+def files(few_analyses: None, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """A study's directory, of two sizes and two seeds on two test sets; treat it as read-only."""
     data = synthetic_study(
         fractions=(0.05, 1.0),
@@ -61,27 +65,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Written:
     )
     root = tmp_path_factory.mktemp("studies")
     study, runs = synthetic_runs(data, root / "runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
-        write(root / "synthetic", data, study, runs)
-    return Written(root / "synthetic", data, study, runs)
+    written = Written(root / "synthetic", study, data, runs)
+    written.write()
+    return written
 
 
 def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> None:
-    names = {
-        file.relative_to(files.directory).as_posix()
-        for file in files.directory.rglob("*")
-        if file.is_file()
-    }
     answered = ("errors", "source_counts")
-    assert names == {
-        "study.json",
-        "runs.csv",
-        "baselines.csv",
-        "examples.csv.gz",
-        "report.html",
+    assert files.contents().keys() == {
+        *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz", "report.html"),
         *(f"tables/{name}.csv" for name in answered),
-        *(f"figures/{name}.{kind}" for name in answered for kind in ("svg", "png")),
+        *(f"figures/{name}.svg" for name in answered),
     }
     described = json.loads((files.directory / "study.json").read_text())
     assert described["budget"] == "Equal steps: every run trains for 400 steps of 16 examples."
@@ -105,6 +99,7 @@ def test_the_report_needs_no_other_file_and_names_everything(files: Written) -> 
     for words in (
         files.study.question,
         "Equal steps: every run trains for 400 steps",
+        "It is about spread.",
         "a spread needs 3 seeds, and there are 2",
         "the loss is &lt;NaN&gt;",
         "<td>superposition</td>",
@@ -118,7 +113,7 @@ def test_the_report_needs_no_other_file_and_names_everything(files: Written) -> 
     assert html.count('class="best"') >= 8
 
 
-def test_a_second_report_of_the_same_study_changes_no_committed_file(
+def test_a_second_report_of_the_same_study_changes_no_file(
     files: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Tomorrow:
@@ -130,24 +125,22 @@ def test_a_second_report_of_the_same_study_changes_no_committed_file(
             return "2999-01-01"
 
     monkeypatch.setattr("diffkeras.studies.study_directory.datetime.date", Tomorrow)
-    kept = [f for f in files.directory.rglob("*") if f.is_file()]
-    before = {file: file.read_bytes() for file in kept}
-    files.again()
-    assert {file: file.read_bytes() for file in kept} == before
+    before = files.contents()
+    files.write()
+    assert files.contents() == before
 
 
 def test_an_error_leaves_the_earlier_report(
     files: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {f: f.read_bytes() for f in files.directory.rglob("*") if f.is_file()}
     (files.directory / "notes.txt").write_text("mine")
+    before = files.contents()
 
     def broken(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("diffkeras.studies.write.write_html", broken)
-    runs = files.data.runs.assign(mae=1.0)
+    monkeypatch.setattr(report, "write_report", broken)
+    changed = replace(files.data, runs=files.data.runs.assign(mae=1.0))
     with pytest.raises(ZeroDivisionError):
-        files.again(replace(files.data, runs=runs))
-    assert {f: f.read_bytes() for f in before} == before
-    assert (files.directory / "notes.txt").read_text() == "mine"
+        files._replace(data=changed).write()
+    assert files.contents() == before
