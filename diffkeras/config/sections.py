@@ -62,15 +62,6 @@ class PhysicsConfig(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _production_decays(self) -> Self:
-        if self.sources == "production" and not self.decay:
-            raise ValueError(
-                "decay: sources that produce add the decay rate times their value, so a decay of 0 "
-                "gives fields of 0; choose a decay above 0, or sources: fixed_value"
-            )
-        return self
-
     @property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""
