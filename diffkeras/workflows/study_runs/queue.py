@@ -5,12 +5,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from diffkeras.config import Config
 from diffkeras.studies.config import PlannedRun, WorstCasesConfig
 from diffkeras.studies.plan import time_left
 from diffkeras.studies.study_directory import FailedRun
+from diffkeras.workflows.study_runs.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +36,6 @@ class RunTask:
     worst_cases: WorstCasesConfig | None
     data_dir: Path
     threads: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended.
-
-    Attributes:
-        state: done; failed with an error; in use by another process; or interrupted by a signal.
-        error: what went wrong, in one line.
-        warnings: what was logged as a warning meanwhile.
-    """
-
-    state: Literal["done", "failed", "in use", "interrupted"]
-    error: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 class RunQueue:

@@ -6,7 +6,8 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import queue as module
-from diffkeras.workflows.study_runs.queue import Outcome, RunQueue
+from diffkeras.workflows.study_runs.outcome import Outcome
+from diffkeras.workflows.study_runs.queue import RunQueue
 
 DONE, FAILED, USED = Outcome("done"), Outcome("failed", "no luck"), Outcome("in use")
 
