@@ -91,21 +91,29 @@ def missing_baselines(study: Study, runs: Sequence[PlannedRun]) -> list[str]:
 
 
 def data_needed(study: Study, runs: Sequence[PlannedRun]) -> list[Config]:
-    """Configurations whose datasets unfinished runs need; of a test set without training examples.
+    """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
-    Several of them may need the same dataset, also in different sizes.
+    Of a test set, no training examples are needed.
     """
     configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
         if any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
     ]
-    needed: dict[tuple[object, ...], Config] = {}
-    for config in configs:
-        datasets = [DatasetConfig.of(count, config).name for count in config.data.sources]
-        sizes = [config.data.examples(split) for split in SPLITS]
-        needed.setdefault((*datasets, *sizes), config)
-    return list(needed.values())
+    needed = []
+    largest: dict[tuple[str, str], int] = {}  # dataset and split → number of examples
+    for config in sorted(configs, key=lambda config: -config.data.examples("train")):
+        counts = []
+        for count in config.data.sources:
+            name = DatasetConfig.of(count, config).name
+            sizes = {(name, split): config.data.examples(split) for split in SPLITS}
+            if any(size > largest.get(key, 0) for key, size in sizes.items()):
+                largest |= {key: max(size, largest.get(key, 0)) for key, size in sizes.items()}
+                counts.append(count)
+        if counts:
+            only = {"data.sources": counts, "evaluation.pictures": None}
+            needed.append(config.with_overrides(only))
+    return needed
 
 
 def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:

@@ -35,6 +35,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
         yield calls
 
 
-def metrics_of(cell: PlannedRun) -> Any:
-    [path] = cell.tests.values()
+def metrics_of(run: PlannedRun) -> Any:
+    [path] = run.tests.values()
     return json.loads((path / "metrics.json").read_text())

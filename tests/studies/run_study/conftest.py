@@ -81,7 +81,7 @@ def finished(
 def _finish(study_file: Path, data: Path, runs: Path, directory: Path) -> FinishedStudy:
     study = load_study(str(study_file))
     # the longest come first
-    assert [cell.done for cell in plan(study, runs)] == [False, False, True, True]
+    assert [run.done for run in plan(study, runs)] == [False, False, True, True]
     assert not (directory / "runs.csv").exists()
     with _captured() as lines, lean_training():
         run_study(study, data, directory, runs_dir=runs)
@@ -129,7 +129,7 @@ def measured(study_file: Path, finished: FinishedStudy) -> dict[str, Path]:
     """Test set and methods → an evaluation."""
     study = load_study(str(study_file))
     first, *_, with_baselines, _ = (
-        path for cell in plan(study, finished[1]) for path in cell.tests.values()
+        path for run in plan(study, finished[1]) for path in run.tests.values()
     )
     return {_key(study.test): with_baselines, _key(without_baselines(study.test)): first}
 
