@@ -184,9 +184,9 @@ def readable_table(table: pd.DataFrame) -> Table:
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None or value is pd.NA or isinstance(value, float):
-        return number(None if value is pd.NA else value)
-    return str(value)
+    if value is None or value is pd.NA:
+        return number(None)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:

@@ -49,7 +49,7 @@ def table(data: StudyData) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for setting, runs in grouped(data.regions, names):
         by_size = runs.groupby(SIZE)["ln_error"]
-        ln_errors = {int(n): v.to_numpy() for n, v in by_size if len(v) >= FEWEST_RUNS}
+        ln_errors = {int(str(n)): v.to_numpy() for n, v in by_size if len(v) >= FEWEST_RUNS}
         if len(ln_errors) >= FEWEST_SIZES:
             rows.append({**setting, **compare(ln_errors)})
     if not rows:

@@ -147,7 +147,8 @@ def disjoint_subsets(data: StudyData) -> pd.DataFrame:
     most = (0, 0)
     for setting, group in grouped(runs, data.settings(without=(TRAIN_PART,))):
         for error in ERRORS:
-            known = group.dropna(subset=[error]).assign(ln_error=lambda r, e=error: np.log(r[e]))
+            known = group.dropna(subset=[error])
+            known = known.assign(ln_error=np.log(known[error]))
             design = complete_design(known, [TRAIN_PART], ["seed"])
             subsets, seeds = known[TRAIN_PART].nunique(), design["seed"].nunique()
             most = max(most, (subsets, seeds))

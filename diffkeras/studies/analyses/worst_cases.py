@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
-from diffkeras.reporting.print_figures import PAGE, print_axes, series_style
+from diffkeras.reporting.print_figures import PAGE, log_ticks, print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import baseline_errors, draw_lines
 from diffkeras.studies.study_data import (
@@ -89,14 +88,15 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     left.set(xlim=(lowest, None), xlabel="largest error of any node", title="network")
     varied = [name for name in data.factors if data.varies(name)]
     labels = [
-        ", ".join(filter(None, [label_of(row[varied]), f"n = {row['sources']}"]))
+        ", ".join(
+            filter(None, [label_of({name: row[name] for name in varied}), f"n = {row['sources']}"])
+        )
         for _, row in searches.iterrows()
     ]
     left.set_yticks(places, labels)
     left.invert_yaxis()
     right.set(xscale="log", xlabel="largest error of any node", title="with proven bounds (bars)")
-    right.xaxis.set_major_locator(LogLocator(numticks=6))
-    right.xaxis.set_minor_locator(NullLocator())
+    log_ticks(right, "x", fewest=2)
     drawn.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     handles, names = right.get_legend_handles_labels()
     drawn.legend(handles[::2], names[::2], loc="outside upper right", ncols=3)
