@@ -57,24 +57,6 @@ def test_settings_that_scatter_alike_count_as_one() -> None:
     assert pooled["exponent_low"] == pytest.approx(alone["exponent_low"], rel=0.1)
 
 
-def test_one_setting_is_not_pooled() -> None:
-    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, fractions=(0.1, 1.0))
-    table = ANALYSIS.table(data)
-    assert LOSS not in table
-    assert len(table) == 6 * 2 * 2
-    assert len(ANALYSIS.figure(table, data).axes[0].containers) == 2
-
-
-def test_the_figure_shows_what_is_pooled() -> None:
-    data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
-    table = ANALYSIS.table(data)
-    shown = table[
-        (table[LOSS] == "all") & (table["region"] == "r3") & (table["quantity"] == "relative")
-    ]
-    axis = ANALYSIS.figure(table, data).axes[5]
-    assert axis.containers[0].lines[0].get_ydata() == pytest.approx(shown["sd"].to_numpy())
-
-
 def deviations(values: np.ndarray) -> pd.DataFrame:
     """(settings, sizes, seeds) ln errors as rows of runs."""
     places = np.indices(values.shape).reshape(3, -1)

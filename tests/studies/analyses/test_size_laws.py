@@ -51,14 +51,3 @@ def test_a_law_between_both_is_neither(share: float, better: str) -> None:
     odds = np.exp(-row["aicc_difference"] / 2)
     assert row["log_weight"] == pytest.approx(odds / (1 + odds))
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
-
-
-def test_the_figure_has_all_runs_and_both_curves_through_them() -> None:
-    data = synthetic_study(**{**SMALL, "noise": 0.001}, **ONE_LOSS, law=log_law)
-    figure = ANALYSIS.figure(ANALYSIS.table(data), data)
-    assert len(figure.axes) == 6
-    for axis, column in zip(figure.axes[:2], ("mae", "mae_sources"), strict=True):
-        runs, logarithm, _ = axis.lines[:3]
-        assert sorted(runs.get_ydata()) == pytest.approx(sorted(data.overall[column]))
-        for size, error in runs.get_xydata():
-            assert np.interp(size, *logarithm.get_data()) == pytest.approx(error, rel=0.02)

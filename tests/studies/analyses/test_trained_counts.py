@@ -123,15 +123,3 @@ def test_surrogates_of_one_count_are_compared_with_that_of_the_tested_count(
     empty = row[row.isna()].index
     assert {"specialist_ratio", "specialist_low", "specialist_mae", "p"} <= set(empty)
     assert "ratio" not in empty
-
-
-def test_figure_of_neighbours_has_both_ratios(data: StudyData) -> None:
-    table = NEIGHBOUR_COUNTS.table(data)
-    left, right = draw_committed(NEIGHBOUR_COUNTS, table, data)
-    fewer, more = (line for line in left.lines if line.get_label()[0] != "_")
-    ratios = table.set_index(["count", "tested"])
-    assert list(fewer.get_ydata()) == pytest.approx([ratios["ratio"][2, 1]])
-    assert list(more.get_ydata()) == pytest.approx([ratios["ratio"][1, 2], ratios["ratio"][2, 3]])
-    marks = [line.get_ydata() for line in right.lines if line.get_label()[0] != "_"]
-    expected = [ratios["specialist_ratio"][2, 1], ratios["specialist_ratio"][1, 2]]
-    np.testing.assert_allclose(np.concatenate(marks), expected)

@@ -1,5 +1,3 @@
-import dataclasses
-import io
 from typing import Any
 
 import numpy as np
@@ -7,8 +5,6 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.report import HEADINGS
 from diffkeras.studies.analyses.variance_components import (
     DISJOINT_SUBSETS,
     SEED_NAMES,
@@ -83,16 +79,6 @@ def test_seeds_that_failed_somewhere_are_left_out() -> None:
     assert numbers["r1", 1200] == numbers["r2", 300] == 4
 
 
-def test_the_figure_has_the_components_against_the_size() -> None:
-    data = synthetic_study(**SMALL, seeds=3, order_seeds=3)
-    table = SEED_SOURCES.table(data)
-    figure = SEED_SOURCES.figure(table, data)
-    shown = table[(table["region"] == "field")].set_index("component")
-    for container, name in zip(figure.axes[2].containers, SEED_NAMES, strict=True):
-        assert container.get_label() == name
-        assert container.lines[0].get_ydata() == pytest.approx(shown.loc[name, "sd"].to_numpy())
-
-
 def study(
     subset: float, seed: float, rest: float, subsets: int = 5, seeds: int = 3, random: int = 0
 ) -> StudyData:
@@ -145,32 +131,3 @@ def test_f_test_finds_the_subsets() -> None:
     assert p["subset"] < 0.001
     assert p["seed"] > 0.01
     assert np.isnan(p["subset × seed"])
-
-
-def test_each_error_has_its_own_parts() -> None:
-    data = study(0.2, 0.02, 0.02)
-    doubled = data.runs.assign(mae_sources=data.runs["mae_sources"] ** 2)
-    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=doubled))
-    sd = table.set_index(["error", "component"])["sd"]
-    assert sd["mae_sources", "subset"] == pytest.approx(2 * sd["mae", "subset"])
-    assert sd["mae_field", "subset"] < 1e-6 < sd["mae", "subset"]
-    assert set(table["subsets"]) == {5}
-    assert set(table["seeds"]) == {3}
-
-
-def test_a_failed_run_takes_its_seed_along() -> None:
-    data = study(0.2, 0.02, 0.02)
-    runs = data.runs[data.runs["run"] != data.runs["run"].iloc[0]]
-    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=runs))
-    assert set(table["seeds"]) == {2}
-
-
-def test_figure_has_standard_deviations_in_percent() -> None:
-    data = study(0.2, 0.05, 0.02)
-    table = DISJOINT_SUBSETS.table(data)
-    committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    (axis,) = DISJOINT_SUBSETS.figure(committed, data).axes
-    (subsets,) = (line for line in axis.lines if line.get_label() == "subset")
-    sd = table[table["component"] == "subset"].set_index("error")["sd"]
-    np.testing.assert_allclose(subsets.get_ydata(), 100 * sd[list(ERRORS)])
-    assert [label.get_text() for label in axis.get_xticklabels()] == list(HEADINGS)

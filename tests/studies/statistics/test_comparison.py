@@ -87,12 +87,6 @@ def test_percentile_is_the_error_of_an_image() -> None:
     assert percentile_99(np.full((1, 200), 100 / 99), values)[0, 0] == 198
 
 
-def test_each_source_count_keeps_its_number_of_images() -> None:
-    sources = np.repeat([1, 2, 5], [3, 10, 1])
-    found = resampled(sources[None].astype(float), sources)
-    np.testing.assert_allclose(found.drawn, np.full(found.drawn.shape, found.exact[0]))
-
-
 def test_variance_of_a_mean_over_few_images_is_unbiased() -> None:
     values = np.array([[1.0, 2.0, 4.0, 9.0]])
     drawn = resampled(values, number=20_000).drawn
