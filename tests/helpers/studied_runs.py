@@ -12,7 +12,6 @@ from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import one_run
 
 StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
-FinishedStudy = tuple[Path, Path, Path, list[str]]  # the same, and what the study reported
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from studied_runs import FinishedStudy, StudyPaths
+from studied_runs import StudyPaths
 
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
@@ -30,10 +30,10 @@ def test_damaged_runs_are_made_again(
     assert not any(run.done for run in plan(study, runs))
     run_study(study, data, directory, runs_dir=runs)
     assert all(run.done for run in plan(study, runs))
-    said = [line for line in log.messages if "measuring it again" in line]
+    warned = [line for line in log.messages if "measuring it again" in line]
     for run, name in ((planned[0], "metrics"), (planned[2], "metrics"), (planned[3], "examples")):
-        assert sum(run.identity in line and f"{name}." in line for line in said) == 1
-    assert len(said) == 3
+        assert sum(run.identity in line and f"{name}." in line for line in warned) == 1
+    assert len(warned) == 3
 
 
 def test_runs_that_cannot_be_read_are_kept_and_trained_again(
@@ -58,8 +58,8 @@ def test_runs_that_cannot_be_read_are_kept_and_trained_again(
     for file, content in damaged.items():
         kept = file.parent.with_name(f"{file.parent.name}.previous") / file.name
         assert kept.read_bytes() == content
-        said = [line for line in log.messages if str(file) in line and "trai" in line]
-        assert [f"renamed to {kept.parent.name}" in line for line in said] == [True]
+        warned = [line for line in log.messages if str(file) in line and "trai" in line]
+        assert [f"renamed to {kept.parent.name}" in line for line in warned] == [True]
     assert all(run.done for run in plan(other, runs))
 
 
@@ -78,9 +78,9 @@ def test_a_run_under_the_name_of_another_one_is_trained_again(
 
 
 def test_errors_of_another_test_set_are_not_used(
-    study: Study, finished: FinishedStudy, write_other: Callable[..., Study]
+    study: Study, own: StudyPaths, write_other: Callable[..., Study]
 ) -> None:
-    _, runs, _, _ = finished
+    _, runs, _ = own
     run = plan(study, runs)[0]
     [path] = run.tests.values()
     for changed in ("{data.sources: 1-2}", "{data.sources: 1-4}", "{data.test_examples: 4}"):
