@@ -103,7 +103,8 @@ def real_numbers(
     dtype = values.dtype
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
         raise PhysicsError(f"{name} must be real numbers, not {dtype.name}")
-    values = tf.ensure_shape(values, (None, *lattice))
+    if values.shape[1:] != lattice:  # XLA takes sides that are ensured for dynamic ones
+        values = tf.ensure_shape(values, (None, *lattice))
     if not dtype.is_floating:
         return values, None
     return values if dtype in FLOATS else tf.cast(values, tf.float32), dtype

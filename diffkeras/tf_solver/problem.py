@@ -243,7 +243,8 @@ def _check_media(
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
         else:
             values, _ = real_numbers(values, lattice, name)
-            values = same_shape(name, values, images)
+            if values.shape[0] != 1:
+                values = same_shape(name, values, images)
         right = _check_values(name, values, least, most)
         usable &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0

@@ -58,9 +58,10 @@ class TensorSolver:
             `medium`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
-    Methods also take tensors, one for each image, where media of a batch differ:
+    Methods also take tensors where the media of a batch differ, one for each image, or a batch of
+    1 for all:
 
-    - `decay`: γ [1/time], (batch,) or (1,) for all, none smaller than that of the uniform medium;
+    - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
       or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
     - `diffusivity`: D > 0 [length²/time], (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
@@ -101,7 +102,7 @@ class TensorSolver:
                 raise PhysicsError("give either like or a lattice and a medium, not both")
             lattice, medium = (like.lattice[0], like.lattice[1]), like.medium
             if like.uptake is not None:
-                self._uptake = maps_of(like.images[0], UPTAKE)
+                self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_plane("TensorSolver")
@@ -258,8 +259,8 @@ class TensorSolver:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
-        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel: fields,
-        their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
+        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
+        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
         with sources "production", nodes produce γ times their value. `serve_fixed`,
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
@@ -308,8 +309,9 @@ class TensorSolver:
     def _problem(
         self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
     ) -> ProblemTensors:
+        own = {} if "uptake" in media else self._uptake
         return ProblemTensors.check(
-            self.lattice, self.medium, source_images, fixed, production, media, proven
+            self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
         )
 
     def _run(self, problem: ProblemTensors) -> Run:
