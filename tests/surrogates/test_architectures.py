@@ -165,7 +165,7 @@ PRODUCTION = {"physics.sources": "production"}
         ),
         (
             {"training.symmetries": True, "data.stream": True},
-            r"training\.symmetries: a stream never shows an example twice",
+            r"training\.symmetries: a stream has",
         ),
     ],
 )
