@@ -10,20 +10,21 @@ from diffkeras.physics.operators.spectral import SpectralOperator
 def check_sides(
     physics: PhysicsConfig, data: DataConfig, model: ModelConfig, *, symmetries: bool
 ) -> None:
-    """Check that all that is chosen takes the sides of the lattice; a ValueError if it doesn't."""
+    """Raise a ValueError if something in a configuration doesn't take the sides of the lattice."""
     outline = Medium(boundary=physics.boundary)
     if outline.has_equal_sides:
         return
-    given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
-    without, equal = "sides without a given value or flux", "the same at both sides of an axis"
+    inhomogeneous = not outline.is_homogeneous
+    differ = any(isinstance(sides, tuple) for sides in outline.sides)
+    plain, equal = "sides without a value or a flux", "the same at both sides of an axis"
     needs = (
-        ("data.storage: compact", f"{without}, {equal}", data.storage == "compact"),
+        ("data.storage: compact", f"{plain}, {equal}", data.storage == "compact"),
         (
             f"model.corrections: {model.corrections}",
-            f"{without}, {equal}, where media don't vary (data.tissue)",
+            f"{plain}, {equal}, where media don't vary (data.tissue)",
             model.solves_equation and not data.maps,
         ),
-        ("data.divide_by_maximum: true", without, data.divide_by_maximum and given),
+        ("data.divide_by_maximum: true", plain, data.divide_by_maximum and inhomogeneous),
         ("training.symmetries: true", equal, symmetries and differ),
         (
             "model.transform: log",
@@ -31,16 +32,16 @@ def check_sides(
             model.transform == "log" and smallest_given(outline.sides) < 0,
         ),
     )
-    for setting, wanted, chosen in needs:
+    for setting, sides, chosen in needs:
         if chosen:
             raise ValueError(
-                f"physics.boundary: {setting} needs {wanted}, not {sides_in_words(outline.sides)}; "
+                f"physics.boundary: {setting} needs {sides}, not {sides_in_words(outline.sides)}; "
                 f"choose other sides, or change {setting.partition(':')[0]}"
             )
 
 
 def check_network(physics: PhysicsConfig, data: DataConfig, model: ModelConfig) -> None:
-    """Check that what follows the network fits the problem; a ValueError if it doesn't."""
+    """Raise a ValueError if what follows the network doesn't fit the problem."""
     if physics.sources == "production":
         _check_production(model)
     if model.kind.knows_equation and not model.corrections:
