@@ -100,7 +100,7 @@ def _model_keys() -> dict[str, Any]:
 if TYPE_CHECKING:
 
     class _ModelKeys(Section):
-        architecture: str
+        architecture: str = "encoder_decoder"
 
         def __getattr__(self, name: str) -> Any: ...  # a parameter of an architecture
 
