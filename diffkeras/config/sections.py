@@ -1,6 +1,7 @@
 """The sections of a configuration but for `data`: physics, model, training, evaluation."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, field_validator, model_validator
@@ -9,7 +10,6 @@ from diffkeras.config.baselines import Baseline
 from diffkeras.config.boundary import Boundaries
 from diffkeras.config.types import (
     Count,
-    Examples,
     Lattice,
     Positive,
     Quantity,
@@ -61,15 +61,6 @@ class PhysicsConfig(Section):
                 f"{MOST_NODES:,}; choose a coarser lattice"
             )
         return value
-
-    @model_validator(mode="after")
-    def _production_decays(self) -> Self:
-        if self.sources == "production" and not self.decay:
-            raise ValueError(
-                "decay: sources that produce add the decay rate times their value, so a decay of 0 "
-                "gives fields of 0; choose a decay above 0, or sources: fixed_value"
-            )
-        return self
 
     @property
     def medium(self) -> Medium:
@@ -163,16 +154,18 @@ class ModelConfig(_ModelKeys):
         return self.kind.sides(self.parameters)
 
 
-class HardExamplesConfig(Section):
-    """A second stage of training, in which more examples join those of the first stage."""
+# Parts of a loss that may be a name alone → the key of the mapping that the name stands for:
+# `loss: absolute` is short for `loss: {error: absolute}`.
+LOSS_NAMES = {"loss": "error", "weight": "name", "first": "error", "second": "error"}
 
-    number: Examples
-    """Training examples per source count that join, of those that the first stage does not use."""
-    choice: Literal["hardest", "random"] = "hardest"
-    """hardest: those with the largest mean absolute error of the first stage's best model. random:
-    as many at random, by the seed of the order."""
-    epochs: Count
-    """Epochs of the second stage, with an optimizer and a schedule of its own."""
+
+def long_form(value: Any, part: str = "loss") -> Any:
+    """A loss without names that stand for mappings, so that two spellings of one loss are equal."""
+    if isinstance(value, str):
+        value = {LOSS_NAMES[part]: value}
+    if not isinstance(value, Mapping):
+        return value
+    return {key: long_form(v, key) if key in LOSS_NAMES else v for key, v in value.items()}
 
 
 class TrainingConfig(Section):
@@ -238,9 +231,9 @@ class TrainingConfig(Section):
     square (4 if the lattice is not square, or the boundaries of rows and columns differ)."""
     order_seed: Seed | None = None
     """Seed of the order of the examples alone. null: that of seed."""
-    hard_examples: HardExamplesConfig | None = None
-    """After training, go on from the best model with more examples, which that model chooses. null:
-    one stage."""
+    initial_model: Annotated[str, Field(min_length=1)] | None = None
+    """Start from the weights of the best model of this finished run (fine-tuning): its directory,
+    or the name of a shipped surrogate. Its network must be the same. null: random weights."""
 
     @property
     def seed_of_order(self) -> int:
@@ -265,9 +258,8 @@ class EvaluationConfig(Section):
     """Number of worst and of median cases shown in the report."""
     baselines: tuple[Baseline, ...] | None = None
     """Methods without a network that are measured on the same images, a list of superposition,
-    one_number, three_numbers, five_numbers, seven_numbers, zero_rounds, one_round, two_rounds,
-    exact_solver and zero_field (of production: exact_solver and zero_field; in tissues: these and
-    mean_medium). null: all."""
+    one_number, three_numbers, five_numbers, seven_numbers, exact_solver and zero_field (of
+    production: exact_solver and zero_field; in tissues: these and mean_medium). null: all."""
     pictures: SourceCounts | None = None
     """Source counts of which the report shows an example. null: the smallest, the largest and the
     middle one."""

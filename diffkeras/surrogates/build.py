@@ -10,7 +10,7 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics.boundaries import GivenSide
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 
 
 def build_model(config: Config) -> keras.Model:

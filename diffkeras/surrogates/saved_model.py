@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.representation.network_input import MAPS
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.bounds.varying import VaryingSolver
-from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.images import checked, checked_images, unusable
-from diffkeras.tf_solver.proofs import Sources, proof_functions
+from diffkeras.tf_solver.saved_model import Sources, describe_export, proof_functions
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +47,7 @@ def export_saved_model(
     surrogate was trained for.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
-    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on. There
-    are none where the sides of an axis differ or have a value or a flux, which the solver in
-    TensorFlow doesn't take.
+    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -65,19 +62,12 @@ def replacing_by_saved_model(
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
-    functions = {"serve": serve}
-    if not surrogate.config.physics.medium.has_equal_sides:
-        logger.info(
-            "the SavedModel has no signatures certified and refined, because the sides of an axis "
-            "differ or have a value or a flux; `Surrogate.certify` and `predict` prove its fields"
-        )
-    else:
-        solver = _solver(surrogate, lattice or surrogate.lattice)
-        if isinstance(solver, TensorSolver):
-            solver, servable.arrays = solver.with_shared_arrays()
-        sources: Sources = "production" if surrogate.production else "fixed_value"
-        _, *media = input_specs(surrogate)
-        functions |= proof_functions(serve, solver, sources, media)
+    solver = _solver(surrogate, lattice or surrogate.lattice)
+    if not surrogate.maps:
+        solver, servable.arrays = solver.with_shared_arrays()
+    sources: Sources = "production" if surrogate.production else "fixed_value"
+    _, *media = input_specs(surrogate)
+    functions = {"serve": serve, **proof_functions(serve, solver, sources, media)}
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
@@ -123,16 +113,14 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         trained_on={
             "source_counts": list(config.data.sources),
             "divide_by_maximum": config.data.divide_by_maximum,
-            "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
+            "tissue": config.data.tissue and asdict(config.data.tissue),
         },
     )
 
 
-def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver | VaryingSolver:
+def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
     """What proves the fields of a surrogate, in all of its media."""
     medium, lengths = surrogate.config.physics.medium, surrogate.diffusion_lengths
-    if surrogate.maps:
-        return VaryingSolver(lattice, medium)
     if lengths is not None:  # no image's decay is smaller than that of the longest
         medium = medium.with_diffusion_length(lengths[1])
     return TensorSolver(lattice, medium)

@@ -1,14 +1,7 @@
 """The exact solver in a TensorFlow graph: batched, differentiable, for CPU and GPU."""
 
-from diffkeras.tf_solver.bounds.certificate import TensorCertificate
-from diffkeras.tf_solver.bounds.refinement import TensorRefinement
-from diffkeras.tf_solver.layers import CertifiedField, RefinedField
+from diffkeras.tf_solver.layers import CertifiedField
+from diffkeras.tf_solver.proofs import TensorCertificate, TensorSolution
 from diffkeras.tf_solver.solver import TensorSolver
 
-__all__ = [
-    "CertifiedField",
-    "RefinedField",
-    "TensorCertificate",
-    "TensorRefinement",
-    "TensorSolver",
-]
+__all__ = ["CertifiedField", "TensorCertificate", "TensorSolution", "TensorSolver"]

@@ -1,12 +1,11 @@
-"""Source images and production of the TensorFlow solver: their checks and their scale.
+"""Numbers of source images, production and media: their checks.
 
 A check raises an error where TensorFlow runs the graph. XLA drops it, so each one also gives a flag
 for each image: fields are NaN and bounds infinite where it is False. Flags come from the bits of
 the numbers, because TensorFlow's threads take subnormal numbers for 0, and XLA's maxima ignore NaN.
 """
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,13 +39,7 @@ FLOATS = {
     tf.float64: _Float(tf.int64, 0x0010000000000000, 0x7FF0000000000000, 1e-290),
 }
 
-
-class Part(NamedTuple):
-    """Values (batch, rows, columns) of source images or production, and their unit, 1 or D/h²."""
-
-    name: str
-    values: tf.Tensor
-    unit: float = 1.0
+Wrong = Callable[[tf.Tensor], tf.Tensor]
 
 
 def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor:
@@ -60,9 +53,7 @@ def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor
         return tf.identity(tensor)
 
 
-def checked_images(
-    usable: tf.Tensor, values: tf.Tensor, wrong: Callable[[tf.Tensor], tf.Tensor], rule: str
-) -> tf.Tensor:
+def checked_images(usable: tf.Tensor, values: tf.Tensor, wrong: Wrong, rule: str) -> tf.Tensor:
     """The flags of images, (batch,); an InvalidArgumentError if one is False.
 
     The error names the first wrong value and where it is.
@@ -93,7 +84,7 @@ def first_true(flags: tf.Tensor) -> tf.Tensor:
 
 
 def real_numbers(
-    values: Any, lattice: tuple[int, int], name: str = "source images"
+    values: Any, lattice: tuple[int, int], name: str
 ) -> tuple[tf.Tensor, tf.DType | None]:
     """Real numbers (batch, rows, columns) as they are given, and their type if they are floats.
 
@@ -112,16 +103,11 @@ def real_numbers(
     dtype = values.dtype
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
         raise PhysicsError(f"{name} must be real numbers, not {dtype.name}")
+    if values.shape[1:] != lattice:  # XLA takes sides that are ensured for dynamic ones
+        values = tf.ensure_shape(values, (None, *lattice))
     if not dtype.is_floating:
         return values, None
-    return plain_floats(values), dtype
-
-
-def plain_floats(values: tf.Tensor) -> tf.Tensor:
-    """Numbers in a type of `FLOATS`, if they are floats; all those of smaller types fit."""
-    if values.dtype in FLOATS or not values.dtype.is_floating:
-        return values
-    return tf.cast(values, tf.float32)
+    return values if dtype in FLOATS else tf.cast(values, tf.float32), dtype
 
 
 def magnitudes(values: tf.Tensor) -> tf.Tensor:
@@ -135,85 +121,41 @@ def not_zero(values: tf.Tensor) -> tf.Tensor:
     return magnitudes(values) != 0 if values.dtype in FLOATS else tf.cast(values, tf.bool)
 
 
-def in_precision(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Values in another type, of which none becomes 0, so that `powers_of_two` can refuse it."""
-    rounded = tf.cast(values, dtype)
-    if values.dtype != tf.float64 or dtype == tf.float64:
-        return rounded
-    least = tf.constant(np.finfo(dtype.as_numpy_dtype).tiny, dtype)
-    return tf.where(not_zero(values) & (tf.abs(rounded) < least), least, rounded)
-
-
-def exact_numbers(part: Part) -> tuple[tf.Tensor, tf.Tensor]:
-    """Values in float64, and whether all those of each image are what was given, (batch, 1, 1).
-
-    An InvalidArgumentError for numbers that are not finite or subnormal, integers that float64
-    doesn't hold, and images whose largest |value| is too small for float64 to hold their proofs.
-    """
-    values, name = plain_floats(tf.convert_to_tensor(part.values)), part.name
+def finite_numbers(name: str, values: tf.Tensor) -> tf.Tensor:
+    """Whether all values of each image are finite, (batch,); an InvalidArgumentError if not."""
     if values.dtype not in FLOATS:
-        rule = f"{name} must be at most 2^53 in size, as float64 rounds larger integers"
-        usable = ~tf.reduce_any(_rounded(values), LATTICE)
-        usable = checked_images(usable, values, _rounded, rule)
-        return tf.cast(values, tf.float64), usable[:, None, None]
-    least = np.finfo(values.dtype.as_numpy_dtype).tiny
-    rule = f"{name} must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
-    usable = ~tf.reduce_any(unusable(values), LATTICE)
-    usable = checked_images(usable, values, unusable, rule)
-    if values.dtype == tf.float64:  # a float32 that isn't 0 is large enough
-        largest = tf.reduce_max(magnitudes(values), LATTICE)
-        usable &= _sizes(LEAST_PROVEN, [largest], [part._replace(values=values)])[1]
-    return tf.cast(values, tf.float64), usable[:, None, None]
+        return tf.ones(tf.shape(values)[:1], tf.bool)
+    usable = ~tf.reduce_any(_not_finite(values), LATTICE)
+    return checked_images(usable, values, _not_finite, f"{name} must be finite")
 
 
-def powers_of_two(*parts: Part, usable: tf.Tensor | bool = True) -> tf.Tensor:
-    """The largest power of 2 up to each image's largest |value| in its unit, (batch, 1, 1).
+def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tensor:
+    """Whether float64 has the values of each image, for proofs, (batch,).
 
-    Divided by it, no value over- or underflows in the solver, and nothing is rounded. It is NaN for
-    images that are not `usable`, (batch, 1, 1), hold a number that is not finite, or are so small
-    that parts of their fields would underflow. Of the last two, TensorFlow raises an
-    InvalidArgumentError.
+    With `raises` an InvalidArgumentError for numbers that are not finite or subnormal, integers
+    that float64 rounds, and images whose largest |value| is too small for proofs in float64.
     """
-    dtype = parts[0].values.dtype
-    integers, _, infinite, smallest = FLOATS[dtype]
-    sizes = [tf.reduce_max(magnitudes(part.values), LATTICE) for part in parts]
-    for size, part in zip(sizes, parts, strict=True):
-        rule = f"{part.name} must be finite"
-        flags = checked_images(size < infinite, part.values, _not_finite, rule)
-        usable &= flags[:, None, None]
-    size, large = _sizes(smallest, sizes, parts)
-    usable &= large[:, None, None]
-    bits = tf.bitcast(size, integers) & infinite
-    power = tf.bitcast(bits, dtype)
-    power = tf.where(power > 0, power, 1.0)[:, None, None]
-    return tf.stop_gradient(tf.where(usable, power, np.nan))
+    if values.dtype in FLOATS:
+        least, wrong = np.finfo(values.dtype.as_numpy_dtype).tiny, unusable
+        rule = f"must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
+    else:
+        wrong, rule = _rounded, "must be at most 2^53 in size, as float64 rounds larger integers"
+    usable = ~tf.reduce_any(wrong(values), LATTICE)
+    if raises:
+        usable = checked_images(usable, values, wrong, f"{name} {rule}")
+    if values.dtype != tf.float64:  # a float32 that isn't 0 is large enough
+        return usable
+    bits = tf.reduce_max(magnitudes(values), LATTICE)
+    large = (bits == 0) | ~(tf.bitcast(bits, tf.float64) < LEAST_PROVEN)
+    rule = f"the largest |value| of {name} is below {LEAST_PROVEN:g}; scale the image"
+    return usable & (checked(large, tf.reduce_all(large), rule) if raises else large)
 
 
-def _sizes(
-    smallest: float, largest: Sequence[tf.Tensor], parts: Sequence[Part]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The largest |value| of each image in its unit, and whether it is 0 or not too small.
-
-    Both are (batch,). `largest` are the bits of the largest |value| of each part. An
-    InvalidArgumentError if a size is too small, as given or in its unit.
-    """
-    dtype = parts[0].values.dtype
-    given = [
-        (tf.bitcast(bits, dtype), part.unit) for bits, part in zip(largest, parts, strict=True)
-    ]
-    size = reduce(tf.maximum, [size / unit for size, unit in given])
-    least = reduce(tf.maximum, [size / max(unit, 1.0) for size, unit in given])
-    nothing = reduce(tf.maximum, largest) == 0
-    large = nothing | ~(least < smallest)
-    message = (
-        "the largest |value| of a source image and its production, also divided by D/h², is below "
-        f"{smallest:g}; scale the image"
-    )
-    return size, checked(large, tf.reduce_all(large), message)
-
-
-def _not_finite(values: tf.Tensor) -> tf.Tensor:
-    return magnitudes(values) >= FLOATS[values.dtype].infinite
+def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
+    """The largest power of 2 up to each size, which is float64 and not negative; 1 for 0."""
+    _, _, infinite, _ = FLOATS[tf.float64]
+    power = tf.bitcast(tf.bitcast(sizes, tf.int64) & infinite, tf.float64)
+    return tf.stop_gradient(tf.where(power > 0, power, 1.0))
 
 
 def unusable(values: tf.Tensor) -> tf.Tensor:
@@ -222,10 +164,14 @@ def unusable(values: tf.Tensor) -> tf.Tensor:
     return (bits >= kind.infinite) | ((bits < kind.normal) & (bits > 0))
 
 
+def _not_finite(values: tf.Tensor) -> tf.Tensor:
+    return magnitudes(values) >= FLOATS[values.dtype].infinite
+
+
 def _rounded(values: tf.Tensor) -> tf.Tensor:
     """Which integers float64 may round."""
     if values.dtype not in (tf.int64, tf.uint64):
         return tf.zeros_like(values, tf.bool)
-    largest = tf.constant(MOST_INTEGER, values.dtype)
-    too_large = values > largest
-    return too_large if values.dtype == tf.uint64 else too_large | (values < -largest)
+    most = tf.constant(MOST_INTEGER, values.dtype)
+    too_large = values > most
+    return too_large if values.dtype == tf.uint64 else too_large | (values < -most)

@@ -32,15 +32,13 @@ class TensorOperator:
 
     Densities are those of production, and of the point sources that hold the fixed values.
 
-    The decays of images, (batch,), are at least the medium's, which is used if they are None.
-    `rate` is the largest D/h², the unit of production.
+    The decays of images, (batch, 1, 1), are at least the medium's, which is used if they are None.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
         self.lattice = lattice
         self.medium = medium
         self.decay = float(medium.decay)
-        self.rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
         self.dtype = tf.as_dtype(precision)
         boundaries = medium.names_of_axes("the solver in TensorFlow")
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
@@ -70,7 +68,7 @@ class TensorOperator:
         return table[None].astype(self.dtype.as_numpy_dtype)
 
     def _tables_of(self, decays: tf.Tensor) -> tf.Tensor:
-        """Tables like `_table` for the media of other decays (batch,), each by a transform.
+        """Tables like `_table` for the media of other decays, each by a transform.
 
         In float64, as differences of images lose digits.
         """
@@ -101,7 +99,7 @@ class TensorOperator:
         """The images' decays, or by default the medium's."""
         if decays is None:
             return tf.constant(self.decay, self.dtype)
-        return tf.cast(decays, self.dtype)
+        return tf.reshape(tf.cast(decays, self.dtype), [-1])
 
     def inverse(self, density: tf.Tensor, decays: tf.Tensor | None = None) -> tf.Tensor:
         """The deflated field of a density on the lattice, both (batch, rows, columns)."""

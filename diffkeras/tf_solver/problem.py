@@ -1,158 +1,275 @@
-"""A batch of problems of the TensorFlow solver, checked once."""
+"""A batch of problems as tensors, checked once."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium
 from diffkeras.physics.node_values import FASTEST, SLOWEST
+from diffkeras.physics.operators.axis import AxisBoundary
 from diffkeras.tf_solver.images import (
-    Part,
+    FLOATS,
+    LATTICE,
     checked,
+    checked_images,
     exact_numbers,
-    first_true,
-    in_precision,
+    finite_numbers,
     not_zero,
-    plain_floats,
     real_numbers,
 )
-from diffkeras.tf_solver.operator import TensorOperator
 
-ROUNDED = 2.0**-20  # by what share a decay may be below the medium's: float32 rounds it
+ROUNDED = 2.0**-20  # share by which a decay may be below the medium's, as float32 rounds it
+POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 
-class TensorProblem(NamedTuple):
-    """Source images, fixed nodes and production of a batch.
+class MediumTensors(TypedDict, total=False):
+    """What differs between the media of a batch of images; `TensorSolver` describes it."""
+
+    diffusivity: Any
+    decay: Any
+    uptake: Any
+    saturation: Any
+
+
+class ProblemTensors(NamedTuple):
+    """A batch of problems on one lattice, in float64.
+
+    Production, decay and uptake are divided by the medium's `unit`, which rounds nothing.
 
     Attributes:
         images: (batch, rows, columns), 0 on the free nodes; None if no node is fixed.
         fixed: (batch, rows, columns) bool, None without images.
         production: (batch, rows, columns), 0 on the fixed nodes; None if there is none.
-        decays: γ of each image, (batch,) or (1,) float64, for all, if not the operator's.
-        dtype: of the fields, for inputs of this type.
+        media: by the names of `MediumTensors`, (batch, rows, columns); or a decay of (batch, 1, 1)
+            or (1, 1, 1).
+        dtype: the type of what was given, if it is a float.
         usable: whether an image's problem is one, (batch, 1, 1) or (1, 1, 1) bool. Where it isn't,
             TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are infinite.
+        exact: whether float64 has the numbers that were given, so that bounds are about them.
     """
 
     images: tf.Tensor | None
     fixed: tf.Tensor | None
     production: tf.Tensor | None
-    decays: tf.Tensor | None
-    dtype: tf.DType
+    media: Mapping[str, tf.Tensor]
+    dtype: tf.DType | None
     usable: tf.Tensor
+    exact: tf.Tensor
 
     @classmethod
     def check(
         cls,
-        operator: TensorOperator,
+        lattice: tuple[int, int],
+        medium: Medium,
         source_images: Any,
-        fixed: Any = None,
-        production: Any = None,
-        decays: Any = None,
-        exact: bool = False,
-    ) -> "TensorProblem":
-        """The arguments of `TensorSolver.solve`, in the operator's precision.
+        fixed: Any,
+        production: Any,
+        media: Mapping[str, Any],
+        proven: bool,
+    ) -> "ProblemTensors":
+        """The arguments of `TensorSolver.solve`.
 
-        With `exact` they are float64, as which no given number is rounded, and the numbers of a
-        proof: `exact_numbers` says which these are.
+        With `proven` an InvalidArgumentError for numbers that have no proof, otherwise only for
+        those that have no field.
         """
-        dtype, images, usable = None, None, tf.constant(True, shape=(1, 1, 1))
         if source_images is None and (production is None or fixed is not None):
             raise PhysicsError("give source images, which fixed nodes need, or production")
-        if decays is not None:
-            decays, usable = _check_decays(operator, decays)
+        images, dtype = None, None
         if production is not None:
-            production, dtype = real_numbers(production, operator.lattice, "production")
+            production, dtype = real_numbers(production, lattice, "production")
         if source_images is not None:
-            images, dtype = real_numbers(source_images, operator.lattice)
-            images, fixed = _check_fixed(images, fixed)
+            images, dtype = real_numbers(source_images, lattice, "source images")
+            fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
+            fixed = same_shape("the fixed mask", fixed, images)
+            images = tf.where(fixed, images, tf.zeros_like(images))
             if production is not None:
                 production = same_shape("production", production, images)
                 production = tf.where(fixed, tf.zeros_like(production), production)
-        usable &= _check_unique(operator, fixed, decays)
-        if exact:
-            images, usable = _exactly("source images", images, usable)
-            production, usable = _exactly("production", production, usable)
-        else:
-            images, production = (
-                None if values is None else in_precision(values, operator.dtype)
-                for values in (images, production)
-            )
-        return cls(images, fixed, production, decays, dtype or operator.dtype, usable)
-
-
-def _exactly(
-    name: str, values: tf.Tensor | None, usable: tf.Tensor
-) -> tuple[tf.Tensor | None, tf.Tensor]:
-    if values is None:
-        return None, usable
-    values, exact = exact_numbers(Part(name, values))
-    return values, usable & exact
-
-
-def _check_fixed(images: tf.Tensor, fixed: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """The images, 0 on their free nodes, and the fixed nodes, both (batch, rows, columns).
-
-    By default those nodes are fixed whose value is not 0.
-    """
-    if fixed is None:
-        return images, not_zero(images)
-    fixed = tf.cast(fixed, tf.bool)
-    if not fixed.shape.is_compatible_with(images.shape):
-        raise PhysicsError(
-            f"the fixed mask has shape {fixed.shape}, the source images {images.shape}"
+        parts = {"source images": images, "production": production}
+        parts = {name: values for name, values in parts.items() if values is not None}
+        exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
+        usable = exact if proven else _have_fields(parts, medium.unit)
+        first = production if images is None else images
+        tensors, right = _check_media(lattice, medium, media, first)
+        problem = cls(
+            None if images is None else tf.cast(images, tf.float64),
+            fixed,
+            None if production is None else tf.cast(production, tf.float64) / medium.unit,
+            tensors,
+            dtype,
+            usable[:, None, None] & right,
+            exact[:, None, None],
         )
-    fixed = same_shape("the fixed mask", fixed, images)
-    return tf.where(fixed, images, tf.zeros_like(images)), fixed
+        return problem if problem.has_maps else problem._check_unique(medium)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether a medium was given that varies from node to node."""
+        return any(values.shape[1:] != (1, 1) for values in self.media.values())
+
+    def _check_unique(self, medium: Medium) -> "ProblemTensors":
+        """The problem, not usable where an image can have no or many solutions.
+
+        Of those an InvalidArgumentError. In media that vary, there is just no bound.
+        """
+        if not medium.is_uniform or not medium.is_closed or medium.decay:
+            return self
+        loses = tf.constant(False, shape=(1, 1, 1))
+        if self.fixed is not None:
+            loses |= tf.reduce_any(self.fixed, LATTICE, keepdims=True)
+        if "decay" in self.media:
+            loses |= self.media["decay"] > 0
+        message = (
+            "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
+            "the problem, or with a net production nothing does"
+        )
+        return self._replace(usable=self.usable & checked(loses, tf.reduce_all(loses), message))
 
 
-def _check_decays(operator: TensorOperator, decays: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decays in float64, and whether they are usable, (batch, 1, 1).
+class FixedNodes:
+    """The fixed nodes of a batch of problems, with their values.
 
-    An InvalidArgumentError for decays that are smaller than the medium's, or that no medium has.
+    Attributes:
+        free, ring: masks of the free nodes, and of the fixed nodes next to them.
+        values: c on the fixed nodes, 0 elsewhere, (batch, rows, columns) float64; NaN everywhere
+            where an image is not usable.
+        usable: whether an image has a proof, (batch, 1, 1).
+        any_ring: whether there is a ring, (batch, 1, 1).
+        ring_size: the largest |value| on the ring, (batch, 1, 1).
     """
-    if not tf.is_tensor(decays):
-        decays = np.asarray(decays)  # TensorFlow would round Python's numbers to float32
-    given = plain_floats(tf.convert_to_tensor(decays))
-    if given.shape.rank != 1:
-        raise PhysicsError(f"decays must have shape (batch,) or (1,), not {given.shape}")
-    decays = tf.cast(given, tf.float64)
-    least, most = (share * operator.rate for share in (SLOWEST, FASTEST))
-    least = max(least, operator.decay)
-    usable = (decays >= (1 - ROUNDED) * least) & (decays <= (1 + ROUNDED) * most)  # NaN is neither
-    if not operator.decay:
-        usable |= ~not_zero(given)
-    first = first_true(~usable)
-    value = tf.concat([decays, [0.0]], 0)[first]
-    rule = f"decays must be {least:g} to {most:g}" + ("" if operator.decay else " or 0")
-    usable = checked(usable, tf.reduce_all(usable), f"{rule}, not", value, "at", first)
-    return tf.abs(decays), usable[:, None, None]
+
+    def __init__(self, problem: ProblemTensors, boundaries: Sequence[AxisBoundary]) -> None:
+        values, fixed = problem.images, problem.fixed
+        if values is None:
+            values = tf.zeros_like(problem.production)
+            fixed = tf.zeros_like(values, tf.bool)
+        assert fixed is not None
+        self.usable = problem.usable & problem.exact
+        self.values = tf.where(self.usable, values, np.nan)
+        self.free, self.ring = ~fixed, ring_mask(fixed, boundaries)
+        self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
+        self.ring_size = largest(tf.where(self.ring, self.values, 0.0))
+
+    def size(self, field: tf.Tensor) -> tf.Tensor:
+        """The largest |value| of a field on the ring and the free nodes, (batch, 1, 1)."""
+        return tf.maximum(self.ring_size, largest(tf.where(self.free, field, 0.0)))
+
+    def insert(self, field: tf.Tensor) -> tf.Tensor:
+        """The field with the fixed nodes at their values; NaN where an image isn't usable."""
+        return tf.where(self.usable, tf.where(self.free, field, self.values), np.nan)
+
+    def extend(self, bound: tf.Tensor) -> tf.Tensor:
+        """The bound of a field's error on the free nodes, as one on all, (batch, rows, columns)."""
+        bound = tf.where(self.free, bound, tf.zeros([], tf.float64))
+        return tf.where(self.usable, bound, np.inf)
 
 
-def _check_unique(
-    operator: TensorOperator, fixed: tf.Tensor | None, decays: tf.Tensor | None
-) -> tf.Tensor:
-    """Whether an image has one solution, (batch, 1, 1) or (1, 1, 1).
+def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor:
+    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool.
 
-    An InvalidArgumentError if it can have none or many.
+    There is no free node beyond a side that isn't periodic.
     """
-    if not operator.deflated or operator.decay:
-        return tf.constant(True, shape=(1, 1, 1))
-    loses = tf.constant([False]) if fixed is None else tf.reduce_any(fixed, axis=[1, 2])
-    if decays is not None:
-        loses |= decays > 0
-    message = (
-        "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-        "the problem, or with a net production nothing does"
-    )
-    return checked(loses, tf.reduce_all(loses), message)[:, None, None]
+    enclosed = fixed
+    for number, boundary in enumerate(boundaries):
+        nodes = tf.transpose(fixed, (0, 2, 1)) if number else fixed
+        first, last = nodes[:, :1], nodes[:, -1:]
+        if boundary != "periodic":
+            first, last = tf.ones_like(first), tf.ones_like(last)
+        both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
+        enclosed &= tf.transpose(both, (0, 2, 1)) if number else both
+    return fixed & ~enclosed
+
+
+def largest(values: tf.Tensor) -> tf.Tensor:
+    """The largest |value| of each image, (batch, 1, 1). XLA's ignores NaN."""
+    return tf.reduce_max(tf.abs(values), LATTICE, keepdims=True)
+
+
+def all_finite(values: tf.Tensor) -> tf.Tensor:
+    """Whether all values of each image are finite, (batch, 1, 1)."""
+    return tf.reduce_all(tf.math.is_finite(values), LATTICE, keepdims=True)
 
 
 def same_shape(name: str, values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """The values, unless they are those of another number of images, which is an error."""
+    """The values; an error if they are those of another number of images."""
     if not values.shape.is_compatible_with(images.shape):
         raise PhysicsError(f"{name} has shape {values.shape}, the source images {images.shape}")
     shapes = [tf.shape(values), tf.shape(images)]
     message = f"{name} and source images have different shapes:"
     return checked(values, tf.reduce_all(shapes[0] == shapes[1]), message, *shapes)
+
+
+def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
+    """Whether each image and its production have a field in their type, (batch,).
+
+    An InvalidArgumentError if not.
+    """
+    usable = reduce(tf.logical_and, [finite_numbers(*part) for part in parts.items()])
+    sizes, zero, smallest = [], tf.constant(True), 0.0
+    for name, values in parts.items():
+        size = tf.reduce_max(tf.abs(tf.cast(values, tf.float64)), LATTICE)
+        sizes.append(size if name != "production" else tf.minimum(size, size / unit))
+        zero &= ~tf.reduce_any(not_zero(values), LATTICE)
+        if values.dtype in FLOATS:
+            smallest = max(smallest, FLOATS[values.dtype].smallest)
+    large = zero | ~(reduce(tf.maximum, sizes) < smallest)
+    message = (
+        "the largest |value| of a source image and its production, also divided by D/h², is below "
+        f"{smallest:g}; scale the image"
+    )
+    return usable & checked(large, tf.reduce_all(large), message)
+
+
+def _check_media(
+    lattice: tuple[int, int], medium: Medium, media: Mapping[str, Any], images: tf.Tensor
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """The tensors of media, and whether those of an image are a medium's."""
+    if unknown := sorted({*media} - {*MediumTensors.__annotations__}):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    given = {name: values for name, values in media.items() if values is not None}
+    if ("uptake" in given) != ("saturation" in given):
+        raise PhysicsError("give uptake and saturation together, v and K of v u/(K + u)")
+    usable, found = tf.constant(True, shape=(1, 1, 1)), {}
+    for name, values in given.items():
+        # TensorFlow would round Python's numbers to float32
+        values = values if tf.is_tensor(values) else np.asarray(values)
+        least, most = 0.0, np.inf
+        if name == "decay" and len(values.shape) == 1:
+            least, most = _limits_of_decay(medium)
+            values, _ = real_numbers(values[:, None, None], (1, 1), name)
+        else:
+            values, _ = real_numbers(values, lattice, name)
+            if values.shape[0] != 1:
+                values = same_shape(name, values, images)
+        right = _check_values(name, values, least, most)
+        usable &= right[:, None, None]
+        unit = medium.unit if name in ("decay", "uptake") else 1.0
+        found[name] = tf.cast(values, tf.float64) / unit
+    return found, usable
+
+
+def _limits_of_decay(medium: Medium) -> tuple[float, float]:
+    """Of a decay that replaces that of a uniform medium."""
+    medium.require_uniform("a decay for each image")
+    rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
+    least = float(medium.decay)
+    return (max(SLOWEST * rate, least) if least else 0.0), FASTEST * rate
+
+
+def _check_values(name: str, values: tf.Tensor, least: float, most: float) -> tf.Tensor:
+    """Whether all values of each image are those of a medium, (batch,)."""
+    exact = exact_numbers(name, values)
+    values = tf.cast(values, tf.float64)
+
+    def wrong(values: tf.Tensor) -> tf.Tensor:
+        low = values <= 0 if name in POSITIVE else values < (1 - ROUNDED) * least
+        return low | ~(values <= (1 + ROUNDED) * most)
+
+    limits = f"at least {least:g}" if least else "positive" if name in POSITIVE else "not negative"
+    limits += f" and at most {most:g}" if most < np.inf else ""
+    right = ~tf.reduce_any(wrong(values), LATTICE)
+    return exact & checked_images(right, values, wrong, f"{name} must be {limits}")

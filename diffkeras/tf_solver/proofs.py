@@ -1,126 +1,198 @@
-"""SavedModel functions that return fields with proofs, for surrogates and the solver alike."""
+"""Fields with proven bounds of their errors, in all media."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium
-from diffkeras.system.tensorflow_setup import named_function
-from diffkeras.tf_solver.bounds.certificate import TensorCertificate
-from diffkeras.tf_solver.bounds.refinement import TensorRefinement
-from diffkeras.tf_solver.images import Part, checked, exact_numbers
+from diffkeras.tf_solver.images import LATTICE, checked
+from diffkeras.tf_solver.newton import NewtonRun
+from diffkeras.tf_solver.problem import largest
+from diffkeras.tf_solver.uniform import UniformRun
 
-Sources = Literal["fixed_value", "production"]
-
-# sides are left open, so that the graph itself compares them and says what it expects
-SHAPE = (None, None, None, 1)
-SOURCE_IMAGES = tf.TensorSpec(SHAPE, tf.float32, name="source_images")
-TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
-PROOFS = {
-    "certified": (["source_images"], ["field", "error_bound", "node_bound", "prediction"]),
-    "refined": (["source_images", "tolerance"], ["field", "error_bound", "rounds"]),
-}
+SLACK = 1 + 16 * float(np.finfo(np.float64).eps)  # of the last float64 operations
+TINY = 2.0**-126  # smallest normal float32; TensorFlow takes smaller numbers for 0
+TINY_DOUBLE = 2.0**-1022  # and of float64
+MOST_ROUNDS = 20
+SHARP = 0.5  # share of a given field's error that the bound of the corrected one may be
+STALLED = 0.5  # share of a bound that a round leaves where rounding is in the way
+PROMISED = 1.01  # share by which the tolerance that a message names is above the proven one
 
 
-class Solver(Protocol):
-    """What the functions need of a `TensorSolver` or `VaryingSolver`."""
+class TensorSolution(NamedTuple):
+    """Fields with proven bounds of their errors, u being the exact solution of the lattice.
 
-    lattice: tuple[int, int]
-    medium: Medium
-
-    def certify(self, *args: Any, **kwargs: Any) -> TensorCertificate: ...  # noqa: D102
-    def refine(self, *args: Any, **kwargs: Any) -> TensorRefinement: ...  # noqa: D102
-
-
-def check_sources(sources: Sources, medium: Medium) -> None:
-    """Raise a PhysicsError for sources of another name, or whose production is 0."""
-    if sources not in get_args(Sources):
-        raise PhysicsError(f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}")
-    if sources == "production" and not medium.decay:
-        raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
-
-
-def posed(
-    source_images: tf.Tensor,
-    sources: Sources,
-    medium: Medium,
-    media: Mapping[str, tf.Tensor] | None = None,
-) -> dict[str, tf.Tensor]:
-    """The arguments of a solver for source images x, (batch, rows, columns, 1).
-
-    Sources hold the field at x, or produce γx, which is float64. `media` are what differs between
-    images: `diffusion_length`, (batch,), or the maps `diffusivity` and `decay`, of the shape of x.
+    Attributes:
+        field: (batch, rows, columns); its fixed nodes hold their values.
+        error_bound: (batch,), at least max |field − u|.
+        node_bound: (batch, rows, columns), at least |field − u| node by node.
     """
-    images, decay = source_images[..., 0], medium.decay
-    given = dict(media or {})
-    if "diffusion_length" in given:
-        length = tf.cast(given["diffusion_length"], tf.float64)
-        given = {"decays": float(medium.diffusivities[0]) / length**2}
-        decay = given["decays"][:, None, None]
+
+    field: tf.Tensor
+    error_bound: tf.Tensor
+    node_bound: tf.Tensor
+
+
+class TensorCertificate(NamedTuple):
+    """Proven bounds of the errors of given fields; see `diffkeras.Certificate`.
+
+    Attributes:
+        field: (batch, rows, columns), as given.
+        error_bound: (batch,), at least max |field − u|.
+        node_bound: (batch, rows, columns), at least |field − u| node by node.
+        corrected: improved fields, with bounds of their own.
+    """
+
+    field: tf.Tensor
+    error_bound: tf.Tensor
+    node_bound: tf.Tensor
+    corrected: TensorSolution
+
+
+Run = UniformRun | NewtonRun
+Improve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def certify(run: Run, given: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
+    """Bounds of given fields (batch, rows, columns) float64, in the type `dtype`."""
+    rounded = tf.cast(given, dtype)
+    given = tf.cast(rounded, tf.float64)
+    field = run.corrected(given)
+    if isinstance(run, NewtonRun):
+
+        def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            return SHARP * run.change(given, field)
+
+        field, bound = _improve(run, field, permitted, dtype)
     else:
-        given = {name: values[..., 0] for name, values in given.items()}
-    if sources == "fixed_value":
-        return {"source_images": images, **given}
-    values, exact = exact_numbers(Part("source images", images))
-    return {"production": tf.where(exact, values * decay, np.nan), **given}
+        bound = run.node_bound(field)
+    field = run.nodes.insert(run.differentiable(field))
+    node_bound = tf.abs(given - field) + bound + TINY
+    # also where the given field is not finite
+    node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
+    node_bound = rounded_up(node_bound, dtype)
+    error_bound = tf.reduce_max(node_bound, LATTICE)
+    return TensorCertificate(rounded, error_bound, node_bound, _rounded(field, bound, dtype))
 
 
-def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
-    """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
-    sides = tf.shape(images)[1:3]
-    message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
-    images = checked(images, tf.reduce_all(sides == lattice), message, sides)
-    return tf.ensure_shape(images, (None, *lattice, 1))
-
-
-def proof_functions(
-    predict: Callable[..., tf.Tensor],
-    solver: Solver,
-    sources: Sources,
-    media: Sequence[tf.TensorSpec] = (),
-) -> dict[str, Any]:
-    """The functions `certified` and `refined` of a SavedModel, by their names.
+def solve_within(
+    run: Run, initial: tf.Tensor | None, tolerance: tf.Tensor, dtype: tf.DType, raises: bool
+) -> TensorSolution:
+    """Fields whose proven bounds meet the tolerance.
 
     Args:
-        predict: turns source images (batch, rows, columns, 1), and what else `media` lists, into
-            fields of the same shape, and checks its arguments.
-        solver: of the equation, which gives the proofs.
-        sources: what source images stand for.
-        media: the inputs that say how the media of images differ, for `posed`.
+        run: of the problems.
+        initial: (batch, rows, columns) float64; None for a start at 0.
+        tolerance: largest error relative to the largest |value| of the field; one number, or
+            (batch,).
+        dtype: of the results.
+        raises: whether an InvalidArgumentError follows where an image misses the tolerance.
     """
+    if not tf.is_tensor(tolerance):
+        tolerance = np.asarray(tolerance, np.float64)
+    tolerance = tf.reshape(tf.cast(tolerance, tf.float64), (-1, 1, 1))
+    valid = tf.math.is_finite(tolerance) & (tolerance > 0)
+    message = "the tolerance must be positive and finite, not"
+    tolerance = checked(tolerance, tf.reduce_all(valid), message, tolerance)
 
-    def prepared(
-        source_images: tf.Tensor, values: Sequence[tf.Tensor]
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        source_images = on_lattice(source_images, solver.lattice)
-        prediction = predict(source_images, *values)
-        with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            given = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
-        return prediction, posed(source_images, sources, solver.medium, given)
+    def permitted(field: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
+        """The tolerance times the least that the largest |value| of u may be."""
+        size = run.nodes.ring_size
+        if run.produces:
+            size = tf.maximum(size, run.nodes.size(field) - bound)
+        return tolerance * size
 
-    def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        prediction, problem = prepared(source_images, values)
-        field, error_bound, node_bound = solver.certify(prediction[..., 0], **problem)
-        return {
-            "field": field[..., None],
-            "error_bound": error_bound,
-            "node_bound": node_bound[..., None],
-            "prediction": tf.identity(prediction),
-        }
-
-    def refined(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        *values, tolerance = others
-        prediction, problem = prepared(source_images, values)
-        field, error_bound, rounds = solver.refine(
-            prediction[..., 0], **problem, tolerance=tolerance
+    field, node_bound = _improve(run, run.start(initial, tolerance), permitted, dtype)
+    bound = largest(_returned_bound(run, field, node_bound, dtype))
+    most = permitted(field, bound)
+    field = run.nodes.insert(run.differentiable(field))
+    if raises:
+        met = bound <= most
+        needed = tf.where(~met, PROMISED * tolerance * bound / most, 0.0)
+        field = checked(
+            field,
+            tf.reduce_all(met),
+            "the tolerance is too small; the smallest that can be promised is",
+            tf.reduce_max(needed),
+            "for these images, relative to the largest value, not",
+            tf.reshape(tolerance, [-1]),
         )
-        return {"field": field[..., None], "error_bound": error_bound, "rounds": rounds}
+    return _rounded(field, node_bound, dtype)
 
-    inputs = [SOURCE_IMAGES, *media]
-    return {
-        "certified": named_function(certified, inputs),
-        "refined": named_function(refined, [*inputs, TOLERANCE]),
-    }
+
+class _State(NamedTuple):
+    """Fields and their bounds in float64, the largest one when it is returned, and who goes on."""
+
+    field: tf.Tensor
+    node_bound: tf.Tensor
+    bound: tf.Tensor
+    going_on: tf.Tensor
+
+
+def _improve(
+    run: Run,
+    field: tf.Tensor,
+    permitted: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    dtype: tf.DType,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fields improved until their bounds are permitted, or nothing is left to gain, and bounds."""
+
+    def state_of(field: tf.Tensor) -> _State:
+        node_bound = run.node_bound(field)
+        bound = largest(_returned_bound(run, field, node_bound, dtype))
+        return _State(field, node_bound, bound, bound > permitted(field, bound))
+
+    def go_on(state: _State) -> _State:
+        improved = run.improver()
+
+        def one_round(*parts: tf.Tensor) -> _State:
+            before = _State(*parts)
+            needed = permitted(before.field, before.bound) / before.bound
+            found = state_of(improved(before.field, tf.where(before.going_on, needed, 1.0)))
+            better = before.going_on & (found.bound < before.bound)
+            lasting = better & (found.bound < STALLED * before.bound) & found.going_on
+            return _State(
+                tf.where(better, found.field, before.field),
+                tf.where(better, found.node_bound, before.node_bound),
+                tf.where(better, found.bound, before.bound),
+                lasting,
+            )
+
+        return tf.while_loop(
+            lambda *parts: tf.reduce_any(_State(*parts).going_on),
+            one_round,
+            state,
+            maximum_iterations=MOST_ROUNDS,
+        )
+
+    state = state_of(field)
+    # ring systems are factorised only if an image needs them
+    state = tf.cond(tf.reduce_any(state.going_on), lambda: go_on(state), lambda: state)
+    return state.field, state.node_bound
+
+
+def _returned_bound(
+    run: Run, field: tf.Tensor, node_bound: tf.Tensor, dtype: tf.DType
+) -> tf.Tensor:
+    """The bound of what is returned of a field, (batch, rows, columns) float64."""
+    returned = _rounded(run.nodes.insert(field), node_bound, dtype)
+    return tf.cast(returned.node_bound, tf.float64)
+
+
+def _rounded(field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType) -> TensorSolution:
+    """A float64 field with the bounds of its error, node by node, in another type."""
+    rounded = tf.cast(field, dtype)
+    bound = tf.abs(tf.cast(rounded, tf.float64) - field) + bound
+    # maxima may ignore NaN
+    bound = rounded_up(tf.where(tf.math.is_finite(bound), bound, np.inf), dtype)
+    return TensorSolution(rounded, tf.reduce_max(bound, LATTICE), bound)
+
+
+def rounded_up(bound: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """A float64 bound in another type, not less than it would be without rounding."""
+    bound *= SLACK
+    if dtype == tf.float64:
+        return tf.maximum(bound, TINY_DOUBLE)
+    lifted = tf.maximum(bound * (1 + 2.0**-23), TINY)
+    return tf.cast(tf.where(bound > 0, lifted, bound), dtype)

@@ -1,16 +1,24 @@
-"""Source rims of a batch of images, and the dense systems for the densities on them.
+"""Fields in uniform media by the ring: source rims, and the dense systems for densities on them.
+
+The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the source rims,
+solve a dense symmetric system for the densities on them, and spread these over the lattice. The
+field of production is one transform pair.
 
 The images of a batch have rims of different sizes. Nodes of all rims are therefore listed one after
 another, and systems are padded to the largest.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.operators.axis import Axis
+from diffkeras.tf_solver.images import power_of_two
 from diffkeras.tf_solver.operator import TensorOperator
+from diffkeras.tf_solver.problem import ProblemTensors, largest, ring_mask
 
 # XLA's error names the operation that it can't compile, and with it this scope
 SCOPE = "XLA_cannot_compile_ring_systems_because_their_size_depends_on_the_images"
@@ -30,25 +38,9 @@ class Rings(NamedTuple):
     places: tf.Tensor
 
 
-def ring_mask(fixed: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
-    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool.
-
-    No free node lies beyond an absorbing or reflecting side.
-    """
-    enclosed = fixed
-    for axis in axes:
-        nodes = fixed if axis is axes[0] else tf.transpose(fixed, (0, 2, 1))
-        first, last = nodes[:, :1], nodes[:, -1:]
-        if axis.boundary != "periodic":
-            first, last = tf.ones_like(first), tf.ones_like(last)
-        both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
-        enclosed &= both if nodes is fixed else tf.transpose(both, (0, 2, 1))
-    return fixed & ~enclosed
-
-
 def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
     """The rings of a batch of fixed nodes, (batch, rows, columns) bool."""
-    nodes = tf.where(ring_mask(fixed, axes))
+    nodes = tf.where(ring_mask(fixed, [axis.boundary for axis in axes]))
     image = tf.cast(nodes[:, 0], tf.int32)
     counts = tf.math.bincount(image, minlength=tf.shape(fixed)[0])
     with tf.name_scope(SCOPE):
@@ -105,3 +97,59 @@ class RingSystem:
 
     def _solve(self, right: tf.Tensor) -> tf.Tensor:
         return tf.linalg.cholesky_solve(self._lower, right[..., None])[..., 0]
+
+
+def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor:
+    """The field on the free nodes, (batch, rows, columns) float64, computed in the operator's type.
+
+    It is that of the production and of point sources on the ring, with which the ring has its
+    values. If many nodes are fixed, both may be far larger than their sum, so the rounding that
+    this leaves on the ring is corrected. Production is 0 on the fixed nodes.
+    """
+    decays = problem.media.get("decay")
+    sizes = [largest(part) for part in (problem.images, problem.production) if part is not None]
+    power = power_of_two(reduce(tf.maximum, sizes))
+    power = tf.where(problem.usable, power, np.nan)
+    images, production = (
+        None if part is None else tf.cast(part / power, operator.dtype)
+        for part in (problem.images, problem.production)
+    )
+    if images is None:
+        field = operator.inverse(production, decays)
+        if operator.deflated:
+            constants = operator.total(production) / operator.inverse_factor(decays)
+            field += constants[:, None, None]
+        return power * tf.cast(field, tf.float64)
+    rings, batch = find_rings(problem.fixed, operator.axes), tf.shape(images)[0]
+    system = RingSystem(operator, rings, decays)
+    values = tf.gather_nd(images, rings.nodes)
+    if production is None:
+        densities, constants = system.solve(values)
+        field = operator.spread(rings.nodes, densities, batch, decays) + constants
+        return power * tf.cast(field, tf.float64)
+    missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
+    densities, constants = system.solve(missing, operator.total(production))
+    production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
+    field = operator.inverse(production, decays) + constants
+    densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
+    field += operator.spread(rings.nodes, densities, batch, decays) + constants
+    return power * tf.cast(field, tf.float64)
+
+
+def restored_field(
+    operator: TensorOperator, problem: ProblemTensors, densities: tf.Tensor
+) -> tf.Tensor:
+    """The field on the free nodes of densities, which `TensorSolver.restore` describes."""
+    images, decays = problem.images, problem.media.get("decay")
+    rings, batch = find_rings(problem.fixed, operator.axes), tf.shape(images)[0]
+    power = tf.where(problem.usable, power_of_two(largest(images)), np.nan)
+    stored = tf.cast(tf.gather_nd(densities / power[:, 0], rings.places), operator.dtype)
+    field = operator.spread(rings.nodes, stored, batch, decays)
+    if operator.deflated:
+        # rounding has cancelled the sum of the densities, so it can't give the missing constant;
+        # the known values on the ring can
+        values = tf.cast(images / power, operator.dtype)
+        missing = tf.gather_nd(values - field, rings.nodes)
+        constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
+        field += constants[:, None, None]
+    return power * tf.cast(field, tf.float64)

@@ -1,24 +1,32 @@
-"""The exact solver as a SavedModel, which runs without diffkeras."""
+"""SavedModels of the exact solver, and what surrogates' have in common with them.
 
+`docs/savedmodel.md` has their functions, and the keys of their `diffkeras.json`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+import keras
+import numpy as np
 import tensorflow as tf
 
+from diffkeras._version import __version__
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium
 from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.tensorflow_setup import SAVED_MODEL, write_saved_model
-from diffkeras.tf_solver.description import describe_export
-from diffkeras.tf_solver.proofs import (
-    PROOFS,
-    SHAPE,
-    SOURCE_IMAGES,
-    Sources,
-    on_lattice,
-    posed,
-    proof_functions,
-)
+from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.tf_solver.images import checked, exact_numbers
 
+Sources = Literal["fixed_value", "production"]
+
+FORMAT = 1  # of `diffkeras.json`; counts up when a key gets another meaning, or goes
+
+# sides are left open, so that the graph itself compares them and says what it expects
+SHAPE = (None, None, None, 1)
+SOURCE_IMAGES = tf.TensorSpec(SHAPE, tf.float32, name="source_images")
+TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
 INPUTS = {
     "source_images": SOURCE_IMAGES,
     "fixed": tf.TensorSpec(SHAPE, tf.bool, name="fixed"),
@@ -30,11 +38,114 @@ FUNCTIONS = {
     "serve_production": ["production"],
     "serve_general": ["source_images", "fixed", "production"],
 }
+PROOFS = {"certified": ["source_images"], "refined": ["source_images", "tolerance"]}
 EQUATION = "D∇²u − γu + production = 0 on the free nodes, u = source image on the fixed ones"
 MEANING = {
     "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
     "production": "serve, certified and refined have the production γx of source_images x",
 }
+
+
+def check_sources(sources: Sources, medium: Medium) -> None:
+    """Raise a PhysicsError for sources of another name, or whose production is 0."""
+    if sources not in get_args(Sources):
+        raise PhysicsError(f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}")
+    if sources == "production" and not np.any(medium.decay):
+        raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
+
+
+def problem_of(
+    source_images: tf.Tensor,
+    sources: Sources,
+    medium: Medium,
+    media: Mapping[str, tf.Tensor] | None = None,
+) -> dict[str, tf.Tensor]:
+    """The arguments of a solver for source images x, (batch, rows, columns, 1).
+
+    Sources hold the field at x, or produce γx, which is float64. `media` are what differs between
+    images: `diffusion_length`, (batch,), or maps of the shape of x, also of a `production`.
+    """
+    images, decay = source_images[..., 0], medium.decay
+    given = dict(media or {})
+    if "diffusion_length" in given:
+        length = tf.cast(given["diffusion_length"], tf.float64)
+        given = {"decay": float(medium.diffusivities[0]) / length**2}
+        decay = given["decay"][:, None, None]
+    else:
+        given = {name: values[..., 0] for name, values in given.items()}
+    if sources == "fixed_value":
+        return {"source_images": images, **given}
+    exact = exact_numbers("source images", images)[:, None, None]
+    production = tf.cast(images, tf.float64) * decay
+    return {"production": tf.where(exact, production, np.nan), **given}
+
+
+def certificate_outputs(certificate: Any) -> dict[str, tf.Tensor]:
+    """A certificate as a dictionary, whose fields are (batch, rows, columns, 1)."""
+    corrected = certificate.corrected
+    return {
+        **solution_outputs(certificate),
+        "corrected": corrected.field[..., None],
+        "corrected_error_bound": corrected.error_bound,
+    }
+
+
+def solution_outputs(solution: Any) -> dict[str, tf.Tensor]:
+    """A solution or certificate as a dictionary, whose fields are (batch, rows, columns, 1)."""
+    return {
+        "field": solution.field[..., None],
+        "error_bound": solution.error_bound,
+        "node_bound": solution.node_bound[..., None],
+    }
+
+
+def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
+    """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
+    sides = tf.shape(images)[1:3]
+    message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
+    images = checked(images, tf.reduce_all(sides == lattice), message, sides)
+    return tf.ensure_shape(images, (None, *lattice, 1))
+
+
+def proof_functions(
+    predict: Callable[..., tf.Tensor],
+    solver: Any,
+    sources: Sources,
+    media: Sequence[tf.TensorSpec] = (),
+) -> dict[str, Any]:
+    """The functions `certified` and `refined` of a SavedModel, by their names.
+
+    Args:
+        predict: turns source images (batch, rows, columns, 1), and what else `media` lists, into
+            fields of the same shape, and checks its arguments.
+        solver: the `TensorSolver` of the equation, which gives the proofs.
+        sources: what source images stand for.
+        media: the inputs that say how the media of images differ, for `problem_of`.
+    """
+
+    def prepared(
+        source_images: tf.Tensor, values: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        source_images = on_lattice(source_images, solver.lattice)
+        prediction = predict(source_images, *values)
+        with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
+            given = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
+        return prediction[..., 0], problem_of(source_images, sources, solver.medium, given)
+
+    def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, values)
+        return certificate_outputs(solver.certify(prediction, **problem))
+
+    def refined(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        *values, tolerance = others
+        prediction, problem = prepared(source_images, values)
+        return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
+
+    inputs = [SOURCE_IMAGES, *media]
+    return {
+        "certified": named_function(certified, inputs),
+        "refined": named_function(refined, [*inputs, TOLERANCE]),
+    }
 
 
 def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tensor]) -> None:
@@ -58,7 +169,7 @@ def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tens
         "solver",
         physics=physics,
         equation=EQUATION,
-        functions={**FUNCTIONS, **{name: inputs for name, (inputs, _) in PROOFS.items()}},
+        functions={**FUNCTIONS, **PROOFS},
         inputs=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
         f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
         output=f"fields, {numbers}, linear scale",
@@ -69,28 +180,69 @@ def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tens
 def _field_functions(solver: Any, sources: Sources) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
-    def serve(source_images: tf.Tensor) -> tf.Tensor:
-        images = on_lattice(source_images, solver.lattice)
-        return tf.cast(solver.solve(**posed(images, sources, solver.medium)), tf.float32)[..., None]
-
     def general(
-        source_images: tf.Tensor, fixed: tf.Tensor, production: tf.Tensor | None
+        source_images: tf.Tensor, fixed: tf.Tensor, production: tf.Tensor | None = None
     ) -> tf.Tensor:
         images = on_lattice(source_images, solver.lattice)[..., 0]
         fixed = tf.broadcast_to(fixed[..., 0], tf.shape(images))
         if production is not None:
             production = on_lattice(production, solver.lattice)[..., 0]
-        return solver.solve(images, fixed, production=production)[..., None]
+        return solver.solve(images, fixed, production).field[..., None]
 
-    functions = {
+    def serve(source_images: tf.Tensor) -> tf.Tensor:
+        problem = problem_of(on_lattice(source_images, solver.lattice), sources, solver.medium)
+        return tf.cast(solver.solve(**problem).field, tf.float32)[..., None]
+
+    def produced(production: tf.Tensor) -> tf.Tensor:
+        production = on_lattice(production, solver.lattice)[..., 0]
+        return solver.solve(production=production).field[..., None]
+
+    functions: dict[str, Callable[..., tf.Tensor]] = {
         "serve": serve,
-        "serve_fixed": lambda source_images, fixed: general(source_images, fixed, None),
-        "serve_production": lambda production: solver.solve(
-            production=on_lattice(production, solver.lattice)[..., 0]
-        )[..., None],
+        "serve_fixed": general,
+        "serve_production": produced,
         "serve_general": general,
     }
     return {
-        name: tf.function(functions[name], [INPUTS[one] for one in inputs], autograph=False)
+        name: named_function(functions[name], [INPUTS[one] for one in inputs])
         for name, inputs in FUNCTIONS.items()
+    }
+
+
+def describe_export(
+    kind: Literal["surrogate", "solver"],
+    *,
+    physics: Mapping[str, Any],
+    equation: str,
+    functions: Mapping[str, Sequence[str]],
+    inputs: str,
+    output: str,
+    **learned: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The content of `diffkeras.json`.
+
+    Args:
+        kind: what computes the fields.
+        physics: lattice, step, diffusivity, decay, boundary and what sources do.
+        equation: that the fields satisfy.
+        functions: the names of the inputs of each function.
+        inputs: what the inputs are.
+        output: what the fields are.
+        **learned: `model` and `trained_on` of a surrogate.
+    """
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "versions": {
+            "diffkeras": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+        "physics": {**physics, "lattice": list(physics["lattice"])},
+        "equation": equation,
+        "functions": {name: list(names) for name, names in functions.items()},
+        "input": inputs,
+        "output": output,
+        "model": learned.get("model"),
+        "trained_on": learned.get("trained_on"),
     }

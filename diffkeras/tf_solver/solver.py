@@ -1,53 +1,75 @@
 """The exact solver in TensorFlow: batched, differentiable, for CPU and GPU."""
 
 from copy import copy
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Unpack, get_args
+from typing import Any, Unpack, get_args
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
-from diffkeras.tf_solver.bounds.certificate import Correction, TensorCertificate, certify
-from diffkeras.tf_solver.bounds.refinement import TensorRefinement, refine, solve_rings
-from diffkeras.tf_solver.fields import field_of_fixed_values, produced_field, restored_field
-from diffkeras.tf_solver.images import in_precision, not_zero, real_numbers
+from diffkeras.physics.operators.side_terms import without_sides
+from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem_maps import maps_of
+from diffkeras.tf_solver.images import real_numbers
+from diffkeras.tf_solver.newton import NewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
-from diffkeras.tf_solver.problem import TensorProblem, same_shape
-from diffkeras.tf_solver.proofs import Sources, check_sources
-from diffkeras.tf_solver.saved_model import write_solver
+from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
+from diffkeras.tf_solver.proofs import Run, TensorCertificate, TensorSolution, certify, solve_within
+from diffkeras.tf_solver.ring import direct_field, restored_field
+from diffkeras.tf_solver.saved_model import Sources, check_sources, write_solver
+from diffkeras.tf_solver.uniform import UniformRun
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
-MOST_NODES = 16384  # a side, whose matrix takes 0.5 GB in float32
-MOST_RATE = 1e25  # of D/h² in float32, whose largest number is 3e38
+MOST_NODES = 16384  # of a side, whose matrix then takes 0.5 GB in float32
+TOLERANCE = 1e-6  # of solutions without one
+UPTAKE = ("uptake", "saturation")
 
 
 class TensorSolver:
-    """Fields of batches of source images in a uniform medium, in any TensorFlow graph.
+    """Fields of batches of problems with proven bounds, in any TensorFlow graph.
 
-    In float32, fields of discs differ from `diffkeras.solve` by at most 2e-6 of the largest value,
-    and those of production by at most 3e-6. In 25,000 problems with random fixed nodes it was at
-    most 1e-5; if the diffusivities along the axes differ by a factor of 100 or 1000, it was up to
-    1e-4 or 2e-3. Fields are differentiable with respect to the source values and production.
+    Methods are those of `diffkeras.solve`: in a uniform medium transforms and ring systems, with
+    the maximum principle as the proof; in all others conjugate gradients with multigrid, and an
+    enclosure of the solution. In a `tf.function`, bounds that aren't used aren't computed.
+
+    In float32, fields of discs in uniform media differ from `diffkeras.solve` by at most 2e-6 of
+    the largest value, and those of production by at most 3e-6. In 25,000 problems with random fixed
+    nodes it was at most 1e-5; if the diffusivities along the axes differ by a factor of 100 or
+    1000, it was up to 1e-4 or 2e-3. Fields are differentiable with respect to the source values,
+    production and media.
 
     Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
     such checks: then the field of the image is NaN, and its bounds are infinite.
 
     Args:
         lattice: (rows, columns), or one number for a square lattice.
-        medium: a uniform medium with any boundary; by default `Medium()`.
-        precision: of the computation. The default is float32, but float64 if the diffusivities
-            along the axes differ by a factor above 10, or if TensorFlow would round float32
-            products to ten bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a
-            tf.data pipeline, which always runs on CPUs.
+        medium: any medium of two dimensions; by default `Medium()`.
+        precision: of transforms. The default is float32, but float64 if the diffusivities along the
+            axes differ by a factor above 10, or if TensorFlow would round float32 products to ten
+            bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a tf.data pipeline,
+            which always runs on CPUs.
+        like: a problem with this lattice, medium and saturating uptake, in place of `lattice` and
+            `medium`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
+    Methods also take tensors where the media of a batch differ, one for each image, or a batch of
+    1 for all:
+
+    - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
+      or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
+    - `diffusivity`: D > 0 [length²/time], (batch, rows, columns).
+    - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
+      saturating uptake v u/(K + u), (batch, rows, columns).
+
     Raises:
-        PhysicsError: a medium that varies over the lattice or is out of range, or an argument of a
-            wrong type.
+        PhysicsError: a medium that is out of range or of another lattice, or an argument of a wrong
+            type.
 
     Example:
         >>> import tensorflow as tf
@@ -55,211 +77,168 @@ class TensorSolver:
         >>> solver = TensorSolver(64, decay=0.01)
         >>> images = tf.Variable(tf.scatter_nd([[0, 20, 30]], [1.0], [1, 64, 64]))
         >>> with tf.GradientTape() as tape:
-        ...     field = solver.solve(images)
-        ...     there = field[0, 40, 30]
+        ...     solution = solver.solve(images)
+        ...     there = solution.field[0, 40, 30]
         >>> gradient = tape.gradient(there, images)[0, 20, 30]
         >>> bool(abs(gradient - there) < 1e-6)  # the field is linear in the source's value, 1
+        True
+        >>> bool(solution.error_bound[0] < 1e-5)
         True
     """
 
     @show_keywords
     def __init__(
         self,
-        lattice: int | tuple[int, int],
+        lattice: int | tuple[int, int] | None = None,
         medium: Medium | None = None,
         precision: Precision | None = None,
+        *,
+        like: Problem | None = None,
         **parts: Unpack[MediumKeywords],
     ) -> None:
+        self._uptake: dict[str, NDArray[np.float64]] = {}
+        if like is not None:
+            if lattice is not None or medium is not None or parts:
+                raise PhysicsError("give either like or a lattice and a medium, not both")
+            lattice, medium = (like.lattice[0], like.lattice[1]), like.medium
+            if like.uptake is not None:
+                self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)
-        if max(self.lattice) > MOST_NODES:
-            raise PhysicsError(
-                f"TensorSolver multiplies dense matrices, so a side has at most {MOST_NODES} "
-                f"nodes, not {max(self.lattice)}; use diffkeras.solve"
-            )
         self.medium = as_medium(medium, parts)
-        self.medium.require_uniform("TensorSolver")
         self.medium.require_plane("TensorSolver")
-        diffusivities = [float(value) for value in self.medium.diffusivities]
-        if precision is None:
-            is_anisotropic = max(diffusivities) > ANISOTROPIC * min(diffusivities)
-            precision = "float64" if is_anisotropic or _products_are_rounded() else "float32"
-        if precision not in get_args(Precision):
+        if self.medium.lattice not in (None, self.lattice):
             raise PhysicsError(
-                f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
+                f"the medium has arrays of shape {self.medium.lattice}, the lattice {self.lattice}"
             )
-        rate = max(diffusivities) / self.medium.step / self.medium.step
-        if precision == "float32" and not 1 / MOST_RATE <= rate <= MOST_RATE:
-            raise PhysicsError(
-                f"diffusivity / step² is {rate:.0e}, too far from 1 for float32; choose other "
-                'units, or precision "float64"'
-            )
-        self._operator = TensorOperator(self.lattice, self.medium, precision)
+        without_sides(self.medium, None, self.lattice)  # raises an error for wrong shapes
+        self.precision = _checked_precision(self.lattice, self.medium, precision)
 
     def solve(
         self,
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         production: tf.Tensor | None = None,
-        decays: tf.Tensor | None = None,
-    ) -> tf.Tensor:
+        *,
+        initial: tf.Tensor | None = None,
+        tolerance: float | tf.Tensor | None = None,
+        **media: Unpack[MediumTensors],
+    ) -> TensorSolution:
         """The steady states of a batch: u = source image on the fixed nodes, Au = s on the others.
 
-        A = −D∇² + γ, and s is production. Without source images no node is fixed, and the graph is
-        one transform and its inverse.
+        A = −∇·(D∇) + γ, s is production, and a saturating uptake adds its rate to Au. Without
+        source images no node is fixed, and in a uniform medium the graph of the field is one
+        transform and its inverse.
 
-        An image takes about 40m² + O(rows · columns) bytes in float32, where m is the largest
-        number of ring nodes in the batch, about 28 for a disc of radius 5.
+        With a tolerance, fields are improved until their proven bounds are at most the tolerance.
+        In a uniform medium, an image whose initial field meets it after one correction costs no
+        ring system. Without a tolerance, a uniform medium is solved directly in the solver's
+        precision, and any other to 1e-6 if rounding permits.
+
+        In a uniform medium an image takes about 40m² + O(rows · columns) bytes in float32, where m
+        is the largest number of ring nodes in the batch, about 28 for a disc of radius 5.
 
         Args:
             source_images: (batch, rows, columns), real; read on the fixed nodes.
             fixed: (batch, rows, columns) bool; by default the nodes whose value is not 0.
             production: (batch, rows, columns), real, of any sign [concentration/time]; by default
                 0. On fixed nodes it is ignored.
-            decays: γ of each image [1/time], (batch,) or (1,) for all, none smaller than the
-                medium's, which is the default.
+            initial: (batch, rows, columns), any numbers, from which the solution starts.
+            tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
+                the field; one number, or (batch,).
+            **media: where those of images differ, see above.
 
         Returns:
-            (batch, rows, columns), of the source images' type (or, without them, production's) if
-            they are floats, else of the solver's precision.
+            Fields with `error_bound` and `node_bound`. Without a tolerance, fields have the source
+            images' type (or, without them, production's) if they are floats, else the solver's
+            precision. Bounds, and fields with a tolerance, are float64 if that type is, and float32
+            for all others.
 
         Raises:
-            PhysicsError: source images, mask, production or decays of another shape or type;
-                neither source images nor production.
+            PhysicsError: tensors of another shape or type; neither source images nor production.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite (the first
-                one is named), decays out of range, a problem without a unique solution (decay 0, no
-                absorbing boundary and no fixed node), or values of an image and its production that
-                are so small that parts of its field would underflow: their largest is below 1e-32
-                in float32, also if production is divided by D/h². Where XLA must compile it and
-                nodes are fixed, the error names `XLA_cannot_compile_ring_systems`.
+                one is named), media out of range, a problem without a unique solution in a uniform
+                medium (decay 0, no absorbing boundary and no fixed node), values of an image and
+                its production that are so small that parts of its field would underflow (their
+                largest is below 1e-32 in float32, also if production is divided by D/h²), and for a
+                tolerance that is not positive or below what rounding permits: the message has the
+                smallest that can be promised for these images, some 1e-7 for float32 fields. Where
+                XLA must compile it and nodes are fixed in a uniform medium, the error names
+                `XLA_cannot_compile_ring_systems`.
+
+        Example:
+            >>> import numpy as np
+            >>> solver = TensorSolver(64, diffusivity=np.geomspace(1, 9, 64 * 64).reshape(64, 64))
+            >>> images = np.zeros((1, 64, 64), np.float32)
+            >>> images[0, 30:34, 30:34] = 1.0
+            >>> solution = solver.solve(images, tolerance=1e-5)
+            >>> float(solution.error_bound[0]) <= 1e-5
+            True
         """
-        problem = TensorProblem.check(self._operator, source_images, fixed, production, decays)
-        if problem.images is None:
-            field = tf.ensure_shape(produced_field(self._operator, problem), (None, *self.lattice))
-            return tf.cast(field, problem.dtype)
-        field = field_of_fixed_values(self._operator, problem)
-        return self._finish(field, problem.images, problem.fixed, problem.dtype)
+        proven = initial is not None or tolerance is not None
+        problem = self._problem(source_images, fixed, production, media, proven)
+        run, dtype = self._run(problem), problem.dtype or tf.as_dtype(self.precision)
+        if isinstance(run, UniformRun) and not proven:
+            field = tf.cast(self._direct(problem), dtype)
+            proof = certify(run, tf.cast(field, tf.float64), _proof_type(dtype))
+            return TensorSolution(field, proof.error_bound, proof.node_bound)
+        if initial is not None:
+            initial, _ = self._given(initial, problem, "the initial field")
+        elif isinstance(run, UniformRun):
+            initial = self._direct(problem)
+        wanted = TOLERANCE if tolerance is None else tolerance
+        return solve_within(run, initial, wanted, _proof_type(dtype), tolerance is not None)
 
     def certify(
         self,
-        prediction: tf.Tensor,
+        field: tf.Tensor,
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         production: tf.Tensor | None = None,
-        decays: tf.Tensor | None = None,
+        **media: Unpack[MediumTensors],
     ) -> TensorCertificate:
-        """Correct predicted fields and bound the errors of both, as `diffkeras.certify` does.
+        """Bound the errors of given fields, and correct them, as `diffkeras.certify` does.
 
-        The bounds are proofs also where transforms run in float32: the corrected field's residual
-        and its mismatch on the fixed nodes are computed in float64, with an allowance for rounding,
-        and all bounds are rounded up. It is one transform pair (two with production, or if the
-        boundary is closed and decay slow). XLA compiles it. Fields and bounds are differentiable
-        with respect to the prediction, the source values and production.
+        The bounds are proofs also where transforms and conjugate gradients run in float32: the
+        corrected field's residual and its mismatch on the fixed nodes are computed in float64, with
+        an allowance for rounding, and all bounds are rounded up. In a uniform medium it is one
+        transform pair (two with production, or if the boundary is closed and decay slow). XLA
+        compiles it. Fields and bounds are differentiable with respect to the given field and the
+        problem; in media that vary, corrected fields count as the exact ones, which don't depend on
+        the given field, and their bounds as constants.
 
         Args:
-            prediction: (batch, rows, columns), any numbers. The bound is infinite on nodes where it
-                is not finite.
+            field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is
+                not finite.
             source_images: as for `solve`.
             fixed: as for `solve`.
             production: as for `solve`.
-            decays: as for `solve`.
+            **media: as for `solve`.
 
         Returns:
-            `field` (the corrected one), `error_bound` and `node_bound` (of the prediction), float64
-            for float64 predictions and float32 for all others.
+            `error_bound` and `node_bound` of the given field, and the `corrected` one with its own;
+            float64 for float64 fields and float32 for all others.
 
         Raises:
-            PhysicsError: as for `solve`, and for a prediction of another shape or type.
+            PhysicsError: as for `solve`, and for a field of another shape or type.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite or
-                subnormal (which TensorFlow takes for 0), integers above 2^53, decays out of range,
-                or a problem without a unique solution.
+                subnormal (which TensorFlow takes for 0), integers above 2^53, media out of range,
+                or a problem without a unique solution in a uniform medium.
 
         Example:
             >>> import numpy as np
             >>> solver = TensorSolver(64, decay=0.01)
             >>> images = np.zeros((1, 64, 64), np.float32)
             >>> images[0, 30:34, 30:34] = 1.0
-            >>> certificate = solver.certify(solver.solve(images), images)
-            >>> float(certificate.error_bound[0]) < 1e-5
+            >>> certificate = solver.certify(0.9 * images, images)
+            >>> float(certificate.corrected.error_bound[0]) < float(certificate.error_bound[0])
             True
         """
-        problem, predicted, dtype = self._predicted(
-            prediction, source_images, fixed, production, decays
-        )
-        return certify(Correction(self._operator, problem), predicted, dtype)
-
-    def refine(
-        self,
-        prediction: tf.Tensor,
-        source_images: tf.Tensor | None = None,
-        fixed: tf.Tensor | None = None,
-        production: tf.Tensor | None = None,
-        decays: tf.Tensor | None = None,
-        *,
-        tolerance: float | tf.Tensor,
-    ) -> TensorRefinement:
-        """Correct predicted fields until their proven error bounds are at most the tolerance.
-
-        Images whose tolerance the correction of `certify` doesn't meet go through rounds, the
-        others stay as they are. A round solves the dense systems of all sources' rims, as `solve`
-        does, for what the field still misses, and is one transform pair. So the first round is
-        about as expensive as `solve`, and needs as much memory. XLA can't compile it, because the
-        size of the systems depends on the images (operations `Where` and `RaggedRange`). Without
-        fixed nodes a round is another correction.
-
-        Args:
-            prediction: as for `certify`.
-            source_images: as for `solve`.
-            fixed: as for `solve`.
-            production: as for `solve`.
-            decays: as for `solve`.
-            tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
-                the field; one number, or (batch,).
-
-        Returns:
-            `field`, `error_bound` and `rounds`, of the types of `certify`'s results.
-
-        Raises:
-            PhysicsError: as for `certify`.
-            tf.errors.InvalidArgumentError: when it runs, for a tolerance that is not positive or
-                below what rounding permits (the message has the smallest that can be promised for
-                these images; for float32 fields it is some 1e-7), and as for `certify`.
-
-        Example:
-            >>> import numpy as np
-            >>> solver = TensorSolver(64, decay=0.01)
-            >>> images = np.zeros((1, 64, 64), np.float32)
-            >>> images[0, 30:34, 30:34] = 1.0
-            >>> refinement = solver.refine(np.zeros_like(images), images, tolerance=1e-5)
-            >>> float(refinement.error_bound[0]) <= 1e-5
-            True
-        """
-        problem, predicted, dtype = self._predicted(
-            prediction, source_images, fixed, production, decays
-        )
-        correction, prepare = Correction(self._operator, problem), None
-        if problem.fixed is not None:
-            prepare = partial(solve_rings, self._operator, problem, correction)
-        return refine(correction, predicted, dtype, tolerance, prepare)
-
-    def _predicted(
-        self,
-        prediction: tf.Tensor,
-        source_images: tf.Tensor | None,
-        fixed: tf.Tensor | None,
-        production: tf.Tensor | None,
-        decays: tf.Tensor | None,
-    ) -> tuple[TensorProblem, tf.Tensor, tf.DType]:
-        """The problem, the prediction in float64, and the type of what is proven about it."""
-        checked = TensorProblem.check(
-            self._operator, source_images, fixed, production, decays, exact=True
-        )
-        predicted, dtype = real_numbers(prediction, self.lattice, "the prediction")
-        given = checked.production if checked.images is None else checked.images
-        predicted = same_shape("the prediction", tf.cast(predicted, tf.float64), given)
-        return checked, predicted, tf.float64 if dtype == tf.float64 else tf.float32
+        problem = self._problem(source_images, fixed, production, media, proven=True)
+        given, dtype = self._given(field, problem, "the field")
+        return certify(self._run(problem), given, _proof_type(dtype))
 
     def restore(
-        self, source_images: tf.Tensor, densities: tf.Tensor, decays: tf.Tensor | None = None
+        self, source_images: tf.Tensor, densities: tf.Tensor, decay: tf.Tensor | None = None
     ) -> tf.Tensor:
         """The fields that belong to known ring densities, as `solve` returns them.
 
@@ -267,19 +246,21 @@ class TensorSolver:
             source_images: as for `solve`; a node is fixed if its value is not 0.
             densities: (batch, m) float32, in the order of `physics.operators.ring.find_ring`, row
                 by row; entries after an image's own ring nodes are ignored.
-            decays: (batch,), γ of each image [1/time], if they are larger than the medium's.
+            decay: (batch,), γ of each image [1/time], if they are larger than the medium's.
         """
-        images, dtype = real_numbers(source_images, self.lattice)
-        fixed, images = not_zero(images), in_precision(images, self._operator.dtype)
-        field = restored_field(self._operator, images, fixed, densities, decays)
-        return self._finish(field, images, fixed, dtype or self._operator.dtype)
+        problem = self._problem(source_images, None, None, {"decay": decay}, proven=False)
+        densities = tf.cast(densities, tf.float64) / self.medium.unit
+        field = restored_field(self._operator, problem, densities)
+        field = tf.where(problem.fixed, problem.images, field)
+        field = tf.ensure_shape(field, (None, *self.lattice))
+        return tf.cast(field, problem.dtype or self._operator.dtype)
 
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
-        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel, with
-        the results of `solve`, `certify` and `refine`. Nodes whose value is not 0 are fixed, or,
+        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
+        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
         with sources "production", nodes produce γ times their value. `serve_fixed`,
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
@@ -295,7 +276,8 @@ class TensorSolver:
             sources: what source images stand for, "fixed_value" or "production".
 
         Raises:
-            PhysicsError: sources of another name, or that produce 0 because the decay is 0.
+            PhysicsError: sources of another name, or that produce 0 because the decay is 0; a
+                medium that varies, or sides of an axis that differ or have a value or a flux.
             OutputError: the directory can't be written, or contains something other than a
                 SavedModel.
 
@@ -308,6 +290,8 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
+        self.medium.require_uniform("an exported solver")
+        self.medium.names_of_axes("an exported solver")
         check_sources(sources, self.medium)
         solver, arrays = self.with_shared_arrays()
         write_solver(Path(path), solver, sources, arrays)
@@ -318,12 +302,63 @@ class TensorSolver:
         solver._operator, arrays = self._operator.with_shared_arrays()
         return solver, arrays
 
-    def _finish(
-        self, field: tf.Tensor, images: tf.Tensor, fixed: tf.Tensor, dtype: tf.DType
-    ) -> tf.Tensor:
-        """The field with the fixed nodes' values, in its final type."""
-        field = tf.where(fixed, images, field)
-        return tf.cast(tf.ensure_shape(field, (None, *self.lattice)), dtype)
+    @cached_property
+    def _operator(self) -> TensorOperator:
+        return TensorOperator(self.lattice, self.medium.normalised(), self.precision)
+
+    def _problem(
+        self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
+    ) -> ProblemTensors:
+        own = {} if "uptake" in media else self._uptake
+        return ProblemTensors.check(
+            self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
+        )
+
+    def _run(self, problem: ProblemTensors) -> Run:
+        if self.medium.is_uniform and self.medium.has_equal_sides and not problem.has_maps:
+            return UniformRun(self._operator, problem)
+        return NewtonRun(self.lattice, self.medium, problem)
+
+    def _direct(self, problem: ProblemTensors) -> tf.Tensor:
+        """The field in a uniform medium in float64, computed in the precision of transforms."""
+        field = direct_field(self._operator, problem)
+        if problem.images is not None:
+            field = tf.where(problem.fixed, problem.images, field)
+        return tf.ensure_shape(field, (None, *self.lattice))
+
+    def _given(
+        self, field: Any, problem: ProblemTensors, name: str
+    ) -> tuple[tf.Tensor, tf.DType | None]:
+        """A field of the problems in float64, and its type if it is a float."""
+        field, dtype = real_numbers(field, self.lattice, name)
+        images = problem.production if problem.images is None else problem.images
+        return same_shape(name, tf.cast(field, tf.float64), images), dtype
+
+
+def _proof_type(dtype: tf.DType | None) -> tf.DType:
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def _checked_precision(
+    lattice: tuple[int, int], medium: Medium, precision: Precision | None
+) -> Precision:
+    """The precision of transforms, if they have one in which they can run."""
+    if precision is not None and precision not in get_args(Precision):
+        raise PhysicsError(
+            f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
+        )
+    if not (medium.is_uniform and medium.has_equal_sides):
+        return precision or "float32"
+    if max(lattice) > MOST_NODES:
+        raise PhysicsError(
+            f"TensorSolver multiplies dense matrices, so a side has at most {MOST_NODES} nodes, "
+            f"not {max(lattice)}; use diffkeras.solve"
+        )
+    diffusivities = [float(np.max(value)) for value in medium.diffusivities]
+    if precision is None:
+        is_anisotropic = max(diffusivities) > ANISOTROPIC * min(diffusivities)
+        precision = "float64" if is_anisotropic or _products_are_rounded() else "float32"
+    return precision
 
 
 def _products_are_rounded() -> bool:

@@ -22,7 +22,7 @@ from diffkeras.physics.operators.finite_volumes import finite_volumes
 Kind = Literal["fixed", "masked", "produced", "released", "varying"]  # arguments of a problem
 ARGUMENTS: dict[Kind, tuple[str, ...]] = {
     "fixed": ("source_images",),
-    "masked": ("source_images", "fixed", "production", "decays"),
+    "masked": ("source_images", "fixed", "production", "decay"),
     "produced": ("production",),
     "released": ("source_images",),  # which produce γ times their value
     "varying": ("source_images", "diffusivity", "decay"),
@@ -80,7 +80,8 @@ class GraphBatch:
     @cached_property
     def decays(self) -> NDArray[np.float64]:
         """γ of each problem, of uniform media."""
-        return self.given.get("decays", np.full(self.size, self.medium.decay)).astype(np.float64)
+        given = self.given.get("decay", np.full(self.size, self.medium.decay))
+        return given.astype(np.float64)
 
     @property
     def rate(self) -> float:
@@ -180,7 +181,7 @@ def graph_batch(
         "source_images": images,
         "fixed": fixed,
         "production": production,
-        "decays": decays,
+        "decay": decays,
     }
     if kind == "varying":
         everything |= _maps(rng, images.shape, medium)

@@ -77,8 +77,8 @@ def test_the_equation_is_that_of_each_diffusion_length(tiny: Config) -> None:
     far = np.ones(image.shape, bool)  # the equation of nodes next to the source has its values
     far[4:10, 5:11] = False
     for length in (4.0, 10.0):
-        field = surrogate.predict(image, diffusion_length=length).field.astype(np.float64)
-        medium = surrogate.medium_of(length)
+        prediction = surrogate.predict(image, diffusion_length=length)
+        field, medium = prediction.field.astype(np.float64), prediction.problem.medium
         balance = SpectralOperator((16, 16), medium).apply(field)[far]
         assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
 

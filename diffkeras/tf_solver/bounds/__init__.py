@@ -1,1 +1,0 @@
-"""Certificates and refinement in a TensorFlow graph."""

@@ -1,0 +1,101 @@
+"""Solutions of linear steps by conjugate gradients with multigrid, in float32 in a graph.
+
+The residual that float32 leaves is for the callers to correct, and their proofs don't rest on it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.nn.equation.multigrid import DAMPING, Level, cycle
+from diffkeras.tf_solver.images import LATTICE
+from diffkeras.tf_solver.problem import largest
+
+MOST_ITERATIONS = 60  # of one solution
+
+Levels = Sequence[Level]
+
+
+class _Iterate(NamedTuple):
+    """About A⁻¹b, its residual, the last direction, and ⟨r, M⁻¹r⟩."""
+
+    solution: tf.Tensor
+    residual: tf.Tensor
+    direction: tf.Tensor
+    product: tf.Tensor
+
+
+def conjugate_gradients(levels: Levels, right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+    """About A⁻¹b on the free nodes, of b (batch, rows, columns) float64.
+
+    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice.
+    """
+    return _call(_conjugate_gradients, levels, right, aim)
+
+
+def one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
+    """Roughly A⁻¹b, by one multigrid cycle."""
+    return _call(_one_cycle, levels, right)
+
+
+def _call(function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, *more: Any) -> Any:
+    size = largest(right)
+    size = tf.where(size > 0, size, 1.0)
+    scaled = tf.cast(right / size, tf.float32)
+    found = _graph_of(function, tuple(right.shape[1:]))(
+        levels, scaled, *(tf.cast(part / size, tf.float32) for part in more)
+    )
+    return size * tf.cast(tf.ensure_shape(found, right.shape), tf.float64)
+
+
+@cache
+def _graph_of(
+    function: Callable[..., tf.Tensor], lattice: tuple[int, int]
+) -> Callable[..., tf.Tensor]:
+    """A function that is not inlined, so that graphs hold it once and start fast.
+
+    Each lattice has its own, because TensorFlow would open the sides of one that has seen several,
+    and a cycle needs them.
+    """
+    return tf.function(
+        function,
+        autograph=False,
+        reduce_retracing=True,
+        experimental_attributes={"_noinline": True},
+    )
+
+
+def _one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
+    return cycle(levels, np.full((len(levels), 2), DAMPING, np.float32), right)
+
+
+def _conjugate_gradients(levels: Levels, right: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
+    def unfinished(at: _Iterate) -> tf.Tensor:
+        return largest(at.residual) > least
+
+    def step(*parts: Any) -> _Iterate:
+        at = _Iterate(*parts)
+        towards = _one_cycle(levels, at.residual)
+        product = _inner(at.residual, towards)
+        direction = towards + tf.math.divide_no_nan(product, at.product) * at.direction
+        applied = levels[0].equations.apply(direction)
+        length = tf.math.divide_no_nan(product, _inner(direction, applied))
+        length = tf.where(unfinished(at), length, 0.0)
+        solution, residual = at.solution + length * direction, at.residual - length * applied
+        return _Iterate(solution, residual, direction, product)
+
+    zeros = tf.zeros_like(right)
+    found = tf.while_loop(
+        lambda *parts: tf.reduce_any(unfinished(_Iterate(*parts))),
+        step,
+        _Iterate(zeros, right, zeros, tf.zeros_like(largest(right))),
+        maximum_iterations=MOST_ITERATIONS,
+    )
+    return found.solution
+
+
+def _inner(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, LATTICE, keepdims=True)

@@ -1,0 +1,83 @@
+"""Proven bounds of the error of any field û in a medium that varies, or where uptake saturates.
+
+The mathematics is that of `physics.uptake.enclosure`. Let û hold the fixed values, b ≥ 0 be 0 on
+the fixed nodes, and d be at most the slopes of φ between û − b and û + b. A + d of the free nodes
+is an M-matrix, and the comparison principle (Varga 2000, §3.5; Ciarlet 1970; Rheinboldt 1970) gives
+|û − u| ≤ b if (A + d) b > |F(û)| on the free nodes.
+
+Conjugate gradients in float32 solve (A + d) b = |F(û)| + ε, with a small ε > 0, until their
+residual is below ε everywhere. Whatever they return, the inequality is then checked on every node
+in float64, with an allowance for rounding (`equations`). So the bound is about the equations of the
+given medium, without any rounding.
+
+Without φ, d = 0. With φ, d is taken at û + radius, and the bound holds where no b is above the
+radius. If one is, a larger radius follows, at last an infinite one: then d = 0, and b holds in any
+case.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
+from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.images import LATTICE
+from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
+
+LEAST_SURPLUS = 1e-3  # ε as a share of the largest |F|, where the mean is less
+NEGLIGIBLE = 1e-250  # ε of a field that has no residual at all
+PRECISE = 0.7  # share of ε to which residuals fall
+ATTEMPTS = 6  # solutions for b
+ENCLOSED = 16.0  # first radius, as a multiple of the estimated error
+WIDER = 8.0  # each further radius
+RADII = 4  # finite ones
+SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
+
+
+class Enclosure:
+    """The proofs for a batch of problems."""
+
+    def __init__(self, equations: LatticeEquations, nodes: FixedNodes) -> None:
+        self._equations, self._nodes = equations, nodes
+
+    def bound(self, field: tf.Tensor) -> tf.Tensor:
+        """b, (batch, rows, columns), at least |field − u| on the free nodes; infinite if none."""
+        equations = self._equations
+        residual, rounding = equations.residual(field)
+        residual = (tf.abs(residual) + rounding) * SLACK
+        mean = tf.reduce_mean(residual, LATTICE, keepdims=True)
+        surplus = tf.maximum(tf.maximum(mean, LEAST_SURPLUS * largest(residual)), NEGLIGIBLE)
+        wanted = tf.where(self._nodes.free, residual + surplus, 0.0)
+
+        def attempt(
+            found: tf.Tensor, radius: tf.Tensor, number: tf.Tensor, bound: tf.Tensor
+        ) -> list[tf.Tensor]:
+            slope = equations.least_slope(field + radius)
+            remainder = wanted - equations.apply(found, slope)[0]
+            levels = equations.levels(slope)
+            found += conjugate_gradients(levels, remainder, PRECISE * surplus)
+            found = tf.maximum(found, 0.0)
+            applied, rounding = equations.apply(found, slope)
+            # comparisons with NaN are false
+            holds = (applied - rounding > residual) | ~self._nodes.free
+            holds = tf.reduce_all(holds, LATTICE, keepdims=True) & all_finite(found)
+            inside = largest(found) * SLACK <= radius
+            bound = tf.where(tf.math.is_inf(bound) & holds & inside, found * SLACK, bound)
+            number += tf.cast(holds & ~inside, number.dtype)
+            radius = tf.where(holds & ~inside, WIDER * radius, radius)
+            return [found, tf.where(number < RADII, radius, np.inf), number, bound]
+
+        zeros = tf.zeros_like(residual)
+        *_, bound = tf.while_loop(
+            lambda *state: tf.reduce_any(tf.math.is_inf(state[-1])),
+            attempt,
+            [zeros, self._radius(field, residual), tf.zeros_like(surplus), zeros + np.inf],
+            maximum_iterations=ATTEMPTS,
+        )
+        return tf.stop_gradient(bound)
+
+    def _radius(self, field: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
+        """The first radius, (batch, 1, 1)."""
+        if not self._equations.saturates:
+            return tf.zeros_like(largest(residual)) + np.inf
+        levels = self._equations.levels(self._equations.slope(field))
+        return ENCLOSED * largest(one_cycle(levels, residual))

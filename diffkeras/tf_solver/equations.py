@@ -1,0 +1,169 @@
+"""The lattice equations F(u) = A u + φ(u) − s = 0 of a batch, in float64, with their rounding.
+
+A is that of finite volumes, (A u)_i = σ_i u_i + Σ κ_ik (u_i − u_k) (`physics.operators`). φ is a
+saturating uptake, v u/(K + u), continued by its tangent below 0, and s the production. Either may
+be missing. Everything is divided by the medium's `unit`, a power of 2 near the largest D/h².
+
+With the unit roundoff η, each of the at most seven terms of F goes through at most eight roundings
+(a difference, a product and six sums), and each coefficient, computed from the given medium and
+sides, is wrong by at most 12η of itself. So the result is wrong by at most
+
+    20η / (1 − 20η) · m,    m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i|    (Higham 2002, §3.1),
+
+and so is m itself, relatively. 24η times the computed m covers all of this, and the rounding of
+the sum of the two.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.nn.equation.equations import Equations, Uptake, following
+from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
+from diffkeras.physics import Medium
+from diffkeras.physics.operators.axis import AxisBoundary, both_sides
+from diffkeras.tf_solver.problem import ProblemTensors
+
+ETA = float(np.finfo(np.float64).eps) / 2
+ROUNDING = 24 * ETA  # derived above
+SLOPE = 1 - 32 * ETA  # slopes go through at most twelve roundings
+
+
+class LatticeEquations:
+    """F of the free nodes of each image.
+
+    Attributes:
+        production: s, also that of sides with a value or a flux, (batch, rows, columns) or None.
+        saturates: whether there is a φ.
+    """
+
+    def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
+        media = problem.media
+        rate = 1 / (medium.step * medium.step * medium.unit)
+        diffusivities: list[Any] = [np.asarray(part) * rate for part in medium.diffusivities]
+        if "diffusivity" in media:
+            diffusivities = [media["diffusivity"] * rate] * 2
+        decay = media.get("decay", tf.constant(medium.decay / medium.unit, tf.float64))
+        parts = [] if problem.production is None else [problem.production]
+        for lost, gained in side_terms(lattice, medium, media.get("diffusivity")):
+            decay += lost
+            parts.append(gained)
+        self._all = finite_volumes(lattice, medium.boundaries, diffusivities, decay)
+        self._levels: list[Level] = []
+        self.saturates = "uptake" in media
+        if self.saturates:
+            self._uptake = Uptake(media["uptake"], media["saturation"])
+        self.production = sum(parts) if parts else None
+        self._production_size = sum(map(tf.abs, parts))
+        if problem.fixed is None:
+            self._free = tf.ones_like(problem.production)
+        else:
+            self._free = tf.cast(~problem.fixed, tf.float64)
+
+    def residual(self, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """F(u), 0 on the fixed nodes, and the bound of its rounding."""
+        result, magnitude = self._all.apply(field), self._all.magnitude(field)
+        if self.saturates:
+            rate = self._uptake.rate(field)
+            result, magnitude = result + rate, magnitude + tf.abs(rate)
+        if self.production is not None:
+            result, magnitude = result - self.production, magnitude + self._production_size
+        return self._on_free(result, magnitude)
+
+    def apply(
+        self, field: tf.Tensor, slope: tf.Tensor | float = 0.0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(A + d) u of slopes d, 0 on the fixed nodes, and the bound of its rounding."""
+        equations = self._steeper(slope)
+        return self._on_free(equations.apply(field), equations.magnitude(field))
+
+    def slope(self, field: tf.Tensor) -> tf.Tensor | float:
+        """dφ/du, (batch, rows, columns); 0 without φ."""
+        return self._uptake.slope(field) if self.saturates else 0.0
+
+    def least_slope(self, upper: tf.Tensor) -> tf.Tensor | float:
+        """At most the slopes of φ up to `upper`: the last one, as φ is concave."""
+        return SLOPE * self.slope(upper)
+
+    def levels(self, slope: tf.Tensor | float) -> list[Level]:
+        """Of multigrid for A + d on the free nodes, in float32; without φ always the same ones."""
+        if self.saturates:
+            return self._levels_at(slope)
+        self._levels = self._levels or self._levels_at(0.0)
+        return self._levels
+
+    def _levels_at(self, slope: tf.Tensor | float) -> list[Level]:
+        shape, equations = tf.shape(self._free), self._steeper(slope)
+        parts = [
+            tf.broadcast_to(tf.cast(part, tf.float32), shape)
+            for part in (*equations.couplings, equations.drain)
+        ]
+        free = tf.cast(self._free, tf.float32)
+        # the coarsest have at most 3 nodes a side
+        count = max(max(free.shape[1:]).bit_length() - 1, 1)
+        own = Equations((parts[0], parts[1]), parts[2]).among(free)
+        return hierarchy(own, [FACTOR] * (count - 1), count)
+
+    def _steeper(self, slope: tf.Tensor | float) -> Equations:
+        return self._all._replace(drain=self._all.drain + slope)
+
+    def _on_free(self, values: tf.Tensor, magnitude: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._free * values, ROUNDING * self._free * magnitude
+
+
+def finite_volumes(
+    lattice: tuple[int, int],
+    boundaries: Sequence[AxisBoundary],
+    diffusivities: Sequence[Any],
+    decay: tf.Tensor,
+) -> Equations:
+    """A of D/h² along each axis and of γ: numbers, (rows, columns) or (batch, rows, columns).
+
+    Couplings that are alike along an axis have the size 1 along it.
+    """
+    couplings, drain = [], decay
+    for axis, boundary in enumerate(boundaries, 1):
+        low, high = _edges(lattice, axis)
+        rate = tf.convert_to_tensor(diffusivities[axis - 1], tf.float64)
+        mean = rate  # harmonic
+        if rate.shape.rank:
+            rate = tf.reshape(rate, (-1, *lattice))
+            beyond = following(rate, axis)
+            mean = 2 * rate * (beyond / (rate + beyond))
+        around = boundary == "periodic" and lattice[axis - 1] > 1
+        couplings.append(mean * (np.ones_like(high) if around else 1 - high))
+        sides = zip(both_sides(boundary), (low, high), strict=True)
+        if absorbing := [edge for side, edge in sides if side == "absorbing"]:
+            drain = drain + rate * sum(absorbing)
+    return Equations((couplings[0], couplings[1]), drain)
+
+
+def side_terms(
+    lattice: tuple[int, int], medium: Medium, diffusivity: tf.Tensor | None
+) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """What each side with given numbers adds to the decay and the production, in the medium's unit.
+
+    `diffusivity` is that of each image, if it isn't the medium's. See `GivenSide.terms`.
+    """
+    for axis, sides in enumerate(medium.sides, 1):
+        own = np.broadcast_to(medium.diffusivities[axis - 1], lattice)[None]
+        values = tf.constant(own) if diffusivity is None else diffusivity
+        for end, side in zip((0, -1), both_sides(sides), strict=True):
+            if isinstance(side, str):
+                continue
+            beside = values[:, end] if axis == 1 else values[:, :, end]
+            lost, gained = (
+                tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit
+                for term in side.terms(beside, medium.step)
+            )
+            edge = _edges(lattice, axis)[end]
+            yield lost * edge, gained * edge
+
+
+def _edges(lattice: tuple[int, int], axis: int) -> tuple[NDArray, NDArray]:
+    """1 on the first node along axis 1 or 2, and on the last, else 0."""
+    place = np.arange(lattice[axis - 1]).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
+    return (place == 0).astype(float), (place == lattice[axis - 1] - 1).astype(float)

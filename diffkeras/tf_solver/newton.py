@@ -1,0 +1,150 @@
+"""Fields in media that vary, and where uptake saturates: Newton's method with multigrid.
+
+A step solves (A + φ'(û)) δ = −F(û) on the free nodes by conjugate gradients
+(`conjugate_gradients`). Without φ the equations are linear, and further steps only correct what
+float32 has left. F is float64. `physics.uptake.newton` has the mathematics.
+
+The derivatives of a field u are those of F(u) = 0: du = −(A + φ'(u))⁻¹ dF, one more solution by
+conjugate gradients. They don't depend on the field that steps began with.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from diffkeras.physics import Medium
+from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
+from diffkeras.tf_solver.enclosure import Enclosure
+from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
+
+MOST_STEPS = 8  # of one descent
+LEAST_REDUCTION = 1e-4  # of a residual in one step: float32 gives no more digits
+MOST_REDUCTION = 0.1
+CORRECTION = 1e-2  # of a given field's residual, first
+NONLINEAR = 1e-2  # least reduction where uptake saturates, and a step leaves more in any case
+SHARP = 0.5  # share of a given field's error that may remain in the corrected one
+MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
+SETTLED = 0.1  # share of |F| that a step leaves where Newton's method converges quadratically
+STALLED = 0.5  # share of an error that a step leaves where rounding is in the way
+
+
+class NewtonRun:
+    """Fields of a batch of problems and their proofs."""
+
+    def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
+        self.nodes = FixedNodes(problem, medium.boundaries)
+        self._equations = LatticeEquations(lattice, medium, problem)
+        self._equations.levels(0.0)  # outside of loops, which share them
+        self._enclosure = Enclosure(self._equations, self.nodes)
+        self.produces = self._equations.production is not None
+
+    def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
+        """A field whose error is likely to meet the tolerance, (batch, 1, 1)."""
+        field, estimate = self._nearer(initial)
+        return self._descend(
+            field, estimate, lambda field: MARGIN * tolerance * self.nodes.size(field)
+        )
+
+    def corrected(self, given: tf.Tensor) -> tf.Tensor:
+        """A field whose error is likely to be a small share of the given one's."""
+        given = tf.stop_gradient(given)
+        field, estimate = self._nearer(given)
+        if not self._equations.saturates:
+            return self._step(field, tf.constant(CORRECTION, tf.float64))
+        return self._descend(field, estimate, lambda field: SHARP / 2 * self.change(given, field))
+
+    def change(self, given: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """The largest finite |given − field|, and at most the largest |field|, (batch, 1, 1)."""
+        change = tf.where(self.nodes.free & tf.math.is_finite(given), given - field, 0.0)
+        return tf.minimum(largest(change), self.nodes.size(field))
+
+    def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """What reduces the error of a field to a share that is needed, (batch, 1, 1)."""
+
+        def improved(field: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
+            reduction = tf.clip_by_value(needed / 4, LEAST_REDUCTION, MOST_REDUCTION)
+            return self._step(field, tf.where(needed < 1, reduction, 1.0))
+
+        return improved
+
+    def node_bound(self, field: tf.Tensor) -> tf.Tensor:
+        """At least |field − u|, (batch, rows, columns), of a field with the fixed values."""
+        return self.nodes.extend(self._enclosure.bound(self.nodes.insert(field)))
+
+    def differentiable(self, field: tf.Tensor) -> tf.Tensor:
+        """The same field, with its derivatives."""
+        field = tf.stop_gradient(field)
+        residual, _ = self._equations.residual(self.nodes.insert(field))
+
+        @tf.custom_gradient
+        def nothing(residual: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                upstream = tf.where(self.nodes.free, upstream, 0.0)
+                levels = self._equations.levels(self._equations.slope(field))
+                return conjugate_gradients(levels, upstream, LEAST_REDUCTION * largest(upstream))
+
+            return tf.zeros_like(residual), gradient
+
+        return field - nothing(residual)
+
+    def _nearer(self, initial: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """A field to begin with and its estimated error.
+
+        It is the initial one, which may hold any numbers, or 0 where that is nearer.
+        """
+        zeros = self.nodes.insert(tf.zeros_like(self.nodes.values))
+        of_zeros = self._estimate(zeros)
+        if initial is None:
+            return zeros, of_zeros
+        initial = tf.where(tf.math.is_finite(initial), tf.stop_gradient(initial), 0.0)
+        initial = self.nodes.insert(initial)
+        # not by residuals, which are large for rough errors and small for smooth ones
+        estimate = self._estimate(initial)
+        return tf.where(estimate < of_zeros, initial, zeros), tf.minimum(estimate, of_zeros)
+
+    def _descend(
+        self, field: tf.Tensor, estimate: tf.Tensor, wanted: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        """The field after steps until its estimated error is as wanted, or rounding ends them."""
+        least = NONLINEAR if self._equations.saturates else LEAST_REDUCTION
+
+        def step(field: tf.Tensor, estimate: tf.Tensor, going_on: tf.Tensor) -> list[tf.Tensor]:
+            aim, residual = wanted(field), self._residual(field)
+            reduction = tf.clip_by_value(aim / estimate, least, MOST_REDUCTION)
+            field = self._step(field, tf.where(aim > 0, reduction, CORRECTION), going_on)
+            found = self._estimate(field)
+            goes_on = found > wanted(field)
+            if self._equations.saturates:
+                goes_on |= self._residual(field) > SETTLED * residual
+            else:
+                goes_on &= found < STALLED * estimate
+            return [field, found, going_on & goes_on]
+
+        field, *_ = tf.while_loop(
+            lambda *state: tf.reduce_any(state[-1]),
+            step,
+            [field, estimate, (estimate > 0) & (estimate > wanted(field))],
+            maximum_iterations=MOST_STEPS,
+        )
+        return field
+
+    def _residual(self, field: tf.Tensor) -> tf.Tensor:
+        """The largest |F|, (batch, 1, 1)."""
+        return largest(self._equations.residual(field)[0])
+
+    def _step(
+        self, field: tf.Tensor, reduction: tf.Tensor, chosen: tf.Tensor | bool = True
+    ) -> tf.Tensor:
+        """The chosen fields after a step that reduces the largest |F|."""
+        residual, _ = self._equations.residual(field)
+        levels = self._equations.levels(self._equations.slope(field))
+        aim = tf.where(chosen, reduction, tf.ones_like(reduction)) * largest(residual)
+        return field - conjugate_gradients(levels, residual, aim)
+
+    def _estimate(self, field: tf.Tensor) -> tf.Tensor:
+        """About the largest error, (batch, 1, 1)."""
+        residual, _ = self._equations.residual(field)
+        levels = self._equations.levels(self._equations.slope(field))
+        # of a bound, whose right-hand side is |F|
+        return largest(one_cycle(levels, tf.abs(residual)))
