@@ -1,7 +1,7 @@
 """Measure examples per second of `diffkeras generate`, compared with the solver alone.
 
     python -m benchmarks.generation                       # 512², 20 sources, 1 process to all cores
-    python -m benchmarks.generation --workers 1,2 --examples 64
+    python -m benchmarks.generation --processes 1,2 --examples 64
 
 The bare solver draws sources, solves, and discards the field. `generate` also serialises, computes
 checksums, writes and flushes. Each process does both in turn, shard by shard, while the other
@@ -28,7 +28,7 @@ import numpy as np
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import plan_shards
-from diffkeras.data.writing.estimate import estimate_example
+from diffkeras.data.writing.generation import estimate_example
 from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
@@ -54,21 +54,21 @@ def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
     return begin, *((solved - begun) / number), *((written - solved) / number)
 
 
-def rates(dataset: DatasetConfig, workers: int, each: int) -> tuple[float, ...]:
+def rates(dataset: DatasetConfig, processes: int, each: int) -> tuple[float, ...]:
     """Examples per second, bare and with `generate`; share by CPU time; seconds until the start."""
     with tempfile.TemporaryDirectory() as directory:
-        shards = plan_shards({"train": workers * each}, max(1, each // 10))
+        shards = plan_shards({"train": processes * each}, max(1, each // 10))
         tasks = [ShardTask(dataset, shard, Path(directory)) for shard in shards]
         start = time.time()
-        results = np.array([result for _, result in run_tasks(time_shard, tasks, workers)])
+        results = np.array([result for _, result in run_tasks(time_shard, tasks, processes)])
         bare, bare_cpu, whole, whole_cpu = np.median(results[:, 1:], axis=0)
-        return workers / bare, workers / whole, bare_cpu / whole_cpu, results[:, 0].min() - start
+        return processes / bare, processes / whole, bare_cpu / whole_cpu, results[:, 0].min() - start
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--side", default=512, help="Nodes per side.")
 @click.option("--sources", default=20, help="Number of discs.")
-@click.option("--workers", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]")
+@click.option("--processes", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]")
 @click.option("--examples", default=200, help="Examples per process.")
 @click.option(
     "--output",
@@ -76,10 +76,10 @@ def rates(dataset: DatasetConfig, workers: int, each: int) -> tuple[float, ...]:
     default=Path("benchmarks/results/generation"),
     help="Path of the table, without .md and .csv.",
 )
-def main(side: int, sources: int, workers: str | None, examples: int, output: Path) -> None:
+def main(side: int, sources: int, processes: str | None, examples: int, output: Path) -> None:
     cores = available_cores()
     powers = {2**i for i in range(cores.bit_length()) if 2**i <= cores}
-    chosen = [int(n) for n in workers.split(",")] if workers else sorted(powers | {cores})
+    chosen = [int(n) for n in processes.split(",")] if processes else sorted(powers | {cores})
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
     dataset = DatasetConfig.of(sources, config)
     megabytes = estimate_example(dataset).bytes / 1e6

@@ -163,11 +163,10 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     errors, ratios = [], []
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound
-        image, maps = recipe.sources("test", k).image(), recipe.maps_of("test", k)
-        around = recipe.surroundings(None, maps)
-        truth = solve(**around.problem(image, recipe.production), tolerance=TOLERANCE).field
-        told = {name: getattr(maps, name) for name in config.data.maps}
-        prediction = surrogate.predict(image, **told)
+        image = recipe.sources("test", k).image(recipe.lattice)
+        problem = recipe.problem(image, maps=recipe.maps_of("test", k))
+        truth = solve(problem, tolerance=TOLERANCE).field
+        prediction = surrogate.predict(problem)
         error = np.abs(prediction.field - truth)
         errors.append(error / truth.max())
         ratios.append(prediction.error_bound / error.max())
@@ -198,7 +197,7 @@ def describe(name: str) -> list[tuple[str, str]]:
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
     examples = data.train_examples_used * len(data.sources)
-    divisor = config.model.side_divisor
+    divisor = config.model.sides.divisor
     sides = "any" if divisor == 1 else f"sides that are multiples of {divisor}"
     size = (run.path / "model.keras").stat().st_size
     return [
@@ -224,8 +223,8 @@ def describe(name: str) -> list[tuple[str, str]]:
 
 def _network_in_words(config: Config) -> str:
     model = config.model
-    sizes = [key for key in ("width", "depth", "modes") if key in model.keys_used]
-    words = [f"`{model.architecture}`", *(f"{key} {getattr(model, key)}" for key in sizes)]
+    sizes = {k: v for k, v in model.parameters.items() if k in ("width", "depth", "modes")}
+    words = [f"`{model.architecture}`", *(f"{key} {value}" for key, value in sizes.items())]
     return ", ".join([*words, *([f"{model.corrections} corrections"] if model.corrections else [])])
 
 
@@ -240,7 +239,7 @@ def _medium_in_words(config: Config) -> str:
     taken_up, secreting = f"take up at rates of {_span(tissue.uptake)}", ""
     if tissue.saturation:
         taken_up = f"take up at most {_span(tissue.uptake)}, K = {_span(tissue.saturation)}"
-    if tissue.sampler.secretes:
+    if tissue.secretes:
         secreting = f", {_span(tissue.secreting_cells)} that release {_span(tissue.secretion)}"
     return (
         f"{words}. In it, {_span(tissue.cells)} cells of radius {_span(tissue.cell_radius)} that "

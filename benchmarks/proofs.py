@@ -62,7 +62,7 @@ def inputs_of(config: Config | None, batch: int) -> list[tf.Tensor]:
     if config is not None and config.data.diffusion_length is not None:
         inputs.append(np.geomspace(*config.data.diffusion_length, batch + 2)[1:-1])
     if config is not None and config.data.tissue is not None:
-        sampler, medium = config.data.tissue.sampler, config.physics.medium
+        sampler, medium = config.data.tissue, config.physics.medium
         media = [sampler.sample(side, rng=k).maps(side, medium) for k in range(batch)]
         inputs += [np.stack([getattr(m, name) for m in media])[..., None] for name in MAPS]
     return [tf.constant(values, tf.float32) for values in inputs]

@@ -5,8 +5,9 @@
 Trained on 128² nodes with 5 and 10 vessels, 100 to 400 cells and up to five regions of another
 diffusivity; measured there and on 256² nodes with 20 vessels, which no network has seen. "No
 network" is rounds of conjugate gradients with a multigrid cycle, which nobody trained. A proven
-error is that of `refine`, which starts from the method's field. All times are medians of CPU time,
-in one thread of TensorFlow and of BLAS. Images go through a network alone, or all at once.
+error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed.
+All times are medians of CPU time, in one thread of TensorFlow and of BLAS. Images go through a
+network alone, or all at once.
 """
 
 import statistics
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Medium, refine, solve
+from diffkeras.physics import Medium, Problem, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import generate, train
@@ -76,16 +77,8 @@ class Images:
         for count in counts:
             recipe = DatasetConfig.of(count, config).recipe()
             examples += recipe.examples("test", range(number // len(counts)))
-        self.images = np.stack([example.source_image for example in examples])
+        self.problem = Problem.batch([example.problem for example in examples])
         self.fields = np.stack([example.field for example in examples])
-        self.maps: Any = {
-            name: np.stack([getattr(example, name) for example in examples])
-            for name in ("diffusivity", "decay")
-        }
-        base = config.physics.medium
-        self.media = [
-            replace(base, diffusivity=d, decay=k) for d, k in zip(*self.maps.values(), strict=True)
-        ]
 
 
 def median_ms(call: Callable[[int], object], numbers: range) -> float:
@@ -108,24 +101,23 @@ def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
     """The columns of a surrogate, from its errors on."""
 
     def alone(k: int) -> NDArray:
-        maps: Any = {name: values[k] for name, values in test.maps.items()}
-        return surrogate.predict(test.images[k], **maps).field
+        return surrogate.predict(test.problem.images[k]).field
 
     def proven(k: int, tolerance: float) -> object:
-        return refine(alone(k), test.images[k], medium=test.media[k], tolerance=tolerance)
+        return surrogate.predict(test.problem.images[k], tolerance=tolerance)
 
     def batch(_: int) -> NDArray:
-        return surrogate.predict(test.images, batch_size=len(test.images), **test.maps).field
+        return surrogate.predict(test.problem, batch_size=len(test.fields)).field
 
     numbers = range(timed)
-    times = [median_ms(alone, numbers), median_ms(batch, range(3)) / len(test.images)]
+    times = [median_ms(alone, numbers), median_ms(batch, range(3)) / len(test.fields)]
     times += [median_ms(partial(proven, tolerance=t), numbers) for t in TOLERANCES]
     return [*describe(batch(0), test.fields), *(f"{value:.3g}" for value in times)]
 
 
 def measure_solver(test: Images, timed: int) -> list[str]:
     def solved(k: int, tolerance: float) -> NDArray:
-        return solve(test.images[k], medium=test.media[k], tolerance=tolerance).field
+        return solve(test.problem.images[k], tolerance=tolerance).field
 
     times = [median_ms(partial(solved, tolerance=t), range(timed)) for t in (1e-10, *TOLERANCES)]
     found = np.stack([solved(k, 1e-10) for k in range(timed)])
@@ -141,9 +133,10 @@ def mean_field_error(test: Images) -> list[str]:
         return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
 
     def field(k: int) -> NDArray:
-        return solve(test.images[k], medium=mean(test.media[k])).field
+        problem = test.problem.images[k]
+        return solve(problem.values, medium=mean(problem.medium)).field
 
-    found = np.stack([field(k) for k in range(len(test.images))])
+    found = np.stack([field(k) for k in range(len(test.fields))])
     return [*describe(found, test.fields), f"{median_ms(field, range(8)):.3g}", "", "", ""]
 
 

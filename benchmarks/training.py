@@ -6,12 +6,11 @@
 
 The network is the paper's, with 50,307,969 parameters. diffkeras trains as `diffkeras train` does:
 with `model.fit` on its tf.data pipeline that reads stored examples, with the configured loss,
-metrics and Adam, but without callbacks. The pipeline measures the fraction of time spent waiting
-for data. Inference uses `serve` of the exported SavedModel, and `Surrogate.predict`. PyTorch
-computes on one batch in memory, eagerly, in four forms: contiguous or channels last, with Conv2d or
-ConvTranspose2d in the decoder. The fastest form counts. It uses its default Adam and the fused one.
-Both networks have the same weights; if their outputs differ by 1e-4 of the largest, the benchmark
-stops.
+metrics and Adam, but without callbacks. Inference uses `serve` of the exported SavedModel, and
+`Surrogate.predict`. PyTorch computes on one batch in memory, eagerly, in four forms: contiguous or
+channels last, with Conv2d or ConvTranspose2d in the decoder. The fastest form counts. It uses its
+default Adam and the fused one. Both networks have the same weights; if their outputs differ by 1e-4
+of the largest, the benchmark stops.
 
 To install PyTorch outside of the environment and run:
 
@@ -47,7 +46,7 @@ PAIRS = [  # of diffkeras, of PyTorch
     ("Surrogate.predict", "inference"),
 ]
 COLUMNS = ["nodes", "batch", "diffkeras", "PyTorch", "diffkeras [1/s]", "PyTorch [1/s]", "ratio"]
-COLUMNS += ["ratio in processor time", "waiting for data", "times one replica"]
+COLUMNS += ["ratio in processor time", "times one replica"]
 WITHOUT_TORCH = (
     "this benchmark compares with PyTorch, which isn't installed; install it outside of the "
     "environment: pip install --target /tmp/torch torch, and set PYTHONPATH=/tmp/torch"
@@ -140,14 +139,14 @@ def replicated(settings: dict, count: int, rounds: int, seconds: float, one: flo
                 best = fastest(best, child.ask("measure", what="training", seconds=seconds))
     rate = settings["batch"] / best["seconds"]
     cells = [f"{settings['side']}²", f"{settings['batch']}", f"training, {count} replicas"]
-    return [*cells, "", f"{rate:.3g}", "", "", "", "", f"{rate / one:.2f}"]
+    return [*cells, "", f"{rate:.3g}", "", "", "", f"{rate / one:.2f}"]
 
 
 def fastest(before: dict | None, found: dict) -> dict:
-    """The shorter of the times, and the longer of the waiting times."""
+    """The shorter of the times."""
     if before is None:
         return found
-    return {key: (max if key == "waiting" else min)(before[key], found[key]) for key in found}
+    return {key: min(before[key], found[key]) for key in found}
 
 
 def row(settings: dict, measured: dict, pair: tuple[str, str]) -> list[str]:
@@ -159,7 +158,6 @@ def row(settings: dict, measured: dict, pair: tuple[str, str]) -> list[str]:
         *(f"{settings['batch'] / result['seconds']:.3g}" for result in (ours, theirs)),
         f"{theirs['seconds'] / ours['seconds']:.2f}",
         f"{theirs['processor'] / ours['processor']:.2f}",
-        f"{ours['waiting']:.1%}" if "waiting" in ours else "",
         "",
     ]
 

@@ -23,16 +23,10 @@ WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 
 
 class Clock(keras.callbacks.Callback):
-    """Measures all steps except the first, and how long they waited for data."""
-
-    def __init__(self, waiting) -> None:
-        super().__init__()
-        self.waiting, self.result = waiting, {}
+    """Measures all steps except the first."""
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 0:
-            if self.waiting:
-                self.waiting.take()
             self.begun, self.used = time.perf_counter(), time.process_time()
             return
         wall = time.perf_counter() - self.begun
@@ -40,11 +34,6 @@ class Clock(keras.callbacks.Callback):
             "seconds": wall / batch,
             "processor": (time.process_time() - self.used) / batch,
         }
-        self.last = wall
-
-    def on_train_end(self, logs=None):
-        if self.waiting:
-            self.result["waiting"] = self.waiting.take() / self.last
 
 
 class Rates:
@@ -92,7 +81,7 @@ class Rates:
         )
 
     def fit(self, steps: int) -> dict:
-        clock = Clock(self.batches.waiting)
+        clock = Clock()
         self.compiled.model.fit(
             self.batches.training(0, 0), steps_per_epoch=steps + 1, verbose=0, callbacks=[clock]
         )

@@ -71,7 +71,7 @@ def difference(example: Example, medium: dk.Medium) -> float:
     return float(np.abs(field / field.max() - example.field).mean())
 
 
-def measure(count: int, examples: int, workers: int) -> Measured:
+def measure(count: int, examples: int, processes: int) -> Measured:
     """Both readings for one source count."""
 
     def recipe(name: str) -> ExampleRecipe:
@@ -81,11 +81,11 @@ def measure(count: int, examples: int, workers: int) -> Measured:
     numbers = range(examples)
     of_fixed = [
         (*shares(example), difference(example, fixed.medium))
-        for example in fixed.examples("train", numbers, workers)
+        for example in fixed.examples("train", numbers, processes)
     ]
     of_production = [
         (*shares(example), touch(example.sources))
-        for example in production.examples("train", numbers, workers)
+        for example in production.examples("train", numbers, processes)
     ]
     *shares_fixed, apart = np.mean(of_fixed, axis=0)
     *shares_production, touching = np.mean(of_production, axis=0)
@@ -115,17 +115,17 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--counts", default="1-20", help="Source counts.")
 @click.option("--examples", default=400, help="Examples per source count.")
-@click.option("--workers", default=1, help="Processes that solve.")
+@click.option("--processes", default=1, help="Processes that solve.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("benchmarks/results/two_readings"),
     help="Path of the table and the picture, without .md, .csv and .png.",
 )
-def main(counts: str, examples: int, workers: int, output: Path) -> None:
+def main(counts: str, examples: int, processes: int, output: Path) -> None:
     measured = {}
     for count in parse_counts(counts):
-        measured[count] = measure(count, examples, workers)
+        measured[count] = measure(count, examples, processes)
         click.echo(f"n = {count} done", err=True)
     rows = []
     for count, found in measured.items():

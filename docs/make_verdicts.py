@@ -130,23 +130,21 @@ def best_for_each_count(read: Read, reading: str) -> Verdict | None:
 
 
 def subsets_matter(read: Read, reading: str) -> Verdict | None:
-    """Holds if disjoint subsets differ (p < 0.05), or if the error with the hardest examples
-    differs from that with random ones, or that of a placement from that of the uniform one (p <
-    0.05 after Holm's correction); otherwise not decided."""
+    """Holds if disjoint subsets differ (p < 0.05), or if the error of a placement differs from that
+    of the uniform one (p < 0.05 after Holm's correction); otherwise not decided."""
     found, probabilities = [], []
     if (table := read(f"disjoint_subsets{reading}_reduced", "disjoint_subsets")) is not None:
         rows = table[table["error"] == "mae"].set_index("component")
         probabilities.append(rows.loc["subset", "p"])
         spreads = (f"{name} {_spread(rows.loc[name])}" for name in ("subset", "seed"))
         found.append(f"relative spread: {', '.join(spreads)}")
-    for study in ("hard_examples", "placements"):
-        if (table := read(f"{study}{reading}_reduced", "variants")) is not None:
-            several = table["test_set"].nunique() > 1
-            for row in _comparisons(table):
-                probabilities.append(row["p_holm"])
-                on = f" on {row['test_set']}" * several
-                ratio = f"{row['ratio']:.3g} [{row['t_low']:.3g}, {row['t_high']:.3g}]"
-                found.append(f"{row['variant']} / {row['reference']}{on}: {ratio}")
+    if (table := read(f"placements{reading}_reduced", "variants")) is not None:
+        several = table["test_set"].nunique() > 1
+        for row in _comparisons(table):
+            probabilities.append(row["p_holm"])
+            on = f" on {row['test_set']}" * several
+            ratio = f"{row['ratio']:.3g} [{row['t_low']:.3g}, {row['t_high']:.3g}]"
+            found.append(f"{row['variant']} / {row['reference']}{on}: {ratio}")
     if not found:
         return None
     return HOLDS if min(probabilities) < 0.05 else OPEN, "; ".join(found)

@@ -87,7 +87,7 @@ def evaluate(
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
-    from diffkeras.data.storage import with_held_examples
+    from diffkeras.data.storage import with_stored_examples
     from diffkeras.surrogates.run_directory import Run
 
     predictions = flags.pop("predictions")
@@ -111,14 +111,14 @@ def evaluate(
         assert own is not None
         config = own.with_overrides(overrides)
     if TEST_EXAMPLES not in overrides:
-        config = with_held_examples(config, data_dir)
+        config = with_stored_examples(config, data_dir)
     start_tensorflow(threads)
     if predictions:
         assert output is not None
         _evaluate_foreign(config, data_dir, output, threads=threads, predictions=predictions)
         return
     assert run is not None
-    from diffkeras.evaluation.worst_cases.starts import check_searchable
+    from diffkeras.evaluation.worst_cases.certified import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
 
     if worst_cases is not None:

@@ -101,7 +101,7 @@ def generate(
         start_tensorflow()
         from diffkeras.workflows import verify
 
-        found = verify(config, data_dir, share=share, workers=processes, show_progress=True)
+        found = verify(config, data_dir, share=share, processes=processes, show_progress=True)
         if found:
             number = "an error" if len(found) == 1 else f"{len(found)} errors, as printed above"
             raise DataError(f"{data_dir} has {number}, the first: {found[0]}")
@@ -111,7 +111,7 @@ def generate(
     paths = run(
         config,
         data_dir,
-        workers=processes,
+        processes=processes,
         beam_options=_words(beam_options or "") if beam else None,
         show_progress=True,
     )

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,35 +37,19 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
 }
 
 
-class PlainDigits(click.ParamType):
-    """Refuses what Python takes for another number than people mean: 1_000, ١٢, 1e-400."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Parse."""
-        from diffkeras.config.types import is_unusual_number, underflows
-
-        if isinstance(value, str) and is_unusual_number(value):
-            self.fail(f"{value!r} is an unusual number; write it in digits 0 to 9", param, ctx)
-        if isinstance(value, str) and underflows(value):
-            self.fail(
-                f"{value!r} is so small that it would be 0; write 0 or a larger one", param, ctx
-            )
-        return super().convert(value, param, ctx)
-
-
-class Number(PlainDigits, click.types.FloatParamType):
+class Number(click.types.FloatParamType):
     """A real number."""
 
 
-class WholeNumber(PlainDigits, click.types.IntParamType):
+class WholeNumber(click.types.IntParamType):
     """A whole number."""
 
 
-class WholeRange(PlainDigits, click.IntRange):
+class WholeRange(click.IntRange):
     """A whole number within limits."""
 
 
-class NumberRange(PlainDigits, click.FloatRange):
+class NumberRange(click.FloatRange):
     """A number within limits; NaN, which compares with nothing, is refused too."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
@@ -75,6 +60,23 @@ class NumberRange(PlainDigits, click.FloatRange):
         return float(number)
 
 
+class NumberOrMap(click.ParamType):
+    """A number, or the file of a map with a number for each node."""
+
+    name = "number or map"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | Path:
+        """A float or a path; an error for what is neither a number nor a file."""
+        try:
+            float(value)
+        except ValueError:
+            if os.path.isfile(value):
+                return Path(value)
+            self.fail(f"{value!r} is neither a number nor a file", param, ctx)
+        return float(Number().convert(value, param, ctx))
+
+
+map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
 _integer = partial(click.option, metavar="N", type=WholeNumber())
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "sources": click.option(
@@ -204,9 +206,26 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-def source_options(command: Command, *, required: bool = True, space: bool = False) -> Command:
-    """The argument SOURCE_FILE, and the options that say how it is read and what is written."""
+def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:
+    """SOURCE_FILE, the maps and numbers of a problem, and what is written of its field."""
     for option in (
+        click.option(
+            "--production",
+            metavar="FILE",
+            type=INPUT,
+            help="Image of what each node releases (takes up, if negative) [concentration/time]; "
+            "in a list of discs as their values, which add where discs overlap.",
+        ),
+        map_option(
+            "--saturation",
+            help="K [concentration] of Michaelis-Menten uptake v u/(K + u), in Python the constant "
+            "of MichaelisMenten; a number or a map.",
+        ),
+        map_option(
+            "--uptake",
+            help="What cells take up: its rate in proportion to the concentration, k [1/time]; or, "
+            "with --saturation, its maximum v [concentration/time]; a number or a map.",
+        ),
         click.option(
             "--batch",
             is_flag=True,

@@ -1,58 +1,37 @@
 """`diffkeras predict`."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from diffkeras.cli.options import (
-    INPUT,
     Number,
     command,
     file_option,
-    source_options,
+    map_option,
+    problem_options,
     start_tensorflow,
 )
-from diffkeras.cli.solve import NumberOrMap
-
-_map = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap())
-
-MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 
 
 @command()
 @click.argument("run", type=click.Path(path_type=Path))
-@source_options
+@problem_options
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
     type=Number(),
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
-@_map(
+@map_option(
     "--diffusivity",
     help="D [length^2/time], for a surrogate that takes it; a number, or a map, an image like "
     "SOURCE_FILE.",
 )
-@_map(
+@map_option(
     "--decay",
     help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
-)
-@_map(
-    "--uptake",
-    help="Maximum v of the uptake [concentration/time], for a surrogate of cells that saturate; a "
-    "number or a map.",
-)
-@_map(
-    "--saturation",
-    help="K [concentration] of their Michaelis-Menten uptake v u/(K + u); a number or a map.",
-)
-@click.option(
-    "--production",
-    metavar="FILE",
-    type=INPUT,
-    help="Map of what cells release [concentration/time], for a surrogate that takes it.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
 @file_option("--bound", "The proven bound, node by node.")
@@ -66,13 +45,14 @@ MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
 )
 def predict(
     run: Path,
-    source_file: Path,
     output: Path,
     plot: Path | None,
-    lattice: tuple[int, int] | None,
-    batch: bool,
+    bound: Path | None,
+    corrected: Path | None,
     certify: bool,
-    **options: Any,
+    tolerance: float | None,
+    diffusion_length: float | None,
+    **problem: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
 
@@ -90,24 +70,25 @@ def predict(
     start_tensorflow()
     from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.predict_files import predict_files
-    from diffkeras.workflows.source_files import SourceFile
+    from diffkeras.workflows.problem_files import ProblemFiles
 
-    files = FieldFiles(output, options.pop("bound"), options.pop("corrected"), plot)
-    sources = SourceFile(source_file, lattice, batch)
-    maps = {k: given for k in MAPS if (given := options.pop(k)) is not None}
-    prediction = predict_files(run, sources, files, certify=certify, maps=maps, **options)
-    if options["tolerance"] is not None:
-        size, bound = prediction.field.max(initial=0.0), prediction.error_bound
-        how = "solved" if prediction.solved else "predicted"
-        click.echo(f"{how}; the field, up to {size:.3g}, is off by at most {bound:.3g}")
-    elif certify or files.bound or files.corrected:
-        fields = {
-            "prediction": (prediction.field, prediction.error_bound),
-            "corrected field": (prediction.certificate.field, prediction.certificate.error_bound),
-        }
-        for name, (field, bound) in fields.items():
-            size = field.max(initial=0.0)
-            click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound:.3g}")
+    prediction = predict_files(
+        run,
+        ProblemFiles(**problem),
+        FieldFiles(output, bound, corrected, plot),
+        diffusion_length=diffusion_length,
+        tolerance=tolerance,
+        certify=certify,
+    )
+    proven: dict[str, Any] = {}
+    if tolerance is not None:
+        proven = {"solved field" if prediction.solved else "prediction": prediction}
+    elif certify or bound or corrected:
+        better = prediction.certificate.corrected
+        proven = {"prediction": prediction, "corrected field": better}
+    for name, result in proven.items():
+        size = result.field.max(initial=0.0)
+        click.echo(f"the {name}, up to {size:.3g}, is off by at most {result.error_bound:.3g}")
     click.echo(f"wrote {output} ({described(prediction.field, output)})")
-    for file in filter(None, (files.bound, files.corrected, plot)):
+    for file in filter(None, (bound, corrected, plot)):
         click.echo(f"wrote {file}")

@@ -29,13 +29,6 @@ logger = logging.getLogger(__name__)
 @override_options("sources", "train_examples", "validation_examples", "stream", "epochs", "seed")
 @data_dir_option
 @run_dir_option("run", "saved_models/NAME")
-@click.option(
-    "--first-stage",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Finished run that training.hard_examples starts from, of the same configuration without "
-    "it. [default: RUN_DIR-first_stage, trained if needed]",
-)
 @threads_option()
 @click.option(
     "--overwrite",
@@ -58,7 +51,6 @@ def train(
     config_file: str,
     data_dir: Path,
     run_dir: Path | None,
-    first_stage: Path | None,
     threads: int | None,
     overwrite: bool,
     restart: bool,
@@ -80,25 +72,25 @@ def train(
       diffkeras train --config quickstart
       diffkeras train --config quickstart --epochs 20 --set training.loss.weight=tanh \\
           --run-dir saved_models/tanh
+      diffkeras train --config quickstart --set training.initial_model=saved_models/tanh \\
+          --run-dir saved_models/fine_tuned
       srun --nodes 4 --ntasks-per-node 1 diffkeras train --config paper
     """
     config = read_config(config_file, flags)
     start_tensorflow(threads)
-    from diffkeras.distributed.process_group import worker_timeout as waiting
     from diffkeras.workflows import train as run
 
     try:
-        with waiting(worker_timeout):
-            finished = run(
-                config,
-                data_dir,
-                run_dir or Path("saved_models") / config.name,
-                first_stage=first_stage,
-                threads=threads,
-                overwrite=overwrite,
-                restart=restart,
-                show_progress=True,
-            )
+        finished = run(
+            config,
+            data_dir,
+            run_dir or Path("saved_models") / config.name,
+            threads=threads,
+            overwrite=overwrite,
+            restart=restart,
+            worker_timeout=worker_timeout,
+            show_progress=True,
+        )
     except WorkerLostError as error:
         logger.info(f"{error}. Waiting for it here")
         _restart_process()

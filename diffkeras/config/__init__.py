@@ -6,10 +6,9 @@ so that a configuration means the same on any machine.
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.config import Config, is_section, parse_config, settings
-from diffkeras.config.data_section import DataConfig, PlacementConfig
+from diffkeras.config.data_section import DataConfig
 from diffkeras.config.files import find_config, fingerprint, load_config
-from diffkeras.config.loss_spellings import long_form
-from diffkeras.config.sections import PhysicsConfig
+from diffkeras.config.sections import PhysicsConfig, long_form
 from diffkeras.config.types import (
     SPLITS,
     Lattice,
@@ -31,7 +30,6 @@ __all__ = [
     "Lattice",
     "Name",
     "PhysicsConfig",
-    "PlacementConfig",
     "Section",
     "SourceCounts",
     "Split",

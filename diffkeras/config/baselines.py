@@ -9,9 +9,6 @@ Baseline = Literal[
     "three_numbers",
     "five_numbers",
     "seven_numbers",
-    "zero_rounds",
-    "one_round",
-    "two_rounds",
     "mean_medium",
     "exact_solver",
     "zero_field",
@@ -46,29 +43,31 @@ def choose_baselines(
     Raises:
         ValueError: a baseline that doesn't apply, or is named twice.
     """
-    possible = OF_PRODUCTION if production else OF_TISSUE if varying else BASELINES
-    if not varying:
-        possible = tuple(name for name in possible if name != "mean_medium")
+    excluded: dict[str, tuple[Baseline, ...]] = {}  # reason → those that don't apply
+    if production:
+        excluded["sources that produce"] = _without(OF_PRODUCTION)
+    if varying:
+        excluded["media that vary (data.tissue)"] = _without(OF_TISSUE)
+    else:
+        excluded["uniform media (data.tissue: null)"] = ("mean_medium",)
     if given_sides:
-        possible = tuple(name for name in possible if name not in OF_DISCS)
+        excluded["sides with a given value or flux (physics.boundary)"] = OF_DISCS
     if not decays:
-        possible = tuple(name for name in possible if name != "superposition")
+        excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
+    names = [name for part in excluded.values() for name in part]
+    possible = tuple(name for name in BASELINES if name not in names)
     if wanted is None:
         return possible
     for place, name in enumerate(wanted):
         if name in wanted[:place]:
             raise ValueError(f"{name} is named twice")
-        if name not in possible:
-            why = (
-                "needs uniform media, but data.tissue is set"
-                if varying
-                else "is for media that vary, but data.tissue is null"
-                if name == "mean_medium"
-                else "is for sources that hold fixed values, but physics.sources is production"
-                if production
-                else "needs sides without a given value or flux, and physics.boundary has one"
-                if given_sides and name in OF_DISCS
-                else "needs fields that decay: a physics.decay above 0 or an absorbing boundary"
-            )
-            raise ValueError(f"{name} {why}; choose among {', '.join(possible)}")
+        for reason, part in excluded.items():
+            if name in part:
+                raise ValueError(
+                    f"{name} doesn't apply to {reason}; choose among {', '.join(possible)}"
+                )
     return tuple(wanted)
+
+
+def _without(names: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    return tuple(name for name in BASELINES if name not in names)

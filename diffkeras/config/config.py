@@ -8,25 +8,21 @@ import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
+from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.loss_spellings import NAMES
-from diffkeras.config.network_checks import check_network, check_sides
 from diffkeras.config.sections import (
+    LOSS_NAMES,
     EvaluationConfig,
     ModelConfig,
     PhysicsConfig,
     TrainingConfig,
 )
-from diffkeras.config.types import Name, Section, format_counts
-from diffkeras.config.validation_messages import explain, short
+from diffkeras.config.types import Name, Section
+from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import to_yaml
-from diffkeras.errors import ConfigurationError, PhysicsError
+from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Medium
 from diffkeras.representation.network_input import map_channels
-
-# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
-# longer ones rounding dominates if no boundary absorbs.
-SHORTEST, LONGEST = 0.05, 1e4
 
 LOSS = ["training", "loss"]
 
@@ -48,113 +44,9 @@ class Config(Section):
         return {} if value is None else value  # `data:` with every key below it commented out
 
     @model_validator(mode="after")
-    def _network_fits_lattice(self) -> Self:
-        factor = self.model.side_divisor
-        for side in self.physics.lattice:
-            if side % factor:
-                below, above = side // factor * factor, math.ceil(side / factor) * factor
-                nearest = " or ".join(str(s) for s in (below, above) if s)
-                raise ValueError(
-                    f"physics.lattice: a network of depth {self.model.depth} halves the lattice "
-                    f"{self.model.depth} times, so each side must be a multiple of {factor}, not "
-                    f"{side}: choose {nearest}, a smaller model.depth, or model.pad: true"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _medium_is_given_once(self) -> Self:
-        lengths, physics = self.data.diffusion_length, self.physics
-        if lengths is None:
-            return self
-        if physics.decay != PhysicsConfig.model_fields["decay"].default:
-            raise ValueError(
-                f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
-                f"{physics.decay:g} would have no effect; leave it out, or choose "
-                "diffusion_length: null"
-            )
-        for length in lengths:
-            if not SHORTEST <= length / physics.step <= LONGEST:
-                raise ValueError(
-                    f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice "
-                    f"steps of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
-                    f"{LONGEST:g} steps"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _what_only_production_has(self) -> Self:
-        if self.physics.sources == "production":
-            return self
-        if self.data.divide_by_maximum:
-            raise ValueError(
-                "data.divide_by_maximum: fields of fixed values have the maximum 1 already, so "
-                "true would have no effect; choose false, or physics.sources: production"
-            )
-        if self.data.placement.overlap:
-            raise ValueError(
-                "data.placement.overlap: a node can't hold the values of two discs, so true is "
-                "impossible with fixed values; choose false, or physics.sources: production"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tissue_fits_problem(self) -> Self:
-        tissue, physics = self.data.tissue, self.physics
-        if tissue is None:
-            return self
-        if physics.sources == "production":
-            raise ValueError(
-                "data.tissue: sources that produce in a tissue are not implemented; choose "
-                "physics.sources: fixed_value, or tissue: null"
-            )
-        try:
-            tissue.sampler.check(physics.lattice, physics.medium)
-        except PhysicsError as error:
-            raise ValueError(f"data.tissue: {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _network_fits_problem(self) -> Self:
-        check_sides(self.physics, self.data, self.model, symmetries=self.training.symmetries)
-        check_network(self.physics, self.data, self.model)
-        if self.training.symmetries and self.data.stream:
-            raise ValueError(
-                "training.symmetries: a stream never shows an example twice, so true would have no "
-                "effect; choose false, or data.stream: false"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _hard_examples_are_there(self) -> Self:
-        hard, data = self.training.hard_examples, self.data
-        if hard is None:
-            return self
-        if data.stream:
-            raise ValueError(
-                "training.hard_examples: a stream has no examples that are left over, and never "
-                "shows one twice; choose null, or data.stream: false"
-            )
-        left = data.train_examples - data.train_examples_used
-        if hard.number > left:
-            raise ValueError(
-                f"training.hard_examples.number: {hard.number} examples per source count can't be "
-                f"chosen from the {left} of {data.train_examples} that the first stage does not "
-                "use; choose a smaller number, or a smaller data.train_fraction"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _what_can_be_evaluated(self) -> Self:
-        try:
-            self.baselines()
-        except ValueError as error:
-            raise ValueError(f"evaluation.baselines: {error}") from None
-        pictures, counts = self.evaluation.pictures, self.data.sources
-        if absent := sorted(set(pictures or ()) - set(counts)):
-            raise ValueError(
-                f"evaluation.pictures: {absent[0]} is not in data.sources, "
-                f"{format_counts(counts)}; choose from these, or null"
-            )
+    def _values_go_together(self) -> Self:
+        for conflict in conflicts(self):
+            raise ValueError(conflict)
         return self
 
     def baselines(self) -> tuple[Baseline, ...]:
@@ -176,40 +68,15 @@ class Config(Section):
         return map_channels(maps, self.physics.diffusivity, self.physics.step, xp)
 
     @property
-    def first_stage(self) -> "Config | None":
-        """The configuration of the first stage of a run with hard examples; None without them."""
-        if self.training.hard_examples is None:
-            return None
-        return self.with_overrides({"training.hard_examples": None})
-
-    @property
-    def examples_per_count(self) -> int:
-        """Training examples per source count that a run uses in its last stage."""
-        hard = self.training.hard_examples
-        return self.data.train_examples_used + (hard.number if hard else 0)
-
-    @property
-    def last_epochs(self) -> int:
-        """Epochs of the last stage of a run, which is the only one without hard examples."""
-        hard = self.training.hard_examples
-        return hard.epochs if hard else self.training.epochs
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of a run, in all stages."""
-        return self.last_epochs + (self.training.epochs if self.first_stage else 0)
-
-    @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch of the last stage, if examples are not divided into shares."""
-        examples = len(self.data.sources) * self.examples_per_count
+        """Steps of an epoch, if examples are not divided into shares."""
+        examples = len(self.data.sources) * self.data.train_examples_used
         return self.training.steps_per_epoch or math.ceil(examples / self.training.batch_size)
 
     @property
     def steps(self) -> int:
-        """Optimisation steps of a run, in all stages."""
-        first = self.first_stage
-        return self.last_epochs * self.steps_per_epoch + (first.steps if first else 0)
+        """Optimisation steps of a run."""
+        return self.training.epochs * self.steps_per_epoch
 
     def to_yaml(self, without: Iterable[str] = ()) -> str:
         """The configuration as YAML, which `load_config` reads back; some sections left out."""
@@ -231,12 +98,8 @@ def is_section(dotted: str) -> bool:
     """Whether a dotted key names a section, such as "training" or "data.placement"."""
     section: Any = Config
     for part in dotted.split("."):
-        if part not in section.model_fields:
-            return False
-        section = section.model_fields[part].annotation
-        if not (isinstance(section, type) and issubclass(section, Section)):
-            return False
-    return True
+        section = keys_of(section).get(part)
+    return isinstance(section, type) and bool(keys_of(section))
 
 
 def settings(dotted: str, value: Any) -> dict[str, Any]:
@@ -267,8 +130,8 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
             default = TrainingConfig.model_fields["loss"].default
             node[part] = default if path[:2] == LOSS and part == "loss" else {}
         child = node[part]
-        if isinstance(child, str) and path[:2] == LOSS and part in NAMES:
-            child = node[part] = {NAMES[part]: child}
+        if isinstance(child, str) and path[:2] == LOSS and part in LOSS_NAMES:
+            child = node[part] = {LOSS_NAMES[part]: child}
         if not isinstance(child, dict):
             raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
         node = child

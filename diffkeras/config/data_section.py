@@ -1,14 +1,10 @@
 """The section `data` of a configuration: the datasets, and how they are read."""
 
-import logging
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from diffkeras.config.tissue import TissueConfig
 from diffkeras.config.types import (
-    LARGEST_COUNT,
     Examples,
     Quantity,
     Radius,
@@ -16,36 +12,12 @@ from diffkeras.config.types import (
     Seed,
     SourceCounts,
     Split,
+    section_of,
 )
-from diffkeras.physics import Placement, check_radius
-from diffkeras.physics.sources.placement import PlacementKind
+from diffkeras.physics import Placement, TissueSampler, check_radius
 from diffkeras.physics.sources.sampling import check_values
 
-logger = logging.getLogger(__name__)
-
 NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
-
-
-class PlacementConfig(Section):
-    """How the centres of the discs are distributed."""
-
-    kind: PlacementKind = "uniform"
-    """uniform (as in the paper), clustered, or edge (near the edge of the lattice)."""
-    clusters: int = Field(1, ge=1, le=LARGEST_COUNT)
-    """Number of clusters (for clustered)."""
-    spread: Quantity = 20.0
-    """Standard deviation of a cluster along each axis [lattice steps]."""
-    margin: float = Field(10.0, ge=0, allow_inf_nan=False)
-    """Largest distance between a disc's rim and the edge of the lattice [lattice steps] (for edge).
-    """
-    overlap: bool = False
-    """Place each disc independently of the others; where discs overlap, their values add. Only for
-    physics.sources: production."""
-
-    @property
-    def placement(self) -> Placement:
-        """The placement as the sampler takes it."""
-        return Placement(self.kind, self.clusters, self.spread, self.margin, self.overlap)
 
 
 class DataConfig(Section):
@@ -55,7 +27,8 @@ class DataConfig(Section):
     """Source counts, e.g. "1-20", "1,5,20" or a list."""
     radius: Radius | tuple[Radius, Radius] = 5.0
     """Radius of the discs [lattice steps], or a range [smallest, largest]."""
-    placement: PlacementConfig = PlacementConfig()
+    placement: Annotated[Placement, section_of(Placement)] = Placement()
+    """How the centres of the discs are distributed."""
     values: (
         Literal["uniform", "constant"] | tuple[Literal["log_uniform", "scaled_uniform"], float]
     ) = "uniform"
@@ -69,7 +42,7 @@ class DataConfig(Section):
     """Range [shortest, longest] of diffusion lengths ℓ = √(D/γ) [length]. Each example draws one
     log-uniformly, and the network gets it as a second input channel. null: all examples have the
     medium of physics."""
-    tissue: TissueConfig | None = None
+    tissue: Annotated[TissueSampler | None, section_of(TissueSampler)] = None
     """Cells and regions, which change the medium of each example from node to node; physics has the
     medium between the cells. Each value is a number, or a range [smallest, largest] from which each
     example draws. Only for physics.sources: fixed_value. null: uniform media."""
@@ -85,9 +58,6 @@ class DataConfig(Section):
     """Fraction of the training examples that is used, per source count."""
     train_part: int = Field(0, ge=0, le=10_000_000)
     """Which of the disjoint parts of that size is used, counted from 0."""
-    storage: Literal["dense", "compact"] = "dense"
-    """dense stores the fields; compact stores ring densities (a few kB per example), from which the
-    fields are restored when they are read."""
     stream: bool = False
     """Solve training examples on the fly instead of reading them; each is used once. train_examples
     is then the length of an epoch."""
@@ -97,15 +67,6 @@ class DataConfig(Section):
     """Number of equal shares into which the examples are divided. Each share is shuffled separately
     and contributes equally to every batch. With a fixed number, the batches are the same on every
     number of replicas that divides it. null: one share per replica."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_shuffle_buffer(cls, value: Any) -> Any:
-        # Earlier versions wrote this key into the configuration of every run.
-        if isinstance(value, Mapping) and "shuffle_buffer" in value:
-            logger.warning("data.shuffle_buffer has no effect: each epoch shuffles all examples")
-            return {key: value[key] for key in value if key != "shuffle_buffer"}
-        return value
 
     @field_validator("radius", "values")
     @classmethod
@@ -123,59 +84,10 @@ class DataConfig(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _stream_alone(self) -> Self:
-        if self.stream and self.train_fraction < 1:
-            raise ValueError(
-                f"train_fraction: a stream has no end, so {self.train_fraction:g} of it has no "
-                "meaning; shorten its epochs by train_examples, or choose stream: false"
-            )
-        if self.stream and self.train_part:
-            raise ValueError(
-                f"train_part: a stream has no end and so no part {self.train_part}; choose another "
-                "seed for other examples, or stream: false"
-            )
-        if self.stream and self.cache:
-            raise ValueError(
-                "cache: a stream has each example only once, so there is nothing to keep; choose "
-                "cache: false or stream: false"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tissue_alone(self) -> Self:
-        if self.tissue is None:
-            return self
-        if self.diffusion_length is not None:
-            raise ValueError(
-                "tissue: physics.decay and the cells' uptake give the decay of each node, so a "
-                "range of diffusion lengths has no place; choose diffusion_length: null"
-            )
-        if self.storage == "compact":
-            raise ValueError(
-                "storage: ring densities give a field in a uniform medium only, so tissues can't "
-                "be stored as compact; choose dense"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _part_exists(self) -> Self:
-        if self.train_numbers.stop > self.train_examples:
-            parts = self.train_examples // self.train_examples_used
-            raise ValueError(
-                f"train_part: {self.train_examples} training examples per source count have "
-                f"{parts} part(s) of {self.train_examples_used}, counted from 0, so part "
-                f"{self.train_part} does not exist; choose one up to {parts - 1}, or a smaller "
-                "train_fraction"
-            )
-        return self
-
     @property
     def maps(self) -> tuple[str, ...]:
         """Which of the maps of `network_input.MAPS` vary between examples."""
-        if self.tissue is None:
-            return ()
-        return self.tissue.sampler.varying_maps
+        return () if self.tissue is None else self.tissue.varying_maps
 
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk, where a stream needs no training."""

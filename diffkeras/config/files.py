@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,25 +29,12 @@ def find_config(name: str | Path) -> Path:
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and os.path.isfile(candidate):
         return candidate
-    names = sorted(
-        p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")
-    )
+    names = [p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")]
+    alike = get_close_matches(str(name)[:MOST_COMPARED], names, n=3, cutoff=0.0)
     raise ConfigurationError(
         f"there is no configuration file {short(str(name))}; give a path, or the name of one of "
-        f"the {len(names)} shipped ones, such as {', '.join(_nearest(str(name), names))}"
+        f"the {len(names)} shipped ones, such as {', '.join(alike)}"
     )
-
-
-def _nearest(name: str, names: Iterable[str]) -> list[str]:
-    """The three names that are most like another one, whether or not it has their folder."""
-
-    def likeness(known: str) -> float:
-        return max(
-            SequenceMatcher(None, name[:MOST_COMPARED], part).ratio()
-            for part in (known, known.rpartition("/")[2])
-        )
-
-    return sorted(names, key=likeness, reverse=True)[:3]
 
 
 def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:

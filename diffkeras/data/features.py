@@ -23,19 +23,16 @@ def dataset_features(
             "values": tfds.features.Tensor(shape=per_source, dtype=np.float32),
         }
     }
-    if dataset.storage == "dense":
-        image = {"shape": (*dataset.physics.lattice, 1), "dtype": np.float32}
-        # A source image is mostly zeros and takes a few kB compressed; a field fills its megabyte.
-        zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
-        features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
-        features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
-        if dataset.data.divide_by_maximum:
-            features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
-        for name in dataset.maps:
-            # Few different values: a tenth of the field's bytes, or less.
-            features[name] = tfds.features.Tensor(**image, encoding=zlib)
-    elif not dataset.production:
-        features["densities"] = tfds.features.Tensor(shape=(None,), dtype=np.float32)
+    image = {"shape": (*dataset.physics.lattice, 1), "dtype": np.float32}
+    # a source image is mostly zeros and takes a few kB compressed; a field is a megabyte
+    zlib, uncompressed = tfds.features.Encoding.ZLIB, tfds.features.Encoding.BYTES
+    features["source_image"] = tfds.features.Tensor(**image, encoding=zlib)
+    features["field"] = tfds.features.Tensor(**image, encoding=uncompressed)
+    if dataset.data.divide_by_maximum:
+        features["maximum"] = tfds.features.Tensor(shape=(), dtype=np.float32)
+    for name in dataset.maps:
+        # few different values: a tenth of the field's bytes, or less
+        features[name] = tfds.features.Tensor(**image, encoding=zlib)
     if dataset.data.diffusion_length is not None:
         features["diffusion_length"] = tfds.features.Tensor(shape=(), dtype=np.float32)
     return tfds.features.FeaturesDict(features)
@@ -53,10 +50,8 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
     }
 
 
-def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str] | None:
+def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str]:
     """What `as_supervised` gives: all that the field depends on, and the field."""
-    if dataset.storage == "compact":
-        return None
     if dataset.data.tissue is None:
         return "source_image", "field"
     return {name: name for name in ("source_image", *dataset.maps)}, "field"
@@ -72,10 +67,10 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
             "columns": sources.columns,
             "radii": sources.radii,
             "values": sources.values,
-        }
+        },
+        "source_image": example.source_image[..., None],
+        "field": example.field[..., None],
     }
-    values["source_image"] = example.source_image[..., None]
-    values["field"] = example.field[..., None]
     if example.maximum is not None:
         values["maximum"] = np.float32(example.maximum)
     values |= {name: one[..., None] for name, one in example.maps.items()}

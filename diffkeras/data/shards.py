@@ -1,4 +1,4 @@
-"""Shards: which examples lie in which file. This depends on the dataset alone."""
+"""Shards: which examples are in which file. This depends on the dataset alone."""
 
 import math
 import struct
@@ -9,17 +9,14 @@ from pathlib import Path
 from diffkeras.data.dataset_config import NAME
 from diffkeras.system.atomic_files import check_regular
 
-# TFDS recommends at least 64 MiB per file.
-SHARD_BYTES = 64 << 20
-# An upper limit, so that several processes can share the work also where examples are small.
-SHARD_EXAMPLES = 256
-# Bytes that TFRecord adds to each record: the length, its CRC and the CRC of the data.
-RECORD_OVERHEAD = 16
+SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
+SHARD_EXAMPLES = 256  # at most, so that several processes can share the work on small examples
+RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
 
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """Consecutive examples of a split that one file holds.
+    """Consecutive examples of a split in one file.
 
     Attributes:
         split: train, validation or test.
@@ -57,7 +54,7 @@ def examples_per_shard(record_bytes: int) -> int:
 def plan_shards(examples: Mapping[str, int], per_shard: int) -> tuple[Shard, ...]:
     """The shards of a dataset, by split and in order.
 
-    Every shard of a split except the last holds `per_shard` examples, so a dataset that grows keeps
+    Every shard of a split except the last has `per_shard` examples, so a dataset that grows keeps
     all its shards except the last.
     """
     return tuple(
@@ -92,7 +89,7 @@ def find_records(path: Path) -> tuple[list[int], bool]:
     return offsets, position == size
 
 
-def holds_records(path: Path, number: int) -> bool:
+def has_records(path: Path, number: int) -> bool:
     """Whether a path is a file of that many complete records."""
     try:
         offsets, complete = find_records(path)

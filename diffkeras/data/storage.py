@@ -1,4 +1,4 @@
-"""Stored datasets: whether one is there, is complete, and is the one that is asked for."""
+"""Stored datasets: whether there is one, whether it is complete and as configured."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
-from diffkeras.data.stored_metadata import (
-    REMEDY,
-    StoredSplit,
-    check_identity,
-    read_json,
-    stored_splits,
-)
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
+from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
 from diffkeras.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -36,7 +30,7 @@ class DatasetStatus:
     examples: Mapping[str, int]
     missing: tuple[Path, ...] = ()
 
-    def holds(self, config: Config, splits: Sequence[Split] = SPLITS) -> bool:
+    def suffices(self, config: Config, splits: Sequence[Split] = SPLITS) -> bool:
         """Whether each of the splits has as many examples as the configuration asks for."""
         return not self.missing and all(
             self.examples.get(split, 0) >= config.data.examples(split) for split in splits
@@ -45,8 +39,7 @@ class DatasetStatus:
 
 def dataset_path(config: Config, count: int, data_dir: str | Path) -> Path:
     """The directory of the dataset of `count` sources, whether or not it exists."""
-    dataset = DatasetConfig.of(count, config)
-    return Path(data_dir) / NAME / dataset.name / dataset.version
+    return Path(data_dir) / NAME / DatasetConfig.of(count, config).name / VERSION
 
 
 def dataset_status(
@@ -65,24 +58,9 @@ def dataset_status(
     if missing and not allow_missing:
         raise DataError(f"{missing[0]} is missing; `diffkeras generate` makes it again")
     for split in splits:
-        _check_size_of_split(split, config, missing)
-    for split in splits:
         if not any(file in missing for file in split.files.values()):
             split.check_size()
     return DatasetStatus(count, path, {split.name: split.examples for split in splits}, missing)
-
-
-def _check_size_of_split(split: StoredSplit, config: Config, missing: Sequence[Path]) -> None:
-    """Refuse missing files that nobody has asked for: damaged metadata may tell of any number."""
-    wanted = config.data.examples(split.name)  # type: ignore[arg-type]
-    for shard, file in split.files.items():
-        if file in missing and shard.first >= wanted:
-            raise DataError(
-                f"{file} is missing, and the configuration asks for {wanted} {split.name} examples "
-                f"only, of the {split.examples} that dataset_info.json tells of; ask for as many, "
-                f"such as by --set data.{split.name}_examples={split.examples}, or, if that is "
-                f"wrong, {REMEDY}"
-            )
 
 
 def open_dataset(
@@ -102,6 +80,9 @@ def open_dataset(
 
     Returns:
         A `tfds.core.DatasetBuilder` that reads it.
+
+    Raises:
+        DataError: there is no such dataset, or it is too small or damaged.
     """
     status = dataset_status(config, count, data_dir)
     remedy = (
@@ -112,37 +93,37 @@ def open_dataset(
         remedy = f"run `diffkeras generate --config {config_name}` with the same --data-dir"
     if not status.examples:
         raise DataError(
-            f"{data_dir} holds no dataset of {count} source(s) of this physics (looked for "
+            f"{data_dir} has no dataset of {count} source(s) of this physics (looked for "
             f"{status.path}){_others(config, count, Path(data_dir))}; {remedy}"
         )
-    if not status.holds(config, splits):
+    if not status.suffices(config, splits):
         wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
-        held: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
-        short = next((split for split in splits if held[split] < wanted[split]), splits[0])
+        stored: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
+        short = next((split for split in splits if stored[split] < wanted[split]), splits[0])
         raise DataError(
-            f"{status.path} holds {_list(held)} examples, fewer than the "
-            f"{_list(wanted)} asked for; {remedy}, or ask for fewer, such as by --set "
-            f"data.{short}_examples={held[short]}"
+            f"{status.path} has {_list(stored)} examples, fewer than the {_list(wanted)} asked "
+            f"for; {remedy}, or ask for fewer, such as by --set data.{short}_examples="
+            f"{stored[short]}"
         )
     return open_builder(DatasetConfig.of(count, config), status.path)
 
 
-def with_held_examples(config: Config, data_dir: str | Path) -> Config:
-    """The configuration with as many test examples as there are, if there are some but fewer."""
+def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
+    """The configuration with as many test examples as are stored, if some are but too few."""
     counts = config.data.sources
-    held = [dataset_status(config, count, data_dir).examples.get("test", 0) for count in counts]
-    fewest, wanted = min(held), config.data.test_examples
+    stored = [dataset_status(config, count, data_dir).examples.get("test", 0) for count in counts]
+    fewest, wanted = min(stored), config.data.test_examples
     if not 0 < fewest < wanted:
         return config
     logger.warning(
-        f"the data have {fewest} of the {wanted} test images of each source count that the "
-        "configuration says; these are measured"
+        f"of the {wanted} test images of each source count in the configuration, {fewest} are "
+        "stored; these are measured"
     )
     return config.with_overrides({"data.test_examples": fewest})
 
 
 def open_builder(dataset: DatasetConfig, path: Path) -> Any:
-    """Have TFDS open the dataset in a directory."""
+    """A TFDS builder that reads the dataset in a directory."""
     import tensorflow_datasets as tfds
 
     from diffkeras.data.features import dataset_features
@@ -157,14 +138,14 @@ def open_builder(dataset: DatasetConfig, path: Path) -> Any:
         if builder.name != NAME:  # the names of the files begin with it
             raise ValueError(f"its name is {builder.name}")
         return builder
-    except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files.
+    except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files
         reason = " ".join(str(error).split())[:80]
         raise DataError(
             f"{file} is missing or damaged ({type(error).__name__}: {reason}); {REMEDY}"
         ) from None
 
 
-def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
+def check_records(config: Config, count: int, data_dir: str | Path) -> None:
     """Read every record of a dataset and verify its checksums."""
     from diffkeras.data.records import read_records
 
@@ -175,17 +156,16 @@ def find_damage(config: Config, count: int, data_dir: str | Path) -> None:
 
 
 def _others(config: Config, count: int, data_dir: Path) -> str:
-    """Which datasets of that source count there are instead, and how they differ."""
-    dataset = DatasetConfig.of(count, config)
-    found = []
+    """Other datasets of that source count in the directory, and how they differ."""
+    dataset, others = DatasetConfig.of(count, config), []
     for file in sorted(data_dir.glob(f"{NAME}/sources_{count:02d}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
         pairs = differences(read_json(file), dataset.identity())
         different = [f"{key} {there}" for key, (there, _) in pairs.items()]
-        if name == dataset.name and version != dataset.version:
-            different = [f"version {version}, whose test images may occur in training"]
-        found.append(f"{name} with {', '.join(different)}")
-    return f"; it holds {'; '.join(found)}" if found else ""
+        if version != VERSION:
+            different.append(f"version {version}, which isn't read any more")
+        others.append(f"{name} with {', '.join(different)}")
+    return f"; it has {'; '.join(others)}" if others else ""
 
 
 def _list(examples: Mapping[str, int]) -> str:

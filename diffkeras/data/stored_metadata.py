@@ -1,4 +1,4 @@
-"""What the metadata of a stored dataset say: its identity, and where its examples lie."""
+"""The metadata of a stored dataset: its identity, and which file has which examples."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, short
-from diffkeras.data.dataset_config import NAME, DatasetConfig, differences
-from diffkeras.data.shards import RECORD_OVERHEAD, SHARD_EXAMPLES, Shard, holds_records
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard, has_records
 from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import check_regular
 
-TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # As `Shard.final_name`.
+TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # as `Shard.final_name`
 REMEDY = "delete its directory and run `diffkeras generate` again"
 FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """What a dataset's metadata say about one split.
+    """One split of a dataset, by its metadata.
 
     Attributes:
         name: train, validation or test.
@@ -40,7 +40,7 @@ class StoredSplit:
     def intact(self) -> bool:
         """Whether each file is there and has its number of complete records."""
         return all(
-            path.is_file() and holds_records(path, shard.examples)
+            path.is_file() and has_records(path, shard.examples)
             for shard, path in self.files.items()
         )
 
@@ -53,7 +53,7 @@ class StoredSplit:
         if found == self.bytes:
             return
         for shard, path in self.files.items():
-            if not holds_records(path, shard.examples):
+            if not has_records(path, shard.examples):
                 raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
         raise DataError(
             f"dataset_info.json in {next(iter(self.files.values())).parent} is damaged: the files "
@@ -92,33 +92,30 @@ def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
         raise ValueError(f"a split is named {short(split['name'])}, not {', '.join(SPLITS)}")
     if split["filepathTemplate"] != TEMPLATE:
         raise ValueError(f"files are named {short(split['filepathTemplate'])}")
-    lengths = [int(length) for length in split["shardLengths"]]
-    # as `plan_shards` fills files: others would have to be made, and there may be any number
-    if not lengths or {*lengths[:-1]} - {lengths[0]} or not 0 < lengths[-1] <= lengths[0]:
+    lengths, size = [int(length) for length in split["shardLengths"]], int(split["numBytes"])
+    # an example takes more than a byte; damaged numbers would ask for any number of files
+    if not lengths or min(lengths) < 1 or sum(lengths) > size:
         raise ValueError(f"shardLengths of {split['name']} are {short(lengths)}")
-    if lengths[0] > SHARD_EXAMPLES:
-        raise ValueError(f"a file of {split['name']} holds {lengths[0]} examples")
     files, first = {}, 0
     for index, length in enumerate(lengths):
         shard = Shard(split["name"], index, first, length)
         files[shard] = path / shard.final_name(len(lengths))
         first += length
-    size = int(split["numBytes"]) + RECORD_OVERHEAD * first
-    return StoredSplit(split["name"], files, size)
+    return StoredSplit(split["name"], files, size + RECORD_OVERHEAD * first)
 
 
 def check_identity(dataset: DatasetConfig, path: Path) -> None:
     """Check that the dataset in a directory is the one that a configuration asks for.
 
-    Of the features only that their file can be read, which TFDS compares when it opens the dataset.
+    TFDS compares the features when it opens the dataset. Here their file is only read.
     """
-    read_json(path / "features.json")  # TFDS would wait for ever for a pipe
+    read_json(path / "features.json")  # TFDS would wait for a pipe without end
     file = path / "dataset_info.json"
     info = read_json(file)
     named = {
         "name": NAME,
         "configName": dataset.name,
-        "version": dataset.version,
+        "version": VERSION,
         "fileFormat": "tfrecord",
     }
     for key, value in named.items():
@@ -131,7 +128,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
     if found != wanted:
         different = differences(found, wanted)
         raise DataError(
-            f"{path} holds a dataset of other physics than the configuration: "
+            f"{path} has a dataset of other physics than the configuration: "
             + ", ".join(
                 f"{key} {there} instead of {here}" for key, (there, here) in different.items()
             )
@@ -140,12 +137,12 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds an object."""
+    """The object in a JSON file."""
     try:
         check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError("it holds no object")
+            raise ValueError("it has no object")
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None
     return content

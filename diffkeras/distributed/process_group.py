@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError, Wo
 
 logger = logging.getLogger(__name__)
 
-WORKER_TIMEOUT = ContextVar("WORKER_TIMEOUT", default=300.0)  # seconds
+WORKER_TIMEOUT = 300.0  # seconds
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -56,17 +55,18 @@ class ProcessGroup:
 
     @contextmanager
     def error_ends_all(self) -> Iterator[None]:
-        """An error of one process within this context ends all; the others raise WorkerError."""
-        problem = None
+        """If one process fails within this context, all stop; the others raise WorkerError."""
+        own = None
         try:
             yield
         except DiffkerasError as error:
-            problem = error
-        failed = [i for i, has in enumerate(self.gather(int(problem is not None))) if has]
-        if problem is not None:
-            raise problem
-        if failed and self.cluster is not None:
-            raise WorkerError(f"{self.cluster.name(failed[0])} can't train; its output says why")
+            own = error
+        failures = self.gather(int(own is not None))
+        if own is not None:
+            raise own
+        if any(failures) and self.cluster is not None:
+            name = self.cluster.name(failures.index(1))
+            raise WorkerError(f"{name} can't train; its output says why")
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -101,18 +101,8 @@ class ProcessGroup:
             rooms.setLevel(level)
 
 
-@contextmanager
-def worker_timeout(seconds: float) -> Iterator[None]:
-    """Within this context, `train` waits that many seconds for the other processes."""
-    token = WORKER_TIMEOUT.set(seconds)
-    try:
-        yield
-    finally:
-        WORKER_TIMEOUT.reset(token)
-
-
 def join_process_group(
-    settings: Mapping[str, Any], *, timeout: float | None = None
+    settings: Mapping[str, Any], *, timeout: float = WORKER_TIMEOUT
 ) -> ProcessGroup:
     """The group of processes that the environment describes, once all of them are there.
 
@@ -121,9 +111,8 @@ def join_process_group(
 
     Args:
         settings: what must be equal in all processes, by name.
-        timeout: seconds to wait for the others; by default those of `worker_timeout`.
+        timeout: seconds to wait for the others.
     """
-    timeout = WORKER_TIMEOUT.get() if timeout is None else timeout
     cluster = find_cluster()
     if cluster is None:
         return ProcessGroup(_strategy_of_this_process())

@@ -1,66 +1,42 @@
-"""Models, layers, losses and metrics that run on every Keras backend."""
+"""Models, layers, losses and metrics that run on every Keras backend.
 
-from diffkeras.nn import losses, metrics
-from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
-from diffkeras.nn.architectures.fourier_neural_operator import fourier_neural_operator
-from diffkeras.nn.architectures.joined_pair import WeightedSum, joined_pair
-from diffkeras.nn.architectures.ring_density_network import ring_density_network
-from diffkeras.nn.architectures.u_net import u_net
-from diffkeras.nn.architectures.unrolled_cg import unrolled_cg
-from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.equation.corrections import FieldOfDensities
-from diffkeras.nn.equation.heads import with_corrections, with_fixed_values, with_ring_densities
-from diffkeras.nn.equation.layers import FixedValues, ImpliedDensities, RingOnly, TransformPair
-from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
-from diffkeras.nn.equation.operator import UniformOperator
-from diffkeras.nn.equation.varying_operator import VaryingOperator
-from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution
-from diffkeras.nn.initializers import pytorch_uniform
-from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple, check_lattice, padded
-from diffkeras.nn.losses import AlternateLosses, get_loss
-from diffkeras.nn.metrics import default_metrics, region_metrics
-from diffkeras.nn.normalization import CrossReplicaBatchNormalization, NormalizedConv3x3
-from diffkeras.representation.target import pack_target, unpack_target
-from diffkeras.system.keras_compat import ConvolutionalMuon
+The public names are loaded when they are first used: configurations read the table of
+`diffkeras.nn.architectures`, and must not load Keras.
+"""
 
-__all__ = [
-    "AlternateLosses",
-    "AppendCoordinates",
-    "Conv3x3",
-    "ConvolutionalMuon",
-    "CropTo",
-    "CrossReplicaBatchNormalization",
-    "FieldOfDensities",
-    "FixedValues",
-    "ImpliedDensities",
-    "LatticeCheck",
-    "MultigridCorrections",
-    "NormalizedConv3x3",
-    "PadToMultiple",
-    "RingOnly",
-    "SpectralConvolution",
-    "TransformPair",
-    "UniformOperator",
-    "UpsampledConv3x3",
-    "VaryingOperator",
-    "WeightedSum",
-    "check_lattice",
-    "default_metrics",
-    "encoder_decoder",
-    "fourier_neural_operator",
-    "get_loss",
-    "joined_pair",
-    "losses",
-    "metrics",
-    "pack_target",
-    "padded",
-    "pytorch_uniform",
-    "region_metrics",
-    "ring_density_network",
-    "u_net",
-    "unpack_target",
-    "unrolled_cg",
-    "with_corrections",
-    "with_fixed_values",
-    "with_ring_densities",
-]
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "AlternateLosses": "diffkeras.nn.losses",
+    "ConvolutionalMuon": "diffkeras.system.keras_compat",
+    "LatticeOperator": "diffkeras.nn.equation.operator",
+    "default_metrics": "diffkeras.nn.metrics",
+    "encoder_decoder": "diffkeras.nn.architectures.encoder_decoder",
+    "fourier_neural_operator": "diffkeras.nn.architectures.fourier_neural_operator",
+    "get_loss": "diffkeras.nn.losses",
+    "joined_pair": "diffkeras.nn.architectures.joined_pair",
+    "pack_target": "diffkeras.representation.target",
+    "padded": "diffkeras.nn.lattice",
+    "region_metrics": "diffkeras.nn.metrics",
+    "u_net": "diffkeras.nn.architectures.u_net",
+    "unpack_target": "diffkeras.representation.target",
+    "unrolled_cg": "diffkeras.nn.architectures.unrolled_cg",
+    "with_corrections": "diffkeras.nn.equation.corrections",
+    "with_fixed_values": "diffkeras.nn.equation.corrections",
+}
+_SUBMODULES = ("architectures", "layers", "losses", "metrics")
+
+__all__ = [*_HOMES, *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _SUBMODULES:
+        return import_module(f"diffkeras.nn.{name}")
+    raise AttributeError(f"module 'diffkeras.nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

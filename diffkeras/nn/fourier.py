@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from diffkeras.nn.architectures.architecture import Sides
 from diffkeras.nn.arguments import integer
 
 PADDING = 4  # a lattice is followed by 1 / PADDING of its side in zeros
@@ -33,16 +34,9 @@ class SpectralConvolution(layers.Layer):
         filters: channels of the output.
         modes: number of frequencies along each axis, zero included.
         seed: of the initial weights; by default they follow `keras.utils.set_random_seed`.
-        **options: those of `keras.layers.Layer`.
 
     Raises:
         ValueError: an argument is out of range, or a side is too short.
-
-    Example:
-
-    ```python
-    SpectralConvolution(8, modes=4)(np.zeros((1, 20, 30, 2))).shape  # (1, 20, 30, 8)
-    ```
 
     Source: Li et al., arXiv 2010.08895.
     """
@@ -67,12 +61,7 @@ class SpectralConvolution(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The convolved maps."""
-        for side in inputs.shape[1:3]:
-            if side is not None and side < 2 * self.modes - 1:
-                raise ValueError(
-                    f"a lattice with a side of {side} nodes has no {self.modes} frequencies; "
-                    f"the shortest side that works is {2 * self.modes - 1}"
-                )
+        Sides(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
         sides = ops.shape(inputs)[1:3]
         waves = [self._waves(side) for side in sides]
         coefficients = self._multiply(*self._transform(inputs, waves))
@@ -134,23 +123,12 @@ class SpectralConvolution(layers.Layer):
         """The lattice of the input with `filters` channels."""
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        own = {"filters": self.filters, "modes": self.modes, "seed": self.seed}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class AppendCoordinates(layers.Layer):
     """Append the coordinates of each node, row / rows and column / columns, as two channels.
 
     Shape: (batch, rows, columns, channels) → (batch, rows, columns, channels + 2).
-
-    Example:
-
-    ```python
-    AppendCoordinates()(np.zeros((1, 20, 30, 1))).shape  # (1, 20, 30, 3)
-    ```
 
     Source: Li et al., arXiv 2010.08895.
     """
@@ -166,11 +144,6 @@ class AppendCoordinates(layers.Layer):
         return ops.concatenate(
             [inputs, zeros + row[:, None, None], zeros + column[:, None]], axis=-1
         )
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Two channels more."""
-        *lattice, channels = input_shape
-        return (*lattice, channels and channels + 2)
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

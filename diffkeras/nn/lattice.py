@@ -1,43 +1,12 @@
 """Lattices that a network accepts: checks of their sides, padding and cropping."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from diffkeras.nn.architectures.architecture import Sides
 from diffkeras.nn.arguments import integer
-
-
-def check_lattice(lattice: Sequence[int | None], depth: int) -> None:
-    """Check that an encoder-decoder of a depth runs on a lattice.
-
-    Args:
-        lattice: height and width, in nodes. None for a side that is not known yet.
-        depth: number of poolings of the model.
-
-    Raises:
-        ValueError: a side is not a multiple of 2^`depth`; the message names the nearest multiples.
-
-    Example:
-
-    ```python
-    check_lattice((512, 512), depth=5)
-    check_lattice((512, 100), depth=5)  # ValueError: ... 96 and 128
-    ```
-    """
-    factor = 2 ** integer("depth", depth, 1)
-    for axis, side in zip(("height", "width"), lattice, strict=True):
-        if side is None:
-            continue
-        nodes = integer(f"{axis} of the lattice", side, 1)
-        if nodes % factor:
-            below = nodes // factor * factor
-            nearest = f"{below} and {below + factor}" if below else f"{factor}"
-            raise ValueError(
-                f"{axis} of the lattice is {nodes}, not a multiple of 2**{depth} = {factor}; "
-                f"nearest that works: {nearest}"
-            )
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -52,13 +21,6 @@ class LatticeCheck(keras.layers.Layer):
 
     Args:
         depth: number of poolings of the network.
-        **options: those of `keras.layers.Layer`.
-
-    Example:
-
-    ```python
-    LatticeCheck(depth=5)(np.zeros((1, 60, 60, 1)))  # ValueError: ... 32 and 64
-    ```
     """
 
     def __init__(self, depth: int, **options: Any) -> None:
@@ -67,16 +29,12 @@ class LatticeCheck(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
-        check_lattice(inputs.shape[1:3], self.depth)
+        Sides(2**self.depth).check(inputs.shape[1:3])
         return inputs
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        return {**super().get_config(), "depth": self.depth}
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -88,13 +46,6 @@ class PadToMultiple(layers.Layer):
 
     Args:
         factor: at least 1.
-        **options: those of `keras.layers.Layer`.
-
-    Example:
-
-    ```python
-    PadToMultiple(32)(np.zeros((1, 100, 100, 1))).shape  # (1, 128, 128, 1)
-    ```
     """
 
     def __init__(self, factor: int, **options: Any) -> None:
@@ -115,10 +66,6 @@ class PadToMultiple(layers.Layer):
         batch, *sides, channels = input_shape
         return (batch, *(side and side + -side % self.factor for side in sides), channels)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        return {**super().get_config(), "factor": self.factor}
-
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class CropTo(layers.Layer):
@@ -133,13 +80,6 @@ class CropTo(layers.Layer):
         larger, like = inputs
         height, width = ops.shape(like)[1:3]
         return larger[:, :height, :width, :]
-
-    def compute_output_shape(
-        self, input_shape: list[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output: sides of the second input, channels of the first."""
-        larger, like = input_shape
-        return (larger[0], like[1], like[2], larger[3])
 
 
 def padded(model: keras.Model, factor: int) -> keras.Model:

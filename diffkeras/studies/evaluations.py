@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, fingerprint
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
 from diffkeras.evaluation.methods import SURROGATE, describe_methods
@@ -30,7 +30,7 @@ def test_id(test: Config) -> str:
     datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
     return fingerprint(
         {
-            "datasets": [[dataset.version, dataset.identity()] for dataset in datasets],
+            "datasets": [[VERSION, dataset.identity()] for dataset in datasets],
             "test_examples": test.data.test_examples,
             "bounds": test.evaluation.bounds,
         },

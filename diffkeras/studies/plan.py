@@ -7,7 +7,6 @@ from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.evaluation.images import check_held_out
 from diffkeras.studies.config import Study
 from diffkeras.studies.evaluations import (
     check_evaluation,
@@ -28,7 +27,6 @@ ONLY_TESTED: dict[str, Any] = {
     "data.train_fraction": 1.0,
     "data.train_part": 0,
     "data.validation_examples": 1,
-    "training.hard_examples": None,
 }
 
 
@@ -46,7 +44,6 @@ class Cell:
         evaluated: labels of the test sets on which it has been evaluated.
         search: directory of its worst-case search; None for no search.
         searched: whether the search has been made.
-        first_stage: directory of the run from which it goes on; None without hard examples.
     """
 
     title: str
@@ -58,7 +55,6 @@ class Cell:
     evaluated: frozenset[str] = frozenset()
     search: Path | None = None
     searched: bool = False
-    first_stage: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -73,8 +69,8 @@ class Cell:
 
     @property
     def steps(self) -> int:
-        """Optimisation steps after its first stage, if any: a measure of the work."""
-        return self.config.last_epochs * self.config.steps_per_epoch
+        """Optimisation steps: a measure of the work."""
+        return self.config.steps
 
 
 def plan(study: Study, runs_dir: Path) -> list[Cell]:
@@ -102,7 +98,6 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         if study.worst_cases:
             search = run_dir / "searches" / search_id(study)
             searched = passes(check_searches, search, study.test, study.worst_cases)
-        stage = config.first_stage
         cells.append(
             Cell(
                 label_of(values),
@@ -114,27 +109,9 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
                 evaluated,
                 search,
                 searched,
-                first_stage=runs_dir / run_identity(stage) if stage else None,
             )
         )
     return cells
-
-
-def with_first_stages(cells: Sequence[Cell]) -> list[Cell]:
-    """Runs, and the first stages of those that are to be trained, which are no runs of the study.
-
-    First stages are trained only.
-    """
-    found = {cell.identity: cell for cell in cells}
-    for cell in cells:
-        stage = None if cell.trained else cell.config.first_stage
-        if stage is not None and cell.first_stage is not None:
-            run_dir = cell.first_stage
-            config = stage.model_copy(update={"name": run_dir.name})
-            title = f"first stage of {cell.title}"
-            before = Cell(title, {}, config, run_dir, passes(check_trained, run_dir, [config]))
-            found.setdefault(before.identity, before)
-    return list(found.values())
 
 
 def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
@@ -148,8 +125,6 @@ def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
     """
     run = Run.open(run_dir)
     run.history()
-    for config in data:
-        check_held_out(run, config)
     return run
 
 

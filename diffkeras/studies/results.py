@@ -65,7 +65,7 @@ def _about(run: Cell) -> dict[str, Any]:
     return {
         **_as_text(run.values),
         "run": run.identity,
-        SIZE: run.config.examples_per_count * len(counts),
+        SIZE: run.config.data.train_examples_used * len(counts),
         TRAINED_SOURCES: format_counts(counts),
         "steps": run.config.steps,
         # runs of earlier versions have no such column

@@ -20,11 +20,7 @@ SEARCH_ERRORS = (
     "test_max_error",
     "random_error",
     "found_error",
-    *(
-        f"{kind}_of_{name}"
-        for name in ("prediction", "corrected", "refined")
-        for kind in ("error", "bound")
-    ),
+    *(f"{kind}_of_{name}" for name in ("prediction", "corrected") for kind in ("error", "bound")),
 )
 SEARCH_SUMS = ("evaluations", "certified_images", "violations")
 SEARCH_NUMBERS = (*SEARCH_ERRORS, *SEARCH_SUMS, "ratio", "search")

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config, read_yaml
 from diffkeras.errors import ConfigurationError
-from diffkeras.evaluation.worst_cases.starts import check_searchable
+from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
 from diffkeras.studies.evaluations import test_id
 from diffkeras.studies.labels import label_of

@@ -33,7 +33,6 @@ OWN = (
     "saved_model",
     "logs",
     "checkpoints",
-    "hard_examples.json",
     "evaluation",
 )
 
@@ -158,11 +157,6 @@ class Run:
     def checkpoints(self) -> Path:
         """What an unfinished run needs to go on; deleted when it is finished."""
         return self.path / "checkpoints"
-
-    @property
-    def hard_examples(self) -> Path:
-        """Which examples a second stage of training adds, with their errors."""
-        return self.path / "hard_examples.json"
 
     def result(self, name: str) -> Path:
         """Where a command writes a result of this run by default.

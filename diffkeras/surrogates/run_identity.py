@@ -65,8 +65,7 @@ def differences(old: Config, new: Config) -> list[str]:
     """
     free: tuple[str, ...] = FREE_KEYS
     if all(c.training.schedule == "constant" and not c.training.warmup for c in (old, new)):
-        two_stages = old.first_stage or new.first_stage
-        free += ("training.hard_examples.epochs" if two_stages else "training.epochs",)
+        free += ("training.epochs",)
     return changed_keys(old, new, free)
 
 

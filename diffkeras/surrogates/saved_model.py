@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.representation.network_input import MAPS
-from diffkeras.surrogates.given_media import inputs_of
+from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
@@ -21,16 +22,6 @@ from diffkeras.tf_solver.saved_model import Sources, describe_export, proof_func
 
 logger = logging.getLogger(__name__)
 
-# keys of the section `model` without effect, by the architecture
-CONVOLUTIONAL = {"modes"}
-UNUSED = {
-    "encoder_decoder": CONVOLUTIONAL,
-    "joined_pair": CONVOLUTIONAL,
-    "u_net": CONVOLUTIONAL,
-    "ring_density_network": CONVOLUTIONAL | {"fixed_values"},
-    "fourier_neural_operator": {"pad", "initial_weights"},
-    "unrolled_cg": CONVOLUTIONAL | {"width", "depth", "pad", "initial_weights", "fixed_values"},
-}
 POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 NOT_FINITE = (
@@ -110,7 +101,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
     if surrogate.production:
         equation = "D∇²u − γu + γx = 0 with the source image x"
     names = [spec.name for spec in input_specs(surrogate)]
-    network = config.model.model_dump(mode="json", exclude=UNUSED[config.model.architecture])
+    network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
         "surrogate",
         physics=physics,
@@ -122,7 +113,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         trained_on={
             "source_counts": list(config.data.sources),
             "divide_by_maximum": config.data.divide_by_maximum,
-            "tissue": config.data.tissue and config.data.tissue.model_dump(mode="json"),
+            "tissue": config.data.tissue and asdict(config.data.tissue),
         },
     )
 

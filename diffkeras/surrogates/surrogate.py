@@ -11,25 +11,24 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras import nn
+import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Certificate, Medium, Sources
-from diffkeras.physics.arguments import check_tolerance, real_array
-from diffkeras.physics.node_values import LARGEST
+from diffkeras.physics import Certificate, Medium, Problem, Sources
+from diffkeras.physics.arguments import check_tolerance
 from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
-from diffkeras.surrogates.given_media import (
-    Media,
-    MediumInputs,
-    media_of,
-    network_media,
+from diffkeras.surrogates.inputs import (
+    SurrogateKeywords,
+    inputs_of,
+    network_inputs,
+    problem_of,
+    trained_for,
 )
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
-from diffkeras.surrogates.surroundings import Surroundings
 from diffkeras.surrogates.trained_ranges import outside_training
 from diffkeras.system.keras_compat import load_error
 
@@ -80,7 +79,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.side_divisor
+        return self.config.model.sides.divisor
 
     @property
     def medium(self) -> Medium:
@@ -89,35 +88,42 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained on several.
         """
-        if self.maps:
+        if inputs_of(self.config):
             raise PhysicsError(
-                "this surrogate has no single medium: it was trained on maps of the "
-                f"{' and the '.join(self.maps)}"
-            )
-        if self.diffusion_lengths is not None:
-            raise PhysicsError(
-                "this surrogate has no single medium: it was trained on diffusion lengths of "
-                "{:g} to {:g}; use `medium_of(diffusion_length)`".format(*self.diffusion_lengths)
+                f"{trained_for(self.config)}; it has no single medium, but those of its problems: "
+                "`surrogate.problem(…).medium`"
             )
         return self.config.physics.medium
 
-    def medium_of(self, diffusion_length: float) -> Medium:
-        """The medium of one of its diffusion lengths ℓ [length], with the decay D/ℓ².
+    def problem(
+        self, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
+    ) -> Problem:
+        """The problem of source images in a medium that the surrogate was trained for.
+
+        Args:
+            source_images: (rows, columns) or (batch, rows, columns), or `Sources`: 0 outside the
+                sources, and on a source's nodes its value x. Sources hold the field at x, or, if
+                `production`, add γx to it per time.
+            **keywords: those of `diffkeras.Problem`. Parts of the medium that are left out are
+                those of the training, but what differs between the media of the training, `maps`,
+                must be given. `diffusion_length` [length] stands for the decay D/ℓ².
 
         Raises:
-            PhysicsError: it was trained for one medium, or for other diffusion lengths.
+            PhysicsError: something is missing, or makes no problem.
+
+        Example:
+            >>> surrogate = dk.load_surrogate("tissue")  # doctest: +SKIP
+            >>> problem = surrogate.problem(image, diffusivity=D, decay=k)  # doctest: +SKIP
         """
-        media = media_of(self.config, self.lattice, {"diffusion_length": diffusion_length})
-        assert isinstance(media, Surroundings)
-        return media.medium
+        return problem_of(self.config, source_images, **keywords)
 
     def predict(
         self,
-        source_images: ArrayLike,
+        problem: Problem | ArrayLike | Sources,
         *,
         tolerance: float | None = None,
         batch_size: int | None = None,
-        **medium: Unpack[MediumInputs],
+        **keywords: Unpack[SurrogateKeywords],
     ) -> Prediction:
         """Predict fields, and solve where a tolerance is given that they aren't proven to meet.
 
@@ -125,7 +131,7 @@ class Surrogate:
         value, and so is what cells take up and release; the field is multiplied by it. Where a side
         has a given value or flux, nothing is scaled.
 
-        The log warns, once for each surrogate, of lattices, source counts, radii, values and maps
+        Logs a warning, once for each surrogate, for lattices, source counts, radii, values and maps
         outside the trained ranges, as far as images show them.
 
         If the dataset's fields are divided by their maximum, the network knows only the shape of a
@@ -134,31 +140,24 @@ class Surrogate:
         there are no sources, or if the shape exceeds a tenth on none of them.
 
         Args:
-            source_images: (rows, columns) or (batch, rows, columns): 0 outside the sources, and on
-                a source's nodes its value x. Sources hold the field at x, or, if `production`, add
-                γx to it per time.
+            problem: of one image or a batch, for which the surrogate was trained. Or source images
+                and the keywords of a problem, as its short form, see `problem`.
             tolerance: the largest error that the returned field may have, relative as for `solve`.
                 Where the network's field is not proven to meet it, nor the corrected field of its
                 certificate, the exact solver starts from the latter. None for the network's field
                 as it is.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
-            **medium: what differs between the media of its training data, and nothing else.
-                `diffusion_length` [length] is one number for all images, or (batch,). `diffusivity`
-                D [length²/time] and `decay` γ [1/time] are maps, (rows, columns) for all images or
-                (batch, rows, columns), or numbers for all nodes. So are, where cells saturate or
-                secrete, `uptake`, the maximum v [concentration/time], `saturation`, K
-                [concentration], and `production` [concentration/time].
+            **keywords: see `problem`.
 
         Returns:
             The fields, with their proven bounds.
 
         Raises:
-            PhysicsError: an image of another rank, with values that are negative or not finite, or
-                with sides that are not multiples of `side_divisor`; a diffusion length or map that
-                is missing or not expected; a length outside the trained range; a map of another
-                shape than the images, with a diffusivity that isn't positive or a decay that is
-                negative; a tolerance that can't be met.
+            PhysicsError: a problem that the surrogate was not trained for: with negative source
+                values, with sides that are not multiples of `side_divisor`, with another step,
+                boundary, uptake, production or medium; arguments that make no problem; a tolerance
+                that can't be met.
             RunError: predictions that are not finite, of a damaged model, or in units in which
                 numbers leave the range of float32.
             ConvergenceError: the solver didn't meet the tolerance.
@@ -168,24 +167,23 @@ class Surrogate:
             >>> surrogate.predict(image, tolerance=1e-3).error_bound <= 1e-3  # doctest: +SKIP
             True
         """
-        images = self._check_images(source_images)
-        media = media_of(self.config, images.shape, medium)
+        problem = self._as_problem(problem, keywords)
         if tolerance is not None:
             tolerance = check_tolerance(tolerance)
-        stack, told = self._inputs(images, media)
-        field: NDArray = self._fields(stack, told, batch_size).reshape(images.shape)
-        prediction = Prediction(field, images, media, self.production)
+        inputs = network_inputs(self.config, problem)
+        field = self._fields(*inputs, batch_size).reshape(problem.shape)
+        prediction = Prediction(field, problem)
         if tolerance is not None:
             prediction = prediction.within(tolerance)
-        self._warn(stack, told)  # only now that nothing is refused any more
+        self._warn(*inputs)  # only now that nothing is refused any more
         return prediction
 
     def network_fields(
         self,
-        source_images: ArrayLike,
+        problem: Problem | ArrayLike | Sources,
         *,
         batch_size: int | None = None,
-        **medium: Unpack[MediumInputs],
+        **keywords: Unpack[SurrogateKeywords],
     ) -> NDArray[np.float32]:
         """Predicted fields on the scale of the dataset's, with which they can be compared.
 
@@ -194,22 +192,23 @@ class Surrogate:
 
         Arguments and errors are those of `predict`.
         """
-        images = self._check_images(source_images)
-        stack, told = self._inputs(images, media_of(self.config, images.shape, medium))
-        fields = self._fields(stack, told, batch_size, divided=True)
-        self._warn(stack, told)
-        return fields.reshape(images.shape)
+        problem = self._as_problem(problem, keywords)
+        inputs = network_inputs(self.config, problem)
+        fields = self._fields(*inputs, batch_size, divided=True)
+        self._warn(*inputs)
+        return fields.reshape(problem.shape)
 
-    def certify(self, source_images: ArrayLike, **medium: Unpack[MediumInputs]) -> Certificate:
-        """Predict fields, correct them, and prove bounds of the errors of both.
+    def certify(
+        self, problem: Problem | ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
+    ) -> Certificate:
+        """Predict fields, prove bounds of their errors, and correct them.
 
         Arguments and errors are those of `predict`.
 
         Returns:
-            The `Certificate` of an image, or the `BatchCertificate` of a batch: `field` is the
-            corrected field, `node_bound` bounds the prediction's error.
+            The `Certificate` of an image, or the `BatchCertificate` of a batch.
         """
-        return self.predict(source_images, **medium).certificate
+        return self.predict(problem, **keywords).certificate
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""
@@ -217,17 +216,22 @@ class Surrogate:
         produce = ", sources produce" if self.production else ""
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
-    def _inputs(
-        self, images: NDArray[np.float64], media: Media
-    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Images as the network takes them, (batch, rows, columns, 1), and what it is told."""
-        stack = images.reshape(-1, *images.shape[-2:], 1).astype(np.float32)
-        return stack, network_media(self.config, media, stack.shape)
+    def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
+        """A problem on a lattice that the network takes."""
+        if not isinstance(problem, Problem):
+            problem = self.problem(problem, **keywords)
+        elif keywords:
+            raise PhysicsError(
+                f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "
+                f"{next(iter(keywords))}"
+            )
+        self._check_lattice(problem.lattice)
+        return problem
 
     def _fields(
         self,
-        stack: NDArray[np.float32],
-        told: dict[str, NDArray[np.float32]],
+        images: NDArray[np.float32],
+        media: dict[str, NDArray[np.float32]],
         batch_size: int | None,
         *,
         divided: bool = False,
@@ -239,15 +243,14 @@ class Surrogate:
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
-            return np.concatenate(parts) if parts else x[..., :1]
+            return np.concatenate(parts)
 
-        fields = predicted_fields(self.config, network, stack, told, divided=divided)
+        fields = predicted_fields(self.config, network, images, media, divided=divided)
         if not np.isfinite(fields).all():
             raise RunError(
-                "the surrogate predicts values that are not finite: its model is damaged, its "
-                "training diverged, or the images, which hold values up to "
-                f"{stack.max():.3g}, and the medium leave the range of float32; train it again, or "
-                "choose units in which sources have values of about 1"
+                "the surrogate predicts values that are not finite: its training diverged, or the "
+                f"images, with values up to {images.max():.3g}, and the medium leave the range of "
+                "float32; train it again, or choose units in which sources have values of about 1"
             )
         return fields
 
@@ -262,35 +265,12 @@ class Surrogate:
     def _warned(self) -> set[str]:
         return set()
 
-    def _check_images(self, source_images: ArrayLike) -> NDArray[np.float64]:
-        if isinstance(source_images, Sources):
-            source_images = source_images.image()
-        images = real_array("the source image", source_images)
-        if images.ndim not in (2, 3):
-            raise PhysicsError(
-                f"source images have shape (batch, rows, columns) or (rows, columns), not "
-                f"{images.shape}"
-            )
-        if self.side_divisor > 1:
-            try:
-                nn.check_lattice(images.shape[-2:], self.config.model.depth)
-            except ValueError as error:
-                raise PhysicsError(str(error)) from None
-        network = self.config.model
-        if network.architecture == "fourier_neural_operator":
-            shortest = 2 * network.modes - 1
-            if min(images.shape[-2:]) < shortest:
-                raise PhysicsError(
-                    f"this network's {network.modes} frequencies need at least {shortest} nodes a "
-                    f"side, and the images have {images.shape[-2]}×{images.shape[-1]}"
-                )
-        wrong = ~((images >= 0) & (images <= LARGEST))
-        if wrong.any():
-            raise PhysicsError(
-                f"source values lie between 0 and {LARGEST:g}, and the source image holds "
-                f"{images[wrong][0]:g}"
-            )
-        return images
+    def _check_lattice(self, lattice: tuple[int, ...]) -> None:
+        """Raise a PhysicsError for a lattice that the network can't take."""
+        try:
+            self.config.model.sides.check(lattice)
+        except ValueError as error:
+            raise PhysicsError(str(error)) from None
 
     @cached_property
     def _forward(self) -> Any:

@@ -29,7 +29,7 @@ def outside_training(
     """
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
-    if trained != sides and config.model.architecture != "unrolled_cg":
+    if trained != sides and not config.model.kind.knows_equation:
         yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
     if not images.size:
         return

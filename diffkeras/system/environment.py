@@ -39,26 +39,19 @@ def available_memory(root: Path = Path("/")) -> int:
 
 
 def _left_in_cgroups(root: Path) -> Iterator[int]:
-    """Bytes left below the limit of each control group of this process, of version 2 or 1."""
-    groups = root / "proc/self/cgroup"
-    for line in groups.read_text().splitlines() if groups.is_file() else ():
-        _, controllers, name = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
-        limit_name, used_name = (
-            ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            if controllers
-            else ("memory.max", "memory.current")
-        )
+    """Bytes left below the limit of each control group of this process (version 2)."""
+    file = root / "proc/self/cgroup"
+    names = re.findall(r"^0::/(.*)$", file.read_text(), re.M) if file.is_file() else ()
+    for name in names:
+        top = root / "sys/fs/cgroup"
         # a container may see its own group at the top, under a name from outside
-        for group in {top, top / name[1:], *(top / parent for parent in Path(name[1:]).parents)}:
+        for group in {top, top / name, *(top / parent for parent in Path(name).parents)}:
             with contextlib.suppress(OSError, ValueError):  # "max": no limit
-                limit = int((group / limit_name).read_text())
-                used = int((group / used_name).read_text())
-                cache = re.search(
-                    r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M
+                limit, used = (
+                    int((group / f"memory.{kind}").read_text()) for kind in ("max", "current")
                 )
+                statistics = (group / "memory.stat").read_text()
+                cache = re.search(r"^inactive_file (\d+)$", statistics, re.M)
                 yield limit - used + int(cache[1] if cache else 0)
 
 

@@ -8,14 +8,11 @@ limits the version of Keras to those that were tested.
 This module imports no backend: `diffkeras.nn` uses it with all of them.
 """
 
-import random
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 
 
 class SummedGradientsHook:
@@ -33,23 +30,6 @@ class SummedGradientsHook:
         pairs = list(super()._all_reduce_sum_gradients(grads_and_vars))  # type: ignore[misc]
         gradients = self.change_gradients([gradient for gradient, _ in pairs])
         return list(zip(gradients, (variable for _, variable in pairs), strict=True))
-
-
-@contextmanager
-def without_values() -> Iterator[None]:
-    """Within this, weights of new layers have shapes, but neither values nor memory.
-
-    The seeds that Keras draws for their initial values are drawn again by the next layers.
-    """
-    seeds, waiting = random.getstate(), get_global_attribute("uninitialized_variables") or []
-    waiting = list(waiting)
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
-    finally:
-        # or Keras would give them values when it next leaves such a scope
-        set_global_attribute("uninitialized_variables", waiting)
-        random.setstate(seeds)
 
 
 def adam_moments(optimizer: keras.optimizers.Adam, variable: Any) -> tuple[Any, Any]:

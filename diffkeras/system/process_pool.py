@@ -1,4 +1,4 @@
-"""One pool of worker processes for everything that runs on several cores.
+"""A pool of worker processes for everything that runs on several cores.
 
 Workers are spawned, since forking a process in which TensorFlow runs threads can deadlock. Each
 uses one thread, unless it trains. They end with the process that started them, however that ends.
@@ -151,7 +151,7 @@ def run_tasks(
     workers: int,
     on_ticks: Callable[[int], None] = lambda number: None,
 ) -> Generator[tuple[Task, Result]]:
-    """Have processes do tasks; yield each with its result, in the order in which they are done.
+    """Do tasks in several processes; yield each with its result, in the order in which they end.
 
     `work`, a function of a module, is called with a task and `tick`, which it calls once an
     example. `on_ticks` is called here with the number of examples done since its last call. With

@@ -128,10 +128,10 @@ def full_precision_products() -> Iterator[None]:
 
 
 def limit_threads(number: int) -> None:
-    """Have TensorFlow compute with a number of threads.
+    """Limit TensorFlow to a number of threads.
 
     Raises:
-        ConfigurationError: it runs already, with another number.
+        ConfigurationError: TensorFlow runs already, with another number.
     """
     import tensorflow as tf
 

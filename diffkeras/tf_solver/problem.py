@@ -147,6 +147,7 @@ class FixedNodes:
         if values is None:
             values = tf.zeros_like(problem.production)
             fixed = tf.zeros_like(values, tf.bool)
+        assert fixed is not None
         self.usable = problem.usable & problem.exact
         self.values = tf.where(self.usable, values, np.nan)
         self.free, self.ring = ~fixed, ring_mask(fixed, boundaries)

@@ -100,7 +100,7 @@ class TensorSolver:
         if like is not None:
             if lattice is not None or medium is not None or parts:
                 raise PhysicsError("give either like or a lattice and a medium, not both")
-            lattice, medium = like.lattice, like.medium
+            lattice, medium = (like.lattice[0], like.lattice[1]), like.medium
             if like.uptake is not None:
                 self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)

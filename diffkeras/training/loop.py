@@ -1,8 +1,15 @@
-"""The training loop: `model.fit` from any step on."""
+"""The training loop, `model.fit` from any step on, and the results of a run."""
 
 from contextlib import closing
 
+import keras
+
 from diffkeras.data import explain_damage
+from diffkeras.errors import ConvergenceError
+from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import replacing
 from diffkeras.training.callbacks import make_callbacks
 from diffkeras.training.callbacks.progress import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
@@ -39,3 +46,52 @@ def run_epochs(session: TrainingSession) -> None:
             if state.epoch < session.epochs and (place := session.checkpoints.backup()):
                 # at the end of a fit Keras sets the weights to their moving average
                 read_weights(place, model)
+
+
+def write_results(session: TrainingSession) -> None:
+    """Write the best model in both forms, and mark the run as finished."""
+    config, run, state = session.config, session.run, session.state
+    if not state.best_epoch:
+        raise ConvergenceError(
+            f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
+            f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
+        )
+    surrogate = Surrogate(save_best_model(session), config)
+    export_saved_model(surrogate, run.saved_model)
+    best = state.history[state.best_epoch - 1]
+    origin = {"initial_model": state.initial_model} if state.initial_model else {}
+    run.write_state(
+        "finished",
+        replicas=session.group.replicas,
+        seed=config.training.seed,
+        **origin,
+        trainable_parameters=session.compiled.parameters,
+        seconds=round(state.seconds, 1),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        rolled_back_epochs=state.rollbacks,
+        zero_field_mae=state.zero_field_mae,
+        validation={k[4:]: v for k, v in best.items() if k.startswith("val_")},
+    )
+
+
+def save_best_model(session: TrainingSession) -> keras.Model:
+    """Write model.keras: without the optimizer, which is twice its size, and in float32."""
+    run, file = session.run, session.checkpoints.best_file(session.state.best_epoch)
+    best = build_model(session.config)
+    best.load_weights(file)
+    with replacing(run.model_file) as partial:
+        keras.saving.save_model(best, partial)
+    return best
+
+
+def after_divergence(session: TrainingSession, error: ConvergenceError) -> ConvergenceError:
+    """Write the best model before training diverged; the error, which says where it is."""
+    state = session.state
+    if not session.group.is_chief or not state.best_epoch:
+        return error
+    save_best_model(session)
+    return ConvergenceError(
+        f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
+        f"{session.run.model_file}"
+    )

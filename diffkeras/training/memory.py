@@ -14,12 +14,7 @@ from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
 from diffkeras.system.environment import available_memory
-from diffkeras.system.keras_compat import without_values
 from diffkeras.training.compiled_model import layers_in
-
-SINGLE = 4  # bytes of a float32
-BYTES = {"float16": 2, "bfloat16": 2}
-COPIES = 3  # of the weights: themselves, their gradient, and at least one moment
 
 # a full disk, a full quota, and the limit of a file's size, which TensorFlow calls out of range
 DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
@@ -28,52 +23,45 @@ DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 def check_memory(config: Config, processes: int = 1) -> None:
     """Raise an error if training can't fit into the memory of a CPU, where TensorFlow would crash.
 
-    The estimate is a lower bound, because an error must not prevent training that fits.
+    What is counted is a lower bound, because an error must not prevent training that fits.
     """
     if tf.config.list_physical_devices("GPU"):
         return
-    weights, features = least_memory(config)
-    needed, available = weights + features // processes, available_memory()
+    needed, available = kept_bytes(config) // processes, available_memory()
     if needed > available:
         raise _out_of_memory(
             config,
             f"takes at least {needed / 1e9:.3g} GB, and {available / 1e9:.3g} GB are available",
-            by_network=weights > available,
         )
 
 
-def least_memory(config: Config) -> tuple[int, int]:
-    """Bytes that training takes at least: for the weights, and for what layers put out for a batch.
+def kept_bytes(config: Config) -> int:
+    """Bytes of the inputs of all layers with weights for a batch.
 
-    The gradient of a layer's weights needs what the layer was given. So of all outputs of layers,
-    those that go into layers with weights are kept until the backward pass.
+    The gradients of weights need them, so they are kept until the backward pass.
     """
-    batch, (rows, columns) = config.training.batch_size, config.physics.lattice
-    with without_values(), layers_in(config.training.precision):
+    with layers_in(config.training.precision):
         model = build_model(config)
-        image = keras.Input(batch_shape=(batch, rows, columns, model.input_shape[-1]))
-        kept = {id(tensor): tensor for tensor in _given_to_weights(model, image)}
-        weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    features = (math.prod(t.shape) * BYTES.get(t.dtype, SINGLE) for t in kept.values())
-    return SINGLE * COPIES * weights, sum(features)
+        shape = (config.training.batch_size, *config.physics.lattice, model.input_shape[-1])
+        inputs = _inputs_of_weights(model, keras.Input(batch_shape=shape))
+    return sum(math.prod(t.shape) * tf.as_dtype(t.dtype).size for t in inputs.values())
 
 
-def _given_to_weights(model: keras.Model, image: Any) -> list[Any]:
-    """What a functional model, called on a symbolic image, gives to its layers with weights."""
-    found = []
+def _inputs_of_weights(model: keras.Model, images: Any) -> dict[int, Any]:
+    """The inputs of all layers with weights, by identity, where a model gets symbolic images."""
+    inputs = {}
 
-    def call(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+    def call(layer: keras.Layer, *tensors: Any, **options: Any) -> Any:
         if isinstance(layer, keras.Model):
-            found.extend(_given_to_weights(layer, *inputs))
+            inputs.update(_inputs_of_weights(layer, *tensors))
         elif layer.trainable_variables:
-            found.extend(keras.tree.flatten(inputs))
-        return layer(*inputs, **options)
+            inputs.update({id(tensor): tensor for tensor in keras.tree.flatten(tensors)})
+        return layer(*tensors, **options)
 
-    # goes through the model in the order of its layers; the copy has the same ones
     keras.models.clone_model(
-        model, input_tensors=image, clone_function=lambda layer: layer, call_function=call
+        model, input_tensors=images, clone_function=lambda layer: layer, call_function=call
     )
-    return found
+    return inputs
 
 
 @contextmanager
@@ -90,17 +78,9 @@ def within_memory(config: Config) -> Iterator[None]:
         raise _out_of_memory(config, "doesn't fit") from None
 
 
-def _out_of_memory(config: Config, reason: str, *, by_network: bool = False) -> OutOfMemoryError:
+def _out_of_memory(config: Config, reason: str) -> OutOfMemoryError:
     rows, columns = config.physics.lattice
-    sizes = {
-        key: getattr(config.model, key)
-        for key in ("width", "depth")
-        if key in config.model.keys_used
-    }
-    keys = [f"model.{key}" for key in sizes]
-    keys = keys if by_network else ["training.batch_size", *keys[:1]]
-    of_size = " of " + " and ".join(f"{key} {size}" for key, size in sizes.items()) if sizes else ""
     return OutOfMemoryError(
-        f"out of memory: training a network{of_size} on batches of {config.training.batch_size} "
-        f"examples of {rows}×{columns} nodes {reason}; choose a smaller {' or '.join(keys)}"
+        f"out of memory: training this network on batches of {config.training.batch_size} examples "
+        f"of {rows}×{columns} nodes {reason}; choose a smaller training.batch_size or network"
     )

@@ -9,10 +9,9 @@ from diffkeras.config import Config
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.training.batches import TrainingBatches
-from diffkeras.training.checkpoints import Checkpoints
+from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.training.compiled_model import CompiledModel
 from diffkeras.training.signals import Interruption
-from diffkeras.training.state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class TrainingSession:
 
     @property
     def epochs(self) -> int:
-        """Number of epochs of the run, without those of a first stage."""
-        return self.config.last_epochs
+        """Number of epochs of the run."""
+        return self.config.training.epochs
 
     @property
     def steps(self) -> int:

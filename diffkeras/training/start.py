@@ -6,25 +6,32 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+from numpy.typing import NDArray
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data import explain_damage
-from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
+from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import flatten
+from diffkeras.surrogates.run_identity import changed_keys, flatten
+from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training.batches import TrainingBatches
-from diffkeras.training.checkpoints import STATE, Checkpoints, read_weights
-from diffkeras.training.memory import check_memory
-from diffkeras.training.state import TrainingState, read_state
+from diffkeras.training.checkpoints import (
+    STATE,
+    Checkpoints,
+    TrainingState,
+    read_state,
+    read_weights,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +43,71 @@ def common_settings(config: Config) -> dict[str, Any]:
     return {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
 
 
-def prepare_batches(
-    config: Config, data_dir: Path, group: ProcessGroup, threads: int | None
-) -> TrainingBatches:
-    """The batches of a run, once all processes have found their data.
+@dataclass(frozen=True)
+class InitialModel:
+    """The weights from which a run starts.
+
+    Attributes:
+        weights: of the best model of another run.
+        sha256: of the file of that model.
+    """
+
+    weights: list[NDArray]
+    sha256: str
+
+    @classmethod
+    def read(cls, config: Config) -> "InitialModel | None":
+        """The model that `training.initial_model` names; None without one.
+
+        Raises:
+            RunError: there is no finished run of that name, or it is damaged.
+            ConfigurationError: its network is another one.
+        """
+        name = config.training.initial_model
+        if name is None:
+            return None
+        surrogate = load_surrogate(name)
+        other = [
+            change
+            for change in changed_keys(surrogate.config, config, ("model.initial_weights",))
+            if change.startswith("model.")
+        ]
+        there, here = inputs_of(surrogate.config), inputs_of(config)
+        if there != here:
+            other.append(
+                f"inputs besides the source image: {', '.join(there) or 'none'} there, "
+                f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
+            )
+        if other:
+            raise ConfigurationError(
+                f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
+            )
+        run = Run.open(Path(name))
+        return cls(surrogate.model.get_weights(), run.state()["sha256"][run.model_file.name])
+
+
+def prepare(
+    config: Config, data_dir: Path, group: ProcessGroup, threads: int | None, *, resumes: bool
+) -> tuple[TrainingBatches, InitialModel | None]:
+    """The batches of a run, and the model it starts from, once all processes have read them.
 
     Called before anything is written, so that a run that can't start leaves no directory.
+
+    Args:
+        config: the configuration.
+        data_dir: where the datasets are.
+        group: the processes that train.
+        threads: threads that read data; None for as many as tf.data finds best.
+        resumes: whether the run has checkpoints, so that it needs no model to start from.
     """
     with group.error_ends_all():
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
-        check_memory(config, group.processes)
+        initial = None if resumes else InitialModel.read(config)
         with explain_damage(config, data_dir):  # a cache reads all examples here
             batches = TrainingBatches(config, data_dir, group, threads=threads)
             batches.training(0, 0)
-    return batches
+    return batches, initial
 
 
 @contextmanager
@@ -84,7 +141,7 @@ def begun_run(
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
-                    _check_checkpoints(config, run_dir, Checkpoints(run.checkpoints, steps))
+                    _check_epochs(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.noting_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
@@ -109,33 +166,48 @@ def _find_run(run: Run, token: int) -> None:
     )
 
 
-def _check_checkpoints(config: Config, run_dir: Path, checkpoints: Checkpoints) -> None:
+def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
     done = 0
     for place in checkpoints.places():
         # not by the number of steps, because another configuration has other epochs
         with suppress(RunError):
-            state, _ = read_state(place / STATE)
-            done = state.epoch
-            check_versions(
-                state.dataset_versions or None, config, run_dir, "the latter with --restart"
-            )
-    if done > config.last_epochs:
-        key = "hard_examples.epochs" if config.first_stage else "epochs"
+            done = read_state(place / STATE)[0].epoch
+    if done > config.training.epochs:
         raise ConfigurationError(
-            f"training.{key}: {config.last_epochs}, but {done} epochs are done already; give "
+            f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
             f"at least {done} to continue, or --restart to delete them"
         )
 
 
-def new_state(config: Config) -> TrainingState:
-    """The state of a run that begins."""
-    return TrainingState(seed=config.training.seed, dataset_versions=dataset_versions(config))
+def start_or_resume(
+    config: Config,
+    checkpoints: Checkpoints,
+    model: keras.Model,
+    group: ProcessGroup,
+    initial: InitialModel | None,
+) -> TrainingState:
+    """The state in which training starts, with the weights of the model set accordingly.
+
+    Args:
+        config: the configuration.
+        checkpoints: of the run; the chief chooses the newest undamaged one.
+        model: the compiled network, with random weights.
+        group: the processes that train.
+        initial: the weights to start from without a checkpoint; None for the random ones.
+    """
+    if (state := _resume(checkpoints, model, group)) is not None:
+        return state
+    state = TrainingState(seed=config.training.seed)
+    if initial is not None:
+        model.set_weights(initial.weights)
+        state.initial_model = initial.sha256
+        logger.info(f"starting from the weights of {config.training.initial_model}")
+    return state
 
 
-def resume(
+def _resume(
     checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup
 ) -> TrainingState | None:
-    """Set a model to the newest undamaged checkpoint, which the chief chooses; None without one."""
     place = None
     with group.error_ends_all():
         if group.is_chief:

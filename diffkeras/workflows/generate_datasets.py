@@ -27,7 +27,7 @@ def generate(
     config: Config,
     data_dir: str | Path,
     *,
-    workers: int = 1,
+    processes: int = 1,
     beam_options: Sequence[str] | None = None,
     show_progress: bool = False,
 ) -> list[Path]:
@@ -36,7 +36,7 @@ def generate(
     Args:
         config: physics, source counts, sizes and seed.
         data_dir: the directory of all datasets, each in a directory of its own.
-        workers: processes that solve and write; the files don't depend on it.
+        processes: how many solve and write; the files don't depend on it.
         beam_options: options of an Apache Beam pipeline that does it instead.
         show_progress: whether to draw a progress bar.
 
@@ -44,56 +44,62 @@ def generate(
         The directories of the datasets, in the order of the source counts.
 
     Raises:
-        ConfigurationError: Beam isn't installed, or doesn't accept the options; or the loss, with
-            which the examples are to be trained, is unknown.
+        ConfigurationError: Beam isn't installed, or doesn't accept the options; or the loss of
+            training is unknown.
         OutputError: the directory can't be written.
-        DataError: it has too little space or holds a damaged dataset, or the Beam pipeline failed.
+        DataError: the disk is too small, a dataset is damaged, or the Beam pipeline failed.
         InUseError: another process is generating one of these.
         PackingError: the discs don't fit.
     """
-    data_dir = Path(data_dir)
-    counts = config.data.sources
+    data_dir, counts = Path(data_dir), config.data.sources
     for count in counts:
-        # Raises an error before hours are spent on the other source counts.
+        # raises an error before hours are spent on the other source counts
         DatasetConfig.of(count, config).recipe().sources("train", 0)
-    if beam_options is not None:
-        pipeline_options = parse_options(beam_options)
+    options = None if beam_options is None else parse_options(beam_options)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
-    missing = [status.count for status in statuses if not status.holds(config)]
+    missing = [status.count for status in statuses if not status.suffices(config)]
     for status in statuses:
         if status.count not in missing:
-            logger.info("%s: skipped, already at %s", _plural(status.count), status.path)
+            number = "1 source" if status.count == 1 else f"{status.count} sources"
+            logger.info(f"{number}: skipped, already at {status.path}")
             remove_leftovers(status.path)
     if missing:
-        # TensorFlow is loaded only if there is something to do.
-        from diffkeras.system.tensorflow_setup import load_tensorflow
-
-        load_tensorflow()
-        from diffkeras.surrogates.build import make_loss
-
-        make_loss(config)  # so that training, hours later, takes the configuration too
-        check_directory(data_dir)
-        from diffkeras.data.writing.estimate import format_bytes
-        from diffkeras.data.writing.generation import prepare_generation
-
-        with prepare_generation(config, missing, data_dir) as generation:
-            estimate = generation.estimate
-            processes = 1 if beam_options is not None else estimate.useful_processes(workers)
-            kept = f" ({generation.kept} more exist already)" if generation.kept else ""
-            logger.info(
-                f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, "
-                f"about {duration(estimate.seconds(processes))} with {processes} "
-                f"process{'es' if processes > 1 else ''}"
-            )
-            estimate.check_space(data_dir)
-            if beam_options is not None:
-                generate_on_beam(generation, pipeline_options)
-            else:
-                with progress_bar(
-                    estimate.examples, "Solving", "examples", shown=show_progress
-                ) as bar:
-                    generation.run(workers, on_examples=bar.update)
+        _generate_missing(config, missing, data_dir, processes, options, show_progress)
     return [status.path for status in statuses]
+
+
+def _generate_missing(
+    config: Config,
+    counts: Sequence[int],
+    data_dir: Path,
+    processes: int,
+    beam_options: Any,
+    show_progress: bool,
+) -> None:
+    # loads TensorFlow, so only if there is something to do
+    from diffkeras.system.tensorflow_setup import load_tensorflow
+
+    load_tensorflow()
+    from diffkeras.data.writing.generation import format_bytes, prepare_generation
+    from diffkeras.surrogates.build import make_loss
+
+    make_loss(config)  # so that training, hours later, accepts the configuration too
+    check_directory(data_dir)
+    with prepare_generation(config, counts, data_dir) as generation:
+        estimate = generation.estimate
+        useful = 1 if beam_options is not None else estimate.useful_processes(processes)
+        kept = f" ({generation.kept} more exist already)" if generation.kept else ""
+        logger.info(
+            f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, "
+            f"about {duration(estimate.seconds(useful))} with {useful} "
+            f"process{'es' if useful > 1 else ''}"
+        )
+        estimate.check_space(data_dir)
+        if beam_options is not None:
+            generate_on_beam(generation, beam_options)
+            return
+        with progress_bar(estimate.examples, "Solving", "examples", shown=show_progress) as bar:
+            generation.run(processes, on_examples=bar.update)
 
 
 def verify(
@@ -101,7 +107,7 @@ def verify(
     data_dir: str | Path,
     *,
     share: float = 0.01,
-    workers: int = 1,
+    processes: int = 1,
     show_progress: bool = False,
 ) -> list[str]:
     """Read every record of the datasets, and solve a random share of the examples again.
@@ -110,37 +116,35 @@ def verify(
         config: physics, source counts and seed.
         data_dir: the directory of all datasets.
         share: share of the examples that are solved again, at least three of each split.
-        workers: processes that read and solve.
+        processes: how many read and solve.
         show_progress: whether to draw a progress bar.
 
     Raises:
         ConfigurationError: `share` is not from 0 to 1.
 
     Returns:
-        A line for each thing that is wrong, naming the file and the example.
+        A line for each error, with the file and the example.
     """
     if not 0 <= share <= 1:
         raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
     from diffkeras.data.writing.verify import plan_checks, run_checks
 
     findings, checks = [], []
-    rng = np.random.default_rng()  # Without a seed, each call chooses other examples.
+    rng = np.random.default_rng()  # without a seed, each call chooses other examples
     for count in config.data.sources:
-        planned, wrong = plan_checks(config, count, Path(data_dir), share, rng)
+        planned, errors = plan_checks(config, count, Path(data_dir), share, rng)
         checks += planned
-        for finding in wrong:
-            findings.append(finding)
-            logger.warning(finding)
+        findings += errors
+    for finding in findings:
+        logger.warning(finding)
     again = sum(len(check.again) for check in checks)
     with progress_bar(again, "Solving again", "examples", shown=show_progress) as bar:
-        for finding in run_checks(checks, workers, on_examples=bar.update):
+        for finding in run_checks(checks, processes, on_examples=bar.update):
             findings.append(finding)
             logger.warning(finding)
     examples = sum(check.shard.examples for check in checks)
     number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
-    logger.info(
-        "read %d examples in %d files, solved %d again: %s", examples, len(checks), again, number
-    )
+    logger.info(f"read {examples} examples in {len(checks)} files, solved {again} again: {number}")
     return findings
 
 
@@ -155,7 +159,7 @@ def parse_options(options: Sequence[str]) -> Any:
     try:
         parsed = PipelineOptions(list(options))
         parsed.get_all_options()
-    except SystemExit:  # argparse has printed the reason.
+    except SystemExit:  # argparse has printed the reason
         raise ConfigurationError(f"Beam doesn't accept the options {' '.join(options)}") from None
     return parsed
 
@@ -163,9 +167,9 @@ def parse_options(options: Sequence[str]) -> Any:
 def generate_on_beam(generation: "Generation", options: Any) -> None:
     """Generate datasets one after the other by TFDS's own writer, in an Apache Beam pipeline.
 
-    Each is put in its place when it is complete; an interrupted pipeline keeps nothing. The records
-    hold the same examples as those without Beam, in other bytes and in as many files as TFDS
-    chooses.
+    Each is put in its place when it is complete; an interrupted pipeline keeps nothing. The
+    examples are the same as without Beam. TFDS chooses the number of files and compresses source
+    images differently.
 
     Args:
         generation: the datasets.
@@ -173,7 +177,7 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
     """
     import tensorflow_datasets as tfds
 
-    # Only here does diffkeras need the builder, which needs diffkeras.
+    # the builder imports diffkeras, so not at the top
     from tfds_builders import Builder, DiffusionFieldsConfig
 
     for count, staging in generation.staging.items():
@@ -193,7 +197,3 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
         generation.publish(count, Path(builder.data_path))
-
-
-def _plural(count: int) -> str:
-    return f"{count} source" if count == 1 else f"{count} sources"

@@ -99,7 +99,7 @@ def _tissue(config: Config) -> str:
     parts = [
         " The medium is a tissue of cells and regions.",
         " The uptake of cells saturates." * saturating,
-        " Other cells secrete." * tissue.sampler.secretes,
+        " Other cells secrete." * tissue.secretes,
         " The diffusion length varies from node to node: it is shortest in the cells with the "
         f"largest uptake{' (while the concentration is low)' * saturating}, where the diffusivity "
         "is smallest, and longest between cells, where the diffusivity is largest.",
@@ -166,7 +166,7 @@ def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
     if tissue := config.data.tissue:
         (slowest, fastest), physics = tissue.diffusivity, config.physics
-        fast = Medium(slowest * physics.diffusivity, physics.decay + tissue.sampler.fastest_uptake)
+        fast = Medium(slowest * physics.diffusivity, physics.decay + tissue.fastest_uptake)
         slow = Medium(fastest * physics.diffusivity, physics.decay)
         lengths = (fast.diffusion_length, slow.diffusion_length)
     return tuple(length / config.physics.step for length in lengths)

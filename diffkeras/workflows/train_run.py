@@ -4,31 +4,22 @@ import logging
 import shutil
 import signal
 from contextlib import ExitStack, nullcontext, suppress
-from functools import partial
 from pathlib import Path
 
 import keras
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import join_process_group
+from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_group
 from diffkeras.errors import ConvergenceError, Interrupted, WorkerLostError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
-from diffkeras.training.hard_examples import FirstStage
-from diffkeras.training.loop import run_epochs
-from diffkeras.training.memory import within_memory
-from diffkeras.training.results import after_divergence, write_results
+from diffkeras.training.loop import after_divergence, run_epochs, write_results
+from diffkeras.training.memory import check_memory, within_memory
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.signals import Interruption
-from diffkeras.training.start import (
-    begun_run,
-    common_settings,
-    new_state,
-    prepare_batches,
-    resume,
-)
+from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +29,10 @@ def train(
     data_dir: str | Path,
     run_dir: str | Path,
     *,
-    first_stage: str | Path | None = None,
     threads: int | None = None,
     overwrite: bool = False,
     restart: bool = False,
+    worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
 ) -> Run:
     """Train the network of a configuration, and keep the best model by the validation split.
@@ -51,31 +42,30 @@ def train(
     them then writes the run. An unfinished run of the same configuration in the directory continues
     from its last checkpoint.
 
-    With `training.hard_examples`, a first stage is trained before, which is a run of the same
-    configuration without that key. Training goes on from its best model.
+    With `training.initial_model`, training starts from the weights of another run.
 
     Args:
         config: data, network, loss and optimizer.
         data_dir: where `generate` put the datasets.
         run_dir: where to write the run.
-        first_stage: directory of the finished first stage; by default `<run_dir>-first_stage`,
-            which is trained if needed.
         threads: threads that read data; by default as many as tf.data finds best.
         overwrite: rename a finished run in the directory instead of raising an error.
         restart: delete an unfinished run in the directory instead of continuing it.
+        worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
 
     Returns:
         The finished run.
 
     Raises:
-        ConfigurationError: an unknown loss, or a batch that does not fit the replicas or the data.
+        ConfigurationError: an unknown loss, a batch that does not fit the replicas or the data, or
+            an initial model with another network.
         DataError: missing, damaged or foreign datasets.
-        RunError: the run directory can't be used, or another process uses it; the first stage is
-            missing, not finished, or of another configuration.
+        RunError: the run directory can't be used, or another process uses it; the initial model is
+            missing or not finished.
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: the network or a batch does not fit into memory.
-        WorkerError: another process did not come (see `process_group.worker_timeout`);
+        WorkerError: another process did not come within `worker_timeout` seconds;
             WorkerLostError: it ended during the run.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
             finished run.
@@ -88,39 +78,25 @@ def train(
     ```
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
-    stage = FirstStage.of(config, run_dir, first_stage)
     keras.utils.set_random_seed(config.training.seed)
-    group = join_process_group(common_settings(config))
+    group = join_process_group(common_settings(config), timeout=worker_timeout)
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))
-        batches = prepare_batches(config, data_dir, group, threads)
+        resumes = not (restart or overwrite) and any(Run(run_dir).checkpoints.glob("[0-9]*"))
+        batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
         run = stack.enter_context(
             begun_run(config, run_dir, group, batches.steps, overwrite=overwrite, restart=restart)
         )
         stack.enter_context(group.connected())
-        weights = None
-        if stage is not None:
-            train_first = partial(
-                train,
-                stage.config,
-                data_dir,
-                stage.path,
-                threads=threads,
-                overwrite=overwrite,
-                restart=restart,
-                show_progress=show_progress,
-            )
-            weights = stage.join(run, batches, data_dir, train_first)
         interruption = stack.enter_context(Interruption())
         with within_memory(config):
-            compiled = compile_model(config, group, config.last_epochs * batches.steps)
+            compiled = compile_model(config, group, config.training.epochs * batches.steps)
+            check_memory(config, group.processes)
         logger.info(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
-        if weights is not None:
-            compiled.model.set_weights(weights)
         checkpoints = Checkpoints(run.checkpoints, batches.steps, writes=group.is_chief)
         session = TrainingSession(
             config,
@@ -130,7 +106,7 @@ def train(
             run,
             checkpoints,
             compiled,
-            resume(checkpoints, compiled.model, group) or new_state(config),
+            start_or_resume(config, checkpoints, compiled.model, group, initial),
             interruption,
             show_progress,
         )

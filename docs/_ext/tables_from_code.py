@@ -1,21 +1,24 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-`layer-table` the layers of the network, and `analysis-reference` the statistics of studies.
+`architecture-table` the architectures, `layer-table` the layers of the network, and
+`analysis-reference` the statistics of studies.
 `measured` shows a table that a benchmark wrote.
 """
 
+import inspect
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import click
 from docutils import nodes
 from docutils.parsers.rst import directives
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -35,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("config-reference", ConfigReference)
     app.add_directive("cli-reference", CommandReference)
+    app.add_directive("architecture-table", ArchitectureTable)
     app.add_directive("layer-table", LayerTable)
     app.add_directive("analysis-reference", AnalysisReference)
     app.add_directive("measured", Measured)
@@ -94,6 +98,21 @@ class CommandReference(SphinxDirective):
 
 def _context_settings(command: click.Command) -> dict[str, Any]:
     return {**command.context_settings, "terminal_width": HELP_WIDTH}
+
+
+class ArchitectureTable(SphinxDirective):
+    """The architectures that a configuration can name, with the keys that they have."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each."""
+        from diffkeras.nn.architectures import ARCHITECTURES
+
+        self.env.note_reread()
+        rows = [
+            [name, each.summary, ", ".join(p.name for p in each.parameters)]
+            for name, each in ARCHITECTURES.items()
+        ]
+        return [_table(["architecture", "network", "keys of `model`"], rows, code={0})]
 
 
 class LayerTable(SphinxDirective):
@@ -226,12 +245,27 @@ def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iter
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _key_rows(field.annotation, f"{key}.", ())
             continue
+        sampler = next(filter(is_dataclass, (field.annotation, *get_args(field.annotation))), None)
+        if sampler is field.annotation:
+            yield from _sampler_rows(sampler, f"{key}.")
+            continue
         kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
         text = " ".join((field.description or "").split())
         yield [key, _default(model, name, field), f"{text}\n{kind}"]
-        for part in get_args(field.annotation) if type(None) in get_args(field.annotation) else ():
-            if isinstance(part, type) and issubclass(part, BaseModel):  # a section, or null
-                yield from _key_rows(part, f"{key}.", ())
+        if sampler is not None:  # a section, or null
+            yield from _sampler_rows(sampler, f"{key}.")
+
+
+def _sampler_rows(sampler: type, prefix: str) -> Iterator[list[str]]:
+    """Rows as of `_key_rows` for the arguments of a sampler, which its docstring describes."""
+    schema = TypeAdapter(sampler).json_schema()
+    attributes = inspect.getdoc(sampler).partition("Attributes:\n")[2].partition("\n\n")[0]
+    texts = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
+    for field in fields(sampler):
+        kind = _kind(schema["properties"][field.name], schema.get("$defs", {}))
+        default = field.default if isinstance(field.default, str) else json.dumps(field.default)
+        text = " ".join(texts[field.name].split()).replace("None ", "null ")
+        yield [prefix + field.name, default, f"{text[0].upper()}{text[1:]}\n{kind}"]
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -86,31 +86,6 @@ def test_data_of_other_physics(
     assert "it holds sources_01-16x16" in message
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "commands"),
-    [
-        ("model.keras", "junk", ["evaluate"]),
-        ("run.json", "", ["evaluate", "train"]),
-        ("run.json", "[]", ["evaluate", "train"]),
-        ("config.yaml", "", ["evaluate"]),
-    ],
-)
-def test_damaged_runs(
-    refused: Callable[..., str],
-    words: list[Any],
-    own_run: Path,
-    name: str,
-    content: str,
-    commands: list[str],
-) -> None:
-    (own_run / name).write_text(content)
-    before = snapshot(own_run)
-    for command in commands:
-        run = [own_run] if command == "evaluate" else ["--run-dir", own_run]
-        assert name in refused(command, *words, *run)
-    assert snapshot(own_run) == before
-
-
 def test_training_where_other_things_are(
     refused: Callable[..., str], words: list[Any], own_run: Path, tmp_path: Path
 ) -> None:

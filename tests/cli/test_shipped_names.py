@@ -38,7 +38,7 @@ def test_predict_takes_maps_and_numbers_of_cells_that_saturate(
         np.save(f"{name}.npy", values)
         words += [f"--{name}", f"{name}.npy"] if name in maps else []
     missing = CliRunner().invoke(main, words)
-    assert "give the map of the saturation of the images" in missing.stderr
+    assert "--saturation" in missing.stderr
     words += ["--saturation", "0.2", "--tolerance", "1e-3"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
@@ -83,5 +83,5 @@ def test_maps_that_a_surrogate_does_not_take_are_refused_at_once(
     np.save("sources.npy", np.eye(32))
     words = ["predict", "default", "sources.npy", "-o", "field.npy", "--decay", "sources.npy"]
     result = CliRunner().invoke(main, words)
-    assert "leave out the map of the decay" in result.stderr
+    assert "has the decay 0 to 1 instead of 0.0025" in result.stderr
     assert "hold the field at their value" not in result.stderr

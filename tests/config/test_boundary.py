@@ -29,20 +29,23 @@ def test_sides_are_those_of_a_medium(tiny: Config, given: Any, boundary: Any) ->
     assert hash(config.physics) != hash(tiny.physics)
 
 
+def test_sides_have_one_spelling(tiny: Config) -> None:
+    named = {"top": "dirichlet", "bottom": "no-flux", "left": "periodic", "right": "periodic"}
+    pairs = [["absorbing", "reflecting"], "periodic"]
+    mixed = [["absorbing", "reflecting"], "absorbing"]  # sides that aren't named absorb
+    for given, plain in ((named, pairs), (pairs, pairs), ({"bottom": "no_flux"}, mixed)):
+        config = tiny.with_overrides({"physics.boundary": given})
+        assert config.model_dump(mode="json")["physics"]["boundary"] == plain
+
+
 @pytest.mark.parametrize(
     ("boundary", "key_and_value"),
     [
-        ({**NAMED, "top": {"value": 1, "flux": 2}}, "value or a flux .*'value': 1"),
+        ({**NAMED, "top": {"value": 1, "flux": 2}}, "a value, a flux.*'value': 1"),
         ({**NAMED, "top": {"value": math.nan}}, "value of a side .* nan"),
-        ({**NAMED, "top": {"flux": -math.inf}}, "flux of a side .* -inf"),
-        ({**NAMED, "top": {"value": 1e31}}, r"value of a side .* 1e\+31"),
-        ({**NAMED, "top": {"value": "1"}}, "value of a side .* '1'"),
-        ({**NAMED, "top": {"value": True}}, "value of a side .* True"),
-        ({**NAMED, "top": {"value": [1, 2]}}, r"value of a side .* \[1, 2\]"),
+        ({**NAMED, "top": {"flux": "1"}}, "flux of a side .* '1'"),
         ({**NAMED, "top": {"valu": 1}}, "boundary top {'valu': 1} is unknown"),
         ({**NAMED, "left": {"value": 1}}, "periodic at both sides .* left value 1 "),
-        ({**NAMED, "left": "absorbing"}, "periodic at both sides .* right periodic"),
-        ({**NAMED, "front": {"value": 1}}, "no side 'front'; its sides are top, .*, right$"),
         ({"front": "absorbing"}, "no side 'front'; its sides are top, .*, right$"),
         ([{"value": 1}] * 3, "for each of 2 axes"),
     ],

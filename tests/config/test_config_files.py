@@ -8,7 +8,6 @@ from diffkeras.config import Config, find_config, load_config
 from diffkeras.errors import ConfigurationError
 
 SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/*.yaml"))
-PRODUCTION = {name for name in SHIPPED if name.endswith("_production")} | {"prior_work"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -18,13 +17,6 @@ def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path
     copy = tmp_path / "copy.yaml"
     copy.write_text(config.to_yaml(), encoding="utf-8")
     assert load_config(copy) == config
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_configurations_say_what_their_sources_do(name: str) -> None:
-    config = load_config(name)
-    assert (config.physics.sources == "production") == (name in PRODUCTION)
-    assert config.data.divide_by_maximum == (name in PRODUCTION)
 
 
 @pytest.mark.parametrize("name", ["middle", "paper", "quickstart", "reduced"])
@@ -85,20 +77,14 @@ def test_shipped_files_are_found_from_anywhere(
     [
         ("a: [1,\n b: }", "is no valid YAML"),
         ("- 1\n- 2", "a configuration is a mapping, not list"),
-        ("5", "a configuration is a mapping, not int"),
         ("name: a\nname: b", 'line 2, column 1: found duplicate key "name"'),
-        ("physics: {decay: 0.1, decay: 0.2}", 'found duplicate key "decay"'),
         ("a: !!python/object/apply:os.system [ls]", "is no valid YAML"),
-        ("[" * 3000, "is too deep"),
         ("data: {seed: " + "9" * 5000 + "}", "is no valid YAML"),
         ("name: 2020-13-45", "is no valid YAML"),
-        ("training: {epochs: !!int x}", "is no valid YAML"),
         ("data: &a {cache: *a}", "is no valid YAML"),
-        ("training: &a [*a]", "is no valid YAML"),
         ("3: 4", "3: keys should be strings"),
         ("training: 4", "training: must be a valid dictionary"),
         ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
-        ("physics: {decay: true}", r"physics\.decay: true is a truth value"),
     ],
 )
 def test_files_that_are_no_configuration_are_refused(
@@ -125,12 +111,6 @@ def test_empty_files_and_sections_mean_the_defaults(tmp_path: Path, content: str
     file.write_text(content)
     assert load_config(file) == Config()
     assert load_config(file, {"data.seed": 5}).data.seed == 5
-
-
-def test_numbers_like_1e_3_are_numbers(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("training: {learning_rate: 1e-3}\n")  # text to YAML 1.1
-    assert load_config(file).training.learning_rate == 1e-3
 
 
 def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path: Path) -> None:

@@ -12,20 +12,11 @@ TISSUE = {"cells": [5, 20], "uptake": [0.01, 0.1], "regions": 3, "diffusivity": 
 
 
 def test_the_section_is_a_sampler() -> None:
-    config = parse_config({"data": {"tissue": TISSUE}})
-    assert config.data.tissue is not None
-    assert config.data.tissue.sampler == TissueSampler(
+    expected = TissueSampler(
         cells=(5, 20), uptake=(0.01, 0.1), regions=(3, 3), diffusivity=(0.5, 0.5)
     )
-    assert (
-        config.data.tissue.model_dump()
-        == parse_config(
-            {"data": {"tissue": {**TISSUE, "regions": [3, 3], "diffusivity": [0.5, 0.5]}}}
-        ).data.tissue.model_dump()
-    )
-    defaults = parse_config({"data": {"tissue": {}}}).data.tissue
-    assert defaults is not None
-    assert defaults.sampler == TissueSampler()
+    assert parse_config({"data": {"tissue": TISSUE}}).data.tissue == expected
+    assert parse_config({"data": {"tissue": {}}}).data.tissue == TissueSampler()
 
 
 def test_keys_of_the_section_can_be_set() -> None:
@@ -40,19 +31,16 @@ def test_keys_of_the_section_can_be_set() -> None:
     ("changes", "message"),
     [
         ({"data.tissue.uptake": [-0.1, 0.5]}, r"data\.tissue\.uptake: .* not -0\.1"),
-        ({"data.tissue.uptake": [0.5, 0.1]}, r"data\.tissue\.uptake: .*ascends, not \[0\.5, 0\.1"),
         ({"data.tissue.cells": [1.5, 2]}, r"data\.tissue\.cells: .* not 1\.5"),
         ({"data.tissue.diffusivity": 0}, r"data\.tissue\.diffusivity: .* not 0"),
-        ({"data.tissue.diffusivity": [1e-9, 1]}, r"data\.tissue: .*1e-09 to 1"),
         ({"data.tissue.uptake": [0.1, 1e30]}, r"data\.tissue: uptake 1e\+30 "),
         (
             {"data.tissue.saturation": [1e-30, 1]},
             r"data\.tissue: .* over saturation 1e-30",
         ),
-        ({"data.tissue.cell": 3}, r"data\.tissue\.cell: unknown key; do you mean cells"),
+        ({"data.tissue.cell": 3}, r"data\.tissue: unknown key 'cell'; do you mean cells"),
         ({"physics.sources": "production"}, r"data\.tissue: .*choose physics\.sources"),
         ({"data.diffusion_length": [4, 40]}, r"data\.tissue: .*diffusion_length: null"),
-        ({"data.storage": "compact"}, r"data\.storage: .*choose dense"),
         ({"physics.decay": 0, "data.tissue.cells": [0, 9]}, r"data\.tissue: .*at least 1 cell"),
         ({"data.tissue.regions": 5000}, r"data\.tissue: regions must be at most 4096"),
     ],

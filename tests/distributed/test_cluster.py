@@ -29,51 +29,51 @@ def test_the_chief_is_the_first_worker_under_either_name() -> None:
     assert of(jobs, FIRST) == Cluster(("c:1", "a:1000"), 1)
 
 
-def test_it_is_told_to_tensorflow_as_it_was_read() -> None:
+def test_tensorflow_gets_what_was_read() -> None:
     cluster = Cluster(("a:1000", "b:2000"), 1)
     assert find_cluster({"TF_CONFIG": cluster.tf_config()}) == cluster
 
 
 @pytest.mark.parametrize(
-    ("text", "part"),
+    ("text", "key"),
     [
         ("{", "no JSON"),
         ("[" * 100_000, "no JSON"),
-        ("[]", "JSON: Input should be a valid dictionary"),
-        ("{}", "cluster: Field required"),
-        ('{"cluster": {"worker": ["a:1"]}}', "task: Field required"),
-        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps"}}', "cluster.ps: Extra inputs"),
-        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker"}}', "cluster.worker: .* list"),
+        ("[]", "JSON"),
+        ("{}", "cluster"),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps"}}', "cluster.ps"),
+        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker"}}', "cluster.worker"),
     ],
 )
-def test_a_malformed_text_is_refused_with_an_example(text: str, part: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"TF_CONFIG: {part}.*; an example: "):
+def test_a_malformed_text_is_refused_with_an_example(text: str, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"TF_CONFIG: {key}.*; an example: "):
         find_cluster({"TF_CONFIG": text})
 
 
 @pytest.mark.parametrize(
-    ("cluster", "task", "part"),
+    "address", ["a", "a:x", "a:0", "a:65536", "a:000080999999", ":1", 7], ids=str
+)
+def test_a_bad_address_is_named(address: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"cluster\.worker\.0: .*given: {address!r}"):
+        of({"worker": [address, "b:1"]}, FIRST)
+    with pytest.raises(ConfigurationError, match="a:1 occurs twice"):
+        of({"worker": ["a:1", "a:1"]}, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("task", "part"),
     [
-        ({"worker": ["a", "b:1"]}, FIRST, "cluster.worker.0: .* host:port .given: 'a'"),
-        ({"worker": ["a:x", "b:1"]}, FIRST, "given: 'a:x'"),
-        ({"worker": ["a:0", "b:1"]}, FIRST, "given: 'a:0'"),
-        ({"worker": ["a:65536", "b:1"]}, FIRST, "given: 'a:65536'"),
-        ({"worker": ["a:000080999999", "b:1"]}, FIRST, "given: 'a:000080999999'"),
-        ({"worker": [":1", "b:1"]}, FIRST, "given: ':1'"),
-        ({"worker": [7, "b:1"]}, FIRST, "cluster.worker.0: .*given: 7"),
-        ({"worker": ["a:1", "a:1"]}, FIRST, "a:1 occurs twice"),
-        (TWO, {"type": "worker"}, "task.index: Field required"),
-        (TWO, {"type": "worker", "index": 2}, "task.index: 2, but cluster.worker lists 2"),
-        (TWO, {"type": "worker", "index": -1}, "task.index: .*given: -1"),
-        (TWO, {"type": "worker", "index": "0"}, "task.index: .*given: '0'"),
-        (TWO, {"type": "worker", "index": True}, "task.index: .*given: True"),
-        (TWO, {"type": "chief", "index": 0}, "task.index: 0, but cluster.chief lists 0"),
-        (TWO, {"type": [], "index": 0}, r"task.type: .*given: \[\]"),
+        ({"type": "worker"}, "task.index: "),
+        ({"type": "worker", "index": 2}, "task.index: 2, but cluster.worker lists 2"),
+        ({"type": "worker", "index": -1}, "task.index: .*given: -1"),
+        ({"type": "worker", "index": True}, "task.index: .*given: True"),
+        ({"type": "chief", "index": 0}, "task.index: 0, but cluster.chief lists 0"),
+        ({"type": [], "index": 0}, r"task.type: .*given: \[\]"),
     ],
 )
-def test_a_bad_value_is_named(cluster: Any, task: Any, part: str) -> None:
+def test_a_bad_task_is_named(task: Any, part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
-        of(cluster, task)
+        of(TWO, task)
 
 
 SLURM = {
@@ -85,7 +85,7 @@ SLURM = {
 }
 
 
-def test_slurm_tells_of_its_tasks() -> None:
+def test_slurm_gives_the_tasks_of_a_step() -> None:
     cluster = find_cluster(SLURM)
     assert cluster == Cluster(("n1:12370", "n1:12371", "n2:12370"), 2)
 
@@ -101,7 +101,6 @@ def test_tf_config_wins_over_slurm() -> None:
         ({"SLURM_PROCID": "x"}, "invalid literal"),
         ({"SLURM_STEP_NODELIST": "n[1-"}, "hostlist"),
         ({"SLURM_PROCID": "3"}, "SLURM_PROCID 3"),
-        ({"SLURM_STEP_NODELIST": "n1,n1"}, "2 tasks by"),
         ({"SLURM_STEP_TASKS_PER_NODE": "1(x2)"}, "2 tasks by"),
         ({"SLURM_STEP_NUM_TASKS": "many"}, "'many'"),
     ],

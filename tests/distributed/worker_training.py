@@ -21,7 +21,6 @@ def main() -> None:
     config_file, data_dir, run_dir, timeout, *interruption = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
-    from diffkeras.distributed.process_group import worker_timeout
     from diffkeras.workflows import train_run as module
 
     original = module.run_epochs
@@ -39,8 +38,8 @@ def main() -> None:
         name, step = interruption
         hit_at("step", int(step), signal.Signals[name])
     try:
-        with worker_timeout(float(timeout)):
-            module.train(load_config(config_file), Path(data_dir), Path(run_dir))
+        config = load_config(config_file)
+        module.train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(getattr(error, "exit_code", 1))

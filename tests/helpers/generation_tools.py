@@ -15,14 +15,13 @@ from diffkeras.data.writing.generation import prepare_generation
 SHARD = 8  # examples, in the tests
 
 
-def tiny_config(train: int = 40, sources: str = "2", storage: str = "dense") -> Config:
+def tiny_config(train: int = 40, sources: str = "2") -> Config:
     return parse_config(
         {
             "physics": {"lattice": 32},
             "data": {
                 "sources": sources,
                 "radius": 3,
-                "storage": storage,
                 "train_examples": train,
                 "validation_examples": 3,
                 "test_examples": 9,
@@ -37,12 +36,12 @@ def generate_dataset(
     count: int,
     data_dir: Path,
     *,
-    workers: int = 1,
+    processes: int = 1,
     on_examples: Callable[[int], None] = lambda number: None,
 ) -> Path:
     """Generate the dataset of one source count, and return its directory."""
     with prepare_generation(config, [count], data_dir) as generation:
-        generation.run(workers, on_examples=on_examples)
+        generation.run(processes, on_examples=on_examples)
     return dataset_path(config, count, data_dir)
 
 

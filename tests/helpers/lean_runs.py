@@ -14,11 +14,11 @@ def lean_training() -> Iterator[None]:
     """
     from tensorflow.config import optimizer
 
-    from diffkeras.training import results
+    from diffkeras.training import loop
     from diffkeras.training.callbacks.pictures import Pictures
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "export_saved_model", lambda *_: None)
+        patch.setattr(loop, "export_saved_model", lambda *_: None)
         patch.setattr(Pictures, "on_epoch_end", lambda *_: None)
         before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
         optimizer.set_experimental_options({"disable_meta_optimizer": True})

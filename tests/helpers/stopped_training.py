@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from diffkeras.training import checkpoints
-from diffkeras.training.callbacks import history, position
+from diffkeras.training.callbacks import checkpointing, history
 from diffkeras.training.callbacks.progress import TrainingProgress
 
 
@@ -30,7 +30,7 @@ def stop_at(step: int, train: Callable[[], object]) -> None:
 def hit_at(point: str, step: int, number: int) -> None:
     """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
     owner, name = {
-        "step": (position.CountSteps, "on_train_batch_end"),
+        "step": (checkpointing.CountSteps, "on_train_batch_end"),
         "validation": (history.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
         "best": (history.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
         "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed

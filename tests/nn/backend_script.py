@@ -38,15 +38,16 @@ def main():
     history = model.fit(image, target, batch_size=3, shuffle=False, verbose=0).history
     values |= {f"trained {key}": value[-1] for key, value in history.items()}
     values["predicted"] = float(np.abs(model.predict(image, verbose=0)).mean())
-    operator = nn.UniformOperator(decay=0.1, boundaries=("reflecting", "periodic"))
-    solved = nn.ring_density_network(
-        2, 1, operator=operator, rounds=2, kernel_initializer=constant
-    ).predict(image, verbose=0)
+    operator = nn.LatticeOperator(decay=0.1, boundaries=("reflecting", "periodic"))
+    network = nn.u_net(2, 1, kernel_initializer=constant)
+    solved = nn.with_corrections(network, operator, rounds=2).predict(image, verbose=0)
     values |= {
         "solved": float(np.abs(solved).mean()),
         "solved at (3, 4)": float(solved[0, 3, 4, 0]),
     }
-    varying = nn.unrolled_cg(operator=nn.VaryingOperator(["diffusivity"]), rounds=1, channels=2)
+    varying = nn.unrolled_cg(
+        operator=nn.LatticeOperator(maps=["diffusivity"]), rounds=1, channels=2
+    )
     maps = np.concatenate(
         [
             image,

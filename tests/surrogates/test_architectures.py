@@ -23,12 +23,7 @@ TRAINED: dict[str, dict[str, Any]] = {
         "model.modes": 4,
         "model.fixed_values": True,
     },
-    "ring_density_network": {
-        **LINEAR,
-        "model.architecture": "ring_density_network",
-        "model.corrections": 1,
-        "training.symmetries": True,
-    },
+    "corrections": {**LINEAR, "model.corrections": 1, "training.symmetries": True},
 }
 
 
@@ -36,7 +31,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     scope="module",
     params=[
         "u_net",
-        "ring_density_network",
+        "corrections",
         pytest.param("fourier_neural_operator", marks=pytest.mark.slow),
         pytest.param("joined_pair", marks=pytest.mark.slow),
     ],
@@ -65,30 +60,25 @@ def test_a_trained_architecture_predicts_proves_and_exports(trained: Path) -> No
     np.testing.assert_allclose(served[..., 0], prediction.field, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "corrections"), [("ring_density_network", 0), ("u_net", 2)]
-)
-def test_the_equation_is_that_of_each_diffusion_length(
-    architecture: str, corrections: int, tiny: Config
-) -> None:
+def test_the_equation_is_that_of_each_diffusion_length(tiny: Config) -> None:
     config = tiny.with_overrides(
         {
             **LINEAR,
             "physics": {"decay": 1 / 400, "step": 2.0, "diffusivity": 3.0},
             "physics.boundary": "reflecting",
             "data.diffusion_length": [4, 10],
-            "model.architecture": architecture,
-            "model.corrections": corrections,
+            "model.architecture": "u_net",
+            "model.corrections": 2,
         }
     )
     surrogate = Surrogate(build_model(config), config)
     image = np.zeros((16, 16))
     image[5:9, 6:10] = 1.0
-    far = np.ones(image.shape, bool)  # nodes next to the source see the values that it holds
+    far = np.ones(image.shape, bool)  # the equation of nodes next to the source has its values
     far[4:10, 5:11] = False
     for length in (4.0, 10.0):
-        field = surrogate.predict(image, diffusion_length=length).field.astype(np.float64)
-        medium = surrogate.medium_of(length)
+        prediction = surrogate.predict(image, diffusion_length=length)
+        field, medium = prediction.field.astype(np.float64), prediction.problem.medium
         balance = SpectralOperator((16, 16), medium).apply(field)[far]
         assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
 
@@ -151,16 +141,12 @@ PRODUCTION = {"physics.sources": "production"}
             r"model\.corrections: .* one correction gives the exact field",
         ),
         (
-            {**PRODUCTION, **LINEAR, "model.architecture": "ring_density_network"},
-            r"model\.architecture: .* one correction gives the exact field",
-        ),
-        (
             {**LINEAR, "model.architecture": "unrolled_cg"},
             r"model\.corrections: .* 0 would leave nothing; choose at least 1",
         ),
         (
             {"model.architecture": "fourier_neural_operator"},
-            r"model\.modes: 12 frequencies need at least 23 nodes a side, not 16; .* at most 8",
+            r"physics\.lattice: the lattice has 16 rows, .* at least 23; .* fewer model\.modes",
         ),
         ({"model.corrections": 1}, r"model\.transform: corrections 1 .* not sqrt; choose linear"),
         (
@@ -170,12 +156,12 @@ PRODUCTION = {"physics.sources": "production"}
         (
             {
                 **LINEAR,
-                "model.architecture": "ring_density_network",
+                "model.corrections": 1,
                 "physics.boundary": "reflecting",
                 "data.diffusion_length": [2, 9000],
                 "physics.decay": 1 / 400,
             },
-            r"model\.architecture: .* decay is as small as 1\.2.*e-08",
+            r"model\.corrections: .* decay is as small as 1\.2.*e-08",
         ),
         (
             {"training.symmetries": True, "data.stream": True},

@@ -6,15 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from drawn_problems import drawn_problems
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import baselines
-from diffkeras.evaluation.proven_bounds import measure_bounds
-from diffkeras.evaluation.test_sets.inputs import draw_inputs, exact_field
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.predicted_fields import predicted_fields
+from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -29,68 +26,45 @@ SATURATING = {"saturation": [0.1, 0.4], "secreting_cells": [1, 3], "secretion": 
 CORRECTED = {"model.architecture": "unrolled_cg", "model.corrections": 4}
 
 
-def untrained(tiny: Config, changes: dict[str, Any]) -> tuple[Surrogate, ImageBatch]:
+def untrained(tiny: Config, changes: dict[str, Any]) -> tuple[Surrogate, dk.Problem]:
     physics = {"physics.boundary": SIDES, "physics.step": 0.5, "physics.diffusivity": 3.0}
     config = tiny.with_overrides({**physics, "model.transform": "linear", **changes})
-    batch = draw_inputs(config, 2, range(2)).solve()
-    return Surrogate(build_model(config), config), batch
+    return Surrogate(build_model(config), config), drawn_problems(config, 2, 2)
 
 
 def test_corrections_know_what_sides_supply(tiny: Config) -> None:
-    surrogate, batch = untrained(tiny, {"data.tissue": {**CELLS, **SATURATING}, **CORRECTED})
-    maps = {name: values[..., None] for name, values in batch.told.items()}
-    images, model = batch.images[..., None], surrogate.model  # a graph would compile for seconds
-    fields = predicted_fields(surrogate.config, lambda x: model(x).numpy(), images, maps)[..., 0]
-    errors = np.abs(fields - batch.fields)
+    surrogate, problem = untrained(tiny, {"data.tissue": {**CELLS, **SATURATING}, **CORRECTED})
+    assert problem.images[0].medium.sides == surrogate.config.physics.medium.sides
+    prediction, exact = surrogate.predict(problem), dk.solve(problem).field
+    errors = np.abs(prediction.field - exact)
     assert errors.max() < 0.02
-    for field, error, problem in zip(fields, errors, batch.problems(), strict=True):
-        assert problem["medium"].sides == surrogate.config.physics.medium.sides
-        proof = dk.certify(field, **problem)
-        assert np.all(error <= proof.node_bound + 1e-9)
-        assert proof.prediction_bound < 20 * error.max()
+    assert np.all(errors <= prediction.node_bound + 1e-9)
+    assert prediction.error_bound < 20 * errors.max()
 
 
 @pytest.mark.parametrize("changes", [{}, {"physics.sources": "production"}])
 def test_larger_images_are_not_scaled_and_proven_as_they_are(
     tiny: Config, changes: dict[str, Any], log: pytest.LogCaptureFixture
 ) -> None:
-    surrogate, batch = untrained(tiny, {"model.architecture": "u_net", **changes})
-    surrogate.predict(batch.images, **batch.told)
+    surrogate, problem = untrained(tiny, {"model.architecture": "u_net", **changes})
+    surrogate.predict(problem)
     assert "largest value" not in log.text
-    images = 3 * batch.images
-    prediction = surrogate.predict(images, **batch.told)
+    images = 3 * network_inputs(surrogate.config, problem)[0][..., 0]
+    prediction = surrogate.predict(images)
     assert "largest value is 1, and here it is 3" in log.text
-    problems = zip(images, batch.surroundings, strict=True)
-    exact = np.stack([exact_field(*one, batch.production) for one in problems])
-    assert np.abs(exact - 3 * batch.fields).max() > 0.5
-    errors = np.abs(prediction.field - exact)
-    assert np.all(errors <= prediction.node_bound)
-    refined = surrogate.predict(images, tolerance=1e-4, **batch.told)
-    assert np.abs(refined.field - exact).max() <= refined.error_bound <= 1e-4 * exact.max()
+    exact = dk.solve(prediction.problem).field
+    assert np.abs(exact - 3 * dk.solve(problem).field).max() > 0.5
+    assert np.all(np.abs(prediction.field - exact) <= prediction.node_bound)
+    better = prediction.within(1e-4)
+    assert np.abs(better.field - exact).max() <= better.error_bound <= 1e-4 * exact.max()
 
 
 @pytest.mark.slow
 def test_the_saved_model_serves_but_does_not_prove(tiny: Config, tmp_path: Path) -> None:
-    surrogate, batch = untrained(tiny, {"data.tissue": CELLS, **CORRECTED})
+    surrogate, problem = untrained(tiny, {"data.tissue": CELLS, **CORRECTED})
     export_saved_model(surrogate, tmp_path / "saved_model")
     loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
     assert list(loaded.signatures) == ["serving_default"]
-    maps = {name: values[..., None] for name, values in batch.told.items()}
-    served = loaded.serve(3 * batch.images[..., None], **maps)[..., 0]
-    expected = surrogate.predict(3 * batch.images, **batch.told).field
-    np.testing.assert_allclose(served, expected, rtol=0, atol=1e-5)
-
-
-def test_an_evaluation_proves_and_compares(tiny: Config) -> None:
-    surrogate, batch = untrained(tiny, {})
-    for found, problem in zip(measure_bounds(surrogate, batch), batch.problems(), strict=True):
-        assert found["prediction_max_error"] <= found["prediction_bound"]
-        assert found["history"][-1] <= 1e-5
-        assert problem["medium"] == surrogate.medium
-    methods = {method.label: method for method in baselines(surrogate.config)}
-    assert set(methods) == {"0 rounds", "1 round", "2 rounds", "exact solver", "zero field"}
-    errors = {
-        name: np.abs(method.predict(batch) - batch.fields).max() for name, method in methods.items()
-    }
-    assert errors["exact solver"] == 0
-    assert errors["2 rounds"] < errors["0 rounds"] < errors["zero field"]
+    images, maps = network_inputs(surrogate.config, problem)
+    served = loaded.serve(images, **maps)[..., 0]
+    np.testing.assert_allclose(served, surrogate.predict(problem).field, rtol=0, atol=1e-5)

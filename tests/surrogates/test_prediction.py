@@ -78,32 +78,39 @@ def test_a_surrogate_certifies(surrogate: Surrogate, images: np.ndarray) -> None
     assert isinstance(one, Certificate)
     assert isinstance(batch, BatchCertificate)
     exact = dk.solve(images, medium=surrogate.medium).field
-    assert abs(one.field - exact[0]).max() <= one.error_bound
-    assert (abs(batch.field - exact) <= batch.field_bound + 1e-12).all()
+    assert abs(one.corrected.field - exact[0]).max() <= one.corrected.error_bound
+    assert (abs(batch.corrected.field - exact) <= batch.corrected.node_bound + 1e-12).all()
 
 
 def test_each_image_is_judged_in_its_own_medium(varying: Surrogate, images: np.ndarray) -> None:
-    lengths = [2.0, 5.0, 15.0]
-    exact = np.stack(
+    problem = dk.Problem.batch(
         [
-            dk.solve(image, diffusivity=2, decay=2 / length**2).field
-            for image, length in zip(images, lengths, strict=True)
+            varying.problem(image, diffusion_length=length)
+            for image, length in zip(images, [2.0, 5.0, 15.0], strict=True)
         ]
     )
-    prediction = varying.predict(images, diffusion_length=lengths)
+    assert problem.images[1].medium.decay == pytest.approx(2 / 25)
+    exact = dk.solve(problem).field
+    prediction = varying.predict(problem)
     assert (abs(prediction.field - exact) <= prediction.node_bound).all()
-    refined = varying.predict(images, diffusion_length=lengths, tolerance=1e-5)
-    assert abs(refined.field - exact).max() <= refined.error_bound <= 1e-5
-    certificate = varying.certify(images[1], diffusion_length=5.0)
-    assert abs(certificate.field - exact[1]).max() <= certificate.error_bound
-    assert varying.medium_of(5.0).decay == pytest.approx(2 / 25)
+    solved = varying.predict(problem, tolerance=1e-5)
+    assert solved.solved == 3
+    assert abs(solved.field - exact).max() <= solved.error_bound <= 1e-5
+
+
+def test_a_problem_and_its_keywords_are_the_same(surrogate: Surrogate, images: np.ndarray) -> None:
+    problem = dk.Problem(images, medium=surrogate.medium)
+    for made in (surrogate.problem(images), surrogate.predict(images).problem):
+        assert made.medium == problem.medium
+        np.testing.assert_array_equal(made.values, problem.values)
+    np.testing.assert_array_equal(surrogate.predict(problem).field, surrogate.predict(images).field)
+    with pytest.raises(PhysicsError, match="give either a Problem or decay: a Problem holds"):
+        surrogate.predict(problem, decay=0.1)
 
 
 def test_a_surrogate_of_several_media_has_no_single_one(varying: Surrogate) -> None:
     with pytest.raises(PhysicsError, match="1 to 20"):
         _ = varying.medium
-    with pytest.raises(PhysicsError, match="1 to 20"):
-        varying.certify(np.eye(16))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig, dataset_versions
 from diffkeras.errors import RunError
+from diffkeras.physics import Problem
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.run_state import HASHED, file_hashes
@@ -65,8 +66,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
     examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
-    maps = {key: np.array([getattr(e.maps, key) for e in examples]) for key in config.data.maps}
-    prediction = surrogate.predict([example.source_image for example in examples], **maps)
+    prediction = surrogate.predict(Problem.batch([example.problem for example in examples]))
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)
     assert (error <= prediction.node_bound + 1e-7).all()  # the true field is rounded to float32

@@ -1,4 +1,4 @@
-"""A surrogate that takes maps of the medium: trained, saved, judged, exported, refused."""
+"""A surrogate that takes maps of the medium: trained, saved, judged and exported."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import ConfigurationError, PhysicsError, RunError
+from diffkeras.errors import RunError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, evaluate_foreign, generate, train
@@ -58,90 +58,51 @@ def stored(tissue: Config, data: Path) -> dict[str, np.ndarray]:
     return {name: np.stack([e[name][..., 0] for e in examples]) for name in names}
 
 
-def told(stored: dict[str, np.ndarray], which: Any = slice(None)) -> dict[str, np.ndarray]:
-    return {name: stored[name][which] for name in MAPS}
+@pytest.fixture(scope="module")
+def problem(surrogate: Surrogate, stored: dict[str, np.ndarray]) -> dk.Problem:
+    """Those of the test split."""
+    images = zip(*(stored[name] for name in ("source_image", *MAPS)), strict=True)
+    return dk.Problem.batch(
+        [surrogate.problem(image, diffusivity=d, decay=k) for image, d, k in images]
+    )
 
 
-def medium(surrogate: Surrogate, stored: dict[str, np.ndarray], k: int) -> dk.Medium:
-    return dk.Medium(**told(stored, k), boundary=surrogate.config.physics.boundary)
-
-
-def test_predictions_have_proven_bounds(surrogate: Surrogate, stored: Any) -> None:
+def test_predictions_have_proven_bounds(
+    surrogate: Surrogate, problem: dk.Problem, stored: Any
+) -> None:
     assert surrogate.maps == MAPS
-    prediction = surrogate.predict(stored["source_image"], **told(stored))
+    prediction = surrogate.predict(problem)
     errors = np.abs(prediction.field - stored["field"])
     assert errors.mean() < 0.3 * stored["field"].mean()
     assert np.all(errors <= prediction.node_bound + 1e-6)
     assert errors.max() <= prediction.error_bound + 1e-6
-    np.testing.assert_allclose(
-        surrogate.predict(stored["source_image"][2], **told(stored, 2)).field,
-        prediction.field[2],
-        atol=1e-6,
-    )
-    exact = dk.solve(stored["source_image"][2], medium=medium(surrogate, stored, 2)).field
-    np.testing.assert_allclose(exact, stored["field"][2], atol=1e-6)
+    np.testing.assert_allclose(dk.solve(problem).field, stored["field"], atol=1e-6)
+    one = surrogate.predict(problem.images[2], tolerance=1e-4)
+    assert one.error_bound <= 1e-4 * stored["source_image"][2].max()
+    assert np.abs(one.field - stored["field"][2]).max() <= one.error_bound + 1e-6
 
 
-def test_a_tolerance_is_kept(surrogate: Surrogate, stored: Any) -> None:
-    image = stored["source_image"][0]
-    refined = surrogate.predict(image, tolerance=1e-4, **told(stored, 0))
-    assert refined.error_bound <= 1e-4 * image.max()
-    assert np.abs(refined.field - stored["field"][0]).max() <= refined.error_bound + 1e-6
+def test_one_map_may_stand_for_all_images(
+    surrogate: Surrogate, problem: dk.Problem, stored: Any
+) -> None:
+    maps = {name: stored[name][0] for name in MAPS}
+    shared = surrogate.predict(stored["source_image"][[0, 0]], **maps)
+    alone = surrogate.predict(problem.images[0])
+    np.testing.assert_allclose(shared.field, [alone.field] * 2, atol=1e-6)
+    assert shared.error_bound == pytest.approx(alone.error_bound)
 
 
-def test_one_map_may_stand_for_all_images(surrogate: Surrogate, stored: Any) -> None:
-    images = stored["source_image"][:2]
-    shared = surrogate.predict(images, **told(stored, 0))
-    each = [surrogate.predict(image, **told(stored, 0)) for image in images]
-    np.testing.assert_allclose(shared.field, [one.field for one in each], atol=1e-6)
-    assert shared.error_bound == pytest.approx(max(one.error_bound for one in each))
-    mixed = surrogate.predict(
-        images, diffusivity=stored["diffusivity"][0], decay=stored["decay"][[0, 0]]
-    )
-    np.testing.assert_allclose(mixed.field, shared.field, atol=1e-6)
-
-
-FLAT = {"diffusivity": np.full((16, 16), 0.5), "decay": np.full((16, 16), 0.1)}
-
-
-@pytest.mark.parametrize(
-    ("maps", "message"),
-    [
-        ({"diffusivity": None}, "diffusivity and decay vary; give the map of the diffusivity"),
-        ({"decay": np.ones((8, 16))}, r"the map of the decay has shape \(8, 16\); give one of"),
-        ({"diffusivity": np.zeros((16, 16))}, "diffusivity must be positive.* at node"),
-        ({"decay": np.full((16, 16), -0.1)}, r"decay must be ≥ 0 and finite, not -0\.1 at node"),
-        ({"decay": np.full((16, 16), np.nan)}, "decay must be ≥ 0 and finite, not nan"),
-        ({"diffusion_length": 3.0}, "diffusivity and decay vary; leave out the diffusion length"),
-    ],
-)
-def test_maps_that_are_refused(surrogate: Surrogate, maps: Any, message: str) -> None:
-    with pytest.raises(PhysicsError, match=message):
-        surrogate.predict(np.ones((16, 16)), **{**FLAT, **maps})
-
-
-def test_a_surrogate_of_one_medium_takes_no_map(run_dir: Path) -> None:
-    with pytest.raises(PhysicsError, match=r"one medium, of .*; leave out the map of the decay"):
-        load_surrogate(run_dir).predict(np.ones((16, 16)), decay=FLAT["decay"])
-
-
-def test_maps_beyond_the_training_are_said(surrogate: Surrogate, log: Any) -> None:
+def test_maps_beyond_the_training_give_a_warning(surrogate: Surrogate, log: Any) -> None:
     image = np.pad([[1.0]], ((7, 8), (7, 8)))
-    prediction = surrogate.predict(image, **{**FLAT, "decay": 10 * np.ones((16, 16))})
+    prediction = surrogate.predict(image, diffusivity=0.5, decay=10.0)
     assert "trained with decay from 0.05 to 0.55, and these maps have 10 to 10" in log.text
     assert np.isfinite(prediction.error_bound)
 
 
 def test_a_field_that_is_not_finite_is_refused(surrogate: Surrogate) -> None:
     image = np.pad([[1.0]], ((7, 8), (7, 8)))
-    maps = {**FLAT, "diffusivity": 1e25 * np.ones((16, 16)), "decay": 1e25 * np.ones((16, 16))}
     with pytest.raises(RunError, match=r"not finite: .* choose units"):
-        surrogate.predict(image, **maps)
-
-
-def test_there_is_no_single_medium(surrogate: Surrogate) -> None:
-    with pytest.raises(PhysicsError, match=r"trained on maps of the diffusivity and the decay"):
-        surrogate.medium  # noqa: B018
+        surrogate.predict(image, diffusivity=1e25, decay=1e25)
 
 
 @pytest.mark.usefixtures("quick_figures")
@@ -187,20 +148,23 @@ def test_the_command_takes_maps(
     assert result.exit_code == 0, result.output
     assert "is off by at most" in result.output
     surrogate = load_surrogate(run)
-    expected = surrogate.predict(stored["source_image"][1], **told(stored, 1)).field
+    kept = {name: stored[name][1] for name in MAPS}
+    expected = surrogate.predict(stored["source_image"][1], **kept).field
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-6)
-    assert "give the map of the decay of the images" in refused(*given, *maps[:2])
+    assert "give the decay" in refused(*given, *maps[:2])
 
 
-def test_the_saved_model_takes_maps(run: Path, surrogate: Surrogate, stored: Any) -> None:
+def test_the_saved_model_takes_maps(
+    run: Path, surrogate: Surrogate, problem: dk.Problem, stored: Any
+) -> None:
     loaded = tf.saved_model.load(str(run / "saved_model"))
     signature = loaded.signatures["serving_default"]
     names = signature.structured_input_signature[1]
     assert sorted(names) == ["decay", "diffusivity", "source_images"]
     images = stored["source_image"]
-    maps = {name: values[..., None] for name, values in told(stored).items()}
+    maps = {name: stored[name][..., None] for name in MAPS}
     found = loaded.serve(images[..., None], **maps)
-    expected = surrogate.predict(images, **told(stored)).field
+    expected = surrogate.predict(problem).field
     np.testing.assert_allclose(found[..., 0], expected, atol=1e-6)
     for wrong in ({"decay": -maps["decay"]}, {"diffusivity": maps["diffusivity"][:1]}):
         with pytest.raises(tf.errors.InvalidArgumentError, match=next(iter(wrong))):
@@ -238,10 +202,3 @@ def test_the_saved_model_takes_maps(run: Path, surrogate: Surrogate, stored: Any
 def test_channels_are_what_varies(tissue: Config, change: Any, channels: int) -> None:
     model = build_model(tissue.with_overrides(change))
     assert model.input_shape == (None, None, None, channels)
-
-
-def test_ring_densities_need_a_uniform_medium(tissue: Config) -> None:
-    with pytest.raises(ConfigurationError, match=r"media that vary .* don't have"):
-        tissue.with_overrides({"model.architecture": "ring_density_network"})
-    with pytest.raises(ConfigurationError, match=r"one_round needs uniform media"):
-        tissue.with_overrides({"evaluation.baselines": ["one_round"]})

@@ -1,4 +1,4 @@
-"""A surrogate that is told each image's diffusion length: trained, saved, judged, refused."""
+"""A surrogate of several diffusion lengths: trained, saved and judged."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from lean_runs import quick_figures
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import ConfigurationError, DataError, PhysicsError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.representation.network_input import network_input
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -67,62 +67,25 @@ def stored(varying: Config, varying_dir: Path) -> tuple[np.ndarray, ...]:
     return images, fields, np.array([e["diffusion_length"] for e in examples])
 
 
+def problems(surrogate: Surrogate, images: np.ndarray, lengths: np.ndarray) -> dk.Problem:
+    pairs = zip(images, map(float, lengths), strict=True)
+    return dk.Problem.batch([surrogate.problem(x, diffusion_length=n) for x, n in pairs])
+
+
 def test_predictions_are_those_of_the_network_on_both_channels(varying_run: Path, stored: Any):
     images, _, lengths = stored
     surrogate = load_surrogate(varying_run)
     assert surrogate.model.input_shape == (None, None, None, 2)
     x = network_input(images[..., None], surrogate.transform, lengths, RANGE)
     expected = surrogate.transform.inverse(surrogate.model.predict(x, verbose=0)[..., 0])
-    predicted = surrogate.predict(images, diffusion_length=lengths).field
-    np.testing.assert_allclose(predicted, expected, atol=1e-6)
-    np.testing.assert_allclose(
-        surrogate.predict(images, diffusion_length=lengths, batch_size=5).field, expected, atol=1e-6
-    )
-    np.testing.assert_allclose(
-        surrogate.predict(images[1], diffusion_length=lengths[1]).field, expected[1], atol=1e-6
-    )
+    problem = problems(surrogate, images, lengths)
+    for size in (None, 5):
+        predicted = surrogate.predict(problem, batch_size=size).field
+        np.testing.assert_allclose(predicted, expected, atol=1e-6)
+    one = surrogate.predict(images[1], diffusion_length=float(lengths[1])).field
+    np.testing.assert_allclose(one, expected[1], atol=1e-6)
     alike = surrogate.predict(images, diffusion_length=5.0).field
-    np.testing.assert_allclose(
-        alike, surrogate.predict(images, diffusion_length=np.full(12, 5.0)).field, atol=1e-6
-    )
     assert np.abs(alike - predicted).max() > 1e-4
-    assert surrogate.predict(images[:0], diffusion_length=5).field.shape == (0, 16, 16)
-
-
-@pytest.mark.parametrize(
-    ("length", "message"),
-    [
-        (None, r"diffusion lengths of 1 to 20; give the diffusion length"),
-        (0.99, r"trained on diffusion lengths of 1 to 20, and 0\.99 lies outside"),
-        (20.1, r"20\.1 lies outside"),
-        (float("nan"), "nan lies outside"),
-        ([5.0, 30.0, 5.0], "30 lies outside"),
-        ([5.0, 5.0], r"shape \(2,\); give one number, or one for each image, \(3,\)"),
-        ([[5.0]], r"shape \(1, 1\)"),
-    ],
-)
-def test_lengths_that_it_doesnt_stand_for_are_refused(
-    varying_run: Path, length: Any, message: str
-) -> None:
-    with pytest.raises(PhysicsError, match=message):
-        load_surrogate(varying_run).predict(np.ones((3, 16, 16)), diffusion_length=length)
-
-
-def test_a_surrogate_of_one_medium_takes_none(run_dir: Path) -> None:
-    surrogate = load_surrogate(run_dir)
-    with pytest.raises(PhysicsError, match=r"one medium, of diffusion length 4\.47"):
-        surrogate.predict(np.ones((16, 16)), diffusion_length=5.0)
-    with pytest.raises(PhysicsError, match="one medium"):
-        surrogate.medium_of(5.0)
-
-
-def test_the_ends_of_the_range_are_within_it_as_float32(varying: Config) -> None:
-    config = varying.with_overrides({"data.diffusion_length": [1.1, 2.3]})
-    surrogate = Surrogate(build_model(config), config)
-    for length in (np.float32(1.1), np.float32(2.3), 1.1, 2.3):
-        assert np.isfinite(
-            surrogate.predict(np.ones((16, 16)), diffusion_length=length).field
-        ).all()
 
 
 def test_a_padded_network_takes_the_channel_too(varying: Config) -> None:
@@ -130,11 +93,8 @@ def test_a_padded_network_takes_the_channel_too(varying: Config) -> None:
         {"physics.lattice": [18, 13], "model.depth": 2, "model.pad": True}
     )
     surrogate = Surrogate(build_model(config), config)
-    assert surrogate.predict(np.ones((2, 18, 13)), diffusion_length=[2.0, 3.0]).field.shape == (
-        2,
-        18,
-        13,
-    )
+    fields = surrogate.predict(np.ones((2, 18, 13)), diffusion_length=3.0).field
+    assert fields.shape == (2, 18, 13)
 
 
 def test_the_saved_model_takes_lengths_and_checks_them(varying_run: Path, stored: Any) -> None:
@@ -142,7 +102,8 @@ def test_the_saved_model_takes_lengths_and_checks_them(varying_run: Path, stored
     loaded = tf.saved_model.load(str(varying_run / "saved_model"))
     served, stack = loaded.signatures["serving_default"], tf.constant(images[..., None])
     fields = loaded.serve(stack, lengths)[..., 0]
-    predicted = load_surrogate(varying_run).predict(images, diffusion_length=lengths).field
+    surrogate = load_surrogate(varying_run)
+    predicted = surrogate.predict(problems(surrogate, images, lengths)).field
     np.testing.assert_allclose(fields, predicted, rtol=0, atol=1e-5)
     one = loaded.serve(stack, lengths[:1])[..., 0]  # one for all
     np.testing.assert_allclose(one[0], fields[0], rtol=0, atol=1e-5)
@@ -197,28 +158,6 @@ def test_errors_against_the_diffusion_length(found: Any, stored: Any) -> None:
     assert "diffusion lengths of 1 to 20" in html
 
 
-def test_sources_that_are_set_have_no_error(found: Any) -> None:
-    raw, corrected = (found.metrics[m]["all"] for m in ("surrogate", "surrogate, sources set"))
-    assert corrected["mae_sources"] == 0
-    assert corrected["mae_field"] == raw["mae_field"]
-    assert corrected["mae"] < raw["mae"]
-    assert "surrogate, sources set" in found.table.to_text()
-
-
-def test_the_maes_stand_beside_the_bounds(found: Any, varying_run: Path, stored: Any) -> None:
-    images, fields, lengths = (part[:10] for part in stored)
-    predicted = load_surrogate(varying_run).predict(images, diffusion_length=lengths).field
-    bounds = json.loads((found.path / "metrics.json").read_text())["bounds"]["3"]
-    error = np.abs(predicted.astype(float) - fields).mean()
-    assert bounds["prediction_mae"] == pytest.approx(error, rel=1e-5)
-    fixed = [
-        dk.certify(prediction, image, decay=1 / float(length) ** 2).field
-        for prediction, image, length in zip(predicted, images, lengths, strict=True)
-    ]
-    error = np.abs(np.stack(fixed) - fields).mean()
-    assert bounds["corrected_mae"] == pytest.approx(error, rel=1e-4)
-
-
 def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
     varying: Config, varying_run: Path, varying_dir: Path, run_dir: Path, tmp_path: Path
 ) -> None:
@@ -260,21 +199,11 @@ def test_tensorboard_has_pictures(varying_run: Path) -> None:
     ("changes", "message"),
     [
         ({"data.diffusion_length": [5, 3]}, r"data\.diffusion_length: a range .* has to ascend"),
-        ({"data.diffusion_length": [5, 5]}, r"data\.diffusion_length: a range .* has to ascend"),
         ({"data.diffusion_length": [0, 5]}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": [-1, 5]}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": [1, float("inf")]}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": [1, float("nan")]}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": [1, 2, 3]}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": 5}, r"data\.diffusion_length"),
-        ({"data.diffusion_length": "long"}, r"data\.diffusion_length"),
         ({"data.diffusion_length": [1, 2e4]}, r"diffusion_length: 20000 is 2e\+04 lattice steps"),
-        ({"data.diffusion_length": [0.01, 2]}, r"diffusion_length: 0\.01 is 0\.01 lattice steps"),
-        ({"physics.step": 1e-5}, r"diffusion_length: 1 is 1e\+05 lattice steps"),
         ({"physics.decay": 0.1}, r"diffusion_length: .* physics\.decay 0\.1 would have no effect"),
     ],
 )
 def test_ranges_that_cant_be_used(varying: Config, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message) as caught:
+    with pytest.raises(ConfigurationError, match=message):
         varying.with_overrides(changes)
-    assert "\n" not in str(caught.value)

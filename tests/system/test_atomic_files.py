@@ -29,7 +29,7 @@ def content(directory: Path) -> dict[str, str]:
     return {file.relative_to(directory).as_posix(): file.read_text() for file in files}
 
 
-def interrupt(written: object = None) -> NoReturn:
+def interrupt(written: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -47,13 +47,6 @@ def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
     for unwritable in (tmp_path, file / "below.txt"):
         with pytest.raises(OutputError, match=str(unwritable)):
             write_text(unwritable, "new")
-
-
-def test_a_directory_in_place_of_a_file_of_a_result_is_named(tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").mkdir()
-    message = str(tmp_path / "metrics.json")
-    with pytest.raises(OutputError, match=message), replacing_files(tmp_path, OWNED) as partial:
-        (partial / "metrics.json").write_text("new")
 
 
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
@@ -107,21 +100,10 @@ def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path: Path
 
 def test_an_unfinished_result_replaces_nothing(tmp_path: Path) -> None:
     place = tmp_path / "results"
-    with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED):
-        interrupt()
-    assert not place.exists()
     write_result(place, {"metrics.json": "1"})
     with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED) as partial:
         interrupt(write_text(partial / "metrics.json", "2"))
     assert content(tmp_path) == {"results/metrics.json": "1"}
-
-
-def test_the_working_directory_can_be_filled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_result(Path(), {"metrics.json": "1"})
-    assert content(tmp_path) == {"metrics.json": "1"}
 
 
 def test_only_earlier_results_are_replaceable(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from diffkeras.tf_solver.bounds.certificate import Correction, upward
+from diffkeras.tf_solver.stencil import Stencil
 from predictions import predict
 from random_problems import RandomProblem, any_prediction, random_problem
 
@@ -15,9 +17,7 @@ from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.physics.operators.spectral import SpectralOperator
 from diffkeras.physics.problem import Problem
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.bounds.certificate import Correction, upward
 from diffkeras.tf_solver.problem import TensorProblem
-from diffkeras.tf_solver.stencil import Stencil
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
 REFERENCE = 1e-14  # relative error of `RandomProblem.exact`, and of float64 differences from it

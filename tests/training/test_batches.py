@@ -1,12 +1,8 @@
 """Batches go on at any position, and what the replicas can't share is refused."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,8 +11,7 @@ from diffkeras.config import Config
 from diffkeras.data import steps_per_epoch, training_batches
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
-from diffkeras.training import batches as batches_of_training
-from diffkeras.training.batches import InputWaitTime, TrainingBatches
+from diffkeras.training.batches import TrainingBatches
 
 
 @pytest.mark.parametrize(
@@ -98,74 +93,3 @@ def test_a_batch_may_be_larger_than_the_data_if_the_steps_are_given(
     # two whole passes, and half of a third one
     times = np.unique(x.reshape(60, -1), axis=0, return_counts=True)[1]
     assert sorted(times) == [2] * 12 + [3] * 12
-
-
-class StepClock(keras.callbacks.Callback):
-    """A clock by which each step takes a second, and nothing else takes any time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now, self.reads = 0.0, 0
-
-    def monotonic(self) -> float:
-        self.reads += 1
-        return self.now
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        for _ in range(100):  # other threads get the time to fetch the next batches
-            if self.reads % 2 == 0:  # requested and received
-                break
-            time.sleep(0.01)
-        self.now += 1
-
-
-@pytest.mark.parametrize(
-    "strategy", [tf.distribute.get_strategy, lambda: tf.distribute.MirroredStrategy(["CPU:0"])]
-)
-def test_the_wait_for_batches_is_measured_under_each_strategy(
-    strategy: Callable[[], tf.distribute.Strategy],
-    tiny: Config,
-    data_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The time of the steps is no part of it."""
-    clock = StepClock()
-    monkeypatch.setattr(batches_of_training, "time", clock)
-    group = ProcessGroup(strategy())
-    batches = TrainingBatches(tiny, data_dir, group)
-    assert batches.waiting is not None
-    with group.strategy.scope():
-        model = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten()])
-        model.add(keras.layers.Dense(1))
-        model.compile(loss=lambda y, prediction: keras.ops.sum(prediction))
-    model.fit(batches.training(0, 0), steps_per_epoch=1, verbose=0)
-    batches.waiting.take()
-    model.fit(batches.training(0, 0), steps_per_epoch=10, verbose=0, callbacks=[clock])
-    assert clock.now == 10
-    assert clock.reads >= 20
-    assert batches.waiting.take() < 5
-
-
-@pytest.mark.parametrize(("slow_source", "expected"), [(True, 10.0), (False, 0.0)])
-def test_waiting_for_data_is_measured(
-    slow_source: bool, expected: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a clock on which only the source, or only the steps take time: a second for each batch."""
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(batches_of_training, "time", SimpleNamespace(monotonic=lambda: clock.now))
-
-    def source(k: Any) -> Any:
-        clock.now += slow_source
-        return k
-
-    batches = tf.data.Dataset.range(20).map(lambda k: tf.numpy_function(source, [k], tf.int64))
-    waiting = InputWaitTime()
-    iterator = iter(waiting.measure(batches))
-    next(iterator)
-    waiting.take()
-    values = []
-    for _ in range(10):
-        values.append(int(next(iterator)))
-        clock.now += not slow_source
-    assert values == list(range(1, 11))
-    assert waiting.take() == expected

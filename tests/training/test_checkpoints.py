@@ -12,11 +12,10 @@ from new_process import NewProcess
 from stopped_training import stop_at
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, DataError, InUseError, RunError
+from diffkeras.errors import ConfigurationError, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.training.callbacks import position
-from diffkeras.training.state import read_state, write_state
+from diffkeras.training.callbacks import checkpointing
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -236,39 +235,13 @@ def test_fewer_epochs_than_are_done_are_refused(
     assert (run / "config.yaml").read_text() == before
 
 
-def test_a_run_that_began_on_another_split_is_refused(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
-    places = list((unfinished / "checkpoints").glob("[0-9]*/state.json"))
-    for file in places:
-        state, digest = read_state(file)
-        assert state.dataset_versions == {"1": "3.0.0", "2": "3.0.0"}
-        state.dataset_versions = {"1": "2.0.0", "2": "2.0.0"}
-        write_state(file, state, digest)
-    before = (unfinished / "run.json").read_text()
-    with pytest.raises(DataError, match=r"version 2\.0\.0 .*`diffkeras train`.* with --restart$"):
-        train(config, data_dir, unfinished)
-    assert places
-    assert (unfinished / "run.json").read_text() == before
-
-
-@pytest.mark.slow
-def test_fewer_steps_an_epoch_are_another_configuration(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    stop_at(9, lambda: train(tiny.with_overrides({"training.steps_per_epoch": 8}), data_dir, run))
-    with pytest.raises(RunError, match=r"training\.steps_per_epoch 8 there, 2 here"):
-        train(tiny.with_overrides({"training.steps_per_epoch": 2}), data_dir, run)
-
-
 @pytest.mark.slow
 def test_the_history_has_the_time_of_all_steps_of_an_epoch(
     tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny.with_overrides({"training.checkpoint_minutes": 1e-6})
     clock = itertools.count()  # a second passes whenever it is read
-    monkeypatch.setattr(position, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     stop_at(8, lambda: train(config, data_dir, tmp_path / "run"))
     run = train(config, data_dir, tmp_path / "run")
     assert [row["seconds"] for row in run.history()] == [6, 6]

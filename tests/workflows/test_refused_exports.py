@@ -69,7 +69,7 @@ def test_what_cant_be_exported_is_refused(
     refused: Callable[..., str], run_dir: Path, tmp_path: Path, own_run: Path
 ) -> None:
     assert "there is no run directory" in refused("export", tmp_path / "none")
-    assert "not a multiple of 2**1 = 2" in refused("export", run_dir, "--lattice", "16x17")
+    assert "not a multiple of 2" in refused("export", run_dir, "--lattice", "16x17")
     small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")
     assert "don't fit on 2×2 nodes" in refused(*small)
     assert not (tmp_path / "small").exists()

@@ -11,11 +11,12 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import (
     PAPER_DATA,
     RELEASE_NOTES,
+    VERSION,
     DatasetConfig,
     paper_dataset,
 )
 from diffkeras.data.features import info_arguments, make_example
-from diffkeras.data.writing.estimate import estimate_example, format_bytes
+from diffkeras.data.writing.generation import estimate_example, format_bytes
 from diffkeras.errors import DataError
 from diffkeras.reporting.text import duration
 
@@ -38,7 +39,7 @@ class DiffusionFieldsConfig(tfds.core.BuilderConfig):
         """The TFDS configuration of a dataset."""
         return cls(
             name=dataset.name,
-            version=dataset.version,
+            version=VERSION,
             description=dataset.description,
             dataset=dataset,
         )
@@ -63,7 +64,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
     """
 
-    VERSION = tfds.core.Version(max(RELEASE_NOTES))  # Each configuration has its own.
+    VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES: ClassVar = RELEASE_NOTES
     BUILDER_CONFIGS: ClassVar = [
         DiffusionFieldsConfig.of(paper_dataset(count, production=production))

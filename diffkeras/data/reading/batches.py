@@ -1,6 +1,6 @@
 """Batches for Keras: all source counts together, on the network's scale, stored or streamed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from diffkeras.config import Config, Split
 from diffkeras.data.reading.examples import (
-    examples_used,
-    raw_dataset,
+    example_numbers,
+    example_reader,
+    solved_examples,
     to_network_pair,
     with_threads,
 )
@@ -22,8 +23,8 @@ from diffkeras.data.reading.order import (
     symmetry_count,
     transform_pair,
 )
-from diffkeras.data.reading.solved_examples import chunk_size, solved_chunks
-from diffkeras.data.reading.stored_records import StoredRecords
+
+PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def mixed_dataset(
@@ -58,32 +59,16 @@ def mixed_dataset(
     """
     if split == "train" and config.data.stream:
         return stream_batches(config, threads=threads)
+    size, pair_at = _indexed_pairs(config, split, data_dir, shares)
+    positions = tf.data.Dataset.range(size)
     if split == "train":
-        examples, pair_at = _training_pairs(config, data_dir)
-        seed = config.training.seed_of_order
-        positions = tf.data.Dataset.range(examples).shuffle(examples, seed=seed)
-        pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
+        positions = positions.shuffle(size, seed=config.training.seed_of_order)
     else:
-        pairs = _alternating_pairs(config, split, data_dir, shares)
+        counts = len(config.data.sources)
+        positions = positions.map(lambda k: k % counts * (size // counts) + k // counts)
+    pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
     batch = len(shares.of(config.training.batch_size))
     return with_threads(pairs.batch(batch).prefetch(tf.data.AUTOTUNE), threads)
-
-
-def _alternating_pairs(
-    config: Config, split: Split, data_dir: str | Path, shares: DataShares
-) -> tf.data.Dataset:
-    numbers = shares.of(examples_used(config, split))
-    datasets = [
-        raw_dataset(config, count, split, data_dir, numbers=numbers).map(
-            to_network_pair(config), num_parallel_calls=tf.data.AUTOTUNE
-        )
-        for count in config.data.sources
-    ]
-    size = len(datasets) * len(numbers)
-    turns = tf.data.Dataset.range(len(datasets)).repeat(len(numbers))
-    mixed = tf.data.Dataset.choose_from_datasets(datasets, turns, stop_on_empty_dataset=False)
-    mixed = mixed.apply(tf.data.experimental.assert_cardinality(size))
-    return mixed.cache() if config.data.cache else mixed
 
 
 def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
@@ -94,7 +79,7 @@ def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
     """
     if shares == 1 or config.training.steps_per_epoch:
         return config.steps_per_epoch
-    examples = len(config.data.sources) * (config.examples_per_count // shares)
+    examples = len(config.data.sources) * (config.data.train_examples_used // shares)
     return examples // (config.training.batch_size // shares)
 
 
@@ -106,7 +91,6 @@ def training_batches(
     step: int = 0,
     shares: DataShares = EVERYTHING,
     threads: int | None = None,
-    numbers: Mapping[int, Sequence[int]] | None = None,
 ) -> tf.data.Dataset:
     """Batches of all epochs from one on, one epoch after the other without end.
 
@@ -122,8 +106,6 @@ def training_batches(
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
         shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
-        numbers: ascending numbers of the examples, as many of each source count; by default those
-            of the configuration, without hard examples.
 
     Returns:
         (x, y) as from `mixed_dataset`.
@@ -132,7 +114,7 @@ def training_batches(
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)
-    examples, pair_at = _training_pairs(config, data_dir, shares, numbers)
+    examples, pair_at = _indexed_pairs(config, "train", data_dir, shares)
     batch, symmetries = len(shares.of(config.training.batch_size)), symmetry_count(config)
 
     def example(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -156,30 +138,30 @@ def training_batches(
     return with_threads(batches.prefetch(tf.data.AUTOTUNE), threads)
 
 
-def _training_pairs(
-    config: Config,
-    data_dir: str | Path,
-    shares: DataShares = EVERYTHING,
-    numbers: Mapping[int, Sequence[int]] | None = None,
-) -> tuple[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-    """The number of training examples, and a function from a position among them to (x, y)."""
-    if numbers is None:
-        numbers = dict.fromkeys(config.data.sources, config.data.train_numbers)
-    parts = {count: shares.of(len(known)) for count, known in numbers.items()}
-    own = {count: numbers[count][part.start : part.stop] for count, part in parts.items()}
-    records = StoredRecords(config, data_dir, own)
-    read, convert = records.reader(), to_network_pair(config)
+def _indexed_pairs(
+    config: Config, split: Split, data_dir: str | Path, shares: DataShares
+) -> tuple[int, PairReader]:
+    """The number of examples in these shares, and a function from a position to (x, y).
+
+    The examples of one source count are consecutive.
+    """
+    numbers = example_numbers(config, split)
+    part = shares.of(len(numbers))
+    own = numbers[part.start : part.stop]
+    read = example_reader(config, config.data.sources, split, data_dir, own)
+    convert = to_network_pair(config)
+    size = len(config.data.sources) * len(own)
     if not config.data.cache:
-        return records.size, lambda position: convert(read(position))
-    pairs = tf.data.Dataset.range(records.size).map(
+        return size, lambda position: convert(read(position))
+    pairs = tf.data.Dataset.range(size).map(
         lambda position: convert(read(position)), num_parallel_calls=tf.data.AUTOTUNE
     )
-    cached = [np.empty((records.size, *spec.shape), np.float32) for spec in pairs.element_spec]
+    cached = [np.empty((size, *spec.shape), np.float32) for spec in pairs.element_spec]
     for position, pair in enumerate(pairs.as_numpy_iterator()):
         for array, value in zip(cached, pair, strict=True):
             array[position] = value
     x, y = (tf.constant(array) for array in cached)
-    return records.size, lambda position: (tf.gather(x, position), tf.gather(y, position))
+    return size, lambda position: (tf.gather(x, position), tf.gather(y, position))
 
 
 def stream_batches(
@@ -197,20 +179,16 @@ def stream_batches(
 
     With several shares, `start` is the first sample of a batch.
     """
-    size = config.training.batch_size
+    size, counts = config.training.batch_size, config.data.sources
     own = shares.of(size)
-    # Samples are counted within these shares, of which each batch has len(own).
+    solve, convert = solved_examples(config, counts, "stream"), to_network_pair(config)
+
+    def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sample = index // len(own) * size + own.start + index % len(own)
+        return convert(solve(sample % len(counts), sample))
+
+    # samples are counted within these shares, of which each batch has len(own)
     first = start // size * len(own) if len(own) < size else start
-    # Chunks begin at the same samples wherever the stream starts, so that rounding is equal too.
-    surplus = first % chunk_size(config)
-
-    def sample(index: tf.Tensor) -> tf.Tensor:
-        return index // len(own) * size + own.start + index % len(own)
-
-    numbers = tf.data.Dataset.range(first - surplus, ENDLESS).map(sample)
-    chunks = solved_chunks(config, config.data.sources, "stream", numbers)
-    if surplus:
-        chunks = chunks.unbatch().skip(surplus).batch(chunk_size(config))
-    pairs = chunks.map(to_network_pair(config), num_parallel_calls=tf.data.AUTOTUNE)
-    batches = pairs.rebatch(len(own), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    pairs = tf.data.Dataset.range(first, ENDLESS).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = pairs.batch(len(own), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
     return with_threads(batches, threads)

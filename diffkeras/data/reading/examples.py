@@ -1,21 +1,32 @@
-"""The examples of one source count in order, and examples as the pairs that Keras trains on."""
+"""Examples, read from files or solved when they are needed, and as the pairs Keras trains on.
 
-from collections.abc import Callable, Iterator
+TFDS reads a TFRecord file from its beginning. Here the position of each record is found once, by
+the lengths in the files. Then any record can be read alone, and its checksums are verified.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
+import threadpoolctl
+from numpy.typing import NDArray
 
 from diffkeras.config import Config, Split
-from diffkeras.data.reading.graph_fields import restore_fields
-from diffkeras.data.reading.solved_examples import solved_split
-from diffkeras.data.storage import dataset_path, find_damage, open_dataset
-from diffkeras.errors import ConfigurationError
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import dataset_features, make_example
+from diffkeras.data.shards import Shard, find_records
+from diffkeras.data.storage import check_records, dataset_path, open_dataset
+from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
 from diffkeras.surrogates.predicted_fields import scaled_inputs
+
+THREADS = 16  # hide the latency of disks and networks
 
 
 def raw_dataset(
@@ -27,7 +38,7 @@ def raw_dataset(
     numbers: range | None = None,
     threads: int | None = None,
 ) -> tf.data.Dataset:
-    """The examples of one source count, in order; fields of compact storage are restored.
+    """The examples of one source count, in order.
 
     A configuration with a stream needs no stored validation split: if there is none, the same
     examples are solved.
@@ -50,31 +61,124 @@ def raw_dataset(
         ConfigurationError: training examples of a stream, which are not stored.
         DataError: see `open_dataset`.
     """
-    if config.data.stream and split == "train":
+    if numbers is None:
+        numbers = example_numbers(config, split)
+    read = example_reader(config, [count], split, data_dir, numbers)
+    positions = tf.data.Dataset.range(len(numbers))
+    return with_threads(positions.map(read, num_parallel_calls=tf.data.AUTOTUNE), threads)
+
+
+def example_numbers(config: Config, split: Split) -> range:
+    """Numbers of the examples of a split that the configuration uses, of each source count."""
+    return config.data.train_numbers if split == "train" else range(config.data.examples(split))
+
+
+def example_reader(
+    config: Config, counts: Sequence[int], split: Split, data_dir: str | Path, numbers: range
+) -> Callable[[tf.Tensor], dict[str, Any]]:
+    """A function, for the graph of a tf.data pipeline, from a position to its example.
+
+    Position p is example p % len(numbers) of `numbers`, of source count p // len(numbers) of
+    `counts`.
+    """
+    if not config.data.stream:
+        return stored_examples(config, counts, split, data_dir, numbers)
+    if split == "train":
         raise ConfigurationError(
             "data.stream: the training examples of a stream are not stored; choose stream: false"
         )
-    if numbers is None:
-        train = config.data.train_numbers
-        numbers = train if split == "train" else range(config.data.examples(split))
-    stored = dataset_path(config, count, data_dir).exists()
-    if config.data.stream and split == "validation" and not stored:
-        return with_threads(solved_split(config, count, split, numbers), threads)
-    builder = open_dataset(config, count, data_dir, (split,))
-    dataset = builder.as_dataset(
-        split=f"{split}[{numbers.start}:{numbers.stop}]",
-        shuffle_files=False,
-        # With one file after another, record k is example k.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-    )
-    if config.data.storage == "compact":
-        dataset = dataset.map(restore_fields(config), num_parallel_calls=tf.data.AUTOTUNE)
-    return with_threads(dataset, threads)
+    stored = all(dataset_path(config, count, data_dir).exists() for count in counts)
+    if split == "test" or stored:
+        return stored_examples(config, counts, split, data_dir, numbers)
+    solve = solved_examples(config, counts, split)
+    return lambda p: solve(p // len(numbers), p % len(numbers) + numbers.start)
 
 
-def examples_used(config: Config, split: Split) -> int:
-    """Examples of a split that the configuration uses, per source count."""
-    return config.data.train_examples_used if split == "train" else config.data.examples(split)
+def stored_examples(
+    config: Config, counts: Sequence[int], split: Split, data_dir: str | Path, numbers: range
+) -> Callable[[tf.Tensor], dict[str, Any]]:
+    """A function, for the graph of a tf.data pipeline, from a position to its example.
+
+    Position p is example p % len(numbers) of `numbers`, of source count p // len(numbers) of
+    `counts`. Examples have the features of the dataset.
+    """
+    files: list[tuple[Shard, Path, range]] = []
+    for count in counts:
+        open_dataset(config, count, data_dir, (split,))
+        stored = stored_splits(dataset_path(config, count, data_dir), [split])
+        for shard, file in next(s.files for s in stored if s.name == split).items():
+            first = max(numbers.start, shard.first)
+            stop = min(numbers.stop, shard.numbers.stop)
+            if first < stop:
+                files.append((shard, file, range(first - shard.first, stop - shard.first)))
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(lambda item: _record_offsets(*item), files))
+    paths = tf.constant([str(file) for _, file, _ in files], tf.string)
+    path_of = tf.constant(np.repeat(np.arange(len(files)), [len(each) for each in found]))
+    offsets = tf.constant(np.concatenate(found))
+    dataset = DatasetConfig.of(counts[0], config)
+    features = dataset_features(dataset, any_count=len(counts) > 1)
+
+    def read(position: tf.Tensor) -> dict[str, Any]:
+        records = tf.data.experimental.from_variant(
+            tf.raw_ops.TFRecordDatasetV2(
+                filenames=paths[path_of[position]][None],
+                byte_offsets=offsets[position][None],
+                compression_type="",
+                buffer_size=tf.constant(0, tf.int64),
+            ),
+            tf.TensorSpec((), tf.string),
+        )
+        return features.deserialize_example(records.take(1).get_single_element())
+
+    return read
+
+
+def _record_offsets(shard: Shard, file: Path, places: range) -> NDArray[np.int64]:
+    """Positions in a file [bytes] of the records at some places among its records."""
+    offsets, complete = find_records(file)
+    if not complete or len(offsets) != shard.examples:
+        raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
+    return np.array(offsets[places.start : places.stop], np.int64)
+
+
+def solved_examples(
+    config: Config, counts: Sequence[int], split: str
+) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
+    """A function, for the graph of a tf.data pipeline, that solves an example.
+
+    Its arguments are the position of a source count in `counts`, and the number of the example in
+    the split. The examples are equal to stored ones. The threads of tf.data solve at the same time,
+    so BLAS is limited to one thread in this process: several threads of each would wait for each
+    other.
+
+    Raises:
+        PackingError: the discs of a source count don't fit.
+        ConvergenceError: the first example of a source count can't be solved.
+    """
+    datasets = [DatasetConfig.of(count, config) for count in counts]
+    for dataset in datasets:
+        dataset.recipe().example(split, 0)
+    threadpoolctl.threadpool_limits(1, user_api="blas")
+    features = dataset_features(datasets[0], any_count=len(counts) > 1)
+    specs = tf.nest.flatten(features.get_tensor_spec())
+
+    def make(index: np.int64, number: np.int64) -> list[NDArray]:
+        values = tf.nest.flatten(make_example(datasets[index], split, int(number)))
+        return [
+            np.asarray(value, spec.dtype.as_numpy_dtype)
+            for value, spec in zip(values, specs, strict=True)
+        ]
+
+    def solve(index: tf.Tensor, number: tf.Tensor) -> dict[str, Any]:
+        types = [spec.dtype for spec in specs]
+        # without state, several calls can run at once
+        values = tf.numpy_function(make, [index, number], types, stateful=False)
+        shaped = [tf.ensure_shape(v, spec.shape) for v, spec in zip(values, specs, strict=True)]
+        example: dict[str, Any] = tf.nest.pack_sequence_as(features.get_tensor_spec(), shaped)
+        return example
+
+    return solve
 
 
 @contextmanager
@@ -85,7 +189,7 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
         for count in config.data.sources:
             if dataset_path(config, count, data_dir).exists():
-                find_damage(config, count, data_dir)
+                check_records(config, count, data_dir)
         raise
 
 
@@ -106,8 +210,7 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
         field = example["field"]
         if not config.data.divide_by_maximum:
             field = field / scale
-        # Lists of sources that are padded to one length have discs of negative radius.
-        count = tf.reduce_sum(tf.cast(example["sources"]["radii"] >= 0, field.dtype), axis=-1)
+        count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
         channels = config.map_channels(example, xp)

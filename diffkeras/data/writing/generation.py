@@ -2,24 +2,92 @@
 
 import contextlib
 import logging
+import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import threadpoolctl
+
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.shards import Shard
+from diffkeras.data.records import make_record
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard
 from diffkeras.data.storage import dataset_path, dataset_status, open_builder
 from diffkeras.data.stored_metadata import stored_splits
-from diffkeras.data.writing.estimate import Estimate, estimate_example
 from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_writer import write_shard
 from diffkeras.data.writing.staging import Staging
+from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.process_pool import run_tasks
 
 logger = logging.getLogger(__name__)
+
+TIMED_EXAMPLES = 2  # after one that fills the solver's tables
+PROCESS_START = 6.0  # seconds in which a process loads TensorFlow
+SPACE_FACTOR = 1.02  # records differ by a few bytes, and file systems round up
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Number of examples, their space on the disk, and the time in which one core makes them."""
+
+    examples: int = 0
+    bytes: int = 0
+    core_seconds: float = 0.0
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(
+            self.examples + other.examples,
+            self.bytes + other.bytes,
+            self.core_seconds + other.core_seconds,
+        )
+
+    def times(self, number: int) -> "Estimate":
+        """The estimate of that many times as many examples."""
+        return Estimate(number * self.examples, number * self.bytes, number * self.core_seconds)
+
+    def useful_processes(self, processes: int) -> int:
+        """That many processes, or one if starting more would take longer than the work."""
+        return processes if self.core_seconds > 2 * PROCESS_START else 1
+
+    def seconds(self, processes: int) -> float:
+        """Time that it takes with that many processes [s]."""
+        return self.core_seconds / processes + (PROCESS_START if processes > 1 else 0)
+
+    def check_space(self, directory: Path) -> None:
+        """Check that the disk has enough free space."""
+        needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
+        if needed > free:
+            raise DataError(
+                f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} are "
+                f"needed and {format_bytes(free)} are free; free {format_bytes(needed - free)}, "
+                "ask for fewer examples or source counts, or choose another disk by --data-dir"
+            )
+
+
+def estimate_example(dataset: DatasetConfig) -> Estimate:
+    """The estimate of one example of a dataset; it makes the first ones."""
+    with threadpoolctl.threadpool_limits(1):
+        record = make_record(dataset, "train", 0)
+        start = time.perf_counter()
+        # different examples, because the tables of each medium are kept
+        for k in range(1, 1 + TIMED_EXAMPLES):
+            make_record(dataset, "train", k)
+    seconds = (time.perf_counter() - start) / TIMED_EXAMPLES
+    return Estimate(1, len(record) + RECORD_OVERHEAD, seconds)
+
+
+def format_bytes(number: float) -> str:
+    """A number of bytes for people, e.g. "1.1 GB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
 
 
 @dataclass(frozen=True)
@@ -31,7 +99,7 @@ class Generation:
 
     @property
     def estimate(self) -> Estimate:
-        """What is missing and what it costs."""
+        """The estimate of all examples that are missing."""
         total = Estimate()
         for count, staging in self.staging.items():
             missing = sum(task.shard.examples for task in staging.missing())
@@ -49,7 +117,7 @@ class Generation:
     ) -> None:
         """Write what is missing, and put each dataset in its place as soon as it is complete.
 
-        `on_examples` is called with the number of examples that were made since the last call.
+        `on_examples` is called with the number of examples that were solved since the last call.
         """
         tasks = [task for staging in self.staging.values() for task in staging.missing()]
         left = Counter(task.directory for task in tasks)
@@ -90,8 +158,8 @@ def prepare_generation(
             stack.enter_context(lock_dataset(place))
             restore_dataset(place)
             status = dataset_status(config, count, data_dir, allow_missing=True)
-            if status.holds(config):
-                continue  # Another process has generated it, or a crash had moved it.
+            if status.suffices(config):
+                continue  # another process has generated it, or a crash had moved it
             per_example[count] = estimate_example(dataset)
             examples: dict[str, int] = {
                 split: max(config.data.examples(split), status.examples.get(split, 0))
@@ -102,7 +170,7 @@ def prepare_generation(
             stack.callback(staged[count].leave)
             stored: dict[Shard, Path] = {}
             if status.examples:
-                open_builder(dataset, place)  # Raises an error if its records have other features.
+                open_builder(dataset, place)  # raises an error if its records have other features
                 for split in stored_splits(place):
                     stored |= split.files
             staged[count].prepare(stored)

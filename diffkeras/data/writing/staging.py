@@ -14,13 +14,13 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from diffkeras.config import fingerprint
-from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, DatasetConfig
+from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
 from diffkeras.data.shards import (
     RECORD_OVERHEAD,
     Shard,
     examples_per_shard,
-    holds_records,
+    has_records,
     plan_shards,
 )
 from diffkeras.data.writing.replacement import link_or_copy, replace_dataset
@@ -62,7 +62,7 @@ class Staging:
         per_shard = examples_per_shard(record_bytes)
         content = {
             "identity": dataset.identity(),
-            "version": dataset.version,
+            "version": VERSION,
             "features": dataset_features(dataset).to_json(),
             "per_shard": per_shard,
         }
@@ -81,11 +81,11 @@ class Staging:
                 file.rename(file.with_name(file.name.rpartition("-of-")[0]))
         for shard in self.shards:
             path, former = self.directory / shard.name, stored.get(shard)
-            if path.exists() and not holds_records(path, shard.examples):
+            if path.exists() and not has_records(path, shard.examples):
                 path.unlink()
             if path.exists() or former is None or not former.is_file():
                 continue
-            if holds_records(former, shard.examples):
+            if has_records(former, shard.examples):
                 link_or_copy(former, path)
 
     @property
@@ -140,7 +140,7 @@ def _write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Sh
     """Write `features.json`, `metadata.json` and `dataset_info.json` next to a dataset's shards."""
     identity = tfds.core.DatasetIdentity(
         name=NAME,
-        version=tfds.core.Version(dataset.version),
+        version=tfds.core.Version(VERSION),
         data_dir=str(directory),
         module_name="",
         config_name=dataset.name,

@@ -16,7 +16,7 @@ from diffkeras.data.records import make_record, read_records
 from diffkeras.data.shards import Shard
 from diffkeras.data.storage import dataset_path, open_builder
 from diffkeras.data.stored_metadata import REMEDY, check_identity, stored_splits
-from diffkeras.data.writing.estimate import Estimate, estimate_example
+from diffkeras.data.writing.generation import Estimate, estimate_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
 

@@ -1,13 +1,13 @@
 """The convolutions of an architecture, each with an initializer and an activation of its own."""
 
 import itertools
+import math
 from typing import Any
 
+import keras
 from keras import layers
 
-from diffkeras.nn.convolution import Conv3x3
-from diffkeras.nn.initializers import initializers_of_layer
-from diffkeras.nn.normalization import NormalizedConv3x3
+from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3
 
 NEGATIVE_SLOPE = 0.02
 # Source images are 0 on more than 99 % of the nodes. The variance of the first features is
@@ -22,11 +22,12 @@ class Convolutions:
 
     Args:
         initializer: of all kernels (see `encoder_decoder`).
+        first_number: added to the seed of the first convolution's initializer.
     """
 
-    def __init__(self, initializer: Any) -> None:
+    def __init__(self, initializer: Any, first_number: int = 0) -> None:
         self._initializer = initializer
-        self._number = itertools.count()
+        self._number = itertools.count(first_number)
 
     def apply(
         self,
@@ -39,8 +40,13 @@ class Convolutions:
     ) -> Any:
         """The maps of a new convolution; `fan_in` is PyTorch's, by default 9 · channels."""
         fan_in = 9 * features.shape[-1] if fan_in is None else fan_in
-        weights = initializers_of_layer(self._initializer, next(self._number), fan_in)
+        weights = _initializers(self._initializer, next(self._number), fan_in)
         return kind(filters, **weights, name=name, **options)(features)
+
+    def apply_normalized(self, features: Any, filters: int, name: str) -> Any:
+        """As `apply`, followed by batch normalisation over the global batch."""
+        options = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
+        return self.apply(features, filters, name, NormalizedConv3x3, **options)
 
     def encode(
         self, source_image: Any, width: int, depth: int, *, batch_norm: bool = True
@@ -51,12 +57,8 @@ class Convolutions:
         """
         levels, features = [], source_image
         for k in range(depth + 1):
-            kind: type[Conv3x3] = Conv3x3
-            options: dict[str, Any] = {}
-            if k == 0 and batch_norm:
-                kind = NormalizedConv3x3
-                options = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
-            features = self.apply(features, width * 2**k, f"encoder_conv_{k}", kind, **options)
+            apply = self.apply_normalized if k == 0 and batch_norm else self.apply
+            features = apply(features, width * 2**k, f"encoder_conv_{k}")
             features = activation(features, f"encoder_activation_{k}")
             levels.append(features)
             if k < depth:
@@ -67,3 +69,27 @@ class Convolutions:
 def activation(features: Any, name: str, **options: Any) -> Any:
     """LeakyReLU with the slope of all architectures."""
     return layers.LeakyReLU(NEGATIVE_SLOPE, name=name, **options)(features)
+
+
+def _initializers(initializer: Any, number: int, fan_in: int) -> dict[str, Any]:
+    """The initializers of a layer's kernel and bias, as its options.
+
+    Args:
+        initializer: a Keras initializer of kernels, or its name; biases are then 0. "pytorch" for
+            PyTorch's default: kernels and biases uniform on ±1/√fan_in (documentation of
+            `torch.nn.Conv2d` and `torch.nn.ConvTranspose2d`).
+        number: of the layer, added to the seed of the initializer. One initializer returns the same
+            numbers on each call, so each layer gets a copy.
+        fan_in: that of the layer in PyTorch, which takes it from the second axis of a kernel:
+            nodes of the window · channels of the input for a `Conv2d`, of the output for a
+            `ConvTranspose2d`.
+    """
+    if initializer == "pytorch":
+        bound = 1 / math.sqrt(fan_in)
+        names = ("kernel_initializer", "bias_initializer")
+        return {name: keras.initializers.RandomUniform(-bound, bound) for name in names}
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += number
+    return {"kernel_initializer": type(initializer).from_config(config)}

@@ -1,13 +1,12 @@
 """Convolutional encoder-decoder that maps a source image to a field."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from diffkeras.nn.architectures.convolutions import Convolutions, activation
+from diffkeras.nn.architectures.pooling import pooling_architecture
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
-from diffkeras.nn.lattice import LatticeCheck
+
+if TYPE_CHECKING:
+    import keras
 
 
 def encoder_decoder(
@@ -18,7 +17,7 @@ def encoder_decoder(
     batch_norm: bool = True,
     kernel_initializer: Any = "he_normal",
     name: str = "encoder_decoder",
-) -> keras.Model:
+) -> "keras.Model":
     """Encoder-decoder surrogate of a steady-state diffusion solver.
 
     The encoder has `depth` + 1 convolutions (3×3) with `width`·2^k channels, k = 0 … `depth`, and
@@ -42,14 +41,14 @@ def encoder_decoder(
         kernel_initializer: of all convolutions, a name or a `keras.initializers.Initializer`. Each
             convolution gets a copy; if the initializer has a seed, each copy has the next seed. The
             default preserves the variance of features through LeakyReLU (arXiv 1502.01852).
-            "pytorch" is PyTorch's default, for kernels and biases (see `pytorch_uniform`); in the
+            "pytorch" is PyTorch's default: kernels and biases uniform on ±1/√fan_in; in the
             decoder it is that of transposed convolutions, as in the paper's program.
         name: of the model.
 
     Returns:
         A functional model, source image (batch, height, width, `channels`) → field (batch, height,
         width, 1), both on the network's scale. The sides must be multiples of 2^`depth`; other
-        lattices raise a ValueError when the graph is built (see `check_lattice`). The field is
+        lattices raise a ValueError when the graph is built (see `LatticeCheck`). The field is
         float32, also under a mixed-precision policy.
 
     Raises:
@@ -64,6 +63,12 @@ def encoder_decoder(
 
     Source: arXiv 2302.03786.
     """
+    import keras
+
+    from diffkeras.nn.architectures.convolutions import Convolutions, activation
+    from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
+    from diffkeras.nn.lattice import LatticeCheck
+
     width, depth = integer("width", width, 2), integer("depth", depth, 1)
     channels = integer("channels", channels, 1)
     if width % 2:
@@ -85,3 +90,6 @@ def encoder_decoder(
     field = convolutions.apply(features, 1, "field_conv", UpsampledConv3x3, 9)
     field = activation(field, "field", dtype="float32")
     return keras.Model(source_image, field, name=name)
+
+
+ENCODER_DECODER = pooling_architecture("encoder_decoder", "that of the paper", encoder_decoder)

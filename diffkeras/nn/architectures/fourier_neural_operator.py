@@ -1,10 +1,17 @@
 """Fourier neural operator that maps a source image to a field."""
 
-import keras
-from keras import layers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
+from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter, Sides
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
+
+if TYPE_CHECKING:
+    import keras
+
+MODES = Parameter("modes", Annotated[int, Field(ge=1, le=4096)], 12)
 
 
 def fourier_neural_operator(
@@ -14,7 +21,7 @@ def fourier_neural_operator(
     modes: int = 12,
     channels: int = 1,
     name: str = "fourier_neural_operator",
-) -> keras.Model:
+) -> "keras.Model":
     """Fourier neural operator (FNO), the reference network for fields of differential equations.
 
     The coordinates of the nodes are appended to the source image, and a dense layer makes `width`
@@ -51,6 +58,11 @@ def fourier_neural_operator(
 
     Source: Li et al., arXiv 2010.08895; https://github.com/neuraloperator/neuraloperator.
     """
+    import keras
+    from keras import layers
+
+    from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
+
     width, depth = integer("width", width, 1), integer("depth", depth, 1)
     channels = integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
@@ -67,3 +79,20 @@ def fourier_neural_operator(
     features = layers.Dense(2 * width, gelu, name="projection")(features)
     field = layers.Dense(1, name="field", dtype="float32")(features)
     return keras.Model(source_image, field, name=name)
+
+
+def _sides(parameters: Mapping[str, Any]) -> Sides:
+    return Sides(shortest=2 * parameters["modes"] - 1, remedy="or fewer model.modes")
+
+
+FOURIER_NEURAL_OPERATOR = Architecture(
+    "fourier_neural_operator",
+    "convolutions by learned Fourier coefficients",
+    fourier_neural_operator,
+    {
+        WIDTH: "channels of all convolutions",
+        DEPTH: "number of spectral convolutions",
+        MODES: "frequencies along each axis that the convolutions keep, zero included",
+    },
+    sides=_sides,
+)

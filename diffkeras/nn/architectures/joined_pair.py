@@ -1,15 +1,12 @@
 """An encoder-decoder and a plain convolutional network, joined by learned weights."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import layers
-
-from diffkeras.nn.architectures.convolutions import NEGATIVE_SLOPE, NORM_EPSILON, NORM_MOMENTUM
 from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
-from diffkeras.nn.convolution import Conv3x3
-from diffkeras.nn.initializers import initializers_of_layer
-from diffkeras.nn.normalization import NormalizedConv3x3
+from diffkeras.nn.architectures.pooling import pooling_architecture
+
+if TYPE_CHECKING:
+    import keras
 
 PLAIN_CHANNELS = (4, 8, 16, 8, 4, 1)
 
@@ -21,7 +18,7 @@ def joined_pair(
     channels: int = 1,
     kernel_initializer: Any = "he_normal",
     name: str = "joined_pair",
-) -> keras.Model:
+) -> "keras.Model":
     """Two networks on the same source image whose fields are added with learned weights.
 
     field = w₁ · encoder-decoder(x) + w₂ · plain network(x), where w₁ and w₂ are trained with the
@@ -63,63 +60,46 @@ def joined_pair(
 
     Source: Front. Physiol. 12:667828 (2021).
     """
+    import keras
+    from keras import layers
+
+    from diffkeras.nn.architectures.convolutions import Convolutions
+
     first = encoder_decoder(width, depth, channels=channels, kernel_initializer=kernel_initializer)
     # seeds follow those of the encoder-decoder
-    second = _plain_network(channels, kernel_initializer, number=2 * depth + 3)
+    convolutions = Convolutions(kernel_initializer, first_number=2 * depth + 3)
     source_image = keras.Input((None, None, channels), name="source_image")
-    fields = [first(source_image), second(source_image)]
-    return keras.Model(source_image, WeightedSum(name="field", dtype="float32")(fields), name=name)
+    fields = [first(source_image), _plain_network(channels, convolutions)(source_image)]
+    weighted_sum = layers.Dense(
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.Constant(1 / len(fields)),
+        name="field",
+        dtype="float32",
+    )
+    field = weighted_sum(layers.Concatenate(name="fields", dtype="float32")(fields))
+    return keras.Model(source_image, field, name=name)
 
 
-def _plain_network(channels: int, kernel_initializer: Any, number: int) -> keras.Model:
-    """Convolutions without pooling; `number` is added to the seed of the initializer."""
+def _plain_network(channels: int, convolutions: Any) -> "keras.Model":
+    """Convolutions without pooling."""
+    import keras
+
+    from diffkeras.nn.architectures.convolutions import activation
+
     source_image = features = keras.Input((None, None, channels), name="source_image")
-    for k, filters in enumerate(PLAIN_CHANNELS):
-        last = k == len(PLAIN_CHANNELS) - 1
-        weights = initializers_of_layer(kernel_initializer, number + k, 9 * features.shape[-1])
-        if k == 0:
-            norm = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
-            convolution = NormalizedConv3x3(filters, **norm, **weights, name="plain_conv_0")
-        else:
-            layer_name = "plain_field_conv" if last else f"plain_conv_{k}"
-            convolution = Conv3x3(filters, **weights, name=layer_name)
-        features = convolution(features)
-        features = layers.LeakyReLU(
-            NEGATIVE_SLOPE,
-            name="plain_field" if last else f"plain_activation_{k}",
-            dtype="float32" if last else None,
-        )(features)
+    for k, filters in enumerate(PLAIN_CHANNELS[:-1]):
+        apply = convolutions.apply_normalized if k == 0 else convolutions.apply
+        features = apply(features, filters, f"plain_conv_{k}")
+        features = activation(features, f"plain_activation_{k}")
+    features = convolutions.apply(features, PLAIN_CHANNELS[-1], "plain_field_conv")
+    features = activation(features, "plain_field", dtype="float32")
     return keras.Model(source_image, features, name="plain_network")
 
 
-@keras.saving.register_keras_serializable(package="diffkeras")
-class WeightedSum(layers.Layer):
-    """Sum of several inputs of one shape, each times a learned number.
-
-    The numbers are 1/n at the start, for n inputs.
-
-    Shape: a list of n arrays of the same shape → that shape.
-
-    Example:
-
-    ```python
-    WeightedSum()([np.ones((1, 4, 4, 1)), np.zeros((1, 4, 4, 1))])  # 1/2 everywhere
-    ```
-    """
-
-    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
-        """Create the weights."""
-        count = len(input_shape)
-        start = keras.initializers.Constant(1 / count)
-        self.factors = self.add_weight(shape=(count,), initializer=start, name="factors")
-
-    def call(self, inputs: list[Any]) -> Any:
-        """The sum."""
-        first, *others = (self.factors[k] * each for k, each in enumerate(inputs))
-        return sum(others, start=first)
-
-    def compute_output_shape(
-        self, input_shape: list[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
-        """The shape of each input."""
-        return input_shape[0]
+JOINED_PAIR = pooling_architecture(
+    "joined_pair",
+    "as in the prior work, an encoder-decoder and a plain convolutional network, joined by learned "
+    "weights",
+    joined_pair,
+)

@@ -1,14 +1,12 @@
 """U-Net that maps a source image to a field."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import layers
-
-from diffkeras.nn.architectures.convolutions import Convolutions, activation
+from diffkeras.nn.architectures.pooling import pooling_architecture
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.convolution import UpsampledConv3x3
-from diffkeras.nn.lattice import LatticeCheck
+
+if TYPE_CHECKING:
+    import keras
 
 
 def u_net(
@@ -18,9 +16,8 @@ def u_net(
     channels: int = 1,
     batch_norm: bool = True,
     kernel_initializer: Any = "he_normal",
-    signed: bool = False,
     name: str = "u_net",
-) -> keras.Model:
+) -> "keras.Model":
     """U-Net surrogate of a steady-state diffusion solver.
 
     The encoder is that of `encoder_decoder`: `depth` + 1 convolutions (3×3) with `width`·2^k
@@ -37,8 +34,6 @@ def u_net(
         batch_norm: whether to normalise after the first convolution, over the global batch.
         kernel_initializer: of all convolutions (see `encoder_decoder`). "pytorch" is PyTorch's
             default for ordinary convolutions.
-        signed: whether the output may be negative, so that no activation follows the last
-            convolution.
         name: of the model.
 
     Returns:
@@ -56,6 +51,13 @@ def u_net(
 
     Source: arXiv 1505.04597.
     """
+    import keras
+    from keras import layers
+
+    from diffkeras.nn.architectures.convolutions import Convolutions, activation
+    from diffkeras.nn.convolution import UpsampledConv3x3
+    from diffkeras.nn.lattice import LatticeCheck
+
     width, depth = integer("width", width, 1), integer("depth", depth, 1)
     channels = integer("channels", channels, 1)
     convolutions = Convolutions(kernel_initializer)
@@ -71,8 +73,8 @@ def u_net(
         ]
         features = activation(layers.Add(name=f"decoder_sum_{k}")(parts), f"decoder_activation_{k}")
     field = convolutions.apply(features, 1, "field_conv")
-    if signed:
-        field = layers.Activation("linear", name="field", dtype="float32")(field)
-    else:
-        field = activation(field, "field", dtype="float32")
+    field = activation(field, "field", dtype="float32")
     return keras.Model(source_image, field, name=name)
+
+
+U_NET = pooling_architecture("u_net", "an encoder-decoder with skip connections", u_net)

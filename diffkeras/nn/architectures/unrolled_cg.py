@@ -1,31 +1,32 @@
 """Conjugate gradients with a learned preconditioner, and no network."""
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING
 
+from diffkeras.nn.architectures.architecture import Architecture
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.equation.corrections import FieldOfDensities
-from diffkeras.nn.equation.multigrid_corrections import MultigridCorrections
-from diffkeras.nn.equation.operator import UniformOperator
-from diffkeras.nn.equation.varying_operator import VaryingOperator
+
+if TYPE_CHECKING:
+    import keras
+
+    from diffkeras.nn.equation.operator import LatticeOperator
 
 
 def unrolled_cg(
     *,
-    operator: UniformOperator | VaryingOperator,
+    operator: "LatticeOperator",
     rounds: int,
     channels: int = 1,
     name: str = "unrolled_cg",
-) -> keras.Model:
+) -> "keras.Model":
     """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
 
     In a uniform medium, each round has a window of 28 learned numbers, its preconditioner (see
-    `FieldOfDensities`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
+    `RingCorrections`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
     `MultigridCorrections`). The model shows what corrections do without a network in front of them,
     and is the baseline that a network with corrections has to beat.
 
     Args:
-        operator: of the medium, or of media that vary.
+        operator: of the media.
         rounds: at least 1. Each costs two transform pairs, or a multigrid cycle.
         channels: of the input (see `encoder_decoder`).
         name: of the model.
@@ -40,18 +41,25 @@ def unrolled_cg(
     Example:
 
     ```python
-    model = unrolled_cg(operator=UniformOperator(decay=0.01), rounds=3)
+    model = unrolled_cg(operator=LatticeOperator(decay=0.01), rounds=3)
     model.predict(np.zeros((1, 30, 50, 1))).shape  # (1, 30, 50, 1)
     ```
 
     Source: Notay (2000).
     """
+    import keras
+
+    from diffkeras.nn.equation.corrections import corrections
+
     rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
-    zeros = layers.Rescaling(0.0, name="zeros", dtype="float32")(source_image)
-    layer: layers.Layer
-    if isinstance(operator, VaryingOperator):
-        layer = MultigridCorrections(operator, rounds, name="corrections")
-    else:
-        layer = FieldOfDensities(operator, rounds, name="corrections")
-    return keras.Model(source_image, layer([zeros, source_image]), name=name)
+    return keras.Model(source_image, corrections(operator, rounds)(source_image), name=name)
+
+
+UNROLLED_CG = Architecture(
+    "unrolled_cg",
+    "corrections alone, with a few learned numbers",
+    unrolled_cg,
+    parameters={},
+    needs=("operator", "rounds", "channels"),
+)

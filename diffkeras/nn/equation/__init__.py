@@ -1,1 +1,1 @@
-"""Layers that know the lattice equation: transform pairs, ring densities, fixed values."""
+"""Layers that know the lattice equation."""

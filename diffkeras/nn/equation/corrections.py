@@ -1,26 +1,131 @@
-"""From densities on the sources to a field, with learned rounds of conjugate gradients."""
+"""Layers that correct a network's field by the equation, and networks that end with them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from diffkeras.nn.arguments import integer
-from diffkeras.nn.equation.layers import EquationLayer
-from diffkeras.nn.equation.operator import UniformOperator
+from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
+from diffkeras.nn.equation.operator import LatticeOperator
+from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 
 REACH = 6  # nodes: a disc of radius 5 fits into the window
-TINY = 1e-30  # instead of a curvature of 0, where nothing is left to correct
+LEVELS = 5  # the coarsest nodes are blocks of 16×16
+TINY = 1e-30  # replaces a curvature of 0, where the error is 0
+
+
+def with_fixed_values(model: keras.Model) -> keras.Model:
+    """The network, with the values of the source image on the sources of its field.
+
+    Args:
+        model: functional, source image → field on the same scale.
+
+    Example:
+
+    ```python
+    model = with_fixed_values(encoder_decoder(width=8, depth=2))
+    ```
+    """
+    field = FixedValues(name="fixed_values", dtype="float32")([model.output, model.input])
+    return keras.Model(model.input, field, name=model.name)
+
+
+def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int) -> keras.Model:
+    """The network, followed by corrections by the equation.
+
+    In a uniform medium, the field û becomes û − A⁻¹r with its residual r on the free nodes, which
+    solves the equation there. Rounds of conjugate gradients then bring it closer to the fixed
+    values on the rims of the sources (see `RingCorrections`). Altogether `rounds` + 1 transform
+    pairs. In media that vary, each round is a multigrid cycle (see `MultigridCorrections`).
+
+    Args:
+        model: functional, source image → field, both on the linear scale.
+        operator: of the media.
+        rounds: at least 0.
+
+    Example:
+
+    ```python
+    model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
+    ```
+    """
+    field = corrections(operator, rounds)([model.output, model.input])
+    return keras.Model(model.input, field, name=model.name)
+
+
+def corrections(operator: LatticeOperator, rounds: int) -> "Corrections":
+    """The layer for a uniform medium, or for media that vary."""
+    kind = MultigridCorrections if operator.maps else RingCorrections
+    return kind(operator, rounds, name="corrections")
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
-class FieldOfDensities(EquationLayer):
-    """The field û = A⁻¹q of densities q on the sources, corrected towards the fixed values c.
+class FixedValues(layers.Layer):
+    """Replace a field by the value of the source image on its sources, on the same scale.
 
-    Each round adds the field of densities p on the ring, û ← û + αA⁻¹p. They are a learned
-    preconditioner of the mismatch m = c − û there, made conjugate to those of earlier rounds:
+    Shape: [field (batch, rows, columns, 1), network input (batch, rows, columns, channels)] → the
+    first.
+    """
+
+    def call(self, inputs: list[Any]) -> Any:
+        """The field with the fixed values."""
+        field, network_input = inputs
+        source_image = ops.cast(network_input[..., :1], field.dtype)
+        return ops.where(source_image != 0, source_image, field)
+
+
+class Corrections(layers.Layer):
+    """Base of the corrections, which compute in float32, also in mixed precision, on any lattice.
+
+    Shape: [field (batch, rows, columns, 1), network input (batch, rows, columns, channels)], or
+    the network input alone, to start from zeros → corrected field (batch, rows, columns, 1), on the
+    linear scale.
+
+    Args:
+        operator: of the media, or its saved configuration.
+        rounds: at least 0.
+        **options: those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `rounds` is out of range.
+    """
+
+    def __init__(self, operator: Any = None, rounds: int = 0, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        self.operator = LatticeOperator.of({} if operator is None else operator)
+        self.rounds = integer("rounds", rounds, 0)
+
+    def call(self, inputs: Any) -> Any:
+        """The corrected field."""
+        field, network_input = inputs if isinstance(inputs, list | tuple) else (None, inputs)
+        first = None if field is None else field[..., 0]
+        return self.corrected(first, network_input)[..., None]
+
+    def corrected(self, field: Any, network_input: Any) -> Any:
+        """The field (batch, rows, columns) after all rounds, from a field or, if None, zeros."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the field."""
+        first = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        return (*first[:3], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        own = {"operator": self.operator.get_config(), "rounds": self.rounds}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RingCorrections(Corrections):
+    """A field corrected towards the solution in a uniform medium.
+
+    First, û = A⁻¹q with the densities q = Aû of the field, with the fixed values c in it, on the
+    sources; so û solves the equation on the free nodes. Each round then adds the field of densities
+    p on the ring, û ← û + αA⁻¹p. They are a learned preconditioner of the mismatch m = c − û there,
+    made conjugate to those of earlier rounds:
 
     p = K ∗ m on the ring, minus its projections on earlier p; α = ⟨m, p⟩ / ⟨p, A⁻¹p⟩.
 
@@ -30,28 +135,8 @@ class FieldOfDensities(EquationLayer):
     fixed values are written onto the sources. A round costs two transform pairs, one of them for
     the convolution.
 
-    Shape: [densities (batch, rows, columns, 1), network input (batch, rows, columns, channels)] →
-    field (batch, rows, columns, 1), on the linear scale.
-
-    Args:
-        operator: of the medium.
-        rounds: at least 0.
-        **options: those of `keras.layers.Layer`.
-
-    Raises:
-        ValueError: `rounds` is out of range.
-
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
-
-    def __init__(
-        self,
-        operator: UniformOperator | Mapping[str, Any] | None = None,
-        rounds: int = 0,
-        **options: Any,
-    ) -> None:
-        super().__init__(operator, **options)
-        self.rounds = integer("rounds", rounds, 0)
 
     def build(self, input_shape: Any) -> None:
         """Create the windows: at the start 1 in the middle, which is no preconditioner."""
@@ -67,35 +152,109 @@ class FieldOfDensities(EquationLayer):
             for k in range(self.rounds)
         ]
 
-    def call(self, inputs: list[Any]) -> Any:
-        """The field."""
-        density, network_input = inputs
-        source_image, decay = network_input[..., 0], self.operator.decay_of(network_input)
-        field = self.corrected(self.operator.inverse(density[..., 0], decay), source_image, decay)
-        return ops.where(source_image != 0, source_image, field)[..., None]
+    def corrected(self, field: Any, network_input: Any) -> Any:
+        """The field after all rounds, with the fixed values."""
+        source_image, decay = network_input[..., 0], self.operator.uniform_decay(network_input)
+        if field is None:
+            field = ops.zeros_like(source_image)
+        else:
+            field = self.without_residual(field, network_input)
+        field = self.closer_on_ring(field, source_image, decay)
+        return ops.where(source_image != 0, source_image, field)
 
-    def corrected(self, field: Any, source_image: Any, decay: Any) -> Any:
-        """The field after all rounds, before the fixed values are written into it.
+    def without_residual(self, field: Any, network_input: Any) -> Any:
+        """A⁻¹q of the densities q that a field has on the sources."""
+        source_image, operator = network_input[..., 0], self.operator
+        fixed = source_image != 0
+        field = ops.where(fixed, source_image, field)
+        balance = operator.equations(network_input).apply(field)
+        density = ops.where(fixed, balance, ops.zeros_like(balance))
+        return inverse(density, operator.uniform_decay(network_input), operator.boundaries)
 
-        `field` and `source_image` are (batch, rows, columns).
-        """
-        ring = self.operator.ring(ops.cast(source_image != 0, self.compute_dtype))
+    def closer_on_ring(self, field: Any, source_image: Any, decay: Any) -> Any:
+        """The field after all rounds, before the fixed values are written into it."""
+        boundaries = self.operator.boundaries
+        ring = ring_of(ops.cast(source_image != 0, self.compute_dtype), boundaries)
         earlier: list[tuple[Any, Any, Any]] = []  # p, A⁻¹p and ⟨p, A⁻¹p⟩ of each round
         for window in self.windows:
             mismatch = ring * (source_image - field)
             window = ops.take(window, self._places)
-            spread = ring * self.operator.convolve(mismatch, window)
+            spread = ring * convolve(mismatch, window, boundaries)
             for other, of_other, curvature in earlier:
                 spread = spread - other * (inner_product(spread, of_other) / curvature)
-            of_spread = self.operator.inverse(spread, decay)
+            of_spread = inverse(spread, decay, boundaries)
             curvature = ops.maximum(inner_product(spread, of_spread), TINY)
             field = field + of_spread * (inner_product(mismatch, spread) / curvature)
             earlier.append((spread, of_spread, curvature))
         return field
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor's arguments."""
-        return {**super().get_config(), "rounds": self.rounds}
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class MultigridCorrections(Corrections):
+    """A field corrected towards the solution in a medium that varies from node to node.
+
+    The fixed values are written into the field. Each round then adds a direction p on the free
+    nodes, û ← û + αp: a multigrid cycle (see `multigrid`) of the residual r = −Aû there, made
+    conjugate to the directions of earlier rounds:
+
+    p = cycle(r), minus its projections on earlier p; α = ⟨r, p⟩ / ⟨p, Ap⟩.
+
+    α is the exact line search, so with any cycle no round makes the energy ⟨e, Ae⟩ of the
+    error e larger. What cells release is part of r. Where uptake φ saturates, each round is an
+    inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
+    to the last direction only. The damping of each level before and after the coarser ones is
+    learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
+    together: 10 numbers a round and 4 more.
+
+    Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Create dampings and factors, with the values of a multigrid cycle that isn't learned."""
+        self.dampings = [
+            self.add_weight(
+                shape=(LEVELS, 2),
+                initializer=keras.initializers.Constant(np.full((LEVELS, 2), DAMPING, np.float32)),
+                name=f"damping_{k}",
+            )
+            for k in range(self.rounds)
+        ]
+        self.factors = self.add_weight(
+            shape=(LEVELS - 1,), initializer=keras.initializers.Constant(FACTOR), name="factors"
+        )
+
+    def corrected(self, field: Any, network_input: Any) -> Any:
+        """The field after all rounds, with the fixed values."""
+        source_image = network_input[..., 0]
+        fixed = source_image != 0
+        free = ops.cast(ops.logical_not(fixed), self.compute_dtype)
+        equations = self.operator.equations(network_input)
+        production = self.operator.production(network_input)
+        uptake = self.operator.uptake(network_input)
+        among = equations.among(free)
+        levels = hierarchy(among, self.factors, LEVELS)
+        field = ops.where(fixed, source_image, 0.0 if field is None else field)
+        earlier: list[tuple[Any, Any]] = []  # p and Ap of each round
+        slope: Any = 0.0
+        for damping in self.dampings:
+            residual = free * (production - equations.apply(field))
+            if uptake is not None:
+                residual, slope = residual - free * uptake.rate(field), free * uptake.slope(field)
+                levels = hierarchy(among._replace(drain=among.drain + slope), self.factors, LEVELS)
+            direction = cycle(levels, damping, residual)
+            # those before the last one are conjugate to other slopes, and would only disturb
+            for other, of_other in earlier if uptake is None else earlier[-1:]:
+                steeper = of_other + slope * other
+                share = inner_product(direction, steeper) / ops.maximum(
+                    inner_product(other, steeper), TINY
+                )
+                direction = direction - other * share
+            of_direction = among.apply(direction)
+            curvature = inner_product(direction, of_direction + slope * direction)
+            step = inner_product(residual, direction) / ops.maximum(curvature, TINY)
+            field = field + direction * step
+            earlier.append((direction, of_direction))
+        return field
 
 
 def inner_product(a: Any, b: Any) -> Any:

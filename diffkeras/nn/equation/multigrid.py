@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from diffkeras.nn.equation.operator import neighbours
-from diffkeras.nn.equation.varying_operator import Equations
+from diffkeras.nn.equation.equations import Equations, neighbours
 
 DAMPING = 0.8  # of Jacobi steps, for five-point equations
 FACTOR = 0.5  # of the couplings of blocks

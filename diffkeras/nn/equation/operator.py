@@ -1,78 +1,89 @@
-"""The lattice operator A = −D∇²_h + γ and its inverse, as products of matrices on every backend.
+"""The lattice operator of a network's input, uniform or varying from node to node.
 
-The eigenvectors of A are products of one mode per axis: sines on an axis that absorbs, cosines on
-one that reflects, and cos + sin (Hartley) on a periodic one. With S the orthonormal modes of an
-axis as columns, and Λ the eigenvalues, A⁻¹X = S_r (Λ⁻¹ ∘ (S_rᵀ X S_c)) S_cᵀ. Matrix products run on
-every backend, in every exported format and for any lattice, also one that is known only when the
-graph runs. They take O(side³) operations. `diffkeras.physics` has the fast transforms.
+Fields of fixed values depend only on ratios, so everything is in units of D₀/h², with the
+diffusivity D₀ of the uniform medium, or of the one that maps vary around.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
+from diffkeras.nn.equation.equations import (
+    Equations,
+    Uptake,
+    both,
+    coupling_of_side,
+    edges,
+    equations_of,
+)
+from diffkeras.representation.network_input import MAPS, maps_of_channels
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
-FULL_TURN = 2 * math.pi
 
 
 @dataclass(frozen=True)
-class UniformOperator:
-    """A in a uniform medium, on a lattice of any size, in float32.
-
-    Where no axis absorbs, constant fields have the eigenvalue γ. If it is far below the others, A⁻¹
-    loses digits, and without decay A has no inverse.
-
-    On GPUs, TensorFloat-32 rounds the factors of products to ten bits. Switch it off there.
+class LatticeOperator:
+    """A of the media that a network sees, and what cells and sides do there.
 
     Attributes:
-        couplings: D/h² along axis 0 and along axis 1.
-        decay: γ. Only the ratios of the couplings and the decay matter to fields of fixed values.
-        boundaries: absorbing, reflecting or periodic, of axis 0 and of axis 1.
+        decay: γh²/D₀ of all nodes, where the decay is no channel of the network's input.
+        boundaries: of axis 0 and of axis 1: absorbing, reflecting or periodic. Where maps vary,
+            also {"value": v} for ghost nodes of the value v [concentration], {"flux": j h/D₀} for a
+            flux j that comes in, {"coefficient": α h/D₀, "value": v} for a flux α (u − v) that goes
+            out, and a pair (low, high) where sides differ.
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
-            the second channel of the network's input (see `representation.network_input`). Then γ
-            is D/ℓ², with D/h² = 1 along both axes, and `decay` is not used.
+            the second channel of the network's input (see `representation.network_input`). Then
+            `decay` is not used.
+        maps: which of `network_input.MAPS` follow the source image in the input, in this order;
+            none in a uniform medium.
 
     Raises:
-        ValueError: a coupling, decay or length that is not positive, or an unknown boundary.
+        ValueError: an unknown map or boundary, or a decay or length that is out of range.
     """
 
-    couplings: Sequence[float] = (1.0, 1.0)
     decay: float = 1 / 400
-    boundaries: Sequence[str] = ("absorbing", "absorbing")
+    boundaries: Sequence[Any] = ("absorbing", "absorbing")
     lengths: Sequence[float] | None = None
+    maps: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        pairs: dict[str, Any] = {
-            "couplings": [positive("coupling", value) for value in self.couplings],
-            "boundaries": [one_of("boundary", name, BOUNDARIES) for name in self.boundaries],
-        }
+        maps = [one_of("map", name, MAPS) for name in self.maps]
+        if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=MAPS.index):
+            raise ValueError(
+                f"maps must be some of {', '.join(MAPS)}, in this order, and uptake together with "
+                f"saturation, got {maps}"
+            )
+        rows, columns = map(_checked, self.boundaries)
+        object.__setattr__(self, "maps", tuple(maps))
+        object.__setattr__(self, "boundaries", (rows, columns))
         if self.lengths is not None:
-            pairs["lengths"] = [positive("length", value) for value in self.lengths]
-        for name, pair in pairs.items():
-            if len(pair) != 2:
-                raise ValueError(f"{name} must be two values, one for each axis, got {pair}")
-            object.__setattr__(self, name, tuple(pair))
-        if self.decay:
+            shortest, longest = (positive("length", value) for value in self.lengths)
+            object.__setattr__(self, "lengths", (shortest, longest))
+        if self.decay or not (maps or "absorbing" in self.boundaries):
             positive("decay", self.decay)
-        elif "absorbing" not in self.boundaries:
-            raise ValueError("decay must be above 0 if no boundary absorbs, got 0")
 
     @classmethod
-    def of(cls, values: "UniformOperator | Mapping[str, Any]") -> "UniformOperator":
+    def of(cls, values: "LatticeOperator | Mapping[str, Any]") -> "LatticeOperator":
         """The operator itself, or the one of a layer's saved configuration."""
         return cls(**values) if isinstance(values, Mapping) else values
 
     def get_config(self) -> dict[str, Any]:
-        """The attributes, with lists for pairs, as a layer saves them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """The attributes, with lists for tuples, as a layer saves them."""
+        return {name: _as_lists(value) for name, value in asdict(self).items()}
 
-    def decay_of(self, network_input: Any) -> Any:
-        """γ of each image (batch, 1, 1), or the number that all have.
+    def equations(self, network_input: Any) -> Equations:
+        """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
+        maps = maps_of_channels(network_input, self.maps, ops)
+        ones = ops.ones_like(network_input[..., 0])
+        decay = maps.get("decay", self.uniform_decay(network_input) * ones)
+        return equations_of(maps.get("diffusivity", ones), decay, self.boundaries)
+
+    def uniform_decay(self, network_input: Any) -> Any:
+        """γh²/D of each image (batch, 1, 1), or the number that all have.
 
         `network_input` is (batch, rows, columns, channels).
         """
@@ -82,98 +93,34 @@ class UniformOperator:
         share = (network_input[:, :1, :1, 1] + 1) / 2
         return ops.exp(-2 * (math.log(shortest) + share * math.log(longest / shortest)))
 
-    def apply(self, field: Any, decay: Any) -> Any:
-        """A u of fields (batch, rows, columns), by the five-point stencil."""
-        result = decay * field
-        for axis, (coupling, boundary) in enumerate(
-            zip(self.couplings, self.boundaries, strict=True), 1
-        ):
-            before, after = neighbours(field, axis, boundary)
-            result = result + coupling * (2 * field - before - after)
-        return result
+    def uptake(self, network_input: Any) -> Uptake | None:
+        """The saturating uptake of cells; None if it is no channel."""
+        maps = maps_of_channels(network_input, self.maps, ops)
+        return Uptake(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
 
-    def inverse(self, density: Any, decay: Any) -> Any:
-        """A⁻¹q of densities (batch, rows, columns), one transform pair."""
-
-        def factors(along: Any, across: Any) -> Any:
-            curvature = [4 * ops.square(ops.sin(angle / 2)) for angle in (along, across)]
-            rows, columns = (c * v for c, v in zip(self.couplings, curvature, strict=True))
-            return 1 / (rows[:, None] + columns + decay)
-
-        return self._scale_modes(density, factors)
-
-    def convolve(self, values: Any, window: Any) -> Any:
-        """The convolution of values (batch, rows, columns) with a symmetric window.
-
-        Beyond the boundaries the values go on as fields do, so modes are eigenvectors and the
-        convolution is one transform pair.
-
-        `window` is (reach + 1, reach + 1): the numbers for offsets 0 … reach along both axes.
-        """
-        reach = window.shape[0]
-
-        def factors(along: Any, across: Any) -> Any:
-            offset = ops.arange(reach, dtype="float32")
-            twice = ops.where(offset > 0, 2.0, 1.0)  # for offsets on both sides
-            rows, columns = (ops.cos(angle[:, None] * offset) * twice for angle in (along, across))
-            return ops.matmul(rows, ops.matmul(window, ops.transpose(columns)))
-
-        return self._scale_modes(values, factors)
-
-    def _scale_modes(self, values: Any, factors: Callable[[Any, Any], Any]) -> Any:
-        """One transform pair; `factors` are those of modes, from their angles on both axes."""
-        sides = ops.shape(values)[1:]
-        (rows, along), (columns, across) = (
-            modes(side, boundary) for side, boundary in zip(sides, self.boundaries, strict=True)
-        )
-        coefficients = ops.matmul(ops.transpose(rows), ops.matmul(values, columns))
-        coefficients = coefficients * factors(along, across)
-        return ops.matmul(rows, ops.matmul(coefficients, ops.transpose(columns)))
-
-    def ring(self, fixed: Any) -> Any:
-        """1 on fixed nodes that have a free neighbour, else 0, both (batch, rows, columns) float.
-
-        No free node lies beyond a boundary that absorbs or reflects.
-        """
-        enclosed = fixed
+    def production(self, network_input: Any) -> Any:
+        """What cells release and sides add, (batch, rows, columns); 0 where neither is."""
+        maps = maps_of_channels(network_input, self.maps, ops)
+        ones, total = ops.ones_like(network_input[..., 0]), maps.get("production", 0.0)
         for axis, boundary in enumerate(self.boundaries, 1):
-            wall = "periodic" if boundary == "periodic" else "reflecting"
-            before, after = neighbours(fixed, axis, wall)
-            enclosed = enclosed * before * after
-        return fixed - enclosed
+            for side, edge in zip(both(boundary), edges(ones, axis), strict=True):
+                if isinstance(side, Mapping) and "value" in side:
+                    coupling = coupling_of_side(side, maps.get("diffusivity", ones))
+                    total = total + side["value"] * coupling * edge
+                elif isinstance(side, Mapping):
+                    total = total + side["flux"] * edge
+        return total
 
 
-def neighbours(values: Any, axis: int, boundary: str) -> tuple[Any, Any]:
-    """The values of the previous and of the next node along axis 1 or 2, ghost nodes included."""
-    cut = (slice(None),) * axis
-    first, last = values[(*cut, slice(None, 1))], values[(*cut, slice(-1, None))]
-    if boundary == "periodic":
-        first, last = last, first
-    elif boundary == "absorbing":
-        first, last = ops.zeros_like(first), ops.zeros_like(last)
-    before = ops.concatenate([first, values[(*cut, slice(None, -1))]], axis)
-    return before, ops.concatenate([values[(*cut, slice(1, None))], last], axis)
+def _checked(boundary: Any) -> Any:
+    """The boundary of an axis: a side for both ends, or a pair of sides."""
+    if isinstance(boundary, list | tuple):
+        return tuple(map(_checked, boundary))
+    if isinstance(boundary, Mapping):
+        numbers = ("value", "flux", "coefficient")
+        return {one_of("boundary", name, numbers): float(v) for name, v in boundary.items()}
+    return one_of("boundary", boundary, BOUNDARIES)
 
 
-def modes(side: Any, boundary: str) -> tuple[Any, Any]:
-    """Orthonormal eigenvectors of −δ² on an axis, (nodes, modes), and their angles θ, (modes,).
-
-    θ is the phase per step, so −δ² has the eigenvalues 4 sin²(θ/2) (see `physics.operators.axis`).
-    `side` is the number of nodes, a tensor where it is not known yet.
-    """
-    number = ops.arange(side, dtype="int32")
-    j, k = number[:, None], number[None, :]
-    nodes = ops.cast(side, "float32")
-
-    # the phase is reduced to one turn before it is multiplied by π, which is exact
-    def turns(phase: Any, period: Any) -> Any:
-        return FULL_TURN * ops.cast(phase % period, "float32") / ops.cast(period, "float32")
-
-    if boundary == "absorbing":
-        waves = ops.sin(turns((j + 1) * (k + 1), 2 * (side + 1))) * ops.sqrt(2 / (nodes + 1))
-        return waves, turns(number + 1, 2 * (side + 1))
-    if boundary == "reflecting":
-        norm = ops.where(k > 0, ops.sqrt(2 / nodes), ops.sqrt(1 / nodes))
-        return ops.cos(turns((2 * j + 1) * k, 4 * side)) * norm, turns(number, 2 * side)
-    angle = turns(j * k, side)
-    return (ops.cos(angle) + ops.sin(angle)) / ops.sqrt(nodes), turns(number, side)
+def _as_lists(value: Any) -> Any:
+    return list(map(_as_lists, value)) if isinstance(value, tuple) else value

@@ -9,8 +9,8 @@ from diffkeras.nn.losses.errors import (
     RelativeError,
     SquaredError,
 )
-from diffkeras.nn.losses.registry import ALIASES, ERRORS, get_loss
-from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
+from diffkeras.nn.losses.table import LOSSES, get_loss
+from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError, per_node_weight
 from diffkeras.nn.losses.weights import (
     WEIGHTS,
     ExponentialWeight,
@@ -22,8 +22,7 @@ from diffkeras.nn.losses.weights import (
 )
 
 __all__ = [
-    "ALIASES",
-    "ERRORS",
+    "LOSSES",
     "WEIGHTS",
     "AbsoluteError",
     "AlternateLosses",
@@ -42,4 +41,5 @@ __all__ = [
     "WeightedError",
     "get_loss",
     "get_weight",
+    "per_node_weight",
 ]

@@ -11,7 +11,7 @@ from diffkeras.nn.arguments import integer, one_of
 from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
 
 SCHEDULES = ("toggle", "random")
-LOSSES = ("first", "second")
+PARTS = ("first", "second")
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -33,9 +33,6 @@ class AlternatingLoss(NodeLoss):
         seed: of the random choices, at least 0.
         probability: of the first loss, in [0, 1]. "toggle" ignores it.
         **options: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`.
-
-    Call:
-        y_true, y_pred, sample_weight: as for `WeightedError`.
 
     Raises:
         ValueError: an argument is not one of the allowed values, or a loss has a reduction of its
@@ -64,7 +61,7 @@ class AlternatingLoss(NodeLoss):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        for name, loss in zip(LOSSES, (first, second), strict=True):
+        for name, loss in zip(PARTS, (first, second), strict=True):
             if not isinstance(loss, WeightedError):
                 given = type(loss).__name__ if isinstance(loss, NodeLoss) else repr(loss)
                 raise ValueError(f"{name} must be an error with or without a weight, got {given}")
@@ -120,7 +117,7 @@ class AlternatingLoss(NodeLoss):
         return {
             **super().get_config(),
             "dtype": self.dtype,
-            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in LOSSES},
+            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in PARTS},
             "schedule": self.schedule,
             "every": self.every,
             "seed": self.seed,
@@ -130,7 +127,7 @@ class AlternatingLoss(NodeLoss):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AlternatingLoss":
         """The loss with these arguments."""
-        losses = {name: keras.saving.deserialize_keras_object(config[name]) for name in LOSSES}
+        losses = {name: keras.saving.deserialize_keras_object(config[name]) for name in PARTS}
         return cls(**{**config, **losses})
 
 

@@ -15,16 +15,6 @@ SMALLEST = 1e-30
 class AbsoluteError(WeightedError):
     """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE).
 
-    Args:
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = AbsoluteError(weight=TanhWeight(amplitude=2000))
-    loss(pack_target(field, source_image), prediction)
-    ```
-
     Source: arXiv 2302.03786.
     """
 
@@ -36,16 +26,6 @@ class AbsoluteError(WeightedError):
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SquaredError(WeightedError):
     """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE).
-
-    Args:
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = SquaredError(weight=ExponentialWeight(scale=0.5))
-    loss(pack_target(field, source_image), prediction)
-    ```
 
     Source: arXiv 2302.03786.
     """
@@ -63,14 +43,6 @@ class PowerError(WeightedError):
 
     Args:
         alpha: exponent α, above 0.
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = PowerError(alpha=1.5)
-    loss(pack_target(field, source_image), prediction)
-    ```
 
     Source: arXiv 2302.03786.
     """
@@ -96,14 +68,6 @@ class HuberError(WeightedError):
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = HuberError(delta=0.1)
-    loss(pack_target(field, source_image), prediction)
-    ```
 
     Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73; used in arXiv 2302.03786.
     """
@@ -130,14 +94,6 @@ class InverseHuberError(WeightedError):
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = InverseHuberError(delta=0.1)
-    loss(pack_target(field, source_image), prediction)
-    ```
 
     Source: arXiv 2302.03786.
     """
@@ -160,14 +116,6 @@ class RelativeError(WeightedError):
     Args:
         epsilon: ε, above 0, in units of the field on the network's scale. For targets far below
             it, the loss is the absolute error divided by ε.
-        **options: those of `WeightedError`, such as `weight`.
-
-    Example:
-
-    ```python
-    loss = RelativeError(epsilon=0.01)
-    loss(pack_target(field, source_image), prediction)
-    ```
 
     Source: arXiv 2302.03786.
     """

@@ -1,14 +1,14 @@
-"""Bases of the losses: values of each node, and an error that a weight map multiplies."""
+"""Bases of the losses: values of each node, an error times a weight map, sample weights."""
 
 from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import one_of, truth
+from diffkeras.nn.arguments import arguments_of, one_of, truth
 from diffkeras.nn.losses.weights import WeightMap, get_weight
-from diffkeras.nn.registry import arguments_of
-from diffkeras.nn.sample_weights import per_node_weight
 from diffkeras.representation.target import shapes_differ, target_and_prediction
+
+WEIGHT_SOURCES = ("target", "prediction")
 
 
 class NodeLoss(keras.losses.Loss):
@@ -35,9 +35,6 @@ class NodeLoss(keras.losses.Loss):
             nodes = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)[..., 0]
             sample_weight = per_node_weight(sample_weight, nodes)
         return super().__call__(y_true, y_pred, sample_weight)
-
-
-WEIGHT_SOURCES = ("target", "prediction")
 
 
 class WeightedError(NodeLoss):
@@ -125,3 +122,30 @@ class WeightedError(NodeLoss):
         arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
         weight = keras.saving.serialize_keras_object(self.weight)
         return {**arguments, **super().get_config(), "weight": weight}
+
+
+def per_node_weight(sample_weight: Any, values: Any) -> Any:
+    """Sample weights, (batch, height, width), in the dtype of `values`.
+
+    Keras broadcasts from the last axis, so weights of shape (batch,) against values of shape
+    (batch, height, width) would weigh columns of the lattice instead of examples.
+
+    `sample_weight` is one weight an example, (batch,), or one a node, (batch, height, width), also
+    with further axes of length 1. Another shape raises a ValueError.
+    """
+    weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
+    shape, lattice = tuple(weight.shape), tuple(values.shape)
+    if 1 <= len(shape) <= 4 and shape[1:] == (1,) * (len(shape) - 1):
+        matches = not shapes_differ(shape[:1], lattice[:1])
+        weight = keras.ops.reshape(weight, (-1, 1, 1))
+    elif len(shape) == 4:
+        matches = not shapes_differ(shape, (*lattice, 1))
+        weight = weight[..., 0]
+    else:
+        matches = not shapes_differ(shape, lattice)
+    if not matches:
+        raise ValueError(
+            f"sample_weight must have shape (batch,) = {lattice[:1]}, one weight an example, or "
+            f"(batch, height, width) = {lattice}, one weight a node; got {shape}"
+        )
+    return weight * keras.ops.ones_like(values)

@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import positive
-from diffkeras.nn.registry import arguments_of, build
+from diffkeras.nn.arguments import arguments_of, build, positive
 
 
 @dataclass(eq=False)
@@ -67,14 +66,7 @@ class WeightMap:
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UniformWeight(WeightMap):
-    """w = 1 at every node, as without a weight map.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=UniformWeight())
-    ```
-    """
+    """w = 1 at every node, as without a weight map."""
 
     def call(self, field: Any, source_image: Any) -> Any:
         """Ones."""
@@ -88,12 +80,6 @@ class ExponentialWeight(WeightMap):
 
     Args:
         scale: b, above 0, in units of the field on the network's scale.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=ExponentialWeight(scale=0.5))
-    ```
 
     Source: arXiv 2302.03786.
     """
@@ -116,12 +102,6 @@ class TanhWeight(WeightMap):
         amplitude: a, above 0.
         rate: b, above 0, in units of 1/field on the network's scale.
 
-    Example:
-
-    ```python
-    SquaredError(weight=TanhWeight(amplitude=2000, rate=1))
-    ```
-
     Source: arXiv 2302.03786.
     """
 
@@ -142,12 +122,6 @@ class StepWeight(WeightMap):
 
     Args:
         amplitude: a, above 0.
-
-    Example:
-
-    ```python
-    AbsoluteError(weight=StepWeight(amplitude=100))
-    ```
 
     It is diffkeras' own; the "step" of arXiv 2302.03786 is `TanhWeight`.
     """
@@ -190,14 +164,8 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
     get_weight({"name": "step", "amplitude": 100})
     ```
     """
-    if isinstance(config, Mapping):
-        if "class_name" in config:
-            config = keras.saving.deserialize_keras_object(dict(config))
-        elif config.get("name") == "alternating":
-            raise ValueError(
-                "weights do not alternate, losses do: instead of a weight named 'alternating' "
-                "write a loss with error: alternating, whose first and second are losses"
-            )
+    if isinstance(config, Mapping) and "class_name" in config:
+        config = keras.saving.deserialize_keras_object(dict(config))
     if config is None or isinstance(config, WeightMap):
         return config
     return build("weight", "name", WEIGHTS, config)

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, check_whole
+from diffkeras.physics.sources.discs import LARGEST_PLACE
 
+MOST_CLUSTERS = 100_000
 QUICK_TRIES = 50  # draws for one disc before the permitted centres are listed instead
 
 PlacementKind = Literal["uniform", "clustered", "edge"]
@@ -36,7 +38,8 @@ class Placement:
         clusters: number of points that clustered discs gather around.
         spread: standard deviation of a cluster along each axis [lattice steps].
         margin: largest distance of an edge disc's rim from the edge [lattice steps].
-        overlap: whether discs may overlap; each is then placed independently of the others.
+        overlap: whether discs may overlap; each is then placed independently of the others. Only
+            for sources that produce.
 
     Raises:
         PhysicsError: an unknown kind, or a parameter out of its range.
@@ -51,16 +54,21 @@ class Placement:
     def __post_init__(self) -> None:
         if self.kind not in get_args(PlacementKind):
             raise PhysicsError(
-                f"placement {self.kind!r:.60} is unknown; choose uniform, clustered or edge"
+                f"kind {self.kind!r:.60} is unknown; choose uniform, clustered or edge"
             )
         if not isinstance(self.overlap, bool):
             raise PhysicsError(f"overlap must be True or False, not {self.overlap!r:.60}")
-        check_whole("clusters", self.clusters, 1)
+        check_whole("clusters", self.clusters, 1, MOST_CLUSTERS)
         spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
-        if not (math.isfinite(spread) and spread > 0):
-            raise PhysicsError(f"spread must be positive and finite, not {spread}")
-        if not (math.isfinite(margin) and margin >= 0):
-            raise PhysicsError(f"margin must be zero or positive and finite, not {margin}")
+        if not 0 < spread <= LARGEST_PLACE:
+            raise PhysicsError(
+                f"spread must be above 0 and at most {LARGEST_PLACE:g}, not {spread}"
+            )
+        if not 0 <= margin <= LARGEST_PLACE:
+            raise PhysicsError(f"margin must be 0 to {LARGEST_PLACE:g}, not {margin}")
+        # one spelling of each number, as its text is part of a dataset's name: no 20 or -0.0
+        object.__setattr__(self, "spread", spread)
+        object.__setattr__(self, "margin", margin + 0.0)
 
 
 def place(

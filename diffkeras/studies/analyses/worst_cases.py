@@ -24,7 +24,6 @@ OF_THE_NETWORK = {
 CERTIFIED = {
     "prediction": ("prediction", 1),
     "corrected": ("corrected", 3),
-    "refined": ("refined", 0),
 }
 
 
@@ -116,7 +115,7 @@ ANALYSIS = Analysis(
     "on as many random images. Bounds are proven without the true field, on the found image, "
     "the start and the last images of the search; `violations` counts images of which a true "
     "error is larger than its bound on any node. The corrected field satisfies the equation "
-    "outside the sources; the refined one is corrected further until its bound is at most 0.001. "
+    "outside the sources. "
     "Rows named all have the largest errors, the sums of numbers, and the medians of ratios with "
     "their ranges. In the figure an error of 0 has no mark.",
     lambda data: data.searches is not None,

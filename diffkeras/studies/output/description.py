@@ -92,11 +92,10 @@ def _different(values: Any) -> list[Any]:
 def budget_in_words(configs: Sequence[Config]) -> str:
     """Whether all runs train for equally many steps, equally many epochs, or neither.
 
-    It follows from the configurations, and counts both stages of a run with hard examples. Early
-    stopping may end a run before.
+    It follows from the configurations. Early stopping may end a run before.
     """
     steps = sorted({config.steps for config in configs})
-    epochs = sorted({config.epochs for config in configs})
+    epochs = sorted({config.training.epochs for config in configs})
     batches = sorted({config.training.batch_size for config in configs})
     batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
     if len(steps) == 1:

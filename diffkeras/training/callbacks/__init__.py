@@ -3,14 +3,11 @@
 import keras
 
 from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
-from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
-from diffkeras.training.callbacks.count_errors import CountErrors
-from diffkeras.training.callbacks.history import RecordHistory
-from diffkeras.training.callbacks.non_finite_loss import StopAtNonFiniteLoss
+from diffkeras.training.callbacks.checkpointing import CountSteps, SaveCheckpoints
+from diffkeras.training.callbacks.divergence import Rollback, StopAtNonFiniteLoss
+from diffkeras.training.callbacks.history import CountErrors, RecordHistory
 from diffkeras.training.callbacks.pictures import Pictures
-from diffkeras.training.callbacks.position import CountSteps
 from diffkeras.training.callbacks.progress import TrainingProgress
-from diffkeras.training.callbacks.rollback import Rollback
 from diffkeras.training.callbacks.tensorboard import TensorBoard
 from diffkeras.training.callbacks.weight_average import AverageInValidation
 from diffkeras.training.session import TrainingSession

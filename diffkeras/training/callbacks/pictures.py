@@ -9,20 +9,19 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.data import raw_dataset
-from diffkeras.surrogates.given_media import medium_inputs
+from diffkeras.surrogates.inputs import problem_of_examples
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.session import TrainingSession
 
 EXAMPLES = 4  # each of another source count
 SETS = 20  # over a run
-SIDE = 256  # pixels of a panel at least
-GAP = 8  # pixels between panels
+GAP = 2  # pixels between panels
 LARGEST_ERROR = 0.1  # the end of the colour scale of errors
 FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
 ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
 DESCRIPTION = (
-    "Above: source image, true field. Below: predicted field, prediction minus truth. All are "
+    "Source image, true field, predicted field, prediction minus truth. All are "
     "divided by the maximum of the true field, the source image by its own. Fields from 0 (dark "
     f"blue) to 1 (yellow), red above, black below. Errors from -{LARGEST_ERROR} (blue) to "
     f"{LARGEST_ERROR} (red), magenta above, black below."
@@ -58,9 +57,8 @@ class Pictures(keras.callbacks.Callback):
         with averaged_weights(self.model), self.writer.as_default():
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
-                prediction = self.surrogate.network_fields(
-                    image, **medium_inputs(self.surrogate.config, example)
-                )
+                problem = problem_of_examples(self.surrogate.config, example)
+                prediction = self.surrogate.network_fields(problem)
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()
                 picture = draw_example(image / image.max(), field / largest, prediction / largest)
@@ -70,14 +68,9 @@ class Pictures(keras.callbacks.Callback):
 
 
 def draw_example(image: NDArray, field: NDArray, prediction: NDArray) -> NDArray[np.uint8]:
-    """Source image, field, prediction and error, two by two, as colours (rows, columns, 3)."""
+    """Source image, field, prediction and error in a row, as colours (rows, columns, 3)."""
     error = 0.5 + (prediction - field) / (2 * LARGEST_ERROR)
     panels = [*map(FIELD_COLORS, (image, field, prediction)), ERROR_COLORS(error)]
-    scale = -(-SIDE // min(image.shape))
-    gap = ((0, GAP), (0, GAP), (0, 0))
-    drawn = [
-        np.pad(panel[..., :3].repeat(scale, 0).repeat(scale, 1), gap, constant_values=1.0)
-        for panel in panels
-    ]
-    rows = [np.concatenate(drawn[:2], axis=1), np.concatenate(drawn[2:], axis=1)]
-    return np.round(255 * np.concatenate(rows)).astype(np.uint8)
+    gap = ((0, 0), (0, GAP), (0, 0))
+    row = [np.pad(panel[..., :3], gap, constant_values=1.0) for panel in panels]
+    return np.round(255 * np.concatenate(row, axis=1)).astype(np.uint8)

@@ -1,7 +1,6 @@
 """Curves and settings for TensorBoard."""
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from tensorboard.plugins.hparams import api as hparams
 from diffkeras.config import Config
 from diffkeras.representation.regions import REGIONS
 from diffkeras.surrogates.run_identity import by_key
-from diffkeras.training.callbacks.count_errors import CountErrors
+from diffkeras.training.callbacks.history import CountErrors
 from diffkeras.training.optimizers import innermost, learning_rate
 from diffkeras.training.session import TrainingSession
 
@@ -41,7 +40,7 @@ class TensorBoard(keras.callbacks.Callback):
     def __init__(self, session: TrainingSession, counts: CountErrors) -> None:
         super().__init__()
         self.session, self.state, self.counts = session, session.state, counts
-        self.config, self.waiting = session.config, session.batches.waiting
+        self.config = session.config
         self.every = max(1, session.steps // POINTS)
         logs = session.run.logs
         self.name = logs.absolute().parent.name
@@ -66,17 +65,12 @@ class TensorBoard(keras.callbacks.Callback):
         self.root.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        self._began, self._first_step = time.monotonic(), self.state.step
-        self._seconds = 0.0
+        """Note at which step the curves begin."""
         self._written = self.session.steps_done
-        if self.waiting:
-            self.waiting.take()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the curves against steps."""
         step = self.session.steps_done
-        self._seconds = time.monotonic() - self._began
         if step // self.every == self._written // self.every:  # Keras may run several at once
             return
         self._written = step
@@ -93,11 +87,9 @@ class TensorBoard(keras.callbacks.Callback):
         with self.training.as_default(number):
             _write_scalars({k: v for k, v in (logs or {}).items() if not k.startswith("val_")})
             tf.summary.scalar("optimizer/rollbacks so far", len(self.state.rollbacks))
-            done = (self.session.steps - self._first_step) * self.config.training.batch_size
-            tf.summary.scalar("speed/examples a second", done / max(self._seconds, 1e-9))
-            if self.waiting:
-                share = self.waiting.take() / max(self._seconds, 1e-9)
-                tf.summary.scalar("speed/share of time waiting for data", share)
+            examples = self.session.steps * self.config.training.batch_size
+            speed = examples / max(self.state.epoch_seconds, 1e-9)
+            tf.summary.scalar("speed/examples a second", speed)
         with self.validation.as_default(number):
             _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
             _write_counts(self.counts.per_count)

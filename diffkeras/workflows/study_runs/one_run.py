@@ -82,7 +82,6 @@ def _train(task: RunTask, show_progress: bool) -> None:
         task.config,
         task.data_dir,
         task.run_dir,
-        first_stage=task.first_stage,
         threads=task.threads,
         show_progress=show_progress,
     )

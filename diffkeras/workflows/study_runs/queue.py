@@ -29,7 +29,6 @@ class RunTask:
         data_dir: where the datasets are.
         threads: threads that read data.
         search: test set, settings and directory of a worst-case search; None for no search.
-        first_stage: directory of the finished run from which it goes on, if any.
     """
 
     config: Config
@@ -38,7 +37,6 @@ class RunTask:
     data_dir: Path
     threads: int
     search: tuple[Config, WorstCasesConfig, Path] | None = None
-    first_stage: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Outcome:
 
 
 class RunQueue:
-    """Runs to be done: first stages, then the longest; those that another process uses last.
+    """Runs to be done, the longest first; those that another process uses last.
 
     Args:
         study: the study.
@@ -76,12 +74,7 @@ class RunQueue:
         self.finished = 0
         self._cells = {cell.identity: cell for cell in cells}
         # sorted is stable, so equal runs stay in the order of the study
-        before = {cell.first_stage for cell in cells}
-        self._ready = sorted(
-            (cell for cell in cells if not cell.done),
-            key=lambda cell: (cell.run_dir not in before, -_work(cell)),
-        )
-        self._open = {cell.run_dir for cell in self._ready}
+        self._ready = sorted((cell for cell in cells if not cell.done), key=_work, reverse=True)
         self.total = len(self._ready)
         self._used: list[tuple[float, Cell]] = []  # when to try again, and what
         self._alone = {label: without_baselines(t) for label, t in study.test_sets.items()}
@@ -105,13 +98,10 @@ class RunQueue:
 
     def take(self) -> Cell | None:
         """The next run; None if there is none now."""
-        self._give_up_second_stages()
         now = time.monotonic()
-        free = [cell for cell in self._ready if cell.trained or cell.first_stage not in self._open]
         due = [entry for entry in self._used if entry[0] <= now]
-        if free:
-            cell = free[0]
-            self._ready.remove(cell)
+        if self._ready:
+            cell = self._ready.pop(0)
         elif due:
             cell = due[0][1]
             self._used.remove(due[0])
@@ -120,15 +110,6 @@ class RunQueue:
         if self._measures is None and cell.tests:
             self._measures = cell.identity
         return cell
-
-    def _give_up_second_stages(self) -> None:
-        """Note the runs whose first stage failed as failed."""
-        failed = {run.run: run.error for run in self.failed}
-        for cell in list(self._ready):
-            stage = "" if cell.trained or cell.first_stage is None else cell.first_stage.name
-            if stage in failed:
-                self._ready.remove(cell)
-                self.note(cell, Outcome("failed", f"its first stage failed: {failed[stage]}"))
 
     def was_in_use(self, cell: Cell) -> bool:
         """Whether another process used a run when it was tried before."""
@@ -158,7 +139,6 @@ class RunQueue:
             logger.warning(f"{cell.title} failed: {outcome.error}")
             self.failed.append(FailedRun(cell.title, cell.identity, outcome.error))
         self.finished += 1
-        self._open.discard(cell.run_dir)
 
 
 def _work(cell: Cell) -> int:

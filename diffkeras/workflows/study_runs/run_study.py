@@ -15,7 +15,7 @@ from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.output.write import write_study
-from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan, with_first_stages
+from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan
 from diffkeras.studies.results import read_results
 from diffkeras.studies.shard import Shard
 from diffkeras.studies.study_directory import (
@@ -132,7 +132,7 @@ class _Work:
             the failed runs, and all runs of the study as they are then.
         """
         lacking = lacking_baselines(self.study, cells) * baselines
-        failed = self._do(with_first_stages(own), lacking)
+        failed = self._do(own, lacking)
         now = cells if all(cell.done for cell in own) else plan(self.study, self.runs_dir)
         # the runs were done before by another study, or that which was to measure them failed
         if baselines and (lacking := lacking_baselines(self.study, now)):
@@ -164,7 +164,7 @@ class _Work:
     def _generate(self, config: Config) -> None:
         _when_free(
             lambda: generate(
-                config, self.data_dir, workers=self.processes, show_progress=self.show_progress
+                config, self.data_dir, processes=self.processes, show_progress=self.show_progress
             )
         )
 
@@ -187,9 +187,7 @@ class _Work:
         if study.worst_cases and cell.search:
             search = study.test, study.worst_cases, cell.search
         tests = queue.tests_of(cell)
-        return RunTask(
-            cell.config, cell.run_dir, tests, self.data_dir, threads, search, cell.first_stage
-        )
+        return RunTask(cell.config, cell.run_dir, tests, self.data_dir, threads, search)
 
 
 def _write_results(

@@ -7,18 +7,14 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.data import (
     DataShares,
-    explain_damage,
     mixed_dataset,
     raw_dataset,
     steps_per_epoch,
     training_batches,
 )
-from diffkeras.data.storage import dataset_path
-from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
-from diffkeras.workflows import generate
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:
@@ -128,29 +124,6 @@ def test_several_shares_read_a_part(tiny: Config, data_dir: Path) -> None:
     assert own[0] | own[1] == set(order(training_batches(config, data_dir).take(2)))
 
 
-@pytest.mark.parametrize("cache", [False, True])
-@pytest.mark.parametrize("per_shard", [4, 256])
-def test_any_examples_are_read_by_their_numbers(
-    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: bool, per_shard: int
-) -> None:
-    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", per_shard)
-    generate(tiny, tmp_path)
-    stored = [
-        list(raw_dataset(tiny, count, "train", tmp_path).as_numpy_iterator()) for count in (1, 2)
-    ]
-    # of the first source count none of the second file, of the other all of it
-    numbers = {1: [0, 3, 9, 11], 2: [4, 5, 6, 7]}
-    config = tiny.with_overrides({"data.cache": cache})
-    forward = tiny.model.get_transform().forward
-    wanted = [
-        forward(stored[n - 1][k]["source_image"]).tobytes() for n in (1, 2) for k in numbers[n]
-    ]
-    batches = training_batches(config, tmp_path, numbers=numbers)
-    assert sorted(order(batches.take(2))) == sorted(wanted)
-    second = training_batches(config, tmp_path, numbers=numbers, shares=DataShares(range(1, 2), 2))
-    assert sorted(order(second.take(2))) == sorted(wanted[2:4] + wanted[6:])
-
-
 def test_sizes_are_known_and_batches_are_full(tiny: Config, data_dir: Path) -> None:
     config = tiny.with_overrides({"training.batch_size": 5})
     batches = mixed_dataset(config, "train", data_dir)
@@ -197,15 +170,3 @@ def test_examples_are_read_by_their_numbers(tiny: Config, data_dir: Path) -> Non
             np.testing.assert_array_equal(
                 example["sources"]["rows"], recipe.sources("test", k).rows
             )
-
-
-def test_damage_found_in_training_names_the_file(tiny: Config, own_data: Path) -> None:
-    (file,) = dataset_path(tiny, 2, own_data).glob("*-train.tfrecord-*")
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-    batches = training_batches(tiny, own_data).take(steps_per_epoch(tiny))
-    damaged = pytest.raises(DataError, match="damaged at example")
-    with damaged as caught, explain_damage(tiny, own_data):
-        list(batches)
-    assert str(file) in str(caught.value)

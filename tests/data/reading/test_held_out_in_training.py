@@ -20,7 +20,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "of_shares": {"training.symmetries": True, "data.shares": 2},
     "of_a_part": {"training.symmetries": True, "data.train_fraction": 0.5, "data.train_part": 1},
     "of_another_order": {"training.symmetries": True, "training.order_seed": 5},
-    "compact": {"training.symmetries": True, "data.storage": "compact"},
     "stream": {"data.stream": True},
 }
 
@@ -41,8 +40,7 @@ def config(tiny: Config) -> Config:
 @pytest.fixture(scope="module")
 def own_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("held_out")
-    for storage in ("dense", "compact"):
-        generate(config.with_overrides({"data.storage": storage}), path)
+    generate(config, path)
     return path
 
 
@@ -74,9 +72,3 @@ def test_no_option_of_training_shows_a_test_image(
     found = set(trained(chosen, own_dir))
     assert len(found) > 30
     assert not found & held_out(config, own_dir)
-
-
-def test_examples_that_join_are_of_the_training_split(config: Config, own_dir: Path) -> None:
-    chosen = config.with_overrides({"training.symmetries": True, "data.train_fraction": 0.25})
-    found = trained(chosen, own_dir, numbers={1: [*range(12), *range(30, 48)]})
-    assert not set(found) & held_out(config, own_dir)

@@ -12,7 +12,6 @@ from diffkeras.data import (
     training_batches,
 )
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.solved_examples import CHUNK
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.workflows import generate, train
 
@@ -30,7 +29,7 @@ def samples(batches, number):
     return x, y
 
 
-@pytest.mark.parametrize("start", [0, 1, CHUNK, 2 * CHUNK + 3])
+@pytest.mark.parametrize("start", [0, 3, 8])
 def test_a_stream_goes_on_anywhere_to_the_bit(stream, start):
     x, y = samples(stream_batches(stream), start + 6)
     smaller = stream.with_overrides({"training.batch_size": 3})
@@ -119,9 +118,6 @@ def test_contradictions_are_refused(stream, changes, key):
 
 
 def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
-    many = stream.with_overrides({"physics.lattice": 512, "data.sources": 400})
-    with pytest.raises(ConfigurationError, match=r"400 sources have up to .* nodes on their rims"):
-        stream_batches(many)
     crowded = stream.with_overrides({"data.sources": 20})
     with pytest.raises(PackingError):
         stream_batches(crowded)

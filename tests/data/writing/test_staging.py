@@ -18,8 +18,7 @@ from new_process import NewProcess
 import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.estimate import Estimate
-from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.data.writing.generation import Estimate, prepare_generation
 from diffkeras.errors import OutputError
 from diffkeras.workflows import generate
 

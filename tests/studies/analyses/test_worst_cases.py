@@ -68,8 +68,8 @@ def test_settings_are_summed_up_one_by_one_and_seeds_together() -> None:
 
 def test_the_figure_has_the_errors_of_each_search_and_bounds_next_to_their_errors() -> None:
     rows = [
-        search("0", 0, found_error=0.7, error_of_refined=0.0, bound_of_refined=1e-6),
-        search("1", 2, found_error=0.9, error_of_refined=1e-7, bound_of_refined=2e-6),
+        search("0", 0, found_error=0.7, error_of_corrected=0.0, bound_of_corrected=1e-6),
+        search("1", 2, found_error=0.9, error_of_corrected=1e-7, bound_of_corrected=2e-6),
     ]
     data = study_with(pd.DataFrame(rows), **ONE_LOSS)
     figure = ANALYSIS.draw(ANALYSIS.table(data), data)
@@ -77,9 +77,9 @@ def test_the_figure_has_the_errors_of_each_search_and_bounds_next_to_their_error
     drawn = {line.get_label(): list(line.get_xdata()) for line in (*left.lines, *right.lines)}
     assert drawn["found"] == [0.7, 0.9]
     assert drawn["largest of the test set"] == [0.5, 0.5]
-    assert drawn["its bound, refined"] == [1e-6, 2e-6]
-    assert drawn["refined"][1] == 1e-7
-    assert drawn["refined"][0] != 0  # a logarithmic axis has no 0
+    assert drawn["its bound, corrected"] == [1e-6, 2e-6]
+    assert drawn["corrected"][1] == 1e-7
+    assert drawn["corrected"][0] != 0  # a logarithmic axis has no 0
     labels = [text.get_text() for text in left.get_yticklabels()]
     assert labels == ["seed 0, n = 3", "seed 1, n = 5"]
     assert right.get_xscale() == "log"

@@ -26,12 +26,3 @@ def changed(config: Config, **values: float) -> Config:
 def test_what_is_equal_is_said(tiny: Config, others: list[dict[str, float]], words: str) -> None:
     found = budget_in_words([tiny, *(changed(tiny, **values) for values in others)])
     assert found.startswith(words)
-
-
-def test_both_stages_of_a_run_with_hard_examples_count(tiny: Config) -> None:
-    hard = {"number": 2, "choice": "hardest", "epochs": 1}
-    two_stages = tiny.with_overrides(
-        {"training.steps_per_epoch": 6, "training.hard_examples": hard, "data.train_fraction": 0.5}
-    )
-    found = budget_in_words([changed(tiny, epochs=3), two_stages])
-    assert found == "Equal steps: every run trains for 18 steps of 4 examples."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from diffkeras.training.callbacks.progress import TrainingProgress
-from diffkeras.training.state import TrainingState
+from diffkeras.training.checkpoints import TrainingState
 
 
 class Terminal(io.StringIO):

@@ -1,23 +1,14 @@
-import http.client
 import json
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from ports import free_addresses
 from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.config import Config
 from diffkeras.training.callbacks.tensorboard import settings
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +63,6 @@ def test_optimizer_and_speed(events: EventMultiplexer, tiny: Config) -> None:
     assert min(norms.values()) > 0
     assert list(curve(events, "train", "optimizer/rollbacks so far").values()) == [0, 0]
     assert min(curve(events, "train", "speed/examples a second").values()) > 0
-    shares = curve(events, "train", "speed/share of time waiting for data")
-    assert all(0 <= share <= 1 for share in shares.values())
 
 
 def test_configuration_pictures_and_hparams(
@@ -83,8 +72,7 @@ def test_configuration_pictures_and_hparams(
     assert "learning_rate: 0.01" in str(tf.make_ndarray(text.tensor_proto))
     (first, *_) = events.Tensors("pictures", "pictures/2 sources")
     width, height, png = tf.make_ndarray(first.tensor_proto)
-    assert int(width) >= 512
-    assert int(height) >= 512
+    assert (int(width), int(height)) == (4 * (16 + 2), 16)
     assert tf.io.decode_png(png).shape[-1] == 3
     plugin = events.PluginRunToTagToContent("hparams")
     assert "_hparams_/session_start_info" in plugin["."]
@@ -98,54 +86,3 @@ def test_settings_are_plain_values(tiny: Config) -> None:
     assert json.loads(found["training.loss"])["weight"]["name"] == "step"
     assert "name" not in found
     assert all(isinstance(value, bool | int | float | str) for value in found.values())
-
-
-@pytest.fixture
-def tensorboard(run_dir: Path) -> Iterator[str]:
-    """Address of a TensorBoard on the tiny run."""
-    [address] = free_addresses(1)
-    port = int(address.rpartition(":")[2])
-    words = ["--logdir", str(run_dir / "logs"), "--port", str(port), "--load_fast=false"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tensorboard.main", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(120):
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                connection.request("GET", "/data/runs")
-                if b"validation" in connection.getresponse().read():
-                    break
-            except OSError:
-                pass
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_a_browser_draws_it(tensorboard: str, tmp_path: Path) -> None:
-    assert CHROMIUM
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-        "--disable-background-networking --disable-component-update --disable-sync "
-        "--window-size=1400,1300 --virtual-time-budget=8000 --dump-dom "
-        f"--user-data-dir={tmp_path / 'browser'} --screenshot={tmp_path / 'shot.png'}"
-    )
-    shown = subprocess.run(
-        [CHROMIUM, *flags.split(), f"{tensorboard}/#timeseries"],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=True,
-    )
-    picture = tf.io.decode_png((tmp_path / "shot.png").read_bytes()).numpy()
-    assert picture.shape[:2] == (1300, 1400)
-    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 100  # it isn't blank
-    for words in ("MAE by region", "MAE by source count"):
-        assert words in shown.stdout

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,38 +93,3 @@ def test_warnings_of_processes_name_the_run(
     assert taken
     queue.note(taken, Outcome("done", warnings=("no better than zeros",)))
     assert log.messages == ["a: no better than zeros"]
-
-
-def test_a_second_stage_waits_for_the_first(tiny: Config, study: Study) -> None:
-    first = cell(tiny, "first", 1)
-    second, third = (
-        replace(cell(tiny, name, 9), first_stage=first.run_dir) for name in ("second", "third")
-    )
-    other = cell(tiny, "other", 3)
-    queue = RunQueue(study, [second, other, third, first])
-    assert [queue.take(), queue.take(), queue.take()] == [first, other, None]
-    assert not queue.empty
-    queue.note(first, DONE)
-    assert [queue.take(), queue.take()] == [second, third]
-
-
-def test_a_second_stage_fails_with_the_first(tiny: Config, study: Study) -> None:
-    first = cell(tiny, "first", 1)
-    second = replace(cell(tiny, "second", 9), first_stage=first.run_dir)
-    queue = RunQueue(study, [second, first])
-    queue.take()
-    queue.note(first, FAILED)
-    assert queue.take() is None
-    assert queue.empty
-    assert [run.error for run in queue.failed] == ["no luck", "its first stage failed: no luck"]
-    assert queue.finished == queue.total == 2
-
-
-def test_a_first_stage_that_is_there_is_not_waited_for(tiny: Config, study: Study) -> None:
-    second = replace(cell(tiny, "second", 9), first_stage=Path("first"))
-    assert RunQueue(study, [second]).take() is second
-    # only its evaluation is missing
-    trained = replace(second, trained=True)
-    first = cell(tiny, "first", 1)
-    queue = RunQueue(study, [trained, first])
-    assert [queue.take(), queue.take()] == [first, trained]

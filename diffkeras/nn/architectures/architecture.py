@@ -1,0 +1,105 @@
+"""What the rest of diffkeras asks an architecture: its parameters, lattices and network.
+
+Configurations are read before Keras is loaded. So the files of architectures import Keras, and all
+that uses it, within their functions.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
+
+from diffkeras.nn.arguments import integer
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A key of the section `model` of a configuration, which several architectures may share.
+
+    Attributes:
+        name: of the key, and of the argument of `Architecture.build`.
+        type: with its limits, as Pydantic takes it.
+        default: of all architectures that have the key.
+    """
+
+    name: str
+    type: Any
+    default: Any
+
+
+WIDTH = Parameter("width", Annotated[int, Field(ge=2, le=65_536, multiple_of=2)], 64)
+DEPTH = Parameter("depth", Annotated[int, Field(ge=1, le=10)], 5)
+
+
+class Sides(NamedTuple):
+    """The lattices that a network takes.
+
+    Attributes:
+        divisor: the number of nodes of each side must be a multiple of it.
+        shortest: smallest number of nodes of a side.
+        remedy: what to change in a configuration for other lattices.
+    """
+
+    divisor: int = 1
+    shortest: int = 1
+    remedy: str = ""
+
+    def check(self, lattice: Iterable[int | None]) -> None:
+        """Check that the network takes a lattice.
+
+        Args:
+            lattice: rows and columns, in nodes; None for a side that isn't known yet.
+
+        Raises:
+            ValueError: it doesn't; the message has the nearest side that works.
+        """
+        for axis, side in zip(("rows", "columns"), lattice, strict=True):
+            if side is None:
+                continue
+            nodes = integer(axis, side, 1)
+            if nodes < self.shortest:
+                raise ValueError(
+                    f"the lattice has {nodes} {axis}, and this network needs at least "
+                    f"{self.shortest}; choose {self.shortest} or more"
+                )
+            if nodes % self.divisor:
+                below = nodes // self.divisor * self.divisor
+                nearest = f"{below} or {below + self.divisor}" if below else f"{self.divisor}"
+                raise ValueError(
+                    f"the lattice has {nodes} {axis}, not a multiple of {self.divisor}; choose "
+                    f"{nearest}"
+                )
+
+
+def _all_sides(parameters: Mapping[str, Any]) -> Sides:
+    return Sides()
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network that `model.architecture` of a configuration can name.
+
+    Attributes:
+        name: in configurations.
+        summary: a sentence for users.
+        build: makes the network, a functional `keras.Model` with new weights. Its arguments are the
+            parameters and what `needs` names.
+        parameters: the keys of `model` that have an effect, each with its meaning.
+        needs: what `build` takes of the problem: "channels" (of the network's input, see
+            `representation.network_input`), "operator" (a `LatticeOperator`) and "rounds"
+            (`model.corrections`).
+        sides: the lattices that a network with some parameters takes.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Any]
+    parameters: Mapping[Parameter, str]
+    needs: tuple[str, ...] = ("channels",)
+    sides: Callable[[Mapping[str, Any]], Sides] = _all_sides
+
+    @property
+    def knows_equation(self) -> bool:
+        """Whether it solves the equation itself, so that no corrections are appended."""
+        return "operator" in self.needs

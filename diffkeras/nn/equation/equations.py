@@ -1,0 +1,137 @@
+"""The five-point equations of batches of media, on every backend.
+
+They are those of `physics.operators.finite_volumes`, to the rounding of the arrays.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from keras import ops
+
+
+class Equations(NamedTuple):
+    """(A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k) of a batch of media.
+
+    Attributes:
+        couplings: κ ≥ 0 between each node and the next along the rows and along the columns,
+            (batch, rows, columns) each; 0 beyond a wall.
+        drain: σ ≥ 0, (batch, rows, columns).
+    """
+
+    couplings: tuple[Any, Any]
+    drain: Any
+
+    def apply(self, field: Any) -> Any:
+        """A u of fields (batch, rows, columns), by differences, which lose no digits."""
+        result = self.drain * field
+        for axis, coupling in enumerate(self.couplings, 1):
+            flow = coupling * (field - following(field, axis))
+            result = result + flow - previous(flow, axis)
+        return result
+
+    def magnitude(self, field: Any) -> Any:
+        """σ |u_i| + Σ κ |u_i − u_k| of fields, to which the rounding of A u is relative."""
+        result = self.drain * ops.abs(field)
+        for axis, coupling in enumerate(self.couplings, 1):
+            flow = coupling * ops.abs(field - following(field, axis))
+            result = result + flow + previous(flow, axis)
+        return result
+
+    def diagonal(self) -> Any:
+        """A's diagonal, (batch, rows, columns)."""
+        result = self.drain
+        for axis, coupling in enumerate(self.couplings, 1):
+            result = result + coupling + previous(coupling, axis)
+        return result
+
+    def among(self, free: Any) -> "Equations":
+        """The equations of the free nodes alone, with all coefficients 0 on the others.
+
+        What flows to a node that isn't free is a drain of its neighbour. `free` is 1 or 0,
+        (batch, rows, columns).
+        """
+        drain, couplings = self.drain, []
+        for axis, coupling in enumerate(self.couplings, 1):
+            beyond = following(free, axis)
+            drain = drain + coupling * (1 - beyond) + previous(coupling * (1 - free), axis)
+            couplings.append(coupling * free * beyond)
+        return Equations((couplings[0], couplings[1]), drain * free)
+
+
+class Uptake(NamedTuple):
+    """φ(u) = v u/(K + u), with its tangent at 0 below; v and K of (batch, rows, columns)."""
+
+    maximum: Any
+    constant: Any
+
+    def rate(self, field: Any) -> Any:
+        """φ(u)."""
+        return self.maximum * field / (self.constant + ops.maximum(field, 0.0))
+
+    def slope(self, field: Any) -> Any:
+        """dφ/du."""
+        return self.maximum * self.constant / (self.constant + ops.maximum(field, 0.0)) ** 2
+
+
+def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equations:
+    """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
+
+    Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
+    that absorbs or holds a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
+    `LatticeOperator`; their values and fluxes belong to the right-hand side.
+    """
+    ones, drain, couplings = ops.ones_like(diffusivity), decay, []
+    for axis, boundary in enumerate(boundaries, 1):
+        low, high = edges(ones, axis)
+        beyond = following(diffusivity, axis)
+        inner = ones if boundary == "periodic" else 1 - high
+        couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * inner)
+        for side, edge in zip(both(boundary), (low, high), strict=True):
+            drain = drain + coupling_of_side(side, diffusivity) * edge
+    return Equations((couplings[0], couplings[1]), drain)
+
+
+def coupling_of_side(side: Any, diffusivity: Any) -> Any:
+    """What a side adds to the diagonal of the nodes next to it; 0 if it reflects or has a flux.
+
+    See `physics.boundaries.Robin` for sides with a coefficient.
+    """
+    if isinstance(side, Mapping) and "coefficient" in side:
+        return side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
+    absorbs = side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
+    return diffusivity if absorbs else 0.0
+
+
+def both(boundary: Any) -> tuple[Any, Any]:
+    """The low and the high side of an axis."""
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+
+
+def edges(ones: Any, axis: int) -> tuple[Any, Any]:
+    """1 on the first nodes along an axis and on the last ones, else 0."""
+    before, after = neighbours(ones, axis, "absorbing")
+    return 1 - before, 1 - after
+
+
+def following(values: Any, axis: int) -> Any:
+    """The values of the next nodes along axis 1 or 2; the first follows the last."""
+    cut = (slice(None),) * axis
+    return ops.concatenate([values[(*cut, slice(1, None))], values[(*cut, slice(None, 1))]], axis)
+
+
+def previous(values: Any, axis: int) -> Any:
+    """The values of the previous nodes along axis 1 or 2; the last precedes the first."""
+    cut = (slice(None),) * axis
+    return ops.concatenate([values[(*cut, slice(-1, None))], values[(*cut, slice(None, -1))]], axis)
+
+
+def neighbours(values: Any, axis: int, boundary: str) -> tuple[Any, Any]:
+    """The values of the previous and of the next node along axis 1 or 2, ghost nodes included."""
+    cut = (slice(None),) * axis
+    first, last = values[(*cut, slice(None, 1))], values[(*cut, slice(-1, None))]
+    if boundary == "periodic":
+        first, last = last, first
+    elif boundary == "absorbing":
+        first, last = ops.zeros_like(first), ops.zeros_like(last)
+    before = ops.concatenate([first, values[(*cut, slice(None, -1))]], axis)
+    return before, ops.concatenate([values[(*cut, slice(1, None))], last], axis)

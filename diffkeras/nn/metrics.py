@@ -1,0 +1,331 @@
+"""Metrics on the linear scale, accumulated over batches, and the terms of a loss."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+
+from diffkeras.nn.arguments import one_of
+from diffkeras.nn.losses import NodeLoss, per_node_weight
+from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.representation.target import Target, target_and_prediction
+from diffkeras.representation.transforms import get_transform
+
+TERMS = ("target", "prediction", "error", "weight")  # each is computed from those before it
+
+
+class LinearScaleMetric(keras.metrics.Metric):
+    """Base of the metrics, which convert target and prediction to the linear scale first.
+
+    Errors and the thresholds of regions are defined on the linear scale.
+
+    Args:
+        transform: name of the transform that target and prediction are on, a key of
+            `diffkeras.representation.transforms.TRANSFORMS`.
+        name: of the metric.
+        dtype: of the computation and the accumulators. With the default, float32, each batch adds
+            a relative rounding error of at most 6e-8.
+
+    Update:
+        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1), if
+            the metric needs neither the source image nor the source count.
+        y_pred: prediction, (batch, height, width, 1).
+        sample_weight: (batch,), one weight an example, or (batch, height, width), one weight a
+            node.
+
+    Raises:
+        ValueError: unknown transform; when updated, if shapes don't match.
+    """
+
+    default_name: ClassVar[str | None] = None
+
+    def __init__(
+        self, transform: str = "linear", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(name=name or self.default_name, dtype=dtype)
+        self.transform = get_transform(transform).name
+
+    def linear_scale(self, y_true: Any, y_pred: Any) -> tuple[Target, Any]:
+        """Target and predicted field (batch, height, width) on the linear scale."""
+        target, prediction = target_and_prediction(
+            keras.ops.convert_to_tensor(y_true, dtype=self.dtype),
+            keras.ops.convert_to_tensor(y_pred, dtype=self.dtype),
+        )
+        inverse = get_transform(self.transform).inverse
+        field = inverse(target.field, keras.ops)
+        return target._replace(field=field), inverse(prediction, keras.ops)
+
+    def node_weights(self, sample_weight: Any, values: Any) -> Any:
+        """Sample weights per node, (batch, height, width); ones if `sample_weight` is None."""
+        if sample_weight is None:
+            return keras.ops.ones_like(values)
+        return per_node_weight(sample_weight, values)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "transform": self.transform}
+
+
+class LinearScaleMean(LinearScaleMetric):
+    """Base of the metrics that are a weighted mean over all batches.
+
+    It accumulates a sum and a count, so batches of different sizes are weighted correctly. The
+    result is NaN while the count is 0: a 0 would look like a perfect prediction.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.total = self.add_variable((), "zeros", dtype=self.dtype, name="total")
+        self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
+
+    def accumulate(self, values: Any, weights: Any) -> None:
+        """Add weighted values to the sum and their weights to the count."""
+        self.total.assign_add(keras.ops.sum(values * weights))
+        self.count.assign_add(keras.ops.sum(weights))
+
+    def result(self) -> Any:
+        """Sum divided by count; NaN if the count is 0."""
+        return keras.ops.divide(self.total, self.count)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RegionMeanAbsoluteError(LinearScaleMean):
+    """Mean of |û − u| over all nodes of a region in all examples, on the linear scale.
+
+    The result is NaN if no example has a node in the region.
+
+    Args:
+        region: a key of `diffkeras.representation.regions.REGIONS`. The rings r1, r2 and r3 are
+            defined by values of the target. All but "lattice" need the source image.
+        *arguments, **options: those of `LinearScaleMetric`.
+
+    Raises:
+        ValueError: unknown region; when updated, if it needs the source image, which is missing.
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(self, region: str = "lattice", *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.region = one_of("region", region, REGIONS)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        (field, source_image, _), prediction = self.linear_scale(y_true, y_pred)
+        errors = keras.ops.abs(prediction - field)
+        mask = region_mask(self.region, field, source_image)
+        weights = self.node_weights(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)
+        self.accumulate(errors, weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "region": self.region}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RelativeL2Error(LinearScaleMean):
+    """Mean over examples of ‖û − u‖₂ / ‖u‖₂, on the linear scale.
+
+    Examples whose target is 0 everywhere are ignored, because they have no relative error. Of
+    sample weights per node, the mean over each example is used.
+    """
+
+    default_name = "relative_l2"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        (field, _, _), prediction = self.linear_scale(y_true, y_pred)
+        error = keras.ops.sum(keras.ops.square(prediction - field), axis=(1, 2))
+        norm = keras.ops.sum(keras.ops.square(field), axis=(1, 2))
+        nonzero = keras.ops.cast(norm > 0, norm.dtype)
+        ratios = keras.ops.sqrt(error / (norm + (1.0 - nonzero)))
+        weights = keras.ops.mean(self.node_weights(sample_weight, field), axis=(1, 2))
+        self.accumulate(ratios, weights * nonzero)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class MaximumError(LinearScaleMetric):
+    """max |û − u| over all nodes of all examples, on the linear scale; NaN if any error is NaN.
+
+    Nodes or examples with the sample weight 0 are ignored; other weights have no effect.
+    """
+
+    default_name = "max_error"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.maximum = self.add_variable((), "zeros", dtype=self.dtype, name="maximum")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        target, prediction = self.linear_scale(y_true, y_pred)
+        errors = keras.ops.abs(prediction - target.field)
+        counted = self.node_weights(sample_weight, errors) > 0
+        largest = largest_or_nan(keras.ops.where(counted, errors, keras.ops.zeros_like(errors)))
+        before = keras.ops.copy(self.maximum)
+        self.maximum.assign(largest_or_nan(keras.ops.stack([before, largest])))
+
+    def result(self) -> Any:
+        """Largest error so far."""
+        # When Keras reads a variable under tf.distribute, it adds up the values of all replicas.
+        # This reads them one by one and takes the largest. Elsewhere there is only one value.
+        replicas = getattr(self.maximum.value, "values", None)
+        if isinstance(replicas, tuple):
+            return largest_or_nan(keras.ops.stack([keras.ops.copy(v) for v in replicas]))
+        # a copy, because Keras reads the training logs after validation has reset the variable
+        return keras.ops.copy(self.maximum)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class SourceCountError(LinearScaleMetric):
+    """The largest mean absolute error of any source count, on the linear scale.
+
+    `per_count` returns the error of each source count, and `zero_field` the error that a prediction
+    of 0 everywhere would have. Sample weights are ignored.
+
+    Args:
+        counts: source counts; examples with another or an unknown one are ignored.
+        *arguments, **options: those of `LinearScaleMetric`.
+
+    Raises:
+        ValueError: when updated, if the target has no source count.
+    """
+
+    default_name = "mae_worst_count"
+
+    def __init__(self, counts: Sequence[int], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.counts = tuple(counts)
+        self.errors, self.fields, self.examples = (
+            self.add_variable((len(self.counts),), "zeros", dtype=self.dtype, name=name)
+            for name in ("errors", "fields", "examples")
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        ops = keras.ops
+        (field, _, counts), prediction = self.linear_scale(y_true, y_pred)
+        if counts is None:
+            raise ValueError(
+                "y_true must contain the source count: make it with diffkeras.nn.pack_target"
+            )
+        belongs = counts[:, None] == ops.convert_to_tensor(self.counts, dtype=counts.dtype)
+        for total, values in (
+            (self.errors, ops.abs(prediction - field)),
+            (self.fields, ops.abs(field)),
+            (self.examples, ops.ones_like(field)),
+        ):
+            means = ops.mean(values, axis=(1, 2))[:, None]
+            # not a product, in which a NaN of one example would reach every count
+            total.assign_add(ops.sum(ops.where(belongs, means, 0.0), axis=0))
+
+    def result(self) -> Any:
+        """The largest error; NaN before the first example."""
+        ops = keras.ops
+        errors, examples = (ops.convert_to_tensor(v) for v in (self.errors, self.examples))
+        seen = examples > 0
+        means = errors / ops.where(seen, examples, 1.0)
+        largest = largest_or_nan(ops.where(seen, means, -1.0))
+        return ops.where(ops.any(seen), largest, float("nan"))
+
+    def per_count(self) -> dict[int, float]:
+        """Mean absolute error of each source count that occurred."""
+        return self._means(self.errors)
+
+    def zero_field(self) -> dict[int, float]:
+        """Mean absolute error of a prediction of 0 everywhere, the mean of |u|."""
+        return self._means(self.fields)
+
+    def _means(self, totals: Any) -> dict[int, float]:
+        """Sums divided by the number of examples of each source count."""
+        sums = keras.ops.convert_to_numpy(totals)
+        examples = keras.ops.convert_to_numpy(self.examples)
+        return {
+            count: float(total / number)
+            for count, total, number in zip(self.counts, sums, examples, strict=True)
+            if number > 0
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "counts": list(self.counts)}
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class UnweightedError(keras.metrics.Mean):
+    """Mean error of a loss without its weight, on the network's scale.
+
+    It also records which terms of the loss were not finite, to explain why a run failed.
+
+    Args:
+        loss: the loss.
+        **options: those of `keras.metrics.Mean`.
+
+    Update:
+        y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
+    """
+
+    def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:
+        super().__init__(name=name, **options)
+        self.loss = loss
+        self.broken = self.add_variable((len(TERMS),), "zeros", name="broken")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        ops = keras.ops
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        error, weight = self.loss.terms(y_true, y_pred)
+        super().update_state(ops.mean(error, axis=(1, 2)))
+        terms = (y_true, y_pred, error, ops.ones(()) if weight is None else weight)
+        infinite = [ops.logical_not(ops.all(ops.isfinite(term))) for term in terms]
+        self.broken.assign_add(ops.cast(ops.stack(infinite), self.dtype))
+
+    def broken_terms(self) -> list[str]:
+        """Names of the terms that were not finite since the last reset, in order of computation."""
+        counts = keras.ops.convert_to_numpy(self.broken)
+        return [name for name, count in zip(TERMS, counts, strict=True) if count > 0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments."""
+        return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "UnweightedError":
+        """The metric with these arguments."""
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+def largest_or_nan(values: Any) -> Any:
+    """The largest value, or NaN if a value is NaN, which XLA's maximum would ignore."""
+    is_broken = keras.ops.any(keras.ops.isnan(values))
+    return keras.ops.where(is_broken, float("nan"), keras.ops.max(values))
+
+
+def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
+    """Mean absolute error over each region: "mae" (whole lattice), "mae_sources", … "mae_r3".
+
+    Args:
+        transform: name of the transform that target and prediction are on.
+    """
+    return [
+        RegionMeanAbsoluteError(
+            region, transform, name="mae" if region == "lattice" else f"mae_{region}"
+        )
+        for region in REGIONS
+    ]
+
+
+def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
+    """The region metrics, "relative_l2" and "max_error".
+
+    Args:
+        transform: name of the transform that target and prediction are on.
+
+    Example:
+
+    ```python
+    model.compile("adam", get_loss("mae"), metrics=default_metrics("sqrt"))
+    ```
+    """
+    return [*region_metrics(transform), RelativeL2Error(transform), MaximumError(transform)]

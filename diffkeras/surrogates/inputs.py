@@ -1,0 +1,219 @@
+"""The problems that a surrogate was trained for, and the inputs of its network."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.config import Config
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, production_of
+from diffkeras.physics.boundaries import sides_in_words
+from diffkeras.physics.keywords import MediumKeywords, ProblemKeywords
+from diffkeras.physics.node_values import LARGEST
+from diffkeras.physics.problem_maps import MAPS, maps_of, problem_of_maps
+
+ROUNDING = 1e-6  # share by which a number of the medium may differ from the trained one
+WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
+
+
+class SurrogateKeywords(ProblemKeywords, total=False):
+    """The keyword arguments of `Problem`, and the diffusion length ℓ [length]."""
+
+    diffusion_length: float | None
+
+
+def inputs_of(config: Config) -> tuple[str, ...]:
+    """The inputs of a network in addition to source images: maps, or "diffusion_length"."""
+    return config.data.maps or (("diffusion_length",) if config.data.diffusion_length else ())
+
+
+def problem_of(
+    config: Config, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
+) -> Problem:
+    """The problem of source images, in the medium that a surrogate was trained for.
+
+    Args:
+        config: the configuration that the network was trained with.
+        source_images: (rows, columns), (batch, rows, columns) or `Sources`: fixed values, or x of
+            the production γx if the surrogate's sources produce.
+        **keywords: those of `Problem`; parts of the medium that are left out are those of the
+            training. `diffusion_length` stands for the decay D/ℓ².
+
+    Raises:
+        PhysicsError: a part is missing that differs between the media of the training, or `Problem`
+            raises it.
+    """
+    own: dict[str, Any] = dict(keywords)
+    length = own.pop("diffusion_length", None)
+    parts = {name: own.pop(name) for name in MediumKeywords.__annotations__ if name in own}
+    if own.get("medium") is None:
+        own["medium"] = _completed(config, length, parts, own.get("uptake"))
+    elif parts or length is not None:
+        raise PhysicsError("give either medium or parts of it, such as decay or diffusion_length")
+    if config.physics.sources == "fixed_value":
+        return Problem(source_images, **own)
+    if own.get("production") is not None:
+        raise PhysicsError(
+            "this surrogate's sources produce the decay times the source image; leave out the "
+            "production, or give a Problem with the whole production"
+        )
+    if isinstance(source_images, Sources):
+        source_images = source_images.image(dtype=np.float64)
+    own["production"] = production_of(source_images, own["medium"])  # type: ignore[arg-type]
+    return Problem(**own)
+
+
+def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
+    """The problem of an example of `data.raw_dataset`, or the batch of a batch of them."""
+    images = np.asarray(examples["source_image"])[..., 0]
+    batch = images.ndim > 2
+    parts = {"image": images, **{n: examples[n][..., 0] for n in MAPS if n in examples}}
+    if "diffusion_length" in examples:
+        parts["diffusion_length"] = examples["diffusion_length"]
+    problems = []
+    for k in range(len(images) if batch else 1):
+        maps = {name: values[k] if batch else values for name, values in parts.items()}
+        image, length = maps.pop("image"), maps.pop("diffusion_length", None)
+        medium = config.physics.medium
+        if length is not None:
+            medium = medium.with_diffusion_length(float(length))
+        if config.physics.sources == "production":
+            problems.append(Problem(production=production_of(image, medium), medium=medium))
+        else:
+            problems.append(problem_of_maps(image, medium, maps))
+    return Problem.batch(problems) if batch else problems[0]
+
+
+def _completed(config: Config, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:
+    """The medium of the training with other parts, or a PhysicsError if one is missing."""
+    base, needed = config.physics.medium, inputs_of(config)
+    if length is not None:
+        if "diffusion_length" not in needed:
+            raise PhysicsError(f"{trained_for(config)}; leave out the diffusion length")
+        if "decay" in parts:
+            raise PhysicsError("give either the diffusion length or the decay, not both")
+        base = base.with_diffusion_length(length)
+    if "uptake" in needed and not isinstance(uptake, MichaelisMenten):
+        raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
+    present = {"uptake", "saturation", "production", *parts}
+    if length is not None or "decay" in parts:
+        present.add("diffusion_length")
+    for name in needed:
+        if name not in present:
+            raise PhysicsError(f"{trained_for(config)}; give the {name.replace('_', ' ')}")
+    return replace(base, **parts)
+
+
+def check_problem(config: Config, problem: Problem) -> None:
+    """Raise a PhysicsError for a problem that a surrogate was not trained for.
+
+    It may have other source images, and other values of what differs in the training.
+    """
+    if len(problem.lattice) != 2:
+        raise PhysicsError(
+            f"surrogates are for two dimensions, and the problem has the lattice {problem.lattice}"
+        )
+    checked = set()
+    for image in problem.images:
+        if id(image.medium) not in checked:  # images may share one
+            checked.add(id(image.medium))
+            for difference in _differences(config, image.medium):
+                raise PhysicsError(f"{trained_for(config)}, and {difference}")
+        _check_uptake(config, image)
+    production = problem.production
+    if config.physics.sources == "production":
+        if problem.fixed.any():
+            raise PhysicsError("this surrogate's sources produce, and the problem fixes nodes")
+    elif production is not None and production.any() and "production" not in config.data.maps:
+        raise PhysicsError(f"{trained_for(config)} without production; leave out production")
+    elif np.any(problem.fixed & (problem.values == 0)):
+        raise PhysicsError(
+            "this surrogate was trained without fixed nodes of value 0, and takes those nodes as "
+            "fixed whose value is not 0"
+        )
+    for name, values in (("source values", problem.values), ("production", production)):
+        if values is not None:
+            wrong = ~((values >= 0) & (values <= LARGEST))
+            if wrong.any():
+                raise PhysicsError(
+                    f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has "
+                    f"{values[wrong][0]:g}"
+                )
+
+
+def _differences(config: Config, medium: Medium) -> Iterator[str]:
+    """How a medium differs from those of the training, each as the end of a sentence."""
+    trained, inputs = config.physics.medium, inputs_of(config)
+    if medium.sides != trained.sides:
+        yield f"the problem has {sides_in_words(medium.sides)}"
+    if "diffusion_length" in inputs and medium.is_uniform:
+        shortest, longest = np.array(config.data.diffusion_length, np.float32)
+        length = np.float32(medium.diffusion_length)  # as datasets store it
+        if not shortest <= length <= longest:
+            yield f"{medium.diffusion_length:g} lies outside"
+        inputs += ("decay",)
+    for name in ("step", "diffusivity", "decay"):
+        own, here = getattr(trained, name), getattr(medium, name)
+        if isinstance(here, tuple) and not isinstance(own, tuple):
+            yield f"the problem has the {name} {here}"
+        elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
+            low, high = float(np.min(here)), float(np.max(here))
+            span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            yield f"the problem has the {name} {span} instead of {own:g}"
+
+
+def _check_uptake(config: Config, image: Problem) -> None:
+    if "uptake" in config.data.maps:
+        if not isinstance(image.uptake, MichaelisMenten):
+            raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
+    elif image.uptake is not None:
+        raise PhysicsError(f"{trained_for(config)}, and uptake saturates in the problem")
+
+
+def network_inputs(
+    config: Config, problem: Problem
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """The inputs of a network for a problem.
+
+    Returns:
+        Source images, (images, rows, columns, 1), and the inputs of `inputs_of` by name: diffusion
+        lengths (images,) [length], or maps of the shape of the images.
+
+    Raises:
+        PhysicsError: the surrogate was not trained for the problem.
+    """
+    check_problem(config, problem)
+    shape = (len(problem.images), *problem.lattice, 1)
+    sources = problem.values
+    if config.physics.sources == "production":
+        decays = np.array([image.medium.decay for image in problem.images])
+        production = np.zeros(shape) if problem.production is None else problem.production
+        sources = production.reshape(shape) / decays[:, None, None, None]
+    media: dict[str, Any] = maps_of(problem, config.data.maps)
+    for name, values in media.items():
+        if values.max() > LARGEST:  # networks take float32
+            raise PhysicsError(
+                f"the map of the {name} holds {values.max():g}, and at most {LARGEST:g} is "
+                "possible: choose other units"
+            )
+    media = {name: values.reshape(shape).astype(np.float32) for name, values in media.items()}
+    if config.data.diffusion_length:
+        lengths = [image.medium.diffusion_length for image in problem.images]
+        media["diffusion_length"] = np.array(lengths, np.float32)
+    return sources.reshape(shape).astype(np.float32), media
+
+
+def trained_for(config: Config) -> str:
+    """The media of a surrogate's training, as the beginning of a sentence."""
+    lengths, maps = config.data.diffusion_length, config.data.maps
+    if maps:
+        names = " and ".join(", ".join(maps).rsplit(", ", 1))
+        several = "" if len(maps) > 1 else " from node to node"
+        return f"this surrogate was trained on media whose {names} vary{several}"
+    if lengths:
+        return "this surrogate was trained on diffusion lengths of {:g} to {:g}".format(*lengths)
+    length = config.physics.medium.diffusion_length
+    return f"this surrogate was trained for one medium, of diffusion length {length:g}"

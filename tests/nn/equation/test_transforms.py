@@ -1,0 +1,57 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from diffkeras.nn.equation.equations import equations_of
+from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
+from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
+from diffkeras.physics import Medium
+from diffkeras.physics.operators.axis import lattice_axes
+from diffkeras.physics.operators.ring import find_ring
+from diffkeras.physics.operators.spectral import SpectralOperator
+
+PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
+LATTICE = (12, 17)
+
+
+@pytest.mark.parametrize("boundaries", PAIRS)
+def test_the_operator_and_its_inverse_are_those_of_physics(boundaries):
+    exact = SpectralOperator(LATTICE, Medium(decay=0.03, boundary=boundaries))
+    field = np.random.default_rng(0).standard_normal((2, *LATTICE)).astype(np.float32)
+    ones = np.ones_like(field)
+    density = np.asarray(equations_of(ones, 0.03 * ones, boundaries).apply(field))
+    np.testing.assert_allclose(density, exact.apply(field), atol=1e-5)
+    expected = [exact.inverse(one.astype(np.float64)) for one in density]
+    np.testing.assert_allclose(inverse(density, 0.03, boundaries), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("boundaries", PAIRS)
+def test_the_ring_is_that_of_physics(boundaries):
+    fixed = np.random.default_rng(1).random((2, *LATTICE)) < 0.8
+    ring = np.asarray(ring_of(fixed.astype(np.float32), boundaries))
+    for mask, found in zip(fixed, ring, strict=True):
+        expected = np.zeros(LATTICE)
+        expected[find_ring(mask, lattice_axes(LATTICE, boundaries)).nodes] = 1
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_window_is_applied_as_a_convolution():
+    values = np.random.default_rng(2).standard_normal((1, *LATTICE)).astype(np.float32)
+    window = np.array([[2.0, 0.5, -1.0], [0.25, 3.0, 0.1], [0.2, 0.3, 0.7]], np.float32)
+    steps = range(-2, 3)
+    expected = sum(
+        window[abs(i), abs(j)] * np.roll(values, (i, j), (1, 2)) for i in steps for j in steps
+    )
+    found = convolve(values, window, ("periodic", "periodic"))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_each_image_has_its_own_diffusion_length():
+    operator = LatticeOperator(lengths=(2.0, 8.0))
+    channel = np.array([-1.0, 0.0, 1.0], np.float32)[:, None, None, None]  # ln ℓ of 2, 4 and 8
+    network_input = np.ones((3, *LATTICE, 2), np.float32) * channel
+    decays = np.ravel(operator.uniform_decay(network_input))
+    np.testing.assert_allclose(decays, [1 / 4, 1 / 16, 1 / 64], rtol=1e-6)
+    drains = operator.equations(network_input).drain
+    np.testing.assert_allclose(drains[:, 5, 5], decays, rtol=1e-6)

@@ -1,0 +1,267 @@
+"""Every architecture of the table, and what sets each of them apart."""
+
+import itertools
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras import nn
+from diffkeras.nn.architectures import ARCHITECTURES
+from diffkeras.nn.layers import NormalizedConv3x3
+from diffkeras.physics import Medium, solve
+
+OPERATOR = nn.LatticeOperator(decay=0.05)
+SMALL: dict[str, Any] = {"width": 2, "depth": 2, "modes": 3, "pad": False, "rounds": 2}
+LATTICES = {"fourier_neural_operator": [(16, 30), (5, 7)], "unrolled_cg": [(13, 18), (4, 8)]}
+POOLING = ("encoder_decoder", "joined_pair", "u_net")
+NETWORKS = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair, "u_net": nn.u_net}
+
+every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+def make(name: str, channels: int = 1, **changes: Any) -> keras.Model:
+    """A small network, built as a configuration builds it."""
+    architecture = ARCHITECTURES[name]
+    facts = {**SMALL, "channels": channels, "operator": OPERATOR, "initial_weights": "keras"}
+    facts |= changes
+    names = [*(parameter.name for parameter in architecture.parameters), *architecture.needs]
+    return architecture.build(**{key: facts[key] for key in names})
+
+
+def lattices(name: str) -> list[tuple[int, int]]:
+    return LATTICES.get(name, [(16, 16), (4, 8)])
+
+
+def trainable(model: keras.Model) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+@pytest.fixture
+def half_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@every_architecture
+def test_output_has_the_lattice_of_the_input(name):
+    model = make(name, channels=3)
+    assert (model.name, model.input.name) == (name, "source_image")
+    assert model.input_shape == (None, None, None, 3)
+    for lattice in lattices(name):
+        assert tuple(model(np.ones((2, *lattice, 3), "float32")).shape) == (2, *lattice, 1)
+
+
+@every_architecture
+def test_a_saved_model_computes_the_same(name, tmp_path):
+    model = make(name)
+    model.save(tmp_path / "model.keras")
+    image = np.random.default_rng(0).random((2, *lattices(name)[0], 1)).astype("float32")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(image), model(image))
+
+
+@every_architecture
+@pytest.mark.usefixtures("half_precision")
+def test_mixed_precision_field_is_float32(name):
+    model = make(name)
+    field = model(np.ones((1, *lattices(name)[1], 1), "float32"))
+    assert keras.backend.standardize_dtype(field.dtype) == "float32"
+    convolutions = [layer for layer in model._flatten_layers() if "conv" in layer.name]
+    assert {layer.compute_dtype for layer in convolutions} <= {"bfloat16"}
+
+
+@every_architecture
+def test_sides_are_those_that_the_network_takes(name):
+    sides = ARCHITECTURES[name].sides(SMALL)
+    assert (sides.divisor, sides.shortest) == {
+        "fourier_neural_operator": (1, 5),
+        "unrolled_cg": (1, 1),
+    }.get(name, (4, 1))
+    if name == "unrolled_cg":
+        return
+    wrong = (sides.shortest - 1 or 6, 8)
+    for check in (sides.check, lambda lattice: make(name)(np.ones((1, *lattice, 1), "float32"))):
+        with pytest.raises(
+            ValueError, match=rf"{wrong[0]} .*{sides.shortest if wrong[0] < 6 else 4}"
+        ):
+            check(wrong)
+    sides.check((8, None))
+
+
+@every_architecture
+def test_bad_arguments(name):
+    names = {"unrolled_cg": ("rounds",), "fourier_neural_operator": ("modes", "width", "depth")}
+    for argument in (*names.get(name, ("width", "depth")), "channels"):
+        with pytest.raises(ValueError, match=f"{argument} must be an integer of at least"):
+            make(name, **{argument: 0})
+
+
+@pytest.mark.slow  # quick: the tests of training
+@every_architecture
+def test_steps_lower_the_loss_and_change_every_weight(name):
+    keras.utils.set_random_seed(0)
+    model = make(name)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    image = np.random.default_rng(0).random((4, *lattices(name)[0], 1)).astype("float32")
+    image *= image > 0.8
+    losses = model.fit(image, 0.5 * image + 0.1, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        # normalisation takes away what the bias before it adds
+        assert np.any(old != new.numpy()) or new.path.endswith("conv_0/bias"), new.path
+
+
+@pytest.mark.parametrize("name", POOLING)
+def test_padding_takes_any_lattice(name):
+    image = np.random.default_rng(0).random((1, 7, 9, 1)).astype("float32")
+    padded = make(name, pad=True)
+    assert padded.name == f"{name}_padded"
+    network = padded.get_layer(name)
+    larger = np.pad(image, [(0, 0), (0, 1), (0, 3), (0, 0)])
+    np.testing.assert_array_equal(padded(image), network(larger)[:, :7, :9])
+
+
+def test_the_network_of_the_paper():
+    model = nn.encoder_decoder(kernel_initializer="zeros")
+    assert trainable(model) == 50_307_969
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    filters = [layer.filters for layer in convolutions]
+    assert filters == [64, 128, 256, 512, 1024, 2048, 1024, 512, 256, 128, 64, 32, 1]
+    with pytest.raises(ValueError, match="width must be even, got 3"):
+        nn.encoder_decoder(width=3)
+
+
+@pytest.mark.parametrize("name", ["encoder_decoder", "u_net"])
+def test_batch_norm_is_synchronized_where_keras_can_or_left_out(name):
+    layer = make(name).get_layer("encoder_conv_0").norm
+    assert layer.synchronized == (keras.backend.backend() == "tensorflow")
+    assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
+    plain = NETWORKS[name](4, 1, batch_norm=False)
+    assert not any(isinstance(layer, NormalizedConv3x3) for layer in plain.layers)
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_an_initializer_draws_other_numbers_for_each_convolution(seed):
+    initializer = keras.initializers.HeNormal(seed)
+    models = [nn.joined_pair(4, 1, kernel_initializer=initializer) for _ in range(2)]
+    # the first numbers, without the factor by which the initializer scales them
+    kernels = [w.numpy() for w in models[0].weights if len(w.shape) == 4]
+    assert len(kernels) == 5 + 6
+    starts = [kernel.ravel()[:4] / np.abs(kernel.ravel()[:4]).max() for kernel in kernels]
+    for one, other in itertools.combinations(starts, 2):
+        assert not np.allclose(one, other)
+    if seed is not None:
+        first, again = (model.get_weights()[0] for model in models)
+        np.testing.assert_array_equal(first, again)
+
+
+def test_initial_weights_of_pytorch():
+    model = nn.encoder_decoder(width=16, depth=2, kernel_initializer="pytorch")
+    # channels of the input in the encoder, and of the output in the decoder
+    channels = {"encoder": [1, 16, 32], "decoder": [32, 16, 8], "field": [1]}
+    expected = {
+        (f"{part}_conv_{k}" if part != "field" else "field_conv"): 1 / np.sqrt(9 * count)
+        for part, counts in channels.items()
+        for k, count in enumerate(counts)
+    }
+    found = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
+    assert found.keys() == expected.keys()
+    for name, bound in expected.items():
+        kernel, bias = found[name].kernel.numpy(), found[name].bias.numpy()
+        assert 0.9 * bound < np.abs(kernel).max() <= bound
+        assert kernel.var() == pytest.approx(bound**2 / 3, rel=0.3)
+        assert np.all(np.abs(bias) <= bound)
+        assert np.all(bias != 0)
+
+
+def test_initial_weights_of_pytorch_follow_the_seed():
+    models = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        models.append(nn.encoder_decoder(width=2, depth=1, kernel_initializer="pytorch"))
+    first, same, other = (model.get_weights() for model in models)
+    assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_joined_pair_is_the_weighted_sum_of_two_networks():
+    model = nn.joined_pair(width=4, depth=2)
+    image = np.random.default_rng(0).random((2, 8, 12, 1)).astype("float32")
+    first, second = (
+        np.asarray(model.get_layer(name)(image)) for name in ("encoder_decoder", "plain_network")
+    )
+    np.testing.assert_allclose(model(image), (first + second) / 2, rtol=1e-5, atol=1e-6)
+    model.get_layer("field").set_weights([np.array([[2.0], [-3.0]])])
+    np.testing.assert_allclose(model(image), 2 * first - 3 * second, rtol=1e-4, atol=1e-5)
+
+
+def test_the_joined_pair_of_the_prior_work():
+    model = nn.joined_pair(kernel_initializer="zeros")
+    channels = [1, 4, 8, 16, 8, 4, 1]
+    convolutions = sum(9 * a * b + b for a, b in itertools.pairwise(channels))
+    gain_and_offset = 2 * 4
+    assert trainable(model) == 50_307_969 + convolutions + gain_and_offset + 2
+    plain = model.get_layer("plain_network")
+    layers = [layer for layer in plain.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in layers] == channels[1:]
+    assert [isinstance(layer, NormalizedConv3x3) for layer in layers] == [True] + [False] * 5
+
+
+def test_the_levels_of_a_u_net():
+    encoder = [(1, 4), (4, 8), (8, 16)]
+    up, skip = [(16, 8), (8, 4)], [(8, 8), (4, 4)]
+    kernels = sum(9 * a * b for a, b in [*encoder, *up, *skip, (4, 1)])
+    biases = sum(b for _, b in [*encoder, *up, (4, 1)])
+    gain_and_offset = 2 * 4
+    assert trainable(nn.u_net(width=4, depth=2)) == kernels + biases + gain_and_offset
+
+
+def test_skip_connections_carry_what_pooling_loses():
+    keras.utils.set_random_seed(0)
+    model = nn.u_net(width=4, depth=2)
+    bottom = model.get_layer("encoder_conv_2")
+    bottom.set_weights([np.zeros_like(weight) for weight in bottom.get_weights()])
+    image = np.zeros((1, 16, 16, 1), "float32")
+    dark = np.asarray(model(image))
+    image[0, 7, 9] = 1.0
+    changed = np.asarray(model(image)) != dark
+    assert changed[0, 7, 9, 0]
+
+
+def test_a_fourier_neural_operator_reaches_across_the_lattice():
+    keras.utils.set_random_seed(0)
+    model = nn.fourier_neural_operator(width=4, depth=2, modes=3)
+    lifting, projection = (1 + 2 + 1) * 4, (4 + 1) * 8 + 8 + 1
+    spectral, pointwise = 5 * 3 * 4 * 2 * 4, (4 + 1) * 4
+    assert model.count_params() == lifting + 2 * (spectral + pointwise) + projection
+    image = np.zeros((1, 16, 16, 1), "float32")
+    dark = np.asarray(model(image))
+    image[0, 0, 0] = 1.0
+    assert np.asarray(model(image))[0, -1, -1, 0] != dark[0, -1, -1, 0]
+
+
+@pytest.mark.parametrize("lattice", [(13, 18), (20, 15)])
+def test_each_round_brings_any_lattice_closer_to_the_exact_field(lattice):
+    image = np.zeros(lattice)
+    image[3:8, 2:7], image[9:12, 9:13] = 1.0, 0.5
+    exact = solve(image, medium=Medium(decay=0.05)).field
+    errors = [np.abs(image - exact).mean()]
+    for rounds in (1, 2, 4, 8):
+        model = nn.unrolled_cg(operator=OPERATOR, rounds=rounds)
+        field = np.asarray(model(image[None, ..., None].astype("f")))[0, ..., 0]
+        errors.append(np.abs(field - exact).mean())
+    assert np.all(np.diff(errors) < 0)
+    assert errors[-1] < 1e-3
+
+
+def test_the_channel_of_diffusion_lengths_is_no_source():
+    operator = nn.LatticeOperator(lengths=(2.0, 8.0))
+    model = nn.unrolled_cg(operator=operator, rounds=2, channels=2)
+    network_input = np.ones((1, 8, 9, 2), "float32")
+    network_input[..., 0] = 0
+    assert np.all(np.asarray(model(network_input)) == 0)

@@ -1,0 +1,164 @@
+"""The problems that a surrogate takes, those that it refuses, and the inputs of its network."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras import Medium, MichaelisMenten, Problem, Sources
+from diffkeras.config import Config
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import FixedValue
+from diffkeras.physics.uptake.saturating import CappedUptake
+from diffkeras.surrogates.inputs import network_inputs, problem_of
+
+KINDS: dict[str, dict[str, Any]] = {
+    "one medium": {},
+    "lengths": {"physics.decay": 1 / 400, "data.diffusion_length": [1.1, 20]},
+    "tissue": {"data.tissue": {"cells": [3, 9], "regions": [2, 3]}},
+    "cells": {
+        "data.tissue": {
+            "cells": [3, 9],
+            "saturation": [0.1, 0.4],
+            "secreting_cells": [1, 3],
+        }
+    },
+    "production": {"physics.sources": "production"},
+}
+MAPS = {"diffusivity": np.full((16, 16), 0.5), "decay": np.full((16, 16), 0.1)}
+CELLS: dict[str, Any] = {
+    "uptake": MichaelisMenten(np.full((16, 16), 0.3), 0.2),
+    "diffusivity": 0.5,
+}
+COMPLETE: dict[str, dict[str, Any]] = {
+    "one medium": {},
+    "lengths": {"diffusion_length": 5.0},
+    "tissue": MAPS,
+    "cells": CELLS,
+    "production": {},
+}
+IMAGE = np.zeros((16, 16))
+IMAGE[4:8, 5:9] = 0.7
+
+
+@pytest.fixture(scope="module")
+def configs(tiny: Config) -> dict[str, Config]:
+    changes = {"tissue": {"model.corrections": 1, "model.transform": "linear"}}
+    changes["cells"] = changes["tissue"]
+    return {
+        kind: tiny.with_overrides({**values, **changes.get(kind, {})})
+        for kind, values in KINDS.items()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_problem_has_the_medium_of_the_training(configs: dict[str, Config], kind: str) -> None:
+    problem = problem_of(configs[kind], IMAGE, **COMPLETE[kind])
+    images, media = network_inputs(configs[kind], problem)
+    np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
+    assert problem.medium.step == configs[kind].physics.medium.step
+    assert (problem.production is not None) == (kind == "production")
+    assert images.dtype == np.float32
+    expected = {
+        "lengths": {"diffusion_length": [5.0]},
+        "tissue": {name: values[None, ..., None] for name, values in MAPS.items()},
+        "cells": {
+            "diffusivity": np.full((1, 16, 16, 1), 0.5),
+            "uptake": np.full((1, 16, 16, 1), 0.3),
+            "saturation": np.full((1, 16, 16, 1), 0.2),
+            "production": np.zeros((1, 16, 16, 1)),
+        },
+    }.get(kind, {})
+    assert media.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(media[name], np.float32(values))
+
+
+def test_images_of_a_batch_may_have_own_media(configs: dict[str, Config]) -> None:
+    lengths = np.float32([1.1, 2.3, 20])
+    problems = [
+        problem_of(configs["lengths"], IMAGE, diffusion_length=float(length)) for length in lengths
+    ]
+    images, media = network_inputs(configs["lengths"], Problem.batch(problems))
+    assert images.shape == (3, 16, 16, 1)
+    np.testing.assert_array_equal(media["diffusion_length"], lengths)
+    alike = problem_of(configs["lengths"], np.stack([IMAGE] * 3), decay=1 / 25)
+    np.testing.assert_array_equal(
+        network_inputs(configs["lengths"], alike)[1]["diffusion_length"], np.float32([5, 5, 5])
+    )
+
+
+def test_the_image_of_a_production_is_the_production_over_the_decay(
+    configs: dict[str, Config],
+) -> None:
+    config = configs["production"]
+    problem = Problem(production=0.05 * np.float32(IMAGE), medium=config.physics.medium)
+    np.testing.assert_array_equal(network_inputs(config, problem)[0][0, ..., 0], np.float32(IMAGE))
+    sources = Sources.from_lists([5], [6], [2.0], [0.5])
+    made = problem_of(config, Sources(**{**vars(sources), "lattice": (16, 16)}))
+    assert made.production is not None
+    assert made.production.max() == pytest.approx(0.05 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        (
+            "one medium",
+            {"diffusion_length": 5.0},
+            r"one medium, of .* 4\.47214; leave out the diff",
+        ),
+        ("one medium", {"decay": 0.1}, r"has the decay 0\.1 instead of 0\.05"),
+        ("one medium", {"decay": MAPS["decay"] + IMAGE}, r"has the decay 0\.1 to 0\.8 instead"),
+        ("one medium", {"diffusivity": (1.0, 2.0)}, "has the diffusivity"),
+        ("one medium", {"step": 2.0}, "has the step 2 instead of 1"),
+        ("one medium", {"boundary": "reflecting"}, "the problem has reflecting"),
+        ("one medium", {"boundary": {"top": FixedValue(1.0)}}, "the problem has top: value 1"),
+        ("one medium", {"production": MAPS["decay"]}, "without production"),
+        ("one medium", {"uptake": CELLS["uptake"]}, "uptake saturates in the problem"),
+        ("one medium", {"fixed": np.ones((16, 16), bool)}, "without fixed nodes of value 0"),
+        ("one medium", {"medium": Medium(), "decay": 0.1}, "give either medium or"),
+        ("lengths", {"diffusion_length": None}, "1.1 to 20; give the diffusion length"),
+        ("lengths", {"diffusion_length": 1.0}, "1.1 to 20, and 1 lies outside"),
+        ("lengths", {"decay": 0.1}, "either the diffusion length or the decay"),
+        (
+            "lengths",
+            {"diffusion_length": None, "decay": MAPS["decay"]},
+            "has the decay 0.1 instead",
+        ),
+        ("tissue", {"diffusivity": None}, "diffusivity and decay vary; give the diffusivity"),
+        ("tissue", {"decay": np.ones((8, 16))}, "arrays of diffusivity and decay have one shape"),
+        ("tissue", {"diffusivity": np.full((16, 16), 1e30)}, "diffusivity holds|contrast|decay"),
+        ("cells", {"uptake": None}, r"give the uptake as MichaelisMenten\(maximum, constant\)"),
+        ("cells", {"uptake": CappedUptake(0.3, 0.5)}, "give the uptake as MichaelisMenten"),
+        ("cells", {"uptake": 0.3}, "give the uptake as MichaelisMenten"),
+        ("cells", {"production": -MAPS["decay"]}, r"take production between 0 and .* has -0\.1"),
+        ("production", {"production": IMAGE}, "leave out the production"),
+    ],
+)
+def test_what_it_was_not_trained_for_is_refused_by_name(
+    configs: dict[str, Config], kind: str, change: dict[str, Any], message: str
+) -> None:
+    keywords = {name: v for name, v in {**COMPLETE[kind], **change}.items() if v is not None}
+    with pytest.raises(PhysicsError, match=message):
+        network_inputs(configs[kind], problem_of(configs[kind], IMAGE, **keywords))
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        (Problem(-IMAGE, decay=0.05), r"take source values between 0 and .* has -0\.7"),
+        (Problem(np.zeros((4, 4, 4)), dimensions=3), r"two dimensions, .* \(4, 4, 4\)"),
+    ],
+)
+def test_problems_that_no_surrogate_takes(
+    configs: dict[str, Config], problem: Problem, message: str
+) -> None:
+    with pytest.raises(PhysicsError, match=message):
+        network_inputs(configs["one medium"], problem)
+
+
+def test_fixed_nodes_are_refused_where_sources_produce(configs: dict[str, Config]) -> None:
+    problem = Problem(IMAGE, production=IMAGE, decay=0.05)
+    with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
+        network_inputs(configs["production"], problem)

@@ -1,0 +1,164 @@
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from diffkeras.config import Config
+from diffkeras.errors import ConvergenceError, RunError
+from diffkeras.nn import pack_target
+from diffkeras.nn.losses import get_loss
+from diffkeras.nn.metrics import UnweightedError
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
+from diffkeras.training.callbacks.divergence import MOST_ROLLBACKS, Rollback
+from diffkeras.training.checkpoints import Checkpoints, TrainingState
+from diffkeras.workflows import train
+
+LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    return model
+
+
+@pytest.fixture
+def rollback(model: keras.Model, tmp_path: Path) -> Rollback:
+    """A rollback after four epochs of ten steps, the last of which is backed up."""
+    state = TrainingState(epoch=4, losses=list(LOSSES))
+    checkpoints = Checkpoints(tmp_path, 10)
+    checkpoints.save(model, state)
+    callback = Rollback(state, checkpoints, factor=10, window=20)
+    callback.set_model(model)
+    return callback
+
+
+def variables(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(v) for v in (*model.variables, *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("loss", [0.1, 0.65, 0.65 + 9.9 * 0.35 / 3])
+def test_an_epoch_without_a_jump_is_kept(rollback: Rollback, loss: float) -> None:
+    logs = {"loss": loss}
+    rollback.on_epoch_end(4, logs)
+    assert logs["rolled_back"] == 0
+    assert rollback.state.losses == [*LOSSES, loss]
+    assert rollback.state.rollbacks == []
+
+
+def test_a_jump_restores_weights_and_optimizer(rollback: Rollback, model: keras.Model) -> None:
+    before = variables(model)
+    model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=3, verbose=0)
+    logs = {"loss": 0.65 + 10.1 * 0.35 / 3}
+    rollback.on_epoch_end(4, logs)
+    assert logs["rolled_back"] == 1
+    assert rollback.state.rollbacks == [5]
+    assert rollback.state.losses == LOSSES
+    # the count of steps continues, for the schedule and the order of the data
+    assert int(model.optimizer.iterations) == 4
+    model.optimizer.iterations.assign(1)
+    for now, then in zip(variables(model), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_the_mean_covers_the_last_epochs_only(rollback: Rollback) -> None:
+    rollback.window = 2
+    assert rollback.mean_change() == pytest.approx(0.075)
+    rollback.state.losses = LOSSES[:2]
+    assert rollback.mean_change() == 0  # too few
+
+
+def test_rollbacks_in_a_row_end_training(rollback: Rollback) -> None:
+    for epoch in range(4, 4 + MOST_ROLLBACKS - 1):
+        rollback.on_epoch_end(epoch, {"loss": 9.0})
+    with pytest.raises(ConvergenceError, match=r"training\.learning_rate"):
+        rollback.on_epoch_end(3 + MOST_ROLLBACKS, {"loss": 9.0})
+
+
+def test_a_rollback_in_training(
+    tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    """The loss of the fifth epoch is made to jump."""
+    config = tiny.with_overrides({"training.epochs": 6})
+    original = Rollback.on_epoch_end
+
+    def jump(self: Rollback, epoch: int, logs: dict) -> None:
+        original(self, epoch, {**logs, "loss": 99.0} if epoch == 4 else logs)
+        logs.setdefault("rolled_back", 1.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rollback, "on_epoch_end", jump)
+        run = train(config, data_dir, tmp_path / "run")
+    assert run.state()["rolled_back_epochs"] == [5]
+    assert any(line.startswith("epoch 5 undone") for line in log.messages)
+    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.slow
+def test_the_change_of_an_alternating_loss_is_no_jump(
+    tiny: Config, data_dir: Path, tmp_path: Path
+) -> None:
+    second = {"error": "power", "alpha": 0.1, "weight": {"name": "tanh", "amplitude": 2000}}
+    loss = {"error": "alternating", "first": "absolute", "second": second, "every": 4}
+    config = tiny.with_overrides(
+        {"training.epochs": 5, "training.loss": loss, "training.rollback_factor": 3}
+    )
+    run = train(config, data_dir, tmp_path / "run")
+    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    for name in ("loss", "error"):
+        changes = np.diff(rows[name])
+        assert changes[3] > 3 * np.abs(changes[:3]).mean()
+    assert rows["rolled_back"].tolist() == [0] * 5
+
+
+def test_divergence_names_step_rate_and_term_and_keeps_the_best_model(
+    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    original = SaveCheckpoints.on_epoch_end
+
+    def save_and_poison(self: SaveCheckpoints, epoch: int, logs: dict | None = None) -> None:
+        original(self, epoch, logs)
+        kernel = self.model.get_layer("field_conv").kernel
+        kernel.assign(kernel * math.nan)
+
+    monkeypatch.setattr(SaveCheckpoints, "on_epoch_end", save_and_poison)
+    with pytest.raises(ConvergenceError) as failure:
+        train(tiny, data_dir, run_dir)
+    message = str(failure.value)
+    for part in ("step 1 of epoch 2", "prediction term", "0.01", str(run_dir / "model.keras")):
+        assert part in message
+    weights = keras.saving.load_model(run_dir / "model.keras", compile=False).get_weights()
+    assert all(np.isfinite(w).all() for w in weights)
+    with pytest.raises(RunError, match="not finished"):
+        Run.open(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("broken", "names"),
+    [
+        ("target", ["target", "error"]),
+        ("prediction", ["prediction", "error"]),
+        ("weight", ["weight"]),
+    ],
+)
+def test_the_broken_term_is_found(broken: str, names: list[str]) -> None:
+    field = np.full((2, 4, 4, 1), 0.5, np.float32)
+    prediction = field + 0.1
+    # the larger amplitude overflows in float32
+    weight = {"name": "tanh", "amplitude": 1e39 if broken == "weight" else 1.0}
+    if broken == "target":
+        field[0, 0, 0] = math.inf
+    if broken == "prediction":
+        prediction[0, 0, 0] = math.nan
+    metric = UnweightedError(get_loss({"error": "absolute", "weight": weight}))
+    metric.update_state(pack_target(field, np.zeros_like(field)), prediction)
+    found = metric.broken_terms()
+    assert [name for name in found if name in names] == names
+    assert found[0] == names[0]

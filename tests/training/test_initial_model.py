@@ -1,0 +1,108 @@
+"""Fine-tuning: a run that starts from the weights of another one."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stopped_training import stop_at
+
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.training.session import TrainingSession
+from diffkeras.workflows import train, train_run
+
+
+def starting_from(run: object, config: Config, **changes: Any) -> Config:
+    settings = {f"training.{key}": value for key, value in changes.items()}
+    return config.with_overrides({"training.initial_model": str(run), **settings})
+
+
+class Started(Exception):
+    """Training would begin now."""
+
+
+def test_training_begins_at_the_best_model(
+    tiny: Config,
+    data_dir: Path,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[TrainingSession] = []
+
+    def start(session: TrainingSession) -> None:
+        begun.append(session)
+        raise Started
+
+    monkeypatch.setattr(train_run, "run_epochs", start)
+    config = starting_from(run_dir, tiny, seed=7, ema=0.9)
+    with pytest.raises(Started):
+        train(config, data_dir, tmp_path / "run")
+    [session] = begun
+    weights = load_surrogate(run_dir).model.get_weights()
+    for weight, best in zip(session.model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(weight, best)
+    assert session.steps_done == 0
+    assert int(session.model.optimizer.iterations.numpy()) == 0
+
+
+def test_a_run_remembers_its_model_and_goes_on_without_it(
+    tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    first = Path(shutil.copytree(run_dir, tmp_path / "first"))
+    config = starting_from(first, tiny, deterministic=True, checkpoint_minutes=1e-6)
+    undisturbed = train(config, data_dir, tmp_path / "undisturbed")
+    stop_at(8, lambda: train(config, data_dir, tmp_path / "stopped"))
+    shutil.rmtree(first)
+    stopped = train(config, data_dir, tmp_path / "stopped")
+    assert "resuming at epoch 2, step 1 of 6" in log.messages
+    model = Run(run_dir).state()["sha256"]["model.keras"]
+    for run in (undisturbed, stopped):
+        assert run.config().training.initial_model == str(first)
+        assert run.state()["initial_model"] == model
+    rows = [run.history() for run in (undisturbed, stopped)]
+    assert [row["val_mae"] for row in rows[0]] == pytest.approx(
+        [row["val_mae"] for row in rows[1]], rel=1e-6
+    )
+    assert "initial_model" not in Run(run_dir).state()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.width": 4}, r"model\.width 2 there, 4 here"),
+        ({"model.transform": "linear"}, r"model\.transform sqrt there, linear here"),
+        (
+            {"data.diffusion_length": [4, 40], "physics.decay": 1 / 400, "data.stream": True},
+            r"none there, diffusion_length here",
+        ),
+    ],
+)
+def test_another_network_is_refused(
+    tiny: Config,
+    data_dir: Path,
+    run_dir: Path,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    message: str,
+) -> None:
+    config = starting_from(run_dir, tiny).with_overrides(changes)
+    with pytest.raises(ConfigurationError, match=rf"training\.initial_model: .*{message}"):
+        train(config, data_dir, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_missing_or_not_finished_is_refused(
+    tiny: Config, data_dir: Path, own_run: Path, tmp_path: Path
+) -> None:
+    state = json.loads((own_run / "run.json").read_text())
+    (own_run / "run.json").write_text(json.dumps(state | {"state": "failed"}))
+    for place, message in ((tmp_path / "nowhere", "no run directory"), (own_run, "not finished")):
+        with pytest.raises(RunError, match=message):
+            train(starting_from(place, tiny), data_dir, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
