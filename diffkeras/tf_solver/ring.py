@@ -134,22 +134,3 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
     densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
     field += operator.spread(rings.nodes, densities, batch, decays) + constants
     return power * tf.cast(field, tf.float64)
-
-
-def restored_field(
-    operator: TensorOperator, problem: ProblemTensors, densities: tf.Tensor
-) -> tf.Tensor:
-    """The field on the free nodes of densities, which `TensorSolver.restore` describes."""
-    images, decays = problem.images, problem.media.get("decay")
-    rings, batch = find_rings(problem.fixed, operator.axes), tf.shape(images)[0]
-    power = tf.where(problem.usable, power_of_two(largest(images)), np.nan)
-    stored = tf.cast(tf.gather_nd(densities / power[:, 0], rings.places), operator.dtype)
-    field = operator.spread(rings.nodes, stored, batch, decays)
-    if operator.deflated:
-        # rounding has cancelled the sum of the densities, so it can't give the missing constant;
-        # the known values on the ring can
-        values = tf.cast(images / power, operator.dtype)
-        missing = tf.gather_nd(values - field, rings.nodes)
-        constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
-        field += constants[:, None, None]
-    return power * tf.cast(field, tf.float64)
