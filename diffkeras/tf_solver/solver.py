@@ -242,8 +242,8 @@ class TensorSolver:
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
         batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
-        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
-        with sources "production", nodes produce γ times their value. `serve_fixed`,
+        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed,
+        or, with sources "production", nodes produce γ times their value. `serve_fixed`,
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
 
