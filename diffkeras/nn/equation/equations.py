@@ -29,14 +29,6 @@ class Equations(NamedTuple):
             result = result + flow - previous(flow, axis)
         return result
 
-    def magnitude(self, field: Any) -> Any:
-        """σ |u_i| + Σ κ |u_i − u_k| of fields, to which the rounding of A u is relative."""
-        result = self.drain * ops.abs(field)
-        for axis, coupling in enumerate(self.couplings, 1):
-            flow = coupling * ops.abs(field - following(field, axis))
-            result = result + flow + previous(flow, axis)
-        return result
-
     def diagonal(self) -> Any:
         """A's diagonal, (batch, rows, columns)."""
         result = self.drain
