@@ -160,7 +160,7 @@ def test_predictions_show_the_network_what_training_does(production: Config) -> 
         largest = []
         for example in recipe.examples("train", range(40)):
             image, field = (v[..., None] for v in (example.source_image, example.field))
-            stored = {"source_image": image, "field": field, "sources": {"radii": np.ones(2)}}
+            stored = {"source_image": image, "field": field, "sources": {"radii": np.ones(2, np.float32)}}
             x, y = to_network_pair(config)(stored)
             seen = []
 

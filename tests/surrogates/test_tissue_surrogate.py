@@ -176,7 +176,7 @@ def test_the_saved_model_takes_maps(
         with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
             function(images[..., None], **beyond)
     proof = loaded.certified(images[..., None], **maps)
-    np.testing.assert_allclose(proof["prediction"], found, atol=1e-6)
+    np.testing.assert_allclose(proof["field"], found, atol=1e-6)
     error = np.abs(found[..., 0] - stored["field"])
     assert (error <= proof["node_bound"][..., 0] + ROUNDING).numpy().all()
     refined = loaded.refined(images[..., None], **maps, tolerance=1e-5)
