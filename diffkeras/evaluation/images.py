@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.dataset_config import DatasetConfig, check_versions
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Sources, Surroundings, TissueMaps
 from diffkeras.surrogates.given_media import medium_inputs
-from diffkeras.surrogates.run_directory import Run
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,6 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
     """A batch of one: example `number` of the test split of one source count."""
     dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
-
-
-def check_held_out(
-    run: Run, config: Config, remedy: str = "or evaluate other source counts by --sources"
-) -> None:
-    """Check that a run of an earlier version was not trained on some of the test images.
-
-    `remedy` is what else to do than to train it again, for the error.
-    """
-    check_versions(run.state().get("dataset_versions"), config, run.path, remedy)
 
 
 def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:

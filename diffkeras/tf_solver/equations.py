@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.nn.equation.equations import Equations, Uptake, following
+from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.axis import AxisBoundary, both_sides
 from diffkeras.tf_solver.problem import ProblemTensors

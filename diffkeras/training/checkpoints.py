@@ -32,7 +32,6 @@ class TrainingState:
         epoch: number of completed epochs.
         step: number of completed steps of the current epoch.
         seed: of the run.
-        dataset_versions: of the data that the run began with, by source count.
         initial_model: SHA-256 of the file of `training.initial_model`; empty without one.
         history: losses and metrics of each completed epoch.
         best_epoch: the epoch with the lowest validation error, counted from 1; 0 before the first.
@@ -49,7 +48,6 @@ class TrainingState:
     epoch: int = 0
     step: int = 0
     seed: int = 0
-    dataset_versions: dict[str, str] = field(default_factory=dict)
     initial_model: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0

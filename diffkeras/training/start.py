@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data import explain_damage
-from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
@@ -142,7 +141,7 @@ def begun_run(
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
-                    _check_checkpoints(config, run_dir, Checkpoints(run.checkpoints, steps))
+                    _check_checkpoints(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.noting_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
@@ -167,16 +166,13 @@ def _find_run(run: Run, token: int) -> None:
     )
 
 
-def _check_checkpoints(config: Config, run_dir: Path, checkpoints: Checkpoints) -> None:
+def _check_checkpoints(config: Config, checkpoints: Checkpoints) -> None:
     done = 0
     for place in checkpoints.places():
         # not by the number of steps, because another configuration has other epochs
         with suppress(RunError):
             state, _ = read_state(place / STATE)
             done = state.epoch
-            check_versions(
-                state.dataset_versions or None, config, run_dir, "the latter with --restart"
-            )
     if done > config.training.epochs:
         raise ConfigurationError(
             f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
@@ -202,7 +198,7 @@ def start_or_resume(
     """
     if (state := _resume(checkpoints, model, group)) is not None:
         return state
-    state = TrainingState(seed=config.training.seed, dataset_versions=dataset_versions(config))
+    state = TrainingState(seed=config.training.seed)
     if initial is not None:
         model.set_weights(initial.weights)
         state.initial_model = initial.sha256

@@ -11,7 +11,7 @@ from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_predictions
-from diffkeras.evaluation.images import ImageBatch, check_held_out, read_batches
+from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import describe_methods, predict_by_each
 from diffkeras.evaluation.report import FILES, printed_table, write_metrics, write_pages
@@ -78,7 +78,6 @@ def evaluate(
     learned = run.config()
     config = config or with_stored_examples(learned, data_dir)
     check_physics(learned, config, run.path)
-    check_held_out(run, config)
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None
     for count in config.data.sources:

@@ -63,9 +63,9 @@ class Estimate:
         needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
         if needed > free:
             raise DataError(
-                f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} are "
-                f"needed and {format_bytes(free)} are free; free {format_bytes(needed - free)}, "
-                "ask for fewer examples or source counts, or choose another disk by --data-dir"
+                f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} "
+                f"are needed and {format_bytes(free)} are free; free "
+                f"{format_bytes(needed - free)}, ask for fewer examples or source counts, or choose another disk by --data-dir"
             )
 
 

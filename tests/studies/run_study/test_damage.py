@@ -1,6 +1,5 @@
 """What is damaged, or is not what its name says, is made again."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -89,12 +88,3 @@ def test_errors_of_another_test_set_are_not_used(
         assert [cell.done for cell in plan(other, runs)] == [False] * 4
         with pytest.raises(RunError, match="another test set"):
             check_evaluation(path, without_baselines(other.test), cell.identity)
-
-
-def test_a_run_that_saw_test_images_is_not_done(study: Study, own: StudyPaths) -> None:
-    _, runs, _ = own
-    file = plan(study, runs)[1].run_dir / "run.json"
-    content = json.loads(file.read_text())
-    del content["dataset_versions"]  # as runs of earlier versions
-    file.write_text(json.dumps(content))
-    assert [cell.done for cell in plan(study, runs)] == [True, False, True, True]
