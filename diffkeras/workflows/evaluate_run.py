@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, open_dataset
+from diffkeras.data import explain_damage, check_dataset
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
@@ -81,7 +81,7 @@ def evaluate(
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None
     for count in config.data.sources:
-        open_dataset(config, count, data_dir, ("test",), config_name=config_name)
+        check_dataset(config, count, data_dir, ("test",), config_name=config_name)
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     return _evaluate(
@@ -115,7 +115,7 @@ def evaluate_foreign(
     """
     data_dir, path = Path(data_dir), Path(output)
     for count in config.data.sources:
-        open_dataset(config, count, data_dir, ("test",))
+        check_dataset(config, count, data_dir, ("test",))
     check_replaceable(path, "metrics.json", FILES)
     with explain_damage(config, data_dir):
         surrogate = foreign_predictions(Path(predictions), config, data_dir)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, open_dataset
+from diffkeras.data import explain_damage, check_dataset
 from diffkeras.evaluation.methods import choose_clock
 from diffkeras.evaluation.worst_cases.certified import candidate_errors, certify_candidates
 from diffkeras.evaluation.worst_cases.image_space import Candidate
@@ -84,7 +84,7 @@ def search_worst_cases(
     counts = test_config.data.sources
     check_searchable(test_config)
     for count in counts:
-        open_dataset(test_config, count, data_dir, ("test",))
+        check_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK, FILES)
     with explain_damage(test_config, data_dir):
         worst = [
