@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
-from diffkeras.physics import refine_rounds, solve
+from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
 
@@ -146,22 +146,16 @@ def measure(name: str, config: Config, data_dir: Path, test: Images) -> list[str
 
 
 def solvers(config: Config, test: Images) -> list[list[str]]:
-    """The rows of solvers: rounds of `refine` from zeros, or the transform pair of production."""
+    """The row of the exact solver."""
     medium = config.physics.medium
 
-    def refined(rounds: int) -> Any:
-        return lambda image: refine_rounds(image, rounds, medium=medium)
-
     def solved(image: NDArray) -> NDArray:
+        if config.physics.sources == "fixed_value":
+            return solve(image, medium=medium).field
         field = solve(production=image.astype(float), medium=medium).field
         return field / field.max()
 
-    methods = {"exact solver, one transform pair": solved}
-    if config.physics.sources == "fixed_value":
-        methods = {
-            "`refine` from zeros, 1 round": refined(1),
-            "`refine` from zeros, 2 rounds": refined(2),
-        }
+    methods = {"exact solver": solved}
     rows = []
     for name, method in methods.items():
         start = time.process_time()

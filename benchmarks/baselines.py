@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,9 +30,8 @@ from numpy.typing import NDArray
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods import EXACT, baselines
-from diffkeras.physics.sources.tissue import Surroundings
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
@@ -69,7 +68,7 @@ PROBLEMS = (
 )
 
 
-def transform_pair(image: NDArray, *_: Any) -> NDArray:
+def transform_pair(image: NDArray) -> NDArray:
     """Solves nothing; the unit in which costs are stated."""
     return scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
 
@@ -84,30 +83,24 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
-    around = Surroundings(config.physics.medium)
-    recipes = [DatasetConfig.of(count, config).recipe() for count in problem.counts]
-    sources = [r.sources("test", k) for r in recipes for k in range(images)]
-    inputs = [each.image(config.physics.lattice, np.float64) for each in sources]
-    every = {method.label: method.field for method in baselines(config)}
-    fields: dict[str, list[NDArray]] = {name: [] for name in every}
-    times: dict[str, list[float]] = {name: [] for name in (*every, PAIR)}
-    for image, own in zip(inputs, sources, strict=True):
-        for name, method in every.items():
-            fields[name].append(method(image, own, around))
-        transform_pair(image)
-        timed = {**every, PAIR: transform_pair}
-        rounds = [
-            {n: seconds(partial(m, image, own, around)) for n, m in timed.items()}
-            for _ in range(REPEATS)
-        ]
+    batches = [draw_images(config, count, range(images)) for count in problem.counts]
+    solved = joined([batch.solve(divide_by_maximum=False) for batch in batches])
+    singles = [solved.part([k]) for k in range(len(solved))]
+    methods = baselines(config)
+    fields = {m.name: [m.compute(one).fields[0] for one in singles] for m in methods}
+    times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
+    for one in singles:
+        calls = {method.name: partial(method.compute, one) for method in methods}
+        calls[PAIR] = partial(transform_pair, one.images[0].astype(np.float64))
+        rounds = [{name: seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
         for name, found in times.items():
             found.append(min(each[name] for each in rounds))
     truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
     for name, predict in batched(problem, config, runs).items():
-        call = partial(predict, np.stack(inputs).astype(np.float32))
+        call = partial(predict, solved.images)
         fields[name] = call().numpy()
-        times[name] = [min(seconds(call) for _ in range(REPEATS)) / len(inputs)]
+        times[name] = [min(seconds(call) for _ in range(REPEATS)) / len(solved)]
     typical = {name: float(np.median(found)) for name, found in times.items()}
     rows = []
     for name, found in fields.items():

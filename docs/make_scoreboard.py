@@ -14,16 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffkeras.evaluation.scoreboard.contenders import WARM
-from diffkeras.evaluation.scoreboard.figure import error_time_figure
-from diffkeras.evaluation.scoreboard.learned import TOLERANCES
-from diffkeras.evaluation.scoreboard.tables import (
-    conditions,
-    costs_in_words,
-    images_in_words,
-    methods_table,
-    verdicts_table,
-)
+from diffkeras.evaluation.methods import TOLERANCES, WARM
+from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.reporting.figures import to_png
 from diffkeras.system.atomic_files import read_json, write_bytes, write_json, write_text
@@ -56,10 +48,7 @@ def main(docs: Path, board: Mapping[str, Any]) -> None:
     results = docs / "results" / "scoreboard"
     for problem in board["problems"]:
         name = f"{problem['problem']}_{problem['side']}"
-        parts = [images_in_words(problem), methods_table(problem)]
-        if problem["surrogates"]:
-            parts += [verdicts_table(problem), costs_in_words(problem)]
-        write_text(results / f"{name}.md", "\n\n".join(parts) + "\n")
+        write_text(results / f"{name}.md", "\n\n".join(problem_page(problem)) + "\n")
         write_bytes(docs / "images" / "scoreboard" / f"{name}.png", picture(problem))
     rows = [row for problem in board["problems"] for row in verdict_rows(problem)]
     lines = [HEAD, ["---"] * len(HEAD), *rows]
@@ -72,7 +61,7 @@ def main(docs: Path, board: Mapping[str, Any]) -> None:
 
 def picture(problem: Mapping[str, Any]) -> bytes:
     """Error against time."""
-    return to_png(error_time_figure(problem))
+    return to_png(problem_figure(problem))
 
 
 def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -132,7 +121,7 @@ def proven_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
 
 def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """A scoreboard with the problems of another one, which must be of the same machine."""
-    for key in ("machine", "device", "threads", "workers"):
+    for key in ("machine", "device", "threads", "processes"):
         if board[key] != new[key]:
             raise SystemExit(f"{key} of the new scoreboard is {new[key]}, not {board[key]}")
     names = {(problem["problem"], problem["side"]) for problem in new["problems"]}

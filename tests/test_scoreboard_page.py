@@ -17,7 +17,7 @@ def row(name: str, error: float, milliseconds: float, surrogate: str | None = No
         "name": name,
         "surrogate": surrogate,
         "error": {"mean": error, "bound": None},
-        "times": {"64": {"wall": {"median": milliseconds, "quartiles": [0.9 * milliseconds] * 2}}},
+        "times": {"64": {"median": milliseconds, "quartiles": [0.9 * milliseconds] * 2}},
     }
 
 
@@ -76,7 +76,7 @@ def proven(name: str, bound: float, milliseconds: float, surrogate: str | None =
 
 def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
     methods = [
-        proven("net, refined to 0.01", 9e-3, 3.0, "net"),
+        proven("net, to 0.01", 9e-3, 3.0, "net"),
         proven("net, certified", 2e-2, 1.0, "net"),  # proves too little
         proven("solve", 1e-9, 8.0),
         proven("solve to 0.01", 8e-3, 6.0),
@@ -90,7 +90,7 @@ def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
         "64×64",
         "0.01",
         "64",
-        "net, refined to 0.01: 3 ms",
+        "net, to 0.01: 3 ms",
         "solve to 0.01: 6 ms",
         "solve to 0.01, warm: 2 ms",
         "0.5, 1.5",
@@ -98,7 +98,7 @@ def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
 
 
 def test_only_boards_of_one_machine_are_joined() -> None:
-    same = {"machine": "A", "device": "the CPU", "threads": 1, "workers": None}
+    same = {"machine": "A", "device": "the CPU", "threads": 1, "processes": 1}
     old = {**same, "load": 0.5, "problems": [problem(None, 4.0)]}
     new = {**same, "load": 1.5, "problems": [{**problem(None, 2.0), "problem": "other"}]}
     joined = SCRIPT["with_problems"](old, new)

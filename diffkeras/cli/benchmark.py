@@ -91,7 +91,7 @@ def benchmark(output: Path, **options: Any) -> None:
           --processes 1 --threads 1
     """
     start_tensorflow()
-    from diffkeras.evaluation.scoreboard.measuring import Protocol
+    from diffkeras.evaluation.scoreboard.scores import Protocol
     from diffkeras.workflows import benchmark
 
     protocol = Protocol(*(options.pop(key) for key in ("batch_sizes", "images", "rounds")))

@@ -118,7 +118,7 @@ def evaluate(
         _evaluate_foreign(config, data_dir, output, threads=threads, predictions=predictions)
         return
     assert run is not None
-    from diffkeras.evaluation.worst_cases.starts import check_searchable
+    from diffkeras.evaluation.worst_cases.certified import check_searchable
     from diffkeras.workflows import evaluate as evaluate_run
 
     if worst_cases is not None:

@@ -1,60 +1,64 @@
 """Pictures of single test images: the worst, typical ones, chosen source counts, and regions."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.evaluation.images import ImageBatch, read_image
+from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import SURROGATE
-from diffkeras.physics import Surroundings
+from diffkeras.evaluation.methods import SURROGATE, Method
+from diffkeras.physics import Problem
 from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
 from diffkeras.representation.regions import REGIONS, region_mask
-from diffkeras.surrogates.surrogate import Surrogate
 
-Chosen = tuple[float, int, int]  # MAE, source count and number of an image
+Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 SHOWN_REGIONS = {"sources": "#d1495b", "r1": "#edae49", "r2": "#4d9078", "r3": "#30638e"}
 OUTSIDE, OTHERS = "#ececec", "all others (x = 0, u < 0.05)"
 
 
 def draw_cases(
-    found: Measurement, surrogate: Surrogate, config: Config, data_dir: Path
+    found: Measurement, method: Method, config: Config, data_dir: Path
 ) -> dict[str, Figure]:
-    """All pictures of single test images: name → figure."""
+    """All pictures of single test images with a method's fields: name → figure."""
 
     def case(chosen: Chosen) -> Case:
         mae, count, number = chosen
         batch = read_image(config, count, number, data_dir)
-        return _case(surrogate, batch, f"n = {count}, example {number}", mae)
+        medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
+        title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+        return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(found, config).items()
+        for name, those in _choose(found.errors, config).items()
     }
-    count = _shown_counts(config)[-1]
-    batch = read_image(config, count, 0, data_dir)
+    batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
     if config.data.tissue is not None:
-        figures["media"] = maps_figure(batch.surroundings[0])
+        figures["media"] = maps_figure(batch.problem.images[0])
     figures["regions"] = regions_figure(batch.images[0], batch.fields[0])
     return figures
 
 
-def _choose(found: Measurement, config: Config) -> dict[str, list[Chosen]]:
+def _choose(errors: pd.DataFrame, config: Config) -> dict[str, list[Chosen]]:
     """The images with the largest and with median errors, and the first ones of some counts."""
-    errors = {n: of_count.scores(SURROGATE).mae() for n, of_count in found.counts.items()}
-    ordered = sorted((float(e), n, k) for n, found in errors.items() for k, e in enumerate(found))
+    own = errors[errors["method"] == SURROGATE][["mae", "sources", "example"]]
+    ordered = own.sort_values(["mae", "sources", "example"])
     cases = config.evaluation.cases
     middle = max(0, (len(ordered) - cases) // 2)
-    return {
+    first = own[own["sources"].isin(_shown_counts(config)) & (own["example"] == 0)]
+    tables = {
         "worst_cases": ordered[::-1][:cases],
         "median_cases": ordered[middle:][:cases],
-        "examples": [(float(errors[n][0]), n, 0) for n in _shown_counts(config)],
+        "examples": first,
     }
+    return {name: list(table.itertuples(index=False)) for name, table in tables.items()}
 
 
 def _shown_counts(config: Config) -> tuple[int, ...]:
@@ -63,16 +67,9 @@ def _shown_counts(config: Config) -> tuple[int, ...]:
     return config.evaluation.pictures or tuple(sorted(some))
 
 
-def _case(surrogate: Surrogate, batch: ImageBatch, name: str, mae: float) -> Case:
-    """The only image of a batch, with its field and the surrogate's prediction."""
-    prediction = surrogate.network_fields(batch.images, **batch.told)[0]
-    medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
-    return f"{name}{medium}\nMAE {mae:.2g}", batch.images[0], batch.fields[0], prediction
-
-
-def maps_figure(around: Surroundings) -> Figure:
+def maps_figure(problem: Problem) -> Figure:
     """The maps of the tissue of an example."""
-    panels = tissue_panels(around)
+    panels = tissue_panels(problem)
     figure = new_figure(4 * len(panels), 3.6)
     colors = ("cividis", "magma", "viridis")
     for axis, (name, shown), color in zip(

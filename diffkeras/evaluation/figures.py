@@ -5,71 +5,80 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.evaluation.cases import draw_cases
-from diffkeras.evaluation.errors import ratio
-from diffkeras.evaluation.measurement import VALUE_EDGES, Measurement
-from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE
-from diffkeras.evaluation.proven_bounds import TOLERANCES
+from diffkeras.evaluation.error_time import Point, error_time_figure
+from diffkeras.evaluation.measurement import ALL, VALUE_EDGES, Measurement
+from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
+from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
-    COLORS,
-    MARKERS,
     ROUNDING,
     new_axis,
     new_figure,
     to_png,
     write_out_numbers,
 )
-from diffkeras.reporting.labels import label_lines, label_points
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
-SMALLEST = 1e-10  # an error of 0 is drawn as this one
-CURVES = {"loss": "loss", "mae": "lattice MAE"}  # of the training
+# method → colour and marker; related ones have shades of one colour
+STYLES = {
+    SURROGATE: ("#0b6e99", "o"),
+    SOURCES_SET: ("#58b0d6", "o"),
+    "superposition": ("#d1792a", "s"),
+    "1 number a disc": ("#d98bc0", "<"),
+    "3 numbers a disc": ("#b4539f", "v"),
+    "5 numbers a disc": ("#87307f", ">"),
+    "7 numbers a disc": ("#52124f", "^"),
+    "mean medium": ("#8a5a2b", "s"),
+    EXACT: ("#111111", "*"),
+    "zero field": ("#8a8a8a", "D"),
+}
+BLUE = STYLES[SURROGATE][0]
 
 
 def draw_figures(
-    found: Measurement, surrogate: Surrogate, run: Run | None, config: Config, data_dir: Path
+    found: Measurement, subject: Subject, config: Config, data_dir: Path
 ) -> dict[str, bytes]:
     """All figures of an evaluation on the test data of `config`: name → PNG image.
 
     Those of its training belong to a run, if there is one.
     """
-    metrics, counts = found.metrics(), config.data.sources
-    drawn = [method for method in found.methods if method != SOURCES_SET]
-    errors = {method: found.scores(method).mae() for method in drawn}
-    per_count = {m: [metrics[m][str(count)]["mae"] for count in counts] for m in drawn}
+    errors = found.errors[found.errors["method"] != SOURCES_SET]
     pictures: dict[str, Any] = {
-        "error_per_count": error_per_count_figure(counts, per_count),
-        "cost": cost_figure(metrics),
+        "error_per_count": error_per_count_figure(errors),
+        "cost": _cost_figure(found.metrics()),
         "distribution": distribution_figure(errors),
         "predicted_against_true": predicted_against_true_figure(found.value_counts),
         "radial_profile": radial_profile_figure(found.profile.mean_error()),
-        **draw_cases(found, surrogate, config, data_dir),
+        **draw_cases(found, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
-        lengths = found.lengths() / config.physics.step
-        pictures["error_per_length"] = error_per_length_figure(lengths, errors)
-    histories = [bounds["history"] for bounds in found.bounds() if "history" in bounds]
-    if histories:
-        pictures["rounds"] = rounds_figure(histories)
-    if run and (history := run.history()):
-        pictures["training"] = training_figure(history, run.state().get("best_epoch"))
+        pictures["error_per_length"] = error_per_length_figure(errors, config.physics.step)
+    if subject.run and (history := subject.run.history()):
+        pictures["training"] = training_figure(history, subject.run.state().get("best_epoch"))
     return {name: to_png(figure) for name, figure in pictures.items()}
 
 
+def _cost_figure(metrics: Mapping[str, Any]) -> Figure:
+    """Lattice MAE of each method over all images, against its time per image."""
+    points = [
+        Point(name, of[ALL]["milliseconds"], of[ALL]["mae"], name in (SURROGATE, SOURCES_SET))
+        for name, of in metrics.items()
+        if of[ALL]["milliseconds"]
+    ]
+    return error_time_figure({"": points}, "lattice MAE")
+
+
 def _style(name: str) -> dict[str, Any]:
-    return {
-        "marker": MARKERS.get(name, "o"),
-        "color": COLORS.get(name),
-        "linewidth": 2.4 if name == SURROGATE else 1.3,
-        "label": name,
-    }
+    color, marker = STYLES[name]
+    width = 2.4 if name == SURROGATE else 1.3
+    return {"marker": marker, "color": color, "linewidth": width, "label": name}
 
 
 def _drawable(values: Any) -> NDArray[np.float64]:
@@ -78,19 +87,20 @@ def _drawable(values: Any) -> NDArray[np.float64]:
     return np.where(array > ROUNDING, array, np.nan)
 
 
-def error_per_count_figure(counts: Sequence[int], errors: Mapping[str, Sequence[float]]) -> Figure:
+def error_per_count_figure(errors: pd.DataFrame) -> Figure:
     """Error of each method against the number of sources, on a logarithmic scale."""
     figure, axis = new_axis(
         8.0, 4.6, yscale="log", xlabel="number of sources", ylabel="lattice MAE"
     )
-    for name, values in errors.items():
-        axis.plot(counts, _drawable(values), **_style(name))
+    for name, own in errors.groupby("method", sort=False):
+        means = own.groupby("sources")["mae"].mean()
+        axis.plot(means.index, _drawable(means), **_style(str(name)))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_lines(axis)
     return figure
 
 
-def error_per_length_figure(lengths: NDArray, errors: Mapping[str, NDArray]) -> Figure:
+def error_per_length_figure(errors: pd.DataFrame, step: float) -> Figure:
     """Mean error of each method in bins of diffusion length; dots are images of the surrogate."""
     figure, axis = new_axis(
         8.0,
@@ -100,22 +110,22 @@ def error_per_length_figure(lengths: NDArray, errors: Mapping[str, NDArray]) -> 
         xlabel="diffusion length [lattice steps]",
         ylabel="lattice MAE",
     )
-    edges = np.geomspace(lengths.min(), lengths.max(), LENGTH_BINS + 1)
-    bins = np.searchsorted(edges[1:-1], lengths, side="right")
-    nodes = np.bincount(bins, minlength=LENGTH_BINS)
+    every = errors["diffusion_length"] / step
+    edges = np.geomspace(every.min(), every.max(), LENGTH_BINS + 1)
     middles = np.sqrt(edges[1:] * edges[:-1])
-    for name, values in errors.items():
+    for name, own in errors.groupby("method", sort=False):
+        lengths = own["diffusion_length"] / step
         if name == SURROGATE:
-            dots: Any = {"color": COLORS[name], "alpha": 0.2, "markersize": 3}
-            axis.plot(lengths, _drawable(values), ".", **dots)
-        means = ratio(np.bincount(bins, values, LENGTH_BINS), nodes)
-        axis.plot(middles, _drawable(means), **_style(name))
+            axis.plot(lengths, _drawable(own["mae"]), ".", color=BLUE, alpha=0.2, markersize=3)
+        bins = np.searchsorted(edges[1:-1], lengths, side="right")
+        means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
+        axis.plot(middles, _drawable(means), **_style(str(name)))
     write_out_numbers(axis)
     label_lines(axis)
     return figure
 
 
-def distribution_figure(errors: Mapping[str, NDArray]) -> Figure:
+def distribution_figure(errors: pd.DataFrame) -> Figure:
     """Share of the images whose error is at least x, for each method."""
     figure, axis = new_axis(
         8.0,
@@ -125,12 +135,12 @@ def distribution_figure(errors: Mapping[str, NDArray]) -> Figure:
         xlabel="lattice MAE of an image, x",
         ylabel="share of test images with error ≥ x",
     )
-    for name, values in errors.items():
-        ordered = np.sort(values)
+    for name, own in errors.groupby("method", sort=False):
+        ordered = np.sort(own["mae"])
         share = 1 - np.arange(ordered.size) / ordered.size
         drawn = ordered > ROUNDING
         if drawn.any():
-            style = {key: part for key, part in _style(name).items() if key != "marker"}
+            style = {key: part for key, part in _style(str(name)).items() if key != "marker"}
             axis.step(ordered[drawn], share[drawn], where="post", **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
@@ -155,59 +165,7 @@ def radial_profile_figure(errors: NDArray) -> Figure:
         yscale="log",
     )
     # no error at all, as on sources that are set to their values, has no place on the axis
-    axis.plot(np.where(errors > 0, errors, np.nan), color=COLORS["surrogate"])
-    return figure
-
-
-def cost_figure(metrics: Mapping[str, Any]) -> Figure:
-    """Lattice MAE of each method over all images, against its time per image."""
-    figure, axis = new_axis(
-        7.5, 5.0, xscale="log", yscale="log", xlabel="time per image [ms]", ylabel="lattice MAE"
-    )
-    points = {
-        method: (by_count["all"]["milliseconds"], max(by_count["all"]["mae"], SMALLEST))
-        for method, by_count in metrics.items()
-        if by_count["all"]["milliseconds"]
-    }
-    for method, (time, error) in points.items():
-        size = 90 if method == "surrogate" else 50
-        axis.scatter(time, error, size, COLORS[method], marker=MARKERS[method], zorder=3)
-    times, errors = zip(*points.values(), strict=True)
-    axis.set_xlim(min(times) / 3, max(times) * 3)
-    axis.set_ylim(min(errors) / 5, max(errors) * 5)
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{time:g}"))
-    if axis.get_ylim()[0] < ROUNDING:
-        axis.axhspan(axis.get_ylim()[0], ROUNDING, color="#f0f0f0", zorder=0)
-        axis.text(
-            0.99,
-            ROUNDING * 0.8,
-            "rounding of the stored fields",
-            transform=axis.get_yaxis_transform(),
-            size=8,
-            color="#707070",
-            ha="right",
-            va="top",
-        )
-    label_points(axis, list(points), list(points.values()), [COLORS[m] for m in points])
-    return figure
-
-
-def rounds_figure(histories: Sequence[Sequence[float]]) -> Figure:
-    """Proven bound of the largest error against the rounds after the correction."""
-    figure, axis = new_axis(
-        yscale="log", xlabel="rounds (one transform pair each)", ylabel="proven bound of the error"
-    )
-    for history in histories:
-        axis.plot(history, color=COLORS["surrogate"], alpha=0.12, linewidth=0.8)
-    worst = [
-        max(h[number] for h in histories if len(h) > number)
-        for number in range(max(map(len, histories)))
-    ]
-    axis.plot(worst, "o-", color=COLORS["superposition"], label="worst image")
-    for tolerance in TOLERANCES:
-        axis.axhline(tolerance, color="#8a8a8a", linewidth=0.6, linestyle=":")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend()
+    axis.plot(np.where(errors > 0, errors, np.nan), color=BLUE)
     return figure
 
 
@@ -215,7 +173,8 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     """Loss and lattice MAE after each epoch, on training and on validation examples."""
     figure = new_figure(10, 3.8)
     epochs = [row["epoch"] for row in history]
-    for axis, (name, title) in zip(figure.subplots(1, 2), CURVES.items(), strict=True):
+    curves = {"loss": "loss", "mae": "lattice MAE"}
+    for axis, (name, title) in zip(figure.subplots(1, 2), curves.items(), strict=True):
         for key, label, color in (
             (name, "training", "#d1792a"),
             (f"val_{name}", "validation", "#0b6e99"),

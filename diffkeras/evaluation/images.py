@@ -1,9 +1,10 @@
-"""The test images of an evaluation, in batches or one by one."""
+"""Test images: their problems, and the exact fields."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,54 +12,107 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Sources, Surroundings, TissueMaps
-from diffkeras.surrogates.given_media import medium_inputs
+from diffkeras.physics import Problem, Sources, solve
+from diffkeras.surrogates.inputs import problem_of_examples
+
+AnyImages = TypeVar("AnyImages", bound="Images")
 
 
-@dataclass(frozen=True)
-class ImageBatch:
-    """Some test images of one source count.
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Some images without their fields.
 
     Attributes:
-        images, fields: (images, rows, columns), linear scale.
+        problem: of the images, a batch.
+        images: (images, rows, columns) float32, linear scale: fixed values, or x of the production
+            γx.
         sources: the discs of each image.
+        numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
-        surroundings: of the sources of each image.
-        production: whether sources produce; otherwise they hold their values.
-        maxima: (images,) what the fields were divided by; None if they were not.
-        told: what a surrogate is told of the media, as keyword arguments of `Surrogate.predict`.
     """
 
+    problem: Problem
     images: NDArray[np.float32]
-    fields: NDArray[np.floating]
-    sources: list[Sources]
-    lengths: NDArray[np.float32] | None
-    surroundings: list[Surroundings]
-    production: bool = False
-    maxima: NDArray[np.floating] | None = None
-    told: dict[str, Any] = field(default_factory=dict)
+    sources: Sequence[Sources] = ()
+    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    lengths: NDArray[np.float32] | None = None
 
-    def part(self, numbers: Any) -> "ImageBatch":
-        """The images of these numbers, (images,)."""
-        return replace(
-            self,
-            images=self.images[numbers],
-            fields=self.fields[numbers],
-            sources=[self.sources[k] for k in numbers],
-            lengths=None if self.lengths is None else self.lengths[numbers],
-            surroundings=[self.surroundings[k] for k in numbers],
-            told={name: values[numbers] for name, values in self.told.items()},
-            maxima=None if self.maxima is None else self.maxima[numbers],
-        )
+    def __len__(self) -> int:
+        return len(self.images)
 
-    def problems(self) -> Iterator[dict[str, Any]]:
-        """The keyword arguments of `solve`, `certify` and `refine` for each image."""
-        for image, around in zip(self.images, self.surroundings, strict=True):
-            yield around.problem(image, self.production)
+    def part(self, places: Sequence[int] | NDArray[np.int64]) -> Self:
+        """Some of the images, by their places in this batch."""
+        return joined([self], places)
 
-    def first(self, number: int) -> "ImageBatch":
+    def first(self, number: int) -> Self:
         """The first `number` images, or all if there are fewer."""
-        return self.part(np.arange(min(number, len(self.images))))
+        return self.part(range(min(number, len(self))))
+
+    def solve(self, *, divide_by_maximum: bool) -> "ImageBatch":
+        """The images with their fields in double precision, on the dataset's scale."""
+        solved = solve(self.problem).field.astype(np.float64)
+        maxima = None
+        if divide_by_maximum:
+            maxima = solved.max(axis=(1, 2))
+            solved /= maxima[:, None, None]
+        return ImageBatch(**vars(self), fields=solved, maxima=maxima)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBatch(Images):
+    """Some images with their fields.
+
+    Attributes:
+        fields: (images, rows, columns), exact fields on the dataset's scale.
+        maxima: (images,) what the fields were divided by; None if they were not.
+    """
+
+    fields: NDArray[np.floating]
+    maxima: NDArray[np.floating] | None = None
+
+    def scaled(self, values: NDArray) -> NDArray:
+        """Fields or bounds of the images, (images, …), on the dataset's scale."""
+        if self.maxima is None:
+            return values
+        return values / self.maxima.reshape(-1, *[1] * (values.ndim - 1))
+
+    def fresh(self) -> "ImageBatch":
+        """The same images without what solvers computed of their problems before."""
+        return replace(self, problem=copy.deepcopy(self.problem))
+
+
+def joined(
+    batches: Sequence[AnyImages], places: Sequence[int] | NDArray[np.int64] | None = None
+) -> AnyImages:
+    """Several batches as one, in their order, or the images at some places of it."""
+    problems = [problem for batch in batches for problem in batch.problem.images]
+    chosen = np.arange(len(problems)) if places is None else np.asarray(places)
+    values: dict[str, Any] = {"problem": Problem.batch([problems[place] for place in chosen])}
+    for attribute in fields(batches[0]):
+        parts = [getattr(batch, attribute.name) for batch in batches]
+        if attribute.name == "sources":
+            every = [sources for part in parts for sources in part]
+            values["sources"] = [every[place] for place in chosen] if every else ()
+        elif isinstance(parts[0], np.ndarray) and len(parts[0]):
+            values[attribute.name] = np.concatenate(parts)[chosen]
+    return replace(batches[0], **values)
+
+
+def draw_images(config: Config, count: int, numbers: Sequence[int]) -> Images:
+    """Images of the test split of one source count, without solving anything."""
+    recipe = DatasetConfig.of(count, config).recipe()
+    sources = [recipe.sources("test", k) for k in numbers]
+    images = [discs.image(recipe.lattice) for discs in sources]
+    problems = [
+        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
+        for image, k in zip(images, numbers, strict=True)
+    ]
+    return Images(
+        problem=Problem.batch(problems),
+        images=np.stack(images),
+        sources=sources,
+        numbers=np.array(numbers),
+    )
 
 
 def read_batches(
@@ -66,33 +120,28 @@ def read_batches(
 ) -> Iterator[ImageBatch]:
     """The test split of one source count, in order."""
     dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
+    start = 0
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
-        yield _as_batch(batch, config, count)
+        found = _as_batch(batch, config, start)
+        start += len(found)
+        yield found
 
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
     """A batch of one: example `number` of the test split of one source count."""
     dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
-    return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, count)
+    return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, number)
 
 
-def _as_batch(batch: dict[str, Any], config: Config, count: int) -> ImageBatch:
-    dataset = DatasetConfig.of(count, config)
-    recipe = dataset.recipe()
-    discs = [batch["sources"][name] for name in ("rows", "columns", "radii", "values")]
-    images, lengths = batch["source_image"][..., 0], batch.get("diffusion_length")
-    each = [None] * len(images) if lengths is None else lengths.tolist()
-    maps: list[TissueMaps | None] = [None] * len(images)
-    if dataset.maps:
-        own = zip(*(batch[name][..., 0] for name in dataset.maps), strict=True)
-        maps = [TissueMaps(**dict(zip(dataset.maps, one, strict=True))) for one in own]
+def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
+    discs = [examples["sources"][name] for name in ("rows", "columns", "radii", "values")]
+    images = examples["source_image"][..., 0]
     return ImageBatch(
-        images,
-        batch["field"][..., 0],
-        [Sources(*disc) for disc in zip(*discs, strict=True)],
-        lengths,
-        [recipe.surroundings(*one) for one in zip(each, maps, strict=True)],
-        config.physics.sources == "production",
-        batch.get("maximum"),
-        medium_inputs(config, batch),
+        problem=problem_of_examples(config, examples),
+        images=images,
+        fields=examples["field"][..., 0],
+        sources=[Sources(*disc) for disc in zip(*discs, strict=True)],
+        numbers=np.arange(start, start + len(images)),
+        lengths=examples.get("diffusion_length"),
+        maxima=examples.get("maximum"),
     )

@@ -1,152 +1,175 @@
-"""What is measured on test images, gathered batch by batch."""
+"""Errors, times and bounds of methods on test images.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+A time is the wall-clock time per image: the median over some rounds. In each round every method
+computes the same images once, so that what else runs on the machine slows all of them alike. Each
+method has computed a batch of the same size before, so tables, compiled graphs and what images
+share exist already.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.ndimage
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.errors import Scores, ratio
+from diffkeras.evaluation.errors import image_errors, ratio, summarise
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import SURROGATE, MethodFields
+from diffkeras.evaluation.methods import SURROGATE, Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
-from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.environment import available_cores
 
+ALL = "all"  # source counts
+LOOPED = 8  # images of a batch that is timed, of a method that takes them one by one
 REACH = 60  # lattice steps from the nearest source that the radial profile follows
 VALUE_EDGES = np.linspace(-0.1, 1.3, 121)  # of the histogram of predicted against true values
 
 
-@dataclass
-class CountMeasurement:
-    """What was measured on the test images of one source count.
+def measure_times(
+    methods: Sequence[Method],
+    images: ImageBatch,
+    size: int,
+    rounds: int,
+    on_call: Callable[[int], object] = lambda number: None,
+) -> dict[str, dict[str, Any]]:
+    """The times per image [ms] of all methods for batches of a size.
 
-    Attributes:
-        batches: method → the scores of each batch.
-        milliseconds: method → time per image, of the fastest pass; of those that were timed.
-        bounds: of the first images, as from `measure_bounds`.
-        lengths: diffusion length of each image [length], where they vary.
+    Methods that take images one by one compute the first few of each batch only.
+
+    Args:
+        methods: any.
+        images: of which batches are taken in turn.
+        size: of the batches.
+        rounds: how often each time is measured.
+        on_call: called with 1 after each call of a method.
+
+    Returns:
+        Name → "median" and "quartiles" over the rounds.
     """
+    seconds: dict[str, list[float]] = {method.name: [] for method in methods}
+    for turn in range(-1, rounds):  # the first one isn't timed
+        batch = images.part(np.arange(turn * size, (turn + 1) * size) % len(images))
+        for method in methods:
+            own = (batch if method.together else batch.first(LOOPED)).fresh()
+            start = time.perf_counter()
+            method.compute(own)
+            if turn >= 0:
+                seconds[method.name].append((time.perf_counter() - start) / len(own))
+            on_call(1)
+    found = {}
+    for name, values in seconds.items():
+        low, median, high = (1e3 * np.quantile(values, (0.25, 0.5, 0.75))).tolist()
+        found[name] = {"median": median, "quartiles": [low, high]}
+    return found
 
-    batches: dict[str, list[Scores]] = field(default_factory=dict)
-    milliseconds: dict[str, float] = field(default_factory=dict)
-    bounds: list[dict[str, Any]] = field(default_factory=list)
-    lengths: list[float] = field(default_factory=list)
 
-    def scores(self, method: str) -> Scores:
-        """The scores of a method on all images."""
-        return Scores.join(self.batches[method])
+def describe_device() -> str:
+    """What TensorFlow computes on, in words."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
+
+
+def describe_clock() -> str:
+    """What the times are, for tables."""
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
+    return (
+        f"wall-clock time: TensorFlow on {describe_device()} with {threads} thread(s), all other "
+        "methods in one thread"
+    )
 
 
 class Measurement:
-    """Errors of every method on the test images that were added.
+    """What an evaluation measures, gathered batch by batch.
 
     Args:
-        methods: labels of the methods, in the order in which they are shown.
-        counts: the source counts.
-        bounded_images: images of each source count whose errors are bounded by proof.
+        methods: in the order in which they are shown.
         profiles: whether to gather `profile` and `value_counts`, which figures show.
 
     Attributes:
         methods: as given.
-        counts: source count → what was measured on its images.
+        milliseconds: of each source count (rows) and timed method (columns).
         profile: errors of the surrogate by the distance from the nearest source.
         value_counts: numbers of nodes by their true value and the surrogate's.
     """
 
-    def __init__(
-        self,
-        methods: Sequence[str],
-        counts: tuple[int, ...],
-        bounded_images: int,
-        *,
-        profiles: bool = True,
-    ) -> None:
+    def __init__(self, methods: Sequence[Method], *, profiles: bool = True) -> None:
         self.methods = tuple(methods)
-        self.counts = {count: CountMeasurement() for count in counts}
+        self.milliseconds = pd.DataFrame(dtype=float)
         self.profile = RadialProfile()
         self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
-        self._bounded_images = bounded_images
         self._profiles = profiles
+        self._errors: list[pd.DataFrame] = []
+        self._bounds: list[pd.DataFrame] = []
 
-    def add(self, count: int, batch: ImageBatch, predictions: Iterable[MethodFields]) -> None:
-        """Add a batch of images of one source count, and what each method predicts for it.
+    def add(self, count: int, batch: ImageBatch) -> None:
+        """Add a batch of images of one source count."""
+        for method in self.methods:
+            fields = method.compute(batch).fields
+            about: dict[str, Any] = {"method": method.name, "sources": count}
+            about["example"] = batch.numbers
+            if batch.lengths is not None:
+                about["diffusion_length"] = batch.lengths.astype(np.float64)
+            errors = image_errors(fields, batch.fields, batch.images)
+            self._errors.append(pd.concat([pd.DataFrame(about, errors.index), errors], axis=1))
+            if method.name == SURROGATE and self._profiles:
+                self.value_counts += count_values(batch.fields, fields)
+                for one in zip(batch.images, batch.fields, fields, strict=True):
+                    self.profile.add(*one)
 
-        The predictions are taken one by one: those of all methods can be too many for the memory.
+    def add_bounds(self, count: int, batch: ImageBatch, predictions: NDArray) -> None:
+        """Add the proven bounds of predictions in the unit of the source values."""
+        self._bounds.append(measure_bounds(predictions, batch).assign(sources=count))
+
+    def add_times(self, count: int, batch: ImageBatch, rounds: int) -> None:
+        """Time the methods on a batch of one source count."""
+        timed = [method for method in self.methods if method.timed]
+        for name, found in measure_times(timed, batch, len(batch), rounds).items():
+            self.milliseconds.loc[count, name] = found["median"]
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """A row for each method and image: `method`, `sources`, `example`, and `image_errors`.
+
+        Methods are in their order, and images in that of the test split. If media vary, there is
+        `diffusion_length` too.
         """
-        found = self.counts[count]
-        for method, fields, _ in predictions:
-            scores = Scores.of(fields, batch.fields, batch.images)
-            found.batches.setdefault(method, []).append(scores)
-            if method == SURROGATE and self._profiles:
-                self._add_statistics(batch, fields)
-        if batch.lengths is not None:
-            found.lengths += batch.lengths.tolist()
-
-    def _add_statistics(self, batch: ImageBatch, fields: NDArray) -> None:
-        self.value_counts += count_values(batch.fields, fields)
-        for image, truth, prediction in zip(batch.images, batch.fields, fields, strict=True):
-            self.profile.add(image, truth, prediction)
-
-    def add_bounds(self, count: int, batch: ImageBatch, surrogate: Surrogate) -> None:
-        """Bound the errors of those images of a batch that are among the first of their count."""
-        bounds = self.counts[count].bounds
-        wanted = self._bounded_images - len(bounds)
-        if wanted > 0:
-            bounds += measure_bounds(surrogate, batch.first(wanted))
-
-    def add_times(self, count: int, images: int, predictions: Iterable[MethodFields]) -> None:
-        """Add one pass of all methods over some images of one source count; the fastest counts."""
-        fastest = self.counts[count].milliseconds
-        for method, _, seconds in predictions:
-            if seconds is None:
-                continue
-            fastest[method] = min(fastest.get(method, np.inf), 1e3 * seconds / images)
-
-    def scores(self, method: str) -> Scores:
-        """The scores of a method over all source counts."""
-        return Scores.join(found.scores(method) for found in self.counts.values())
-
-    def bounds(self) -> list[dict[str, Any]]:
-        """The proven bounds over all source counts."""
-        return [bounds for found in self.counts.values() for bounds in found.bounds]
-
-    def lengths(self) -> NDArray[np.float64]:
-        """(images,) diffusion lengths over all source counts [length], in the order of scores."""
-        return np.concatenate([found.lengths for found in self.counts.values()])
+        errors = pd.concat(self._errors, ignore_index=True)
+        order = {method.name: place for place, method in enumerate(self.methods)}
+        return errors.sort_values("method", key=lambda names: names.map(order), kind="stable")
 
     def metrics(self) -> dict[str, Any]:
         """Method → "all" or source count → errors, and milliseconds per image, as plain data."""
-        return {
-            method: {
-                "all": {
-                    **self.scores(method).summary(),
-                    "milliseconds": self._milliseconds(method),
-                },
-                **{
-                    str(count): {
-                        **found.scores(method).summary(),
-                        "milliseconds": found.milliseconds.get(method),
-                    }
-                    for count, found in self.counts.items()
-                },
+        found: dict[str, Any] = {}
+        for name, errors in self.errors.groupby("method", sort=False):
+            times = self.milliseconds.get(name)
+            found[str(name)] = {
+                label: {
+                    **summarise(part),
+                    "milliseconds": None
+                    if times is None
+                    else float(times.mean() if label == ALL else times[int(label)]),
+                }
+                for label, part in by_count(errors)
             }
-            for method in self.methods
-        }
-
-    def _milliseconds(self, method: str) -> float | None:
-        timed = [found.milliseconds for found in self.counts.values()]
-        if any(method not in times for times in timed):
-            return None
-        return float(np.mean([times[method] for times in timed]))
+        return found
 
     def proven(self) -> dict[str, Any]:
         """Source count or "all" → proven bounds, as plain data; empty if none were computed."""
-        if not self._bounded_images:
+        if not self._bounds:
             return {}
-        by_count = {str(n): summarise_bounds(found.bounds) for n, found in self.counts.items()}
-        return {"all": summarise_bounds(self.bounds()), **by_count}
+        bounds = pd.concat(self._bounds, ignore_index=True)
+        return {label: summarise_bounds(part) for label, part in by_count(bounds)}
+
+
+def by_count(table: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    """A table as a whole, and of each source count."""
+    yield ALL, table
+    for count, part in table.groupby("sources"):
+        yield str(count), part
 
 
 class RadialProfile:
@@ -173,10 +196,6 @@ class RadialProfile:
 
 def count_values(truth: NDArray, prediction: NDArray) -> NDArray[np.float64]:
     """Numbers of nodes by true and predicted value; the outermost bins hold those beyond them."""
-    bins = VALUE_EDGES.size - 1
-    scale = bins / (VALUE_EDGES[-1] - VALUE_EDGES[0])
-    i, j = (
-        np.clip((field.ravel() - VALUE_EDGES[0]) * scale, 0, bins - 1).astype(np.int64)
-        for field in (truth, prediction)
-    )
-    return np.bincount(i * bins + j, minlength=bins**2).reshape(bins, bins).astype(np.float64)
+    low, high = VALUE_EDGES[[0, -1]]
+    x, y = (np.clip(field.ravel(), low, high) for field in (truth, prediction))
+    return np.histogram2d(x, y, VALUE_EDGES)[0]

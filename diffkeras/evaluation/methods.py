@@ -1,28 +1,22 @@
-"""The methods that an evaluation compares, and how their time is measured.
-
-Without a GPU it is CPU time, summed over all threads of the process: the time that one core would
-take. So no method gains by using more threads than another, and other programs on the machine
-hardly change it. TensorFlow uses all cores for the network; the NumPy methods use one. With a GPU,
-whose work takes no CPU time, it is the wall time.
-"""
+"""The methods that `diffkeras evaluate` and `diffkeras benchmark` compare: one table for both."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.config import Baseline, Config
 from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.pyamg_solver import pyamg_field
+from diffkeras.evaluation.tensorflow_methods import tensorflow_solvers, untrained_rounds
 from diffkeras.physics import (
+    MichaelisMenten,
+    Problem,
     Sources,
-    Surroundings,
     effective_strengths,
-    refine_rounds,
     solve,
     superpose,
 )
@@ -30,160 +24,267 @@ from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
 SOURCES_SET = "surrogate, sources set"
+EXACT = "exact solver"
+DOUBLE, SINGLE = 1e-10, 1e-6  # tolerances of the solver
+TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
+ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
+WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
+LESS = 0.9
 
 
-class Method(NamedTuple):
-    """A baseline.
+class Computed(NamedTuple):
+    """What a method computes for some images.
 
     Attributes:
-        label: in tables and figures.
-        description: its prediction, in words.
-        field: takes a source image, its sources and what surrounds them, and returns the field.
+        fields: (images, rows, columns), on the dataset's scale.
+        bounds: (images,), proven bounds of their errors; None if nothing is proven.
     """
 
-    label: str
-    description: str
-    field: Callable[[NDArray, Sources, Surroundings], NDArray]
-
-    def predict(self, batch: ImageBatch) -> NDArray:
-        """Fields (images, rows, columns), on the dataset's scale."""
-        images = zip(batch.images, batch.sources, batch.surroundings, strict=True)
-        fields = np.stack([self.field(*image) for image in images])
-        return fields if batch.maxima is None else fields / batch.maxima[:, None, None]
+    fields: NDArray
+    bounds: NDArray | None = None
 
 
-def _of_strengths(label: str, numbers: int, pattern: str) -> Method:
-    def field(image: NDArray, sources: Sources, around: Surroundings) -> NDArray:
-        return effective_strengths(sources, image.shape, numbers=numbers, medium=around.medium)
+@dataclass(frozen=True)
+class Method:
+    """A method that computes fields.
 
-    return Method(label, f"each disc keeps the densities that it has alone, {pattern}", field)
+    Attributes:
+        name: in tables and figures.
+        compute: takes some images.
+        description: its field, in words.
+        together: whether it computes a batch at once; otherwise image by image.
+        surrogate: name of the surrogate that it starts from; None for a classical method.
+        timed: whether the time of `compute` is that of a prediction.
+    """
+
+    name: str
+    compute: Callable[[ImageBatch], Computed]
+    description: str = ""
+    together: bool = False
+    surrogate: str | None = None
+    timed: bool = True
 
 
-def _of_rounds(label: str, rounds: int, description: str) -> Method:
-    def field(image: NDArray, _: Sources, around: Surroundings) -> NDArray:
-        return refine_rounds(image, rounds, medium=around.medium)
+def image_by_image(
+    field: Callable[[Sources, Problem], NDArray],
+) -> Callable[[ImageBatch], Computed]:
+    """The `compute` of a function from the discs and the problem of one image to its field."""
 
-    return Method(label, description, field)
+    def compute(batch: ImageBatch) -> Computed:
+        images = zip(batch.sources, batch.problem.images, strict=True)
+        return Computed(batch.scaled(np.stack([field(*image) for image in images])))
+
+    return compute
 
 
-def _in_mean_medium(image: NDArray, _: Sources, around: Surroundings) -> NDArray:
-    medium = around.medium
+def _solved(
+    tolerance: float, processes: int | None = None, *, proven: bool = False
+) -> Callable[[ImageBatch], Computed]:
+    """`solve` to a tolerance, with or without the proof of its error."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        solution: Any = solve(batch.problem, tolerance=tolerance, processes=processes)
+        fields = batch.scaled(solution.field)
+        if not proven:
+            return Computed(fields)
+        bounds = np.array([image.error_bound for image in solution.images])
+        return Computed(fields, batch.scaled(bounds))
+
+    return compute
+
+
+def _in_mean_medium(_: Sources, problem: Problem) -> NDArray:
+    medium = problem.medium
     diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
     mean = replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
-    return solve(**around._replace(medium=mean).problem(image)).field
+    return solve(_changed(problem, medium=mean)).field
 
 
-ZERO_FIELD = Method("zero field", "0 everywhere", lambda image, *_: np.zeros_like(image))
-EXACT = "exact solver"
-BASELINES: dict[str, dict[Baseline, Method]] = {  # what sources do → name → method
-    "fixed_value": {
-        "superposition": Method(
-            "superposition",
-            "the sum of the fields that the discs have alone, with the known source values",
-            lambda image, sources, around: superpose(sources, image.shape, medium=around.medium),
-        ),
-        "one_number": _of_strengths("1 number a disc", 1, "with the best strength"),
-        "three_numbers": _of_strengths(
-            "3 numbers a disc", 3, "with a strength that varies around it by cos θ and sin θ"
-        ),
-        "five_numbers": _of_strengths("5 numbers a disc", 5, "with cos 2θ and sin 2θ too"),
-        "seven_numbers": _of_strengths("7 numbers a disc", 7, "with cos 3θ and sin 3θ too"),
-        "zero_rounds": _of_rounds(
-            "0 rounds",
-            0,
-            "the correction of a field of zeros, which leaves zeros outside the sources unless a "
-            "side has a value or a flux",
-        ),
-        "one_round": _of_rounds("1 round", 1, "a field of zeros after one round of refinement"),
-        "two_rounds": _of_rounds("2 rounds", 2, "a field of zeros after two rounds of refinement"),
-        "mean_medium": Method(
-            "mean medium",
-            "the exact field in a uniform medium, with the geometric mean of the diffusivity and "
-            "the mean of the decay; uptake that saturates, and secretion, stay as they are",
-            _in_mean_medium,
-        ),
-        "exact_solver": Method(
-            EXACT,
-            "the exact field; its error is the rounding of the stored fields",
-            lambda image, _, around: solve(**around.problem(image)).field,
-        ),
-        "zero_field": ZERO_FIELD,
-    },
-    "production": {
-        "exact_solver": Method(
-            EXACT,
-            "the exact field, which is the superposition of the discs' fields; its error is the "
-            "rounding of the stored fields",
-            lambda image, _, around: solve(**around.problem(image, production=True)).field,
-        ),
-        "zero_field": ZERO_FIELD,
-    },
+def _changed(problem: Problem, **parts: Any) -> Problem:
+    """A problem with other parts."""
+    own = {"medium": problem.medium, "uptake": problem.uptake, **parts}
+    return Problem(problem.values, fixed=problem.fixed, production=problem.production, **own)
+
+
+def _superposed(sources: Sources, problem: Problem) -> NDArray:
+    lattice: Any = problem.lattice
+    return superpose(sources, lattice, medium=problem.medium)
+
+
+def _strengths(numbers: int, pattern: str) -> Method:
+    def field(sources: Sources, problem: Problem) -> NDArray:
+        lattice: Any = problem.lattice
+        return effective_strengths(sources, lattice, numbers=numbers, medium=problem.medium)
+
+    return Method(
+        f"{numbers} number{'s' * (numbers > 1)} a disc",
+        image_by_image(field),
+        f"each disc keeps the densities that it has alone, {pattern}",
+    )
+
+
+BASELINES: dict[Baseline, Method] = {
+    "superposition": Method(
+        "superposition",
+        image_by_image(_superposed),
+        "the sum of the fields that the discs have alone, with the known source values",
+    ),
+    "one_number": _strengths(1, "with the best strength"),
+    "three_numbers": _strengths(3, "with a strength that varies around it by cos θ and sin θ"),
+    "five_numbers": _strengths(5, "with cos 2θ and sin 2θ too"),
+    "seven_numbers": _strengths(7, "with cos 3θ and sin 3θ too"),
+    "mean_medium": Method(
+        "mean medium",
+        image_by_image(_in_mean_medium),
+        "the exact field in a uniform medium, with the geometric mean of the diffusivity and "
+        "the mean of the decay; uptake that saturates, and secretion, stay as they are",
+    ),
+    "exact_solver": Method(
+        EXACT, _solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
+    ),
+    "zero_field": Method(
+        "zero field", lambda batch: Computed(np.zeros_like(batch.images)), "0 everywhere"
+    ),
 }
 
 
-class MethodFields(NamedTuple):
-    """What a method predicts for a batch.
-
-    Attributes:
-        method: its label.
-        fields: (images, rows, columns), on the dataset's scale.
-        seconds: what it took; None if that wasn't measured.
-    """
-
-    method: str
-    fields: NDArray
-    seconds: float | None
-
-
 def baselines(config: Config) -> list[Method]:
-    """The chosen baselines, which are the same for every surrogate."""
-    table = BASELINES[config.physics.sources]
-    return [table[name] for name in config.baselines()]
+    """The baselines of an evaluation, which are the same for every surrogate."""
+    return [BASELINES[name] for name in config.baselines()]
 
 
 def describe_methods(config: Config) -> dict[str, str]:
-    """Label and description of each method of an evaluation, in the order of display."""
+    """Name and description of each method of an evaluation, in the order of display."""
     own = {
         SURROGATE: "the output of the trained network",
         SOURCES_SET: "the same, with the known source values written back onto the source nodes",
     }
     if config.physics.sources == "production":
-        del own[SOURCES_SET]  # no node is held at a value
-    return own | {method.label: method.description for method in baselines(config)}
+        del own[SOURCES_SET]  # no node has a fixed value
+    return own | {method.name: method.description for method in baselines(config)}
 
 
-def predict_by_each(
-    surrogate: Surrogate, config: Config, batch: ImageBatch
-) -> Iterator[MethodFields]:
-    """The predictions of all methods, in the order of `describe_methods`."""
-    clock = choose_clock()
-    start = clock()
-    fields = surrogate.network_fields(batch.images, batch_size=len(batch.images), **batch.told)
-    seconds = clock() - start
-    yield MethodFields(SURROGATE, fields, seconds if surrogate.timed else None)
-    if not batch.production:
-        start = clock()
-        known = np.where(batch.images != 0, batch.images, fields)
-        yield MethodFields(
-            SOURCES_SET, known, seconds + clock() - start if surrogate.timed else None
-        )
-    for method in baselines(config):
-        start = clock()
-        fields = method.predict(batch)
-        yield MethodFields(method.label, fields, clock() - start)
+def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+    """The `compute` of a surrogate's network, a batch at once."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(surrogate.network_fields(batch.problem, batch_size=len(batch)))
+
+    return compute
 
 
-def choose_clock() -> Callable[[], float]:
-    """A function that returns seconds."""
-    return time.perf_counter if _gpus() else time.process_time
+def with_sources_set(network: Method, name: str) -> Method:
+    """A method's fields with the known values on the source nodes."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(np.where(batch.images != 0, batch.images, network.compute(batch).fields))
+
+    return replace(network, name=name, compute=compute)
 
 
-def describe_clock() -> str:
-    """What the times are, for tables."""
-    if _gpus():
-        return "wall time: the network on a GPU, all other methods in one thread of the CPU"
-    return "CPU time, summed over all threads: the time that one core would take"
+def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
+    """The methods of one surrogate in `diffkeras benchmark`.
+
+    Args:
+        surrogate: any.
+        name: in tables.
+        config: of the test images.
+    """
+    network = Method(name, network_fields(surrogate), together=True, surrogate=name)
+    found = [network]
+    model = surrogate.config.model
+    sets_sources = model.fixed_values or model.solves_equation
+    if config.physics.sources == "fixed_value" and not sets_sources:
+        found.append(with_sources_set(network, f"{name}, sources set"))
+    found.append(replace(network, name=f"{name}, certified", compute=_predicted(surrogate)))
+    return found + [
+        replace(network, name=f"{name} to {t:g}", compute=_predicted(surrogate, t))
+        for t in TOLERANCES
+    ]
 
 
-def _gpus() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
+def _predicted(
+    surrogate: Surrogate, tolerance: float | None = None
+) -> Callable[[ImageBatch], Computed]:
+    """Its fields with their proven bounds, within a tolerance if one is given."""
+
+    def compute(batch: ImageBatch) -> Computed:
+        found = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
+        bounds = found.node_bound.max(axis=(1, 2))
+        return Computed(batch.scaled(found.field), batch.scaled(bounds))
+
+    return compute
+
+
+def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
+    """The methods of `diffkeras benchmark` without learning, the best that are known here.
+
+    Args:
+        config: of the test images.
+        processes: among which `solve` shares out a batch; by default one.
+    """
+    saturating, varying = "uptake" in config.data.maps, config.data.tissue is not None
+    shared = bool(processes)
+    found = [Method(EXACT, _solved(DOUBLE, processes, proven=varying), together=shared)]
+    if varying:
+        found += [
+            Method(f"solve to {t:g}", _solved(t, processes, proven=True), together=shared)
+            for t in (SINGLE, *reversed(TOLERANCES))
+        ]
+        rounds = untrained_rounds(config)
+        found += [Method(k, network_fields(own), together=True) for k, own in rounds.items()]
+        found += [
+            Method(f"{name} to {t:g}", _predicted(rounds[name], t), together=True)
+            for name in list(rounds)[1:-1]
+            for t in TOLERANCES
+        ]
+    else:
+        found += [
+            Method(f"{EXACT}, certified", _solved(DOUBLE, processes, proven=True), together=shared),
+            Method(f"solve to {SINGLE:g}", _solved(SINGLE, processes), together=shared),
+        ]
+        found += [
+            Method(name, _in_graph(graph), together=True)
+            for name, graph in tensorflow_solvers(config).items()
+        ]
+    if saturating:  # all other methods are for linear equations
+        return found + [Method(f"solve to {t:g}, {WARM}", _warm(t)) for t in TOLERANCES]
+    found += [Method(f"PyAMG, {t:g}", image_by_image(_pyamg(t))) for t in ITERATED]
+    if not varying:
+        found += [method for method in baselines(config) if method.name != EXACT]
+    return found
+
+
+def _in_graph(graph: Callable[[NDArray], NDArray]) -> Callable[[ImageBatch], Computed]:
+    return lambda batch: Computed(batch.scaled(graph(batch.images)))
+
+
+def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
+    return lambda _, problem: pyamg_field(problem, tolerance)
+
+
+def _warm(tolerance: float) -> Callable[[ImageBatch], Computed]:
+    """`solve` as in a simulation, from a field that is near.
+
+    The near field of an image is solved when the image is first seen, which is before any time is
+    measured.
+    """
+    near: dict[bytes, NDArray] = {}
+
+    def start(problem: Problem) -> NDArray:
+        uptake: Any = problem.uptake
+        key = uptake.maximum.tobytes()
+        if key not in near:
+            less = MichaelisMenten(LESS * uptake.maximum, uptake.constant)
+            near[key] = solve(_changed(problem, uptake=less)).field
+        return near[key]
+
+    def compute(batch: ImageBatch) -> Computed:
+        found = [
+            solve(problem, tolerance=tolerance, initial=start(problem))
+            for problem in batch.problem.images
+        ]
+        bounds = np.array([one.error_bound for one in found])
+        return Computed(np.stack([one.field for one in found]), bounds)
+
+    return compute

@@ -22,37 +22,6 @@ Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, pred
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
 POINTS = 512  # along a side, of which outlines are drawn
-# of the methods that are compared; related ones have shades of one colour
-COLORS = {
-    "surrogate": "#0b6e99",
-    "surrogate, sources set": "#58b0d6",
-    "superposition": "#d1792a",
-    "1 number a disc": "#d98bc0",
-    "3 numbers a disc": "#b4539f",
-    "5 numbers a disc": "#87307f",
-    "7 numbers a disc": "#52124f",
-    "0 rounds": "#8fc98b",
-    "1 round": "#3f9a4b",
-    "2 rounds": "#145c27",
-    "mean medium": "#8a5a2b",
-    "exact solver": "#111111",
-    "zero field": "#8a8a8a",
-}
-MARKERS = {
-    "surrogate": "o",
-    "surrogate, sources set": "o",
-    "superposition": "s",
-    "1 number a disc": "<",
-    "3 numbers a disc": "v",
-    "5 numbers a disc": ">",
-    "7 numbers a disc": "^",
-    "0 rounds": "p",
-    "1 round": "h",
-    "2 rounds": "H",
-    "mean medium": "s",
-    "exact solver": "*",
-    "zero field": "D",
-}
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
     "axes.spines.top": False,

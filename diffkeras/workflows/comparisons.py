@@ -2,29 +2,28 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError, OutputError
-from diffkeras.evaluation.scoreboard.figure import error_time_figure
-from diffkeras.evaluation.scoreboard.learned import Entry
-from diffkeras.evaluation.scoreboard.measuring import Protocol
-from diffkeras.evaluation.scoreboard.problem_scores import ProblemScores
-from diffkeras.evaluation.scoreboard.tables import scoreboard_markdown
+from diffkeras.evaluation.measurement import describe_device
+from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
+from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
+from diffkeras.evaluation.subject import different_physics
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.test_sets.test_set import get_test_set, write_archive
 from diffkeras.reporting.figures import to_png
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import (
     check_file,
     check_replaceable,
+    read_json,
     replacing_files,
     write_bytes,
     write_json,
@@ -69,6 +68,9 @@ def benchmark(
 ) -> Scoreboard:
     """Measure errors and times of surrogates and classical methods on the same images.
 
+    Results are written after each problem. Called again in the same way after an interruption, it
+    measures the problems that are missing.
+
     The images are the first ones of the public test sets. Where TensorFlow sees a GPU, networks and
     `TensorSolver` run on it, and all other methods on the CPU.
 
@@ -86,8 +88,7 @@ def benchmark(
     Raises:
         ConfigurationError: an unknown problem, two surrogates of one name, a lattice out of range,
             or TensorFlow runs already with another number of threads.
-        DataError: a surrogate of the physics of none of the problems, or one that may have been
-            trained on test images.
+        DataError: a surrogate of the physics of none of the problems.
         RunError: a surrogate can't be used.
         OutputError: `output` can't be written, or holds other files.
     """
@@ -101,32 +102,58 @@ def benchmark(
     load = os.getloadavg()[0]
     entries = [_entry(Path(surrogate)) for surrogate in surrogates]
     _check_names(entries)
-    workers = processes if processes > 1 else None
     scores = [
-        ProblemScores(name, side, entries, protocol, workers) for name in problems for side in sides
+        ProblemScores(name, side, entries, protocol, processes if processes > 1 else None)
+        for name in problems
+        for side in sides
     ]
-    _check_fit(entries, scores, problems)
-    total = sum(score.steps for score in scores)
-    with progress_bar(total, "Comparing", "steps", shown=show_progress) as bar:
-        found = [score.measure(bar.update) for score in scores]
-    content = {
+    _check_fit(entries, scores)
+    conditions = {
         "diffkeras": __version__,
         "machine": machine(),
-        "device": _device(),
+        "device": describe_device(),
         "threads": threads or available_cores(),
-        "workers": workers,
-        "load": load,
-        "problems": found,
+        "processes": processes,
+        "protocol": {**vars(protocol), "batch_sizes": list(protocol.batch_sizes)},
+        "surrogates": {each.name: run_identity(each.surrogate.config) for each in entries},
+        "wanted": [[score.name, score.side] for score in scores],
     }
+    content = _interrupted(path, conditions) or {**conditions, "load": load, "problems": []}
+    measured = [[problem["problem"], problem["side"]] for problem in content["problems"]]
+    left = [score for score in scores if [score.name, score.side] not in measured]
+    with progress_bar(
+        sum(score.steps for score in left), "Comparing", "steps", shown=show_progress
+    ) as bar:
+        for score in left:
+            content["problems"].append(score.measure(bar.update))
+            text = _write_board(path, content)
+    logger.info(
+        f"compared {sum(len(problem['methods']) for problem in content['problems'])} methods"
+    )
+    return Scoreboard(path, content, text)
+
+
+def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The board of an interrupted call of the same conditions, with the problems it measured."""
+    if not (path / MARK).is_file():
+        return None
+    board: dict[str, Any] = read_json(path / MARK)
+    same = all(board.get(key) == value for key, value in conditions.items())
+    if not same or len(board["problems"]) == len(conditions["wanted"]):
+        return None
+    logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
+    return board
+
+
+def _write_board(path: Path, content: Mapping[str, Any]) -> str:
     text = scoreboard_markdown(content)
     with replacing_files(path, FILES, last=MARK) as partial:
-        for problem in found:
-            png = to_png(error_time_figure(problem))
+        for problem in content["problems"]:
+            png = to_png(problem_figure(problem))
             write_bytes(partial / f"{problem['problem']}_{problem['side']}.png", png)
         write_text(partial / "scoreboard.md", text)
         write_json(partial / MARK, content)
-    logger.info(f"compared {sum(len(problem['methods']) for problem in found)} methods")
-    return Scoreboard(path, content, text)
+    return text
 
 
 def _entry(path: Path) -> Entry:
@@ -152,21 +179,18 @@ def _check_names(entries: Sequence[Entry]) -> None:
             )
 
 
-def _check_fit(
-    entries: Sequence[Entry], scores: Sequence[ProblemScores], problems: Sequence[str]
-) -> None:
+def _check_fit(entries: Sequence[Entry], scores: Sequence[ProblemScores]) -> None:
     for entry in entries:
         if not any(entry in score.entries for score in scores):
+            different = {
+                score.config.name: different_physics(entry.surrogate.config, score.config)
+                for score in scores
+            }
             raise DataError(
-                f"{entry.name} was trained on other physics than {', '.join(problems)}; leave it "
-                "out, or choose its problem among " + ", ".join(PROBLEMS)
+                f"{entry.name} was trained on other physics than the problems, of which there are "
+                f"{', '.join(PROBLEMS)}. "
+                + ". ".join(f"{name}: {'; '.join(found)}" for name, found in different.items())
             )
-
-
-def _device() -> str:
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
-    return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
 
 
 def write_test_set(name: str, output: str | Path, *, show_progress: bool = False) -> Path:

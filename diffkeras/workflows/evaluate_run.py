@@ -6,27 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, check_dataset
+from diffkeras.data import check_dataset, explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.foreign import ForeignSurrogate, foreign_predictions
 from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import describe_methods, predict_by_each
-from diffkeras.evaluation.report import FILES, printed_table, write_metrics, write_pages
+from diffkeras.evaluation.methods import baselines
+from diffkeras.evaluation.report import FILES, overall_table, write_metrics, write_pages
+from diffkeras.evaluation.subject import (
+    Subject,
+    different_physics,
+    of_predictions,
+    of_surrogate,
+)
 from diffkeras.reporting.html import Table
-from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differences, run_identity
 from diffkeras.surrogates.shipped import shipped_config
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
-TIMED_PASSES = 2
+TIMED_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,8 @@ def evaluate(
         check_dataset(config, count, data_dir, ("test",), config_name=config_name)
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
-    return _evaluate(
-        load_surrogate(run.path), run, config, data_dir, path, threads, report, show_progress
-    )
+    subject = of_surrogate(load_surrogate(run.path), run)
+    return _evaluate(subject, config, data_dir, path, threads, show_progress, report)
 
 
 def evaluate_foreign(
@@ -117,44 +119,36 @@ def evaluate_foreign(
     for count in config.data.sources:
         check_dataset(config, count, data_dir, ("test",))
     check_replaceable(path, "metrics.json", FILES)
-    with explain_damage(config, data_dir):
-        surrogate = foreign_predictions(Path(predictions), config, data_dir)
-    return _evaluate(surrogate, None, config, data_dir, path, threads, True, show_progress)
+    subject = of_predictions(Path(predictions), config)
+    return _evaluate(subject, config, data_dir, path, threads, show_progress)
 
 
 def _evaluate(
-    surrogate: Surrogate,
-    run: Run | None,
+    subject: Subject,
     config: Config,
     data_dir: Path,
     path: Path,
     threads: int | None,
-    report: bool,
     show_progress: bool,
+    report: bool = True,
 ) -> Evaluation:
+    found = Measurement([*subject.methods, *baselines(config)], profiles=report)
     with explain_damage(config, data_dir):
-        found = Measurement(
-            [*describe_methods(config)],
-            config.data.sources,
-            config.evaluation.bounds,
-            profiles=report,
-        )
-        _measure(found, surrogate, config, data_dir, threads, show_progress)
-        pictures = draw_figures(found, surrogate, run, config, data_dir) if report else {}
+        _measure(found, subject, config, data_dir, threads, show_progress)
+        pictures = draw_figures(found, subject, config, data_dir) if report else {}
     metrics = found.metrics()
+    learned = subject.run.config() if subject.run else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_metrics(partial, found, run_identity(surrogate.config) if run else None)
+        write_metrics(partial, found, metrics, learned)
         if report:
-            foreign = surrogate.name if isinstance(surrogate, ForeignSurrogate) else None
-            learned = surrogate.config if run else None
-            write_pages(partial, found, pictures, config, learned, foreign)
+            write_pages(partial, found, metrics, pictures, config, learned, subject.description)
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
-    return Evaluation(path, metrics, printed_table(metrics))
+    return Evaluation(path, metrics, overall_table(metrics))
 
 
 def _measure(
     found: Measurement,
-    surrogate: Surrogate,
+    subject: Subject,
     config: Config,
     data_dir: Path,
     threads: int | None,
@@ -164,39 +158,23 @@ def _measure(
     total = data.test_examples * len(data.sources)
     with progress_bar(total, "Evaluating", "examples", shown=shown) as bar:
         for count in data.sources:
-            first: list[ImageBatch] = []
+            first: ImageBatch | None = None
+            unbounded = config.evaluation.bounds
             for batch in read_batches(config, count, data_dir, threads):
-                found.add(count, batch, predict_by_each(surrogate, config, batch))
-                found.add_bounds(count, batch, surrogate)
-                bar.update(len(batch.images))
-                first = first or [batch]
-            # again, now that everything is warm and no thread reads ahead
-            for batch in TIMED_PASSES * first:
-                again = predict_by_each(surrogate, config, batch)
-                found.add_times(count, len(batch.images), again)
+                found.add(count, batch)
+                if unbounded > 0:
+                    part = batch.first(unbounded)
+                    found.add_bounds(count, part, subject.predict(part))
+                    unbounded -= len(part)
+                bar.update(len(batch))
+                first = first or batch
+            if first:  # now that no thread reads ahead
+                found.add_times(count, first, TIMED_ROUNDS)
 
 
 def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    """Raise a DataError if a run was trained on other physics than it is to be tested on.
-
-    The lattice may be another one that the network takes.
-    """
-    keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in differences(learned, wanted) if d.startswith(keys)]
-    different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.sides.divisor
-    if any(side % divisor for side in wanted.physics.lattice):
-        different.append(
-            f"physics.lattice {value_text(wanted.physics.lattice)} here, and the network takes "
-            f"sides that are multiples of {divisor}"
-        )
-    own, other = learned.data.diffusion_length, wanted.data.diffusion_length
-    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
-        different.append(
-            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
-            "range within the trained one"
-        )
-    if different:
+    """Raise a DataError if a run was trained on other physics than it is to be tested on."""
+    if different := different_physics(learned, wanted):
         raise DataError(
             f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
             f"{'; '.join(different)}"

@@ -1,33 +1,34 @@
 """Search for the images on which a surrogate is worst, starting from the worst test images."""
 
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, check_dataset
-from diffkeras.evaluation.methods import choose_clock
-from diffkeras.evaluation.worst_cases.certified import candidate_errors, certify_candidates
-from diffkeras.evaluation.worst_cases.image_space import Candidate
+from diffkeras.data import check_dataset, explain_damage
+from diffkeras.evaluation.images import read_image
+from diffkeras.evaluation.worst_cases.certified import (
+    candidate_errors,
+    certify_candidates,
+    check_searchable,
+    choose_starts,
+    measure_test_images,
+    space_of,
+)
+from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.evaluation.worst_cases.results import (
     FILES,
     MARK,
-    WorstCase,
+    discs_as_json,
     worst_cases_table,
     write_worst_cases,
 )
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
-from diffkeras.evaluation.worst_cases.starts import (
-    Start,
-    check_searchable,
-    choose_starts,
-    largest_test_error,
-    space_of,
-    worst_test_images,
-)
 from diffkeras.reporting.html import Table
 from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -44,12 +45,12 @@ class WorstCases:
 
     Attributes:
         path: the directory with `searches.csv`, `worst_cases.npz` and `worst_case.png`.
-        cases: one for each search.
+        searches: the rows of `searches.csv`.
         table: for printing.
     """
 
     path: Path
-    cases: list[WorstCase]
+    searches: pd.DataFrame
     table: Table
 
 
@@ -81,39 +82,49 @@ def search_worst_cases(
     data_dir, path = Path(data_dir), Path(output)
     surrogate = load_surrogate(run_dir)
     check_physics(surrogate.config, test_config, Path(run_dir))
-    counts = test_config.data.sources
     check_searchable(test_config)
-    for count in counts:
+    for count in test_config.data.sources:
         check_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK, FILES)
+    rows: list[dict[str, Any]] = []
+    found: list[tuple[ImageSpace, Candidate]] = []
     with explain_damage(test_config, data_dir):
-        worst = [
-            worst_test_images(surrogate, test_config, n, data_dir, number=settings.starts)
-            for n in counts
+        errors = measure_test_images(surrogate, test_config, data_dir)
+        starts: list[Any] = choose_starts(errors, settings.starts).to_dict("records")
+        images = [
+            _test_image(test_config, row["sources"], row["start_example"], data_dir)
+            for row in starts
         ]
-    starts = choose_starts(worst, settings.starts)
-    largest = largest_test_error(worst)
     total = 2 * settings.evaluations * len(starts)
     with progress_bar(total, "Searching", "images", shown=show_progress) as bar:
-        cases = [
-            _search(surrogate, test_config, start, largest, settings, search, bar)
-            for search, start in enumerate(starts)
-        ]
-    write_worst_cases(path, surrogate, cases)
-    logger.info(f"searched for worst cases {len(cases)} times")
-    return WorstCases(path, cases, worst_cases_table(cases))
+        for number, (start, image) in enumerate(zip(starts, images, strict=True)):
+            space = space_of(test_config, start["sources"])
+            row, candidate = _search(surrogate, space, image, settings, number, bar)
+            rows.append({"search": number, **start, **row})
+            found.append((space, candidate))
+    searches = pd.DataFrame(rows)
+    searches["ratio"] = searches["found_error"] / searches["test_max_error"]
+    write_worst_cases(path, surrogate, searches, found)
+    logger.info(f"searched for worst cases {len(rows)} times")
+    return WorstCases(path, searches, worst_cases_table(searches))
+
+
+def _test_image(config: Config, count: int, number: int, data_dir: Path) -> Candidate:
+    batch = read_image(config, count, number, data_dir)
+    lattice, overlap = config.physics.lattice, config.data.placement.overlap
+    sources = replace(batch.sources[0], lattice=lattice, overlap=overlap)
+    return Candidate(sources, None if batch.lengths is None else float(batch.lengths[0]))
 
 
 def _search(
     surrogate: Surrogate,
-    config: Config,
-    start: Start,
-    largest: float,
+    space: ImageSpace,
+    start: Candidate,
     settings: WorstCasesConfig,
     number: int,
     bar: Any,
-) -> WorstCase:
-    space = space_of(config, start.count)
+) -> tuple[dict[str, Any], Candidate]:
+    """What a search found, as columns of `searches.csv`, and the image."""
     rngs = np.random.default_rng([settings.seed, number]).spawn(2)
 
     def new_search(evaluations: int) -> Search:
@@ -123,21 +134,18 @@ def _search(
             bar.update,
         )
 
-    clock = choose_clock()
-    began = clock()
-    evolved = search_from(start.candidate, space, new_search(settings.evaluations), rngs[0])
-    seconds = clock() - began
+    began = time.perf_counter()
+    evolved = search_from(start, space, new_search(settings.evaluations), rngs[0])
+    seconds = time.perf_counter() - began
     random = search_at_random(space, new_search(evolved.tried), rngs[1])
     assert evolved.found is not None
-    certified: list[Candidate] = [evolved.found, start.candidate, *evolved.population]
-    return WorstCase(
-        start=start,
-        test_max_error=largest,
-        space=space,
-        found=evolved.found,
-        error=evolved.error,
-        random_error=random.error,
-        evaluations=evolved.tried,
-        seconds=seconds,
-        certified=certify_candidates(surrogate, space, certified),
-    )
+    certified = certify_candidates(surrogate, space, [evolved.found, start, *evolved.population])
+    row = {
+        "found_error": evolved.error,
+        "random_error": random.error,
+        "evaluations": evolved.tried,
+        "seconds": round(seconds, 2),
+        **certified,
+        "discs": discs_as_json(evolved.found),
+    }
+    return row, evolved.found

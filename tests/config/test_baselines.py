@@ -12,7 +12,7 @@ from diffkeras.errors import ConfigurationError
 def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
     fixed, production = Config(), Config(physics={"sources": "production"})
     assert fixed.baselines()[:2] == ("superposition", "one_number")
-    assert len(fixed.baselines()) == 10
+    assert len(fixed.baselines()) == 7
     assert production.baselines() == ("exact_solver", "zero_field")
     closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
     assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
@@ -20,8 +20,8 @@ def test_baselines_are_all_that_make_sense_unless_they_are_chosen() -> None:
     assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
     given = {"physics.boundary": {"value": 0.5}}
     assert fixed.with_overrides(given).baselines() == fixed.baselines()[5:]
-    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_round"]})
-    assert chosen.baselines() == ("zero_field", "one_round")
+    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_number"]})
+    assert chosen.baselines() == ("zero_field", "one_number")
     assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
 
 

@@ -1,6 +1,17 @@
 import numpy as np
+import pytest
 
-from diffkeras.evaluation.measurement import REACH, VALUE_EDGES, RadialProfile, count_values
+from diffkeras.config import Config
+from diffkeras.evaluation import measurement
+from diffkeras.evaluation.images import draw_images
+from diffkeras.evaluation.measurement import (
+    REACH,
+    VALUE_EDGES,
+    RadialProfile,
+    count_values,
+    measure_times,
+)
+from diffkeras.evaluation.methods import Computed, Method
 
 
 def test_distances_are_from_the_nearest_source() -> None:
@@ -32,3 +43,30 @@ def test_every_node_is_in_the_histogram_also_beyond_its_edges() -> None:
     assert counts[at[0], 0] == 1
     assert counts[at[1], at[1]] == 1
     assert counts[at[2], -1] == 1
+
+
+def test_methods_take_turns_and_times_are_medians_over_rounds(
+    tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
+    calls: list[tuple[str, list[int]]] = []
+    now = [0.0]
+    monkeypatch.setattr(measurement.time, "perf_counter", lambda: now[0])
+
+    def method(name: str, seconds: list[float], together: bool) -> Method:
+        each = iter(seconds)
+
+        def compute(batch) -> Computed:
+            calls.append((name, batch.numbers.tolist()))
+            now[0] += next(each)
+            return Computed(batch.fields)
+
+        return Method(name, compute, together=together)
+
+    monkeypatch.setattr(measurement, "LOOPED", 1)
+    methods = [method("a", [9, 2, 4, 8], True), method("b", [9, 3, 3, 3], False)]
+    found = measure_times(methods, images, 2, 3)
+    assert [name for name, _ in calls] == 4 * ["a", "b"]
+    assert [numbers for name, numbers in calls if name == "a"] == [[1, 2], [0, 1], [2, 0], [1, 2]]
+    assert found["a"] == {"median": 2000.0, "quartiles": [1500.0, 3000.0]}
+    assert found["b"]["median"] == 3000.0, "of the one image that it computed"

@@ -5,7 +5,7 @@ from known_networks import produced, surrogate_of
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.proven_bounds import measure_bounds
-from diffkeras.physics import Sources, Surroundings
+from diffkeras.physics import Problem, Sources
 
 
 def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> None:
@@ -17,14 +17,12 @@ def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> Non
     batch = ImageBatch(
         images=image[None],
         fields=(exact / exact.max())[None].astype(np.float32),
-        sources=[],
-        lengths=None,
-        surroundings=[Surroundings(config.physics.medium)],
-        production=True,
+        problem=Problem.batch([surrogate.problem(image)]),
         maxima=np.float32([exact.max()]),
     )
-    (found,) = measure_bounds(surrogate, batch)
-    error = abs(surrogate.predict(image).field - exact) / exact.max()
+    predicted = surrogate.predict(image).field
+    found = measure_bounds(predicted[None], batch).iloc[0]
+    error = abs(predicted - exact) / exact.max()
     assert error.max() > 0.05
     assert found["prediction_max_error"] == pytest.approx(error.max(), rel=1e-4)
     assert found["prediction_mae"] == pytest.approx(error.mean(), rel=1e-4)

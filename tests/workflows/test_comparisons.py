@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from diffkeras.errors import OutputError
-from diffkeras.evaluation.test_sets.inputs import draw_inputs
+from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.test_sets.problems import get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
 from diffkeras.workflows import write_test_set
@@ -19,7 +19,7 @@ def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_p
     words = ["--problem", "production", "--side", 16, "--images", 1, "--rounds", 1, "--batch", 1]
     result = diffkeras("benchmark", *words, "--output", tmp_path / "board")
     assert result.exit_code == 0, result.output
-    assert "| solve, float64 |" in result.output
+    assert "| exact solver |" in result.output
     written = {file.name for file in (tmp_path / "board").iterdir()}
     assert written == {"scoreboard.md", "scoreboard.json", "production_16.png"}
     content = json.loads((tmp_path / "board" / "scoreboard.json").read_text())
@@ -57,7 +57,7 @@ def test_predictions_of_a_public_test_set_are_judged(
     few = get_problem("fixed_values").config(32, images=4)
     monkeypatch.setattr(TestSet, "config", lambda self: few)
     digest = new_digest(few)
-    add_to_digest(digest, draw_inputs(few, 1, range(4)))
+    add_to_digest(digest, draw_images(few, 1, range(4)))
     tiny = TestSet("fixed_values", 32, digest.hexdigest())
     monkeypatch.setitem(TEST_SETS, tiny.name, tiny)
 

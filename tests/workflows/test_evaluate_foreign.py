@@ -69,7 +69,7 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.pop("sources_02"), "holds no array sources_02"),
+        (lambda p: p.pop("sources_02"), "has no array sources_02"),
         (lambda p: p.update(sources_01=p["sources_01"][1:]), r"\(4, 16, 16\).*not \(5, 16, 16\)"),
         (lambda p: p["sources_02"].fill(np.nan), "not finite"),
         (

@@ -60,7 +60,7 @@ def test_the_exact_solver_is_exact_to_rounding(found: Any) -> None:
     assert found.metrics["exact solver"]["all"]["milliseconds"] > 0
 
 
-def test_the_bounds_are_the_errors_and_nothing_is_left_to_refine(found: Any) -> None:
+def test_the_bounds_are_the_errors(found: Any) -> None:
     bounds = json.loads((found.path / "metrics.json").read_text())["bounds"]
     for of_count in bounds.values():
         for statistic in ("median", "max"):
@@ -75,12 +75,11 @@ def test_the_bounds_are_the_errors_and_nothing_is_left_to_refine(found: Any) -> 
             "prediction_mae",
             "corrected_bound",
         }
-    assert not (found.path / "figures" / "rounds.png").exists()
 
 
 def test_the_report_has_what_makes_sense_only(found: Any) -> None:
     html = (found.path / "report.html").read_text()
     for part in ("Proven bounds", "divided by their maximum", "balances production", "<dt>exact"):
         assert part in html, part
-    for part in ("sources set", "rounds to", "rims", "a disc"):
+    for part in ("sources set", "rims", "a disc"):
         assert part not in html, part

@@ -11,7 +11,7 @@ from image_membership import belongs
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError, OutputError
-from diffkeras.evaluation.worst_cases.starts import space_of
+from diffkeras.evaluation.worst_cases.certified import space_of
 from diffkeras.physics import Sources, solve
 from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.study_data import SEARCH_NUMBERS
@@ -84,7 +84,7 @@ def test_all_bounds_hold_on_what_was_found(output: Path) -> None:
         # the found image, the start, and the last population of 120 / 10 images
         assert row["certified_images"] == "14"
         assert float(row["error_of_prediction"]) == pytest.approx(float(row["found_error"]))
-        for name in ("prediction", "corrected", "refined"):
+        for name in ("prediction", "corrected"):
             error, bound = float(row[f"error_of_{name}"]), float(row[f"bound_of_{name}"])
             assert 0 <= error <= bound * (1 + 1e-9) + 1e-11
 

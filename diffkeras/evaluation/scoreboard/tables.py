@@ -1,9 +1,12 @@
-"""The scoreboard in Markdown."""
+"""The scoreboard in Markdown, and the pictures of its problems."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
+from matplotlib.figure import Figure
+
+from diffkeras.evaluation.error_time import error_time_figure
+from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, tied
 from diffkeras.reporting.text import duration
 
 Problem = Mapping[str, Any]  # as of `ProblemScores.measure`
@@ -13,9 +16,7 @@ def scoreboard_markdown(board: Mapping[str, Any]) -> str:
     """A page with the tables of all problems."""
     parts = ["# Scoreboard", conditions(board)]
     for problem in board["problems"]:
-        parts += [f"## {title(problem)}", images_in_words(problem), methods_table(problem)]
-        if problem["surrogates"]:
-            parts += [verdicts_table(problem), costs_in_words(problem)]
+        parts += [f"## {title(problem)}", *problem_page(problem)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -24,12 +25,34 @@ def title(problem: Problem) -> str:
     return f"{problem['problem']}, {problem['side']}×{problem['side']} nodes"
 
 
+def problem_page(problem: Problem) -> list[str]:
+    """The paragraphs and tables of a problem."""
+    parts = [images_in_words(problem), methods_table(problem)]
+    if problem["surrogates"]:
+        parts += [verdicts_table(problem), costs_in_words(problem)]
+    return parts
+
+
+def problem_figure(problem: Problem) -> Figure:
+    """Error against time, a panel for each size of batches."""
+    rows = [row for row in problem["methods"] if row["name"] != "zero field"]
+    panels = {}
+    for size in problem["pareto"]:
+        images = "one image at a time" if size == "1" else f"batches of {size}"
+        panels[f"{title(problem)}, {images}"] = points_of(rows, size)
+    return error_time_figure(panels, "mean error / largest value")
+
+
 def conditions(board: Mapping[str, Any]) -> str:
     """Machine, device, threads and load, in a paragraph."""
     return (
         f"Wall-clock times on {board['machine']}; TensorFlow on {board['device']} with "
         f"{board['threads']} thread(s), the other methods in one thread"
-        + (f", `solve` in {board['workers']} processes for batches" if board["workers"] else "")
+        + (
+            f", `solve` in {board['processes']} processes for batches"
+            if board["processes"] > 1
+            else ""
+        )
         + f". Load average {board['load']:.1f} at the start. diffkeras {board['diffkeras']}."
     )
 
@@ -44,12 +67,6 @@ def images_in_words(problem: Problem) -> str:
         f"times are medians of {problem['rounds']} rounds (middle half of the rounds). Errors are "
         "relative to the largest value of each field: their mean over all nodes, and the largest. "
         "The bound is the largest that is proven. **Bold** times are on the Pareto front."
-        + (
-            " *Solved directly*: that was quicker than refining the prediction, and nothing of it "
-            "is left in the field."
-            if any(map(_solved_directly, problem["methods"]))
-            else ""
-        )
         + (
             f" Surrogates were trained on {', '.join(f'{r}×{c}' for r, c in sorted(sides))} nodes."
             if sides
@@ -68,10 +85,8 @@ def methods_table(problem: Problem) -> str:
         bound = "" if error["bound"] is None else _error(error["bound"]["largest"])
         times = [_time(row, size, problem["pareto"][size]) for size in sizes]
         name = f"*{row['name']}*" if row["surrogate"] else row["name"]
-        if share := _solved_directly(row):
-            name += f" ({'' if share == 1 else f'{share:.0%} '}solved directly)"
         rows.append([name, _error(error["mean"]), _error(error["largest"]), bound, *times])
-    return _markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def verdicts_table(problem: Problem) -> str:
@@ -93,7 +108,7 @@ def verdicts_table(problem: Problem) -> str:
         for name, by_size in surrogate["verdicts"].items()
         for size, found in by_size.items()
     ]
-    return _markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def costs_in_words(problem: Problem) -> str:
@@ -134,19 +149,13 @@ def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any], *, tie: boo
     ]
 
 
-def _solved_directly(row: Mapping[str, Any]) -> float:
-    """The share of images; boards of earlier versions don't have it."""
-    return float(row["error"].get("solved_directly", 0))
-
-
 def _heading(size: str) -> str:
     return "ms, one image" if size == "1" else f"ms per image of {size}"
 
 
 def _time(row: Mapping[str, Any], size: str, front: Sequence[str]) -> str:
-    wall = row["times"][size]["wall"]
-    low, high = wall["quartiles"]
-    text = f"{wall['median']:.3g}"
+    low, high = row["times"][size]["quartiles"]
+    text = f"{milliseconds(row, size):.3g}"
     text = f"**{text}**" if row["name"] in front else text
     return f"{text} ({low:.2g}–{high:.2g})"
 
@@ -155,6 +164,7 @@ def _error(value: float) -> str:
     return "0" if value == 0 else f"{value:.1e}"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, whose columns but the first are aligned right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

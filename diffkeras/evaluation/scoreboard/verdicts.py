@@ -1,40 +1,39 @@
-"""What follows from errors and times: the Pareto front, equal error, equal time, break-even.
+"""What follows from errors and times: equal error, equal time, break-even.
 
 After McGreivy and Hakim (2024): a surrogate is compared with the fastest classical method that is
 at least as exact, and with the most exact one that takes at most its time. Errors are mean errors,
 which favours surrogates: their largest errors lie far above.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from diffkeras.evaluation.error_time import Point
 
 Row = Mapping[str, Any]  # of a method: "name", "surrogate", "error", "times"
 
 
-def pareto_front(rows: Iterable[Row], size: str) -> set[str]:
-    """The names of the methods than which no other is both faster and more exact."""
-    front: set[str] = set()
-    best = float("inf")
-    for row in sorted(rows, key=lambda row: (milliseconds(row, size), row["error"]["mean"])):
-        if row["error"]["mean"] < best:
-            best = row["error"]["mean"]
-            front.add(row["name"])
-    return front
-
-
 def milliseconds(row: Row, size: str) -> float:
-    """Wall-clock time per image in batches of a size."""
-    return float(row["times"][size]["wall"]["median"])
+    """Time per image in batches of a size."""
+    return float(row["times"][size]["median"])
+
+
+def points_of(rows: Sequence[Row], size: str) -> list[Point]:
+    """Error and time of methods in batches of a size."""
+    return [
+        Point(row["name"], milliseconds(row, size), row["error"]["mean"], bool(row["surrogate"]))
+        for row in rows
+    ]
 
 
 def tied(one: Row, other: Row, size: str) -> bool:
     """Whether two methods take the same time within the noise: the middle halves of their times
     overlap."""
-    (low, high), (least, most) = (row["times"][size]["wall"]["quartiles"] for row in (one, other))
+    (low, high), (least, most) = (row["times"][size]["quartiles"] for row in (one, other))
     return bool(low <= most and least <= high)
 
 
-def verdict(row: Row, rows: Iterable[Row], size: str, cost: float | None) -> dict[str, Any]:
+def verdict(row: Row, rows: Sequence[Row], size: str, cost: float | None) -> dict[str, Any]:
     """A learned method against the classical ones.
 
     Args:

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.test_sets.inputs import Inputs, draw_inputs
+from diffkeras.evaluation.images import ImageBatch, Images, draw_images
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
-from diffkeras.physics import certify
+from diffkeras.physics import certify, maps_of
 from diffkeras.system.atomic_files import replacing
 
 PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
@@ -54,7 +53,7 @@ class TestSet:
         """The configuration that `generate` and `evaluate` take: its test split is this set."""
         return PROBLEMS[self.problem].config(self.side)
 
-    def draw(self) -> Iterator[Inputs]:
+    def draw(self) -> Iterator[Images]:
         """The inputs of each source count, in ascending order; the hash is checked at the end.
 
         Raises:
@@ -63,9 +62,9 @@ class TestSet:
         config = self.config()
         digest = new_digest(config)
         for count in config.data.sources:
-            inputs = draw_inputs(config, count, range(config.data.test_examples))
-            add_to_digest(digest, inputs)
-            yield inputs
+            images = draw_images(config, count, range(config.data.test_examples))
+            add_to_digest(digest, images)
+            yield images
         if digest.hexdigest() != self.sha256:
             raise DataError(
                 f"the images of {self.name} that were drawn here have the hash "
@@ -91,11 +90,22 @@ def new_digest(config: Config) -> "hashlib._Hash":
     return hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
 
 
-def add_to_digest(digest: "hashlib._Hash", inputs: Inputs) -> None:
-    """Add the inputs of one source count, after those of smaller ones."""
-    for array in inputs.arrays().values():
+def add_to_digest(digest: "hashlib._Hash", images: Images) -> None:
+    """Add the images of one source count, after those of smaller ones."""
+    for array in input_arrays(images).values():
         digest.update(f"{array.shape}".encode())
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+
+
+def input_arrays(images: Images) -> dict[str, NDArray[np.float32]]:
+    """The arrays that define the problems, by name: source images, and maps where media vary."""
+    problem, names = images.problem, []
+    if not problem.images[0].is_uniform:
+        saturating = ["uptake", "saturation"] if problem.images[0].uptake else []
+        secreting = [] if problem.production is None else ["production"]
+        names = ["diffusivity", "decay", *saturating, *secreting]
+    maps = {name: values.astype(np.float32) for name, values in maps_of(problem, names).items()}
+    return {"source_images": images.images, **maps}
 
 
 HASHES = {  # of problem and side
@@ -154,9 +164,9 @@ def write_archive(
         "sha256": np.array(test_set.sha256),
         "configuration": np.array(test_set.config().to_yaml(without=("model", "training"))),
     }
-    largest = 0.0
-    for inputs in test_set.draw():
-        batch, count = inputs.solve(), f"{inputs.sources[0].count:02d}"
+    largest, divided = 0.0, test_set.config().data.divide_by_maximum
+    for images in test_set.draw():
+        batch, count = images.solve(divide_by_maximum=divided), f"{images.sources[0].count:02d}"
         bounds = bounds_of_stored(batch)
         if not bounds.max() <= LARGEST_BOUND:
             raise DataError(
@@ -164,7 +174,7 @@ def write_archive(
                 f"not {LARGEST_BOUND:g}; nothing was written"
             )
         largest = max(largest, float(bounds.max()))
-        arrays |= {f"{name}_{count}": array for name, array in inputs.arrays().items()}
+        arrays |= {f"{name}_{count}": array for name, array in input_arrays(images).items()}
         arrays[f"fields_{count}"] = batch.fields.astype(np.float32)
         arrays[f"bounds_{count}"] = bounds
         if batch.maxima is not None:
@@ -177,11 +187,7 @@ def write_archive(
 
 def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
-    maxima = np.ones(len(batch.images)) if batch.maxima is None else batch.maxima
-    bounds = []
-    fields = batch.fields.astype(np.float32).astype(np.float64)
-    for field, problem, maximum in zip(fields, batch.problems(), maxima, strict=True):
-        size = float(maximum)
-        certificate = certify(size * field, **problem)
-        bounds.append(certificate.prediction_bound / size)
-    return np.array(bounds)
+    maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
+    fields = batch.fields.astype(np.float32) * maxima[:, None, None]
+    certificates: Any = certify(fields, batch.problem)
+    return np.array([one.error_bound for one in certificates.images]) / maxima

@@ -1,15 +1,17 @@
 """The images that a search may visit, as vectors of numbers: those of the data's distribution."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.physics import ExampleRecipe, Sources, check_radius, sample_sources
+from diffkeras.evaluation.images import ImageBatch, Images
+from diffkeras.physics import ExampleRecipe, Problem, Sources, check_radius, sample_sources
 
 Vector = NDArray[np.float64]
 
@@ -139,10 +141,18 @@ class ImageSpace:
         length = math.exp(rng.uniform(*np.log(recipe.diffusion_length)))
         return Candidate(sources, float(np.float32(np.clip(length, *recipe.diffusion_length))))
 
-    def problem(self, candidate: Candidate, image: NDArray) -> dict[str, Any]:
-        """The keyword arguments of `solve` and `refine` for an image."""
-        around = self.recipe.surroundings(candidate.diffusion_length, None)
-        return around.problem(image, self.recipe.production)
+    def problem(self, candidate: Candidate) -> Problem:
+        """The problem of an image."""
+        image = candidate.sources.image(self.recipe.lattice)
+        return self.recipe.problem(image, candidate.diffusion_length)
+
+    def solve(self, candidates: Sequence[Candidate]) -> ImageBatch:
+        """Images with their exact fields."""
+        images = Images(
+            problem=Problem.batch([self.problem(one) for one in candidates]),
+            images=np.stack([one.sources.image(self.recipe.lattice) for one in candidates]),
+        )
+        return images.solve(divide_by_maximum=self.recipe.divide_by_maximum)
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]

@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 
-from diffkeras.evaluation.scoreboard.verdicts import pareto_front, tied, verdict
+from diffkeras.evaluation.error_time import Point, pareto_front
+from diffkeras.evaluation.scoreboard.verdicts import tied, verdict
 
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:
-    wall = {"median": milliseconds, "quartiles": [0.9 * milliseconds, 1.2 * milliseconds]}
+    time = {"median": milliseconds, "quartiles": [0.9 * milliseconds, 1.2 * milliseconds]}
     return {
         "name": name,
         "surrogate": surrogate,
         "error": {"mean": error},
-        "times": {"1": {"wall": wall}},
+        "times": {"1": time},
     }
 
 
@@ -23,9 +24,14 @@ CLASSICAL = [EXACT, LOOSE, ROUGH, SLOW]
 
 
 def test_the_front_holds_what_nothing_beats_in_both() -> None:
-    assert pareto_front(CLASSICAL, "1") == {"exact", "loose", "rough"}
-    equal = row("equal", 0.1, 0.6)
-    assert "equal" not in pareto_front([*CLASSICAL, equal], "1")
+    rough, _, loose, _, exact = points = [
+        Point("rough", 0.5, 0.1),
+        Point("equal", 0.6, 0.1),
+        Point("loose", 5.0, 1e-3),
+        Point("slow", 9.0, 1e-2),
+        Point("exact", 8.0, 0.0),
+    ]
+    assert pareto_front(points[::-1]) == [rough, loose, exact]
 
 
 def test_a_faster_surrogate_pays_after_cost_over_saving() -> None:

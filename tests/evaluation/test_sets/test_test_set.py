@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.test_sets.inputs import draw_inputs
+from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set, write_archive
 
@@ -70,8 +71,8 @@ def test_a_field_that_is_not_verified_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "diffkeras.evaluation.test_sets.inputs.exact_field",
-        lambda image, medium, production: 0.99 * image,
+        "diffkeras.evaluation.images.solve",
+        lambda problem: SimpleNamespace(field=0.99 * problem.values),
     )
     with pytest.raises(DataError, match="only proven to be right within"):
         write_archive(tiny_test_set("fixed_values"), tmp_path / "set.npz")
@@ -81,7 +82,7 @@ def test_a_field_that_is_not_verified_is_not_written(
 def test_density_of_discs_is_that_of_the_paper_s_lattice() -> None:
     counts = [get_problem("fixed_values").config(side).data.sources for side in (16, 64, 128)]
     assert [max(c) for c in counts] == [1, 5, 20]
-    inputs = draw_inputs(get_problem("fixed_values").config(64), 3, range(2))
+    inputs = draw_images(get_problem("fixed_values").config(64), 3, range(2))
     assert [discs.count for discs in inputs.sources] == [3, 3]
 
 

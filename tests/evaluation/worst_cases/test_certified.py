@@ -1,6 +1,7 @@
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from known_networks import surrogate_of
 
@@ -8,12 +9,11 @@ from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.worst_cases import certified
 from diffkeras.evaluation.worst_cases.certified import (
-    REFINED,
     candidate_errors,
     certify_candidates,
-    solve_images,
+    choose_starts,
+    space_of,
 )
-from diffkeras.evaluation.worst_cases.starts import space_of
 
 READINGS = {
     "fixed values": {},
@@ -34,18 +34,14 @@ def test_bounds_hold_and_errors_are_true(config: Config) -> None:
     predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
     surrogate = surrogate_of(predicted, config)
     found = certify_candidates(surrogate, space, candidates)
-    assert (found.images, found.violations) == (6, 0)
-    solved = solve_images(space, candidates)
+    assert (found["certified_images"], found["violations"]) == (6, 0)
+    solved = space.solve(candidates)
     fields = np.stack([surrogate.predict(image).field for image in solved.images])
-    largest = (abs(fields - solved.fields).max((1, 2)) / solved.maxima).max()
-    assert found.error_of_prediction == pytest.approx(largest, rel=1e-6)
-    assert found.error_of_prediction <= found.bound_of_prediction * (1 + 1e-9)
-    assert found.error_of_corrected <= found.bound_of_corrected + 1e-11
-    assert found.error_of_refined <= found.bound_of_refined + 1e-11
-    if not surrogate.production:
-        assert found.error_of_corrected > 0.01
-        assert 0 < found.error_of_refined < found.bound_of_refined <= REFINED
-        assert found.rounds > 0
+    largest = abs(solved.scaled(fields) - solved.fields).max()
+    assert found["error_of_prediction"] == pytest.approx(largest, rel=1e-6)
+    assert found["error_of_prediction"] <= found["bound_of_prediction"] * (1 + 1e-9)
+    assert found["error_of_corrected"] <= found["bound_of_corrected"] + 1e-11
+    assert surrogate.production or found["error_of_corrected"] > 0.01
 
 
 def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(
@@ -55,12 +51,12 @@ def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(
     candidates = [space.sample(rng) for _ in range(3)]
     predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
     errors = candidate_errors(surrogate_of(predicted, config), space, candidates)
-    solved = solve_images(space, candidates)
+    solved = space.solve(candidates)
     divided = config.data.divide_by_maximum
-    assert [f.max() == pytest.approx(1) for f in solved.dataset_fields] == 3 * [
+    assert [f.max() == pytest.approx(1) for f in solved.fields] == 3 * [
         divided or not space.recipe.production
     ]
-    np.testing.assert_allclose(errors, abs(predicted - solved.dataset_fields).max((1, 2)), 1e-5)
+    np.testing.assert_allclose(errors, abs(predicted - solved.fields).max((1, 2)), 1e-5)
 
 
 def test_a_bound_that_is_too_small_is_counted(
@@ -69,17 +65,19 @@ def test_a_bound_that_is_too_small_is_counted(
     space, rng = space_of(config, 2), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(4)]
     surrogate = surrogate_of(rng.uniform(0, 1, (1, 16, 16)).astype(np.float32), config)
-    tampered: list[int] = []
+    solve, solved = certified.solve, []
 
     def wrong_at_first(*arguments, **options):
-        solved = solve_images(*arguments, **options)
-        tampered.append(len(tampered))
-        fields = solved.fields.copy()
-        fields[0, 7, 7] += 0.5 * (len(tampered) <= 3)  # a field that no bound was proven for
-        return replace(solved, fields=fields)
+        solution = solve(*arguments, **options)
+        solved.append(solution)
+        if len(solved) > 3:
+            return solution
+        field = solution.field.copy()
+        field[7, 7] += 0.5  # a field that no bound was proven for
+        return SimpleNamespace(field=field, error_bound=solution.error_bound)
 
-    monkeypatch.setattr(certified, "solve_images", wrong_at_first)
-    assert certify_candidates(surrogate, space, candidates).violations == 3
+    monkeypatch.setattr(certified, "solve", wrong_at_first)
+    assert certify_candidates(surrogate, space, candidates)["violations"] == 3
 
 
 def test_predictions_that_are_not_finite_are_refused(tiny: Config) -> None:
@@ -87,3 +85,19 @@ def test_predictions_that_are_not_finite_are_refused(tiny: Config) -> None:
     surrogate = surrogate_of(np.full((1, 16, 16), np.nan), tiny)
     with pytest.raises(RunError, match="not finite"):
         candidate_errors(surrogate, space, [space.sample(np.random.default_rng(0))])
+
+
+def test_each_search_starts_from_another_count_while_there_is_one() -> None:
+    worst = {1: [0.2, 0.3], 2: [0.8, 0.9, 0.7], 5: [0.5]}
+    errors = pd.DataFrame(
+        [(count, k, e) for count, found in worst.items() for k, e in enumerate(found)],
+        columns=["sources", "start_example", "start_error"],
+    )
+
+    def chosen(number: int) -> list[tuple[int, int]]:
+        starts = choose_starts(errors, number)
+        return list(zip(starts["sources"], starts["start_example"], strict=True))
+
+    assert chosen(2) == [(2, 1), (5, 0)]
+    assert chosen(5) == [(2, 1), (5, 0), (1, 1), (2, 0), (1, 0)]
+    assert len(chosen(100)) == 6  # all there are

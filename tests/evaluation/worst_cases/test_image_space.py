@@ -87,8 +87,7 @@ def test_samples_are_not_all_alike() -> None:
 def test_the_image_has_the_medium_of_its_diffusion_length() -> None:
     space = ImageSpace(RECIPES["lengths"])
     candidate = space.sample(np.random.default_rng(0))
-    image = candidate.sources.image(space.recipe.lattice)
-    length = space.problem(candidate, image)["medium"].diffusion_length
+    length = space.problem(candidate).medium.diffusion_length
     assert length == pytest.approx(candidate.diffusion_length)
 
 

@@ -1,0 +1,131 @@
+"""Error against time: the Pareto front, and its picture."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from diffkeras.reporting.figures import new_figure
+from diffkeras.reporting.labels import label_points
+
+CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
+SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
+
+
+class Point(NamedTuple):
+    """A method in the plane of error and time.
+
+    Attributes:
+        name: of the method.
+        milliseconds: per image.
+        error: mean error.
+        learned: whether it starts from a surrogate.
+    """
+
+    name: str
+    milliseconds: float
+    error: float
+    learned: bool = False
+
+
+def pareto_front(points: Iterable[Point]) -> list[Point]:
+    """The points than which no other is both faster and more exact, by rising time."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.milliseconds, point.error)):
+        if not front or point.error < front[-1].error:
+            front.append(point)
+    return front
+
+
+def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figure:
+    """Mean error against time per image, in one or more panels.
+
+    Points have numbers, by rising error, and a list beside the panels names the methods.
+
+    Args:
+        panels: title → the same methods, with the same errors.
+        error: label of the vertical axis.
+    """
+    points = sorted(next(iter(panels.values())), key=lambda point: point.error)
+    figure = new_figure(10.0, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
+    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axis, (title, own) in zip(axes, panels.items(), strict=True):
+        _draw(axis, own)
+        axis.set(title=title, ylabel=error)
+    axes[-1].set_xlabel("wall-clock time per image [ms]")
+    names = [
+        Line2D([], [], linestyle="none", label=f"{place}  {point.name}")
+        for place, point in enumerate(points, 1)
+    ]
+    legend = figure.legend(
+        handles=[*_marks(), *names],
+        loc="outside right upper",
+        fontsize=9,
+        handlelength=1.2,
+        labelspacing=0.35,
+    )
+    for text, point in zip(legend.get_texts()[3:], points, strict=True):
+        text.set_color(_color(point))
+    figure.draw_without_rendering()  # the legend takes room from the panels
+    numbers = {point.name: str(place) for place, point in enumerate(points, 1)}
+    for axis, own in zip(axes, panels.values(), strict=True):
+        labels = [numbers[point.name] for point in own]
+        label_points(axis, labels, [_place(p) for p in own], [_color(p) for p in own])
+    return figure
+
+
+def _place(point: Point) -> tuple[float, float]:
+    return point.milliseconds, max(point.error, SMALLEST)
+
+
+def _color(point: Point) -> str:
+    return LEARNED if point.learned else CLASSICAL
+
+
+def _draw(axis: Axes, points: Sequence[Point]) -> None:
+    times, errors = zip(*map(_place, points), strict=True)
+    lowest = SMALLEST / 10 if min(errors) <= 5 * SMALLEST else min(errors) / 10
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlim=(min(times) / 1.6, max(times) * 1.6),
+        ylim=(lowest, max(errors) * 10),
+    )
+    axis.grid(alpha=0.3)
+    if lowest < SMALLEST:
+        axis.axhspan(lowest, 5 * SMALLEST, color="#f0f0f0", zorder=0)
+        axis.annotate(
+            "rounding or smaller",
+            (1, 5 * SMALLEST),
+            xytext=(-4, -3),
+            xycoords=axis.get_yaxis_transform(),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color="0.4",
+        )
+    for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+        set_formatter(FuncFormatter(_round_time))
+    front = [_place(point) for point in pareto_front(points)]
+    axis.plot(*zip(*front, strict=True), color=FRONT, drawstyle="steps-post", zorder=1)
+    for point in points:
+        marker = "o" if point.learned else "s"
+        axis.scatter(*_place(point), 40, _color(point), marker=marker, zorder=3)
+
+
+def _round_time(time: float, _: int) -> str:
+    """1, 2 and 5 of each decade."""
+    return f"{time:g}" if f"{time:e}"[0] in "125" else ""
+
+
+def _marks() -> list[Line2D]:
+    marks: Any = {"linestyle": "none", "markersize": 6}
+    return [
+        Line2D([], [], color=CLASSICAL, marker="s", label="classical", **marks),
+        Line2D([], [], color=LEARNED, marker="o", label="with a surrogate", **marks),
+        Line2D([], [], color=FRONT, label="Pareto front"),
+    ]

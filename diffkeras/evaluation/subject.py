@@ -1,0 +1,158 @@
+"""What is evaluated: a surrogate, or predictions that another program left in a file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, short
+from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.methods import (
+    SOURCES_SET,
+    SURROGATE,
+    Computed,
+    Method,
+    network_fields,
+    with_sources_set,
+)
+from diffkeras.reporting.text import value_text
+from diffkeras.surrogates.predicted_fields import balanced_maximum
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import differences
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import check_regular
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated.
+
+    Attributes:
+        methods: the fields that are compared with the exact ones, the first without changes.
+        predict: test images → fields in the unit of the source values, whose errors are bounded.
+        run: the run of a surrogate; None for predictions of another program.
+        description: in words; empty for a surrogate.
+    """
+
+    methods: list[Method]
+    predict: Callable[[ImageBatch], NDArray]
+    run: Run | None = None
+    description: str = ""
+
+
+def of_surrogate(surrogate: Surrogate, run: Run) -> Subject:
+    """A surrogate, which is the one of a run."""
+
+    def predict(batch: ImageBatch) -> NDArray:
+        return surrogate.predict(batch.problem).field
+
+    network = Method(SURROGATE, network_fields(surrogate), together=True)
+    return Subject(_methods(network, surrogate.config), predict, run)
+
+
+def different_physics(learned: Config, tested: Config) -> list[str]:
+    """What of the physics of test images a network was not trained on, in words.
+
+    The lattice may be another one that the network takes, and a range of diffusion lengths a part
+    of the trained one.
+    """
+    keys = ("physics.", "data.divide_by_maximum")
+    changed = [d for d in differences(learned, tested) if d.startswith(keys)]
+    different = [d for d in changed if not d.startswith("physics.lattice ")]
+    divisor = learned.model.sides.divisor
+    if any(side % divisor for side in tested.physics.lattice):
+        different.append(
+            f"physics.lattice {value_text(tested.physics.lattice)} here, and the network takes "
+            f"sides that are multiples of {divisor}"
+        )
+    own, other = learned.data.diffusion_length, tested.data.diffusion_length
+    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
+        different.append(
+            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
+            "range within the trained one"
+        )
+    if learned.data.maps != tested.data.maps:
+        names = [", ".join(maps) or "none" for maps in (learned.data.maps, tested.data.maps)]
+        different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
+    return different
+
+
+def of_predictions(path: Path, config: Config) -> Subject:
+    """The fields in a file, which are looked up and so take no time that is measured.
+
+    Args:
+        path: a `.npz` with an array (images, rows, columns) for each source count n, named
+            `sources_NN`, in the order of the test split. Fields are on the dataset's scale.
+        config: of the test data.
+
+    Raises:
+        RunError: a missing, damaged or incomplete file, or arrays of another shape.
+        ConfigurationError: the test data have a range of diffusion lengths.
+    """
+    if config.data.diffusion_length is not None:
+        raise ConfigurationError(
+            "data.diffusion_length: models of other programs are judged on one medium; leave it out"
+        )
+    content = _read(path)
+    stored: dict[int, NDArray[np.float32]] = {}
+    for count in config.data.sources:
+        name = f"sources_{count:02d}"
+        if name not in content:
+            raise RunError(f"{path} has no array {name}, only {short(list(content))}")
+        shape = (config.data.test_examples, *config.physics.lattice)
+        stored[count] = _as_fields(content[name], shape, f"{name} in {path}")
+
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(stored[batch.sources[0].count][batch.numbers])
+
+    def predict(batch: ImageBatch) -> NDArray:
+        fields = compute(batch).fields
+        if not config.data.divide_by_maximum:
+            return fields
+        medium = config.physics.medium
+        reach = (medium.diffusion_length / medium.step) ** 2
+        images = batch.images[..., None]
+        maxima = balanced_maximum(images, fields[..., None], reach, medium.boundaries)
+        return fields * maxima[..., 0]
+
+    method = Method(SURROGATE, compute, together=True, timed=False)
+    return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
+
+
+def _methods(method: Method, config: Config) -> list[Method]:
+    if config.physics.sources == "production":
+        return [method]
+    return [method, with_sources_set(method, SOURCES_SET)]
+
+
+def _read(path: Path) -> Mapping[str, NDArray]:
+    if path.suffix.lower() != ".npz":
+        raise RunError(f"{path} is of an unknown kind; predictions are a .npz")
+    try:
+        check_regular(path)
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except Exception as error:  # of damaged files, NumPy raises any type
+        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
+        raise RunError(f"{path} can't be read: {reason}") from error
+    for name, array in found.items():  # NumPy returns the bytes of members that are no arrays
+        if not isinstance(array, np.ndarray):
+            raise RunError(f"{path} can't be read: {name} is no array")
+    return found
+
+
+def _as_fields(found: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
+    """Fields in single precision; a last axis of one channel may be there."""
+    if found.shape not in (shape, (*shape, 1)) or found.dtype.kind not in "fiu":
+        raise RunError(
+            f"{name} has fields of shape {found.shape} and type {found.dtype}, not {shape} of real "
+            "numbers"
+        )
+    with np.errstate(over="ignore"):
+        fields = found.reshape(shape).astype(np.float32)
+    if not np.isfinite(fields).all():
+        raise RunError(f"{name} has fields that are not finite in single precision")
+    return fields

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.errors import RunError
+from diffkeras.studies.study_data import (
+    StudyData,
+    read_study,
+    read_table,
+    types_of,
+    write_table,
+    write_tables,
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    # a label that pandas takes for a missing value, and counts that look like numbers
+    variants = {"None": lambda n: 1.0, "1": lambda n: 2.0}
+    found = synthetic_study(
+        fractions=(0.05, 1.0), losses={"a": 1.0}, seeds=2, variants=variants, trained={"1": "1"}
+    )
+    searches = pd.DataFrame({"run": ["000000000001"], "sources": ["3"], "found_error": [0.5]})
+    return StudyData(found.factors, found.runs, found.baselines, found.examples, searches)
+
+
+@pytest.fixture
+def directory(data: StudyData, tmp_path: Path) -> Path:
+    write_tables(tmp_path, data)
+    (tmp_path / "study.json").write_text(json.dumps({"factors": data.factors}))
+    return tmp_path
+
+
+def test_a_study_is_read_back_from_its_committed_tables(data: StudyData, directory: Path) -> None:
+    text = pd.read_csv(directory / "examples.csv.gz", dtype={"run": str})
+    pd.testing.assert_frame_equal(text, data.examples)
+    (directory / "examples.csv.gz").unlink()
+    found = read_study(directory)
+    assert found.factors == data.factors
+    pd.testing.assert_frame_equal(found.runs, data.runs)
+    pd.testing.assert_frame_equal(found.baselines, data.baselines)
+    pd.testing.assert_frame_equal(found.searches, data.searches)
+    assert found.examples is None
+
+
+def test_the_same_study_is_the_same_files(data: StudyData, directory: Path) -> None:
+    before = {file.name: file.read_bytes() for file in directory.iterdir()}
+    write_tables(directory, data)
+    assert {file.name: file.read_bytes() for file in directory.iterdir()} == before
+
+
+def test_types_of_a_table_survive(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "subset": ["1", "2", "NA"],
+            "runs": [1, 2, 3],
+            "best": [True, False, True],
+            "p": [0.1, float("nan"), 1e-300],
+        }
+    )
+    write_table(tmp_path / "t.csv", table)
+    found = read_table(tmp_path / "t.csv", types_of(table))
+    pd.testing.assert_frame_equal(found, table)
+
+
+@pytest.mark.parametrize("name", ["study.json", "runs.csv", "baselines.csv"])
+def test_missing_and_damaged_tables_are_named(directory: Path, name: str) -> None:
+    for content in (None, b"", b"[1]", b"\xff\xfe"):
+        if content is None:
+            (directory / name).unlink()
+        else:
+            (directory / name).write_bytes(content)
+        with pytest.raises(RunError, match=name):
+            read_study(directory)

@@ -1,0 +1,293 @@
+"""Certificates in a graph: no bound is violated, none is vacuous, and gradients flow."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from predictions import predict
+from random_problems import any_prediction, random_problem
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.bounds.rounding import inverse_norm_bound
+from diffkeras.physics.operators.axis import BOUNDARIES
+from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.problem import Problem
+from diffkeras.tf_solver import TensorSolver
+from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.problem import ProblemTensors
+from diffkeras.tf_solver.proofs import rounded_up
+
+PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
+REFERENCE = 1e-14  # relative error of `RandomProblem.exact`, and of float64 differences from it
+
+
+def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 4)) -> np.ndarray:
+    drawn = [sample_sources(n, lattice, radius=(2, 4), rng=n) for n in counts]
+    return np.stack([sources.image(lattice) for sources in drawn]).astype(np.float32)
+
+
+def problems(seeds: range):
+    """Random problems in uniform media, with predictions from good to meaningless."""
+    for seed in seeds:
+        problem = random_problem(seed, produces=seed % 2 == 1)
+        if problem is None or not problem.medium.is_uniform:
+            continue
+        rng = np.random.default_rng(seed)
+        prediction = any_prediction(problem, rng)
+        with np.errstate(over="ignore"):
+            yield problem, prediction.astype(np.float64 if rng.random() < 0.3 else np.float32)
+
+
+def arrays(proof: tuple) -> list[np.ndarray]:
+    return [part.numpy() for part in proof]
+
+
+def batch(array: np.ndarray | None) -> np.ndarray | None:
+    return None if array is None else array[None]
+
+
+def assert_no_violation(seeds: range) -> None:
+    found = 0
+    for problem, prediction in problems(seeds):
+        given = map(batch, (prediction, problem.image, problem.fixed, problem.production))
+        proof = TensorSolver(problem.exact.shape, problem.medium).certify(*given)
+        node_bound = proof.node_bound.numpy()[0]
+        field, bound, _ = (part[0] for part in arrays(proof.corrected))
+        assert field.dtype == bound.dtype == node_bound.dtype == prediction.dtype
+        slack = REFERENCE * problem.scale
+        errors = problem.errors(field) * problem.scale
+        assert errors.max() <= np.longdouble(bound) + slack
+        usable = np.isfinite(prediction)
+        errors = problem.errors(prediction)[usable] * problem.scale
+        assert (errors <= node_bound[usable].astype(np.longdouble) + slack).all()
+        assert np.isinf(node_bound[~usable]).all()
+        found += 1
+    assert found > len(seeds) / 3
+
+
+def test_no_bound_is_violated():
+    assert_no_violation(range(80))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(1000, 20_000, 1000))
+def test_no_bound_is_violated_in_ten_thousand_problems(start):
+    assert_no_violation(range(start, start + 1000))
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
+@pytest.mark.parametrize("decay", [0.0, 1 / 400, 0.5])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros"])
+def test_bounds_stay_near_the_true_error(boundary, decay, kind):
+    medium, images = Medium(decay=decay, boundary=boundary), images_of((48, 55))
+    exact = solve(images, medium=medium).field
+    predictions = np.stack([predict(kind, field) for field in exact]).astype(np.float32)
+    proof = TensorSolver((48, 55), medium, "float32").certify(predictions, images)
+    (field, bound, _), node_bound = arrays(proof.corrected), proof.node_bound.numpy()
+    # between the ring and the nodes next to it, errors fall the more the faster the decay
+    factor, rounding = 4 if decay == 0.5 else 2.5, 1e-6
+    true = np.abs(field - exact).max((1, 2))
+    assert (true <= bound).all()
+    assert (bound <= factor * true + rounding).all()
+    errors = np.abs(predictions - exact)
+    assert (errors <= node_bound).all()
+    assert (node_bound.max((1, 2)) <= errors.max((1, 2)) + 2 * bound + rounding).all()
+
+
+@pytest.mark.parametrize("boundary", PAIRS[::2], ids="-".join)
+def test_corrected_fields_of_production_are_exact_to_float32(boundary):
+    medium = Medium((1.0, 2.0), 1e-3, 0.5, boundary)
+    production = np.random.default_rng(0).random((2, 25, 38)).astype(np.float32)
+    exact = solve(production=production, medium=medium).field
+    proof = TensorSolver((25, 38), medium, "float32").certify(
+        1.1 * exact.astype(np.float32), production=production
+    )
+    field, bound, _ = arrays(proof.corrected)
+    assert (np.abs(field - exact).max((1, 2)) <= bound).all()
+    assert (bound < 1e-7 * exact.max((1, 2))).all()
+
+
+@pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
+@pytest.mark.parametrize("lattice", [(1, 1), (2, 7), (9, 4)], ids=str)
+def test_the_equations_are_those_of_the_physics(lattice, boundary):
+    medium = Medium((3.0, 0.7), 0.1, 0.5, boundary)
+    field = np.random.default_rng(1).normal(size=(2, *lattice))
+    no_fixed = tf.zeros(field.shape, tf.bool)
+    problem = ProblemTensors.check(lattice, medium, field, no_fixed, None, {}, proven=True)
+    found, rounding = LatticeEquations(lattice, medium, problem).apply(tf.constant(field))
+    expected = SpectralOperator(lattice, medium).apply(field) / medium.unit
+    assert (np.abs(found - expected) <= 2 * rounding.numpy()).all()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("decay", [0.2, 1e-5, 0.0])
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+def test_the_norm_of_the_inverse_is_bounded_as_in_the_physics(boundary, decay):
+    medium, images = Medium(decay=decay, boundary=boundary), images_of((24, 31))
+    solver = TensorSolver((24, 31), medium, "float32")
+    run = solver._run(solver._problem(images, None, None, {}, proven=True))
+    found = np.broadcast_to(run._inverse_norm, (2, 1, 1)).ravel()
+    expected = [inverse_norm_bound(Problem(image, medium=medium)) for image in images]
+    # the physics takes fixed nodes inside of sources for free ones
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+
+
+def test_bounds_are_rounded_up():
+    exact = 10.0 ** np.random.default_rng(0).uniform(-44, 38, 10_000)
+    lifted = rounded_up(exact, tf.float32)
+    assert (lifted.numpy().astype(np.float64) >= exact).all()
+    normal = exact > 1e-37
+    assert (lifted.numpy()[normal] <= exact[normal] * (1 + 3e-7)).all()
+    assert np.isinf(rounded_up(tf.constant([1e39], tf.float64), tf.float32))
+    assert rounded_up(tf.zeros(1, tf.float64), tf.float32) == 0
+    assert rounded_up(tf.constant([0.1], tf.float64), tf.float64) > 0.1
+
+
+def test_the_corrected_field_and_its_bound_are_differentiable():
+    """The field is linear in the prediction, and so its change along a line is its gradient's."""
+    images = images_of((12, 15), (1, 1)).astype(np.float64)
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=images.shape)
+    for boundary in ("absorbing", "reflecting"):
+        medium = Medium(decay=1e-5, boundary=boundary)
+        solver = TensorSolver((12, 15), medium, "float64")
+        prediction = solver.solve(images).field + 0.01 * rng.normal(size=images.shape)
+        along = tf.constant(1e-6 * rng.normal(size=images.shape))
+
+        def weighted(predicted, given, solver=solver):
+            return tf.reduce_sum(weights * solver.certify(predicted, given).corrected.field)
+
+        given = tf.constant(images)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([prediction, given])
+            total = weighted(prediction, given)
+            bounds = tf.reduce_sum(solver.certify(prediction, given).corrected.error_bound)
+        gradient = tape.gradient(total, prediction)
+        assert np.abs(gradient).max() > 0.1
+        change = weighted(prediction + along, given) - weighted(prediction - along, given)
+        np.testing.assert_allclose(
+            2 * tf.reduce_sum(gradient * along), change, rtol=1e-4, atol=1e-12
+        )
+        if boundary == "absorbing":  # the values also choose the constant of a deflated operator
+            fixed = images != 0
+            gradient = tape.gradient(total, given).numpy()
+            np.testing.assert_allclose(gradient[fixed], weights[fixed], rtol=1e-9)
+        step = 1e-4 * tape.gradient(bounds, prediction)
+        lower = tf.reduce_sum(solver.certify(prediction - step, given).corrected.error_bound)
+        assert float(lower) < float(bounds)
+
+
+def test_it_runs_in_graphs_on_batches_of_any_size():
+    images = images_of((16, 16), (1, 2, 3))
+    production = np.float32(0.01) * images
+    solver = TensorSolver(16, decay=0.05, precision="float32")
+    for arguments in ({"source_images": images}, {"production": production}):
+        eager = solver.certify(np.zeros_like(images), **arguments)
+        certify = tf.function(solver.certify, autograph=False, reduce_retracing=True)
+        for size in (3, 1, 0):
+            given = {name: tf.constant(value[:size]) for name, value in arguments.items()}
+            proof = certify(tf.zeros((size, 16, 16)), **given)
+            parts = zip(tf.nest.flatten(proof), tf.nest.flatten(eager), strict=True)
+            for found, expected in parts:
+                np.testing.assert_allclose(found, expected[:size], rtol=1e-4, atol=1e-6)
+    mapped = tf.data.Dataset.from_tensors(images).map(
+        lambda images: solver.certify(tf.zeros_like(images), images)
+    )
+    (proof,) = mapped
+    np.testing.assert_allclose(
+        proof.error_bound, solver.certify(0 * images, images).error_bound, rtol=1e-4
+    )
+
+
+def test_half_precision_gets_float32_results():
+    images = images_of((16, 16))
+    proof = TensorSolver(16, decay=0.1).certify(images.astype(np.float16), images)
+    assert {part.dtype for part in tf.nest.flatten(proof)} == {tf.float32}
+
+
+UNUSABLE = pytest.mark.parametrize("value", [np.nan, -np.inf, 1e-40, -1e-45])
+SORTS = pytest.mark.parametrize("sort", ["source_images", "production"])
+
+
+@UNUSABLE
+@SORTS
+def test_values_that_prove_nothing_raise(value, sort):
+    solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
+    given[1, 2, 3] = value
+    message = rf"{sort.replace('_', ' ')} must be finite, and .*not\].*row column\]\] \[1 2 3\]"
+    for certify in (solver.certify, tf.function(solver.certify, autograph=False)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            certify(np.zeros_like(given), **{sort: given})
+
+
+@UNUSABLE
+@SORTS
+def test_without_checks_nothing_is_proven_of_values_that_prove_nothing(value, sort):
+    """XLA drops the checks, and its maxima ignore NaN."""
+    solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
+    given[1, 2, 3] = value
+    certify = tf.function(solver.certify, jit_compile=True, autograph=False)
+    for prediction in (np.zeros_like(given), np.full_like(given, np.nan)):
+        proof = certify(tf.constant(prediction), **{sort: tf.constant(given)})
+        np.testing.assert_array_equal(np.isinf(proof.corrected.error_bound), [False, True])
+        assert np.isinf(proof.error_bound[1])
+        assert np.isinf(proof.node_bound[1]).all()
+        assert np.isnan(proof.corrected.field[1]).all()
+
+
+def test_smaller_floats_and_integers_are_proven_as_given_or_not_at_all():
+    solver = TensorSolver(16, decay=0.1)
+    whole = np.zeros((2, 16, 16), np.int64)
+    whole[:, 8, 8] = 2**53, -(2**53) - 1
+    brief = tf.bitcast(np.where(whole, np.int16(1), np.int16(0)), tf.bfloat16)
+    for images, number in ((whole, "2\\^53"), (brief, "finite")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=number):
+            solver.certify(np.zeros(whole.shape), images)
+    for images in (whole[:1], np.where(whole[:1], np.float16(6e-8), np.float16(0))):
+        bound = solver.certify(np.zeros((1, 16, 16)), images).corrected.error_bound
+        assert images.max() <= bound < 1.1 * float(images.max())
+
+
+def test_values_beside_the_fixed_nodes_play_no_part():
+    images, production = images_of((16, 16)), images_of((16, 16), (3, 2))
+    fixed, solver = images != 0, TensorSolver(16, decay=0.1)
+    expected = solver.certify(images, images, fixed, production)
+    for value in (np.nan, 1e-40, 3e38):
+        other = np.where(fixed, images, np.float32(value))
+        spoiled = np.where(fixed, np.float32(value), production)
+        found = solver.certify(images, other, fixed, spoiled)
+        for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.01, np.nan, 1e12])
+def test_decays_out_of_range_raise_and_prove_nothing(value):
+    images, solver = images_of((16, 16)), TensorSolver(16, decay=0.1)
+    decays = np.array([0.2, value])
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"decay must be (at least 0\.1|finite)"
+    ):
+        solver.certify(images, images, decay=decays)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def certify(decays: tf.Tensor) -> tf.Tensor:
+        return solver.certify(images, images, decay=decays).error_bound
+
+    np.testing.assert_array_equal(np.isfinite(certify(decays)), [True, False])
+    with pytest.raises(PhysicsError, match="shape"):
+        solver.certify(images, images, decay=0.2)
+
+
+def test_predictions_of_another_shape_raise():
+    solver, images = TensorSolver(16, decay=0.1), images_of((16, 16))
+    for prediction in (np.zeros((16, 16)), np.zeros((3, 16, 16)), np.zeros((2, 16, 15)), "field"):
+        with pytest.raises(PhysicsError, match="the field"):
+            solver.certify(prediction, images)
+
+
+def test_a_problem_without_a_unique_solution_raises():
+    solver = TensorSolver(16, decay=0.0, boundary="periodic")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
+        solver.certify(np.zeros((1, 16, 16)), np.zeros((1, 16, 16)))
