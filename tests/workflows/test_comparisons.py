@@ -1,7 +1,6 @@
 """`diffkeras benchmark` and `diffkeras test-set`: what they write, or why not, in one line."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from diffkeras.errors import OutputError
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.test_sets.problems import get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
-from diffkeras.surrogates.shipped import SHIPPED
 from diffkeras.workflows import write_test_set
 
 
@@ -43,17 +41,6 @@ def test_what_cannot_be_compared_is_refused(
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "mine").write_text("")
     assert "holds other files" in refused("benchmark", *output)
-
-
-def test_a_surrogate_that_was_trained_on_test_images_is_refused(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
-    old = Path(shutil.copytree(SHIPPED / "tissue", tmp_path / "old"))
-    state = json.loads((old / "run.json").read_text())
-    state["dataset_versions"]["1"] = "2.0.0"
-    (old / "run.json").write_text(json.dumps(state))
-    words = ["--surrogate", old, "--problem", "tissue", "--output", tmp_path / "board"]
-    assert "of the images of 1 source(s), which may hold test" in refused("benchmark", *words)
 
 
 def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., Result]) -> None:
