@@ -5,8 +5,9 @@
 Trained on 128² nodes with 5 and 10 vessels, 100 to 400 cells and up to five regions of another
 diffusivity; measured there and on 256² nodes with 20 vessels, which no network has seen. "No
 network" is rounds of conjugate gradients with a multigrid cycle, which nobody trained. A proven
-error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed. All times are medians of CPU time,
-in one thread of TensorFlow and of BLAS. Images go through a network alone, or all at once.
+error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed.
+All times are medians of CPU time, in one thread of TensorFlow and of BLAS. Images go through a
+network alone, or all at once.
 """
 
 import statistics

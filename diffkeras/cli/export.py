@@ -33,7 +33,7 @@ _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=Tr
     "--lattice",
     metavar="N|ROWSxCOLUMNS",
     type=LatticeType(),
-    help="Lattice on which the file is checked and timed; a LiteRT file runs on no other, and a "
+    help="Lattice on which the file is checked; a LiteRT file runs on no other, and a "
     "SavedModel proves errors on no other.  [default: that of the training]",
 )
 @click.option(
@@ -88,15 +88,10 @@ def export(
 
     done = export(run, format, output, lattice=lattice)
     rows, columns = done.lattice
-    alone, together = (f"{1000 * seconds:.3g}" for seconds in done.seconds)
     click.echo(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
     click.echo(
         f"its fields of {done.images} test images of {rows}×{columns} nodes are within "
         f"{done.difference:.1e} of the Keras model's, relative to the largest value"
-    )
-    click.echo(
-        f"{alone} ms for one image, {together} ms per image in batches of {done.batch_size}, on "
-        f"{done.device}"
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
+from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.network_checks import check_network, check_sides
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -17,16 +17,12 @@ from diffkeras.config.sections import (
     PhysicsConfig,
     TrainingConfig,
 )
-from diffkeras.config.types import Name, Section, format_counts
+from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import to_yaml
-from diffkeras.errors import ConfigurationError, PhysicsError
+from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Medium
 from diffkeras.representation.network_input import map_channels
-
-# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
-# longer ones rounding dominates if no boundary absorbs.
-SHORTEST, LONGEST = 0.05, 1e4
 
 LOSS = ["training", "loss"]
 
@@ -48,89 +44,9 @@ class Config(Section):
         return {} if value is None else value  # `data:` with every key below it commented out
 
     @model_validator(mode="after")
-    def _network_fits_lattice(self) -> Self:
-        sides = self.model.sides
-        try:
-            sides.check(self.physics.lattice)
-        except ValueError as error:
-            raise ValueError(f"physics.lattice: {error}, {sides.remedy}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _medium_is_given_once(self) -> Self:
-        lengths, physics = self.data.diffusion_length, self.physics
-        if lengths is None:
-            return self
-        if physics.decay != PhysicsConfig.model_fields["decay"].default:
-            raise ValueError(
-                f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
-                f"{physics.decay:g} would have no effect; leave it out, or choose "
-                "diffusion_length: null"
-            )
-        for length in lengths:
-            if not SHORTEST <= length / physics.step <= LONGEST:
-                raise ValueError(
-                    f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice "
-                    f"steps of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
-                    f"{LONGEST:g} steps"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _what_only_production_has(self) -> Self:
-        if self.physics.sources == "production":
-            return self
-        if self.data.divide_by_maximum:
-            raise ValueError(
-                "data.divide_by_maximum: fields of fixed values have the maximum 1 already, so "
-                "true would have no effect; choose false, or physics.sources: production"
-            )
-        if self.data.placement.overlap:
-            raise ValueError(
-                "data.placement.overlap: a node can't hold the values of two discs, so true is "
-                "impossible with fixed values; choose false, or physics.sources: production"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tissue_fits_problem(self) -> Self:
-        tissue, physics = self.data.tissue, self.physics
-        if tissue is None:
-            return self
-        if physics.sources == "production":
-            raise ValueError(
-                "data.tissue: sources that produce in a tissue are not implemented; choose "
-                "physics.sources: fixed_value, or tissue: null"
-            )
-        try:
-            tissue.check(physics.lattice, physics.medium)
-        except PhysicsError as error:
-            raise ValueError(f"data.tissue: {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _network_fits_problem(self) -> Self:
-        check_sides(self.physics, self.data, self.model, symmetries=self.training.symmetries)
-        check_network(self.physics, self.data, self.model)
-        if self.training.symmetries and self.data.stream:
-            raise ValueError(
-                "training.symmetries: a stream never shows an example twice, so true would have no "
-                "effect; choose false, or data.stream: false"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _what_can_be_evaluated(self) -> Self:
-        try:
-            self.baselines()
-        except ValueError as error:
-            raise ValueError(f"evaluation.baselines: {error}") from None
-        pictures, counts = self.evaluation.pictures, self.data.sources
-        if absent := sorted(set(pictures or ()) - set(counts)):
-            raise ValueError(
-                f"evaluation.pictures: {absent[0]} is not in data.sources, "
-                f"{format_counts(counts)}; choose from these, or null"
-            )
+    def _values_go_together(self) -> Self:
+        for conflict in conflicts(self):
+            raise ValueError(conflict)
         return self
 
     def baselines(self) -> tuple[Baseline, ...]:

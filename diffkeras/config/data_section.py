@@ -1,8 +1,8 @@
 """The section `data` of a configuration: the datasets, and how they are read."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from diffkeras.config.types import (
     Examples,
@@ -17,7 +17,7 @@ from diffkeras.config.types import (
 from diffkeras.physics import Placement, TissueSampler, check_radius
 from diffkeras.physics.sources.sampling import check_values
 
-NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
+NARROWEST = 1.001  # least ratio of a range's ends, well above single precision
 
 
 class DataConfig(Section):
@@ -83,48 +83,6 @@ class DataConfig(Section):
                 f"{list(value)}; for one diffusion length set physics.decay to D/ℓ²"
             )
         return value
-
-    @model_validator(mode="after")
-    def _stream_alone(self) -> Self:
-        if self.stream and self.train_fraction < 1:
-            raise ValueError(
-                f"train_fraction: a stream has no end, so {self.train_fraction:g} of it has no "
-                "meaning; shorten its epochs by train_examples, or choose stream: false"
-            )
-        if self.stream and self.train_part:
-            raise ValueError(
-                f"train_part: a stream has no end and so no part {self.train_part}; choose another "
-                "seed for other examples, or stream: false"
-            )
-        if self.stream and self.cache:
-            raise ValueError(
-                "cache: a stream has each example only once, so there is nothing to keep; choose "
-                "cache: false or stream: false"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tissue_alone(self) -> Self:
-        if self.tissue is None:
-            return self
-        if self.diffusion_length is not None:
-            raise ValueError(
-                "tissue: physics.decay and the cells' uptake give the decay of each node, so a "
-                "range of diffusion lengths has no place; choose diffusion_length: null"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _part_exists(self) -> Self:
-        if self.train_numbers.stop > self.train_examples:
-            parts = self.train_examples // self.train_examples_used
-            raise ValueError(
-                f"train_part: {self.train_examples} training examples per source count have "
-                f"{parts} part(s) of {self.train_examples_used}, counted from 0, so part "
-                f"{self.train_part} does not exist; choose one up to {parts - 1}, or a smaller "
-                "train_fraction"
-            )
-        return self
 
     @property
     def maps(self) -> tuple[str, ...]:

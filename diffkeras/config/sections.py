@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -62,15 +62,6 @@ class PhysicsConfig(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _production_decays(self) -> Self:
-        if self.sources == "production" and not self.decay:
-            raise ValueError(
-                "decay: sources that produce add the decay rate times their value, so a decay of 0 "
-                "gives fields of 0; choose a decay above 0, or sources: fixed_value"
-            )
-        return self
-
     @property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""
@@ -97,7 +88,15 @@ def _model_keys() -> dict[str, Any]:
     return fields
 
 
-_ModelKeys: Any = create_model("_ModelKeys", __base__=Section, **_model_keys())
+if TYPE_CHECKING:
+
+    class _ModelKeys(Section):
+        architecture: str = "encoder_decoder"
+
+        def __getattr__(self, name: str) -> Any: ...  # a parameter of an architecture
+
+else:
+    _ModelKeys = create_model("_ModelKeys", __base__=Section, **_model_keys())
 
 
 class ModelConfig(_ModelKeys):

@@ -11,60 +11,35 @@ from ruamel.yaml.events import AliasEvent
 
 from diffkeras.errors import ConfigurationError
 
-# Files from others must not keep a command busy: such a file is read within about a second.
 MOST_BYTES = 1_000_000
-MOST_VALUES = 50_000  # keys and values, those of an alias counted wherever it stands
-DEEPEST = 50  # levels of nesting
 
 # errors of the parser, e.g. for 2020-13-45, `!!int x` or 5000 digits
 OTHERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 
 
-class _LimitedComposer(Composer):
-    """Stops at what is too deep or too large once its aliases stand for what they name."""
-
-    def __init__(self, loader: Any = None) -> None:
-        super().__init__(loader=loader)
-        self.warn_double_anchors = False  # YAML 1.2 lets an anchor be used again
-        self._depth = self._values = 0
-        self._sizes: dict[int, int] = {}  # of the nodes that are complete, by their identity
+class _PlainComposer(Composer):
+    """Refuses aliases: a few lines of them can stand for more values than any memory holds."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        is_alias = self.parser.check_event(AliasEvent)
-        mark = self.parser.peek_event().start_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}"
-        before = self._values
-        self._depth += 1
-        self._values += 1
-        if self._depth > DEEPEST:
-            raise ConfigurationError(f"too deep: {where} is more than {DEEPEST} levels down")
-        node = super().compose_node(parent, index)
-        if is_alias:
-            if id(node) not in self._sizes:
-                raise ConfigurationError(f"no valid YAML: {where}: an alias stands for itself")
-            self._values += self._sizes[id(node)] - 1
-        else:
-            self._sizes[id(node)] = self._values - before
-        if self._values > MOST_VALUES:
+        if self.parser.check_event(AliasEvent):
+            mark = self.parser.peek_event().start_mark
             raise ConfigurationError(
-                f"too large: it has more than {MOST_VALUES:,} keys and values up to {where}, "
-                "aliases included"
+                f"no valid YAML: line {mark.line + 1}, column {mark.column + 1}: aliases are not "
+                "read; repeat the value"
             )
-        self._depth -= 1
-        return node
+        return super().compose_node(parent, index)
 
 
 def from_yaml(text: str) -> Any:
     """Plain data from a text.
 
     Raises:
-        ConfigurationError: it is no YAML, with line and column, or larger than `MOST_BYTES`,
-            `MOST_VALUES` or `DEEPEST` say.
+        ConfigurationError: it is no YAML, with line and column, or larger than a megabyte.
     """
     if len(text) > MOST_BYTES:
         raise ConfigurationError(f"too large: it has more than {MOST_BYTES:,} bytes")
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _LimitedComposer
+    yaml.Composer = _PlainComposer
     try:
         return yaml.load(text)
     except MarkedYAMLError as error:

@@ -16,6 +16,8 @@ REGIONS: dict[str, str] = {  # name → label for tables and plots
     "r3": "R3 (x = 0, 0.05 ≤ u < 0.1)",
 }
 _MASKS: dict[str, Callable[[Any, Any], Any]] = {
+    # also nodes where the field is NaN, so that a broken target shows in the error
+    "lattice": lambda u, x: (u >= 0) | ~(u >= 0),
     "sources": lambda u, x: x > 0,
     "field": lambda u, x: x == 0,
     "r1": lambda u, x: (x == 0) & (u >= 0.2) & (u <= 1.0),
@@ -37,10 +39,7 @@ def region_mask(name: str, field: Any, source_image: Any) -> Any:
     """
     if name not in REGIONS:
         raise ValueError(f"no region is named {name!r}; choose one of {', '.join(REGIONS)}")
-    if name == "lattice":
-        # includes nodes where the field is NaN, so that a broken target shows in the error
-        return (field >= 0) | ~(field >= 0)
-    if source_image is None:
+    if source_image is None and name != "lattice":
         raise ValueError(
             f"region {name!r} needs the source image: make y_true with diffkeras.nn.pack_target"
         )

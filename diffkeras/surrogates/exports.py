@@ -58,10 +58,9 @@ class SavedModelFormat:
         label: its name for people.
         file_name: of an export in its run directory.
         packages: imported beyond the requirements of diffkeras.
-        uses_gpu: whether `load` runs it on a GPU if there is one.
     """
 
-    label, file_name, packages, uses_gpu = "SavedModel", "saved_model", (), True
+    label, file_name, packages = "SavedModel", "saved_model", ()
 
     def check_output(self, path: Path) -> None:
         """Raise an OutputError, before the work, if something else than an export is there."""
@@ -95,7 +94,6 @@ class FileFormat(ABC):
     label: str
     file_name: str
     packages: tuple[str, ...]
-    uses_gpu = False
 
     @abstractmethod
     def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:

@@ -25,6 +25,7 @@ CORRECTION = 1e-2  # of a given field's residual, first
 NONLINEAR = 1e-2  # least reduction where uptake saturates, and a step leaves more in any case
 SHARP = 0.5  # share of a given field's error that may remain in the corrected one
 MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
+SETTLED = 0.1  # share of |F| that a step leaves where Newton's method converges quadratically
 STALLED = 0.5  # share of an error that a step leaves where rounding is in the way
 
 
@@ -54,9 +55,9 @@ class NewtonRun:
         return self._descend(field, estimate, lambda field: SHARP / 2 * self.change(given, field))
 
     def change(self, given: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The largest finite |given − field| on the free nodes, (batch, 1, 1)."""
+        """The largest finite |given − field|, and at most the largest |field|, (batch, 1, 1)."""
         change = tf.where(self.nodes.free & tf.math.is_finite(given), given - field, 0.0)
-        return largest(change)
+        return tf.minimum(largest(change), self.nodes.size(field))
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """What reduces the error of a field to a share that is needed, (batch, 1, 1)."""
@@ -109,14 +110,16 @@ class NewtonRun:
         least = NONLINEAR if self._equations.saturates else LEAST_REDUCTION
 
         def step(field: tf.Tensor, estimate: tf.Tensor, going_on: tf.Tensor) -> list[tf.Tensor]:
-            aim = wanted(field)
+            aim, residual = wanted(field), self._residual(field)
             reduction = tf.clip_by_value(aim / estimate, least, MOST_REDUCTION)
             field = self._step(field, tf.where(aim > 0, reduction, CORRECTION), going_on)
             found = self._estimate(field)
-            going_on &= found > wanted(field)
-            if not self._equations.saturates:
-                going_on &= found < STALLED * estimate
-            return [field, found, going_on]
+            goes_on = found > wanted(field)
+            if self._equations.saturates:
+                goes_on |= self._residual(field) > SETTLED * residual
+            else:
+                goes_on &= found < STALLED * estimate
+            return [field, found, going_on & goes_on]
 
         field, *_ = tf.while_loop(
             lambda *state: tf.reduce_any(state[-1]),
@@ -125,6 +128,10 @@ class NewtonRun:
             maximum_iterations=MOST_STEPS,
         )
         return field
+
+    def _residual(self, field: tf.Tensor) -> tf.Tensor:
+        """The largest |F|, (batch, 1, 1)."""
+        return largest(self._equations.residual(field)[0])
 
     def _step(
         self, field: tf.Tensor, reduction: tf.Tensor, chosen: tf.Tensor | bool = True

@@ -215,7 +215,7 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
         sizes.append(size if name != "production" else tf.minimum(size, size / unit))
         zero &= ~tf.reduce_any(not_zero(values), LATTICE)
         if values.dtype in FLOATS:
-            smallest = max(smallest, FLOATS[values.dtype].smallest)
+            smallest = max(smallest, FLOATS[values.dtype][1])
     large = zero | ~(reduce(tf.maximum, sizes) < smallest)
     message = (
         "the largest |value| of a source image and its production, also divided by D/h², is below "
@@ -243,7 +243,8 @@ def _check_media(
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
         else:
             values, _ = real_numbers(values, lattice, name)
-            values = same_shape(name, values, images)
+            if values.shape[0] != 1:
+                values = same_shape(name, values, images)
         right = _check_values(name, values, least, most)
         usable &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0

@@ -21,7 +21,7 @@ from diffkeras.tf_solver.newton import NewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
 from diffkeras.tf_solver.proofs import Run, TensorCertificate, TensorSolution, certify, solve_within
-from diffkeras.tf_solver.ring import direct_field, restored_field
+from diffkeras.tf_solver.ring import direct_field
 from diffkeras.tf_solver.saved_model import Sources, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
@@ -58,9 +58,10 @@ class TensorSolver:
             `medium`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
-    Methods also take tensors, one for each image, where media of a batch differ:
+    Methods also take tensors where the media of a batch differ, one for each image, or a batch of
+    1 for all:
 
-    - `decay`: γ [1/time], (batch,) or (1,) for all, none smaller than that of the uniform medium;
+    - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
       or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
     - `diffusivity`: D > 0 [length²/time], (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
@@ -101,7 +102,7 @@ class TensorSolver:
                 raise PhysicsError("give either like or a lattice and a medium, not both")
             lattice, medium = (like.lattice[0], like.lattice[1]), like.medium
             if like.uptake is not None:
-                self._uptake = maps_of(like.images[0], UPTAKE)
+                self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)
         self.medium = as_medium(medium, parts)
         self.medium.require_plane("TensorSolver")
@@ -236,31 +237,13 @@ class TensorSolver:
         given, dtype = self._given(field, problem, "the field")
         return certify(self._run(problem), given, _proof_type(dtype))
 
-    def restore(
-        self, source_images: tf.Tensor, densities: tf.Tensor, decay: tf.Tensor | None = None
-    ) -> tf.Tensor:
-        """The fields that belong to known ring densities, as `solve` returns them.
-
-        Args:
-            source_images: as for `solve`; a node is fixed if its value is not 0.
-            densities: (batch, m) float32, in the order of `physics.operators.ring.find_ring`, row
-                by row; entries after an image's own ring nodes are ignored.
-            decay: (batch,), γ of each image [1/time], if they are larger than the medium's.
-        """
-        problem = self._problem(source_images, None, None, {"decay": decay}, proven=False)
-        densities = tf.cast(densities, tf.float64) / self.medium.unit
-        field = restored_field(self._operator, problem, densities)
-        field = tf.where(problem.fixed, problem.images, field)
-        field = tf.ensure_shape(field, (None, *self.lattice))
-        return tf.cast(field, problem.dtype or self._operator.dtype)
-
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
-        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel: fields,
-        their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
-        with sources "production", nodes produce γ times their value. `serve_fixed`,
+        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
+        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed,
+        or, with sources "production", nodes produce γ times their value. `serve_fixed`,
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
 
@@ -308,8 +291,9 @@ class TensorSolver:
     def _problem(
         self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
     ) -> ProblemTensors:
+        own = {} if "uptake" in media else self._uptake
         return ProblemTensors.check(
-            self.lattice, self.medium, source_images, fixed, production, media, proven
+            self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
         )
 
     def _run(self, problem: ProblemTensors) -> Run:

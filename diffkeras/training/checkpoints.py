@@ -32,7 +32,6 @@ class TrainingState:
         epoch: number of completed epochs.
         step: number of completed steps of the current epoch.
         seed: of the run.
-        dataset_versions: of the data that the run began with, by source count.
         initial_model: SHA-256 of the file of `training.initial_model`; empty without one.
         history: losses and metrics of each completed epoch.
         best_epoch: the epoch with the lowest validation error, counted from 1; 0 before the first.
@@ -49,7 +48,6 @@ class TrainingState:
     epoch: int = 0
     step: int = 0
     seed: int = 0
-    dataset_versions: dict[str, str] = field(default_factory=dict)
     initial_model: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -182,7 +180,7 @@ class Checkpoints:
         for place in self.places():
             if place not in kept:
                 shutil.rmtree(place, ignore_errors=True)
-        with suppress(RunError):  # a damaged one does not tell which best model it needs
+        with suppress(RunError):  # a damaged one doesn't say which best model it needs
             states = [read_state(place / STATE)[0] for place in kept]
             needed = {self.best_file(state.best_epoch) for state in states}
             for file in set(self.path.glob("best-*.weights.h5")) - needed:

@@ -65,7 +65,6 @@ def write_results(session: TrainingSession) -> None:
         replicas=session.group.replicas,
         seed=config.training.seed,
         **origin,
-        dataset_versions=state.dataset_versions,
         trainable_parameters=session.compiled.parameters,
         seconds=round(state.seconds, 1),
         epochs=state.epoch,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data import explain_damage
-from diffkeras.data.dataset_config import check_versions, dataset_versions
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
@@ -101,7 +100,7 @@ def prepare(
         threads: threads that read data; None for as many as tf.data finds best.
         resumes: whether the run has checkpoints, so that it needs no model to start from.
     """
-    with group.error_ends_all():
+    with group.all_stop_on_error():
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         initial = None if resumes else InitialModel.read(config)
@@ -138,16 +137,16 @@ def begun_run(
     # not within the directory, which may be renamed under the lock
     lock = absolute.with_name(f".{absolute.name}.lock")
     with ExitStack() as stack:
-        with group.error_ends_all():
+        with group.all_stop_on_error():
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
-                    _check_checkpoints(config, run_dir, Checkpoints(run.checkpoints, steps))
+                    _check_epochs(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-                stack.enter_context(run.noting_how_it_ends())
+                stack.enter_context(run.recording_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
         of_chief, *_ = group.gather(token)
-        with group.error_ends_all():
+        with group.all_stop_on_error():
             if not group.is_chief:
                 _find_run(run, of_chief)
         yield run
@@ -167,16 +166,12 @@ def _find_run(run: Run, token: int) -> None:
     )
 
 
-def _check_checkpoints(config: Config, run_dir: Path, checkpoints: Checkpoints) -> None:
+def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
     done = 0
     for place in checkpoints.places():
         # not by the number of steps, because another configuration has other epochs
         with suppress(RunError):
-            state, _ = read_state(place / STATE)
-            done = state.epoch
-            check_versions(
-                state.dataset_versions or None, config, run_dir, "the latter with --restart"
-            )
+            done = read_state(place / STATE)[0].epoch
     if done > config.training.epochs:
         raise ConfigurationError(
             f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
@@ -202,7 +197,7 @@ def start_or_resume(
     """
     if (state := _resume(checkpoints, model, group)) is not None:
         return state
-    state = TrainingState(seed=config.training.seed, dataset_versions=dataset_versions(config))
+    state = TrainingState(seed=config.training.seed)
     if initial is not None:
         model.set_weights(initial.weights)
         state.initial_model = initial.sha256
@@ -214,7 +209,7 @@ def _resume(
     checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup
 ) -> TrainingState | None:
     place = None
-    with group.error_ends_all():
+    with group.all_stop_on_error():
         if group.is_chief:
             place = checkpoints.latest()
     steps, *_ = group.gather(-1 if place is None else int(place.name))

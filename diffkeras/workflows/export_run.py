@@ -1,13 +1,9 @@
-"""Write a surrogate as a file of another runtime, after a trial: its fields and its time."""
+"""Write a surrogate as a file of another runtime, after a check of its fields."""
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
@@ -18,16 +14,12 @@ from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.environment import available_cores
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # of the smallest and of the largest source count
 SPLIT = "stream"  # of the images: on tiny lattices there may be none for the test split
 FACTOR = 40  # of the last image's values, which the network is not trained on
-BATCH = 16
-BATCH_NODES = 2**20  # of all images of a batch together
-SECONDS, REPEATS = 0.5, (3, 50)  # time and number of the timed calls
 
 
 @dataclass(frozen=True)
@@ -38,13 +30,10 @@ class Export:
         path: the file, or the directory of a SavedModel.
         label: the format's name for people.
         size: of all its files [bytes].
-        lattice: (rows, columns) on which it was checked and timed.
+        lattice: (rows, columns) on which it was checked.
         images: number of images on which it was checked.
         difference: largest difference from the Keras model, relative to the largest value of the
             sources, or, if they produce, of the field.
-        seconds: wall-clock time per image, of one image alone and in a batch.
-        batch_size: images in that batch.
-        device: what it ran on, in words.
     """
 
     path: Path
@@ -53,9 +42,6 @@ class Export:
     lattice: tuple[int, int]
     images: int
     difference: float
-    seconds: tuple[float, float]
-    batch_size: int
-    device: str
 
 
 def export(
@@ -73,7 +59,7 @@ def export(
         output: the file, or the directory of a SavedModel; by default `saved_model`,
             `model.tflite` or `model.onnx` in the run directory; a shipped surrogate needs it. An
             earlier export is replaced.
-        lattice: (rows, columns) on which the file is checked and timed; by default that of the
+        lattice: (rows, columns) on which the file is checked; by default that of the
             training. A LiteRT file runs on no other, and the functions `certified` and `refined` of
             a SavedModel don't either.
 
@@ -107,20 +93,8 @@ def export_surrogate(
         model = chosen.load(partial)
         with full_precision_products():
             difference = trial.difference(model)
-        alone, together = (trial.seconds(model, images) for images in (1, trial.batch_size))
         size = size_of(partial)
-    on_gpu = chosen.uses_gpu and tf.config.list_physical_devices("GPU")
-    return Export(
-        path,
-        chosen.label,
-        size,
-        lattice,
-        len(trial.fields),
-        difference,
-        (alone, together),
-        trial.batch_size,
-        "the GPU" if on_gpu else f"{available_cores()} CPU threads",
-    )
+    return Export(path, chosen.label, size, lattice, len(trial.fields), difference)
 
 
 def size_of(path: Path) -> int:
@@ -189,13 +163,13 @@ class Trial:
         together = run(self.inputs)
         alone = [run(self._some(slice(k, k + 1))) for k in range(len(self.fields))]
         differences = []
-        for found in (together, np.concatenate(alone)):
-            if found.shape != self.fields.shape:
+        for fields in (together, np.concatenate(alone)):
+            if fields.shape != self.fields.shape:
                 raise ExportError(
-                    f"the file gives fields of shape {found.shape} instead of {self.fields.shape}; "
-                    "nothing was written"
+                    f"the file's fields have the shape {fields.shape} instead of "
+                    f"{self.fields.shape}; nothing was written"
                 )
-            error = np.abs(found - self.fields).max(axis=(1, 2, 3))
+            error = np.abs(fields - self.fields).max(axis=(1, 2, 3))
             scale = self.largest
             differences.append(
                 np.divide(error, scale, out=np.where(error == 0, 0, np.inf), where=scale > 0)
@@ -207,25 +181,6 @@ class Trial:
                 f"value, more than {TOLERANCE:g}; nothing was written"
             )
         return largest
-
-    @property
-    def batch_size(self) -> int:
-        """Images in a batch that is timed."""
-        return max(1, min(BATCH, BATCH_NODES // self.fields[0].size))
-
-    def seconds(
-        self, run: Runner, images: int, clock: Callable[[], float] = time.perf_counter
-    ) -> float:
-        """Time of a call with a number of images, the median of several, per image."""
-        numbers = np.arange(images) % len(self.fields)
-        inputs = self._some(numbers)
-        run(inputs)  # the first call allocates
-        times: list[float] = []
-        while len(times) < REPEATS[0] or (sum(times) < SECONDS and len(times) < REPEATS[1]):
-            start = clock()
-            run(inputs)
-            times.append(clock() - start)
-        return statistics.median(times) / images
 
     def _some(self, chosen: slice | NDArray) -> Inputs:
         return {name: value[chosen] for name, value in self.inputs.items()}

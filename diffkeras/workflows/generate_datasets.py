@@ -144,9 +144,7 @@ def verify(
             logger.warning(finding)
     examples = sum(check.shard.examples for check in checks)
     number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
-    logger.info(
-        f"read {examples} examples in {len(checks)} files, solved {again} again: {number}"
-    )
+    logger.info(f"read {examples} examples in {len(checks)} files, solved {again} again: {number}")
     return findings
 
 

@@ -46,11 +46,6 @@ class SourceFile:
     array: str = "source_image"
     dimensions: int = 2
 
-    @classmethod
-    def of(cls, file: "SourceFile | str | Path") -> "SourceFile":
-        """The file itself, or that of a path."""
-        return file if isinstance(file, SourceFile) else cls(Path(file))
-
     @property
     def is_list(self) -> bool:
         """Whether it is a list of discs, which has no lattice of its own unless it names one."""
@@ -107,18 +102,18 @@ class _Disc(Section):
     value: FiniteFloat
 
 
-class _DiscList(Section):
-    lattice: Lattice | None = None
-    sources: list[_Disc] = Field(min_length=1)
-
-
 class _Ball(_Disc):
     plane: int
 
 
-class _BallList(Section):
-    lattice: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
-    sources: list[_Ball] = Field(min_length=1)
+class _List(Section):
+    lattice: Lattice | None = None
+    sources: list[_Disc] = Field(min_length=1)
+
+
+class _BallList(_List):
+    lattice: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # type: ignore[assignment]
+    sources: list[_Ball] = Field(min_length=1)  # type: ignore[assignment]
 
 
 def _read_array(path: Path, name: str) -> NDArray:
@@ -160,34 +155,15 @@ def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
     balls = isinstance(discs, list) and any(isinstance(d, dict) and "plane" in d for d in discs)
     if balls and file.dimensions == PLANE:
         raise PhysicsError(f"{path} lists balls, which have a plane; add --dimensions 3")
-    kind: Any = _DiscList if file.dimensions == PLANE else _BallList
+    kind: Any = _List if file.dimensions == PLANE else _BallList
     try:
-        found = kind.model_validate(content)
+        listed = kind.model_validate(content)
     except ValidationError as error:
         raise PhysicsError(f"{path}: {explain(error, kind, content)}") from None
-    given = found.lattice if file.lattice is None else file.lattice
-    if found.lattice and given is not None:
-        ours = check_sides(given, file.dimensions)
-        if ours != tuple(found.lattice):
-            own, other = ("×".join(map(str, sides)) for sides in (found.lattice, ours))
-            raise PhysicsError(
-                f"{path} has the lattice {own}, and --lattice says {other}; leave out --lattice, "
-                "or remove the lattice from the file"
-            )
-    if given is None:
-        sides = SHAPES[file.dimensions][1:-1]
-        raise PhysicsError(
-            f"{path} has no lattice; write `lattice: [{sides}]` into it, or use --lattice"
-        )
-    lattice = check_sides(given, file.dimensions)
+    lattice = _lattice_of(file, listed.lattice)
     size = "×".join(map(str, lattice))
-    if math.prod(lattice) > MOST_NODES:
-        raise PhysicsError(
-            f"{path}: a lattice of {size} nodes is too large for a list of discs, which has at "
-            f"most {MOST_NODES:,}; choose a coarser one"
-        )
     keys = ["row", "column", "radius", "value", *(["plane"] if kind is _BallList else [])]
-    lists = ([getattr(disc, key) for disc in found.sources] for key in keys)
+    lists = ([getattr(disc, key) for disc in listed.sources] for key in keys)
     sources = replace(Sources.from_lists(*lists), overlap=overlap)
     for number, centre in enumerate(zip(*map(np.ndarray.tolist, sources.centres), strict=True), 1):
         if not all(0 <= i < side for i, side in zip(centre, lattice, strict=True)):
@@ -195,3 +171,25 @@ def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
                 f"{path}: disc {number} has its centre at {centre}, off the lattice of {size} nodes"
             )
     return sources.image(lattice, np.float64)
+
+
+def _lattice_of(file: SourceFile, listed: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The lattice of a list: that in it, or that of the option, which must not contradict it."""
+    if listed is None and file.lattice is None:
+        sides = SHAPES[file.dimensions][1:-1]
+        raise PhysicsError(
+            f"{file.path} has no lattice; write `lattice: [{sides}]` into it, or use --lattice"
+        )
+    lattice = check_sides(listed if file.lattice is None else file.lattice, file.dimensions)
+    size = "×".join(map(str, lattice))
+    if listed and lattice != tuple(listed):
+        raise PhysicsError(
+            f"{file.path} has the lattice {'×'.join(map(str, listed))}, and --lattice says {size}; "
+            "leave out --lattice, or remove the lattice from the file"
+        )
+    if math.prod(lattice) > MOST_NODES:
+        raise PhysicsError(
+            f"{file.path}: a lattice of {size} nodes is too large for a list of discs, which has "
+            f"at most {MOST_NODES:,}; choose a coarser one"
+        )
+    return lattice

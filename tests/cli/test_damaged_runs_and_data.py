@@ -2,11 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import pytest
 from refusals import assert_refused, damaged, files_below, flipped, invoke, words_of
 
@@ -36,51 +34,6 @@ def test_damaged_configurations(
     before = files_below(place)
     values = words_of(command, data_dir, run_dir) | {"config_file": "damaged.yaml"}
     assert_refused(invoke(command, values), place, before)
-
-
-def other_models(config: Config) -> Iterator[keras.Model]:
-    """Models that are no surrogate of a configuration."""
-    inputs = keras.Input((None, None, 1))
-    convolution = keras.layers.Conv2D(1, 3, padding="same")
-    output = convolution(inputs)
-    yield keras.Model(inputs, [output, output])
-    yield keras.Model({"a": inputs}, output)
-    yield keras.Model(inputs, keras.layers.Conv2D(2, 3, padding="same")(inputs))
-    yield keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs))
-    yield keras.Model(inputs, keras.layers.Flatten()(keras.layers.Cropping2D(7)(inputs)))
-    three = keras.Input((None, None, 3))
-    yield keras.Model(three, keras.layers.Conv2D(1, 3, padding="same")(three))
-    small = keras.Input((8, 8, 1))
-    yield keras.Model(small, keras.layers.Conv2D(1, 3, padding="same")(small))
-    text = keras.Input((4,), dtype="int32")
-    yield keras.Model(text, keras.layers.Dense(1)(text))
-    yield keras.Sequential([keras.layers.Dense(1)])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(9))
-def test_models_that_are_no_surrogate(
-    place: Path, own_run: Path, data_dir: Path, tiny: Config, number: int
-) -> None:
-    model = list(other_models(tiny))[number]
-    model.save(own_run / "model.keras")
-    for command in ("predict", "evaluate"):
-        before = files_below(place)
-        assert_refused(invoke(command, words_of(command, data_dir, own_run)), place, before)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["model.keras", "run.json", "config.yaml"])
-def test_damaged_runs(place: Path, own_run: Path, data_dir: Path, name: str) -> None:
-    file = own_run / name
-    content = file.read_bytes()
-    for damage in (*damaged(content), NESTED, b"[1]", b"null", b'{"state": []}', b'{"state": 3}'):
-        if damage == content[:-1] and name != "model.keras":
-            continue  # only the last line's end is missing
-        file.write_bytes(damage)
-        before = files_below(place)
-        for command in ("predict", "evaluate"):
-            assert_refused(invoke(command, words_of(command, data_dir, own_run)), place, before)
 
 
 @pytest.mark.slow

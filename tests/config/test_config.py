@@ -40,7 +40,6 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "training.jit": (None,),
     "training.loss": (3,),
     "training.initial_model": ("",),
-    "training.weight_decay": (0.1,),  # of Adam
     "evaluation.baselines": ("all", ["cg"], ["zero_field"] * 2),
     "evaluation.pictures": ([1, 99],),
     "name": ("../elsewhere", "", None),
@@ -102,6 +101,7 @@ def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Co
     ("changes", "message"),
     [
         ({"data.divide_by_maximum": True}, r"^data\.divide_by_maximum: .* true .*: production"),
+        ({"training.weight_decay": 0.1}, r"^training\.weight_decay: adam"),
         ({"data.placement.overlap": True}, r"^data\.placement\.overlap: .* true .*: production"),
         (
             {"physics.sources": "production", "physics.decay": 0},

@@ -41,7 +41,6 @@ def test_keys_of_the_section_can_be_set() -> None:
         ({"data.tissue.cell": 3}, r"data\.tissue: unknown key 'cell'; do you mean cells"),
         ({"physics.sources": "production"}, r"data\.tissue: .*choose physics\.sources"),
         ({"data.diffusion_length": [4, 40]}, r"data\.tissue: .*diffusion_length: null"),
-        ({"data.storage": "compact"}, r"data\.storage: .*choose dense"),
         ({"physics.decay": 0, "data.tissue.cells": [0, 9]}, r"data\.tissue: .*at least 1 cell"),
         ({"data.tissue.regions": 5000}, r"data\.tissue: regions must be at most 4096"),
     ],

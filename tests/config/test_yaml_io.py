@@ -6,59 +6,37 @@ from pathlib import Path
 import pytest
 
 from diffkeras.config import from_yaml, read_yaml
-from diffkeras.config.yaml_io import DEEPEST, MOST_BYTES, MOST_VALUES
+from diffkeras.config.yaml_io import MOST_BYTES
 from diffkeras.errors import ConfigurationError
 
-
-def nested_aliases(first: str, following: str) -> str:
-    """Lines of which each stands for two of the line before: 2^40 values."""
-    lines = [f"a0: &a0 {first}"]
-    lines += [f"a{n}: &a{n} " + following.replace("LAST", f"*a{n - 1}") for n in range(1, 40)]
-    return "\n".join(lines)
-
-
-BOMBS = {
-    "aliases": nested_aliases("[1, 1]", "[LAST, LAST]"),
-    "merges": nested_aliases("{x: 1}", "{<<: [LAST, LAST]}"),
-    "keys": "".join(f"k{n}: 1\n" for n in range(MOST_VALUES)),
+REFUSED = {
     "bytes": "x" * (MOST_BYTES + 1),
-    "list": "[" + "1," * MOST_VALUES + "1]",
-    "depth": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
-    "open": "[" * 5000,
+    "nesting": "[" * 5000,
+    "alias": "a: &a [1, 1]\nb: [*a, *a]",
+    "merge": "a: &a {x: 1}\nb: {<<: *a}",
     "itself": "a: &a {b: *a}",
 }
 
 
-@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_yaml_that_would_keep_a_reader_busy_is_refused(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "bomb.yaml"
+    file = tmp_path / "bad.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"bomb.yaml is (too large|too deep|no valid)"):
+    with pytest.raises(ConfigurationError, match=r"bad.yaml is (too large|no valid YAML)"):
         read_yaml(file)
-
-
-def test_aliases_are_followed_within_the_limits() -> None:
-    text = "a: &a [1, 2]\nb: {<<: {x: 1}, y: *a, z: *a}"
-    assert from_yaml(text)["b"] == {"x": 1, "y": [1, 2], "z": [1, 2]}
-    assert from_yaml("[" * DEEPEST + "]" * DEEPEST)
 
 
 @pytest.mark.parametrize("command", ["generate", "train", "study", "solve", "--set"])
 def test_every_command_reads_yaml_there(
     command: str, refused: Callable[..., str], tmp_path: Path
 ) -> None:
-    file = tmp_path / "bomb.yaml"
-    file.write_text(BOMBS["aliases"])
+    file = tmp_path / "bad.yaml"
+    file.write_text(REFUSED["alias"])
     words = {
         "solve": ["solve", file, "-o", tmp_path / "field.npy"],
-        "--set": ["generate", "--set", f"data.radius={BOMBS['depth']}"],
+        "--set": ["generate", "--set", f"data.radius={REFUSED['nesting']}"],
     }.get(command, [command, "--config", file])
-    assert "too " in refused(*words)
-
-
-@pytest.mark.filterwarnings("error")
-def test_an_anchor_may_be_used_again() -> None:
-    assert from_yaml("[&a 1, *a, &a 2, *a]") == [1, 1, 2, 2]
+    assert "no valid YAML" in refused(*words)
 
 
 def test_numbers_and_texts_are_those_of_yaml_1_2() -> None:

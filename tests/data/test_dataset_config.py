@@ -75,24 +75,22 @@ def test_seeds_splits_counts_and_numbers_give_different_examples() -> None:
     ("changes", "name"),
     [
         ({}, "sources_05"),
-        ({"data.storage": "compact"}, "sources_05-compact"),
         ({"physics.lattice": 64}, "sources_05-64x64-1d46bfaf"),
         ({"data.placement.kind": "edge"}, "sources_05-512x512-73d3acba"),
         (
-            {
-                "data.values": ["log_uniform", 0.1],
-                "data.diffusion_length": [4, 40],
-                "data.storage": "compact",
-            },
-            "sources_05-512x512-6bae1546-compact",
+            {"data.values": ["log_uniform", 0.1], "data.diffusion_length": [4, 40]},
+            "sources_05-512x512-6bae1546",
         ),
+        # the physics of `tissue`
+        (None, "sources_05-tissue-64x64-2422ef47"),
     ],
 )
-def test_names_of_earlier_datasets_stay(changes: dict, name: str) -> None:
-    assert DatasetConfig.of(5, parse_config({}).with_overrides(changes)).name == name
+def test_names_of_earlier_datasets_stay(changes: dict | None, name: str) -> None:
+    config = load_config("tissue") if changes is None else parse_config({}).with_overrides(changes)
+    assert DatasetConfig.of(5, config).name == name
 
 
-def test_production_is_told_apart_in_name_identity_and_description() -> None:
+def test_production_changes_name_identity_and_description() -> None:
     changes = {
         "physics.sources": "production",
         "data.divide_by_maximum": True,
@@ -113,10 +111,53 @@ def test_production_is_told_apart_in_name_identity_and_description() -> None:
     assert last.identity()["placement"]["overlap"] is True
     assert "5 discs of production" in last.description
     assert "5 discs of fixed value" in DatasetConfig(5).description
-    assert DatasetConfig(5, data=DataConfig(storage="compact")).identity().keys() == {
-        *DatasetConfig(5).identity(),
-        "storage",
+
+
+def test_diffusion_lengths_are_part_of_the_identity_instead_of_the_decay() -> None:
+    plain = parse_config({})
+    configs = [plain.with_overrides({"data.diffusion_length": [4, end]}) for end in (40, 41)]
+    own = DatasetConfig.of(2, configs[0]).identity()
+    assert own["diffusion_length"] == [4, 40]
+    assert "decay" not in own
+    assert "diffusion_length" not in DatasetConfig.of(2, plain).identity()
+    assert len({DatasetConfig.of(2, config).name for config in (plain, *configs)}) == 3
+
+
+def test_tissues_are_part_of_the_identity_with_what_their_cells_do() -> None:
+    plain = parse_config({})
+    tissue = plain.with_overrides({"data.tissue": {"cells": [5, 12]}})
+    parts = {"cells", "cell_radius", "uptake", "regions", "diffusivity"}
+    assert set(DatasetConfig.of(2, tissue).identity()["tissue"]) == parts
+    assert "tissue" not in DatasetConfig.of(2, plain).identity()
+    unused = tissue.with_overrides({"data.tissue.secretion": [1, 2]})
+    assert DatasetConfig.of(2, unused).name == DatasetConfig.of(2, tissue).name
+    changes: list[dict] = [
+        {},
+        {"data.tissue.cells": [5, 13]},
+        {"data.tissue.saturation": [0.1, 0.4]},
+        {"data.tissue.secreting_cells": [1, 4]},
+        {"data.tissue.secreting_cells": [1, 4], "data.tissue.secretion": [0.01, 0.1]},
+    ]
+    names = {DatasetConfig.of(2, tissue.with_overrides(change)).name for change in changes}
+    assert len(names) == len(changes)
+
+
+def test_sides_are_part_of_the_identity_in_one_spelling() -> None:
+    sides = {
+        "top": {"value": 0.8},
+        "bottom": {"flux": 0.03},
+        "left": "reflecting",
+        "right": "absorbing",
     }
+    pairs = [[{"value": 0.8}, {"flux": 0.03}], ["no-flux", "dirichlet"]]
+    tops = ({"value": 0.9}, {"flux": 0.8}, {"coefficient": 0.2, "value": 0.8}, "absorbing")
+    boundaries = [sides, pairs, "absorbing", *({**sides, "top": top} for top in tops)]
+    names = [
+        DatasetConfig.of(2, parse_config({"physics": {"boundary": boundary}})).name
+        for boundary in boundaries
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == len(names) - 1
 
 
 def test_differences_of_identities_name_what_is_left_out() -> None:

@@ -1,26 +1,32 @@
-"""Each kind of dataset in uniform media: what is solved, stored, restored, streamed, verified."""
+"""Each kind of dataset: what is solved, stored, streamed, verified and read by TFDS and Beam."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
 from generation_tools import examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset, stream_batches, training_batches
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import make_record
+from diffkeras.data.reading.order import transform_pair
+from diffkeras.data.records import compress_rows
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.errors import DataError
-from diffkeras.physics import production_of
-from diffkeras.representation.network_input import on_channel_scale
-from diffkeras.representation.target import unpack_target
+from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
+from diffkeras.representation.network_input import MAPS, network_input, on_channel_scale
+from diffkeras.representation.target import pack_target, unpack_target
+from diffkeras.representation.transforms import get_transform
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
 
+UNITS = {"physics.step": 0.5, "physics.diffusivity": 3.0}
 PRODUCTION = {"physics.sources": "production"}
 AS_COMPUTED = {
     **PRODUCTION,
@@ -31,202 +37,307 @@ AS_COMPUTED = {
 }
 LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [0.5, 20.0]}
 LONG = {**LENGTHS, "data.diffusion_length": [0.05, 4000.0]}
-UNITS = {"physics.step": 0.5, "physics.diffusivity": 3.0}
+SIDES = {
+    "top": {"value": 0.8},
+    "bottom": {"flux": 0.03},
+    "left": "reflecting",
+    "right": {"coefficient": 0.2, "value": 0.5},
+}
+CELLS = {"cells": [4, 9], "cell_radius": [1, 2], "uptake": [0.05, 0.5], "regions": [2, 3]}
+SATURATING = {"saturation": [0.1, 0.4], "secreting_cells": [1, 3], "secretion": [0.01, 0.1]}
 KINDS: dict[str, dict[str, Any]] = {
     "fixed values": {},
     "without decay": {"physics.decay": 0, "physics.boundary": "periodic", "data.radius": [1, 3]},
-    "lengths": {**LENGTHS, **UNITS},
-    "lengths, two boundaries": {**LENGTHS, "physics.boundary": ["periodic", "absorbing"]},
-    "long lengths": {**LONG, **UNITS},
-    "long lengths, reflecting": {**LONG, "physics.boundary": "reflecting"},
-    "long lengths, periodic": {**LONG, "physics.boundary": "periodic"},
-    "production": PRODUCTION,
-    "production, periodic": {
-        **PRODUCTION,
-        "physics.boundary": "periodic",
-        "data.radius": [1, 3],
-    },
+    "lengths": {**LENGTHS, **UNITS, "physics.boundary": ["periodic", "absorbing"]},
+    "long lengths": {**LONG, "physics.boundary": "reflecting"},
+    "production": {**PRODUCTION, "physics.boundary": "periodic", "data.radius": [1, 3]},
     "as computed": AS_COMPUTED,
     "as computed, lengths": {
         **AS_COMPUTED,
         **LENGTHS,
-        "physics.boundary": ["reflecting", "absorbing"],
+        "physics.boundary": [["absorbing", "reflecting"], "absorbing"],
     },
+    "sides": {**UNITS, "physics.boundary": SIDES},
+    "sides, lengths": {**LENGTHS, "physics.boundary": SIDES},
+    "tissue": {**UNITS, "physics.boundary": "reflecting", "data.tissue": CELLS},
+    "saturating tissue": {"data.tissue": {**CELLS, **SATURATING}},
+    "saturating tissue, sides": {"physics.boundary": SIDES, "data.tissue": {**CELLS, **SATURATING}},
 }
+SIZES = {"train": 2, "validation": 2, "test": 3}
 
 
-def config_of(tiny: Config, kind: str, **more: Any) -> Config:
-    return tiny.with_overrides({"model.transform": "linear", **KINDS[kind], **more})
+def config_of(tiny: Config, kind: str) -> Config:
+    sizes = {f"data.{split}_examples": number for split, number in SIZES.items()}
+    return tiny.with_overrides({"model.transform": "linear", **sizes, **KINDS[kind]})
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
-def dense(request: pytest.FixtureRequest, tiny: Config) -> Config:
-    return config_of(tiny, request.param, **{"data.sources": 2})
+def config(request: pytest.FixtureRequest, tiny: Config) -> Config:
+    return config_of(tiny, request.param)
 
 
 @pytest.fixture(scope="module")
-def made_dir(dense: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the dataset of two sources in both storages."""
+def made_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the dataset of two sources."""
     path = tmp_path_factory.mktemp("kinds")
-    for storage in ("dense", "compact"):
-        generate_dataset(dense.with_overrides({"data.storage": storage}), 2, path)
+    generate_dataset(config, 2, path)
     return path
 
 
-def examples_of(*arguments: Any) -> list[dict]:
+def recipe_of(config: Config, count: int = 2) -> ExampleRecipe:
+    return DatasetConfig.of(count, config).recipe()
+
+
+def examples_of(*arguments: Any) -> list[dict[str, Any]]:
     return list(raw_dataset(*arguments).as_numpy_iterator())
 
 
-def test_each_example_solves_its_problem(dense: Config, made_dir: Path) -> None:
-    overlapping, lengths = 0, set()
-    examples = examples_of(dense, 2, "train", made_dir)
-    for example in examples:
-        image, medium = example["source_image"][..., 0], dense.physics.medium
-        if dense.data.diffusion_length is not None:
-            # the stored float32 is what was solved
-            length = example["diffusion_length"]
-            assert (length.shape, length.dtype) == ((), np.float32)
-            lengths.add(float(length))
-            medium = medium.with_diffusion_length(float(length))
-        produced = dense.physics.sources == "production"
-        given = (
-            {"production": production_of(image, medium)} if produced else {"source_image": image}
-        )
-        exact = dk.solve(**given, medium=medium).field
-        if dense.data.divide_by_maximum:
-            assert example["maximum"] == np.float32(exact.max())
-            exact = exact / exact.max()
-        np.testing.assert_array_equal(example["field"][..., 0], exact.astype(np.float32))
-        overlapping += np.count_nonzero(np.unique(image)) > 2  # two values and their sum
-        assert ("maximum" in example) is dense.data.divide_by_maximum
-    assert bool(overlapping) is dense.data.placement.overlap
-    assert len(lengths) == (0 if dense.data.diffusion_length is None else len(examples))
-
-
-def test_compact_storage_and_streams_give_the_same(
-    dense: Config, made_dir: Path, tmp_path: Path
+def test_stored_examples_are_those_of_the_recipe_with_a_proven_field(
+    config: Config, made_dir: Path
 ) -> None:
-    compact = dense.with_overrides({"data.storage": "compact"})
-    stream = dense.with_overrides({"data.stream": True})
-    expected = raw_dataset(dense, 2, "validation", made_dir)
-    for config, place in ((compact, made_dir), (stream, tmp_path)):
-        found = raw_dataset(config, 2, "validation", place)
-        assert (found.element_spec, len(found)) == (expected.element_spec, len(expected))
-        for a, b in zip(expected.as_numpy_iterator(), found.as_numpy_iterator(), strict=True):
-            assert a.keys() == b.keys()
-            np.testing.assert_array_equal(a["source_image"], b["source_image"])
-            assert np.abs(a["field"] - b["field"]).max() < 2e-6 * a["field"].max()
-            assert a.get("diffusion_length") == b.get("diffusion_length")
-            if dense.data.divide_by_maximum:
-                assert b["maximum"] == pytest.approx(a["maximum"], rel=2e-6)
-            for name, values in a["sources"].items():
-                np.testing.assert_array_equal(values, b["sources"][name])
+    recipe = recipe_of(config)
+    for k, example in enumerate(examples_of(config, 2, "test", made_dir)):
+        own = recipe.example("test", k)
+        np.testing.assert_array_equal(example["source_image"][..., 0], own.source_image)
+        np.testing.assert_array_equal(example["field"][..., 0], own.field)
+        assert example.get("diffusion_length") == own.diffusion_length
+        assert example.get("maximum") == own.maximum
+        maps = {name: example[name][..., 0] for name in MAPS if name in example}
+        assert maps.keys() == own.maps.keys()
+        for name, values in own.maps.items():
+            assert maps[name].dtype == np.float32
+            np.testing.assert_array_equal(maps[name], values)
+        for name, values in example["sources"].items():
+            np.testing.assert_array_equal(values, getattr(own.sources, name))
+        # what is stored is what was solved
+        problem = recipe.problem(example["source_image"][..., 0], own.diffusion_length, maps)
+        field = example["field"][..., 0].astype(np.float64) * example.get("maximum", 1)
+        assert dk.certify(field, problem).error_bound < 1e-6 * field.max()
+        assert own.maximum is None or example["field"].max() == 1
 
 
-def test_both_storages_are_verified(dense: Config, made_dir: Path) -> None:
-    for storage in ("dense", "compact"):
-        assert verify(dense.with_overrides({"data.storage": storage}), made_dir, share=1) == []
+def test_kinds_are_different(tiny: Config) -> None:
+    examples = {kind: recipe_of(config_of(tiny, kind)).example("test", 0) for kind in KINDS}
+    assert len({example.field.tobytes() for example in examples.values()}) == len(KINDS)
+    computed = [recipe_of(config_of(tiny, "as computed")).example("test", k) for k in range(5)]
+    # 0, two values and the sum of overlapping discs
+    assert 4 in [np.unique(example.source_image).size for example in computed]
+    saturating = examples["saturating tissue"]
+    medium = tiny.physics.medium
+    uptake = saturating.maps["uptake"] / saturating.maps["saturation"]
+    below = dk.solve(
+        saturating.source_image,
+        medium=Medium(saturating.maps["diffusivity"], medium.decay + uptake),
+        production=saturating.maps["production"],
+    )
+    assert np.abs(below.field - saturating.field).max() > 0.01
 
 
-def test_a_stream_is_that_of_the_recipe_and_goes_on_anywhere(dense: Config, tmp_path: Path) -> None:
-    stream = dense.with_overrides({"data.stream": True, "data.sources": "1-2"})
-    whole = list(stream_batches(stream).take(3).as_numpy_iterator())
-    x, y = (np.concatenate(parts) for parts in zip(*whole, strict=True))
+def test_streams_and_validation_without_a_dataset_have_the_same_examples(
+    config: Config, made_dir: Path, tmp_path: Path
+) -> None:
+    stream = config.with_overrides({"data.stream": True})
+    stored = raw_dataset(config, 2, "validation", made_dir)
+    solved = raw_dataset(stream, 2, "validation", tmp_path)
+    assert (solved.element_spec, len(solved)) == (stored.element_spec, len(stored))
+    for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, a, b)
+
+    x, y = (
+        np.concatenate(parts)
+        for parts in zip(*stream_batches(stream).take(2).as_numpy_iterator(), strict=True)
+    )
     target = unpack_target(y)
-    assert target.source_count.tolist() == [1, 2] * 6
-    for k in range(12):
-        example = DatasetConfig.of((1, 2)[k % 2], stream).recipe().example("stream", k)
-        # as in predictions; only overlapping discs have a largest value other than 1
-        largest = example.source_image.max()
-        image = example.source_image / largest
-        np.testing.assert_array_equal(x[k, ..., 0], image)
-        np.testing.assert_array_equal(target.source_image[k], image)
-        scale = 1.0 if stream.data.divide_by_maximum else largest
-        assert np.abs(target.field[k] * scale - example.field).max() < 2e-6 * example.field.max()
+    assert target.source_count.tolist() == [1, 2] * 4
+    for k in range(8):
+        example = recipe_of(stream, (1, 2)[k % 2]).example("stream", k)
+        # as in predictions: only overlapping discs have a largest value other than 1
+        scale = example.source_image.max() if stream.physics.medium.is_homogeneous else 1.0
+        np.testing.assert_array_equal(x[k, ..., 0], example.source_image / scale)
+        np.testing.assert_array_equal(target.source_image[k], example.source_image / scale)
+        scale = 1.0 if stream.data.divide_by_maximum else scale
+        np.testing.assert_array_equal(target.field[k] * scale, example.field)
         if stream.data.diffusion_length is not None:
-            scale = on_channel_scale(example.diffusion_length, stream.data.diffusion_length)
-            np.testing.assert_allclose(x[k, ..., 1], scale, atol=1e-6)
+            channel = on_channel_scale(example.diffusion_length, stream.data.diffusion_length)
+            np.testing.assert_allclose(x[k, ..., 1], channel, atol=1e-6)
     later = next(training_batches(stream, tmp_path, step=1).as_numpy_iterator())
-    np.testing.assert_array_equal(later[0], x[4:8])
-    np.testing.assert_array_equal(later[1], y[4:8])
+    np.testing.assert_array_equal(later[1], y[4:])
 
 
-@pytest.mark.parametrize("storage", ["dense", "compact"])
+def test_datasets_are_verified(config: Config, made_dir: Path) -> None:
+    assert verify(config.with_overrides({"data.sources": "2"}), made_dir, share=1) == []
+
+
 @pytest.mark.parametrize(
-    ("kind", "constant", "other", "found"),
+    ("kind", "constant", "other", "message"),
     [
-        ("as computed", "SPLIT_KEYS", {"train": 1, "validation": 2, "test": 3}, "sources/"),
+        ("as computed", "SPLIT_KEYS", {"train": 1, "validation": 2, "test": 3}, "maximum differs"),
         ("lengths", "LENGTH_KEY", 2, "diffusion_length differs by up to"),
+        ("tissue", "TISSUE_KEY", 3, "decay differs by up to"),
     ],
 )
 def test_verifying_finds_other_examples(
     tiny: Config,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    storage: str,
     kind: str,
     constant: str,
     other: Any,
-    found: str,
+    message: str,
 ) -> None:
-    config = config_of(tiny, kind, **{"data.storage": storage})
+    config = config_of(tiny, kind)
     generate_dataset(config, 2, tmp_path)
     checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
     assert findings == []
     monkeypatch.setattr(f"diffkeras.physics.examples.{constant}", other)
     findings = list(run_checks(checks, 1))
-    assert len(findings) == 21
-    assert all(found in finding for finding in findings)
-    if config.data.divide_by_maximum and storage == "dense":
-        assert all("maximum differs" in finding for finding in findings)
+    assert len(findings) == sum(SIZES.values())
+    assert all(message in finding for finding in findings)
 
 
-@pytest.fixture
-def computed(tiny: Config) -> Config:
-    return config_of(tiny, "as computed", **{"data.sources": 2})
-
-
-def test_a_compact_example_holds_its_recipe_alone(computed):
-    dataset = DatasetConfig.of(20, computed.with_overrides({"data.storage": "compact"}))
-    # 20 discs of four numbers, and the names of the features
-    assert len(make_record(dataset, "train", 0)) < 450
-    features = Builder(config=DiffusionFieldsConfig.of(dataset)).info.features
-    assert set(features) == {"sources"}
-
-
-def test_beam_makes_the_same(computed, tmp_path):
-    pytest.importorskip("apache_beam")
-    own = generate_dataset(computed, 2, tmp_path / "own")
-    generate(computed, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
-    assert examples_hash(dataset_path(computed, 2, tmp_path / "beam")) == examples_hash(own)
-
-
-def test_batches_for_keras_hold_the_divided_field(computed, tmp_path):
-    path = generate_dataset(computed, 2, tmp_path)
-    x, y = next(mixed_dataset(computed, "test", path.parents[2]).as_numpy_iterator())
-    stored = examples_of(computed, 2, "test", tmp_path)
-    fields = unpack_target(y).field
-    assert (fields.max(axis=(1, 2)) == 1).all()
-    for k, example in enumerate(stored[:4]):
-        image = example["source_image"]
-        np.testing.assert_array_equal(x[k], image / image.max())
-        np.testing.assert_array_equal(fields[k], example["field"][..., 0])
-
-
-def test_a_dataset_of_the_other_kind_is_named(computed, tiny, data_dir, tmp_path):
-    with pytest.raises(DataError, match=r"it holds sources_02-16x16-\w+ with .*production False"):
-        raw_dataset(tiny.with_overrides(PRODUCTION), 2, "test", data_dir)
-    generate_dataset(computed, 2, tmp_path)
-    fixed = computed.with_overrides(
-        {
-            "physics.sources": "fixed_value",
-            "data.divide_by_maximum": False,
-            "data.placement.overlap": False,
-        }
+@pytest.mark.parametrize(
+    "kind", ["fixed values", "as computed", "lengths", "saturating tissue, sides"]
+)
+def test_tfds_makes_and_loads_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
+    config = config_of(tiny, kind)
+    own = generate_dataset(config, 2, tmp_path / "own")
+    named = DiffusionFieldsConfig.of_config(2, config)
+    builder = Builder(config=named, data_dir=str(tmp_path / "tfds"), examples=SIZES)
+    builder.download_and_prepare()
+    by_tfds = Path(builder.data_path)
+    assert examples_hash(by_tfds) == examples_hash(own)
+    assert by_tfds.relative_to(tmp_path / "tfds") == own.relative_to(tmp_path / "own")
+    for name in ("features.json", "metadata.json"):
+        assert (own / name).read_text() == (by_tfds / name).read_text()
+    assert verify(config.with_overrides({"data.sources": "2"}), tmp_path / "tfds", share=1) == []
+    pairs = tfds.load(
+        f"diffusion_fields/{named.name}",
+        split="test",
+        data_dir=str(tmp_path / "own"),
+        as_supervised=True,
     )
+    inputs, field = next(iter(pairs))
+    example = recipe_of(config).example("test", 0)
+    np.testing.assert_array_equal(field[..., 0], example.field)
+    parts = {"source_image": example.source_image, **example.maps}
+    inputs = inputs if example.maps else {"source_image": inputs}
+    assert inputs.keys() == parts.keys()
+    for name, values in parts.items():
+        np.testing.assert_array_equal(inputs[name][..., 0], values)
+
+
+@pytest.mark.parametrize("kind", ["as computed", pytest.param("tissue", marks=pytest.mark.slow)])
+def test_beam_makes_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("apache_beam")
+    config = config_of(tiny, kind).with_overrides({"data.sources": "2"})
+    own = generate_dataset(config, 2, tmp_path / "own")
+    generate(config, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
+    assert examples_hash(dataset_path(config, 2, tmp_path / "beam")) == examples_hash(own)
+    assert verify(config, tmp_path / "beam", share=1) == []
+
+
+def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny: Config) -> None:
+    plain, lengths, tissue = (
+        recipe_of(config_of(tiny, kind)) for kind in ("fixed values", "lengths", "tissue")
+    )
+    for k in range(5):
+        for recipe in (lengths, tissue):
+            np.testing.assert_array_equal(
+                recipe.sources("train", k).image(), plain.sources("train", k).image()
+            )
+    drawn = np.array([lengths.length_of("train", k) for k in range(4000)])
+    assert np.array_equal(drawn, drawn.astype(np.float32))
+    share = np.log(drawn / 0.5) / np.log(20 / 0.5)
+    expected = (np.arange(4000) + 0.5) / 4000
+    # Kolmogorov and Smirnov's distance, which one seed in 10,000 exceeds
+    assert np.abs(np.sort(share) - expected).max() < 2.2 / np.sqrt(4000)
+    assert share.min() >= 0
+    assert share.max() <= 1 + 1e-7
+    assert (plain.length_of("train", 0), plain.maps_of("train", 0)) == (None, {})
+
+
+@pytest.mark.parametrize("kind", ["lengths", "tissue"])
+def test_media_depend_on_seed_split_count_and_number_alone(tiny: Config, kind: str) -> None:
+    config = config_of(tiny, kind)
+    other_seed = config.with_overrides({"data.seed": 9})
+    recipes = [recipe_of(config, 1), recipe_of(config, 2), recipe_of(other_seed, 1)]
+    keys = [(r, split, k) for r in recipes for split in ("train", "test") for k in (0, 1)]
+    assert len({_medium(*key) for key in keys}) == 12
+    assert _medium(recipe_of(config, 1), "train", 0) == _medium(*keys[0])
+
+
+def _medium(recipe: ExampleRecipe, split: str, k: int) -> Any:
+    maps = recipe.maps_of(split, k)
+    return maps["decay"].tobytes() if maps else recipe.length_of(split, k)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tissue": "cells"},
+        {"production": True},
+        {"diffusion_length": (4.0, 40.0)},
+        {"medium": Medium(decay=0.0, boundary="reflecting"), "tissue": TissueSampler(cells=0)},
+    ],
+)
+def test_recipes_that_have_no_tissue(arguments: dict[str, Any]) -> None:
+    with pytest.raises(dk.DiffkerasError, match="tissue"):
+        ExampleRecipe(2, 32, **{"tissue": TissueSampler(), **arguments})
+
+
+def test_symmetries_turn_the_maps_with_the_image(tiny: Config) -> None:
+    example = recipe_of(config_of(tiny, "tissue")).example("test", 0)
+    x = np.stack([example.source_image, example.maps["diffusivity"], example.maps["decay"]], -1)
+    y = pack_target(example.field[..., None], example.source_image[..., None], 2)
+    seen = set()
+    for symmetry in range(8):
+        turned, target = transform_pair(tf.constant(x), y, tf.constant(symmetry), 8)
+        image, diffusivity, decay = np.moveaxis(turned.numpy(), -1, 0)
+        medium = Medium(diffusivity, decay, step=0.5, boundary="reflecting")
+        np.testing.assert_array_equal(target[:-1, :-1, 1], image)
+        exact = dk.solve(image, medium=medium).field
+        np.testing.assert_allclose(target[:-1, :-1, 0], exact, atol=1e-6)
+        seen.add(decay.tobytes())
+    assert len(seen) == 8
+
+
+def test_the_network_sees_the_length_as_a_constant_channel(tiny: Config, tmp_path: Path) -> None:
+    changes = {"model.transform": "sqrt", "training.batch_size": 3, "data.sources": "2"}
+    config = config_of(tiny, "lengths").with_overrides(changes)
+    generate(config, tmp_path)
+    x, _ = next(mixed_dataset(config, "test", tmp_path).as_numpy_iterator())
+    assert (x.shape, x.dtype) == ((3, 16, 16, 2), np.float32)
+    root = get_transform("sqrt").forward
+    for k, example in enumerate(examples_of(config, 2, "test", tmp_path)):
+        np.testing.assert_allclose(x[k, ..., :1], root(example["source_image"]), rtol=1e-6)
+        logarithm = 2 * np.log(example["diffusion_length"] / 0.5) / np.log(40) - 1
+        np.testing.assert_allclose(x[k, ..., 1], logarithm, atol=1e-6)
+    assert np.ptp(x[:, 0, 0, 1]) > 0.1
+    images = np.zeros((3, 4, 5, 1), np.float32)
+    ends = network_input(images, get_transform("linear"), np.array([2.0, 4.0, 8.0]), (2.0, 8.0))
+    np.testing.assert_allclose(ends[:, 0, 0, 1], [-1, 0, 1], atol=1e-12)
+
+
+def test_a_dataset_of_another_kind_is_named(tiny: Config, tmp_path: Path) -> None:
+    computed = config_of(tiny, "as computed")
+    generate_dataset(computed, 2, tmp_path)
+    fixed = {
+        "physics.sources": "fixed_value",
+        "data.divide_by_maximum": False,
+        "data.placement.overlap": False,
+    }
     with pytest.raises(DataError) as caught:
-        raw_dataset(fixed, 2, "test", tmp_path)
+        raw_dataset(computed.with_overrides(fixed), 2, "test", tmp_path)
     message = str(caught.value)
-    assert "it holds sources_02-production-16x16-" in message
+    assert "it has sources_02-production-16x16-" in message
     for difference in ("production True", "divide_by_maximum True", "'overlap': True"):
         assert difference in message
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 1), (2_000, 3_000, 1)])
+@pytest.mark.parametrize("filled", [0.0, 0.01, 1.0])
+def test_any_zlib_reads_compressed_images(shape: tuple[int, ...], filled: float) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random(shape, np.float32) * (rng.random((shape[0], 1, 1)) < filled)
+    image = image.astype(np.float32)
+    assert zlib.decompress(compress_rows(image)) == image.tobytes()

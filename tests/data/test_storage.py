@@ -12,9 +12,10 @@ from new_process import NewProcess
 
 from diffkeras.config import Config
 from diffkeras.data import dataset_status, open_dataset, raw_dataset
+from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
-from diffkeras.workflows import generate, train, verify
+from diffkeras.workflows import generate, verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,37 +33,27 @@ def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
     return file
 
 
-def flip(file: Path, position: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[position] ^= 4
-    file.write_bytes(content)
-
-
 def test_what_was_generated_is_there(tiny: Config, data_dir: Path) -> None:
     status = dataset_status(tiny, 2, data_dir)
     assert status.examples == {"train": 12, "validation": 4, "test": 5}
-    assert status.holds(tiny)
-    assert not status.holds(tiny.with_overrides({"data.test_examples": 6}))
-    assert status.holds(tiny.with_overrides({"data.test_examples": 6}), ("train", "validation"))
+    assert status.suffices(tiny)
+    assert not status.suffices(tiny.with_overrides({"data.test_examples": 6}))
+    assert status.suffices(tiny.with_overrides({"data.test_examples": 6}), ("train", "validation"))
     check_records(tiny, 2, data_dir)
+    assert [file.name for file in data_dir.iterdir()] == ["diffusion_fields"]
 
 
-def test_datasets_that_are_there_are_skipped(
+def test_datasets_that_are_there_are_skipped_and_never_shrink(
     tiny: Config, own_data: Path, log: pytest.LogCaptureFixture
 ) -> None:
     before = contents(own_data)
     stamps = {file: file.stat().st_mtime_ns for file in own_data.rglob("*.tfrecord*")}
     paths = generate(tiny, own_data)
-    assert [path.name for path in paths] == ["3.0.0", "3.0.0"]  # 16² nodes
+    assert [path.name for path in paths] == [VERSION, VERSION]
     assert len([message for message in log.messages if "skipped" in message]) == 2
-    assert contents(own_data) == before
-    assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
-
-
-def test_a_smaller_demand_keeps_the_larger_dataset(tiny: Config, own_data: Path) -> None:
-    before = contents(own_data)
     generate(tiny.with_overrides({"data.train_examples": 2}), own_data)
     assert contents(own_data) == before
+    assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
 
 
 def test_growing_keeps_the_first_examples_and_no_split_shrinks(
@@ -78,28 +69,19 @@ def test_growing_keeps_the_first_examples_and_no_split_shrinks(
     check_records(grown, 1, own_data)
 
 
-def test_nothing_but_datasets_is_left(data_dir: Path) -> None:
-    assert [file.name for file in data_dir.iterdir()] == ["diffusion_fields"]
-
-
 @pytest.mark.parametrize(
     "change",
     [
         {"physics.decay": 0.06},
-        {"physics.diffusivity": 2.0},
-        {"physics.step": 0.5},
-        {"physics.boundary": "periodic"},
         {"physics.lattice": [16, 18]},
-        {"data.radius": 1},
         {"data.radius": [1, 2]},
-        {"data.seed": 4},
     ],
     ids=str,
 )
 def test_other_physics_lie_elsewhere(tiny: Config, data_dir: Path, change: dict) -> None:
     other = tiny.with_overrides(change)
     assert dataset_status(other, 1, data_dir).path != dataset_status(tiny, 1, data_dir).path
-    with pytest.raises(DataError, match="it holds sources_01-16x16") as caught:
+    with pytest.raises(DataError, match="it has sources_01-16x16") as caught:
         open_dataset(other, 1, data_dir)
     assert next(iter(change)).rpartition(".")[2] in str(caught.value)
 
@@ -118,25 +100,23 @@ def test_a_missing_dataset_tells_what_makes_it(tiny: Config, tmp_path: Path) -> 
         open_dataset(tiny, 2, tmp_path)
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
-def test_a_dataset_whose_test_images_occur_in_training_is_refused(
-    version: str, tiny: Config, own_data: Path
-) -> None:
+def test_a_dataset_of_an_unreleased_version_is_refused(tiny: Config, own_data: Path) -> None:
     path = dataset_status(tiny, 1, own_data).path
-    path.rename(path.with_name(version))
-    with pytest.raises(DataError, match=r"version \S+, whose test images .*diffkeras generate"):
+    path.rename(path.with_name("1.0.0"))
+    message = r"version 1\.0\.0, which isn't read any more; .*`diffkeras generate`"
+    with pytest.raises(DataError, match=message):
         open_dataset(tiny, 1, own_data)
-    generate(tiny, own_data)  # which makes the new version beside it
+    generate(tiny, own_data)  # makes the present version beside it
     open_dataset(tiny, 1, own_data)
 
 
 def test_too_few_examples_are_refused(tiny: Config, data_dir: Path) -> None:
-    with pytest.raises(DataError, match="holds 12 train examples, fewer than the 13 train"):
+    with pytest.raises(DataError, match="has 12 train examples, fewer than the 13 train"):
         open_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"splits": [1]}', None])
+@pytest.mark.parametrize("content", ["", "[]", '{"splits": [1]}', None])
 def test_damaged_metadata_are_refused(
     tiny: Config, own_data: Path, name: str, content: str | None
 ) -> None:
@@ -150,21 +130,11 @@ def test_damaged_metadata_are_refused(
     assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
 
 
-@pytest.mark.parametrize("cut", [1, 100, 2000])
-def test_a_truncated_file_is_named(tiny: Config, own_data: Path, cut: int) -> None:
+def test_a_truncated_file_is_named(tiny: Config, own_data: Path) -> None:
     file = shard(own_data, tiny, 1, "train")
-    os.truncate(file, file.stat().st_size - cut)
+    os.truncate(file, file.stat().st_size - 1)
     with pytest.raises(DataError, match="truncated or damaged") as caught:
         open_dataset(tiny, 1, own_data)
-    assert str(file) in str(caught.value)
-
-
-def test_a_flipped_bit_is_found_in_its_record(tiny: Config, own_data: Path) -> None:
-    file = shard(own_data, tiny, 1, "train")
-    flip(file, file.stat().st_size * 7 // 12 + 50)  # 12 records of about the same length
-    open_dataset(tiny, 1, own_data)  # a checksum shows it only when it is read
-    with pytest.raises(DataError, match=r"damaged at (example|record) 7\b") as caught:
-        check_records(tiny, 1, own_data)
     assert str(file) in str(caught.value)
 
 
@@ -203,16 +173,9 @@ def test_an_interruption_leaves_no_part_and_the_earlier_dataset(
     assert [file.name for file in own_data.iterdir()] == ["diffusion_fields"]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *(pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGINT, signal.SIGTERM)),
-        signal.SIGKILL,
-    ],
-    ids=str,
-)
-def test_a_signal_leaves_no_part_and_the_earlier_dataset(
-    tiny: Config, tiny_file: Path, own_data: Path, kind: signal.Signals, tmp_path: Path
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_part_and_the_earlier_dataset(
+    tiny_file: Path, own_data: Path, tmp_path: Path
 ) -> None:
     before = contents(own_data / "diffusion_fields")
     words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--processes", "1"]
@@ -223,32 +186,30 @@ def test_a_signal_leaves_no_part_and_the_earlier_dataset(
         while process.poll() is None and not list(own_data.rglob(".partial.*")):
             time.sleep(0.05)
         assert process.poll() is None, process.output
-        process.send_signal(kind)
+        process.send_signal(signal.SIGINT)
         status = process.wait()
     finally:
         process.kill()
-    message = process.output
-    assert status != 0
-    assert "Traceback" not in message
-    if kind == signal.SIGINT:
-        assert status == 128 + signal.SIGINT
-        assert "finished files are kept" in message
+    assert status == 128 + signal.SIGINT
+    assert "finished files are kept" in process.output
+    assert "Traceback" not in process.output
     assert contents(own_data / "diffusion_fields") == before
-    generate(tiny.with_overrides({"data.train_examples": 13}), own_data)
-    assert dataset_status(tiny, 1, own_data).examples["train"] == 13
 
 
 def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) -> None:
     refusals: list[str] = []
+    solved: list[int] = []
 
     def meanwhile(number: int) -> None:
+        solved.append(number)
         if not refusals:
             with pytest.raises(InUseError) as caught:
                 generate_dataset(tiny, 1, tmp_path)
             refusals.append(str(caught.value))
-            generate_dataset(tiny, 2, tmp_path)  # another one is no matter
+            generate_dataset(tiny, 2, tmp_path)  # of another source count
 
     generate_dataset(tiny, 1, tmp_path, on_examples=meanwhile)
+    assert sum(solved) == 21
     assert f"process {os.getpid()}" in refusals[0]
     for count in (1, 2):
         check_records(tiny, count, tmp_path)
@@ -261,31 +222,12 @@ def test_the_files_are_the_same_wherever_and_however_often_they_are_made(
     assert contents(tmp_path) == contents(data_dir)
 
 
-def test_progress_counts_every_example(tiny: Config, tmp_path: Path) -> None:
-    told: list[int] = []
-    generate_dataset(tiny, 1, tmp_path, on_examples=told.append)
-    assert sum(told) == 21
-
-
-def test_damage_names_the_command_line_too(
-    tiny_file: Path, tiny: Config, own_data: Path, refused: Callable[..., str], tmp_path: Path
-) -> None:
-    file = shard(own_data, tiny, 1, "validation")
-    flip(file, 40)  # its first record, which the pictures of training show
-    message = refused(
-        "train", "--config", tiny_file, "--data-dir", own_data, "--run-dir", tmp_path / "r"
-    )
-    assert str(file) in message
-    assert "damaged" in message
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('"12"', "", "shardLengths of train"),
-        ('"12"', '"1000000000000000000"', "a file of train holds 10"),
+        ('"12"', '"1000000000000000000"', "shardLengths of train"),
         ('"12"', '"12", "100000"', "shardLengths of train"),
-        ('"12"', '"12", "12"', "asks for 12 train examples only, of the 24"),
         ('"12"', '"0"', "shardLengths of train"),
         ('"tfrecord"', '"riegeli"', "fileFormat is 'riegeli' instead of 'tfrecord'"),
         ('"version": "3.0.0"', '"version": "9"', "version is '9' instead of '3.0.0'"),
@@ -295,14 +237,8 @@ def test_damage_names_the_command_line_too(
         ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
 )
-def test_metadata_that_tell_of_other_files_are_refused(
-    tiny: Config,
-    own_data: Path,
-    refused: Callable[..., str],
-    tiny_file: Path,
-    old: str,
-    new: str,
-    message: str,
+def test_metadata_of_other_files_are_refused(
+    tiny: Config, own_data: Path, old: str, new: str, message: str
 ) -> None:
     file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
     text = file.read_text()
@@ -310,13 +246,8 @@ def test_metadata_that_tell_of_other_files_are_refused(
     file.write_text(text.replace(old, new, 1))
     before = contents(own_data)
     with pytest.raises(DataError) as caught:
-        dataset_status(tiny, 2, own_data, allow_missing=True)
+        generate(tiny, own_data)
     assert message in str(caught.value)
-    for command in (["train"], ["generate"], ["generate", "--verify"]):
-        words = [*command, "--config", tiny_file, "--data-dir", own_data]
-        if command == ["train"]:
-            words += ["--run-dir", own_data.parent / "new"]
-        assert refused(*words)
     assert contents(own_data) == before
 
 
@@ -334,40 +265,34 @@ def test_metadata_without_their_splits_are_no_verified_dataset(
         generate(tiny, own_data)
 
 
-@pytest.mark.parametrize("damage", ["missing", "pipe", "[]", '{"a"'])
-def test_features_are_read_before_a_dataset_is_skipped(
-    tiny: Config, own_data: Path, damage: str
-) -> None:
-    file = dataset_status(tiny, 2, own_data).path / "features.json"
-    file.unlink()
-    if damage == "pipe":
-        os.mkfifo(file)
-    elif damage != "missing":
-        file.write_text(damage)
-    with pytest.raises(DataError, match=r"features\.json is missing or damaged"):
-        generate(tiny, own_data)
-
-
 @pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json", "features.json"])
-def test_a_pipe_in_place_of_a_file_is_refused(
-    tiny: Config, own_data: Path, refused: Callable[..., str], tiny_file: Path, name: str
-) -> None:
+def test_a_pipe_in_place_of_a_file_is_refused(tiny: Config, own_data: Path, name: str) -> None:
     path = dataset_status(tiny, 2, own_data).path
     file = shard(own_data, tiny, 2, name) if name == "train" else path / name
     file.unlink()
     os.mkfifo(file)
-    words = ["generate", "--verify", "--config", tiny_file, "--data-dir", own_data]
-    assert "errors" in refused(*words) or "error" in refused(*words)
+    [finding] = verify(tiny.with_overrides({"data.sources": "2"}), own_data)
+    assert str(file) in finding
     with pytest.raises(DataError, match="missing"):
         open_dataset(tiny, 2, own_data)
+    if name != "train":
+        with pytest.raises(DataError, match=f"{name} is missing or damaged"):
+            generate(tiny, own_data)
 
 
-def test_a_flipped_byte_is_named_where_all_examples_are_kept_in_memory(
-    tiny: Config, own_data: Path, tmp_path: Path
+@pytest.mark.parametrize("cache", [False, True])
+def test_training_names_a_file_with_a_flipped_byte(
+    tiny_file: Path,
+    tiny: Config,
+    own_data: Path,
+    refused: Callable[..., str],
+    tmp_path: Path,
+    cache: bool,
 ) -> None:
     file = shard(own_data, tiny, 2, "train")
-    flip(file, 300)
-    config = tiny.with_overrides({"data.cache": True})
-    with pytest.raises(DataError, match="is damaged at example 0 of the train split"):
-        train(config, own_data, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    content = bytearray(file.read_bytes())
+    content[300] ^= 4
+    file.write_bytes(content)
+    words = ["train", "--config", tiny_file, "--data-dir", own_data, "--run-dir", tmp_path / "run"]
+    message = refused(*words, "--set", f"data.cache={str(cache).lower()}")
+    assert f"{file} is damaged at example 0 of the train split" in message

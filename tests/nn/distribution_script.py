@@ -1,7 +1,6 @@
 """Training steps on one replica and on two.
 
-Prints JSON: case → {"one": …, "two": …}, each with the steps' change of the weights, the logged
-loss, and the metrics if there are any.
+Prints JSON: case → {"one": …, "two": …}, each with the steps' change of the weights, and the logs.
 """
 
 import json
@@ -12,16 +11,8 @@ import tensorflow as tf
 from loss_cases import LOSSES
 
 from diffkeras import nn
-from diffkeras.nn.losses import AbsoluteError
 
 BATCH, SIDE = 4, 16
-
-
-class ScalarAbsoluteError(AbsoluteError):
-    """The pitfall: Keras does not divide a scalar loss by the number of replicas."""
-
-    def call(self, y_true, y_pred):
-        return keras.ops.mean(super().call(y_true, y_pred))
 
 
 def data():
@@ -33,16 +24,11 @@ def data():
     return source_image, nn.pack_target(field, source_image, [1, 1, 2, 5])
 
 
-def small_model(names):
-    """A model with a convolution and an output for each name, so that all train in one step."""
+def small_model():
+    """A model with a convolution and an output for each loss, so that all train in one step."""
     source_image = keras.Input((None, None, 1))
-    return keras.Model(
-        source_image,
-        {
-            name: keras.layers.Conv2D(1, 3, padding="same", name=name)(source_image)
-            for name in names
-        },
-    )
+    convolutions = {name: keras.layers.Conv2D(1, 3, padding="same", name=name) for name in LOSSES}
+    return keras.Model(source_image, {n: layer(source_image) for n, layer in convolutions.items()})
 
 
 def fit(strategy, build, loss, metrics=None, alternating=None, epochs=1):
@@ -76,31 +62,16 @@ def fit(strategy, build, loss, metrics=None, alternating=None, epochs=1):
 def results_of(strategy):
     losses = {name: nn.get_loss(config) for name, config in LOSSES.items()}
     # two epochs, so that the alternating loss uses both of its losses
-    changes, logs = fit(
-        strategy,
-        lambda: small_model(LOSSES),
-        losses,
-        alternating=losses["alternating"],
-        epochs=2,
-    )
+    alternating = losses["alternating"]
+    changes, logs = fit(strategy, small_model, losses, alternating=alternating, epochs=2)
     results = {
         name: {"change": changes[name], "logs": {"loss": logs[f"{name}_loss"]}} for name in losses
     }
     changes, logs = fit(
-        strategy, lambda: small_model(["scalar"]), {"scalar": ScalarAbsoluteError()}
-    )
-    results["scalar"] = {"change": changes["scalar"], "logs": logs}
-    changes, logs = fit(
         strategy,
         lambda: nn.encoder_decoder(width=4, depth=1),
         nn.get_loss("squared"),
-        metrics=[
-            nn.metrics.RegionMeanAbsoluteError("lattice", "sqrt", name="mae"),
-            nn.metrics.RegionMeanAbsoluteError("r1", "sqrt", name="mae_r1"),
-            nn.metrics.RelativeL2Error("sqrt"),
-            nn.metrics.MaximumError("sqrt"),
-            nn.metrics.SourceCountError([1, 2, 5], "sqrt"),
-        ],
+        metrics=[*nn.default_metrics("sqrt"), nn.metrics.SourceCountError([1, 2, 5], "sqrt")],
     )
     change = [value for values in changes.values() for value in values]
     results["encoder_decoder"] = {"change": change, "logs": logs}

@@ -12,11 +12,10 @@ from new_process import NewProcess
 from stopped_training import stop_at
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, DataError, InUseError, RunError
+from diffkeras.errors import ConfigurationError, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training.callbacks import checkpointing
-from diffkeras.training.checkpoints import read_state, write_state
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -234,22 +233,6 @@ def test_fewer_epochs_than_are_done_are_refused(
     with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
         train(tiny.with_overrides({"training.epochs": 1}), data_dir, run)
     assert (run / "config.yaml").read_text() == before
-
-
-def test_a_run_that_began_on_another_split_is_refused(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
-    places = list((unfinished / "checkpoints").glob("[0-9]*/state.json"))
-    for file in places:
-        state, digest = read_state(file)
-        assert state.dataset_versions == {"1": "3.0.0", "2": "3.0.0"}
-        state.dataset_versions = {"1": "2.0.0", "2": "2.0.0"}
-        write_state(file, state, digest)
-    before = (unfinished / "run.json").read_text()
-    with pytest.raises(DataError, match=r"version 2\.0\.0 .*`diffkeras train`.* with --restart$"):
-        train(config, data_dir, unfinished)
-    assert places
-    assert (unfinished / "run.json").read_text() == before
 
 
 @pytest.mark.slow

@@ -198,13 +198,13 @@ def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
     python(PROGRAM.format(absent="'keras'") + TENSORFLOW, "-I", cwd=exported)
 
 
-def test_the_command_says_what_it_wrote_and_measured(
+def test_the_command_says_what_it_wrote(
     diffkeras: Callable[..., Any], own_run: Path, format: str
 ) -> None:
     shutil.rmtree(own_run / "saved_model")
     result = diffkeras("export", own_run, "--format", format, "--lattice", "8x12")
     assert result.exit_code == 0, result.output
-    wrote, checked, times = result.stdout.splitlines()
+    wrote, checked = result.stdout.splitlines()
     path = own_run / FILES[format]
     assert wrote.startswith(f"wrote {path} (")
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
@@ -212,7 +212,6 @@ def test_the_command_says_what_it_wrote_and_measured(
     assert float(wrote.split()[-2]) == pytest.approx(size / 1e6, rel=1e-2)
     assert "4 test images of 8×12 nodes" in checked
     assert 0 <= float(checked.partition("within ")[2].split()[0]) <= 1e-5
-    assert all(float(words.split()[0]) > 0 for words in times.split(", ")[:2])
     assert not [*own_run.glob(".partial*"), *path.glob(".partial*")]
     if format == "saved_model":
         certified = tf.saved_model.load(str(path)).signatures["certified"]

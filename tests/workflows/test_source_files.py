@@ -11,7 +11,6 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.workflows.problem_files import read_side
 from diffkeras.workflows.source_files import SourceFile
 
 
@@ -113,9 +112,3 @@ def test_pillow_says_nothing_of_a_picture(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
     assert SourceFile(tmp_path / "image.png").read().shape == (8, 8)
     assert not recwarn.list
-
-
-def test_truth_values_are_no_side(tmp_path: Path) -> None:
-    np.save(tmp_path / "side.npy", np.ones(8, bool))
-    with pytest.raises(PhysicsError, match=r"side\.npy is no \.npy array of numbers"):
-        read_side(("top", "value", (tmp_path / "side.npy",)))

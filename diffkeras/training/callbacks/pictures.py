@@ -16,13 +16,12 @@ from diffkeras.training.session import TrainingSession
 
 EXAMPLES = 4  # each of another source count
 SETS = 20  # over a run
-SIDE = 256  # pixels of a panel at least
-GAP = 8  # pixels between panels
+GAP = 2  # pixels between panels
 LARGEST_ERROR = 0.1  # the end of the colour scale of errors
 FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
 ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
 DESCRIPTION = (
-    "Above: source image, true field. Below: predicted field, prediction minus truth. All are "
+    "Source image, true field, predicted field, prediction minus truth. All are "
     "divided by the maximum of the true field, the source image by its own. Fields from 0 (dark "
     f"blue) to 1 (yellow), red above, black below. Errors from -{LARGEST_ERROR} (blue) to "
     f"{LARGEST_ERROR} (red), magenta above, black below."
@@ -69,14 +68,9 @@ class Pictures(keras.callbacks.Callback):
 
 
 def draw_example(image: NDArray, field: NDArray, prediction: NDArray) -> NDArray[np.uint8]:
-    """Source image, field, prediction and error, two by two, as colours (rows, columns, 3)."""
+    """Source image, field, prediction and error in a row, as colours (rows, columns, 3)."""
     error = 0.5 + (prediction - field) / (2 * LARGEST_ERROR)
     panels = [*map(FIELD_COLORS, (image, field, prediction)), ERROR_COLORS(error)]
-    scale = -(-SIDE // min(image.shape))
-    gap = ((0, GAP), (0, GAP), (0, 0))
-    drawn = [
-        np.pad(panel[..., :3].repeat(scale, 0).repeat(scale, 1), gap, constant_values=1.0)
-        for panel in panels
-    ]
-    rows = [np.concatenate(drawn[:2], axis=1), np.concatenate(drawn[2:], axis=1)]
-    return np.round(255 * np.concatenate(rows)).astype(np.uint8)
+    gap = ((0, 0), (0, GAP), (0, 0))
+    row = [np.pad(panel[..., :3], gap, constant_values=1.0) for panel in panels]
+    return np.round(255 * np.concatenate(row, axis=1)).astype(np.uint8)

@@ -7,14 +7,11 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.data import (
     DataShares,
-    explain_damage,
     mixed_dataset,
     raw_dataset,
     steps_per_epoch,
     training_batches,
 )
-from diffkeras.data.storage import dataset_path
-from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
@@ -173,15 +170,3 @@ def test_examples_are_read_by_their_numbers(tiny: Config, data_dir: Path) -> Non
             np.testing.assert_array_equal(
                 example["sources"]["rows"], recipe.sources("test", k).rows
             )
-
-
-def test_damage_found_in_training_names_the_file(tiny: Config, own_data: Path) -> None:
-    (file,) = dataset_path(tiny, 2, own_data).glob("*-train.tfrecord-*")
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-    batches = training_batches(tiny, own_data).take(steps_per_epoch(tiny))
-    damaged = pytest.raises(DataError, match="damaged at example")
-    with damaged as caught, explain_damage(tiny, own_data):
-        list(batches)
-    assert str(file) in str(caught.value)

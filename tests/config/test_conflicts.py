@@ -16,8 +16,6 @@ CORRECTED = {"model.transform": "linear", "model.corrections": 1}
 @pytest.mark.parametrize(
     ("boundary", "changes", "key"),
     [
-        (MIXED, {"data.storage": "compact"}, "data.storage"),
-        (GIVEN, {"data.storage": "compact"}, "data.storage"),
         (MIXED, {**CORRECTED, "model.architecture": "unrolled_cg"}, "model.corrections"),
         (MIXED, CORRECTED, "model.corrections"),
         (GIVEN, CORRECTED, "model.corrections"),

@@ -1,0 +1,187 @@
+"""Which values of a configuration exclude each other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from diffkeras.config.sections import PhysicsConfig
+from diffkeras.config.types import format_counts
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium
+from diffkeras.physics.boundaries import sides_in_words, smallest_given
+from diffkeras.physics.operators.spectral import SpectralOperator
+
+# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
+# longer ones rounding dominates if no boundary absorbs.
+SHORTEST, LONGEST = 0.05, 1e4
+
+
+def conflicts(config: Any) -> Iterator[str]:
+    """What is wrong with the combinations of values in a `Config`, each with its key."""
+    yield from _lattice(config)
+    yield from _sources(config)
+    yield from _media(config)
+    yield from _examples(config)
+    yield from _sides(config)
+    yield from _network(config)
+    yield from _evaluation(config)
+
+
+def _lattice(config: Any) -> Iterator[str]:
+    sides = config.model.sides
+    try:
+        sides.check(config.physics.lattice)
+    except ValueError as error:
+        yield f"physics.lattice: {error}, {sides.remedy}"
+
+
+def _sources(config: Any) -> Iterator[str]:
+    physics, data, model = config.physics, config.data, config.model
+    if physics.sources == "fixed_value":
+        if data.divide_by_maximum:
+            yield (
+                "data.divide_by_maximum: fields of fixed values have the maximum 1 already, so "
+                "true would have no effect; choose false, or physics.sources: production"
+            )
+        if data.placement.overlap:
+            yield (
+                "data.placement.overlap: a node can't have the values of two discs, so true is "
+                "impossible with fixed values; choose false, or physics.sources: production"
+            )
+        return
+    if not physics.decay:
+        yield (
+            "physics.decay: sources that produce add the decay rate times their value, so a decay "
+            "of 0 gives fields of 0; choose a decay above 0, or sources: fixed_value"
+        )
+    if data.tissue is not None:
+        yield (
+            "data.tissue: sources that produce in a tissue are not implemented; choose "
+            "physics.sources: fixed_value, or tissue: null"
+        )
+    if model.fixed_values:
+        yield (
+            "model.fixed_values: sources that produce don't fix the value of the field, so none is "
+            "known there; choose false, or physics.sources: fixed_value"
+        )
+    if model.solves_equation:
+        yield (
+            "model.corrections: for sources that produce, one correction gives the exact field, "
+            "for any prediction: it is one transform pair of the production; use "
+            "`diffkeras solve`, or choose corrections: 0 and another architecture"
+        )
+
+
+def _media(config: Any) -> Iterator[str]:
+    physics, tissue, lengths = config.physics, config.data.tissue, config.data.diffusion_length
+    if tissue is not None:
+        if lengths is not None:
+            yield (
+                "data.tissue: physics.decay and the cells' uptake give the decay of each node, "
+                "which excludes a range of diffusion lengths; choose diffusion_length: null"
+            )
+        try:
+            tissue.check(physics.lattice, physics.medium)
+        except PhysicsError as error:
+            yield f"data.tissue: {error}"
+    if lengths is None:
+        return
+    if physics.decay != PhysicsConfig.model_fields["decay"].default:
+        yield (
+            f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
+            f"{physics.decay:g} would have no effect; leave it out, or choose "
+            "diffusion_length: null"
+        )
+    for length in lengths:
+        if not SHORTEST <= length / physics.step <= LONGEST:
+            yield (
+                f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice steps "
+                f"of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to {LONGEST:g} "
+                "steps"
+            )
+
+
+def _examples(config: Any) -> Iterator[str]:
+    data = config.data
+    if data.stream:
+        reasons = {
+            "data.train_fraction": (data.train_fraction < 1, "has no end, so no fraction either"),
+            "data.train_part": (data.train_part > 0, "has no end, so no parts either"),
+            "data.cache": (data.cache, "has each example only once"),
+            "training.symmetries": (config.training.symmetries, "has each example only once"),
+        }
+        for key, (chosen, reason) in reasons.items():
+            if chosen:
+                yield f"{key}: a stream {reason}; leave this key out, or choose data.stream: false"
+    if data.train_numbers.stop > data.train_examples:
+        parts = data.train_examples // data.train_examples_used
+        yield (
+            f"data.train_part: {data.train_examples} training examples per source count have "
+            f"{parts} part(s) of {data.train_examples_used}, counted from 0, so part "
+            f"{data.train_part} does not exist; choose one up to {parts - 1}, or a smaller "
+            "train_fraction"
+        )
+
+
+def _sides(config: Any) -> Iterator[str]:
+    data, model = config.data, config.model
+    outline = Medium(boundary=config.physics.boundary)
+    given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
+    without, equal = "sides without a given value or flux", "the same at both sides of an axis"
+    needs = (
+        (
+            f"model.corrections: {model.corrections}",
+            f"{without}, {equal}, where media don't vary (data.tissue)",
+            model.solves_equation and not data.maps and (given or differ),
+        ),
+        ("data.divide_by_maximum: true", without, data.divide_by_maximum and given),
+        ("training.symmetries: true", equal, config.training.symmetries and differ),
+        (
+            "model.transform: log",
+            "values and fluxes from 0 on, as it takes no fields below -1",
+            model.transform == "log" and given and smallest_given(outline.sides) < 0,
+        ),
+    )
+    for setting, needed, conflict in needs:
+        if conflict:
+            yield (
+                f"physics.boundary: {setting} needs {needed}, not {sides_in_words(outline.sides)}; "
+                f"choose other sides, or change {setting.partition(':')[0]}"
+            )
+
+
+def _network(config: Any) -> Iterator[str]:
+    physics, data, model = config.physics, config.data, config.model
+    if model.kind.knows_equation and not model.corrections:
+        yield (
+            f"model.corrections: {model.architecture} consists of corrections alone, so 0 would "
+            "leave nothing; choose at least 1"
+        )
+    if not model.solves_equation:
+        return
+    if model.transform != "linear":
+        yield (
+            f"model.transform: corrections {model.corrections} need fields on the linear scale, on "
+            f"which the equation is linear, not {model.transform}; choose linear"
+        )
+    medium = physics.medium
+    if data.diffusion_length is not None:
+        medium = medium.with_diffusion_length(data.diffusion_length[1])
+    if not data.maps and SpectralOperator(physics.lattice, medium).deflated:
+        yield (
+            "model.corrections: in single precision, transforms lose too many digits where no "
+            f"boundary absorbs and the decay is as small as {float(medium.decay):g}; choose a "
+            "larger decay, an absorbing boundary, or a network without transforms"
+        )
+
+
+def _evaluation(config: Any) -> Iterator[str]:
+    try:
+        config.baselines()
+    except ValueError as error:
+        yield f"evaluation.baselines: {error}"
+    pictures, counts = config.evaluation.pictures or (), config.data.sources
+    if absent := sorted(set(pictures) - set(counts)):
+        yield (
+            f"evaluation.pictures: {absent[0]} is not in data.sources, {format_counts(counts)}; "
+            "choose from these, or null"
+        )
