@@ -69,7 +69,7 @@ def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equ
     """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
 
     Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
-    that absorbs or holds a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
+    that absorbs or has a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
     `LatticeOperator`; their values and fluxes belong to the right-hand side.
     """
     ones, drain, couplings = ops.ones_like(diffusivity), decay, []
