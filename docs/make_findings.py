@@ -5,7 +5,7 @@
 
 With --from, what is committed of each finished study is first copied from there into
 docs/results/studies/. The script reads only these files, and makes what the pages in docs/ show:
-images/findings/STUDY/ANALYSIS.svg (or .png) and results/findings/STUDY/ANALYSIS.md,
+images/findings/STUDY/ANALYSIS.svg and results/findings/STUDY/ANALYSIS.md,
 results/findings/STUDY/about.md, and results/findings/studies.md, a table of all studies.
 """
 
@@ -18,17 +18,22 @@ from typing import Any
 
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.html import Cell, Table
-from diffkeras.reporting.print_figures import print_png, print_svg
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.output.report import readable_table, summaries
-from diffkeras.studies.tables import MARK, names_damaged, read_description, read_study, read_table
+from diffkeras.studies.report import readable_table, summaries
+from diffkeras.studies.study_data import (
+    MARK,
+    names_damaged,
+    read_description,
+    read_study,
+    read_table,
+)
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_text
 
 DOCS = Path(__file__).parent
 COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", "tables/*.csv")
 LONG = 24  # characters
-SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|png|md)")
+SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|md)")
 
 
 def main(docs: Path, source: Path | None) -> list[str]:
@@ -91,8 +96,7 @@ def content(studies: Path, shown: str) -> bytes | None:
         if kind == "md":
             parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
             return "\n".join([about, *map(_in_markdown, parts)]).encode()
-        figure = analysis.draw(table, data)
-    return print_svg(figure) if kind == "svg" else print_png(figure)
+        return analysis.draw(table, data)
 
 
 def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:

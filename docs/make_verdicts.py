@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from diffkeras.errors import DiffkerasError
-from diffkeras.studies.tables import MARK, names_damaged, read_description, read_table
+from diffkeras.studies.study_data import MARK, names_damaged, read_description, read_table
 
 DOCS = Path(__file__).parent
 READINGS = {"fixed values": "", "production": "_production"}

@@ -12,9 +12,9 @@ from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
-from diffkeras.studies.analyses import errors, source_counts
-from diffkeras.studies.output import write as writing
-from diffkeras.studies.output.write import write_study
+from diffkeras.studies import report as writing
+from diffkeras.studies.analyses import errors
+from diffkeras.studies.report import write_study
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
 PAGE = """
@@ -41,8 +41,10 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
     study, runs = synthetic_runs(data, root / "runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "ANALYSES", (errors.ANALYSIS, source_counts.ANALYSIS))
-        write_study(root / "synthetic", study, data, runs, command="diffkeras study")
+        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT))
+        write_study(
+            root / "synthetic", study, data, runs, planned=12, command="diffkeras study"
+        )
     (root / "begun").mkdir()
     (root / "begun" / "study.json").write_text('{"name": "begun", "factors": {}}')
     return root

@@ -20,9 +20,8 @@ from diffkeras.cli.options import (
 from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from diffkeras.studies.config import Study
-    from diffkeras.studies.plan import Cell
-    from diffkeras.studies.shard import Shard
+    from diffkeras.studies.config import PlannedRun, Study
+    from diffkeras.studies.plan import Shard
 
 
 class ShardType(click.ParamType):
@@ -32,7 +31,7 @@ class ShardType(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Parse."""
-        from diffkeras.studies.shard import Shard
+        from diffkeras.studies.plan import Shard
 
         try:
             return Shard.parse(str(value))
@@ -67,7 +66,7 @@ class ShardType(click.ParamType):
     type=WholeRange(1, 4096),
     default=1,
     show_default=True,
-    help="Runs that are trained at the same time. They share the cores.",
+    help="Number of runs that are done at the same time, each in a process of its own.",
 )
 @click.option(
     "--shard",
@@ -132,9 +131,8 @@ def study(
 def _list_runs(
     study: "Study", directory: Path, runs_dir: Path, shard: "Shard | None", jobs: int
 ) -> None:
-    from diffkeras.studies.output.description import budget_in_words
     from diffkeras.studies.plan import plan, time_left
-    from diffkeras.studies.study_directory import check_study_directory, failures
+    from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
 
     check_study_directory(directory, study, runs_dir)
     cells = plan(study, runs_dir)
@@ -152,7 +150,7 @@ def _list_runs(
     click.echo(_outlook(time_left(own, jobs), own))
 
 
-def _outlook(seconds: float | None, cells: "list[Cell]") -> str:
+def _outlook(seconds: float | None, cells: "list[PlannedRun]") -> str:
     from diffkeras.reporting.text import duration
 
     if all(cell.done for cell in cells):

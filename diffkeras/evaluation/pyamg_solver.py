@@ -4,13 +4,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.blas_threads import blas_threads
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
+from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
 
 MOST_ITERATIONS = 500
 
@@ -38,7 +38,7 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     else:
         volumes = finite_volumes(problem.lattice, medium.normalised())
         matrix, sides = volumes.free_system(problem.values, problem.fixed)
-        hierarchy = _hierarchy(matrix)
+        hierarchy = ruge_stuben_hierarchy(matrix)
     if problem.supply is not None:
         sides = sides + problem.supply[free]
     field = np.array(problem.values)
@@ -46,14 +46,8 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     return field
 
 
-def _hierarchy(matrix: sp.csr_array) -> Any:
-    import pyamg  # seconds to import, and few programs need it
-
-    return pyamg.ruge_stuben_solver(sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu")
-
-
 @lru_cache(maxsize=4)
 def _shared_hierarchy(lattice: tuple[int, ...], medium: Medium) -> Any:
     volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
-    return _hierarchy(volumes.free_system(nothing, nothing != 0)[0])
+    return ruge_stuben_hierarchy(volumes.free_system(nothing, nothing != 0)[0])

@@ -1,6 +1,7 @@
 """Self-contained HTML reports, from templates."""
 
 import base64
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,8 @@ class Cell:
 
 
 def number(value: float | None) -> str:
-    """A figure to three digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.3g}"
+    """A figure to three digits; a dash for None and NaN."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3g}"
 
 
 def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[Any]]:
@@ -55,20 +56,16 @@ def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[A
 
     Figures are equal if they are printed alike.
     """
-    smallest = [
-        min((v for v in column if v is not None), default=None)
+    best = [
+        number(min((v for v in column if v is not None and not math.isnan(v)), default=None))
         for column in zip(*(values for _, values in rows), strict=True)
     ]
-    return [
-        [
-            label,
-            *(
-                Cell(number(v), v is not None and number(v) == number(low))
-                for v, low in zip(values, smallest, strict=True)
-            ),
-        ]
-        for label, values in rows
-    ]
+    marked = []
+    for label, values in rows:
+        texts = [number(value) for value in values]
+        cells = [Cell(t, t == low != number(None)) for t, low in zip(texts, best, strict=True)]
+        marked.append([label, *cells])
+    return marked
 
 
 def write_report(

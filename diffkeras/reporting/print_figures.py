@@ -1,4 +1,4 @@
-"""Figures for print: one or two columns wide, in small type, as SVG and PNG.
+"""Figures for print: one or two columns wide, in small type, as SVG.
 
 A figure that is drawn twice from the same data is written as the same SVG, byte for byte: it has no
 date, and the names of its parts follow from a fixed salt.
@@ -17,9 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from diffkeras.reporting.figures import STYLE
 
-COLUMN = 3.5  # inches, the width of a column of a journal
-PAGE = 7.0
-DPI = 200
+PAGE = 7.0  # inches, the width of two columns of a journal
 PRINT_STYLE: Any = {
     **STYLE,
     "font.size": 8,
@@ -50,7 +48,6 @@ PALETTE = (
     "#ddcc77",
 )
 SERIES_MARKERS = "os^DvP<X>"
-ORDERED = matplotlib.colormaps["viridis"]
 
 
 def print_style() -> AbstractContextManager[None]:
@@ -68,7 +65,7 @@ def print_axes(
 ) -> tuple[Figure, Any]:
     """A figure [inches] for print and its axes, with a grid, as an array (rows, columns).
 
-    Save it with `print_svg` and `print_png`: they set the same style, by which matplotlib draws.
+    Save it with `print_svg`: it sets the same style, by which matplotlib draws.
     """
     with print_style():
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -83,11 +80,6 @@ def series_style(index: int) -> dict[str, Any]:
     """Colour and marker of a series without an order, for `Axes.plot` and `Axes.errorbar`."""
     place = index % len(PALETTE)
     return {"color": PALETTE[place], "marker": SERIES_MARKERS[place]}
-
-
-def ordered_color(index: int, total: int) -> Any:
-    """Colour of one of several series with an order, from dark to light."""
-    return ORDERED(0.9 * index / max(total - 1, 1))
 
 
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
@@ -120,12 +112,4 @@ def print_svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with print_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "diffkeras"})
-    return buffer.getvalue()
-
-
-def print_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """The figure as a PNG image."""
-    buffer = io.BytesIO()
-    with print_style():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
     return buffer.getvalue()

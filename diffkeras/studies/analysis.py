@@ -1,70 +1,66 @@
-"""A question to a study, and its answer as a table and a figure."""
+"""A question to a study, and its answer as a table and a figure; groups of a study's rows."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import print_png, print_style, print_svg
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
+from diffkeras.reporting.print_figures import print_style, print_svg
+from diffkeras.studies.study_data import StudyData
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """One question to a study, with its answer as a table and a figure.
+    """One question to a study.
 
     Attributes:
         name: of `tables/NAME.csv` and of `figures/NAME.svg` and `.png`.
         title: heading in the report.
-        explanation: what the table and the figure show, which statistic it is and where it comes
-            from, in a few sentences for a reader who knows statistics but not diffkeras.
         applies: whether a study varies what the question is about.
-        table: the answer. Raises `TooFewRunsError`.
+        table: the answer. Raises `TooFewRunsError`. Its docstring is shown in the report: what the
+            table and the figure show, which statistic it is and where it comes from, in a few
+            sentences for a reader who knows statistics but not diffkeras.
         figure: drawn from the table and the data; `data.examples` may be None.
     """
 
     name: str
     title: str
-    explanation: str
     applies: Callable[[StudyData], bool]
     table: Callable[[StudyData], pd.DataFrame]
     figure: Callable[[pd.DataFrame, StudyData], Figure]
 
-    def draw(self, table: pd.DataFrame, data: StudyData) -> Figure:
-        """The figure in the style of `diffkeras.reporting.print_figures`."""
-        with print_style():
-            return self.figure(table, data)
-
-    def answer(self, data: StudyData) -> "Answer":
-        """The table and the figure, or why there are none."""
-        try:
-            table = self.table(data)
-        except TooFewRunsError as error:
-            return Answer(self, refusal=str(error))
-        figure = self.draw(table, data)
-        return Answer(self, table, print_svg(figure), print_png(figure))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an analysis found.
-
-    Attributes:
-        analysis: the question.
-        table: None if there are too few runs.
-        svg: the figure; empty if there are too few runs.
-        png: the same as PNG.
-        refusal: why there is no table; empty otherwise.
-    """
-
-    analysis: Analysis
-    table: pd.DataFrame | None = None
-    svg: bytes = b""
-    png: bytes = b""
-    refusal: str = ""
-
     @property
-    def name(self) -> str:
-        """Of its files."""
-        return self.analysis.name
+    def explanation(self) -> str:
+        """The docstring of the table, in one line."""
+        return " ".join((inspect.getdoc(self.table) or "").split())
+
+    def draw(self, table: pd.DataFrame, data: StudyData) -> bytes:
+        """The figure as SVG, in the style of `diffkeras.reporting.print_figures`."""
+        with print_style():
+            return print_svg(self.figure(table, data))
+
+
+def grouped(
+    table: pd.DataFrame, names: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The rows of each combination of values of these columns, in the order of the table."""
+    if not names:  # pandas can't group by nothing
+        yield {}, table
+        return
+    for values, rows in table.groupby(list(names), sort=False):
+        yield dict(zip(names, values, strict=True)), rows
+
+
+def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
+    """The rows of a table with these values."""
+    for name, value in setting.items():
+        table = table[table[name] == value]
+    return table
+
+
+def rows_of_first(table: pd.DataFrame, data: StudyData, without: Sequence[str]) -> pd.DataFrame:
+    """The rows with the first value of each varied setting other than seeds and those left out."""
+    return rows_of(table, {n: data.factors[n][0] for n in data.settings(without=without)})

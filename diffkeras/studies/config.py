@@ -1,10 +1,11 @@
-"""The file of a study, and the study that it describes."""
+"""The sections of a study file, and the study that it describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -14,8 +15,8 @@ from diffkeras.config.types import Count, Seed
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import VARIANT
 
-MOST_RUNS = 10_000  # of a study; listing more would take minutes
-# keys that decide the test set, on which all runs are compared
+MOST_RUNS = 10_000  # listing more would take minutes
+# keys that the common test set depends on, so runs can't differ in them
 OF_THE_TEST_SET = (
     "physics.",
     "evaluation.",
@@ -23,7 +24,7 @@ OF_THE_TEST_SET = (
     "data.divide_by_maximum",
     "data.test_examples",
 )
-# keys that a test set may set; the physics must stay that of the runs
+# keys that a test set may set; its physics is that of the runs
 TEST_SET_KEYS = (
     "data.sources",
     "data.radius",
@@ -88,17 +89,14 @@ class StudyConfig(Section):
                 raise ValueError(f"factor {key} has no values")
             if is_section(key):
                 raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
-            by_text: dict[str, Any] = {}
-            for second in values:
-                first = by_text.setdefault(text := value_text(second), second)
-                if first is not second and first != second:
+            texts = [value_text(single) for single in values]
+            for place, text in enumerate(texts):
+                if text in texts[:place]:
                     raise ValueError(
-                        f"factor {key}: {first!r} and {second!r} are both called {text!r} in "
-                        "tables; name one of them only, or use variants, which have names of "
-                        "their own"
+                        f"factor {key}: {values[texts.index(text)]!r} and {values[place]!r} are "
+                        f"both called {text!r} in tables; name one of them only, or use variants, "
+                        "which have their own names"
                     )
-            if len(by_text) < len(values):
-                raise ValueError(f"factor {key} names a value twice")
             _check_varied(key, "can't be a factor")
         return value
 
@@ -195,25 +193,61 @@ class Study:
         Raises:
             ConfigurationError: a key that does not exist, or a value that can't be used.
         """
-        found = []
+        runs = []
         for combination in product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
             changed = dict(values)
             if self.variants:
                 changed |= self.variants[changed.pop(VARIANT)]
-            found.append((values, self.base.with_overrides(changed)))
-        return found
+            runs.append((values, self.base.with_overrides(changed)))
+        return runs
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One combination of a study's factors, and its run.
+
+    Attributes:
+        title: the factors' values, for people.
+        values: factor → value; of the variants, the label.
+        config: the full configuration. Its name is the run's identity.
+        run_dir: directory of the run, in the pool that all studies share.
+        trained: whether the run is finished.
+        tests: label of each test set → directory of the run's errors on it.
+        evaluated: labels of the test sets on which it has been evaluated.
+        search: directory of its worst-case search; None for no search.
+        searched: whether the search has been made.
+    """
+
+    title: str
+    values: dict[str, Any]
+    config: Config
+    run_dir: Path
+    trained: bool
+    tests: dict[str, Path] = field(default_factory=dict)
+    evaluated: frozenset[str] = frozenset()
+    search: Path | None = None
+    searched: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The name of the run in the pool."""
+        return self.run_dir.name
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been trained, evaluated on every test set, and searched."""
+        searched = self.search is None or self.searched
+        return self.trained and self.evaluated >= self.tests.keys() and searched
 
 
 def _check_labels(labels: Mapping[str, Any], what: str) -> None:
-    if any(not label.strip() for label in labels):
-        raise ValueError(f"a {what} has an empty name")
     for label in labels:
         # figures take what is between two $ for a formula
-        if label != label.strip() or not label.isprintable() or "$" in label:
+        if not label or label != label.strip() or not label.isprintable() or "$" in label:
             raise ValueError(
-                f"{what} {label!r}: write the name in one line, without spaces around it, "
-                "control characters and $"
+                f"{what} {label!r}: write a name in one line, without spaces around it, control "
+                "characters and $"
             )
 
 

@@ -1,14 +1,16 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from diffkeras.config import SPLITS, Config, Split, fingerprint
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import (
+from diffkeras.errors import ConfigurationError
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.results import (
     check_evaluation,
     check_searches,
     passes,
@@ -16,11 +18,12 @@ from diffkeras.studies.evaluations import (
     test_id,
     without_baselines,
 )
-from diffkeras.studies.labels import label_of
+from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
-# of a test set, whose training examples need not be stored
+Item = TypeVar("Item")
+# overrides of a test set, whose training examples need not be stored
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
     "data.cache": False,
@@ -30,50 +33,7 @@ ONLY_TESTED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One combination of a study's factors, and its run.
-
-    Attributes:
-        title: the factors' values, for people.
-        values: factor → value; of the variants, the label.
-        config: the full configuration. Its name is the run's identity.
-        run_dir: directory of the run, in the pool that all studies share.
-        trained: whether the run is finished.
-        tests: label of each test set → directory of the run's errors on it.
-        evaluated: labels of the test sets on which it has been evaluated.
-        search: directory of its worst-case search; None for no search.
-        searched: whether the search has been made.
-    """
-
-    title: str
-    values: dict[str, Any]
-    config: Config
-    run_dir: Path
-    trained: bool
-    tests: dict[str, Path] = field(default_factory=dict)
-    evaluated: frozenset[str] = frozenset()
-    search: Path | None = None
-    searched: bool = False
-
-    @property
-    def identity(self) -> str:
-        """The name of the run in the pool."""
-        return self.run_dir.name
-
-    @property
-    def done(self) -> bool:
-        """Whether it has been trained, evaluated on every test set, and searched."""
-        searched = self.search is None or self.searched
-        return self.trained and self.evaluated >= self.tests.keys() and searched
-
-    @property
-    def steps(self) -> int:
-        """Optimisation steps: a measure of the work."""
-        return self.config.steps
-
-
-def plan(study: Study, runs_dir: Path) -> list[Cell]:
+def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     """All runs of a study, the first factor varying slowest.
 
     Args:
@@ -82,12 +42,12 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
     """
     ids = {label: test_id(test) for label, test in study.test_sets.items()}
     alone = {label: without_baselines(test) for label, test in study.test_sets.items()}
-    cells = []
+    runs = []
     for values, config in study.combinations:
         identity = run_identity(config)
         run_dir = runs_dir / identity
         tests = {label: run_dir / "tests" / name for label, name in ids.items()}
-        trained = passes(check_trained, run_dir, [config, *alone.values()])
+        trained = passes(check_trained, run_dir)
         evaluated = frozenset(
             label
             for label, path in tests.items()
@@ -98,101 +58,112 @@ def plan(study: Study, runs_dir: Path) -> list[Cell]:
         if study.worst_cases:
             search = run_dir / "searches" / search_id(study)
             searched = passes(check_searches, search, study.test, study.worst_cases)
-        cells.append(
-            Cell(
-                label_of(values),
-                values,
-                named,
-                run_dir,
-                trained,
-                tests,
-                evaluated,
-                search,
-                searched,
-            )
+        title = label_of(values)
+        runs.append(
+            PlannedRun(title, values, named, run_dir, trained, tests, evaluated, search, searched)
         )
-    return cells
+    return runs
 
 
-def check_trained(run_dir: Path, data: Iterable[Config]) -> Run:
-    """The finished run in a directory, which was trained on no test image of several data.
-
-    Its model and its configuration are not read, since reports need neither.
+def check_trained(run_dir: Path) -> Run:
+    """The finished run in a directory, without its model and configuration, which no report needs.
 
     Raises:
         RunError: there is none, or one of its files is damaged.
-        DataError: it may have been trained on test images.
     """
     run = Run.open(run_dir)
     run.history()
     return run
 
 
-def lacking_baselines(study: Study, cells: Sequence[Cell]) -> list[str]:
+def missing_baselines(study: Study, runs: Sequence[PlannedRun]) -> list[str]:
     """Labels of the test sets on which no run of a study has measured the baselines."""
     return [
         label
         for label, test in study.test_sets.items()
         if test.baselines()
         and not any(
-            label in cell.evaluated
-            and passes(check_evaluation, cell.tests[label], test, cell.identity)
-            for cell in cells
+            label in run.evaluated
+            and passes(check_evaluation, run.tests[label], test, run.identity)
+            for run in runs
         )
     ]
 
 
-def data_needed(study: Study, cells: Sequence[Cell]) -> list[Config]:
-    """Configurations of the datasets that unfinished runs need, each dataset in one of them.
+def data_needed(study: Study, runs: Sequence[PlannedRun]) -> list[Config]:
+    """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
-    Of a test set that differs from the data of all runs, no training examples are needed.
+    Of a test set, no training examples are needed.
     """
-    wanted = [cell.config for cell in cells if not cell.trained] + [
+    configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if any(cell.tests.keys() - cell.evaluated >= {label} or cell.search for cell in cells)
+        if any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
     ]
-    first: dict[str, tuple[DatasetConfig, Config]] = {}
-    sizes: dict[str, dict[Split, int]] = {}
-    nothing: dict[Split, int] = dict.fromkeys(SPLITS, 0)
-    for config in wanted:
+    needed = []
+    largest: dict[tuple[str, str], int] = {}  # dataset and split → number of examples
+    for config in sorted(configs, key=lambda config: -config.data.examples("train")):
+        counts = []
         for count in config.data.sources:
-            dataset = DatasetConfig.of(count, config)
-            first.setdefault(dataset.name, (dataset, config))
-            size = sizes.setdefault(dataset.name, dict(nothing))
-            size.update({split: max(size[split], config.data.examples(split)) for split in SPLITS})
-    together: dict[str, tuple[Config, list[int]]] = {}
-    for name, (dataset, config) in first.items():
-        identity = {**dataset.identity(), "sources": None, "sizes": list(sizes[name].values())}
-        _, counts = together.setdefault(fingerprint(identity), (_sized(config, sizes[name]), []))
-        counts.append(dataset.count)
-    return [
-        config.with_overrides({"data.sources": sorted(counts)})
-        for config, counts in together.values()
-    ]
+            name = DatasetConfig.of(count, config).name
+            sizes = {(name, split): config.data.examples(split) for split in SPLITS}
+            if any(size > largest.get(key, 0) for key, size in sizes.items()):
+                largest |= {key: max(size, largest.get(key, 0)) for key, size in sizes.items()}
+                counts.append(count)
+        if counts:
+            only = {"data.sources": counts, "evaluation.pictures": None}
+            needed.append(config.with_overrides(only))
+    return needed
 
 
-def _sized(config: Config, sizes: Mapping[Split, int]) -> Config:
-    """A configuration whose datasets have these numbers of examples."""
-    examples = {f"data.{split}_examples": max(1, sizes[split]) for split in SPLITS}
-    stream = {"data.stream": not sizes["train"]}
-    return config.with_overrides({**ONLY_TESTED, "evaluation.pictures": None, **examples, **stream})
-
-
-def time_left(cells: Sequence[Cell], jobs: int = 1) -> float | None:
+def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
     """Seconds that the remaining training takes at most, at the speed of the finished runs.
 
     Returns:
         None if no run is finished, or all are.
     """
-    done = [(cell, Run.open(cell.run_dir).state()) for cell in cells if cell.trained]
+    done = [(run, Run.open(run.run_dir).state()) for run in runs if run.trained]
     measured = [
-        (cell.config.steps_per_epoch * state["epochs"], state["seconds"])
-        for cell, state in done
+        (run.config.steps_per_epoch * state["epochs"], state["seconds"])
+        for run, state in done
         if state.get("epochs") and state.get("seconds")
     ]
     steps = sum(number for number, _ in measured)
-    left = sum(cell.steps for cell in cells if not cell.trained)
-    if not steps or not left:
+    remaining = sum(run.config.steps for run in runs if not run.trained)
+    if not steps or not remaining:
         return None
-    return sum(seconds for _, seconds in measured) / steps * left / jobs
+    return sum(seconds for _, seconds in measured) / steps * remaining / jobs
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `parts`-th run of a study, beginning with number `part`, for one of several machines.
+
+    Attributes:
+        part: which, counted from 1.
+        parts: how many there are.
+    """
+
+    part: int
+    parts: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The shard of e.g. "2/8".
+
+        Raises:
+            ConfigurationError: it is not K/N with K from 1 to N.
+        """
+        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text.strip(), re.ASCII)
+        if not found or int(found[1]) > int(found[2]):
+            raise ConfigurationError(
+                f"{text[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8"
+            )
+        return cls(int(found[1]), int(found[2]))
+
+    def of(self, items: Sequence[Item]) -> list[Item]:
+        """The items of this shard. Each item is in exactly one."""
+        return list(items[self.part - 1 :: self.parts])
+
+    def __str__(self) -> str:
+        return f"{self.part}/{self.parts}"

@@ -1,12 +1,24 @@
-"""What a study has measured, as tables: the input of all its statistics."""
+"""What a study has measured, as tables: the input of all its statistics, and its files."""
 
-from collections.abc import Sequence
+import contextlib
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from diffkeras.errors import DiffkerasError, RunError
+from diffkeras.evaluation.errors import ERRORS, MAES
+from diffkeras.reporting.text import value_text
+from diffkeras.representation.regions import REGIONS
+from diffkeras.system.atomic_files import read_json, write_bytes
+
+MARK = "study.json"  # file that identifies the directory of a study
 SIZE = "training_examples"
-SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change it
+SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"
 SEED = "training.seed"
 ORDER_SEED = "training.order_seed"
@@ -14,20 +26,16 @@ VARIANT = "variant"
 TRAIN_PART = "data.train_part"
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
-# columns of worst-case searches: largest errors and bounds, and numbers that add up
-SEARCH_ERRORS = (
-    "start_error",
-    "test_max_error",
-    "random_error",
-    "found_error",
-    *(f"{kind}_of_{name}" for name in ("prediction", "corrected") for kind in ("error", "bound")),
-)
+TEXT = ("run", "test_set", "sources", TRAINED_SOURCES, "method")  # text columns besides factors
+# columns of worst-case searches: largest errors, and numbers that add up
+SEARCH_ERRORS = ("start_error", "test_max_error", "random_error", "found_error")
 SEARCH_SUMS = ("evaluations", "certified_images", "violations")
 SEARCH_NUMBERS = (*SEARCH_ERRORS, *SEARCH_SUMS, "ratio", "search")
+REGION_ERRORS = dict(zip(REGIONS, MAES, strict=True))  # region → column with its error
 
 
 class TooFewRunsError(Exception):
-    """A statistic needs more runs than there are. Its text says which; the report repeats it."""
+    """A statistic needs more runs than there are. The report repeats its text."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,17 @@ class StudyData:
 
     def varies(self, *names: str) -> bool:
         """Whether all of these have more than one value."""
-        return all(self.runs[name].nunique() > 1 if name in self.runs else False for name in names)
+        return all(name in self.runs and self.runs[name].nunique() > 1 for name in names)
+
+    @property
+    def size_varies(self) -> bool:
+        """Whether the size of the training set is a factor of its own."""
+        return self.varies(SIZE) and any(self.varies(key) for key in SIZE_KEYS)
+
+    @property
+    def seeds(self) -> list[str]:
+        """The names of the seeds that vary."""
+        return [name for name in (SEED, ORDER_SEED) if name in self.factors and self.varies(name)]
 
     @property
     def test_sets(self) -> list[str]:
@@ -73,7 +91,131 @@ class StudyData:
         runs = self.runs
         return runs[(runs["test_set"] == self.test_sets[0]) & (runs["sources"] == ALL)]
 
+    @property
+    def regions(self) -> pd.DataFrame:
+        """One row for each region and run: `overall` in long form, without regions without nodes.
+
+        The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
+        Runs are in the order of their seeds.
+        """
+        seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
+        runs = self.overall.sort_values(seeds, kind="stable", ignore_index=True)
+        parts = [
+            runs.drop(columns=list(ERRORS)).assign(region=region, error=runs[column])
+            for region, column in REGION_ERRORS.items()
+        ]
+        rows = pd.concat(parts).sort_index(kind="stable").dropna(subset=["error"])
+        return rows.assign(ln_error=np.log(rows["error"])).reset_index(drop=True)
+
     def settings(self, *, without: Sequence[str] = ()) -> list[str]:
         """The varied factors other than seeds, and other than those left out."""
         hidden = {SEED, ORDER_SEED, *without}
         return [name for name in self.factors if self.varies(name) and name not in hidden]
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """Factors and their values, such as "train fraction 0.5, absolute"."""
+    return ", ".join(
+        value_text(value) if name in (LOSS, VARIANT) else f"{name_of(name)} {value_text(value)}"
+        for name, value in values.items()
+    )
+
+
+def name_of(factor: str) -> str:
+    """The last part of a key, in words."""
+    return factor.split(".")[-1].replace("_", " ")
+
+
+def certified_columns(searches: pd.DataFrame) -> list[str]:
+    """The columns of searches with the errors of certified fields, and with their bounds."""
+    return [str(name) for name in searches if str(name).startswith(("error_of_", "bound_of_"))]
+
+
+def write_tables(directory: Path, data: StudyData) -> None:
+    """Write runs.csv, baselines.csv, searches.csv and examples.csv.gz."""
+    write_table(directory / "runs.csv", data.runs)
+    write_table(directory / "baselines.csv", data.baselines)
+    if data.searches is not None:
+        write_table(directory / "searches.csv", data.searches)
+    if data.examples is not None:
+        # without a date, so that the same table is the same file
+        write_bytes(directory / "examples.csv.gz", gzip.compress(_to_csv(data.examples), mtime=0))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Replace a CSV file by a table."""
+    write_bytes(path, _to_csv(table))
+
+
+def _to_csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def read_table(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
+    """A table from a CSV file.
+
+    Args:
+        path: the file.
+        types: column → type, for those that pandas can't infer: "str" keeps "1", "1.0" and "None"
+            as they are.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        columns = pd.read_csv(path, nrows=0).columns
+        text = {name: kind for name, kind in types.items() if kind == "str" and name in columns}
+        missing = {name: [""] for name in columns if name not in text}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
+        return table.astype({name: kind for name, kind in types.items() if name in columns})
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from None
+
+
+def types_of(table: pd.DataFrame) -> dict[str, str]:
+    """The type of each column, for `read_table`."""
+    return {
+        str(name): "str" if pd.api.types.is_object_dtype(kind) else str(kind)
+        for name, kind in table.dtypes.items()
+    }
+
+
+def read_study(directory: Path) -> StudyData:
+    """The measurements of a study from its committed tables, without the examples.
+
+    Raises:
+        RunError: study.json or a table is missing or damaged.
+    """
+    factors = read_description(directory)["factors"]
+    text = dict.fromkeys((*factors, *TEXT), "str")
+    files = {name: directory / f"{name}.csv" for name in ("runs", "baselines", "searches")}
+    runs, baselines = (read_table(files[name], text) for name in ("runs", "baselines"))
+    for table, file, needed in (
+        (runs, files["runs"], (*factors, "run", "test_set", "sources", SIZE, *ERRORS)),
+        (baselines, files["baselines"], ("method", "test_set", "sources", *ERRORS)),
+    ):
+        if missing := set(needed) - set(table):
+            raise RunError(f"{file} is damaged: it has no column {min(missing)}")
+    searches = read_table(files["searches"], text) if files["searches"].is_file() else None
+    return StudyData(factors, runs, baselines, None, searches)
+
+
+@contextlib.contextmanager
+def names_damaged(files: Sequence[Path]) -> Iterator[None]:
+    """Turn an error about missing or wrong content into a RunError that names the files."""
+    try:
+        yield
+    except DiffkerasError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        names = " or ".join(map(str, files))
+        raise RunError(f"{names} is damaged ({type(error).__name__}: {error})") from None
+
+
+def read_description(directory: Path) -> dict[str, Any]:
+    """The content of study.json: what the study is, and what it was run on."""
+    file = directory / MARK
+    content = read_json(file)
+    if not isinstance(content, dict) or not isinstance(content.get("factors"), dict):
+        raise RunError(f"{file} is damaged, or written by another program")
+    return content

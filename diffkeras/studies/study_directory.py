@@ -1,17 +1,18 @@
-"""The directory of a study: whose it is, and which runs failed."""
+"""The directory of a study: what study.json says of it, and which runs failed."""
 
 import contextlib
 import csv
+import datetime
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.tables import MARK
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study_data import MARK, SIZE, StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import (
     check_directory,
@@ -22,6 +23,11 @@ from diffkeras.system.atomic_files import (
 )
 
 FAILED = "failed.csv"
+DATE = "date"
+READINGS = {
+    "fixed_value": "sources of fixed value",
+    "production": "sources that produce",
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class FailedRun:
     error: str
 
 
-def mark(study: Study) -> dict[str, Any]:
-    """What `study.json` says of a study, by which its directory is known."""
+def identify(study: Study) -> dict[str, Any]:
+    """The content of study.json by which a later call recognises the directory of a study."""
     return {
         "name": study.name,
         "title": study.title,
@@ -60,29 +66,28 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
         )
-    names = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
-    if MARK not in names and names:
+    if (directory / MARK).exists():
+        _check_identity(directory, study)
+    elif directory.is_dir() and any(directory.iterdir()):
         raise OutputError(
             f"{directory} holds files but no {MARK}, so it is no study's; choose another --run-dir"
         )
-    if MARK in names:
-        _check_mark(directory, study)
 
 
-def _check_mark(directory: Path, study: Study) -> None:
-    other = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
-    wanted = mark(study)
+def _check_identity(directory: Path, study: Study) -> None:
+    advice = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
+    expected = identify(study)
     try:
-        found = read_json(directory / MARK)
+        content = read_json(directory / MARK)
     except RunError as error:
-        raise RunError(f"{error}; {other}") from None
-    if not isinstance(found, dict) or not {"name", "factors"} <= found.keys():
-        raise RunError(f"{directory / MARK} is damaged, or written by another program; {other}")
+        raise RunError(f"{error}; {advice}") from None
+    if not isinstance(content, dict) or not {"name", "factors"} <= content.keys():
+        raise RunError(f"{directory / MARK} is damaged, or written by another program; {advice}")
     for key in ("name", "factors"):
-        if found[key] != wanted[key]:
+        if content[key] != expected[key]:
             raise RunError(
-                f"{directory} holds another study, whose {key} is {_short(found[key])}, not "
-                f"{_short(wanted[key])}; {other}"
+                f"{directory} holds another study, whose {key} is {_short(content[key])}, not "
+                f"{_short(expected[key])}; {advice}"
             )
 
 
@@ -100,10 +105,10 @@ def check_writable(path: Path) -> None:
 
 
 def begin_study(directory: Path, study: Study) -> None:
-    """Create the directory of a study, with its mark."""
+    """Create the directory of a study, with study.json."""
     check_directory(directory)
     if not (directory / MARK).is_file():
-        write_json(directory / MARK, mark(study))
+        write_json(directory / MARK, identify(study))
 
 
 def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
@@ -116,22 +121,94 @@ def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
             (directory / FAILED).unlink(missing_ok=True)
 
 
-def failures(directory: Path, cells: Sequence[Cell]) -> dict[str, str]:
+def failures(directory: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:
     """Identity of each unfinished run that failed → its error.
 
     A training run notes its errors itself; those of evaluations are in `failed.csv`.
     """
-    found: dict[str, str] = {}
+    errors: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError, KeyError, csv.Error):  # it is missing or damaged
         lines = (directory / FAILED).read_text(encoding="utf-8").splitlines()
-        found |= {row["run"]: row["error"] for row in csv.DictReader(lines)}
-    for cell in cells:
+        errors |= {row["run"]: row["error"] for row in csv.DictReader(lines)}
+    for run in runs:
         with contextlib.suppress(RunError):
-            state = Run(cell.run_dir).state()
+            state = Run(run.run_dir).state()
             if state["state"] == "failed":
-                found[cell.identity] = str(state.get("reason", ""))
+                errors[run.identity] = str(state.get("reason", ""))
+    unfinished = [run.identity for run in runs if not run.done]
+    return {identity: errors[identity] for identity in unfinished if identity in errors}
+
+
+def describe_study(
+    study: Study,
+    data: StudyData,
+    runs: Sequence[PlannedRun],
+    numbers: dict[str, int],
+    command: str,
+) -> dict[str, Any]:
+    """The content of study.json: question, factors, scale, budget, cost, machine and versions.
+
+    Args:
+        study: the study.
+        data: its measurements.
+        runs: its finished runs.
+        numbers: of planned, finished and failed runs.
+        command: by which it was run.
+    """
+    states = [Run(run.run_dir).state() for run in runs]
+    physics = study.base.physics
     return {
-        cell.identity: found[cell.identity]
-        for cell in cells
-        if cell.identity in found and not cell.done
+        **identify(study),
+        "question": study.question,
+        "test_images": {label: test_set_in_words(test) for label, test in study.test_sets.items()},
+        "lattice": list(physics.lattice),
+        "sources": READINGS[physics.sources],
+        "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
+        "training_examples": sorted({int(size) for size in data.overall[SIZE]}),
+        "budget": budget_in_words([run.config for run in runs]),
+        "runs": numbers,
+        "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
+        "machines": _distinct([state["machine"] for state in states]),
+        "versions": _distinct([state["versions"] for state in states]),
+        "command": command,
     }
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def with_date(description: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The description with today's date, or that of an earlier file with the same description.
+
+    So a second call that measures nothing new leaves the file as it is.
+    """
+    with contextlib.suppress(RunError):
+        before = read_json(file)
+        if isinstance(before, dict) and before == {**description, DATE: before.get(DATE)}:
+            return before
+    return {**description, DATE: datetime.date.today().isoformat()}
+
+
+def test_set_in_words(test: Config) -> str:
+    """For example "100 images for each of 1-5 sources"."""
+    counts = test.data.sources
+    sources = "source" if counts == (1,) else "sources"
+    return f"{test.data.test_examples} images for each of {format_counts(counts)} {sources}"
+
+
+def budget_in_words(configs: Sequence[Config]) -> str:
+    """Whether all runs train for equally many steps, equally many epochs, or neither.
+
+    It follows from the configurations. Early stopping may end a run before.
+    """
+    steps = sorted({config.steps for config in configs})
+    epochs = sorted({config.training.epochs for config in configs})
+    batches = sorted({config.training.batch_size for config in configs})
+    batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
+    if len(steps) == 1:
+        return f"Equal steps: every run trains for {steps[0]} steps of {batch} examples."
+    ranges = f"{steps[0]} to {steps[-1]} steps of {batch} examples"
+    if len(epochs) == 1 and not any(config.training.steps_per_epoch for config in configs):
+        return f"Equal epochs: every run trains for {epochs[0]} epochs, which are {ranges}."
+    return f"Neither equal steps nor equal epochs: runs train for {ranges}."

@@ -1,6 +1,6 @@
 """Study files: reading and checking them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,8 +9,8 @@ from diffkeras.config import Config, explain, find_config, load_config, read_yam
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
-from diffkeras.studies.evaluations import test_id
-from diffkeras.studies.labels import label_of
+from diffkeras.studies.results import test_id
+from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
 
@@ -54,8 +54,12 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
         section.worst_cases,
     )
     try:
-        _check_distinct_runs(study)
-        _check_distinct_test_sets(study)
+        for _, config in study.combinations:
+            make_loss(config)  # an unknown loss is an error that names the key
+        runs = [(label_of(values), run_identity(config)) for values, config in study.combinations]
+        _check_distinct(runs, "factors", "run")
+        tests = [(label, test_id(test)) for label, test in study.test_sets.items()]
+        _check_distinct(tests, "test_sets", "test set")
         if study.worst_cases:
             check_searchable(study.test)
     except ConfigurationError as error:
@@ -71,23 +75,11 @@ def _test_set(base: Config, changed: Mapping[str, Any], where: str) -> Config:
         raise ConfigurationError(f"{where}: {error}") from None
 
 
-def _check_distinct_runs(study: Study) -> None:
+def _check_distinct(identities: Sequence[tuple[str, str]], key: str, what: str) -> None:
     known: dict[str, str] = {}
-    for values, config in study.combinations:
-        title = label_of(values)
-        make_loss(config)  # an unknown loss is an error that names the key
-        same = known.setdefault(run_identity(config), title)
-        if same is not title:
-            raise ConfigurationError(
-                f"factors: {same!r} and {title!r} are the same run; name each value once"
-            )
-
-
-def _check_distinct_test_sets(study: Study) -> None:
-    known: dict[str, str] = {}
-    for label, test in study.test_sets.items():
-        same = known.setdefault(test_id(test), label)
+    for label, identity in identities:
+        same = known.setdefault(identity, label)
         if same is not label:
             raise ConfigurationError(
-                f"test_sets: {same!r} and {label!r} are the same test set; name each once"
+                f"{key}: {same!r} and {label!r} are the same {what}; name each once"
             )

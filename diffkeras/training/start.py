@@ -143,7 +143,7 @@ def begun_run(
                 if not restart:
                     _check_epochs(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-                stack.enter_context(run.noting_how_it_ends())
+                stack.enter_context(run.recording_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
         of_chief, *_ = group.gather(token)
         with group.all_stop_on_error():

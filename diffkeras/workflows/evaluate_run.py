@@ -162,7 +162,8 @@ def _measure(
             unbounded = config.evaluation.bounds
             for batch in read_batches(config, count, data_dir, threads):
                 found.add(count, batch)
-                if part := batch.first(unbounded):
+                if unbounded > 0:
+                    part = batch.first(unbounded)
                     found.add_bounds(count, part, subject.predict(part))
                     unbounded -= len(part)
                 bar.update(len(batch))

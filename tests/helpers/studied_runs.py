@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import one_run
 
 StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
-FinishedStudy = tuple[Path, Path, Path, list[str]]  # the same, and what the study reported
 
 
 @contextlib.contextmanager
@@ -35,6 +34,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
         yield calls
 
 
-def metrics_of(cell: Cell) -> Any:
-    [path] = cell.tests.values()
+def metrics_of(run: PlannedRun) -> Any:
+    [path] = run.tests.values()
     return json.loads((path / "metrics.json").read_text())

@@ -8,10 +8,8 @@ import pandas as pd
 
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import COLUMNS, ERRORS
-from diffkeras.studies.config import Study
-from diffkeras.studies.labels import label_of
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.study_data import ALL, SIZE, StudyData
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_state import FORMAT
 from diffkeras.system.atomic_files import write_csv, write_json
@@ -25,7 +23,7 @@ BASE = {
 }
 
 
-def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Cell]]:
+def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[PlannedRun]]:
     """Write run.json, history.csv, metrics.json and examples.csv of each run of a study."""
     base = parse_config(BASE)
     study = Study(
@@ -56,7 +54,7 @@ def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Cell]]
             _write_examples(tests[str(label)], images)
         config = _config(base, int(first[SIZE]))
         values = {k: first[k] for k in data.factors}
-        runs.append(Cell(label_of(values), values, config, path, True, tests))
+        runs.append(PlannedRun(label_of(values), values, config, path, True, tests))
     return study, runs
 
 

@@ -7,12 +7,11 @@ import pytest
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
+from diffkeras.config import Config
 from diffkeras.errors import RunError
-from diffkeras.evaluation.errors import COLUMNS
-from diffkeras.studies.plan import Cell
-from diffkeras.studies.results import read_results
+from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.results import check_searches, passes, read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
-from diffkeras.surrogates.run_directory import Run
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +22,13 @@ def data() -> StudyData:
 
 
 @pytest.fixture
-def runs(data: StudyData, tmp_path: Path) -> list[Cell]:
+def runs(data: StudyData, tmp_path: Path) -> list[PlannedRun]:
     return synthetic_runs(data, tmp_path)[1]
 
 
-def test_the_files_of_runs_are_the_tables_of_a_study(data: StudyData, runs: list[Cell]) -> None:
+def test_the_files_of_runs_are_the_tables_of_a_study(
+    data: StudyData, runs: list[PlannedRun]
+) -> None:
     found = read_results(runs, data.factors)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
@@ -49,17 +50,7 @@ def test_the_files_of_runs_are_the_tables_of_a_study(data: StudyData, runs: list
     assert found.test_sets == ["main", "edge"]
 
 
-def test_runs_without_seconds_of_epochs_have_no_step_time(
-    data: StudyData, runs: list[Cell]
-) -> None:
-    (runs[0].run_dir / "history.csv").write_text("epoch\n1\n2\n")
-    Run(runs[0].run_dir).seal()
-    found = read_results(runs[:1], data.factors)
-    assert found.runs["step_seconds"].isna().all()
-    assert found.runs["seconds"].notna().all()
-
-
-def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Cell]) -> None:
+def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[PlannedRun]) -> None:
     search = runs[1].run_dir / "searches" / "0"
     search.mkdir(parents=True)
     rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
@@ -79,27 +70,19 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Cell]
         ("run.json", "{"),
         ("tests/edge/metrics.json", None),
         ("tests/edge/metrics.json", '{"methods": {"surrogate": {"1": {"mae": 1}}}}'),
-        ("tests/edge/metrics.json", '{"methods": {"zero field": {"all": {"mae": 1}}}}'),
         ("tests/edge/examples.csv", None),
-        ("tests/edge/examples.csv", ""),
         ("tests/edge/examples.csv", "method,sources\nsurrogate,1\n"),
-        ("tests/edge/metrics.json", {'"mae": 0': '"mae": "0'}),
         ("tests/edge/metrics.json", {'"relative_l2"': '"relative"'}),
         ("tests/edge/metrics.json", {'"mae": 0': '"mae": null, "m": 0'}),
         ("tests/edge/metrics.json", {'"images": 20,': '"images": 19,'}),
         ("tests/edge/examples.csv", {"\r\nsurrogate,5,": "\r\nother,5,"}),
         ("history.csv", "epoch,seconds\n1,x\n"),
         ("run.json", {'"seconds": ': '"seconds": "x", "s": '}),
-        ("run.json", {'"machine"': '"other"'}),
-        (
-            "tests/edge/examples.csv",
-            f"method,sources,example,{','.join(COLUMNS)}\nsurrogate,1,0{',x' * len(COLUMNS)}\n",
-        ),
     ],
 )
 def test_missing_and_damaged_files_are_named(
     data: StudyData,
-    runs: list[Cell],
+    runs: list[PlannedRun],
     name: str,
     content: str | dict[str, str] | None,
 ) -> None:
@@ -116,3 +99,47 @@ def test_missing_and_damaged_files_are_named(
         read_results(runs, data.factors)
     assert "\n" not in str(caught.value)
     shutil.rmtree(runs[2].run_dir)
+
+
+SETTINGS = WorstCasesConfig(starts=2)
+
+
+@pytest.fixture
+def searches(tmp_path: Path) -> pd.DataFrame:
+    """That of two searches, which is written."""
+    rows = pd.DataFrame({name: [1.5, 2.5] for name in SEARCH_NUMBERS} | {"sources": [1, 2]})
+    rows.to_csv(tmp_path / "searches.csv", index=False)
+    return rows
+
+
+def test_searches_are_complete(searches: pd.DataFrame, tmp_path: Path, tiny: Config) -> None:
+    check_searches(tmp_path, tiny, SETTINGS)
+    assert passes(check_searches, tmp_path, tiny, SETTINGS)
+    assert not passes(check_searches, tmp_path, tiny, WorstCasesConfig(starts=3))
+    assert not passes(check_searches, tmp_path / "new", tiny, SETTINGS)
+    # there are no more test images
+    few = tiny.with_overrides({"data.test_examples": 1, "evaluation.bounds": 0})
+    assert passes(check_searches, tmp_path, few, WorstCasesConfig(starts=3))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-1],
+        lambda text: "".join(text.splitlines(keepends=True)[:-1]),
+        lambda text: text.replace("violations", "violation"),
+        lambda text: text.replace("1.5", "x", 1),
+        lambda text: text.replace(",2\n", ",two\n", 1),
+    ],
+)
+def test_damaged_searches_are_named(
+    searches: pd.DataFrame, tmp_path: Path, tiny: Config, damage: object
+) -> None:
+    file = tmp_path / "searches.csv"
+    assert callable(damage)
+    changed = damage(file.read_text())
+    assert changed != file.read_text()
+    file.write_text(changed)
+    with pytest.raises(RunError, match=r"searches\.csv is .*damaged"):
+        check_searches(tmp_path, tiny, SETTINGS)

@@ -71,11 +71,6 @@ def test_studies_share_their_runs() -> None:
     assert found == shared
 
 
-def test_the_losses_of_the_authors_are_those_of_the_full_scale() -> None:
-    losses = study("size_and_loss_production_reduced").factors["training.loss"]
-    assert losses == study("size_and_loss_production").factors["training.loss"]
-
-
 def test_disjoint_subsets_are_disjoint() -> None:
     for name in [name for name in SHIPPED if name.startswith("disjoint_subsets")]:
         parts = {(c.data.train_numbers.start, c.data.train_numbers.stop) for c in runs(name)}

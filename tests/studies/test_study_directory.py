@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from diffkeras.config import Config
 from diffkeras.errors import OutputError
-from diffkeras.studies.study_directory import failures, write_failed
+from diffkeras.studies.study_directory import budget_in_words, failures, write_failed
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"run,error\n" + b"x" * 200_000, b"a,b\n1,2\n"])
@@ -16,3 +17,33 @@ def test_a_list_of_failed_runs_that_cant_be_removed_is_named(tmp_path: Path) -> 
     (tmp_path / "failed.csv").mkdir()
     with pytest.raises(OutputError, match=r"failed\.csv can't be written"):
         write_failed(tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "Equal steps: every run trains for 12 steps of 4 examples."),
+        (
+            {"data.train_fraction": 0.5, "training.epochs": 4},
+            "Equal steps: every run trains for 12 steps of 4",
+        ),
+        (
+            {"data.train_fraction": 0.5},
+            "Equal epochs: every run trains for 2 epochs, which are 6 to 12",
+        ),
+        (
+            {"training.epochs": 3},
+            "Neither equal steps nor equal epochs: runs train for 12 to 18 steps",
+        ),
+        (
+            {"training.steps_per_epoch": 3},
+            "Neither equal steps nor equal epochs: runs train for 6 to 12 steps",
+        ),
+        (
+            {"training.batch_size": 8},
+            "Equal epochs: every run trains for 2 epochs, which are 6 to 12 steps of 4 to 8 ex",
+        ),
+    ],
+)
+def test_the_budget_says_what_is_equal(tiny: Config, changed: dict[str, float], words: str) -> None:
+    assert budget_in_words([tiny, tiny.with_overrides(changed)]).startswith(words)

@@ -13,7 +13,9 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,7 +24,9 @@ from numpy.typing import NDArray
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import both_sides
 
-ROUNDINGS = 16  # unit roundoffs, see `FiniteVolumes.rounding`
+ROUNDINGS = 16  # unit roundoffs, see `FiniteVolumes.apply_with_sizes`
+
+Index = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -45,38 +49,58 @@ class FiniteVolumes:
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
         """
         result = self.drain * field
-        for axis, coupling in enumerate(self.couplings, -len(self.couplings)):
-            flow = coupling * (field - np.roll(field, -1, axis))
-            result += flow - np.roll(flow, 1, axis)
+        for one, other, flow in self._flows(field):
+            result[one] += flow
+            result[other] -= flow
         return result
 
-    def magnitude(self, field: NDArray) -> NDArray:
-        """σ |u_i| + Σ κ |u_i − u_k|, to which the rounding of A u is relative."""
-        result = self.drain * np.abs(field)
-        for axis, coupling in enumerate(self.couplings, -len(self.couplings)):
-            flow = coupling * np.abs(field - np.roll(field, -1, axis))
-            result += flow + np.roll(flow, 1, axis)
-        return result
+    def apply_with_sizes(self, field: NDArray) -> tuple[NDArray, NDArray]:
+        """A u, and the sum of its terms' absolute values, σ |u_i| + Σ κ |u_i − u_k|.
+
+        Each term σ u_i and κ (u_i − u_k) goes through at most eight roundings: difference, product,
+        and the sums of up to six neighbours. In a uniform medium, κ = D/h² has two more, and σ,
+        whose term has no difference, up to six of the sides. With the unit roundoff η, A u is wrong
+        by at most 14η / (1 − 14η) of the sizes (Higham 2002, §3.1), and these by 8η, relatively.
+        `ROUNDINGS`, 16η of the computed sizes, covers both.
+        """
+        result = self.drain * field
+        sizes = np.abs(result)
+        for one, other, flow in self._flows(field):
+            result[one] += flow
+            result[other] -= flow
+            np.abs(flow, out=flow)
+            sizes[one] += flow
+            sizes[other] += flow
+        return result, sizes
 
     def rounding(self, field: NDArray) -> NDArray:
-        """At least the error of `apply` on each node, computed in the field's precision.
+        """At least the error of `apply` on each node, computed in the field's precision."""
+        _, sizes = self.apply_with_sizes(field)
+        sizes *= ROUNDINGS * (np.finfo(field.dtype).eps / 2)
+        return sizes
 
-        Each term σ u_i and κ (u_i − u_k) goes through at most six roundings: difference, product,
-        and sums, one of the two neighbours along an axis and one for each of up to three axes. In a
-        uniform medium, κ = D/h² has two more, and σ up to six of the sides. With the unit roundoff
-        η the result is wrong by at most 14η / (1 − 14η) of `magnitude` (Higham 2002, §3.1), and
-        that itself by 6η, relatively. 16η times the computed one covers both.
-        """
-        return ROUNDINGS * (np.finfo(field.dtype).eps / 2) * self.magnitude(field)
+    def _flows(self, field: NDArray) -> Iterator[tuple[Index, Index, NDArray]]:
+        """Where nodes and their next ones are, and what flows between them."""
+        for after, coupling in enumerate(reversed(self.couplings)):
+            one, other = _along(slice(None, -1), after), _along(slice(1, None), after)
+            yield one, other, coupling[one] * (field[one] - field[other])
+            first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
+            if (around := coupling[last]).any():  # a periodic axis
+                yield last, first, around * (field[last] - field[first])
 
     def diagonal(self) -> NDArray[np.float64]:
         """A's diagonal; the only node along a periodic axis is not coupled to itself."""
-        couplings = [(axis, c) for axis, c in enumerate(self.couplings) if c.shape[axis] > 1]
-        both = (c + np.roll(c, 1, axis) for axis, c in couplings)
-        return self.drain + sum(both)
+        result = self.drain.copy()
+        for axis, coupling in enumerate(self.couplings):
+            if coupling.shape[axis] > 1:
+                result += coupling
+                result += np.roll(coupling, 1, axis)
+        return result
 
     def on(self, free: NDArray[np.bool_]) -> "FiniteVolumes":
         """The equations of the free nodes, where the fixed ones are 0; rows of 0 on those."""
+        if free.all():
+            return self
         drain, couplings = self.drain.copy(), []
         for axis, coupling in enumerate(self.couplings):
             kept = coupling * (free & np.roll(free, -1, axis))
@@ -132,17 +156,25 @@ class FiniteVolumes:
         return matrix, np.bincount(place[one[rim]], inflow, count).astype(np.float64)
 
 
-def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
-    """The operator of a medium, which is uniform or of the lattice's shape."""
-    drain = np.array(np.broadcast_to(medium.decay, lattice))
+def _along(part: slice, after: int) -> Index:
+    """The index of a part of the axis that has `after` axes after it."""
+    return (..., part, *(slice(None),) * after)
+
+
+def finite_volumes(lattice: tuple[int, ...], medium: Medium, unit: float = 1.0) -> FiniteVolumes:
+    """The operator of a medium, which is uniform or of the lattice's shape, divided by `unit`."""
+    drain = np.empty(lattice)
+    drain[...] = medium.decay
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
         mean = rate  # harmonic
         if rate.ndim:
             following = np.roll(rate, -1, axis)
-            mean = 2 * rate * following / (rate + following)
-        coupling = np.array(np.broadcast_to(mean, lattice))
+            mean = 2 * rate * following
+            mean /= rate + following
+        coupling = np.empty(lattice)
+        coupling[...] = mean
         rate = np.broadcast_to(rate, lattice)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
@@ -150,4 +182,7 @@ def finite_volumes(lattice: tuple[int, ...], medium: Medium) -> FiniteVolumes:
             if side == "absorbing":
                 np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
         couplings.append(coupling)
+    if unit != 1:
+        for part in (drain, *couplings):
+            part /= unit
     return FiniteVolumes(tuple(couplings), drain)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.ring import Ring
 from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 MAX_ITERATIONS = 500  # in each precision
@@ -68,26 +70,15 @@ class RingIteration:
     def _conjugate_gradients(
         self, values: NDArray[np.floating], tolerance: float
     ) -> NDArray[np.floating]:
-        """Solve G x = values from x = 0 (Hestenes & Stiefel 1952)."""
-        solution = np.zeros_like(values)
-        residual = values.copy()
-        direction, energy = np.zeros_like(values), 1.0
-        for _ in range(self._left[values.dtype]):
+        """Solve G x = values from x = 0."""
+        found = conjugate_gradients(
+            lambda density: self.operator.product(self.ring.nodes, density, workers=self.workers),
+            self._precondition,
+            values,
             # the residual's maximum norm bounds the field's error, see `ring_field`
-            if np.abs(residual).max() <= tolerance:
-                break
-            corrected = self._precondition(residual)
-            energy, last = float(residual @ corrected), energy
-            if not energy > 0:
-                break
-            direction = corrected + (energy / last) * direction
-            product = self.operator.product(self.ring.nodes, direction, workers=self.workers)
-            curvature = float(direction @ product)
-            if not curvature > 0:  # all of it is rounding
-                break
-            step = energy / curvature
-            solution += step * direction
-            residual -= step * product
-            self.iterations += 1
-            self._left[values.dtype] -= 1
-        return solution
+            lambda _, residual: largest(residual) <= tolerance,
+            self._left[values.dtype],
+        )
+        self.iterations += found.iterations
+        self._left[values.dtype] -= found.iterations
+        return found.solution

@@ -7,6 +7,7 @@ multigrid take over. Its hierarchy is set up once and used for other slopes d, t
 The callers correct what single precision leaves.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,32 +15,46 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.operators.finite_volumes import FiniteVolumes
-from diffkeras.physics.solvers import block_cycles
-from diffkeras.physics.solvers.block_cycles import (
-    SINGLE,
-    BlockCycle,
-    Precondition,
-    conjugate_gradients,
-    norm,
-)
+from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
+from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 from diffkeras.physics.uptake.equations import Equations
 
+MOST_CYCLES = 25  # of one solution; algebraic multigrid takes over beyond this
 MOST_ALGEBRAIC = 100  # iterations of one step
-OLD = 15  # iterations of one step, after which the hierarchy is set up again
+OLD = 15  # iterations of one step, beyond which the hierarchy is set up again
 
 
 class Goal(NamedTuple):
-    """How small a residual shall be: in the Euclidean norm, or everywhere."""
+    """When a solution x of b is good enough. One of these is enough; 0 or None is never reached.
 
-    norm: float
-    largest: float
+    Attributes:
+        reduction: of the residual's Euclidean norm, relative to that of b.
+        near: the largest |value| of a correction, an estimate of the error.
+        share: the same, as a share of the largest |x|.
+        of_both: a condition for x and its residual, (n,) each.
+    """
 
-    def is_met(self, residual: NDArray) -> bool:
-        """Whether one of both is reached."""
-        if norm(residual) <= self.norm:
-            return True
-        return self.largest > 0 and float(np.abs(residual).max()) <= self.largest
+    reduction: float = 0.0
+    near: float = 0.0
+    share: float = 0.0
+    of_both: Callable[[NDArray, NDArray], bool] | None = None
+
+
+class Move(NamedTuple):
+    """A solution x, (rows, columns), 0 on the fixed nodes.
+
+    Attributes:
+        estimate: about the largest |error| before the last correction; 0 if none was asked for.
+        first_estimate: about the largest |A⁻¹b|; the same if the first correction was enough.
+    """
+
+    solution: NDArray[np.float64]
+    estimate: float = 0.0
+    first_estimate: float = 0.0
+    iterations: int = 0
 
 
 class LinearSteps:
@@ -51,109 +66,76 @@ class LinearSteps:
 
     def __init__(self, equations: Equations) -> None:
         self.iterations = 0
-        self._free = equations.free
-        self._volumes = equations.volumes.on(equations.free)
-        self._blocks = BlockCycle(self._volumes)
+        self._equations = equations
         self._by_blocks = True
-        self._slope: NDArray | float | None = None
-        self._algebraic: Precondition | None = None
+        self._slope: NDArray | float = 0.0
+        self._cycle = equations.cycle
+        self._algebraic: Function | None = None
 
-    def estimate(self, slope: NDArray | float, missed: NDArray) -> float:
-        """About the largest |(A + d)⁻¹ F|, of F (rows, columns)."""
-        size = float(np.abs(missed).max())
-        if not size:
-            return 0.0
-        scaled = (missed / size).astype(np.float64)
-        if self._by_blocks:
-            self._take(slope)
-            nearby = self._blocks(scaled.astype(SINGLE).ravel())
-        else:
-            nearby = (self._algebraic or self._set_up(slope))(scaled.ravel())
-        return size * float(np.abs(nearby).max())
-
-    def solve(
-        self,
-        slope: NDArray | float,
-        right_hand_side: NDArray,
-        reduction: float = 0.0,
-        largest: float = 0.0,
-    ) -> NDArray[np.float64]:
-        """About (A + d)⁻¹ b, (rows, columns), 0 on the fixed nodes.
-
-        Its residual is `reduction` times b in the Euclidean norm, or `largest` everywhere.
+    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
+        """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
 
         Raises:
             ConvergenceError: the iterations don't converge.
         """
-        size = float(np.abs(right_hand_side).max())
-        solution: NDArray[np.float64] = np.zeros(right_hand_side.shape)
+        size = largest(right_hand_side)
         if not size:
-            return solution
-        scaled = (right_hand_side / size).astype(np.float64)
-        wanted = Goal(reduction * norm(scaled), largest / size)
+            return Move(np.zeros(right_hand_side.shape))
+        found: Iterate | None = None
         if self._by_blocks:
-            self._take(slope)
-            found, residual, iterations = conjugate_gradients(
-                self._blocks.matrix,
-                self._blocks,
-                scaled.astype(SINGLE).ravel(),
-                wanted.is_met,
-                block_cycles.MOST_CYCLES,
+            cycle = self._cycle_of(slope)
+            scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
+            found = _iterate(
+                cycle.matrix.dot, cycle, scaled.astype(SINGLE).ravel(), goal, size, MOST_CYCLES
             )
-            self.iterations += iterations
-            if wanted.is_met(residual):
-                return found.reshape(solution.shape).astype(np.float64) * size
-            self._by_blocks = False
-        found = self._solve_algebraically(slope, scaled.ravel(), wanted)
-        return found.reshape(solution.shape) * size
+            self.iterations += found.iterations
+            self._by_blocks = found.is_met
+        if found is None or not found.is_met:
+            scaled = (right_hand_side / size).astype(np.float64)
+            found = self._solve_algebraically(slope, scaled.ravel(), goal, size)
+        solution = np.multiply(found.solution, size, dtype=np.float64)
+        solution = solution.reshape(right_hand_side.shape)
+        return Move(solution, size * found.estimate, size * found.first_estimate, found.iterations)
 
-    def _take(self, slope: NDArray | float) -> None:
-        """Use the cycle of these slopes."""
+    def _cycle_of(self, slope: NDArray | float) -> BlockCycle:
         if slope is not self._slope:
-            self._blocks.add((slope * self._free).astype(np.float64))
+            free, cycle = self._equations.free, self._equations.cycle
+            self._cycle = cycle.plus((slope * free).astype(np.float64)) if np.any(slope) else cycle
             self._slope = slope
+        return self._cycle
 
     def _solve_algebraically(
-        self, slope: NDArray | float, right_hand_side: NDArray, wanted: Goal
-    ) -> NDArray[np.float64]:
+        self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
+    ) -> Iterate:
         """The same as `solve`, for b (n,) that is scaled already."""
-        met, iterations = False, 0
+        found = None
         try:
-            found, residual, iterations = conjugate_gradients(
-                self._matrix(slope),
-                self._algebraic or self._set_up(slope),
-                right_hand_side,
-                wanted.is_met,
-                MOST_ALGEBRAIC,
-            )
-            met = wanted.is_met(residual)
+            matrix = self._matrix(slope)
+            precondition = self._algebraic or self._set_up(matrix)
+            found = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC)
+            self.iterations += found.iterations
         except RuntimeError:  # SuperLU's, for a singular matrix
             pass
-        self.iterations += iterations
-        if not met or iterations > OLD:
+        if found is None or not found.is_met or found.iterations > OLD:
             self._algebraic = None
-        if not met:
+        if found is None or not found.is_met:
             self._by_blocks = True  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
-                "uptake vary too much, or too little is lost; check the medium and the uptake"
+                "uptake vary too much, or decay is too weak; check the medium and the uptake"
             )
         return found
 
     def _matrix(self, slope: NDArray | float) -> sp.dia_array:
         """A + d in double precision, (n, n)."""
-        drain = (self._volumes.drain + slope * self._free).astype(np.float64)
-        return FiniteVolumes(self._volumes.couplings, drain).matrix(np.dtype(np.float64))
+        volumes, free = self._equations.volumes.on(self._equations.free), self._equations.free
+        drain = (volumes.drain + slope * free).astype(np.float64)
+        return FiniteVolumes(volumes.couplings, drain).matrix(np.dtype(np.float64))
 
-    def _set_up(self, slope: NDArray | float) -> Precondition:
-        """A V-cycle of algebraic multigrid for these slopes."""
-        import pyamg  # seconds to import, and few programs need it
-
-        free = self._free.ravel()
-        matrix = sp.csr_matrix(self._matrix(slope).tocsr()[free][:, free])
-        # splu: the default, a pseudoinverse, drops the slowest modes of extreme media
-        hierarchy = pyamg.ruge_stuben_solver(matrix, max_coarse=100, coarse_solver="splu")
-        cycle = hierarchy.aspreconditioner()
+    def _set_up(self, matrix: sp.dia_array) -> Function:
+        """A V-cycle of algebraic multigrid."""
+        free = self._equations.free.ravel()
+        cycle = ruge_stuben_hierarchy(matrix.tocsr()[free][:, free]).aspreconditioner()
 
         def precondition(residual: NDArray) -> NDArray:
             found = np.zeros(residual.shape)
@@ -162,3 +144,26 @@ class LinearSteps:
 
         self._algebraic = precondition
         return precondition
+
+
+def _iterate(
+    apply: Function, precondition: Function, scaled: NDArray, goal: Goal, size: float, most: int
+) -> Iterate:
+    """Conjugate gradients to within a goal, for b that is divided by its size."""
+    least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
+
+    def is_met(solution: NDArray, residual: NDArray) -> bool:
+        if goal.of_both is not None:
+            return goal.of_both(solution, residual)
+        return float(np.sqrt(np.vdot(residual, residual))) <= least
+
+    def is_near(solution: NDArray, estimate: float) -> bool:
+        wanted = goal.near / size
+        if goal.share:
+            wanted = max(wanted, goal.share * largest(solution))
+        return estimate <= wanted
+
+    looks = goal.near or goal.share
+    return conjugate_gradients(
+        apply, precondition, scaled, is_met, most, is_near if looks else None
+    )

@@ -1,4 +1,4 @@
-"""Newton's method for saturating uptake.
+"""Newton's method, of which one step solves a linear problem.
 
 Newton's step solves (A + φ'(û)) δ = −F(û) on the free nodes (`linear_steps`). Where φ is concave,
 its tangents lie above it, so û + δ is a subsolution: from the second iterate on the iterates ascend
@@ -7,7 +7,8 @@ make 0 a subsolution, too, and the larger one of two subsolutions is one again. 
 raised to 0, and no node is ever negative.
 
 Steps are solved only as well as they pay (inexact Newton, Dembo, Eisenstat & Steihaug 1982), so the
-ascent holds to within that. It ends when the proven bound of the error (`enclosure`) meets the
+ascent holds to within that. In a linear problem a step only corrects what single precision has left
+of the one before. The run ends when the proven bound of the error (`enclosure`) meets the
 tolerance; only that decides.
 """
 
@@ -19,17 +20,19 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.uptake.enclosure import Enclosure
-from diffkeras.physics.uptake.equations import Equations
-from diffkeras.physics.uptake.linear_steps import LinearSteps
+from diffkeras.physics.uptake.equations import equations_of
+from diffkeras.physics.uptake.linear_steps import Goal, LinearSteps, Move
 
 MOST_STEPS = 60
 MOST_PROOFS = 6
 LEAST_REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 MOST_REDUCTION = 0.1
-MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
-CORRECTION = 0.01  # of a prediction's residual, first
-MOST_CORRECTIONS = 3
-SHARP = 0.5  # share of a prediction's error that may remain in the corrected field
+MARGIN = 0.7  # share of the tolerance that the estimated error has before a proof is tried
+CAUTION = 0.99  # single precision takes a bound for small enough at this share
+CORRECTION = 0.03  # of a residual, where a bound would be too wide
+MOST_FAILURES = 2  # bounds that were too wide
+REMAINDER = 0.2  # of a certified field's first correction, what the last iteration still corrects
+SHARP = 0.5  # share of a certified field's error that may remain in the corrected field
 STALLED = 0.95  # share of a bound that a step leaves where rounding is in the way
 ENCLOSED = 16.0  # how much larger than the estimated error the first radius is
 WIDER = 8.0  # the next one
@@ -55,10 +58,8 @@ def solve_by_newton(
     """
     run = NewtonRun(problem, None if initial is None else initial / problem.scale)
     run.iterate(tolerance)
-    # the steps of a linear problem only correct what conjugate gradients have left
-    steps = 0 if problem.uptake is None else run.steps
     statistics = SolveStatistics(
-        "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=steps
+        "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=run.newton_steps
     )
     return run.rounded(), statistics
 
@@ -67,36 +68,39 @@ class NewtonRun:
     """A field on its way to the solution.
 
     Attributes:
-        field: (rows, columns), divided by the problem's scale; its fixed nodes hold their values.
+        field: (rows, columns), divided by the problem's scale; the ring has its values, and fixed
+            nodes inside, which have no influence, are 0.
         bound: the proven bound of its error, rounding to float64 included; infinite before.
         steps: of Newton's method, so far.
     """
 
+    field: NDArray[np.floating]
+
     def __init__(self, problem: Problem, start: NDArray[np.float64] | None = None) -> None:
-        """Begin with `start` (rows, columns), or 0 where that is nearer or none is given."""
-        self._equations = Equations(problem)
+        """Begin with `start`, (rows, columns), or with 0."""
+        self._equations = equations_of(problem)
         self._linear = LinearSteps(self._equations)
         self._enclosure = Enclosure(self._equations, self._linear)
         self._precision: np.dtype = np.dtype(np.float64)
-        self._held = problem.values / (problem.scale or 1.0)
+        self._fixed_values = np.zeros(problem.lattice)
+        self._fixed_values[problem.ring.nodes] = problem.ring_values
         self._ring_size = largest(problem.ring_values)
         # of the fixed values, by division: no field is changed by more (maximum principle)
-        self._held_rounding = 0.0 if problem.scale == 1 else FINAL_ROUNDING * self._ring_size
+        self._fixed_rounding = 0.0 if problem.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
         self._last_norm = np.inf
-        zeros = np.zeros(problem.lattice)
-        self._set(zeros)
-        if start is not None:
-            # not by residuals, which are large for rough errors and small for smooth ones
-            error_of_zeros = self._estimate()
-            self._set(start)
-            if not self._estimate() < error_of_zeros:
-                self._set(zeros)
+        self._has_start = start is not None
+        self._set(self._fixed_values if start is None else start)
 
     @property
     def iterations(self) -> int:
         """Of conjugate gradients, so far."""
         return self._linear.iterations
+
+    @property
+    def newton_steps(self) -> int:
+        """Of Newton's method, so far; 0 in a linear problem."""
+        return 0 if self._equations.is_linear else self.steps
 
     @property
     def relative_bound(self) -> float:
@@ -107,7 +111,7 @@ class NewtonRun:
 
     @property
     def _size(self) -> float:
-        return max(largest(self.field[self._equations.free]), self._ring_size)
+        return largest(self.field)
 
     def rounded(self) -> NDArray[np.float64]:
         """The field in float64."""
@@ -120,11 +124,18 @@ class NewtonRun:
             ConvergenceError: it can't be met.
         """
         aim = MARGIN * tolerance
-        best = np.inf
+        best, may_fail = np.inf, True
         for _ in range(MOST_PROOFS):
             estimate = self._descend(aim)
-            least = max(4 * tolerance, 8 * FINAL_ROUNDING) * self._size
-            self._prove(max(least, ENCLOSED * estimate))
+            size = self._size
+            # the rounding of the field takes some of it
+            needed = (tolerance - 2 * FINAL_ROUNDING) * max(size / (1 + tolerance), self._ring_size)
+            radius = max(4 * tolerance * size, 8 * FINAL_ROUNDING * size, ENCLOSED * estimate)
+            bound, _ = self._bound(radius, CAUTION * max(needed, 0.0), may_fail=may_fail)
+            if bound is None and self._enclosure.is_too_wide:
+                aim, may_fail = aim / 8, False
+                continue
+            self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
             if self.relative_bound <= tolerance:
                 return
             if not self.relative_bound < best / 2:
@@ -132,8 +143,8 @@ class NewtonRun:
                     break
                 self._take_extended_precision()
             best = self.relative_bound
-            lacking = tolerance / best if np.isfinite(best) else MOST_REDUCTION
-            aim = min(lacking, 0.5) / 2 * estimate / (self._size or 1.0)
+            share = tolerance / best if np.isfinite(best) else MOST_REDUCTION
+            aim = min(share, 0.5) / 2 * estimate / (size or 1.0)
         reached = min(best, self.relative_bound)
         proven = (
             f"the error was proven to be below {reached:.1e} and not {tolerance:.1e}; ask for "
@@ -143,99 +154,62 @@ class NewtonRun:
         )
         raise ConvergenceError(f"newton-cg: after {self.steps} steps {proven}")
 
-    def enclose(self) -> NDArray[np.float64]:
-        """Proven bounds of the error of `rounded`, (rows, columns), 0 on the fixed nodes.
-
-        The field is corrected by steps until there are any.
-
-        Raises:
-            ConvergenceError: none was found.
-        """
-        best, share = np.inf, FINAL_ROUNDING
-        while self.steps < MOST_STEPS:
-            estimate = self._estimate()
-            bound, radius = self._bound(max(ENCLOSED * estimate, share * self._size))
-            if bound is not None:
-                if bound.max() < radius / WIDER:
-                    bound = self._enclosure.sharpened(self.field, bound, self._precision)
-                return self._with_rounding(bound)
-            if not estimate < best:
-                # where hardly anything is lost, rounding spoils proofs, and estimates are too low
-                self._take_extended_precision()
-                share = WIDE
-            self.step(CORRECTION if estimate < best else LEAST_REDUCTION)
-            best = min(best, estimate)
-        raise ConvergenceError(
-            f"newton-cg: after {self.steps} steps no bound of the error was found: {self._obstacle}"
-        )
-
     def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Correct the field until its proven error is a small share of the prediction's.
 
-        Or until rounding ends that. Returns the bounds of `enclose`.
+        Or until rounding ends that.
+
+        Returns:
+            Proven bounds of the error of `rounded`, (rows, columns), 0 on the fixed nodes.
 
         Raises:
             ConvergenceError: no bound was found.
         """
-        self._correct(prediction)
-        bound = self.enclose()
+        self._step(Goal(LEAST_REDUCTION, share=REMAINDER))
+        best, nearest, least = None, self.field, np.inf
+        share, failures = FINAL_ROUNDING, 0
         while self.steps < MOST_STEPS:
-            remaining = float(bound.max())
             wrong = self._difference(prediction)
-            if remaining <= SHARP * wrong:
+            bound = self._node_bound(share, SHARP * wrong, may_fail=failures < MOST_FAILURES)
+            remaining = np.inf if bound is None else float(bound.max())
+            if remaining < STALLED * least:
+                reduction = SHARP * wrong / remaining / 4
+            elif bound is None and self._enclosure.is_too_wide:
+                failures, reduction = failures + 1, CORRECTION
+            elif self._precision == np.longdouble and best is not None:
                 break
-            field, least = self.field, max(SHARP * wrong / remaining / 4, LEAST_REDUCTION)
-            self.step(least)
-            nearer = self.enclose()
-            if nearer.max() < remaining:
-                bound = nearer
             else:
-                self._set(field)
-            if nearer.max() < STALLED * remaining:
-                continue
-            if self._precision == np.longdouble:
+                # where hardly anything is lost, rounding spoils proofs, and estimates are too low
+                share = WIDE if bound is None and failures else share
+                failures, reduction = failures + 1, LEAST_REDUCTION
+                self._take_extended_precision()
+            if remaining < least:
+                best, nearest, least = bound, self.field, remaining
+            if least <= SHARP * wrong:
                 break
-            self._take_extended_precision()
-        return bound
+            self._step(Goal(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION)))
+        if best is None:
+            raise ConvergenceError(
+                f"newton-cg: after {self.steps} steps no bound of the error was found: "
+                f"{self._obstacle}"
+            )
+        self.field = nearest
+        return best
 
     @property
     def _obstacle(self) -> str:
         """Why proofs fail, and what helps."""
         decay = PROVABLE * self._equations.problem.medium.unit
         return (
-            "diffusivity or uptake vary too much, or too little is lost; a decay of "
+            "diffusivity or uptake vary too much, or decay is too weak; a decay of "
             f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
         )
 
-    def _correct(self, prediction: NDArray[np.float64]) -> None:
-        """Steps until a bound is likely to be a small share of what they changed."""
-        wrong = 0.0
-        for _ in range(MOST_CORRECTIONS):
-            # of a bound, whose right-hand side is |F|
-            estimate = self._linear.estimate(self._slope, np.abs(self._missed))
-            wanted = SHARP / 2 * wrong
-            if estimate <= wanted:
-                return
-            self.step(max(wanted / estimate, LEAST_REDUCTION) if wrong else CORRECTION)
-            wrong = self._difference(prediction)
-
     def _difference(self, prediction: NDArray[np.float64]) -> float:
         """The largest |prediction − field| on the free nodes."""
-        difference = np.abs(prediction - self.rounded())
-        return float(difference.max(where=self._equations.free, initial=0.0))
-
-    def step(self, reduction: float) -> None:
-        """One step of Newton's method, solved to `reduction` of F."""
-        self.steps += 1
-        try:
-            move = self._linear.solve(self._slope, -self._missed, reduction)
-        except ConvergenceError:
-            if not self.field[self._equations.free].any():
-                raise
-            # a start where all uptake is at its maximum, and nothing else is lost
-            move = -self.field
-        self._last_norm = self._norm
-        self._set(self.field + move)
+        difference = prediction - self.field
+        difference *= self._equations.free
+        return largest(difference)
 
     def _descend(self, aim: float) -> float:
         """Steps until the estimated error is `aim` times the size, or rounding ends them.
@@ -245,36 +219,75 @@ class NewtonRun:
         """
         best, stopped = np.inf, 0
         while True:
-            estimate, wanted = self._estimate(), aim * self._size
-            stopped = 0 if estimate < best / 2 else stopped + 1
-            if estimate <= wanted or stopped > STOPPED or self.steps >= MOST_STEPS:
+            move = self._step(Goal(self._reduction(), near=aim * self._size))
+            before, estimate = move.first_estimate, move.estimate
+            stopped = 0 if before < best / 2 else stopped + 1
+            # a step of a problem that isn't linear leaves more than its solution is off
+            is_near = estimate <= aim * self._size
+            is_near &= self._equations.is_linear or not move.iterations
+            if is_near or stopped > STOPPED or self.steps >= MOST_STEPS:
                 return estimate
-            best = min(best, estimate)
-            self.step(self._reduction(needed=wanted / estimate))
+            best = min(best, before)
 
-    def _reduction(self, needed: float) -> float:
+    def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""
+        if self._equations.is_linear:
+            return LEAST_REDUCTION
         ratio = self._norm / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may jump to and fro
             return LEAST_REDUCTION
         quadratic = 0.9 * ratio**2 if ratio else MOST_REDUCTION
-        return min(max(quadratic, needed, LEAST_REDUCTION), MOST_REDUCTION)
+        return min(max(quadratic, LEAST_REDUCTION), MOST_REDUCTION)
 
-    def _estimate(self) -> float:
-        """About the largest error."""
-        return self._linear.estimate(self._slope, self._missed)
+    def _step(self, goal: Goal) -> Move:
+        """One step of Newton's method."""
+        self.steps += 1
+        try:
+            move = self._linear.solve(self._slope, self._missed, goal)
+        except ConvergenceError:
+            if not self.field[self._equations.free].any():
+                raise
+            # a start where all uptake is at its maximum, and nothing else is lost
+            move = Move(self.field, np.inf, np.inf)
+            self._last_norm = self._norm
+            self._set(self._fixed_values)
+            return move
+        self._last_norm = self._norm
+        self._set(self.field - move.solution)
+        if self._has_start:
+            self._has_start = False
+            if largest(move.solution) > 2 * self._size:  # zeros are nearer
+                self._set(self._fixed_values)
+                return self._step(goal)
+        return move
 
-    def _prove(self, radius: float) -> None:
-        """Find the bound of the error."""
-        bound, _ = self._bound(radius)
-        self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
+    def _node_bound(
+        self, share: float, needed: float, *, may_fail: bool
+    ) -> NDArray[np.float64] | None:
+        """Bounds of the error of `rounded`, (rows, columns), of about the needed size."""
+        radius = np.inf
+        if not self._equations.is_linear:
+            move = self._linear.solve(self._slope, self._missed, Goal(near=np.inf))
+            radius = max(ENCLOSED * move.estimate, share * self._size)
+        bound, radius = self._bound(radius, needed, may_fail=may_fail)
+        if bound is None:
+            return None
+        if not self._equations.is_linear and bound.max() < radius / WIDER:
+            bound = self._enclosure.sharpened(self.field, bound, self._precision)
+        return self._with_rounding(bound)
 
-    def _bound(self, radius: float) -> tuple[NDArray[np.float64] | None, float]:
+    def _bound(
+        self, radius: float, needed: float, *, may_fail: bool
+    ) -> tuple[NDArray[np.float64] | None, float]:
         """The bound of the present field within the radius or a larger one, and that radius."""
+        if self._equations.is_linear:
+            radius = np.inf
         for _ in range(MOST_PROOFS):
-            bound = self._enclosure.within(self.field, radius, self._precision)
-            if bound is not None:
+            bound = self._enclosure.within(
+                self.field, radius, self._precision, needed, may_fail=may_fail
+            )
+            if bound is not None or self._enclosure.is_too_wide or not np.isfinite(radius):
                 break
             radius *= WIDER
         return bound, radius
@@ -286,14 +299,33 @@ class NewtonRun:
             self._set(self.field)
 
     def _with_rounding(self, bound: NDArray[np.float64]) -> NDArray[np.float64]:
-        rounding = FINAL_ROUNDING * np.abs(self.field.astype(np.float64)) + self._held_rounding
-        return np.where(self._equations.free, bound + rounding, 0.0)
+        rounding = np.abs(self.field, dtype=np.float64, casting="same_kind")
+        rounding *= FINAL_ROUNDING
+        rounding += self._fixed_rounding
+        rounding += bound
+        rounding *= self._equations.free
+        return rounding
 
     def _set(self, field: NDArray) -> None:
-        if self._equations.is_positive:
-            field = np.maximum(field, 0.0)
-        held = np.where(self._equations.free, field, self._held)
-        self.field: NDArray = held.astype(self._precision)
-        self._slope = self._equations.slope(self.field)
-        self._missed: NDArray = self._equations.of(self.field)
-        self._norm = float(np.sqrt(np.vdot(self._missed, self._missed)))
+        equations = self._equations
+        field = field.astype(self._precision)
+        if equations.is_positive:
+            np.maximum(field, 0.0, out=field)
+        np.copyto(field, self._fixed_values, where=equations.problem.fixed)
+        self.field = field
+        self._slope = equations.slope(field)
+        self._missed_at: NDArray | None = None
+
+    @property
+    def _missed(self) -> NDArray:
+        """F of the field."""
+        if self._missed_at is None:
+            self._missed_at = self._equations.of(self.field)
+        return self._missed_at
+
+    @property
+    def _norm(self) -> float:
+        """The Euclidean norm of F, which only problems that aren't linear need."""
+        if self._equations.is_linear:
+            return 0.0
+        return float(np.sqrt(np.vdot(self._missed, self._missed)))

@@ -1,12 +1,10 @@
-"""The statistics of studies, one question a module."""
+"""The statistics of studies, one question or two related ones a module."""
 
 from diffkeras.studies.analyses import (
     errors,
     fluctuation,
     loss_comparisons,
-    neighbour_counts,
     size_laws,
-    source_counts,
     trained_counts,
     training_time,
     variance,
@@ -18,16 +16,16 @@ from diffkeras.studies.analysis import Analysis
 
 # in the order of the report; each applies to the studies that vary what it is about
 ANALYSES: tuple[Analysis, ...] = (
-    errors.ANALYSIS,
+    errors.IN_REGIONS,
     variance.ANALYSIS,
     size_laws.ANALYSIS,
     fluctuation.ANALYSIS,
     variance_components.SEED_SOURCES,
     training_time.ANALYSIS,
-    source_counts.ANALYSIS,
+    errors.BY_COUNT,
     loss_comparisons.ANALYSIS,
-    trained_counts.ANALYSIS,
-    neighbour_counts.ANALYSIS,
+    trained_counts.TRAINED_COUNTS,
+    trained_counts.NEIGHBOUR_COUNTS,
     variants.ANALYSIS,
     variance_components.DISJOINT_SUBSETS,
     worst_cases.ANALYSIS,

@@ -1,50 +1,69 @@
-"""The errors of each setting, over seeds."""
+"""The errors of each setting, over seeds: in each region, and for each number of sources."""
 
 import math
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from diffkeras.evaluation.errors import ERRORS, MAES
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
-from diffkeras.representation.regions import REGIONS
-from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import (
+    STYLE,
+    TEXT,
     baseline_errors,
-    draw_panel_baselines,
-    reach_near,
+    in_lines,
+    legend_above,
+    region_panels,
+    scale_error_axis,
+    widen,
 )
-from diffkeras.studies.labels import REGION_TITLES, in_lines, label_of
-from diffkeras.studies.statistics.run_groups import grouped
-from diffkeras.studies.study_data import ALL, SIZE, SIZE_KEYS, StudyData
-
-STATISTICS = ("mean", "min", "max", "count")
+from diffkeras.studies.study_data import (
+    ALL,
+    REGION_ERRORS,
+    SIZE,
+    SIZE_KEYS,
+    StudyData,
+    label_of,
+)
 
 
 def summarise(runs: pd.DataFrame, keys: list[str], error: str) -> pd.DataFrame:
-    """Mean, minimum, maximum and number of an error for each value of the keys."""
-    if not keys:
-        return runs[error].agg(STATISTICS).to_frame().T.reset_index(drop=True)
-    found = runs.groupby(keys, sort=False, dropna=False)[error].agg(list(STATISTICS))
-    return found.reset_index()
+    """Mean, minimum, maximum and number (`runs`) of an error for each value of the keys."""
+    found = runs.groupby(keys, sort=False, dropna=False)[error].agg(["mean", "min", "max", "count"])
+    return found.reset_index().rename(columns={"count": "runs"})
 
 
-def table(data: StudyData) -> pd.DataFrame:
-    """Mean and range over seeds of each setting, test set and error; the best mean is marked."""
+def _table(data: StudyData) -> pd.DataFrame:
+    """Mean absolute errors over all nodes of a region in all test images, on the linear scale.
+
+    The relative L2 error is a mean over the images, and the maximum error the largest of all. Dots
+    are means over seeds; bars and bands are the range from the smallest to the largest, which is no
+    confidence interval. The figure is about the main test set. Dotted lines are methods without a
+    network on the same images; those far off the axes are only in the table of baselines.
+    """
     overall = data.runs[data.runs["sources"] == ALL]
-    settings = data.settings()
+    keys = [*data.settings(), SIZE, "test_set", "error"]
     parts = []
     for error in ERRORS:
-        found = summarise(overall, [*settings, SIZE, "test_set"], error)
+        found = summarise(overall.assign(error=error, value=overall[error]), keys, "value")
         smallest = found.groupby("test_set")["mean"].transform("min")
-        found.insert(len(settings) + 2, "error", error)
         parts.append(found.assign(best=found["mean"] == smallest))
-    joined = pd.concat(parts, ignore_index=True).rename(columns={"count": "runs"})
-    return joined.astype({"runs": int})
+    return pd.concat(parts, ignore_index=True)
 
 
-def figure(table: pd.DataFrame, data: StudyData) -> Figure:
+def _labelled(table: pd.DataFrame, names: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each combination of settings, with its label."""
+    return [
+        (in_lines(label_of(setting) or "surrogate"), rows)
+        for setting, rows in grouped(table, names)
+    ]
+
+
+def _figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """A panel for each region, of the main test set."""
     shown = table[table["test_set"] == data.test_sets[0]]
     if any(data.varies(key) for key in SIZE_KEYS):
@@ -55,68 +74,103 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 def _against_size(table: pd.DataFrame, data: StudyData) -> Figure:
     """Error against size, a line for each of the other settings."""
     others = data.settings(without=SIZE_KEYS)
-    labels = [in_lines(label) for label, _ in labelled(table[table["error"] == "mae"], others)]
+    labels = [label for label, _ in _labelled(table[table["error"] == "mae"], others)]
     legend = 0.13 * max(label.count("\n") for label in labels) * math.ceil(len(labels) / 3)
-    drawn, axes = print_axes(2, 3, height=4.6 + legend, sharex=True)
-    for axis, region, error in zip(axes.flat, REGIONS, MAES, strict=True):
-        of_region = table[table["error"] == error]
-        for index, (label, lines) in enumerate(labelled(of_region, others)):
-            style = series_style(index)
-            lines = lines.sort_values(SIZE)
-            axis.plot(lines[SIZE], lines["mean"], label=in_lines(label), **style)
-            axis.fill_between(
-                lines[SIZE], lines["min"], lines["max"], color=style["color"], alpha=0.18, lw=0
-            )
-        axis.set(xscale="log", yscale="log", title=REGION_TITLES[region])
-        reach_near(axis, baseline_errors(data, error).values())
-        log_ticks(axis, "y")
+    drawn, panels = region_panels(y_label="mean absolute error", height=4.6 + legend, sharex=True)
+    for region, axis in panels.items():
+        error = REGION_ERRORS[region]
+        axis.set_xscale("log")
+        for index, (label, lines) in enumerate(_labelled(table[table["error"] == error], others)):
+            _draw_range(axis, lines, SIZE, label, **series_style(index))
         log_ticks(axis, "x")
-    draw_panel_baselines(zip(axes.flat, MAES, strict=True), data)
-    for axis in axes[1]:
-        axis.set_xlabel("training examples")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("mean absolute error")
+        scale_error_axis(axis, baseline_errors(data, error))
     if others:
-        drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        legend_above(drawn, panels["lattice"])
     return drawn
 
 
 def _by_setting(table: pd.DataFrame, data: StudyData) -> Figure:
     """Mean and range of each setting, one below the other."""
-    settings = data.settings()
     rows = len(table[table["error"] == "mae"])
-    drawn, axes = print_axes(2, 3, height=1.4 + 2 * max(0.22 * rows, 0.6), sharey=True)
-    for axis, region, error in zip(axes.flat, REGIONS, MAES, strict=True):
-        of_region = list(labelled(table[table["error"] == error], settings))
+    height = 1.4 + 2 * max(0.22 * rows, 0.6)
+    drawn, panels = region_panels("mean absolute error", height=height, sharey=True)
+    for region, axis in panels.items():
+        error = REGION_ERRORS[region]
+        of_region = _labelled(table[table["error"] == error], data.settings())
         for index, (_, row) in enumerate(of_region):
             mean, low, high = (float(row[name].iloc[0]) for name in ("mean", "min", "max"))
             reach: Any = [[mean - low], [high - mean]]
             axis.errorbar([mean], [index], xerr=reach, capsize=2, **series_style(index))
-        axis.set(xscale="log", title=REGION_TITLES[region])
-        axis.set_yticks(range(rows), [in_lines(label) for label, _ in of_region])
+        axis.set_yticks(range(rows), [label for label, _ in of_region])
         axis.set_ylim(rows - 0.5, -0.5)
-        reach_near(axis, baseline_errors(data, error).values(), along="x")
-        log_ticks(axis, "x", fewest=2)
-    draw_panel_baselines(zip(axes.flat, MAES, strict=True), data, along="x")
-    for axis in axes[1]:
-        axis.set_xlabel("mean absolute error")
+        scale_error_axis(axis, baseline_errors(data, error), "x", fewest=2)
     return drawn
 
 
-def labelled(table: pd.DataFrame, names: list[str]) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each combination of settings, with its label."""
-    return [(label_of(setting) or "surrogate", rows) for setting, rows in grouped(table, names)]
+def _draw_range(
+    axis: Axes, lines: pd.DataFrame, x: str, label: str, *, color: str, marker: str
+) -> None:
+    """A line of means against a column, and a band from the smallest to the largest error."""
+    lines = lines.sort_values(x)
+    axis.plot(lines[x], lines["mean"], label=label, color=color, marker=marker)
+    axis.fill_between(lines[x], lines["min"], lines["max"], color=color, alpha=0.18, linewidth=0)
 
 
-ANALYSIS = Analysis(
-    "errors",
-    "Errors in each region",
-    "Mean absolute errors over all nodes of a region in all test images, on the linear scale; the "
-    "relative L2 error is a mean over the images, and the maximum error the largest of all. Dots "
-    "are means over seeds; bars and bands are the range from the smallest to the largest, which is "
-    "no confidence interval. The figure is about the main test set. Dotted lines are methods "
-    "without a network on the same images.",
-    lambda data: True,
-    table,
-    figure,
+def _count_table(data: StudyData) -> pd.DataFrame:
+    """Mean absolute error over the whole lattice for test images with each number of sources.
+
+    Lines are means over seeds, bands the range; where sizes vary, of the largest. Dotted lines are
+    methods without a network on the same images, where they lie within the axes.
+    """
+    single = data.runs[data.runs["sources"] != ALL]
+    keys = [*data.settings(), SIZE, "test_set", "sources"]
+    return summarise(single, keys, "mae").astype({"sources": int})
+
+
+def _count_figure(table: pd.DataFrame, data: StudyData) -> Figure:
+    """A line for each setting; where sizes vary too, for the largest."""
+    table = table[table["test_set"] == data.test_sets[0]]
+    drawn, axes = print_axes(width=5.0)
+    axis = axes[0, 0]
+    if data.size_varies:
+        table = table[table[SIZE] == table[SIZE].max()]
+        axis.set_title(f"{table[SIZE].max()} training examples")
+    for index, (label, lines) in enumerate(_labelled(table, data.settings(without=SIZE_KEYS))):
+        _draw_range(axis, lines, "sources", label, **series_style(index))
+    axis.set(yscale="log", xlabel="sources in the test images", ylabel="lattice MAE")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    widen(axis, baseline_errors(data).values())
+    log_ticks(axis, "y")
+    _draw_baselines(axis, data)
+    legend_above(drawn, axis)
+    return drawn
+
+
+def _draw_baselines(axis: Axes, data: StudyData) -> None:
+    """The baselines of each count, where they lie within the axes."""
+    low, high = axis.get_ylim()
+    counts = sorted({int(count) for count in data.runs["sources"] if count != ALL})
+    by_count = pd.DataFrame({n: baseline_errors(data, sources=str(n)) for n in counts})
+    for method, errors in by_count.where((by_count >= low) & (by_count <= high)).iterrows():
+        if errors.notna().any():
+            axis.plot(errors.index, errors, marker=".", markersize=3, **STYLE)
+            last = errors.last_valid_index()
+            offset: Any = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right"}
+            axis.annotate(str(method), (last, errors[last]), **offset, **TEXT)
+    axis.set_ylim(low, high)
+
+
+IN_REGIONS = Analysis(
+    name="errors",
+    title="Errors in each region",
+    applies=lambda data: True,
+    table=_table,
+    figure=_figure,
+)
+BY_COUNT = Analysis(
+    name="source_counts",
+    title="Error against the number of sources",
+    applies=lambda data: data.runs["sources"].nunique() > 2,
+    table=_count_table,
+    figure=_count_figure,
 )

@@ -1,136 +1,156 @@
 """Does the fluctuation of the error over seeds fall with the size of the training set?"""
 
-from typing import Any
+import warnings
 
 import numpy as np
 import pandas as pd
+import statsmodels.api as sm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import chi2
+from statsmodels.formula.api import glm
+from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from diffkeras.reporting.print_figures import PALETTE, log_ticks
-from diffkeras.studies.analysis import Analysis
+from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import region_panels
-from diffkeras.studies.statistics.run_groups import (
-    REGION_ERRORS,
-    groups,
-    ln_errors_by_size,
-    other_settings,
-    rows_of,
-    seeds_of,
-    size_varies,
-)
-from diffkeras.studies.statistics.spreads import Spread, design_effect, exponent
-from diffkeras.studies.study_data import SIZE, StudyData, TooFewRunsError
+from diffkeras.studies.statistics.comparison import seed_texts
+from diffkeras.studies.study_data import SIZE, SIZE_KEYS, StudyData, TooFewRunsError
 
 FEWEST_SEEDS, FEWEST_SIZES = 3, 2
 POOLED = "all"  # in place of the value of each setting
 QUANTITIES = {"relative": "of ln error", "absolute": "of the error"}
+COLUMNS = {"relative": "ln_error", "absolute": "error"}
 COLORS = dict(zip(QUANTITIES, PALETTE, strict=False))
-
-
-def applies(data: StudyData) -> bool:
-    """Whether sizes and one seed vary. Runs that share one of two seeds are not independent."""
-    return size_varies(data) and len(seeds_of(data)) == 1
+TAILS = (0.975, 0.025)
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """The standard deviation over seeds, per region, setting and size, and pooled over settings.
+    """The standard deviation over seeds against the number of training examples, per region.
 
-    Columns: the settings ("all" where pooled), `region`, `quantity` ("relative": of ln error;
-    "absolute": of the error), `training_examples`, `df`, `sd`, `low`, `high`, and in each row of a
-    setting the `exponent` of the dependence on the size, with `exponent_low` and `exponent_high`.
-
-    Raises:
-        TooFewRunsError: no setting has three seeds at two sizes.
+    Seeds change the initial weights and the order of the minibatches. relative is the standard
+    deviation of ln error, which for a small one is the standard deviation divided by the error;
+    absolute is that of the error itself. If the error falls with the size and the relative one
+    stays the same, the absolute one falls too, so the relative one shows whether training becomes
+    more repeatable than a smaller error alone explains. low and high are 95 % limits from the χ²
+    distribution, for normally distributed (ln) errors. Three seeds say little, so the rows all pool
+    the variances within the settings. The same seeds are used for all settings and one may be
+    better for all of them, so df is smaller there than the sum of the settings' by the design
+    effect of their correlation (Kish 1965). exponent is q in sd ~ N^q, from a gamma regression of
+    the variances on ln N with an intercept for each setting (McCullagh and Nelder 1989; Aitkin
+    1987); it is negative where the fluctuation falls, and the fall is beyond chance where its 95 %
+    limits are both negative. All runs of a size share their training examples, so what another
+    choice of examples would change is not part of it.
     """
-    rows: list[dict[str, Any]] = []
-    for region, error in REGION_ERRORS.items():
-        found = []
-        for setting, runs in groups(data):
-            ln_errors = ln_errors_by_size(runs, error, FEWEST_SEEDS)
-            if len(ln_errors) >= FEWEST_SIZES:
-                found.append((setting, ln_errors))
-        for quantity in QUANTITIES:
-            rows += [
-                {**setting, "region": region, "quantity": quantity, **row}
-                for setting, part in _spreads(found, quantity, other_settings(data))
-                for row in part
-            ]
-    if not rows:
+    names = data.settings(without=SIZE_KEYS)
+    rows = data.regions.assign(seed=lambda runs: seed_texts(runs))
+    rows = rows[rows.groupby([*names, "region", SIZE])["run"].transform("size") >= FEWEST_SEEDS]
+    rows = rows[rows.groupby([*names, "region"])[SIZE].transform("nunique") >= FEWEST_SIZES]
+    if rows.empty:
         raise TooFewRunsError(
             f"the spread over seeds needs {FEWEST_SEEDS} seeds at {FEWEST_SIZES} sizes; "
             "no setting has as many"
         )
-    return pd.DataFrame(rows)
+    parts = []
+    for place, of_region in grouped(rows, ["region"]):
+        for quantity, column in COLUMNS.items():
+            spreads = of_region.groupby([*names, SIZE], sort=False)[column].agg(["var", "size"])
+            spreads = spreads.rename(columns={"var": "variance", "size": "df"}).reset_index()
+            spreads["df"] -= 1
+            effect = design_effect(of_region, names)
+            found = _with_exponents(spreads, names, effect)
+            parts += [part.assign(**place, quantity=quantity) for part in found]
+    joined = pd.concat(parts, ignore_index=True)
+    joined["sd"] = np.sqrt(joined["variance"])
+    for end, tail in zip(("low", "high"), TAILS, strict=True):
+        joined[end] = np.sqrt(joined["variance"] * joined["df"] / chi2.ppf(tail, joined["df"]))
+    columns = [*names, "region", "quantity", SIZE, "df", "sd", "low", "high"]
+    return joined[[*columns, "exponent", "exponent_low", "exponent_high"]]
 
 
-def _spreads(
-    found: list[tuple[dict[str, str], dict[int, np.ndarray]]], quantity: str, names: list[str]
-) -> list[tuple[dict[str, str], list[dict[str, Any]]]]:
-    """(setting, rows of its sizes), the last of them pooled over the settings."""
-    series = []
-    for _, ln_errors in found:
-        samples = ln_errors if quantity == "relative" else _exponentials(ln_errors)
-        series.append([Spread.of(size, values) for size, values in samples.items()])
-    rows = [
-        (setting, _rows(part, [part])) for (setting, _), part in zip(found, series, strict=True)
-    ]
-    if len(found) > 1:
-        by_size: dict[int, list[Spread]] = {}
-        for spread in sorted((s for part in series for s in part), key=lambda s: s.size):
-            by_size.setdefault(spread.size, []).append(spread)
-        effect = _design_effect([ln_errors for _, ln_errors in found])
-        pooled = [Spread.pooled(parts, effect) for parts in by_size.values()]
-        rows.append((dict.fromkeys(names, POOLED), _rows(pooled, series, effect)))
-    return rows
+def _with_exponents(spreads: pd.DataFrame, names: list[str], effect: float) -> list[pd.DataFrame]:
+    """The variances of each setting, and those pooled over several, with their exponents."""
+    settings = [part.sort_values(SIZE) for _, part in grouped(spreads, names)]
+    series = pd.concat([part.assign(series=number) for number, part in enumerate(settings)])
+    parts = [part.assign(**exponent(part.assign(series=0))) for part in settings]
+    if len(settings) > 1:
+        weighted = spreads.assign(variance=spreads["variance"] * spreads["df"])
+        pooled = weighted.groupby(SIZE)[["variance", "df"]].sum().reset_index()
+        pooled["variance"] /= pooled["df"]
+        pooled["df"] /= effect
+        parts.append(pooled.assign(**dict.fromkeys(names, POOLED), **exponent(series, effect)))
+    return parts
 
 
-def _exponentials(ln_errors: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    return {size: np.exp(values) for size, values in ln_errors.items()}
+def exponent(spreads: pd.DataFrame, design_effect: float = 1.0) -> dict[str, float]:
+    """The exponent q of standard deviations ~ N^q, and its 95 % limits.
+
+    A generalized linear model: variances of normal samples are gamma-distributed with dispersion
+    2 / df, and their logarithm is linear in ln N, with an intercept for each series (McCullagh and
+    Nelder, Generalized Linear Models, 1989, section 8; Aitkin, Applied Statistics 36 (1987) 332).
+    If the variances scatter around the line more than that, the limits are wider accordingly.
+
+    Args:
+        spreads: `variance`, `df`, `training_examples`, and `series`: the number of the setting.
+        design_effect: the factor by which correlation between the series widens the variance.
+
+    Returns:
+        `exponent`, `exponent_low` and `exponent_high`; NaN if a variance is 0, or all sizes are the
+        same.
+    """
+    names = ("exponent", "exponent_low", "exponent_high")
+    if not spreads["variance"].all() or spreads[SIZE].nunique() < 2:
+        return dict.fromkeys(names, np.nan)
+    ln_size = np.log(spreads[SIZE].astype(float))
+    model = glm(
+        "variance ~ 0 + C(series) + ln_size",
+        spreads.assign(ln_size=ln_size - ln_size.mean()),
+        family=sm.families.Gamma(sm.families.links.Log()),
+        var_weights=spreads["df"].to_numpy(float),
+    )
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        # of a line through two points, which leaves no scatter
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        scatter = model.fit().pearson_chi2 / model.df_resid if model.df_resid else 0.0
+        fit = model.fit(scale=design_effect * max(2.0, scatter))
+    low, high = fit.conf_int().loc["ln_size"]
+    return dict(zip(names, (fit.params["ln_size"] / 2, low / 2, high / 2), strict=True))
 
 
-def _design_effect(settings: list[dict[int, np.ndarray]]) -> float:
-    """That of settings which share their seeds, from the sizes at which all have the same runs."""
-    sizes = [
-        size
-        for size, values in settings[0].items()
-        if all(len(other.get(size, ())) == len(values) for other in settings)
-    ]
-    if not sizes:
-        return float(len(settings))  # as if all settings had the same deviations
-    parts = [np.stack([errors[size] for errors in settings]) for size in sizes]
-    centred = [part - part.mean(axis=1, keepdims=True) for part in parts]
-    scaled = np.concatenate([part / max(part.std(), 1e-300) for part in centred], axis=1)
-    return design_effect(scaled, scaled.shape[1] - len(sizes))
+def design_effect(runs: pd.DataFrame, names: list[str]) -> float:
+    """By how much settings that share their seeds are worth less than independent ones.
 
-
-def _rows(
-    spreads: list[Spread], series: list[list[Spread]], effect: float = 1.0
-) -> list[dict[str, Any]]:
-    slope, slope_low, slope_high = exponent(series, effect)
-    return [
-        {
-            SIZE: spread.size,
-            "df": spread.df,
-            "sd": np.sqrt(spread.variance),
-            **dict(zip(("low", "high"), spread.interval, strict=True)),
-            "exponent": slope,
-            "exponent_low": slope_low,
-            "exponent_high": slope_high,
-        }
-        for spread in spreads
-    ]
+    1 + (settings − 1) · mean ρ², for their variance, because the variances of two normal samples
+    of a pair with correlation ρ have the correlation ρ² (Kish, Survey Sampling, 1965, section 5.4).
+    What ρ² is by chance, 1 / degrees of freedom, is taken off. ρ is that of the deviations from
+    the mean of each size, over the seeds that all settings have.
+    """
+    settings = len(runs[names].drop_duplicates()) if names else 1
+    if settings == 1:
+        return 1.0
+    wide = runs.pivot(index=[SIZE, "seed"], columns=names, values="ln_error").dropna()
+    wide = wide[wide.groupby(SIZE)[wide.columns[0]].transform("size") > 1]
+    if wide.empty:
+        return float(settings)  # as if all settings had the same deviations
+    sizes = wide.index.get_level_values(SIZE)
+    centred = wide - wide.groupby(SIZE).transform("mean")
+    scale = (centred**2).mean(axis=1).groupby(sizes).transform("mean") ** 0.5
+    deviations = centred.div(scale.clip(lower=1e-300), axis=0)
+    df = len(deviations) - sizes.nunique()
+    squares = np.corrcoef(deviations.to_numpy().T) ** 2
+    mean = (squares.sum() - settings) / (settings * (settings - 1))
+    return 1 + (settings - 1) * max(0.0, (df * mean - 1) / (df - 1))
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The standard deviations against the size, per region; pooled over several settings."""
-    shown = rows_of(table, dict.fromkeys(other_settings(data), POOLED))
+    shown = rows_of(table, dict.fromkeys(data.settings(without=SIZE_KEYS), POOLED))
     shown = table if shown.empty else shown
-    drawn, panels = region_panels("standard deviation over seeds")
+    drawn, panels = region_panels(y_label="standard deviation over seeds", sharex=True)
     for region, axis in panels.items():
+        axis.set(xscale="log", yscale="log")
         for quantity in QUANTITIES:
             _draw(axis, shown[(shown["region"] == region) & (shown["quantity"] == quantity)])
-        axis.set(yscale="log")
         low, high = axis.get_ylim()
         axis.set_ylim(low, high * (high / low) ** 0.3)  # room for the legend
         log_ticks(axis, "x")
@@ -151,8 +171,8 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     ln_sizes = np.log(rows[SIZE].to_numpy(dtype=float))
     middle = np.average(np.log(rows["sd"]), weights=rows["df"])
     line = middle + first["exponent"] * (ln_sizes - np.average(ln_sizes, weights=rows["df"]))
-    reached = f"{first['exponent']:.2f} [{first['exponent_low']:.2f}, {first['exponent_high']:.2f}]"
-    label = f"{QUANTITIES[first['quantity']]}: N^{reached}"
+    limits = f"[{first['exponent_low']:.2f}, {first['exponent_high']:.2f}]"
+    label = f"{QUANTITIES[first['quantity']]}: N^{first['exponent']:.2f} {limits}"
     axis.plot(rows[SIZE], np.exp(line), color=color, label=label)
     axis.legend(fontsize=6, loc="upper right")
 
@@ -160,24 +180,8 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
 ANALYSIS = Analysis(
     name="fluctuation",
     title="Fluctuation over seeds",
-    explanation=(
-        "The standard deviation over seeds, which change the initial weights and the order of "
-        "the minibatches, against the number of training examples. relative is that of ln error, "
-        "which for a small one is the standard deviation divided by the error; absolute is that "
-        "of the error itself. If the error falls with the size and the relative one stays the "
-        "same, the absolute one falls too, so the relative one tells whether training becomes "
-        "more repeatable than a smaller error alone explains. low and high are 95 % limits from "
-        "the χ² distribution, for normally distributed (ln) errors. Three seeds say little, so "
-        "the rows all pool the variances within the settings. The same seeds are used for all "
-        "settings and one may be better for all of them, so df is smaller there than the sum of "
-        "the settings' by the design effect of their correlation (Kish 1965). exponent is q in "
-        "sd ~ N^q, from a gamma regression of the variances on ln N with an intercept for each "
-        "setting (McCullagh and Nelder 1989; Aitkin 1987); it is negative where the fluctuation "
-        "falls, and the fall is beyond chance where its 95 % limits are both negative. All runs "
-        "of a size share their training examples, so what another choice of examples would "
-        "change is not part of it."
-    ),
-    applies=applies,
+    # runs that share one of two seeds are not independent
+    applies=lambda data: data.size_varies and len(data.seeds) == 1,
     table=table,
     figure=figure,
 )

@@ -1,6 +1,4 @@
-"""Which source counts to train on, for each source count of the test images."""
-
-from typing import Any
+"""Which source counts to train on, and what a surrogate does on one source more or one less."""
 
 import numpy as np
 import pandas as pd
@@ -9,31 +7,39 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from diffkeras.reporting.print_figures import PAGE, PALETTE, log_ticks, print_axes
+from diffkeras.config import parse_counts
+from diffkeras.reporting.print_figures import PAGE, PALETTE, log_ticks, print_axes, series_style
 from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.drawing import baseline_errors
-from diffkeras.studies.labels import label_of
-from diffkeras.studies.statistics.bootstrap import resampled
-from diffkeras.studies.statistics.comparison import compare, holm
-from diffkeras.studies.statistics.image_errors import (
+from diffkeras.studies.drawing import baseline_errors, legend_above
+from diffkeras.studies.statistics.comparison import (
     FEWEST_SEEDS,
     ImageErrors,
-    image_errors,
+    Resampled,
+    holm,
+    ratio_of_errors,
 )
-from diffkeras.studies.study_data import TRAINED_SOURCES, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import (
+    TRAINED_SOURCES,
+    StudyData,
+    TooFewRunsError,
+    label_of,
+)
 
 COLORS = "viridis_r"  # small errors are light
-INTERVAL = ("low", "high")
+RATIO = ("ratio", "low", "high")
+COLUMNS = (
+    *("trained", TRAINED_SOURCES, "tested", "mae", "smallest", "largest", "seeds", "rank"),
+    *("ratio_to_best", "ratio_low", "ratio_high", "rank_biserial", "p", "p_holm"),
+)
+NEIGHBOUR_COLUMNS = (
+    *("trained", "count", "tested", "mae", "own_mae", "seeds", *RATIO, "specialist_mae"),
+    *("specialist_ratio", "specialist_low", "specialist_high", "rank_biserial", "p", "p_holm"),
+)
 THOUSANDTHS = 1000  # cells of the heat map have the unit 10⁻³
 
 
-def counts_vary(data: StudyData) -> bool:
-    """Whether surrogates were trained on different source counts."""
-    return TRAINED_SOURCES in data.runs and data.runs[TRAINED_SOURCES].nunique() > 1
-
-
-def training_groups(data: StudyData, errors: ImageErrors) -> dict[str, pd.Series]:
-    """Label of each training → seed → row of its run.
+def _trainings(data: StudyData, errors: ImageErrors) -> tuple[dict[str, pd.Series], dict[str, str]]:
+    """Label of each training → seed → row of its run, and → the source counts trained on.
 
     Raises:
         TooFewRunsError: no training has two seeds.
@@ -45,59 +51,56 @@ def training_groups(data: StudyData, errors: ImageErrors) -> dict[str, pd.Series
         raise TooFewRunsError(
             f"Each training has {most} seed; at least {FEWEST_SEEDS} are needed to compare them."
         )
-    return groups
+    of_run = errors.runs[TRAINED_SOURCES]
+    return groups, {label: of_run[rows.iloc[0]] for label, rows in groups.items()}
 
 
-def table(data: StudyData) -> pd.DataFrame:
-    """One row for each training and tested source count, the best training of each count first.
+def _table(data: StudyData) -> pd.DataFrame:
+    """The lattice MAE of each training on test images of each number of sources.
 
-    Raises:
-        TooFewRunsError: there are no errors of single images, or fewer than two seeds.
+    The mean over seeds, with the smallest and largest of a seed. `rank` 1 is the best training for
+    that number of sources. `ratio_to_best` is the geometric mean over seeds of (error / error of
+    the best one). ratio_low and ratio_high are its 95 % interval for other seeds and other images:
+    of Student's t, with the standard deviation over a bootstrap that resamples both (Owen 2007; Rao
+    and Wu 1988), and degrees of freedom by Satterthwaite (1946). Few seeds make it wide. As the
+    best one is chosen by these images, its lead is somewhat too large. `p` is of Wilcoxon's
+    signed-rank test of the runner-up against the best one on the same images, averaged over seeds.
+    Such a two-sided test needs no correction for the choice of the two (Gutmann and Maymin 1987;
+    Hung and Fithian 2019); p_holm is corrected by Holm's method for the numbers of sources. The
+    test is about other images for the runs that were trained, the interval about other seeds, too.
+    The heat map frames the best training of each column; the rows below the white line are methods
+    without a network.
     """
-    errors = image_errors(data, ["mae"])
-    groups = training_groups(data, errors)
+    errors = ImageErrors.of(data)
+    groups, trained = _trainings(data, errors)
     rows = []
     for count in np.unique(errors.sources).tolist():
-        of_count = errors.sources == count
-        rows += _ranked(errors.values["mae"][:, of_count], errors.sources[of_count], groups)
-    found = pd.DataFrame(rows)
-    trained = {label: errors.runs[TRAINED_SOURCES][rows.iloc[0]] for label, rows in groups.items()}
-    found.insert(1, TRAINED_SOURCES, found["trained"].map(trained))
+        resampled = Resampled.of(errors.of_count(count))
+        means = {label: resampled.exact[group].mean() for label, group in groups.items()}
+        order = sorted(groups, key=means.__getitem__)
+        for rank, label in enumerate(order, 1):
+            names = {"trained": label, TRAINED_SOURCES: trained[label], "tested": count}
+            compared = resampled.compare(groups[label], groups[order[0]])
+            rows.append({**compared, **names, "rank": rank})
+    found = pd.DataFrame(rows).rename(
+        columns={"mean": "mae", "ratio": "ratio_to_best", "low": "ratio_low", "high": "ratio_high"}
+    )
+    best = found["rank"] == 1
+    found.loc[best, ["ratio_to_best", "ratio_low", "ratio_high"]] = (1.0, np.nan, np.nan)
+    found.loc[found["rank"] != 2, ["rank_biserial", "p"]] = np.nan
     found["p_holm"] = holm(found["p"])
-    return found
+    return found[list(COLUMNS)]
 
 
-def _ranked(
-    values: np.ndarray, sources: np.ndarray, groups: dict[str, pd.Series]
-) -> list[dict[str, Any]]:
-    """The rows of one source count, from (runs, images) of it."""
-    statistic = resampled(values, sources)
-    of_seeds = {label: statistic[0][rows] for label, rows in groups.items()}
-    order = sorted(groups, key=lambda label: of_seeds[label].mean())
-    found = []
-    for rank, label in enumerate(order, 1):
-        seeds = of_seeds[label]
-        row = {"trained": label, "tested": int(sources[0]), "mae": seeds.mean()}
-        row |= {"smallest": seeds.min(), "largest": seeds.max(), "seeds": seeds.size, "rank": rank}
-        compared = compare(values, statistic, groups[label], groups[order[0]])
-        row |= {"ratio_to_best": compared["ratio"] if rank > 1 else 1.0}
-        row |= {f"ratio_{end}": compared[end] if rank > 1 else np.nan for end in INTERVAL}
-        row |= {name: compared[name] if rank == 2 else np.nan for name in ("rank_biserial", "p")}
-        found.append(row)
-    return found
-
-
-def figure(table: pd.DataFrame, data: StudyData) -> Figure:
+def _figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """A heat map of the errors, trained on × tested on."""
     names = data.settings()
-    combinations = data.overall[names].drop_duplicates().to_numpy().tolist()
-    order = [label_of(dict(zip(names, values, strict=True))) for values in combinations]
+    combinations = data.overall[names].drop_duplicates().to_dict("records")
+    order = [label_of({str(name): value for name, value in row.items()}) for row in combinations]
     labels = [label for label in order if label in set(table["trained"])]
     counts = sorted(set(table["tested"]))
     cells = table.pivot(index="trained", columns="tested", values="mae").loc[labels, counts]
-    below = pd.DataFrame(
-        {count: pd.Series(baseline_errors(data, "mae", str(count))) for count in counts}
-    )
+    below = pd.DataFrame({n: pd.Series(baseline_errors(data, "mae", str(n))) for n in counts})
     errors = THOUSANDTHS * pd.concat([cells, below]).to_numpy(float)
     rows = len(errors)
     drawn, axes = print_axes(width=PAGE, height=0.9 + 0.24 * rows)
@@ -130,23 +133,95 @@ def _write_numbers(axis: Axes, errors: np.ndarray, shades: np.ndarray) -> None:
             axis.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
 
 
-ANALYSIS = Analysis(
-    "trained_counts",
-    "Trained on and tested on numbers of sources",
-    "The lattice MAE of each training on test images of each number of sources: the mean over "
-    "seeds, with the smallest and largest of a seed. `rank` 1 is the best training for that number "
-    "of sources. `ratio_to_best` is the geometric mean over seeds of (error / error of the best "
-    "one). ratio_low and ratio_high are its 95 % interval for other seeds and other images: of "
-    "Student's t, with the standard deviation over a bootstrap that resamples seeds and images "
-    "independently of each other (Owen 2007; n − 1 of n, Rao and Wu 1988) and degrees of freedom "
-    "by Satterthwaite (1946). Few seeds make it wide. As the best one is chosen by these images, "
-    "its lead is somewhat too large. `p` is of Wilcoxon's signed-rank test of the runner-up "
-    "against the best one on the same images, averaged over seeds. Such a two-sided test needs no "
-    "correction for the choice of the two (Gutmann and Maymin 1987; Hung and Fithian 2019); p_holm "
-    "is corrected by Holm's method for the numbers of sources. The test is about other images for "
-    "the runs that were trained, the interval about other seeds, too. The heat map frames the best "
-    "training of each column; the rows below the white line are methods without a network.",
-    counts_vary,
-    table,
-    figure,
+def _neighbour_table(data: StudyData) -> pd.DataFrame:
+    """Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1.
+
+    `ratio` is the lattice MAE there over that on n sources (geometric mean over seeds). As images
+    with more sources have larger errors with any training, it is not 1 even for a surrogate that
+    generalises perfectly. `specialist_ratio` therefore compares, on the same images, with the
+    surrogate that was trained on exactly their number: what it costs to use the neighbour's. low
+    and high (specialist_low, specialist_high) are 95 % intervals for other seeds and other images:
+    of Student's t, with the standard deviation over a bootstrap that resamples both (Owen 2007; Rao
+    and Wu 1988), and degrees of freedom by Satterthwaite (1946). `p` is of Wilcoxon's signed-rank
+    test against that surrogate on the images, averaged over seeds; `p_holm` is corrected by Holm's
+    method for all rows. Cells are empty where no surrogate was trained on that number.
+    """
+    errors = ImageErrors.of(data)
+    groups, trained = _trainings(data, errors)
+    counts = {label: parse_counts(text) for label, text in trained.items()}
+    single = {
+        label: of_training[0] for label, of_training in counts.items() if len(of_training) == 1
+    }
+    specialists = {count: groups[label] for label, count in reversed(single.items())}
+    tested = np.unique(errors.sources).tolist()
+    resampled = {count: Resampled.of(errors.of_count(count)) for count in tested}
+    rows = []
+    for label, count in single.items():
+        group = groups[label]
+        for other in (count - 1, count + 1):
+            if {count, other} <= resampled.keys() and len(group) >= FEWEST_SEEDS:
+                there, here = resampled[other].runs(group), resampled[count].runs(group)
+                found = resampled[other].compare(group, specialists.get(other, group[:0]))
+                specialist = {f"specialist_{name}": found[name] for name in RATIO}
+                names = {"trained": label, "count": count, "tested": other}
+                names |= {"own_mae": here.exact.mean(), "specialist_mae": found["reference_error"]}
+                rows.append({**found, **names, **ratio_of_errors(there, here), **specialist})
+    if not rows:
+        raise TooFewRunsError(
+            f"No surrogate of a single source count has {FEWEST_SEEDS} seeds and was tested on "
+            "that count and on one more or one fewer."
+        )
+    table = pd.DataFrame(rows).rename(columns={"mean": "mae"})
+    table["p_holm"] = holm(table["p"])
+    return table[list(NEIGHBOUR_COLUMNS)]
+
+
+def _neighbour_figure(table: pd.DataFrame, data: StudyData) -> Figure:
+    """Both ratios against the source count trained on."""
+    drawn, axes = print_axes(1, 2, height=2.7)
+    left, right = axes[0]
+    _draw_neighbours(left, table, "")
+    _draw_neighbours(right, table, "specialist_")
+    left.set(ylabel="error / error on n sources", title="against the count trained on")
+    right.set(ylabel="error / error of that surrogate", title="against the surrogate of that count")
+    legend_above(drawn, left, columns=2)
+    return drawn
+
+
+def _draw_neighbours(axis: Axes, table: pd.DataFrame, prefix: str) -> None:
+    axis.axhline(1, color="0.2", linewidth=0.8)
+    axis.set_yscale("log")
+    known = table[table[f"{prefix}ratio"].notna()]
+    for index, (step, words) in enumerate(((-1, "one source fewer"), (1, "one source more"))):
+        rows = known[known["tested"] - known["count"] == step]
+        places = rows["count"] + 0.12 * step
+        style = series_style(index)
+        axis.plot(places, rows[f"{prefix}ratio"], linestyle="", label=words, **style)
+        low, high = (rows[f"{prefix}{end}"] for end in RATIO[1:])
+        axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
+    marks = known[[f"{prefix}{name}" for name in RATIO]].to_numpy(float)
+    if marks.size:
+        axis.set_ylim(min(marks.min(), 1) / 1.15, max(marks.max(), 1) * 1.15)
+    axis.set_xticks(sorted(set(table["count"])))
+    axis.set_xlim(table["count"].min() - 0.5, table["count"].max() + 0.5)
+    axis.set_xlabel("sources in the training images (n)")
+    log_ticks(axis, "y")
+
+
+TRAINED_COUNTS = Analysis(
+    name="trained_counts",
+    title="Trained on and tested on numbers of sources",
+    applies=lambda data: data.varies(TRAINED_SOURCES),
+    table=_table,
+    figure=_figure,
+)
+NEIGHBOUR_COUNTS = Analysis(
+    name="neighbour_counts",
+    title="Surrogates of n sources on n − 1 and n + 1",
+    applies=lambda data: (
+        data.varies(TRAINED_SOURCES)
+        and any(len(parse_counts(text)) == 1 for text in data.runs[TRAINED_SOURCES])
+    ),
+    table=_neighbour_table,
+    figure=_neighbour_figure,
 )

@@ -1,24 +1,27 @@
 """How much of the differences between runs is due to the size, the loss, and the seed?"""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import chndtr, chndtrinc
 from scipy.stats import chi2
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
 from diffkeras.reporting.print_figures import print_axes, series_style
-from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.labels import REGION_TITLES
-from diffkeras.studies.statistics.run_groups import (
+from diffkeras.studies.analysis import Analysis, rows_of
+from diffkeras.studies.drawing import REGION_TITLES
+from diffkeras.studies.statistics.designs import anova, complete_design
+from diffkeras.studies.study_data import (
+    LOSS,
+    ORDER_SEED,
     REGION_ERRORS,
-    CompleteDesign,
-    other_settings,
-    seeds_of,
-    size_varies,
+    SEED,
+    SIZE,
+    SIZE_KEYS,
+    StudyData,
+    TooFewRunsError,
 )
-from diffkeras.studies.study_data import LOSS, ORDER_SEED, SEED, SIZE, StudyData, TooFewRunsError
 
 DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles
@@ -27,48 +30,44 @@ WITHIN = "seed"  # all differences between the runs of a cell
 EVERYWHERE = ", the same in all cells"
 
 
-def applies(data: StudyData) -> bool:
-    """Whether a study has seeds, and something else that varies."""
-    return bool(seeds_of(data) and _factors(data))
-
-
 def _factors(data: StudyData) -> list[str]:
-    return [SIZE] * size_varies(data) + other_settings(data)
+    return [SIZE] * data.size_varies + data.settings(without=SIZE_KEYS)
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """The share of each factor in the variance of ln error, per region.
+    """How much each varied setting, the interactions and the seed explain of ln error, per region.
 
-    Columns: `region`, `factor`, `share` (ω²), `low` and `high` (95 %), `eta_squared`, `df`, `F`,
-    `p`. The rows of the factors, of their interactions and of "seed" add up to 1. The last rows of
-    a region are the part of "seed" by which a seed is better or worse in all cells.
-
-    Raises:
-        TooFewRunsError: fewer than two seeds have a run in every combination of the factors.
+    An analysis of variance of all complete combinations (statsmodels, type 2). The logarithm is
+    taken because settings change the error by factors. share is ω² (Hays 1963; Olejnik and Algina
+    2003), which unlike eta_squared does not grow with the number of settings by chance alone;
+    negative estimates are 0. The rows up to seed add up to 1, and seed is all that differs between
+    runs of the same setting. The same seeds are used for all settings, so they are blocks: the rows
+    'the same in all cells' are the part of seed by which one seed is better than another for all
+    settings, and F and p test all rows against the residual. low and high are a 95 % generalized
+    interval (Weerahandi 1993), which assumes that the residuals of ln error are normal and scatter
+    equally for all settings. The shares belong to the values and seeds that this study chose: a
+    wider range of sizes would have a larger share.
     """
-    factors, seeds = _factors(data), seeds_of(data)
-    names = [NAMES.get(name, name) for name in factors]
+    factors, seeds = _factors(data), data.seeds
     parts = []
-    for region, error in REGION_ERRORS.items():
-        design = CompleteDesign.of(data.overall, error, factors, seeds)
-        if design.seeds < 2:
+    for region in REGION_ERRORS:
+        runs = complete_design(rows_of(data.regions, {"region": region}), factors, seeds)
+        if len(runs[seeds].drop_duplicates()) < 2:
             raise TooFewRunsError(
                 "shares of variance need two seeds with a run in every combination of "
-                + ", ".join(names)
+                + ", ".join(NAMES.get(name, name) for name in factors)
             )
-        found = _shares(design, names, seeds)
+        found = _shares(runs, factors, seeds)
         found.insert(0, "region", region)
         parts.append(found)
     return pd.concat(parts, ignore_index=True)
 
 
-def _shares(design: CompleteDesign, names: list[str], seeds: list[str]) -> pd.DataFrame:
+def _shares(runs: pd.DataFrame, factors: list[str], seeds: list[str]) -> pd.DataFrame:
     """The rows of one region."""
-    anova = anova_lm(ols(_formula(design, len(seeds)), design.runs).fit(), typ=2)
-    effects = [":".join(f"C(factor_{place})" for place in effect) for effect in design.effects]
-    blocks = [f"C(seed_{place})" for place in range(len(seeds))]
-    rows = anova.loc[[*effects, *blocks, "Residual"]].to_numpy(dtype=float)
-    sums, degrees, ratios, probabilities = rows.T  # sum_sq, df, F, PR(>F)
+    effects = [e for n in range(len(factors)) for e in combinations(factors, n + 1)]
+    rows = anova(runs, [*effects, *([seed] for seed in seeds)])
+    sums, degrees = (rows[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
     drawn = draw_shares(sums, degrees)
     number = len(effects)
     scatter = sums[-1] / degrees[-1]
@@ -80,7 +79,7 @@ def _shares(design: CompleteDesign, names: list[str], seeds: list[str]) -> pd.Da
     low, high = np.percentile(drawn, INTERVAL, axis=1)
     columns = {
         "factor": [
-            *(" × ".join(names[place] for place in effect) for effect in design.effects),
+            *(" × ".join(NAMES.get(name, name) for name in effect) for effect in effects),
             *(NAMES[seed] + EVERYWHERE for seed in seeds),
             WITHIN,
         ],
@@ -89,16 +88,11 @@ def _shares(design: CompleteDesign, names: list[str], seeds: list[str]) -> pd.Da
         "high": high,
         "eta_squared": sums / sums[[*range(number), -1]].sum(),
         "df": degrees.astype(int),
-        "F": ratios,
-        "p": probabilities,
+        "F": rows["F"].to_numpy(),
+        "p": rows["p"].to_numpy(),
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
     return pd.DataFrame(columns).iloc[order]
-
-
-def _formula(design: CompleteDesign, seeds: int) -> str:
-    cells = " * ".join(f"C(factor_{place})" for place in range(len(design.levels)))
-    return f"ln_error ~ {cells}" + "".join(f" + C(seed_{place})" for place in range(seeds))
 
 
 def draw_shares(sums: np.ndarray, degrees: np.ndarray) -> np.ndarray:
@@ -151,22 +145,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 ANALYSIS = Analysis(
     name="variance",
     title="What the error depends on most",
-    explanation=(
-        "How much of the variance of ln error between runs is explained by each varied setting, "
-        "by their interactions, and by the seed, in each region: an analysis of variance of all "
-        "complete combinations (statsmodels, type 2). The logarithm is taken because settings "
-        "change the error by factors. share is ω² (Hays 1963; Olejnik and Algina 2003), which "
-        "unlike eta_squared does not grow with the number of settings by chance alone; negative "
-        "estimates are 0. The rows up to seed add up to 1, and seed is all that differs between "
-        "runs of the same setting. The same seeds are used for all settings, so they are blocks: "
-        "the rows 'the same in all cells' are the part of seed by which one seed is better than "
-        "another for all settings, and F and p test all rows against what is then left. low and "
-        "high are a 95 % generalized interval (Weerahandi 1993), which takes the scatter of ln "
-        "error that is left as normal and equal for all settings. The shares belong to the "
-        "values and seeds that this study chose: a wider range of sizes would have a larger "
-        "share."
-    ),
-    applies=applies,
+    applies=lambda data: bool(data.seeds and _factors(data)),
     table=table,
     figure=figure,
 )

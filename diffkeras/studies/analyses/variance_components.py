@@ -11,32 +11,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import chi2
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
-from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.drawing import region_panels
-from diffkeras.studies.labels import label_of
-from diffkeras.studies.statistics.image_errors import seed_texts
-from diffkeras.studies.statistics.run_groups import (
-    REGION_ERRORS,
-    CompleteDesign,
-    first_setting,
-    grouped,
-    groups,
-    rows_of,
-    rows_of_first,
-)
+from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
+from diffkeras.studies.drawing import legend_above, region_panels
+from diffkeras.studies.statistics.comparison import seed_texts
+from diffkeras.studies.statistics.designs import anova, complete_design
 from diffkeras.studies.study_data import (
     ORDER_SEED,
     SEED,
     SIZE,
+    SIZE_KEYS,
     TRAIN_PART,
     StudyData,
     TooFewRunsError,
+    label_of,
 )
 
 FEWEST_OF_A_KIND = 3  # seeds of the weights, and of the order
@@ -47,7 +38,9 @@ SEED_NAMES = ("initial weights", "minibatch order", "both together")
 SUBSET_NAMES = ("subset", "seed", "subset × seed")
 
 
-def components(design: CompleteDesign, names: Sequence[str]) -> list[dict[str, Any]]:
+def components(
+    runs: pd.DataFrame, effects: tuple[str, str], names: Sequence[str]
+) -> list[dict[str, Any]]:
     """The variance components of crossed random effects with one run in each combination.
 
     From the expected mean squares of the analysis of variance (Searle, Casella and McCulloch,
@@ -55,16 +48,16 @@ def components(design: CompleteDesign, names: Sequence[str]) -> list[dict[str, A
     (1993) 899): draws of an expected mean square are its sum of squares divided by a χ² number.
 
     Args:
-        design: one of the effects as its factor, the other one as its seed.
+        runs: a complete design, with the column `ln_error`.
+        effects: columns of the two effects.
         names: of the two effects, and of what neither explains alone.
     """
-    anova = anova_lm(ols("ln_error ~ C(factor_0) + C(seed_0)", design.runs).fit())
-    sums, df, ratios, probabilities = (
-        anova[column].to_numpy(dtype=float) for column in ("sum_sq", "df", "F", "PR(>F)")
-    )
+    rows = anova(runs, [[effect] for effect in effects])
+    sums, df = rows["sum_sq"].to_numpy(), rows["df"].to_numpy()
     rng = np.random.default_rng(0)
     drawn = sums / chi2.rvs(df, size=(DRAWS, 3), random_state=rng)
-    repeats = np.array([design.seeds, design.levels[0], 1])  # runs with the same seed
+    first, second = (runs[effect].nunique() for effect in effects)
+    repeats = np.array([second, first, 1])  # runs with the same value of an effect
     variances = _from_mean_squares(sums / df, repeats)
     low, high = np.percentile(np.sqrt(_from_mean_squares(drawn, repeats)), INTERVAL, axis=0)
     columns = {
@@ -75,8 +68,8 @@ def components(design: CompleteDesign, names: Sequence[str]) -> list[dict[str, A
         "high": high,
         "share": variances / variances.sum(),
         "df": df.astype(int),
-        "F": ratios,
-        "p": probabilities,
+        "F": rows["F"],
+        "p": rows["p"],
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -89,25 +82,26 @@ def _from_mean_squares(squares: np.ndarray, repeats: np.ndarray) -> np.ndarray:
 
 
 def seed_sources(data: StudyData) -> pd.DataFrame:
-    """The components of the variance of ln error over seeds, per setting, region and size.
+    """How much of the fluctuation of ln error comes from the initial weights, and from the order.
 
-    Columns: the settings, `region`, `training_examples`, `weight_seeds` and `order_seeds` (their
-    numbers), `component` (those of `SEED_NAMES`), `variance`,
-    `sd` (its root: a relative standard deviation) with 95 % limits `low` and `high`, `share` of
-    the sum of the three, `df`, and `F` and `p` of the test that the component is 0.
-
-    Raises:
-        TooFewRunsError: no size has runs of all combinations of three seeds of each kind.
+    Every seed of one kind (training.seed for the initial weights, training.order_seed for the order
+    of the minibatches) is combined with every seed of the other, so these are the variance
+    components of two crossed random effects, from the mean squares of an analysis of variance
+    (Searle, Casella and McCulloch 1992). both together is what neither has alone: an order that
+    suits some initial weights, and rounding that differs between runs. sd is the root of a
+    component, a relative standard deviation of the error. A negative estimate is reported as 0. low
+    and high are 95 % generalized limits (Weerahandi 1993) for normal ln errors; with a handful of
+    seeds they are wide. F and p test whether the component is 0. The training examples are the same
+    in all runs of a size.
     """
     rows: list[dict[str, Any]] = []
-    for setting, runs in groups(data):
-        for region, error in REGION_ERRORS.items():
-            for size, same_size in runs.groupby(SIZE):
-                place = {**setting, "region": region, SIZE: size}
-                design = CompleteDesign.of(same_size, error, [SEED], [ORDER_SEED])
-                if min(*design.levels, design.seeds) >= FEWEST_OF_A_KIND:
-                    numbers = {"weight_seeds": design.levels[0], "order_seeds": design.seeds}
-                    rows += [{**place, **numbers, **row} for row in components(design, SEED_NAMES)]
+    for setting, of_setting in grouped(data.regions, [*data.settings(without=SIZE_KEYS), "region"]):
+        for size, same_size in of_setting.groupby(SIZE):
+            runs = complete_design(same_size, [SEED], [ORDER_SEED])
+            seeds, orders = (runs[name].nunique() for name in (SEED, ORDER_SEED))
+            if min(seeds, orders) >= FEWEST_OF_A_KIND:
+                place = {**setting, SIZE: size, "weight_seeds": seeds, "order_seeds": orders}
+                rows += [place | row for row in components(runs, (SEED, ORDER_SEED), SEED_NAMES)]
     if not rows:
         raise TooFewRunsError(
             f"the sources of fluctuation need all combinations of {FEWEST_OF_A_KIND} seeds of the "
@@ -118,10 +112,11 @@ def seed_sources(data: StudyData) -> pd.DataFrame:
 
 def _draw_seed_sources(table: pd.DataFrame, data: StudyData) -> Figure:
     """The components of the first setting against the size, per region."""
-    setting = first_setting(table, data)
+    setting = {name: table[name].iloc[0] for name in data.settings(without=SIZE_KEYS)}
     shown = rows_of(table, setting)
-    drawn, panels = region_panels("standard deviation of ln error")
+    drawn, panels = region_panels(y_label="standard deviation of ln error", sharex=True)
     for region, axis in panels.items():
+        axis.set_xscale("log")
         for place, component in enumerate(SEED_NAMES):
             rows = shown[(shown["region"] == region) & (shown["component"] == component)]
             reach = [rows["sd"] - rows["low"], rows["high"] - rows["sd"]]
@@ -131,32 +126,36 @@ def _draw_seed_sources(table: pd.DataFrame, data: StudyData) -> Figure:
             )
         axis.set_ylim(bottom=0)
         log_ticks(axis, "x")
-    handles = panels["lattice"].get_legend_handles_labels()
-    drawn.legend(*handles, loc="outside upper center", ncols=3, title=label_of(setting))
+    legend_above(drawn, panels["lattice"], title=label_of(setting))
     return drawn
 
 
-def _subsets_and_seeds_vary(data: StudyData) -> bool:
-    return data.varies(TRAIN_PART) and (data.varies(SEED) or data.varies(ORDER_SEED))
-
-
 def disjoint_subsets(data: StudyData) -> pd.DataFrame:
-    """The components of the variance of ln error, for each error and each of the other settings.
+    """The parts of subsets and of seeds in the variance of ln error over all images.
 
-    Raises:
-        TooFewRunsError: there are fewer than three subsets with the same two seeds.
+    Every seed was trained on every one of several disjoint subsets of equal size. As in an analysis
+    of variance with two crossed random factors (Searle, Casella and McCulloch 1992) there are three
+    parts: which subset, which seed (initial weights and order, alike for all subsets), and subset ×
+    seed, what neither explains alone. The runs of one subset differ by the last two together. sd is
+    the root of a part: about its relative standard deviation. A negative estimate is reported as 0.
+    low and high are 95 % generalized limits of sd (Weerahandi 1993) for normal ln errors; with a
+    handful of subsets and seeds they are wide. F and p test whether a part is 0, against subset ×
+    seed.
     """
     runs = data.overall.assign(seed=seed_texts(data.overall))
     rows: list[dict[str, Any]] = []
     most = (0, 0)
     for setting, group in grouped(runs, data.settings(without=(TRAIN_PART,))):
         for error in ERRORS:
-            design = CompleteDesign.of(group, error, [TRAIN_PART], ["seed"])
-            numbers = {"subsets": design.levels[0], "seeds": design.seeds}
-            most = max(most, (design.levels[0], design.seeds))
-            if design.levels[0] >= FEWEST_SUBSETS and design.seeds >= FEWEST_SEEDS:
-                place = {**setting, "error": error, **numbers}
-                rows += [place | row for row in components(design, SUBSET_NAMES)]
+            known = group.dropna(subset=[error])
+            known = known.assign(ln_error=np.log(known[error]))
+            design = complete_design(known, [TRAIN_PART], ["seed"])
+            subsets, seeds = known[TRAIN_PART].nunique(), design["seed"].nunique()
+            most = max(most, (subsets, seeds))
+            if subsets >= FEWEST_SUBSETS and seeds >= FEWEST_SEEDS:
+                place = {**setting, "error": error, "subsets": subsets, "seeds": seeds}
+                effects = components(design, (TRAIN_PART, "seed"), SUBSET_NAMES)
+                rows += [place | row for row in effects]
     if not rows:
         raise TooFewRunsError(
             f"There are {most[0]} subsets with {most[1]} seeds that all of them share; at least "
@@ -183,41 +182,21 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
     most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
     axis.set_ylim(-0.05 * most, 2.5 * most)
     axis.set_ylabel("standard deviation [% of the error]")
-    drawn.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend_above(drawn, axis)
     return drawn
 
 
 SEED_SOURCES = Analysis(
     name="seed_sources",
     title="Initial weights and minibatch order apart",
-    explanation=(
-        "How much of the fluctuation of ln error comes from the initial weights (training.seed), "
-        "and how much from the order of the minibatches (training.order_seed). Every seed of one "
-        "kind is combined with every seed of the other, so these are the variance components of "
-        "two crossed random effects, from the mean squares of an analysis of variance (Searle, "
-        "Casella and McCulloch 1992). both together is what neither has alone: an order that "
-        "suits some initial weights, and rounding that differs between runs. sd is the root of a "
-        "component, a relative standard deviation of the error. A component that comes out "
-        "negative is reported as 0. low and high are 95 % generalized limits (Weerahandi 1993) "
-        "for normal ln errors; with a handful of seeds they are wide. F and p test whether the "
-        "component is 0. The training examples are the same in all runs of a size."
-    ),
     applies=lambda data: data.varies(SEED, ORDER_SEED),
     table=seed_sources,
     figure=_draw_seed_sources,
 )
 DISJOINT_SUBSETS = Analysis(
-    "disjoint_subsets",
-    "Disjoint subsets of the training set",
-    "Every seed was trained on every one of several disjoint subsets of equal size. The variance "
-    "of ln error over all images has three parts, as in an analysis of variance with two crossed "
-    "random factors (Searle, Casella and McCulloch 1992): which subset, which seed (initial "
-    "weights and order, alike for all subsets), and subset × seed, what neither explains alone. "
-    "The runs of one subset differ by the last two together. sd is the root of a part: about its "
-    "relative standard deviation. A part that comes out negative is reported as 0. low and high "
-    "are 95 % generalized limits of sd (Weerahandi 1993) for normal ln errors; with a handful of "
-    "subsets and seeds they are wide. F and p test whether a part is 0, against subset × seed.",
-    _subsets_and_seeds_vary,
-    disjoint_subsets,
-    _draw_disjoint_subsets,
+    name="disjoint_subsets",
+    title="Disjoint subsets of the training set",
+    applies=lambda data: data.varies(TRAIN_PART) and bool(data.seeds),
+    table=disjoint_subsets,
+    figure=_draw_disjoint_subsets,
 )

@@ -1,1 +1,1 @@
-"""What several analyses compute: groups of runs, comparisons, fits of laws."""
+"""What several analyses compute: comparisons of runs, analyses of variance, fits of laws."""

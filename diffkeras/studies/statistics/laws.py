@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 from scipy.stats import f as f_distribution
 from statsmodels.tools.eval_measures import aicc
 
@@ -42,14 +41,6 @@ class Law:
     parameters: Callable[..., dict[str, Array]]
 
 
-def _logarithm(x: Array, slope: Array) -> Array:
-    return 1 - slope * np.log(x)
-
-
-def _power(x: Array, floor: Array, exponent: Array) -> Array:
-    return floor + (1 - floor) * x ** (-exponent)
-
-
 def _slopes(smallest: float) -> Array:
     largest = LARGEST_SLOPE * -np.log(smallest)  # error of the smallest size to that of the largest
     return np.concatenate([[0.0], np.geomspace(1e-3, largest, 200)])[:, None] / -np.log(smallest)
@@ -63,7 +54,7 @@ def _powers(_smallest: float) -> Array:
 
 LOGARITHM = Law(  # a − b ln N
     name="logarithm",
-    shape=_logarithm,
+    shape=lambda x, slope: 1 - slope * np.log(x),
     upper=(LARGEST_SLOPE,),
     grid=_slopes,
     parameters=lambda error, size, slope: {
@@ -73,7 +64,7 @@ LOGARITHM = Law(  # a − b ln N
 )
 POWER = Law(  # floor + factor · N^(−exponent)
     name="power law",
-    shape=_power,
+    shape=lambda x, floor, exponent: floor + (1 - floor) * x ** (-exponent),
     upper=(LARGEST_FLOOR, LARGEST_EXPONENT),
     grid=_powers,
     parameters=lambda error, size, floor, exponent: {
@@ -85,71 +76,19 @@ POWER = Law(  # floor + factor · N^(−exponent)
 
 
 @dataclass(frozen=True)
-class LawFit:
-    """A law fitted to errors.
-
-    Attributes:
-        parameters: those of the usual formula, by name.
-        aicc: Akaike's information criterion with the correction for small samples.
-        lack_of_fit: p of the F test of the sizes' mean ln errors against the fit, with the scatter
-            within sizes as the yardstick.
-    """
-
-    parameters: dict[str, float]
-    aicc: float
-    lack_of_fit: float
-
-
-def fit_law(law: Law, ln_errors: Mapping[int, Array]) -> LawFit:
-    """The least-squares fit of a law to ln errors by size.
-
-    The test of lack of fit is in Draper and Smith, Applied Regression Analysis, 1998, section 2.1;
-    for a law that is not linear in its parameters it holds approximately.
-    """
-    sizes = np.concatenate([np.full(len(v), float(n)) for n, v in ln_errors.items()])
-    values = np.concatenate(list(ln_errors.values()))
-    x = sizes / sizes.max()
-
-    def model(x: Array, level: float, *shape: float) -> Array:
-        return level + np.log(law.shape(x, *shape))
-
-    measured = Samples.measured(ln_errors)
-    start = measured.fit(law)
-    limits = (-np.inf, *np.zeros(len(law.upper))), (np.inf, *law.upper)
-    first = (start.levels[0], *start.shapes[0])
-    found, _ = curve_fit(model, x, values, p0=first, bounds=limits)
-    residual = np.sum((values - model(x, *found)) ** 2)
-    parameters = law.parameters(np.exp(found[0]), sizes.max(), *found[1:])
-    return LawFit(
-        {name: float(value) for name, value in parameters.items()},
-        float(criterion(np.asarray(residual), len(values), len(found))),
-        _lack_of_fit(float(residual), float(measured.within[0]), ln_errors, len(found)),
-    )
-
-
-def _lack_of_fit(
-    residual: float, within: float, ln_errors: Mapping[int, Array], parameters: int
-) -> float:
-    runs, sizes = sum(map(len, ln_errors.values())), len(ln_errors)
-    if not within:
-        return np.nan
-    ratio = (residual - within) / (sizes - parameters) / (within / (runs - sizes))
-    return float(f_distribution.sf(ratio, sizes - parameters, runs - sizes))
-
-
-@dataclass(frozen=True)
-class ResampledFits:
+class Fits:
     """Fits of one law, one entry a sample.
 
     Attributes:
-        levels: (samples,), ln of the error of the largest size.
-        shapes: (samples, parameters), shape parameters.
-        aicc: (samples,), Akaike's criterion with the correction for small samples.
+        parameters: those of the usual formula, (samples,), by name.
+        aicc: (samples,), Akaike's information criterion with the correction for small samples.
+        lack_of_fit: (samples,), p of the F test of the sizes' mean ln errors against the fit, with
+            the scatter within sizes as the yardstick; NaN without scatter.
     """
 
-    levels: Array
-    shapes: Array
+    parameters: dict[str, Array]
     aicc: Array
+    lack_of_fit: Array
 
 
 @dataclass(frozen=True)
@@ -157,13 +96,13 @@ class Samples:
     """Samples of ln errors of several sizes.
 
     Attributes:
-        x: (sizes,), sizes relative to the largest.
+        sizes: (sizes,), numbers of training examples.
         counts: (sizes,), number of runs of each size.
         means: (samples, sizes), mean ln error of each size.
         within: (samples,), sum of squared deviations from these means.
     """
 
-    x: Array
+    sizes: Array
     counts: Array
     means: Array
     within: Array
@@ -174,8 +113,7 @@ class Samples:
         sizes, values = np.array(list(ln_errors), dtype=float), list(ln_errors.values())
         counts = np.array([len(v) for v in values], dtype=float)
         within = float(sum(np.sum((v - v.mean()) ** 2) for v in values))
-        means = np.array([[v.mean() for v in values]])
-        return cls(sizes / sizes.max(), counts, means, np.array([within]))
+        return cls(sizes, counts, np.array([[v.mean() for v in values]]), np.array([within]))
 
     @classmethod
     def resampled(cls, ln_errors: Mapping[int, Array], number: int) -> "Samples":
@@ -194,56 +132,67 @@ class Samples:
             means.append(values.mean() + draws.mean(axis=1))
             within += n * draws.var(axis=1)
         measured = cls.measured(ln_errors)
-        return cls(measured.x, measured.counts, np.stack(means, axis=1), within)
+        return cls(measured.sizes, measured.counts, np.stack(means, axis=1), within)
 
-    @property
-    def weights(self) -> Array:
-        """(sizes,), each size's part of the runs."""
-        return self.counts / self.counts.sum()
-
-    def fit(self, law: Law) -> ResampledFits:
+    def fit(self, law: Law) -> Fits:
         """The best fit to each sample: the best on the law's grid, improved by Gauss-Newton steps.
 
-        For a given shape the best level is known, so only the shape is searched for.
+        For a given shape the best level is known, so only the shape is searched for. The test of
+        lack of fit is in Draper and Smith, Applied Regression Analysis, 1998, section 2.1; for a
+        law that is not linear in its parameters it holds approximately.
         """
-        grid = law.grid(float(self.x.min()))
+        grid = law.grid(self.sizes.min() / self.sizes.max())
         curves = self._curves(law, grid)
-        targets = self.means - (self.means @ self.weights)[:, None]
+        targets = self.means - (self.means @ self._weights)[:, None]
         # |targets − curves|² without the part that the curves do not change
-        mismatch = curves**2 @ self.weights - 2 * (targets * self.weights) @ curves.T
+        mismatch = curves**2 @ self._weights - 2 * (targets * self._weights) @ curves.T
         shapes = grid[mismatch.argmin(axis=1)]
         for _ in range(STEPS):
             shapes = self._closer(law, targets, shapes)
         between = (targets - self._curves(law, shapes)) ** 2 @ self.counts
-        levels = (self.means - self._ln_curves(law, shapes)) @ self.weights
-        information = criterion(self.within + between, int(self.counts.sum()), 1 + grid.shape[1])
-        return ResampledFits(levels, shapes, information)
+        levels = (self.means - self._ln_curves(law, shapes)) @ self._weights
+        runs, number = int(self.counts.sum()), 1 + grid.shape[1]
+        degrees = self.sizes.size - number, runs - self.sizes.size
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(self.within > 0, between / degrees[0] / self.within, np.nan)
+        return Fits(
+            law.parameters(np.exp(levels), self.sizes.max(), *shapes.T),
+            criterion(self.within + between, runs, number),
+            f_distribution.sf(ratio * degrees[1], *degrees),
+        )
+
+    @property
+    def _weights(self) -> Array:
+        """(sizes,), each size's part of the runs."""
+        return self.counts / self.counts.sum()
 
     def _ln_curves(self, law: Law, shapes: Array) -> Array:
-        return np.log(law.shape(self.x[:, None], *shapes.T)).T
+        x = self.sizes / self.sizes.max()
+        return np.log(law.shape(x[:, None], *shapes.T)).T
 
     def _curves(self, law: Law, shapes: Array) -> Array:
         """(shapes, sizes), ln error without its mean over the runs."""
         curves = self._ln_curves(law, shapes)
-        return curves - (curves @ self.weights)[:, None]
+        return curves - (curves @ self._weights)[:, None]
 
     def _closer(self, law: Law, targets: Array, shapes: Array) -> Array:
         """Shapes after the best part of a Gauss-Newton step, if any comes closer to the targets."""
         here = self._curves(law, shapes)
         nudged = [self._curves(law, shapes + NUDGE * unit) for unit in np.eye(shapes.shape[1])]
         slopes = (np.stack(nudged, axis=-1) - here[..., None]) / NUDGE  # (samples, sizes, shape)
-        roots = np.sqrt(self.weights)
+        roots = np.sqrt(self._weights)
         slopes *= roots[:, None]
-        left = ((targets - here) * roots)[..., None]
-        together = (np.linalg.pinv(slopes, rcond=1e-6) @ left)[..., 0]
+        residuals = ((targets - here) * roots)[..., None]
+        together = (np.linalg.pinv(slopes, rcond=1e-6) @ residuals)[..., 0]
         # along a limit of one parameter, the step of the other alone is the right one
-        alone = (slopes * left).sum(axis=1) / np.maximum((slopes**2).sum(axis=1), 1e-300)
+        squares = np.maximum((slopes**2).sum(axis=1), 1e-300)
+        alone = (slopes * residuals).sum(axis=1) / squares
         steps = [part * together for part in PARTS]
         steps += [alone * unit for unit in np.eye(shapes.shape[1])]
-        best, least = shapes, (targets - here) ** 2 @ self.weights
+        best, least = shapes, (targets - here) ** 2 @ self._weights
         for step in steps:
             moved = np.clip(shapes + step, 0, law.upper)
-            mismatch = (targets - self._curves(law, moved)) ** 2 @ self.weights
+            mismatch = (targets - self._curves(law, moved)) ** 2 @ self._weights
             best = np.where((mismatch < least)[:, None], moved, best)
             least = np.minimum(mismatch, least)
         return best

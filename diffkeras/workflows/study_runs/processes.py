@@ -5,21 +5,22 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 from diffkeras.errors import Interrupted
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.config import PlannedRun
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
-from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
+from diffkeras.workflows.study_runs.outcome import Outcome
+from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
-ONLY_THERE = "a signal to the process that trained it ended it; its checkpoint is kept"
+INTERRUPTED_ALONE = "a signal to the process that trained it ended it; its checkpoint is kept"
+DIED = "the process that trained it died; if memory ran out, use fewer --jobs"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
-MakeTask = Callable[[RunQueue, Cell, int], RunTask]
+MakeTask = Callable[[RunQueue, PlannedRun, int], RunTask]
 
 
 def run_in_processes(
@@ -27,130 +28,100 @@ def run_in_processes(
 ) -> None:
     """Do all runs of a queue, `jobs` at a time, with a number of threads each.
 
-    By default they share the cores.
-
-    A process that dies loses its run only, and is replaced. Processes end with this one.
+    By default they share the cores. A process that dies loses its run only, and is replaced.
+    Processes end with this one.
 
     Raises:
         Interrupted: SIGINT or SIGTERM; the runs have saved checkpoints.
     """
     jobs = min(jobs, queue.total)
+    threads = threads or max(1, available_cores() // jobs)
+    steps: dict[str, int] = {}  # of each run, for the progress bar
     with (
         Interruption() as interruption,
         progress_bar(queue.steps, "Training", "steps", shown=show_progress) as bar,
-        _Children(jobs, threads or max(1, available_cores() // jobs)) as children,
+        _Children(threads) as children,
     ):
-        progress = _Progress(bar, queue)
         while not queue.empty or children.running:
             if interruption.number:
                 children.interrupt()
                 if not children.running:
                     break
             else:
-                while children.idle and (cell := queue.take()):
-                    children.start(cell, make_task(queue, cell, children.threads))
-            for cell, outcome in children.ended():
+                while len(children.running) < jobs and (run := queue.take()):
+                    children.start(run, make_task(queue, run, threads))
+            for run, outcome in children.ended():
                 if outcome.state == "interrupted" and not interruption.number:
-                    outcome = Outcome("failed", ONLY_THERE)
-                queue.note(cell, outcome)
-                progress.end(cell)
-            progress.show([cell for _, cell in children.running.values()])
+                    outcome = Outcome("failed", INTERRUPTED_ALONE)
+                queue.note(run, outcome)
+                steps[run.identity] = 0 if run.trained else run.config.steps
+            steps |= {run.identity: _steps_done(run) for _, run in children.running.values()}
+            bar.set_description(f"Run {queue.finished} of {queue.total}", False)
+            bar.update(sum(steps.values()) - bar.n)
         number, interruption.number = interruption.number, 0
     if number:
         raise Interrupted("stopped; the runs continue from their checkpoints", number)
 
 
+def _steps_done(run: PlannedRun) -> int:
+    """Steps of the epochs that a run has finished; 0 if it was trained before."""
+    if not run.trained:
+        with contextlib.suppress(OSError):
+            epochs = (run.run_dir / "history.csv").read_bytes().count(b"\n") - 1
+            return min(run.config.steps, max(0, epochs) * run.config.steps_per_epoch)
+    return 0
+
+
 class _Children:
-    """Processes that train, one run each at a time.
+    """Processes that train, one run each at a time, with a number of threads each.
 
     Attributes:
-        threads: threads of each.
-        running: its result to come → the number of a process, and its run.
+        running: result to come → the pool of one process that computes it, and its run.
     """
 
-    def __init__(self, number: int, threads: int) -> None:
-        self.threads = threads
-        self.running: dict[Future[Outcome], tuple[int, Cell]] = {}
-        self._pools: dict[int, ProcessPool] = {}
-        self._number = number
+    def __init__(self, threads: int) -> None:
+        self.running: dict[Future[Outcome], tuple[ProcessPool, PlannedRun]] = {}
+        self._threads = threads
+        self._idle: list[ProcessPool] = []
         self._interrupted = False
 
     def __enter__(self) -> "_Children":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pool in self._pools.values():
+        for pool in (*self._idle, *(pool for pool, _ in self.running.values())):
             pool.shutdown()
 
-    @property
-    def idle(self) -> list[int]:
-        """Numbers of those without a run."""
-        busy = {number for number, _ in self.running.values()}
-        return [number for number in range(self._number) if number not in busy]
+    def start(self, run: PlannedRun, task: RunTask) -> None:
+        """Give a run to an idle process, or to a new one."""
+        module, threads = do_run_in_child.__module__, self._threads
+        pool = (
+            self._idle.pop()
+            if self._idle
+            else ProcessPool(1, module=module, threads=threads, trains=True)
+        )
+        self.running[pool.submit(do_run_in_child, task)] = pool, run
 
-    def start(self, cell: Cell, task: RunTask) -> None:
-        """Give a run to an idle process."""
-        number = self.idle[0]
-        if number not in self._pools:
-            self._pools[number] = ProcessPool(
-                1, module=do_run_in_child.__module__, threads=self.threads, trains=True
-            )
-        future = self._pools[number].submit(do_run_in_child, task)
-        self.running[future] = number, cell
-
-    def ended(self) -> list[tuple[Cell, Outcome]]:
+    def ended(self) -> list[tuple[PlannedRun, Outcome]]:
         """The runs that ended within a moment, and how."""
         if not self.running:
             time.sleep(POLL)
         done, _ = wait(self.running, POLL, FIRST_COMPLETED)
-        found = []
+        outcomes = []
         for future in done:
-            number, cell = self.running.pop(future)
+            pool, run = self.running.pop(future)
             try:
-                found.append((cell, future.result()))
+                outcomes.append((run, future.result()))
+                self._idle.append(pool)
             except BrokenProcessPool:
-                self._pools.pop(number).shutdown()
-                found.append((cell, self._death()))
-        return found
-
-    def _death(self) -> Outcome:
-        if self._interrupted:
-            return Outcome("interrupted")
-        return Outcome(
-            "failed", "the process that trained it died; if memory ran out, use fewer --jobs"
-        )
+                pool.shutdown()
+                death = Outcome("interrupted") if self._interrupted else Outcome("failed", DIED)
+                outcomes.append((run, death))
+        return outcomes
 
     def interrupt(self) -> None:
         """Ask all to end with a checkpoint."""
         if not self._interrupted:
-            for number, _ in self.running.values():
-                self._pools[number].interrupt()
+            for pool, _ in self.running.values():
+                pool.interrupt()
         self._interrupted = True
-
-
-class _Progress:
-    """A bar over the steps of all runs."""
-
-    def __init__(self, bar: Any, queue: RunQueue) -> None:
-        self._bar, self._queue = bar, queue
-        self._steps: dict[str, int] = {}  # of each run
-
-    def end(self, cell: Cell) -> None:
-        """Count a run that ended as a whole."""
-        self._steps[cell.identity] = 0 if cell.trained else cell.steps
-
-    def show(self, running: list[Cell]) -> None:
-        """Draw it."""
-        for cell in running:
-            if not cell.trained:
-                self._steps[cell.identity] = _steps_done(cell)
-        self._bar.set_description(f"Run {self._queue.finished} of {self._queue.total}", False)
-        self._bar.update(sum(self._steps.values()) - self._bar.n)
-
-
-def _steps_done(cell: Cell) -> int:
-    """Steps of the epochs that a run has finished."""
-    with contextlib.suppress(OSError):
-        rows = (cell.run_dir / "history.csv").read_bytes().count(b"\n") - 1
-        return min(cell.steps, max(0, rows) * cell.config.steps_per_epoch)
-    return 0

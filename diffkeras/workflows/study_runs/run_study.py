@@ -14,10 +14,15 @@ from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
-from diffkeras.studies.output.write import write_study
-from diffkeras.studies.plan import Cell, data_needed, lacking_baselines, plan
-from diffkeras.studies.results import read_results
-from diffkeras.studies.shard import Shard
+from diffkeras.studies.plan import (
+    PlannedRun,
+    Shard,
+    data_needed,
+    missing_baselines,
+    plan,
+)
+from diffkeras.studies.report import write_study
+from diffkeras.studies.results import read_results, without_baselines
 from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
@@ -37,7 +42,7 @@ from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 logger = logging.getLogger(__name__)
 
 RUNS_DIR = Path("saved_models/studies/runs")
-PATIENCE = 5.0  # seconds until what another process uses is tried again
+PATIENCE = 5.0  # seconds to wait before what another process uses is tried again
 
 
 def run_study(
@@ -86,20 +91,20 @@ def run_study(
     for path in (directory, runs_dir):
         check_writable(path)
     check_study_directory(directory, study, runs_dir)
-    cells = plan(study, runs_dir)
-    own = shard.of(cells) if shard else cells
-    done = sum(cell.done for cell in own)
+    runs = plan(study, runs_dir)
+    own = shard.of(runs) if shard else runs
+    done = sum(run.done for run in own)
     part = f" in shard {shard}" if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
-    work = _Work(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
-    failed, cells = work.do(cells, own, baselines=shard is None or shard.part == 1)
+    worker = _Worker(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
+    failed, runs = worker.do_missing(runs, own, baselines=shard is None or shard.part == 1)
     write_failed(directory, failed)
-    for cell in own:  # of a call that was killed just after it had done a run
-        remove_stale(lock_of(cell.run_dir))
-    missing = sum(not cell.done for cell in cells)
-    complete = not missing or (shard is None and missing < len(cells))
+    for run in own:  # of a call that was killed just after it had done a run
+        remove_stale(lock_of(run.run_dir))
+    missing = sum(not run.done for run in runs)
+    complete = not missing or (shard is None and missing < len(runs))
     if complete:
-        _write_results(directory, study, cells, failed)
+        _write_results(directory, study, runs, failed)
     if failed:
         raise _failure(failed, len(own), directory)
     if not complete:
@@ -111,8 +116,8 @@ def run_study(
 
 
 @dataclass(frozen=True)
-class _Work:
-    """The runs of a study that this process does."""
+class _Worker:
+    """Does those runs of a study that are this process's."""
 
     study: Study
     data_dir: Path
@@ -123,36 +128,34 @@ class _Work:
     threads: int | None
     show_progress: bool
 
-    def do(
-        self, cells: list[Cell], own: Sequence[Cell], *, baselines: bool
-    ) -> tuple[list[FailedRun], list[Cell]]:
+    def do_missing(
+        self, runs: list[PlannedRun], own: Sequence[PlannedRun], *, baselines: bool
+    ) -> tuple[list[FailedRun], list[PlannedRun]]:
         """Do those own runs that aren't done, and measure baselines if no run has.
 
         Returns:
             the failed runs, and all runs of the study as they are then.
         """
-        lacking = lacking_baselines(self.study, cells) * baselines
-        failed = self._do(own, lacking)
-        now = cells if all(cell.done for cell in own) else plan(self.study, self.runs_dir)
+        failed = self._do(own, missing_baselines(self.study, runs) if baselines else [])
+        now = runs if all(run.done for run in own) else plan(self.study, self.runs_dir)
         # the runs were done before by another study, or that which was to measure them failed
-        if baselines and (lacking := lacking_baselines(self.study, now)):
-            names = {cell.identity for cell in own}
-            able = [cell for cell in now if cell.done and cell.identity in names]
+        if baselines and (missing := missing_baselines(self.study, now)):
+            names = {run.identity for run in own}
+            able = [run for run in now if run.done and run.identity in names]
             if able:
-                again = replace(able[0], evaluated=frozenset())
-                failed += self._do([again], lacking)
+                failed += self._do([replace(able[0], evaluated=frozenset())], missing)
                 now = plan(self.study, self.runs_dir)
         return failed, now
 
-    def _do(self, cells: Sequence[Cell], lacking: Sequence[str]) -> list[FailedRun]:
-        todo = [cell for cell in cells if not cell.done]
+    def _do(self, runs: Sequence[PlannedRun], baselines: Sequence[str]) -> list[FailedRun]:
+        todo = [run for run in runs if not run.done]
         if not todo:
             return []
         for config in data_needed(self.study, todo):
             self._generate(config)
         check_directory(self.runs_dir)
         begin_study(self.directory, self.study)
-        queue = RunQueue(self.study, cells, lacking)
+        queue = RunQueue(runs, baselines)
         if self.jobs == 1:
             self._run_here(queue)
         else:
@@ -170,30 +173,32 @@ class _Work:
 
     def _run_here(self, queue: RunQueue) -> None:
         while not queue.empty:
-            cell = queue.take()
-            if cell is None:
+            run = queue.take()
+            if run is None:
                 time.sleep(PATIENCE)
                 continue
-            if not queue.was_in_use(cell):
+            if not queue.was_in_use(run):
                 seconds = queue.seconds_left()
-                left = f", at most {duration(seconds)} left" if seconds else ""
+                remaining = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
-                logger.info(f"run {number} of {queue.total}: {cell.title}{left}")
-            task = self._task(queue, cell, self.threads or available_cores())
-            queue.note(cell, do_run(task, show_progress=self.show_progress))
+                logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
+            task = self._task(queue, run, self.threads or available_cores())
+            queue.note(run, do_run(task, show_progress=self.show_progress))
 
-    def _task(self, queue: RunQueue, cell: Cell, threads: int) -> RunTask:
-        study, search = self.study, None
-        if study.worst_cases and cell.search:
-            search = study.test, study.worst_cases, cell.search
-        tests = queue.tests_of(cell)
-        return RunTask(cell.config, cell.run_dir, tests, self.data_dir, threads, search)
+    def _task(self, queue: RunQueue, run: PlannedRun, threads: int) -> RunTask:
+        sets, baselines = self.study.test_sets, queue.baselines_of(run)
+        tests = [
+            (sets[label] if label in baselines else without_baselines(sets[label]), path)
+            for label, path in run.tests.items()
+        ]
+        worst_cases = self.study.worst_cases
+        return RunTask(run, tests, self.study.test, worst_cases, self.data_dir, threads)
 
 
 def _write_results(
-    directory: Path, study: Study, cells: Sequence[Cell], failed: Sequence[FailedRun]
+    directory: Path, study: Study, planned: Sequence[PlannedRun], failed: Sequence[FailedRun]
 ) -> None:
-    runs = [cell for cell in cells if cell.done]
+    runs = [run for run in planned if run.done]
     data = read_results(runs, study.factors_as_text)
     begin_study(directory, study)  # so that it is known as a study's if this fails
     with contextlib.ExitStack() as stack:
@@ -201,7 +206,7 @@ def _write_results(
         lock, what = directory / ".study.lock", f"the directory {directory}"
         _when_free(lambda: stack.enter_context(locked(lock, what)))
         write_study(
-            directory, study, data, runs, failed=failed, planned=len(cells), command=_command()
+            directory, study, data, runs, failed=failed, planned=len(planned), command=_command()
         )
 
 

@@ -285,7 +285,7 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Factor is exactly singular")
 
-    monkeypatch.setattr("diffkeras.physics.solvers.block_cycles.MOST_CYCLES", 0)
+    monkeypatch.setattr("diffkeras.physics.uptake.linear_steps.MOST_CYCLES", 0)
     monkeypatch.setattr("pyamg.ruge_stuben_solver", fail)
     with pytest.raises(ConvergenceError, match="check the medium"):
         by_newton(two_sources((20, 20)))
@@ -293,6 +293,6 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
 
 def test_a_decay_below_rounding_is_one_error_without_warnings(recwarn):
     medium = Medium(decay=3e-16, boundary="periodic")
-    with pytest.raises(ConvergenceError, match="too little is lost|no error could be proven"):
+    with pytest.raises(ConvergenceError, match="decay is too weak"):
         solve(production=np.ones((21, 35)), medium=medium, method="newton-cg")
     assert not recwarn.list  # PyAMG's, of a matrix that is indefinite by rounding

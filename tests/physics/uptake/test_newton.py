@@ -12,7 +12,7 @@ from sparse_newton import solve_saturating_reference
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, certify, solve
-from diffkeras.physics.solvers import block_cycles
+from diffkeras.physics.uptake import linear_steps
 
 LATTICE = (20, 26)
 ROUNDING = 1e-11  # of the reference, relative to the largest value
@@ -149,7 +149,7 @@ def test_algebraic_multigrid_takes_the_steps_where_geometric_cycles_do_not_conve
 ):
     uptake = MichaelisMenten(cells, 0.2)
     exact = solve_saturating_reference(vessels, uptake=uptake)
-    monkeypatch.setattr(block_cycles, "MOST_CYCLES", 1)
+    monkeypatch.setattr(linear_steps, "MOST_CYCLES", 1)
     solution = solve(vessels, uptake=uptake)
     assert abs(solution.field - exact).max() <= solution.error_bound
     diffusivity = np.where(np.indices(LATTICE)[0] < 10, 1.0, 0.05)

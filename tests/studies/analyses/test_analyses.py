@@ -1,5 +1,6 @@
-"""Which analyses a study gets, and from how many runs on."""
+"""Which analyses a study gets, from how many runs on, and their figures."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,15 +11,21 @@ import pytest
 from synthetic_study import source_count_study, synthetic_study
 
 from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.study_data import StudyData
+from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData, TooFewRunsError
 
+BY_NAME = {analysis.name: analysis for analysis in ANALYSES}
 ONE_SIZE, ONE_LOSS = {"fractions": (1.0,)}, {"losses": {"absolute": 1.0}}
 VARIANTS = {"variants": {"a": lambda n: 1.0, "b": lambda n: 2.0}}
+TWO_SETS = {"test_sets": {"near": 1.0, "far": 3.0}}
 COUNTS = {label: dict.fromkeys((1, 2, 3), 1.0) for label in ("only 1", "only 2", "joint")}
 
 
 def small(**changes: Any) -> StudyData:
     return synthetic_study(**{"images": 5, "sources": (1, 2), **changes})
+
+
+def counts(seeds: int = 3) -> StudyData:
+    return source_count_study(COUNTS, seeds=seeds)
 
 
 def subsets(number: int = 3, seeds: int = 3) -> StudyData:
@@ -28,6 +35,14 @@ def subsets(number: int = 3, seeds: int = 3) -> StudyData:
     factors = {"data.train_part": list(parts), "training.seed": data.factors["training.seed"]}
     runs = data.runs.rename(columns={"variant": "data.train_part"})
     return StudyData(factors, runs, data.baselines, data.examples)
+
+
+def searched(**columns: Any) -> StudyData:
+    """Two searches of a run, or none."""
+    data = small(**ONE_SIZE, **ONE_LOSS)
+    about = {**{name: values[0] for name, values in data.factors.items()}, "run": "a"}
+    rows = columns and {**about, **dict.fromkeys(SEARCH_NUMBERS, 0.5), **columns}
+    return replace(data, searches=pd.DataFrame(rows))
 
 
 def without_images(data: StudyData) -> StudyData:
@@ -59,27 +74,21 @@ def of_the_third_count(data: StudyData) -> StudyData:
         (lambda: small(), "variance size_laws fluctuation loss_comparisons"),
         (lambda: small(**ONE_LOSS, order_seeds=2), "variance size_laws seed_sources"),
         (lambda: small(**ONE_LOSS, epochs=8), "variance size_laws fluctuation training_time"),
-        (
-            lambda: of_unknown_times(small(**ONE_LOSS, epochs=8)),
-            "variance size_laws fluctuation",
-        ),
+        (lambda: of_unknown_times(small(**ONE_LOSS, epochs=8)), "variance size_laws fluctuation"),
         (lambda: small(**ONE_SIZE, **ONE_LOSS, **VARIANTS), "variance variants"),
-        (lambda: source_count_study(COUNTS), "variance trained_counts neighbour_counts"),
-        (
-            lambda: trained_on_several_counts(source_count_study(COUNTS)),
-            "variance trained_counts",
-        ),
+        (counts, "variance trained_counts neighbour_counts"),
+        (lambda: trained_on_several_counts(counts()), "variance trained_counts"),
         (subsets, "variance variants disjoint_subsets"),
         (lambda: subsets(seeds=1), "variants"),
-        (lambda: replace(small(**ONE_SIZE, **ONE_LOSS), searches=pd.DataFrame()), "worst_cases"),
+        (searched, "worst_cases"),
     ],
 )
 def test_a_study_gets_the_analyses_of_what_it_varies(
     make: Callable[[], StudyData], names: str
 ) -> None:
     data = make()
-    found = [analysis.name for analysis in ANALYSES if analysis.applies(data)]
-    assert {*found} == {"errors", "source_counts", *names.split()}
+    found = {name for name, analysis in BY_NAME.items() if analysis.applies(data)}
+    assert found == {"errors", "source_counts", *names.split()}
 
 
 def test_a_single_source_count_is_not_drawn_against_itself() -> None:
@@ -100,16 +109,49 @@ def test_a_single_source_count_is_not_drawn_against_itself() -> None:
         ("loss_comparisons", lambda: small(**ONE_SIZE, seeds=1)),
         ("loss_comparisons", lambda: without_images(small(**ONE_SIZE))),
         ("variants", lambda: small(**ONE_SIZE, **ONE_LOSS, **VARIANTS, seeds=1)),
-        ("trained_counts", lambda: source_count_study(COUNTS, seeds=1)),
-        ("trained_counts", lambda: without_images(source_count_study(COUNTS))),
-        ("neighbour_counts", lambda: source_count_study(COUNTS, seeds=1)),
-        ("neighbour_counts", lambda: without_images(source_count_study(COUNTS))),
-        ("neighbour_counts", lambda: of_the_third_count(source_count_study(COUNTS))),
-        ("worst_cases", lambda: replace(small(), searches=pd.DataFrame())),
+        ("trained_counts", lambda: counts(seeds=1)),
+        ("trained_counts", lambda: without_images(counts())),
+        ("neighbour_counts", lambda: counts(seeds=1)),
+        ("neighbour_counts", lambda: of_the_third_count(counts())),
+        ("worst_cases", searched),
     ],
 )
 def test_too_few_runs_are_refused(name: str, make: Callable[[], StudyData]) -> None:
-    [analysis] = [analysis for analysis in ANALYSES if analysis.name == name]
-    answer = analysis.answer(make())
-    assert answer.refusal
-    assert (answer.table, answer.svg, answer.png) == (None, b"", b"")
+    with pytest.raises(TooFewRunsError):
+        BY_NAME[name].table(make())
+
+
+SEARCHES = {"search": [0, 1], "sources": ["1", "2"], "error_of_prediction": [0.0, 1.0]}
+SEARCHES |= {"bound_of_prediction": 1.0, "error_of_corrected": 0.1, "bound_of_corrected": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("name", "panels", "make"),
+    [
+        ("errors", 6, small),
+        ("errors", 6, lambda: small(**ONE_SIZE)),
+        ("source_counts", 1, small),
+        ("variance", 1, small),
+        ("size_laws", 6, lambda: small(**ONE_LOSS)),
+        ("fluctuation", 6, small),
+        ("seed_sources", 6, lambda: small(**ONE_LOSS, seeds=3, order_seeds=3)),
+        ("training_time", 2, lambda: small(epochs=8)),
+        ("loss_comparisons", 6, small),
+        ("trained_counts", 2, counts),
+        ("neighbour_counts", 2, counts),
+        ("variants", 4, lambda: small(**ONE_SIZE, **ONE_LOSS, **VARIANTS, **TWO_SETS)),
+        ("disjoint_subsets", 1, subsets),
+        ("worst_cases", 2, lambda: searched(**SEARCHES)),
+    ],
+)
+def test_figures_are_drawn_from_committed_tables(
+    name: str, panels: int, make: Callable[[], StudyData]
+) -> None:
+    analysis, data = BY_NAME[name], make()
+    text = dict.fromkeys(data.factors, str)
+    committed = io.StringIO(analysis.table(data).to_csv(index=False))
+    table = pd.read_csv(committed, dtype=text)
+    axes = analysis.figure(table, without_images(data)).axes
+    assert len(axes) == panels
+    assert all(axis.has_data() for axis in axes)
+    assert analysis.draw(table, without_images(data)).startswith(b"<?xml")

@@ -1,27 +1,27 @@
+"""The errors of each setting, in regions and for numbers of sources."""
+
 import numpy as np
-from synthetic_study import FRACTION, synthetic_study
+import pytest
+from synthetic_study import FRACTION, log_law, synthetic_study
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.analyses.errors import ANALYSIS
+from diffkeras.studies.analyses.errors import BY_COUNT, IN_REGIONS
+from diffkeras.studies.analysis import rows_of
+from diffkeras.studies.study_data import LOSS
+
+VARIANTS = {"only 1": lambda n: 1 + 0.5 * (n - 1), "joint": lambda n: 1.0}
 
 
 def test_means_and_ranges_are_over_seeds() -> None:
     data = synthetic_study(fractions=(0.05, 1.0))
-    table = ANALYSIS.table(data)
+    table = IN_REGIONS.table(data)
     assert len(table) == 2 * 3 * len(ERRORS)
-    runs = data.overall[
-        (data.overall[FRACTION] == "0.05") & (data.overall["training.loss"] == "squared")
-    ]
-    row = table[
-        (table[FRACTION] == "0.05")
-        & (table["training.loss"] == "squared")
-        & (table["error"] == "mae_r1")
-    ].iloc[0]
-    assert row["runs"] == 3
-    assert row["training_examples"] == 60
+    setting = {FRACTION: "0.05", LOSS: "squared"}
+    runs = rows_of(data.overall, setting)["mae_r1"]
+    row = rows_of(table, {**setting, "error": "mae_r1"}).iloc[0]
+    assert (row["runs"], row["training_examples"]) == (3, 60)
     np.testing.assert_allclose(
-        row[["mean", "min", "max"]].tolist(),
-        [runs["mae_r1"].mean(), runs["mae_r1"].min(), runs["mae_r1"].max()],
+        row[["mean", "min", "max"]].tolist(), [runs.mean(), runs.min(), runs.max()]
     )
 
 
@@ -29,40 +29,59 @@ def test_the_smallest_mean_of_each_error_and_test_set_is_the_best() -> None:
     data = synthetic_study(
         fractions=(1.0,), test_sets={"uniform": 1.0, "edge": 0.5}, noise=0, images=3
     )
-    table = ANALYSIS.table(data)
+    table = IN_REGIONS.table(data)
     best = table[table["best"]]
     assert len(best) == 2 * len(ERRORS)
     mean_errors = best[best["error"].isin(["mae", "mae_sources", "mae_field", "mae_r1"])]
-    assert set(mean_errors["training.loss"]) == {"absolute"}
-
-
-def test_a_study_of_seeds_alone_has_one_row_an_error() -> None:
-    data = synthetic_study(fractions=(1.0,), losses={"absolute": 1.0}, images=2)
-    table = ANALYSIS.table(data)
-    assert len(table) == len(ERRORS)
-    assert table["runs"].tolist() == [3] * len(ERRORS)
-    labels = [text.get_text() for text in ANALYSIS.draw(table, data).axes[0].get_yticklabels()]
-    assert labels == ["surrogate"]
+    assert set(mean_errors[LOSS]) == {"absolute"}
 
 
 def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
     data = synthetic_study(images=2)
-    table = ANALYSIS.table(data)
-    figure = ANALYSIS.draw(table, data)
+    table = IN_REGIONS.table(data)
+    figure = IN_REGIONS.figure(table, data)
     assert len(figure.axes) == 6
     line = next(line for line in figure.axes[3].lines if line.get_label() == "squared")
-    wanted = table[(table["error"] == "mae_r1") & (table["training.loss"] == "squared")]
     assert list(line.get_xdata()) == [15, 60, 150, 300, 600, 1200]
-    np.testing.assert_allclose(np.asarray(line.get_ydata()), wanted["mean"])
+    expected = rows_of(table, {"error": "mae_r1", LOSS: "squared"})["mean"]
+    np.testing.assert_allclose(np.asarray(line.get_ydata()), expected)
     assert figure.axes[3].get_title().startswith("R1")
-    assert figure.get_supxlabel().startswith("Below the axes: 2 rounds")
     assert [text.get_text() for text in figure.axes[0].texts] == ["superposition", "zero field"]
 
 
-def test_settings_without_an_order_have_a_row_each() -> None:
-    losses = {"absolute": 1.0, "squared": 20.0}
+@pytest.mark.parametrize("losses", [{"absolute": 1.0}, {"absolute": 1.0, "squared": 20.0}])
+def test_settings_without_an_order_have_a_row_each(losses: dict[str, float]) -> None:
     data = synthetic_study(fractions=(1.0,), losses=losses, images=2)
-    axis = ANALYSIS.draw(ANALYSIS.table(data), data).axes[0]
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["absolute", "squared"]
+    table = IN_REGIONS.table(data)
+    assert table["runs"].tolist() == [3] * len(ERRORS) * len(losses)
+    axis = IN_REGIONS.figure(table, data).axes[0]
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    assert labels == (["surrogate"] if len(losses) == 1 else list(losses))
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first is on top"
-    assert [text.get_text() for text in axis.texts] == ["superposition", "zero field"]
+
+
+def test_every_tested_count_has_its_error() -> None:
+    data = synthetic_study(
+        fractions=(1.0,), losses={"absolute": 1.0}, variants=VARIANTS, noise=0, images=4
+    )
+    table = BY_COUNT.table(data)
+    assert table["sources"].tolist() == [1, 2, 3, 4, 5] * 2
+    for label, law in VARIANTS.items():
+        found = table[table["variant"] == label].set_index("sources")["mean"]
+        for count, mean in found.items():
+            assert mean == pytest.approx(log_law(1200) * (1 + count) / 4 * law(count), rel=0.02)
+    lines = {line.get_label(): line for line in BY_COUNT.figure(table, data).axes[0].lines}
+    expected = table[table["variant"] == "joint"]["mean"]
+    np.testing.assert_allclose(np.asarray(lines["joint"].get_ydata()), expected)
+
+
+def test_of_several_sizes_the_largest_is_drawn_with_baselines_within_the_axes() -> None:
+    data = synthetic_study(fractions=(0.0125, 1.0), images=2)
+    table = BY_COUNT.table(data)
+    (axis,) = BY_COUNT.figure(table, data).axes
+    assert axis.get_title() == "1200 training examples"
+    line = next(line for line in axis.lines if line.get_label() == "absolute")
+    expected = rows_of(table, {"training_examples": 1200, LOSS: "absolute"})["mean"]
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    assert [text.get_text() for text in axis.texts] == ["superposition"]
+    np.testing.assert_allclose(axis.lines[-1].get_ydata(), 0.03)

@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses.fluctuation import ANALYSIS
+from diffkeras.studies.analyses.fluctuation import ANALYSIS, design_effect, exponent
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
@@ -19,6 +20,10 @@ def test_rows_are_standard_deviations_over_seeds() -> None:
     assert rows.loc["absolute", "sd"] == pytest.approx(errors.std())
     assert rows.loc["relative", "sd"] == pytest.approx(np.log(errors).std())
     assert rows["df"].tolist() == [2, 2]
+    # χ² of 2 degrees of freedom: 0.0506 and 7.378 (any table)
+    relative = rows.loc["relative"]
+    assert relative["low"] == pytest.approx(relative["sd"] * np.sqrt(2 / 7.378), rel=1e-3)
+    assert relative["high"] == pytest.approx(relative["sd"] * np.sqrt(2 / 0.0506), rel=1e-3)
     pooled = table[(table[LOSS] == "all") & (table[SIZE] == 120) & (table["region"] == "r2")]
     variances = runs[runs[SIZE] == 120].groupby(LOSS)["mae_r2"].var()
     absolute = pooled.set_index("quantity").loc["absolute"]
@@ -52,19 +57,63 @@ def test_settings_that_scatter_alike_count_as_one() -> None:
     assert pooled["exponent_low"] == pytest.approx(alone["exponent_low"], rel=0.1)
 
 
-def test_one_setting_is_not_pooled() -> None:
-    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, fractions=(0.1, 1.0))
-    table = ANALYSIS.table(data)
-    assert LOSS not in table
-    assert len(table) == 6 * 2 * 2
-    assert len(ANALYSIS.draw(table, data).axes[0].containers) == 2
+def deviations(values: np.ndarray) -> pd.DataFrame:
+    """(settings, sizes, seeds) ln errors as rows of runs."""
+    places = np.indices(values.shape).reshape(3, -1)
+    rows = dict(zip(("setting", SIZE, "seed"), places, strict=True))
+    return pd.DataFrame({**rows, "ln_error": values.ravel()})
 
 
-def test_the_figure_shows_what_is_pooled() -> None:
-    data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
-    table = ANALYSIS.table(data)
-    shown = table[
-        (table[LOSS] == "all") & (table["region"] == "r3") & (table["quantity"] == "relative")
-    ]
-    axis = ANALYSIS.draw(table, data).axes[5]
-    assert axis.containers[0].lines[0].get_ydata() == pytest.approx(shown["sd"].to_numpy())
+def test_the_design_effect_predicts_the_variance_of_a_pooled_variance() -> None:
+    rng = np.random.default_rng(0)
+    shared = 0.8 * rng.normal(size=(1, 4000, 3))
+    values = shared + 0.6 * rng.normal(size=(5, 4000, 3))  # correlation 0.64, variance 1
+    effect = design_effect(deviations(values.reshape(5, 1, -1)), ["setting"])
+    assert effect == pytest.approx(1 + 4 * 0.64**2, rel=0.05)
+    pooled = values.var(axis=2, ddof=1).mean(axis=0)
+    assert pooled.var() == pytest.approx(2 / (5 * 2) * effect, rel=0.1)
+
+
+def test_independent_settings_have_no_design_effect() -> None:
+    rng = np.random.default_rng(0)
+    found = [design_effect(deviations(rng.normal(size=(8, 4, 4))), ["setting"]) for _ in range(50)]
+    assert 1 <= np.mean(found) < 1.2
+    assert design_effect(deviations(rng.normal(size=(3, 4, 1))), ["setting"]) == 3.0
+
+
+def spreads(level: float, sizes: tuple[int, ...], power: float, df: int = 2) -> pd.DataFrame:
+    return pd.DataFrame({SIZE: sizes, "df": df, "variance": [level * n**power for n in sizes]})
+
+
+def test_the_exponent_is_exact_for_series_of_different_level() -> None:
+    series = [spreads(1.0, (10, 40, 160), -0.6), spreads(50.0, (10, 40), -0.6)]
+    found = exponent(pd.concat([part.assign(series=n) for n, part in enumerate(series)]))
+    assert found["exponent"] == pytest.approx(-0.3, abs=1e-6)
+    assert found["exponent_low"] < -0.3 < found["exponent_high"]
+
+
+def test_the_limits_contain_the_truth_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.tile([15, 60, 300, 1200], 8)
+    levels = np.repeat(range(1, 9), 4)
+    inside = 0
+    for _ in range(100):
+        values = rng.normal(size=(32, 3)) * (levels * sizes**-0.25)[:, None]
+        rows = {SIZE: sizes, "df": 2, "variance": values.var(axis=1, ddof=1), "series": levels}
+        found = exponent(pd.DataFrame(rows))
+        inside += found["exponent_low"] <= -0.25 <= found["exponent_high"]
+    assert 88 <= inside <= 99
+
+
+def test_variances_far_off_the_line_widen_the_limits() -> None:
+    # 1000 degrees of freedom: the variances are known to 5 %
+    close = spreads(1.0, (10, 100, 1000, 10_000), -0.5, 1000).assign(series=0)
+    far = close.assign(variance=close["variance"] * [1, 4, 0.25, 1])
+    widths = [f["exponent_high"] - f["exponent_low"] for f in map(exponent, (close, far))]
+    assert widths[1] > 5 * widths[0]
+
+
+def test_no_exponent_without_scatter_or_with_one_size() -> None:
+    for variances, sizes in (([1.0, 0.0], [10, 20]), ([1.0, 2.0], [10, 10])):
+        rows = pd.DataFrame({SIZE: sizes, "df": 2, "variance": variances, "series": 0})
+        assert np.isnan(list(exponent(rows).values())).all()

@@ -5,13 +5,16 @@ from synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 from diffkeras.studies.analyses.size_laws import ANALYSIS, compare
 from diffkeras.studies.study_data import LOSS
 
-SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5), "losses": {"absolute": 1.0}}
+SMALL = {"images": 2, "noise": 0.02}
+ONE_LOSS = {"losses": {"absolute": 1.0}}
 
 
-def test_a_logarithm_is_found_with_its_slope() -> None:
-    table = ANALYSIS.table(synthetic_study(**SMALL, noise=0.02, law=log_law)).set_index("region")
+def test_a_logarithm_is_found_with_its_slope_for_each_loss() -> None:
+    losses = {"absolute": 1.0, "squared": 1.15}
+    table = ANALYSIS.table(synthetic_study(**SMALL, losses=losses, law=log_law))
+    found = table.set_index([LOSS, "region"])
     for region, column in (("lattice", "mae"), ("sources", "mae_sources"), ("r1", "mae_r1")):
-        row = table.loc[region]
+        row = found.loc["absolute", region]
         factor = REGION_FACTORS[column]
         assert row["better"] == "logarithm"
         assert row["log_weight"] > 0.9
@@ -19,10 +22,11 @@ def test_a_logarithm_is_found_with_its_slope() -> None:
         assert row["log_b_low"] < 0.01 * factor < row["log_b_high"]
         assert row["log_a_low"] < 0.107 * factor < row["log_a_high"]
         assert (row["runs"], row["sizes"]) == (18, 6)
+    assert found.loc["squared", "lattice"]["log_b"] == pytest.approx(0.0115, rel=0.1)
 
 
 def test_a_power_law_is_found_with_its_floor() -> None:
-    data = synthetic_study(**SMALL, noise=0.02, law=power_law)
+    data = synthetic_study(**SMALL, **ONE_LOSS, law=power_law)
     row = ANALYSIS.table(data).set_index("region").loc["lattice"]
     assert row["better"] == "power law"
     assert row["log_weight"] < 0.1
@@ -47,24 +51,3 @@ def test_a_law_between_both_is_neither(share: float, better: str) -> None:
     odds = np.exp(-row["aicc_difference"] / 2)
     assert row["log_weight"] == pytest.approx(odds / (1 + odds))
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
-
-
-def test_each_loss_is_fitted_on_its_own() -> None:
-    data = synthetic_study(images=2, noise=0.02, losses={"absolute": 1.0, "squared": 1.15})
-    table = ANALYSIS.table(data)
-    lattice = table[table["region"] == "lattice"].set_index(LOSS)
-    assert lattice.loc["squared", "log_b"] == pytest.approx(0.0115, rel=0.1)
-    assert lattice.loc["absolute", "log_b"] == pytest.approx(0.01, rel=0.1)
-
-
-def test_the_figure_has_all_runs_and_both_curves_through_them() -> None:
-    data = synthetic_study(**SMALL, noise=0.001, law=log_law)
-    figure = ANALYSIS.draw(ANALYSIS.table(data), data)
-    assert len(figure.axes) == 6
-    for axis, column in zip(figure.axes[:2], ("mae", "mae_sources"), strict=True):
-        runs, logarithm, _ = axis.lines[:3]
-        first = data.overall[data.overall[LOSS] == "absolute"]
-        assert sorted(runs.get_ydata()) == pytest.approx(sorted(first[column]))
-        for size, error in runs.get_xydata():
-            at = np.interp(size, *logarithm.get_data())
-            assert at == pytest.approx(error, rel=0.02)

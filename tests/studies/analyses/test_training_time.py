@@ -3,7 +3,7 @@ import pytest
 from synthetic_study import synthetic_study
 
 from diffkeras.studies.analyses.training_time import ANALYSIS
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData
+from diffkeras.studies.study_data import SIZE, StudyData
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "epochs": 8}
 
@@ -51,17 +51,3 @@ def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
         row = ANALYSIS.table(with_seconds(data, 0.02 * sizes * (1 + scatter))).iloc[0]
         inside += row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
     assert inside >= 88
-
-
-def test_the_figure_has_times_lines_and_residuals() -> None:
-    data = synthetic_study(**{**SMALL, "losses": {"absolute": 1.0, "squared": 1.1}})
-    table = ANALYSIS.table(data)
-    assert table[LOSS].tolist() == ["absolute", "squared"]
-    figure = ANALYSIS.draw(table, data)
-    above, below = figure.axes
-    squared = data.overall[data.overall[LOSS] == "squared"]
-    times, line = above.lines[2:4]
-    assert times.get_ydata() == pytest.approx(squared["step_seconds"].to_numpy())
-    assert line.get_ydata()[0] == pytest.approx(table["start_seconds"][1])
-    largest = np.abs(below.lines[1].get_ydata()).max()
-    assert largest == pytest.approx(100 * table["largest_residual"][1])

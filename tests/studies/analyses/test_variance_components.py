@@ -1,35 +1,29 @@
-import dataclasses
-import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.report import HEADINGS
 from diffkeras.studies.analyses.variance_components import (
     DISJOINT_SUBSETS,
     SEED_NAMES,
     SEED_SOURCES,
     components,
 )
-from diffkeras.studies.statistics.run_groups import CompleteDesign
 from diffkeras.studies.study_data import ORDER_SEED, SEED, SIZE, StudyData
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
 
 
-def design(values: np.ndarray) -> CompleteDesign:
-    """ln errors (weights, orders) as a design."""
+def crossed(values: np.ndarray) -> list[dict[str, Any]]:
+    """The components of ln errors (weights, orders)."""
     weights, orders = np.indices(values.shape)
-    runs = pd.DataFrame(
-        {"mae": np.exp(values.ravel()), "w": weights.ravel(), "o": orders.ravel()}, dtype=float
-    )
-    return CompleteDesign.of(runs, "mae", ["w"], ["o"])
+    runs = {"ln_error": values.ravel(), "weights": weights.ravel(), "orders": orders.ravel()}
+    return components(pd.DataFrame(runs), ("weights", "orders"), SEED_NAMES)
 
 
-def test_weights_and_order_are_told_apart() -> None:
+def test_weights_and_order_are_separated() -> None:
     data = synthetic_study(
         **SMALL, seeds=12, order_seeds=10, noise=0.05, order_noise=0.02, fall=0.25
     )
@@ -60,7 +54,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
             + rng.normal(scale=truth[1], size=(1, 6))
             + rng.normal(scale=truth[2], size=(4, 6))
         )
-        rows = pd.DataFrame(components(design(values), SEED_NAMES))
+        rows = pd.DataFrame(crossed(values))
         estimates.append(rows["variance"].to_numpy())
         inside += (rows["low"] <= truth) & (truth <= rows["high"])
     # clipping at 0 lifts the mean of the smaller component a little
@@ -70,7 +64,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
 
 def test_a_negative_component_is_0() -> None:
     checkerboard = np.indices((4, 4)).sum(axis=0) % 2 * 0.1
-    rows = pd.DataFrame(components(design(checkerboard), SEED_NAMES)).set_index("component")
+    rows = pd.DataFrame(crossed(checkerboard)).set_index("component")
     assert rows["variance"].tolist()[:2] == [0, 0]
     assert rows.loc["both together", "share"] == 1
 
@@ -83,16 +77,6 @@ def test_seeds_that_failed_somewhere_are_left_out() -> None:
     numbers = table.groupby(["region", SIZE])["order_seeds"].first()
     assert numbers["r1", 300] == 3
     assert numbers["r1", 1200] == numbers["r2", 300] == 4
-
-
-def test_the_figure_has_the_components_against_the_size() -> None:
-    data = synthetic_study(**SMALL, seeds=3, order_seeds=3)
-    table = SEED_SOURCES.table(data)
-    figure = SEED_SOURCES.draw(table, data)
-    shown = table[(table["region"] == "field")].set_index("component")
-    for container, name in zip(figure.axes[2].containers, SEED_NAMES, strict=True):
-        assert container.get_label() == name
-        assert container.lines[0].get_ydata() == pytest.approx(shown.loc[name, "sd"].to_numpy())
 
 
 def study(
@@ -130,7 +114,7 @@ def standard_deviations(data: StudyData) -> pd.Series:
     return table[table["error"] == "mae"].set_index("component")["sd"]
 
 
-def test_parts_are_told_apart() -> None:
+def test_parts_are_separated() -> None:
     of_subsets = standard_deviations(study(0.2, 0.02, 0.02, subsets=20, seeds=10))
     of_seeds = standard_deviations(study(0.02, 0.2, 0.02, subsets=10, seeds=20))
     of_both = standard_deviations(study(0.02, 0.02, 0.2, subsets=20, seeds=20))
@@ -147,32 +131,3 @@ def test_f_test_finds_the_subsets() -> None:
     assert p["subset"] < 0.001
     assert p["seed"] > 0.01
     assert np.isnan(p["subset × seed"])
-
-
-def test_each_error_has_its_own_parts() -> None:
-    data = study(0.2, 0.02, 0.02)
-    doubled = data.runs.assign(mae_sources=data.runs["mae_sources"] ** 2)
-    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=doubled))
-    sd = table.set_index(["error", "component"])["sd"]
-    assert sd["mae_sources", "subset"] == pytest.approx(2 * sd["mae", "subset"])
-    assert sd["mae_field", "subset"] < 1e-6 < sd["mae", "subset"]
-    assert set(table["subsets"]) == {5}
-    assert set(table["seeds"]) == {3}
-
-
-def test_a_failed_run_takes_its_seed_along() -> None:
-    data = study(0.2, 0.02, 0.02)
-    runs = data.runs[data.runs["run"] != data.runs["run"].iloc[0]]
-    table = DISJOINT_SUBSETS.table(dataclasses.replace(data, runs=runs))
-    assert set(table["seeds"]) == {2}
-
-
-def test_figure_has_standard_deviations_in_percent() -> None:
-    data = study(0.2, 0.05, 0.02)
-    table = DISJOINT_SUBSETS.table(data)
-    committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    (axis,) = DISJOINT_SUBSETS.draw(committed, data).axes
-    (subsets,) = (line for line in axis.lines if line.get_label() == "subset")
-    sd = table[table["component"] == "subset"].set_index("error")["sd"]
-    np.testing.assert_allclose(subsets.get_ydata(), 100 * sd[list(ERRORS)])
-    assert [label.get_text() for label in axis.get_xticklabels()] == list(HEADINGS)

@@ -14,7 +14,8 @@ def study_with(searches: pd.DataFrame | None, **design) -> StudyData:
 
 def search(run: str, number: int, **changed) -> dict[str, object]:
     """A row as studies have it; losses and seeds are the varied factors."""
-    measured = dict.fromkeys(SEARCH_NUMBERS, 0.1) | {
+    names = [f"{kind}_of_{field}" for field in FIELDS for kind in ("error", "bound")]
+    measured = dict.fromkeys((*SEARCH_NUMBERS, *names), 0.1) | {
         "search": number,
         "sources": str(number + 3),
         "test_max_error": 0.5,
@@ -30,6 +31,7 @@ def search(run: str, number: int, **changed) -> dict[str, object]:
     return {**factors, "run": f"run{run}", **measured, **changed}
 
 
+FIELDS = ("prediction", "corrected")
 ONE_LOSS = {"losses": {"absolute": 1.0}}
 
 
@@ -64,22 +66,3 @@ def test_settings_are_summed_up_one_by_one_and_seeds_together() -> None:
         "squared": 7.0,
     }
     assert set(summed["training.seed"]) == {"all"}
-
-
-def test_the_figure_has_the_errors_of_each_search_and_bounds_next_to_their_errors() -> None:
-    rows = [
-        search("0", 0, found_error=0.7, error_of_corrected=0.0, bound_of_corrected=1e-6),
-        search("1", 2, found_error=0.9, error_of_corrected=1e-7, bound_of_corrected=2e-6),
-    ]
-    data = study_with(pd.DataFrame(rows), **ONE_LOSS)
-    figure = ANALYSIS.draw(ANALYSIS.table(data), data)
-    left, right = figure.axes
-    drawn = {line.get_label(): list(line.get_xdata()) for line in (*left.lines, *right.lines)}
-    assert drawn["found"] == [0.7, 0.9]
-    assert drawn["largest of the test set"] == [0.5, 0.5]
-    assert drawn["its bound, corrected"] == [1e-6, 2e-6]
-    assert drawn["corrected"][1] == 1e-7
-    assert drawn["corrected"][0] != 0  # a logarithmic axis has no 0
-    labels = [text.get_text() for text in left.get_yticklabels()]
-    assert labels == ["seed 0, n = 3", "seed 1, n = 5"]
-    assert right.get_xscale() == "log"

@@ -1,4 +1,4 @@
-"""A study from its first run to its report, over an interruption."""
+"""What is done of a study, by which run, and how long the rest takes."""
 
 import json
 import shutil
@@ -6,29 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import FinishedStudy, StudyPaths, counted, metrics_of
+from studied_runs import StudyPaths, counted, metrics_of
 
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import data_needed, plan, time_left
-from diffkeras.studies.study_file import load_study
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
-def test_an_interrupted_study_goes_on(finished: FinishedStudy) -> None:
-    *_, lines = finished
-    assert "4 runs, 2 of them done already" in lines[0]
-    assert [line[:10] for line in lines[1:]] == ["run 1 of 2", "run 2 of 2"]
-
-
 def test_a_finished_study_runs_nothing(
     study: Study,
-    finished: FinishedStudy,
+    own: StudyPaths,
     monkeypatch: pytest.MonkeyPatch,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    data, runs, directory, _ = finished
+    data, runs, directory = own
+    log.clear()
 
     def never(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("trained or evaluated again")
@@ -46,40 +41,28 @@ def test_a_finished_study_runs_nothing(
     assert data_needed(study, plan(study, runs)) == []
 
 
-def test_evaluations_are_tables_only(study: Study, finished: FinishedStudy) -> None:
-    _, runs, directory, _ = finished
-    [path] = plan(study, runs)[0].tests.values()
-    assert {file.name for file in path.iterdir()} == {"metrics.json", "examples.csv"}
-    assert not (runs / "evaluation").exists()
-    assert json.loads((directory / "study.json").read_text())["factors"] == {
-        "data.train_fraction": ["0.5", "1.0"],
-        "training.loss": ["absolute", "huber(delta=0.1)"],
-    }
-
-
-def test_baselines_are_measured_once(study: Study, finished: FinishedStudy) -> None:
-    _, runs, directory, _ = finished
-    methods = [list(metrics_of(cell)["methods"]) for cell in plan(study, runs)]
-    assert [len(names) for names in methods] == [2, 2, 12, 2]  # with the first that was trained
-    html = (directory / "report.html").read_text()
-    for name in methods[2][2:]:
-        assert f"<td>{name}</td>" in html
+def test_the_first_run_that_is_trained_measures_the_baselines(
+    study: Study, own: StudyPaths
+) -> None:
+    methods = [list(metrics_of(run)["methods"]) for run in plan(study, own[1])]
+    every = [*describe_methods(study.test)]
+    assert methods == [every[:2], every[:2], every, every[:2]]
 
 
 def test_baselines_that_no_run_has_are_measured_with_the_first(
     study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, runs, directory = own
-    cells = plan(study, runs)
-    [path] = cells[2].tests.values()
-    shutil.copy(next(iter(cells[3].tests.values())) / "metrics.json", path / "metrics.json")
+    planned = plan(study, runs)
+    [path] = planned[2].tests.values()
+    shutil.copy(next(iter(planned[3].tests.values())) / "metrics.json", path / "metrics.json")
     content = json.loads((path / "metrics.json").read_text())
-    (path / "metrics.json").write_text(json.dumps({**content, "run": cells[2].identity}))
-    assert all(cell.done for cell in plan(study, runs))
+    (path / "metrics.json").write_text(json.dumps({**content, "run": planned[2].identity}))
+    assert all(run.done for run in plan(study, runs))
     with counted(monkeypatch) as calls:
         run_study(study, data, directory, runs_dir=runs)
-    assert calls == {"train": [], "evaluate": [cells[0].identity]}
-    assert len(metrics_of(cells[0])["methods"]) == 12
+    assert calls == {"train": [], "evaluate": [planned[0].identity]}
+    assert metrics_of(planned[0])["methods"].keys() == describe_methods(study.test).keys()
 
 
 def test_the_time_left_is_that_of_finished_runs(
@@ -87,17 +70,14 @@ def test_the_time_left_is_that_of_finished_runs(
 ) -> None:
     _, runs, _ = own
     assert time_left(plan(study, tmp_path / "none")) is None
-    cells = plan(study, runs)
-    assert time_left(cells) is None
-    for cell, seconds in zip(cells, (2, 2, 6, 6), strict=True):
-        file = cell.run_dir / "run.json"
+    planned = plan(study, runs)
+    assert time_left(planned) is None
+    for run, seconds in zip(planned, (2, 2, 6, 6), strict=True):
+        file = run.run_dir / "run.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": seconds}))
-    assert [cell.steps for cell in cells] == [3, 3, 6, 6]
-    shutil.rmtree(cells[3].run_dir)
-    assert time_left(plan(study, runs)) == pytest.approx(10 / 12 * 6)
-    assert time_left(plan(study, runs), jobs=2) == pytest.approx(10 / 12 * 3)
-
-
-def test_a_change_of_the_base_makes_other_runs(study_file: Path, finished: FinishedStudy) -> None:
-    other = load_study(str(study_file), {"training.learning_rate": 0.02})
-    assert not any(cell.trained for cell in plan(other, finished[1]))
+    assert [run.config.steps for run in planned] == [3, 3, 6, 6]
+    shutil.rmtree(planned[3].run_dir)
+    assert time_left(plan(study, runs)) == pytest.approx(
+        10 / 24 * 6
+    )  # the runs are copies of one of two epochs
+    assert time_left(plan(study, runs), jobs=2) == pytest.approx(10 / 24 * 3)

@@ -1,17 +1,16 @@
 """What is damaged, or is not what its name says, is made again."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from studied_runs import FinishedStudy, StudyPaths
+from studied_runs import StudyPaths
 
 from diffkeras.errors import RunError
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import plan
+from diffkeras.studies.results import check_evaluation, without_baselines
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows.study_runs.run_study import run_study
 
@@ -20,21 +19,21 @@ def test_damaged_runs_are_made_again(
     study: Study, own: StudyPaths, log: pytest.LogCaptureFixture
 ) -> None:
     data, runs, directory = own
-    cells = plan(study, runs)
-    (next(iter(cells[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
-    (cells[1].run_dir / "model.keras").unlink()
-    (next(iter(cells[3].tests.values())) / "examples.csv").unlink()
-    assert [cell.done for cell in plan(study, runs)] == [False, False, True, False]
-    examples = next(iter(cells[2].tests.values())) / "examples.csv"
+    planned = plan(study, runs)
+    (next(iter(planned[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
+    (planned[1].run_dir / "model.keras").unlink()
+    (next(iter(planned[3].tests.values())) / "examples.csv").unlink()
+    assert [run.done for run in plan(study, runs)] == [False, False, True, False]
+    examples = next(iter(planned[2].tests.values())) / "examples.csv"
     examples.write_bytes(b"".join(examples.read_bytes().splitlines(keepends=True)[:4]))
     (examples.parent / "metrics.json").unlink()  # an evaluation ended before its last file
-    assert not any(cell.done for cell in plan(study, runs))
+    assert not any(run.done for run in plan(study, runs))
     run_study(study, data, directory, runs_dir=runs)
-    assert all(cell.done for cell in plan(study, runs))
-    said = [line for line in log.messages if "measuring it again" in line]
-    for cell, name in ((cells[0], "metrics"), (cells[2], "metrics"), (cells[3], "examples")):
-        assert sum(cell.identity in line and f"{name}." in line for line in said) == 1
-    assert len(said) == 3
+    assert all(run.done for run in plan(study, runs))
+    warned = [line for line in log.messages if "measuring it again" in line]
+    for run, name in ((planned[0], "metrics"), (planned[2], "metrics"), (planned[3], "examples")):
+        assert sum(run.identity in line and f"{name}." in line for line in warned) == 1
+    assert len(warned) == 3
 
 
 def test_runs_that_cannot_be_read_are_kept_and_trained_again(
@@ -47,10 +46,10 @@ def test_runs_that_cannot_be_read_are_kept_and_trained_again(
     # a new test set, because the report alone needs neither the model nor the configuration
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-2}}"})
     damaged = {}
-    for cell, name in zip(
+    for run, name in zip(
         plan(other, runs), ("run.json", "config.yaml", "history.csv", "model.keras"), strict=True
     ):
-        file = cell.run_dir / name
+        file = run.run_dir / name
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 0x81  # no text any more, and a weight that no header shows
         file.write_bytes(content)
@@ -59,42 +58,33 @@ def test_runs_that_cannot_be_read_are_kept_and_trained_again(
     for file, content in damaged.items():
         kept = file.parent.with_name(f"{file.parent.name}.previous") / file.name
         assert kept.read_bytes() == content
-        said = [line for line in log.messages if str(file) in line and "trai" in line]
-        assert [f"renamed to {kept.parent.name}" in line for line in said] == [True]
-    assert all(cell.done for cell in plan(other, runs))
+        warned = [line for line in log.messages if str(file) in line and "trai" in line]
+        assert [f"renamed to {kept.parent.name}" in line for line in warned] == [True]
+    assert all(run.done for run in plan(other, runs))
 
 
 def test_a_run_under_the_name_of_another_one_is_trained_again(
     study: Study, own: StudyPaths, log: pytest.LogCaptureFixture
 ) -> None:
     data, runs, directory = own
-    first, second = (cell.run_dir for cell in plan(study, runs)[:2])
+    first, second = (run.run_dir for run in plan(study, runs)[:2])
     shutil.rmtree(second)
     shutil.copytree(first, second)
-    assert [cell.done for cell in plan(study, runs)] == [True, False, True, True]
+    assert [run.done for run in plan(study, runs)] == [True, False, True, True]
     run_study(study, data, directory, runs_dir=runs)
     assert any("holds another run than its name says" in line for line in log.messages)
     assert Run(second).config().training.loss == {"error": "huber", "delta": 0.1}
-    assert all(cell.done for cell in plan(study, runs))
+    assert all(run.done for run in plan(study, runs))
 
 
 def test_errors_of_another_test_set_are_not_used(
-    study: Study, finished: FinishedStudy, write_other: Callable[..., Study]
+    study: Study, own: StudyPaths, write_other: Callable[..., Study]
 ) -> None:
-    _, runs, _, _ = finished
-    cell = plan(study, runs)[0]
-    [path] = cell.tests.values()
+    _, runs, _ = own
+    run = plan(study, runs)[0]
+    [path] = run.tests.values()
     for changed in ("{data.sources: 1-2}", "{data.sources: 1-4}", "{data.test_examples: 4}"):
         other = write_other(**{"{data.sources: 1-3}": changed})
-        assert [cell.done for cell in plan(other, runs)] == [False] * 4
+        assert [run.done for run in plan(other, runs)] == [False] * 4
         with pytest.raises(RunError, match="another test set"):
-            check_evaluation(path, without_baselines(other.test), cell.identity)
-
-
-def test_a_run_that_saw_test_images_is_not_done(study: Study, own: StudyPaths) -> None:
-    _, runs, _ = own
-    file = plan(study, runs)[1].run_dir / "run.json"
-    content = json.loads(file.read_text())
-    del content["dataset_versions"]  # as runs of earlier versions
-    file.write_text(json.dumps(content))
-    assert [cell.done for cell in plan(study, runs)] == [True, False, True, True]
+            check_evaluation(path, without_baselines(other.test), run.identity)

@@ -13,10 +13,10 @@ from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.config import Study
-from diffkeras.studies.evaluations import check_evaluation
-from diffkeras.studies.plan import plan
-from diffkeras.studies.shard import Shard
+from diffkeras.studies.plan import Shard, plan
+from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module
@@ -32,12 +32,12 @@ def test_runs_are_shared_between_studies(
 ) -> None:
     data, runs, _ = own
     other = write_other(**{"name: small": "name: other", "absolute, {": "squared, absolute, {"})
-    cells = plan(other, runs)
-    new = [cell.identity for cell in cells if cell.values["training.loss"] == "squared"]
+    planned = plan(other, runs)
+    new = [run.identity for run in planned if run.values["training.loss"] == "squared"]
     with counted(monkeypatch) as calls:
         run_study(other, data, tmp_path / "other", runs_dir=runs)
     assert calls == {"train": new[::-1], "evaluate": new[::-1]}
-    assert all(cell.done for cell in plan(study, runs))
+    assert all(run.done for run in plan(study, runs))
 
 
 def test_another_test_set_needs_no_training(
@@ -48,16 +48,16 @@ def test_another_test_set_needs_no_training(
 ) -> None:
     data, runs, _ = own
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
-    cells = plan(other, runs)
-    assert [(cell.trained, cell.done) for cell in cells] == [(True, False)] * 4
+    planned = plan(other, runs)
+    assert [(run.trained, run.done) for run in planned] == [(True, False)] * 4
     with pytest.raises(RunError, match="missing"):
-        check_evaluation(cells[0].tests["two"], other.test_sets["two"], cells[0].identity)
+        check_evaluation(planned[0].tests["two"], other.test_sets["two"], planned[0].identity)
     with counted(monkeypatch) as calls:
         run_study(other, data, tmp_path / "other", runs_dir=runs)
-    assert calls == {"train": [], "evaluate": [cell.identity for cell in cells]}
+    assert calls == {"train": [], "evaluate": [run.identity for run in planned]}
     wanted = [{"all", "1", "2", "3"}, {"all", "1", "2"}]
-    for cell in plan(other, runs):
-        found = [json.loads((path / "metrics.json").read_text()) for path in cell.tests.values()]
+    for run in plan(other, runs):
+        found = [json.loads((path / "metrics.json").read_text()) for path in run.tests.values()]
         assert [set(content["methods"]["surrogate"]) for content in found] == wanted
 
 
@@ -74,7 +74,7 @@ def test_shards_merge_by_copying(
         directory, runs = machine / "study", machine / "runs"
         shard = Shard(part, 2)
         assert run_study(study, data, directory, runs_dir=runs, shard=shard) is None
-        own_runs = [cell.identity for cell in plan(study, done)[part - 1 :: 2]]
+        own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
         assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == sorted(own_runs)
         assert {file.name for file in directory.iterdir()} == {"study.json"}
         assert "Copy the folders of all shards" in log.messages[-1]
@@ -83,35 +83,36 @@ def test_shards_merge_by_copying(
         assert run_study(study, data, tmp_path / "merged", runs_dir=machines[0] / "runs")
     assert calls == {"train": [], "evaluate": []}
     rows = read_csv(tmp_path / "merged" / "runs.csv")
-    assert {row["run"] for row in rows} == {cell.identity for cell in plan(study, done)}
-    assert len(read_csv(tmp_path / "merged" / "baselines.csv")) == 10 * 4
+    assert {row["run"] for row in rows} == {run.identity for run in plan(study, done)}
+    baselines = read_csv(tmp_path / "merged" / "baselines.csv")
+    assert {row["method"] for row in baselines} == {*list(describe_methods(study.test))[2:]}
 
 
 def test_what_another_process_trains_is_left_to_it(
     study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, runs, directory = own
-    cells = plan(study, runs)
-    for cell in cells[2:]:
-        shutil.rmtree(cell.run_dir)
+    planned = plan(study, runs)
+    for run in planned[2:]:
+        shutil.rmtree(run.run_dir)
     monkeypatch.setattr(queue, "RETRY", 0.1)
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     copy, trained = one_run.train, []
     # another process has claimed the first run, and ends when this one has done the second
-    lock = locked(cells[2].run_dir.with_name(f".{cells[2].identity}.study.lock"), "the run")
+    lock = locked(planned[2].run_dir.with_name(f".{planned[2].identity}.study.lock"), "the run")
     lock.__enter__()
 
     def train(config: Config, data_dir: Path, run_dir: Path, **options: Any) -> None:
         trained.append(run_dir)
         copy(config, data_dir, run_dir, **options)
-        if run_dir == cells[3].run_dir:
-            copy(cells[2].config, data_dir, cells[2].run_dir)
+        if run_dir == planned[3].run_dir:
+            copy(planned[2].config, data_dir, planned[2].run_dir)
             lock.__exit__(None, None, None)
 
     monkeypatch.setattr(one_run, "train", train)
     run_study(study, data, directory, runs_dir=runs)
-    assert trained == [cells[3].run_dir]
-    assert all(cell.done for cell in plan(study, runs))
+    assert trained == [planned[3].run_dir]
+    assert all(run.done for run in plan(study, runs))
 
 
 def test_results_are_written_by_one_process_at_a_time(

@@ -1,12 +1,154 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from synthetic_study import synthetic_study
 
-from diffkeras.studies.statistics.bootstrap import resampled
-from diffkeras.studies.statistics.comparison import compare, holm, signed_rank
+from diffkeras.studies.statistics import comparison
+from diffkeras.studies.statistics.comparison import (
+    ImageErrors,
+    Resampled,
+    holm,
+    mean,
+    percentile_99,
+    ratio_of_errors,
+    signed_rank,
+)
+from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
 
-FIRST, SECOND = pd.Series([0, 1, 2], ["0", "1", "2"]), pd.Series([5, 4, 3], ["2", "1", "0"])
+SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
+OTHERS = pd.Series([5, 4, 3], ["2", "1", "0"])
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    return synthetic_study(fractions=[0.5, 1.0], images=4, sources=[2, 1, 3])
+
+
+def resampled(
+    values: np.ndarray, sources: np.ndarray | None = None, number: int = 2000
+) -> Resampled:
+    """Of the errors (runs, images), all of one source count by default."""
+    sources = np.ones(values.shape[1], int) if sources is None else sources
+    return Resampled.of(ImageErrors(pd.DataFrame(), values, sources), resamples=number)
+
+
+def constant(values: list[float], images: int = 20) -> Resampled:
+    """Errors of seeds that no image changes."""
+    errors = np.array(values)
+    drawn = np.tile(errors, (comparison.RESAMPLES, 1))
+    return Resampled(errors, drawn, np.tile(errors, (images, 1)).T)
+
+
+def test_errors_are_those_of_the_run_and_image(data: StudyData) -> None:
+    assert data.examples is not None
+    shuffled = dataclasses.replace(data, examples=data.examples.sample(frac=1, random_state=1))
+    found = ImageErrors.of(shuffled, "mae_r1")
+    np.testing.assert_array_equal(found.sources, np.repeat([1, 2, 3], 4))
+    examples = data.examples.set_index(["run", "sources", "example"]).sort_index()
+    for row, run in found.runs.iterrows():
+        np.testing.assert_array_equal(found.values[row], examples.loc[run["run"]]["mae_r1"])
+    assert ImageErrors.of(data, "mae_r3").values.shape[1] == 11, "one image has no R3"
+    np.testing.assert_array_equal(found.of_count(2).values, found.values[:, 4:8])
+
+
+def test_runs_are_selected_by_their_settings_and_named_by_their_seeds(data: StudyData) -> None:
+    found = ImageErrors.of(data)
+    chosen = found.select({LOSS: "squared", SIZE: 720})
+    rows = found.runs.loc[chosen.to_numpy()]
+    assert list(chosen.index) == ["0", "1", "2"]
+    assert (set(rows[LOSS]), set(rows[SIZE])) == ({"squared"}, {720})
+    both = synthetic_study(fractions=[1.0], images=4, losses={"absolute": 1.0}, order_seeds=2)
+    assert list(ImageErrors.of(both).runs["seed"][:3]) == ["0/0", "0/1", "1/0"]
+
+
+def test_tables_without_images_and_few_images_are_refused(data: StudyData) -> None:
+    with pytest.raises(TooFewRunsError, match="single images"):
+        ImageErrors.of(dataclasses.replace(data, examples=None))
+    few = synthetic_study(fractions=[1.0], images=3, sources=[1, 2, 3])
+    with pytest.raises(TooFewRunsError, match=r"9 images.* 10"):
+        ImageErrors.of(few)
+
+
+def test_statistics_take_weights_as_repetitions() -> None:
+    values = np.array([[3.0, 1.0, 2.0], [5.0, 5.0, 8.0]])
+    weights = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 1.0]])
+    np.testing.assert_allclose(mean(weights, values), [[2, 6], [1.25, 5.75]])
+    np.testing.assert_allclose(percentile_99(weights, values), [[3, 8], [2, 8]])
+
+
+def test_percentile_is_the_error_of_an_image() -> None:
+    values = np.random.default_rng(0).permutation(np.arange(1.0, 201.0))[None]
+    # as evaluation's quantiles: 198 of 200 images are 99 %
+    expected = np.quantile(values, 0.99, method="inverted_cdf")
+    assert percentile_99(np.ones((1, 200)), values)[0, 0] == expected == 198
+    assert percentile_99(np.full((1, 200), 100 / 99), values)[0, 0] == 198
+
+
+def test_variance_of_a_mean_over_few_images_is_unbiased() -> None:
+    values = np.array([[1.0, 2.0, 4.0, 9.0]])
+    drawn = resampled(values, number=20_000).drawn
+    assert drawn.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.05)
+
+
+def test_runs_share_resamples_and_source_counts_do_not() -> None:
+    values = np.random.default_rng(0).normal(size=(1, 50))
+    first = resampled(np.concatenate([values, 2 * values])).drawn
+    other = resampled(values, np.full(50, 2)).drawn
+    np.testing.assert_allclose(first[:, 1], 2 * first[:, 0])
+    assert abs(np.corrcoef(first[:, 0], other[:, 0])[0, 1]) < 0.1
+
+
+def test_memory_does_not_change_the_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, sources = np.random.default_rng(0).normal(size=(2, 30)), np.repeat([1, 2, 3], 10)
+    at_once = resampled(values, sources, 50).drawn
+    monkeypatch.setattr(comparison, "NUMBERS_AT_ONCE", 200)
+    np.testing.assert_allclose(at_once, resampled(values, sources, 50).drawn)
+
+
+def test_equal_ratios_of_all_seeds_leave_no_doubt() -> None:
+    found = ratio_of_errors(constant([1.1, 5.5, 0.22]), constant([1.0, 5.0, 0.2]))
+    assert [found[name] for name in ("ratio", "low", "high")] == pytest.approx([1.1] * 3)
+    assert found["seeds_agree"] == 3
+    found = ratio_of_errors(constant([0.5, 0.5, 1.2]), constant([1.0, 1.0, 1.0]))
+    assert found["seeds_agree"] == 2
+
+
+def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test() -> None:
+    first, second = [1.0, 2.0, 4.0], [0.9, 1.9, 3.5]
+    found = ratio_of_errors(constant(first, 500), constant(second, 500))
+    differences = np.log(first) - np.log(second)
+    low, high = stats.t.interval(0.95, 2, differences.mean(), stats.sem(differences))
+    assert (found["t_low"], found["t_high"]) == pytest.approx((np.exp(low), np.exp(high)))
+    assert found["t_p"] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    ends = np.log([found["low"], found["high"]])
+    assert ends == pytest.approx([low, high], abs=0.03 * (high - low))
+    assert found["ratio"] == pytest.approx(np.exp(differences.mean()))
+
+
+def test_images_that_no_seed_changes_have_the_interval_of_their_mean() -> None:
+    values = np.exp(np.random.default_rng(3).normal(0, 0.05, size=80))
+    found = ratio_of_errors(resampled(np.tile(values, (3, 1))), resampled(np.ones((3, 80))))
+    reach = stats.t.ppf(0.975, 79) * stats.sem(values)
+    assert [found["low"], found["high"]] == pytest.approx(
+        [values.mean() - reach, values.mean() + reach], abs=0.1 * reach
+    )
+
+
+def test_interval_covers_the_truth_for_other_seeds_and_images() -> None:
+    rng = np.random.default_rng(2)
+    hits, repetitions = 0, 300
+    for _ in range(repetitions):
+        hard = rng.normal(0, 0.3, size=60)
+        images = rng.normal(0, 0.1, size=(2, 1, 60))
+        seeds = rng.normal(0, 0.025, size=(2, 3, 1))
+        values = np.exp(hard + images + seeds)  # (groups, seeds, images)
+        found = ratio_of_errors(*(resampled(group, number=300) for group in values))
+        hits += found["low"] <= 1 <= found["high"]
+    # about 0.8 without the seeds or without the images
+    assert 0.92 <= hits / repetitions < 1
 
 
 def errors(images: int) -> np.ndarray:
@@ -16,56 +158,34 @@ def errors(images: int) -> np.ndarray:
     return np.concatenate([2 * seeds * hard, seeds * hard])
 
 
-def compared(values: np.ndarray, first: pd.Series, second: pd.Series) -> dict[str, float]:
-    return compare(values, resampled(values, np.ones(values.shape[1], int)), first, second)
-
-
 def test_runs_of_the_same_seed_are_compared() -> None:
     values = errors(20)
-    found = compared(values, FIRST, SECOND)
+    found = resampled(values).compare(SEEDS, OTHERS)
     assert (found["ratio"], found["low"], found["high"]) == pytest.approx((2, 2, 2))
-    assert found["error"] == pytest.approx(values[:3].mean())
+    assert found["error"] == found["mean"] == pytest.approx(values[:3].mean())
     assert found["reference_error"] == pytest.approx(values[3:].mean())
     assert (found["seeds"], found["seeds_agree"], found["images"]) == (3, 3, 20)
     assert found["rank_biserial"] == 1
     assert found["p"] < 1e-4
-
-
-def test_seeds_without_a_partner_are_left_out() -> None:
-    found = compared(errors(20), FIRST, SECOND.drop("1"))
-    assert found["seeds"] == 2
-    assert found["reference_error"] == pytest.approx(errors(20)[[3, 5]].mean())
-    assert found["error"] == pytest.approx(errors(20)[[0, 2]].mean())
+    found = resampled(values).compare(SEEDS, OTHERS.drop("1"))
+    assert (found["seeds"], found["common_seeds"]) == (3, 2)
+    assert found["reference_error"] == pytest.approx(values[[3, 5]].mean())
+    assert found["error"] == pytest.approx(values[[0, 2]].mean())
 
 
 @pytest.mark.parametrize(("images", "seeds"), [(9, 3), (20, 1)])
 def test_too_few_images_or_seeds_give_no_statistic(images: int, seeds: int) -> None:
-    found = compared(errors(images), FIRST[:seeds], SECOND)
-    assert found["seeds"] == seeds
+    found = resampled(errors(images)).compare(SEEDS[:seeds], OTHERS)
+    assert found["common_seeds"] == seeds
     for name in ("ratio", "low", "high", "p", "rank_biserial"):
         assert np.isnan(found[name])
 
 
-def test_rank_biserial_of_three_images_by_hand() -> None:
+def test_signed_rank_of_three_images_by_hand() -> None:
     # differences 3, −1, 2 have the ranks 3, 1, 2: W₊ = 5, W₋ = 1
-    _, effect = signed_rank(np.array([4.0, 1.0, 5.0]), np.array([1.0, 2.0, 3.0]))
-    assert effect == pytest.approx(4 / 6)
-
-
-def test_images_without_a_difference_are_left_out() -> None:
     first, second = np.array([4.0, 1.0, 5.0, 7.0]), np.array([1.0, 2.0, 3.0, 7.0])
+    assert signed_rank(first, second)[1] == pytest.approx(4 / 6)
     assert signed_rank(first, second) == signed_rank(first[:3], second[:3])
-
-
-def test_p_is_two_sided() -> None:
-    rng = np.random.default_rng(0)
-    first, second = rng.normal(size=40), rng.normal(0.4, size=40)
-    p, _ = signed_rank(first, second)
-    less = stats.wilcoxon(first, second, alternative="less").pvalue
-    assert p == pytest.approx(2 * less, rel=1e-6)
-
-
-def test_equal_errors_have_no_effect() -> None:
     assert signed_rank(np.ones(5), np.ones(5)) == (1.0, 0.0)
 
 

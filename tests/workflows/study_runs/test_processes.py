@@ -11,8 +11,7 @@ import worker_tools
 
 from diffkeras.config import Config
 from diffkeras.errors import Interrupted
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import processes
 from diffkeras.workflows.study_runs.queue import RunQueue
 
@@ -23,13 +22,11 @@ def queue(
 ) -> Callable[[str], RunQueue]:
     """`queue("die done")`: runs that do this, in this order."""
     monkeypatch.setattr(processes, "do_run_in_child", worker_tools.pretend_run)
-    study = Study("s", "s", tiny, {"training.seed": [0]}, {})
 
     def make(actions: str) -> RunQueue:
         return RunQueue(
-            study,
             [
-                Cell(action, {}, tiny, tmp_path / f"{number}-{action}", trained=False)
+                PlannedRun(action, {}, tiny, tmp_path / f"{number}-{action}", trained=False)
                 for number, action in enumerate(actions.split())
             ],
         )
@@ -41,10 +38,10 @@ def queue(
 def run(tmp_path: Path) -> Callable[..., list[tuple[str, int, int]]]:
     """`run(queue, jobs, cores)`: what ran, in which process, and on how many threads."""
 
-    def call(queue: RunQueue, jobs: int, cores: int) -> list[tuple[str, int, int]]:
+    def call(queue: RunQueue, jobs: int, threads: int | None) -> list[tuple[str, int, int]]:
         notes = tmp_path / "notes"
         processes.run_in_processes(
-            queue, lambda _, cell, __: (cell.title, str(notes)), jobs, cores, show_progress=False
+            queue, lambda _, run, __: (run.title, str(notes)), jobs, threads, show_progress=False
         )
         return read_notes(notes)
 

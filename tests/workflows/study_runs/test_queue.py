@@ -4,46 +4,41 @@ from typing import Any
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Cell
+from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import queue as module
-from diffkeras.workflows.study_runs.queue import Outcome, RunQueue
+from diffkeras.workflows.study_runs.outcome import Outcome
+from diffkeras.workflows.study_runs.queue import RunQueue
 
 DONE, FAILED, USED = Outcome("done"), Outcome("failed", "no luck"), Outcome("in use")
 
 
-@pytest.fixture
-def study(tiny: Config) -> Study:
-    return Study("s", "s", tiny, {"training.seed": [0]}, {"test": tiny})
-
-
-def cell(config: Config, name: str, epochs: int, *, trained: bool = False) -> Cell:
+def planned(config: Config, name: str, epochs: int, *, trained: bool = False) -> PlannedRun:
     config = config.with_overrides({"training.epochs": epochs})
-    return Cell(name, {}, config, Path(name), trained, {"test": Path(name) / "tests"})
+    return PlannedRun(name, {}, config, Path(name), trained, {"test": Path(name) / "tests"})
 
 
-def test_the_longest_run_comes_first(tiny: Config, study: Study) -> None:
-    cells = [
-        cell(tiny, "evaluate", 9, trained=True),
-        cell(tiny, "short", 1),
-        cell(tiny, "long", 3),
-        cell(tiny, "also long", 3),
+def test_the_longest_run_comes_first(tiny: Config) -> None:
+    runs = [
+        planned(tiny, "evaluate", 9, trained=True),
+        planned(tiny, "short", 1),
+        planned(tiny, "long", 3),
+        planned(tiny, "also long", 3),
     ]
-    queue = RunQueue(study, cells)
+    queue = RunQueue(runs)
     assert queue.steps == 7 * 6
-    taken = [queue.take() for _ in cells]
+    taken = [queue.take() for _ in runs]
     assert [found and found.title for found in taken] == ["long", "also long", "short", "evaluate"]
     assert queue.empty
     assert queue.take() is None
 
 
 def test_a_run_in_use_is_tried_again_later(
-    tiny: Config, study: Study, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+    tiny: Config, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    used, other = cell(tiny, "used", 3), cell(tiny, "other", 1)
-    queue = RunQueue(study, [used, other])
+    used, other = planned(tiny, "used", 3), planned(tiny, "other", 1)
+    queue = RunQueue([used, other])
     assert queue.take() is used
     queue.note(used, USED)
     assert queue.take() is other
@@ -65,30 +60,24 @@ def test_a_run_in_use_is_tried_again_later(
     assert sum("another process" in line for line in log.messages) == 1
 
 
-def test_the_first_run_measures_the_baselines_and_if_it_fails_the_next(
-    tiny: Config, study: Study
-) -> None:
+def test_the_first_run_measures_the_baselines_and_if_it_fails_the_next(tiny: Config) -> None:
     def measures(queue: RunQueue, taken: Any) -> bool:
-        [(test, path)] = queue.tests_of(taken)
-        assert path == taken.tests["test"]
-        return bool(test.baselines())
+        return queue.baselines_of(taken) == {"test"}
 
-    cells = [cell(tiny, name, 1) for name in "abcd"]
-    queue = RunQueue(study, cells, ["test"])
+    runs = [planned(tiny, name, 1) for name in "abcd"]
+    queue = RunQueue(runs, ["test"])
     first, second = queue.take(), queue.take()
     assert [measures(queue, taken) for taken in (first, second)] == [True, False]
     assert first
     queue.note(first, FAILED)
     third, fourth = queue.take(), queue.take()
     assert [measures(queue, taken) for taken in (third, fourth)] == [True, False]
-    queue = RunQueue(study, cells)
+    queue = RunQueue(runs)
     assert not measures(queue, queue.take())
 
 
-def test_warnings_of_processes_name_the_run(
-    tiny: Config, study: Study, log: pytest.LogCaptureFixture
-) -> None:
-    queue = RunQueue(study, [cell(tiny, "a", 1)])
+def test_warnings_of_processes_name_the_run(tiny: Config, log: pytest.LogCaptureFixture) -> None:
+    queue = RunQueue([planned(tiny, "a", 1)])
     taken = queue.take()
     assert taken
     queue.note(taken, Outcome("done", warnings=("no better than zeros",)))

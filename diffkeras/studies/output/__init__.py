@@ -1,1 +1,0 @@
-"""What a study leaves: its tables, figures, report, and sessions of TensorBoard's HParams."""

@@ -1,0 +1,57 @@
+"""A study that trains and evaluates, from its first run over an interruption to its report."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lean_runs import lean_training
+
+from diffkeras.evaluation.methods import describe_methods
+from diffkeras.studies.plan import plan
+from diffkeras.studies.study_file import load_study
+from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs.run_study import run_study
+
+
+def test_an_interrupted_study_goes_on_to_its_report(
+    study_file: Path,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    file = study_file.with_name("whole.yaml")
+    settings = "settings: {training.epochs: 1}\nfactors: {data.train_fraction: [0.5, 1]}"
+    file.write_text(f"name: whole\nquestion: How large?\nbase: tiny.yaml\n{settings}\n")
+    study, runs, directory = load_study(str(file)), tmp_path / "runs", tmp_path / "whole"
+    data = Path(shutil.copytree(data_dir, tmp_path / "data"))
+    train, calls = one_run.train, []
+
+    def second_is_interrupted(*arguments: Any, **options: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        train(*arguments, **options)
+
+    with lean_training(), monkeypatch.context() as patched:
+        patched.setattr(one_run, "train", second_is_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(study, data, directory, runs_dir=runs)
+    assert [run.done for run in plan(study, runs)] == [False, True], "the longest comes first"
+    assert {path.name for path in directory.iterdir()} == {"study.json"}
+    log.clear()
+    with lean_training():
+        assert run_study(study, data, directory, runs_dir=runs) == directory
+    lines = [line for line in log.messages if line.startswith(("whole", "run "))]
+    assert "2 runs, 1 of them done already" in lines[0]
+    assert [line[:10] for line in lines[1:]] == ["run 1 of 1"]
+    html = (directory / "report.html").read_text()
+    _, *baselines = [name for name in describe_methods(study.test) if "surrogate" not in name]
+    for name in ("How large?", *(f"<td>{name}</td>" for name in baselines)):
+        assert name in html
+    [path] = plan(study, runs)[0].tests.values()
+    assert {file.name for file in path.iterdir()} == {"metrics.json", "examples.csv"}
+    factors = json.loads((directory / "study.json").read_text())["factors"]
+    assert factors == {"data.train_fraction": ["0.5", "1"]}
