@@ -62,13 +62,20 @@ def rates(dataset: DatasetConfig, processes: int, each: int) -> tuple[float, ...
         start = time.time()
         results = np.array([result for _, result in run_tasks(time_shard, tasks, processes)])
         bare, bare_cpu, whole, whole_cpu = np.median(results[:, 1:], axis=0)
-        return processes / bare, processes / whole, bare_cpu / whole_cpu, results[:, 0].min() - start
+        return (
+            processes / bare,
+            processes / whole,
+            bare_cpu / whole_cpu,
+            results[:, 0].min() - start,
+        )
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--side", default=512, help="Nodes per side.")
 @click.option("--sources", default=20, help="Number of discs.")
-@click.option("--processes", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]")
+@click.option(
+    "--processes", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]"
+)
 @click.option("--examples", default=200, help="Examples per process.")
 @click.option(
     "--output",

@@ -23,17 +23,17 @@ OF_DISCS: tuple[Baseline, ...] = BASELINES[:5]
 
 
 def choose_baselines(
-    wanted: Sequence[Baseline] | None,
+    chosen: Sequence[Baseline] | None,
     *,
     production: bool,
     decays: bool,
     given_sides: bool = False,
     varying: bool = False,
 ) -> tuple[Baseline, ...]:
-    """The wanted baselines, or all that apply.
+    """The chosen baselines, or all that apply.
 
     Args:
-        wanted: None for all.
+        chosen: None for all.
         production: whether sources produce.
         decays: whether the field of a single source decays: the decay is positive, or a boundary
             absorbs.
@@ -56,17 +56,17 @@ def choose_baselines(
         excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
     names = [name for part in excluded.values() for name in part]
     possible = tuple(name for name in BASELINES if name not in names)
-    if wanted is None:
+    if chosen is None:
         return possible
-    for place, name in enumerate(wanted):
-        if name in wanted[:place]:
+    for place, name in enumerate(chosen):
+        if name in chosen[:place]:
             raise ValueError(f"{name} is named twice")
         for reason, part in excluded.items():
             if name in part:
                 raise ValueError(
                     f"{name} doesn't apply to {reason}; choose among {', '.join(possible)}"
                 )
-    return tuple(wanted)
+    return tuple(chosen)
 
 
 def _without(names: Sequence[Baseline]) -> tuple[Baseline, ...]:

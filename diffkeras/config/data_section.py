@@ -17,7 +17,7 @@ from diffkeras.config.types import (
 from diffkeras.physics import Placement, TissueSampler, check_radius
 from diffkeras.physics.sources.sampling import check_values
 
-NARROWEST = 1.001  # ratio of a range's ends that single precision tells well apart
+NARROWEST = 1.001  # least ratio of a range's ends, well above single precision
 
 
 class DataConfig(Section):

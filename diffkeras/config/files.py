@@ -61,12 +61,14 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
             set_key(changed, key, value)
         return parse_config(changed)
     except ConfigurationError as error:
-        parse_config(raw, origin=str(path))  # where the file alone is wrong, that is said
-        given = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
-        raise ConfigurationError(f"{path} with {given}: {error}") from None
+        parse_config(
+            raw, origin=str(path)
+        )  # an error of the file alone names no override
+        changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
+        raise ConfigurationError(f"{path} with {changes}: {error}") from None
 
 
 def fingerprint(values: Mapping[str, Any], digits: int = 8) -> str:
-    """Hexadecimal digits that tell mappings of plain data apart."""
+    """Hexadecimal digits that differ for different mappings of plain data."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:digits]

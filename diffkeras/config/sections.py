@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -88,7 +88,15 @@ def _model_keys() -> dict[str, Any]:
     return fields
 
 
-_ModelKeys: Any = create_model("_ModelKeys", __base__=Section, **_model_keys())
+if TYPE_CHECKING:
+
+    class _ModelKeys(Section):
+        architecture: str = "encoder_decoder"
+
+        def __getattr__(self, name: str) -> Any: ...  # a parameter of an architecture
+
+else:
+    _ModelKeys = create_model("_ModelKeys", __base__=Section, **_model_keys())
 
 
 class ModelConfig(_ModelKeys):

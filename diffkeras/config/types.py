@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -61,12 +62,11 @@ def parse_counts(value: Any) -> Any:
 
 
 def _ascending(counts: Iterable[int]) -> tuple[int, ...]:
-    found: set[int] = set()
-    for count in counts:
-        if count in found:
+    listed = sorted(counts)
+    for count, following in pairwise(listed):
+        if count == following:
             raise ValueError(f"{count} is named twice; name each source count once")
-        found.add(count)
-    return tuple(sorted(found))
+    return tuple(listed)
 
 
 def _parse_range(text: str) -> range:

@@ -87,14 +87,14 @@ class _TFConfig(BaseModel):
 
 def _cluster_from_tf_config(text: str) -> Cluster:
     try:
-        found = _TFConfig.model_validate(json.loads(text))
+        config = _TFConfig.model_validate(json.loads(text))
     except ValidationError as error:
-        finding = error.errors()[0]
-        key, given = ".".join(map(str, finding["loc"])), reprlib.repr(finding["input"])
-        raise _malformed(f"{key or 'JSON'}: {finding['msg']} (given: {given})") from None
+        first = error.errors()[0]
+        key, value = ".".join(map(str, first["loc"])), reprlib.repr(first["input"])
+        raise _malformed(f"{key or 'JSON'}: {first['msg']} (given: {value})") from None
     except (ValueError, RecursionError) as error:
         raise _malformed(f"no JSON ({error})") from None
-    jobs, task = found.cluster, found.task
+    jobs, task = config.cluster, config.task
     # the job "chief" is worker 0 under another name
     addresses = (*jobs.chief, *jobs.worker)
     for address in addresses:

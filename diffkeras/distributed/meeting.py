@@ -62,7 +62,7 @@ def _gather(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, S
         listener = stack.enter_context(_listen(cluster))
         connections = []
         while len(gathered) < cluster.size and time.monotonic() < deadline:
-            # nobody came within a pause, or another program sent something else
+            # no connection within a pause, or another program sent something else
             with suppress(OSError, ValueError, KeyError, TypeError):
                 connection = stack.enter_context(listener.accept()[0])
                 message = _receive(connection, MESSAGE_SECONDS)

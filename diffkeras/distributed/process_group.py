@@ -37,8 +37,8 @@ class ProcessGroup:
     def __init__(self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None) -> None:
         self.strategy, self.cluster = strategy, cluster
         self.processes = 1 if cluster is None else cluster.size
-        self.is_chief = cluster is None or cluster.index == 0  # the chief writes the run
-        self.replicas = strategy.num_replicas_in_sync  # copies of the network in all processes
+        self.is_chief = cluster is None or cluster.index == 0  # it writes the run
+        self.replicas = strategy.num_replicas_in_sync  # of all processes
 
     def gather(self, value: int) -> list[int]:
         """The value of each process. All processes must call this, and wait for each other."""
@@ -54,7 +54,7 @@ class ProcessGroup:
         return [int(v) * self.processes // self.replicas for v in added]
 
     @contextmanager
-    def error_ends_all(self) -> Iterator[None]:
+    def all_stop_on_error(self) -> Iterator[None]:
         """If one process fails within this context, all stop; the others raise WorkerError."""
         own = None
         try:
@@ -87,18 +87,18 @@ class ProcessGroup:
     @contextmanager
     def only_chief_logs(self) -> Iterator[None]:
         """Within this context the other processes log errors only."""
-        rooms = logging.getLogger("diffkeras")
-        level = rooms.level
+        package = logging.getLogger("diffkeras")
+        level = package.level
         if not self.is_chief and self.cluster is not None:
             logger.info(
                 f"{self.cluster.name(self.cluster.index)} of {self.processes}: training; "
                 f"{self.cluster.name(0)} shows the progress"
             )
-            rooms.setLevel(logging.ERROR)
+            package.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            rooms.setLevel(level)
+            package.setLevel(level)
 
 
 def join_process_group(

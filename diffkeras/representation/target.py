@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Source count of an example for which none was given
-UNKNOWN = -1
+UNKNOWN = -1  # source count of an example without one
 
 
 class Target(NamedTuple):

@@ -63,13 +63,14 @@ class Run:
         run = cls(path)
         with names_unwritable(path):
             if path.exists() and any(path.iterdir()):
-                run._make_way(config, overwrite, restart)
+                run._clear(config, overwrite, restart)
             path.mkdir(parents=True, exist_ok=True)
         write_text(path / "config.yaml", config.to_yaml())
         run.write_state("running", seed=config.training.seed)
         return run
 
-    def _make_way(self, config: Config, overwrite: bool, restart: bool) -> None:
+    def _clear(self, config: Config, overwrite: bool, restart: bool) -> None:
+        """Rename or delete what another run has left here, unless this run continues it."""
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
@@ -215,7 +216,7 @@ class Run:
         write_json(self.path / MARK, state)
 
     @contextmanager
-    def noting_how_it_ends(self) -> Iterator[None]:
+    def recording_how_it_ends(self) -> Iterator[None]:
         """Write "interrupted" or "failed" and the reason into `run.json` if the block raises."""
         try:
             yield

@@ -79,7 +79,7 @@ def replacing_by_saved_model(
 
 def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
     """What an export with some functions computes, for people and programs without diffkeras."""
-    config, limits = surrogate.config, surrogate.diffusion_lengths
+    config, limits = surrogate.config, surrogate.config.data.diffusion_length
     physics, second_input = config.physics.model_dump(mode="json"), ""
     physics["lattice"] = surrogate.lattice
     if limits is not None:
@@ -120,7 +120,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
     """What proves the fields of a surrogate, in all of its media."""
-    medium, lengths = surrogate.config.physics.medium, surrogate.diffusion_lengths
+    medium, lengths = surrogate.config.physics.medium, surrogate.config.data.diffusion_length
     if lengths is not None:  # no image's decay is smaller than that of the longest
         medium = medium.with_diffusion_length(lengths[1])
     return TensorSolver(lattice, medium)
@@ -142,7 +142,8 @@ def _serve(surrogate: Surrogate) -> Any:
             if surrogate.maps:
                 usable &= _check_map(source_images, name, values)
             else:
-                usable &= _check_lengths(source_images, values, surrogate.diffusion_lengths)
+                limits = surrogate.config.data.diffusion_length
+                usable &= _check_lengths(source_images, values, limits)
         with tf.control_dependencies([usable]):  # nothing else may fail first
             source_images = tf.identity(source_images)
             media = {name: tf.identity(values) for name, values in media.items()}

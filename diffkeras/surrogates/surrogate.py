@@ -16,7 +16,6 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_tolerance
-from diffkeras.representation.network_input import Range
 from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
@@ -46,7 +45,6 @@ class Surrogate:
 
     model: keras.Model
     config: Config
-    timed = True  # whether the time of a call is that of a prediction
 
     @property
     def transform(self) -> Transform:
@@ -60,11 +58,6 @@ class Surrogate:
         The production of a source image x is s = γx [concentration/time].
         """
         return self.config.physics.sources == "production"
-
-    @property
-    def diffusion_lengths(self) -> Range | None:
-        """The trained range of diffusion lengths [length]; None if there was one medium."""
-        return self.config.data.diffusion_length
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -225,7 +218,10 @@ class Surrogate:
                 f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "
                 f"{next(iter(keywords))}"
             )
-        self._check_lattice(problem.lattice)
+        try:
+            self.config.model.sides.check(problem.lattice)
+        except ValueError as error:
+            raise PhysicsError(str(error)) from None
         return problem
 
     def _fields(
@@ -255,7 +251,7 @@ class Surrogate:
         return fields
 
     def _warn(self, images: NDArray[np.float32], media: dict[str, NDArray[np.float32]]) -> None:
-        """Log what the network wasn't trained on, each sentence once, so that loops stay quiet."""
+        """Log each warning once, so that loops stay quiet."""
         for sentence in outside_training(self.config, images, media):
             if sentence not in self._warned:
                 self._warned.add(sentence)
@@ -264,13 +260,6 @@ class Surrogate:
     @cached_property
     def _warned(self) -> set[str]:
         return set()
-
-    def _check_lattice(self, lattice: tuple[int, ...]) -> None:
-        """Raise a PhysicsError for a lattice that the network can't take."""
-        try:
-            self.config.model.sides.check(lattice)
-        except ValueError as error:
-            raise PhysicsError(str(error)) from None
 
     @cached_property
     def _forward(self) -> Any:

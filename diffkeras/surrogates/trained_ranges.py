@@ -1,4 +1,4 @@
-"""Images and media that a surrogate wasn't trained on, in words for a warning."""
+"""Warnings of images and media outside the ranges of a surrogate's training."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,19 +20,17 @@ ROUNDING = 1e-6  # datasets hold maps as float32
 def outside_training(
     config: Config, images: NDArray[np.float32], media: Mapping[str, NDArray[np.float32]]
 ) -> Iterator[str]:
-    """Warnings of what leaves the range of the training data, as the network sees it.
+    """Warnings of what lies outside the ranges of the training, as the network sees it.
 
     Args:
         config: the configuration that the network was trained with.
         images: source images, (images, rows, columns, 1).
-        media: what the network takes beside them, as from `network_media`.
+        media: the other inputs of the network, see `inputs.network_inputs`.
     """
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
     if trained != sides and not config.model.kind.knows_equation:
         yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
-    if not images.size:
-        return
     yield from _outside_values(config, images)
     yield from _outside_sources(config, images[..., 0])
     yield from _outside_maps(config, scaled_inputs(config, images, media)[1])

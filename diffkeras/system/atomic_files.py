@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever reads, or is left with, an incomplete one."""
+"""Writing files so that an incomplete one is never read and never stays."""
 
 import contextlib
 import csv

@@ -96,7 +96,7 @@ def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
 
 
 @contextmanager
-def deterministic_operations(wanted: bool) -> Iterator[None]:
+def deterministic_operations(enabled: bool) -> Iterator[None]:
     """Within the block, use operations whose results don't depend on the timing of threads.
 
     A seed must have been set.
@@ -104,7 +104,7 @@ def deterministic_operations(wanted: bool) -> Iterator[None]:
     import tensorflow as tf
     from tensorflow.python.framework import config  # tf.config can't switch it off again
 
-    change = wanted and not config.is_op_determinism_enabled()
+    change = enabled and not config.is_op_determinism_enabled()
     if change:
         tf.config.experimental.enable_op_determinism()
     try:

@@ -6,7 +6,7 @@ the numbers, because TensorFlow's threads take subnormal numbers for 0, and XLA'
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,25 +19,8 @@ MOST_INTEGER = 2**53  # float64 holds all integers up to here
 LEAST_PROVEN = 1e-200
 
 
-class _Float(NamedTuple):
-    """A floating-point type: the integers with its bits, and the bits of some numbers.
-
-    Attributes:
-        integers: a type of the same size.
-        normal, infinite: bits of the smallest normal number and of infinity.
-        smallest: the smallest value of a source whose field is represented to full precision.
-    """
-
-    integers: tf.DType
-    normal: int
-    infinite: int
-    smallest: float
-
-
-FLOATS = {
-    tf.float32: _Float(tf.int32, 0x00800000, 0x7F800000, 1e-32),
-    tf.float64: _Float(tf.int64, 0x0010000000000000, 0x7FF0000000000000, 1e-290),
-}
+# Integers of the same size, and the smallest source whose field is represented to full precision
+FLOATS = {tf.float32: (tf.int32, 1e-32), tf.float64: (tf.int64, 1e-290)}
 
 Wrong = Callable[[tf.Tensor], tf.Tensor]
 
@@ -112,7 +95,7 @@ def real_numbers(
 
 def magnitudes(values: tf.Tensor) -> tf.Tensor:
     """The bits of |values|, integers in the same order; those of NaN are the largest."""
-    integers = FLOATS[values.dtype].integers
+    integers, _ = FLOATS[values.dtype]
     return tf.bitcast(values, integers) & integers.max
 
 
@@ -153,19 +136,25 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
 
 def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
     """The largest power of 2 up to each size, which is float64 and not negative; 1 for 0."""
-    _, _, infinite, _ = FLOATS[tf.float64]
-    power = tf.bitcast(tf.bitcast(sizes, tf.int64) & infinite, tf.float64)
+    exponent = _bits(np.inf, tf.float64)
+    power = tf.bitcast(tf.bitcast(sizes, tf.int64) & exponent, tf.float64)
     return tf.stop_gradient(tf.where(power > 0, power, 1.0))
 
 
 def unusable(values: tf.Tensor) -> tf.Tensor:
     """Which numbers are not finite, or subnormal: TensorFlow's threads take these for 0."""
-    bits, kind = magnitudes(values), FLOATS[values.dtype]
-    return (bits >= kind.infinite) | ((bits < kind.normal) & (bits > 0))
+    bits, normal = magnitudes(values), np.finfo(values.dtype.as_numpy_dtype).tiny
+    return _not_finite(values) | ((bits < _bits(normal, values.dtype)) & (bits > 0))
 
 
 def _not_finite(values: tf.Tensor) -> tf.Tensor:
-    return magnitudes(values) >= FLOATS[values.dtype].infinite
+    return magnitudes(values) >= _bits(np.inf, values.dtype)
+
+
+def _bits(number: float, dtype: tf.DType) -> int:
+    """Those of a positive number, as an integer."""
+    integers, _ = FLOATS[dtype]
+    return int(np.asarray(number, dtype.as_numpy_dtype).view(integers.as_numpy_dtype))
 
 
 def _rounded(values: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ The physics package inverts A = −D∇²_h + γ by fast transforms. TensorFlow 
 here the eigenbasis of each axis (sines, cosines or Fourier modes) is a matrix, and
 A⁻¹X = S_r (Λ⁻¹ ∘ (S_rᵀ X S_c)) S_cᵀ. Every mode is even or odd about the middle of its axis.
 Folding the lattice into its four quadrants therefore halves the work, to half a GFLOP for 512²
-nodes. Point sources are placed on the folded lattice directly.
+nodes.
 """
 
 from copy import copy
@@ -114,36 +114,6 @@ class TensorOperator:
             second = tf.reverse(second, [axis])
             folded = tf.stack([first + second, first - second], axis=1)
         return self._unfold(self._invert(folded, decays))
-
-    def spread(
-        self,
-        nodes: tf.Tensor,
-        densities: tf.Tensor,
-        batch: tf.Tensor,
-        decays: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """The deflated field, (batch, rows, columns), of point sources.
-
-        `nodes` are their images, rows and columns, (k, 3), and `densities` their strengths, (k,).
-        """
-        half = tuple(basis.shape[1] for basis in self._bases)
-        nodes = tf.cast(nodes, tf.int32)
-        image, row, column = tf.unstack(nodes, axis=1)
-        row, row_sign = self._fold(row, self.lattice[0])
-        column, column_sign = self._fold(column, self.lattice[1])
-        # the quadrants (even, even), (even, odd), (odd, even), (odd, odd)
-        signs = (1, column_sign, row_sign, row_sign * column_sign)
-        size = tf.stack([batch, *half])
-        place = tf.stack([image, row, column], axis=1)
-        quadrants = [tf.scatter_nd(place, densities * sign, size) for sign in signs]
-        folded = tf.reshape(tf.stack(quadrants, axis=1), tf.stack([batch, 2, 2, *half]))
-        return self._unfold(self._invert(folded, decays))
-
-    def _fold(self, node: tf.Tensor, nodes: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """The node in the first half of an axis, and its sign in odd modes."""
-        mirrored = nodes - 1 - node
-        sign = tf.where(node <= mirrored, tf.ones([], self.dtype), -tf.ones([], self.dtype))
-        return tf.minimum(node, mirrored), sign
 
     def _invert(self, folded: tf.Tensor, decays: tf.Tensor | None) -> tf.Tensor:
         """The deflated operator's inverse, applied to quadrants (batch, 2, 2, h, h)."""

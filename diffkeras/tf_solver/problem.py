@@ -215,7 +215,7 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
         sizes.append(size if name != "production" else tf.minimum(size, size / unit))
         zero &= ~tf.reduce_any(not_zero(values), LATTICE)
         if values.dtype in FLOATS:
-            smallest = max(smallest, FLOATS[values.dtype].smallest)
+            smallest = max(smallest, FLOATS[values.dtype][1])
     large = zero | ~(reduce(tf.maximum, sizes) < smallest)
     message = (
         "the largest |value| of a source image and its production, also divided by D/h², is below "

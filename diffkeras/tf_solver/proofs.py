@@ -109,7 +109,9 @@ def solve_within(
     field = run.nodes.insert(run.differentiable(field))
     if raises:
         met = bound <= most
-        needed = tf.where(~met, PROMISED * tolerance * bound / most, 0.0)
+        needed = PROMISED * tolerance * bound / most
+        needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
+        needed = tf.where(met, tf.zeros_like(needed), needed)
         field = checked(
             field,
             tf.reduce_all(met),

@@ -120,36 +120,19 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
             constants = operator.total(production) / operator.inverse_factor(decays)
             field += constants[:, None, None]
         return power * tf.cast(field, tf.float64)
-    rings, batch = find_rings(problem.fixed, operator.axes), tf.shape(images)[0]
+    rings, shape = find_rings(problem.fixed, operator.axes), tf.shape(images, tf.int64)
     system = RingSystem(operator, rings, decays)
     values = tf.gather_nd(images, rings.nodes)
     if production is None:
         densities, constants = system.solve(values)
-        field = operator.spread(rings.nodes, densities, batch, decays) + constants
+        on_ring = tf.scatter_nd(rings.nodes, densities, shape)
+        field = operator.inverse(on_ring, decays) + constants
         return power * tf.cast(field, tf.float64)
     missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
     densities, constants = system.solve(missing, operator.total(production))
     production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
     field = operator.inverse(production, decays) + constants
     densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
-    field += operator.spread(rings.nodes, densities, batch, decays) + constants
-    return power * tf.cast(field, tf.float64)
-
-
-def restored_field(
-    operator: TensorOperator, problem: ProblemTensors, densities: tf.Tensor
-) -> tf.Tensor:
-    """The field on the free nodes of densities, which `TensorSolver.restore` describes."""
-    images, decays = problem.images, problem.media.get("decay")
-    rings, batch = find_rings(problem.fixed, operator.axes), tf.shape(images)[0]
-    power = tf.where(problem.usable, power_of_two(largest(images)), np.nan)
-    stored = tf.cast(tf.gather_nd(densities / power[:, 0], rings.places), operator.dtype)
-    field = operator.spread(rings.nodes, stored, batch, decays)
-    if operator.deflated:
-        # rounding has cancelled the sum of the densities, so it can't give the missing constant;
-        # the known values on the ring can
-        values = tf.cast(images / power, operator.dtype)
-        missing = tf.gather_nd(values - field, rings.nodes)
-        constants = tf.math.unsorted_segment_mean(missing, rings.places[:, 0], batch)
-        field += constants[:, None, None]
+    on_ring = tf.scatter_nd(rings.nodes, densities, shape)
+    field += operator.inverse(on_ring, decays) + constants
     return power * tf.cast(field, tf.float64)

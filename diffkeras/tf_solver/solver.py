@@ -21,7 +21,7 @@ from diffkeras.tf_solver.newton import NewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
 from diffkeras.tf_solver.proofs import Run, TensorCertificate, TensorSolution, certify, solve_within
-from diffkeras.tf_solver.ring import direct_field, restored_field
+from diffkeras.tf_solver.ring import direct_field
 from diffkeras.tf_solver.saved_model import Sources, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
@@ -237,31 +237,13 @@ class TensorSolver:
         given, dtype = self._given(field, problem, "the field")
         return certify(self._run(problem), given, _proof_type(dtype))
 
-    def restore(
-        self, source_images: tf.Tensor, densities: tf.Tensor, decay: tf.Tensor | None = None
-    ) -> tf.Tensor:
-        """The fields that belong to known ring densities, as `solve` returns them.
-
-        Args:
-            source_images: as for `solve`; a node is fixed if its value is not 0.
-            densities: (batch, m) float32, in the order of `physics.operators.ring.find_ring`, row
-                by row; entries after an image's own ring nodes are ignored.
-            decay: (batch,), γ of each image [1/time], if they are larger than the medium's.
-        """
-        problem = self._problem(source_images, None, None, {"decay": decay}, proven=False)
-        densities = tf.cast(densities, tf.float64) / self.medium.unit
-        field = restored_field(self._operator, problem, densities)
-        field = tf.where(problem.fixed, problem.images, field)
-        field = tf.ensure_shape(field, (None, *self.lattice))
-        return tf.cast(field, problem.dtype or self._operator.dtype)
-
     def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
         batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
-        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed, or,
-        with sources "production", nodes produce γ times their value. `serve_fixed`,
+        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed,
+        or, with sources "production", nodes produce γ times their value. `serve_fixed`,
         `serve_production` and `serve_general` also take the fixed nodes, production, or both;
         `docs/savedmodel.md` describes them.
 

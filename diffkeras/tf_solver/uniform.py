@@ -61,7 +61,7 @@ class UniformRun:
 
         Without a ring f doesn't depend on the given field.
         """
-        field = tf.where(self.nodes.any_ring, self._clipped(given), 0.0)
+        field = tf.where(self.nodes.any_ring, self._plausible(given), 0.0)
         twice = self.produces or self._operator.deflated
         for _ in range(2 if twice else 1):
             field = self._without_residual(self._centred(field))
@@ -101,24 +101,16 @@ class UniformRun:
         """The same field: all operations that led to it have derivatives."""
         return field
 
-    def _clipped(self, given: tf.Tensor) -> tf.Tensor:
-        """A field that may hold any numbers, also NaN, between the bounds of u.
+    def _plausible(self, given: tf.Tensor) -> tf.Tensor:
+        """A field that may hold any numbers, also NaN, with 0 in place of those far from u.
 
-        By the maximum principle, u lies between the smallest and the largest of 0 and the values on
-        the ring, and with production not far outside. Numbers far outside only add rounding.
+        By the maximum principle no |value| of u is above that of the ring, plus that of the
+        production's field.
         """
-        low, high = (
-            bound(tf.where(self.nodes.ring, self.nodes.values, 0.0), LATTICE, keepdims=True)
-            for bound in (tf.reduce_min, tf.reduce_max)
-        )
-        more: tf.Tensor | float = 0.0
+        most = self.nodes.ring_size
         if self.produces:
-            more = largest(self._equations.production)
-            more = tf.math.multiply_no_nan(self._inverse_norm, more)
-        low, high = tf.minimum(low, 0.0) - more, tf.maximum(high, 0.0) + more
-        span = high - low
-        field = tf.where(tf.math.is_finite(given), given, 0.0)
-        return tf.clip_by_value(field, low - span, high + span)
+            most += tf.math.multiply_no_nan(self._inverse_norm, largest(self._equations.production))
+        return tf.where(tf.abs(given) <= 3 * most, given, 0.0)  # comparisons with NaN are false
 
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
         """Af − s on the free nodes, 0 on the fixed ones."""

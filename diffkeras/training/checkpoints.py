@@ -180,7 +180,7 @@ class Checkpoints:
         for place in self.places():
             if place not in kept:
                 shutil.rmtree(place, ignore_errors=True)
-        with suppress(RunError):  # a damaged one does not tell which best model it needs
+        with suppress(RunError):  # a damaged one doesn't say which best model it needs
             states = [read_state(place / STATE)[0] for place in kept]
             needed = {self.best_file(state.best_epoch) for state in states}
             for file in set(self.path.glob("best-*.weights.h5")) - needed:

@@ -1,4 +1,4 @@
-"""Running out of memory: foreseen on CPUs, where it would end the process, and told in one line."""
+"""Running out of memory: predicted on CPUs, where it would end the process, and one line of why."""
 
 import errno
 import math

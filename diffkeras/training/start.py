@@ -100,7 +100,7 @@ def prepare(
         threads: threads that read data; None for as many as tf.data finds best.
         resumes: whether the run has checkpoints, so that it needs no model to start from.
     """
-    with group.error_ends_all():
+    with group.all_stop_on_error():
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         initial = None if resumes else InitialModel.read(config)
@@ -137,16 +137,16 @@ def begun_run(
     # not within the directory, which may be renamed under the lock
     lock = absolute.with_name(f".{absolute.name}.lock")
     with ExitStack() as stack:
-        with group.error_ends_all():
+        with group.all_stop_on_error():
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
                     _check_epochs(config, Checkpoints(run.checkpoints, steps))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-                stack.enter_context(run.noting_how_it_ends())
+                stack.enter_context(run.recording_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
         of_chief, *_ = group.gather(token)
-        with group.error_ends_all():
+        with group.all_stop_on_error():
             if not group.is_chief:
                 _find_run(run, of_chief)
         yield run
@@ -209,7 +209,7 @@ def _resume(
     checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup
 ) -> TrainingState | None:
     place = None
-    with group.error_ends_all():
+    with group.all_stop_on_error():
         if group.is_chief:
             place = checkpoints.latest()
     steps, *_ = group.gather(-1 if place is None else int(place.name))

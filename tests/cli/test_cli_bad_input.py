@@ -82,8 +82,8 @@ def test_data_of_other_physics(
     refused: Callable[..., str], words: list[Any], tmp_path: Path, setting: str
 ) -> None:
     message = refused("train", *words, "--set", setting, "--run-dir", tmp_path / "new")
-    assert "holds no dataset of 1 source(s) of this physics" in message
-    assert "it holds sources_01-16x16" in message
+    assert "has no dataset of 1 source(s) of this physics" in message
+    assert "it has sources_01-16x16" in message
 
 
 def test_training_where_other_things_are(

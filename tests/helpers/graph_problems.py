@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from sparse_operator import sparse_operator
 
 from diffkeras.physics import Medium
 from diffkeras.physics.operators.finite_volumes import finite_volumes
@@ -80,18 +79,14 @@ class GraphBatch:
     @cached_property
     def decays(self) -> NDArray[np.float64]:
         """γ of each problem, of uniform media."""
-        given = self.given.get("decay", np.full(self.size, self.medium.decay))
-        return given.astype(np.float64)
-
-    @property
-    def rate(self) -> float:
-        """The largest D/h², the unit of production."""
-        return max(map(float, self.medium.diffusivities)) / self.medium.step**2
+        own = np.full(self.size, self.medium.decay)
+        return own if self.kind == "varying" else self.given.get("decay", own).astype(np.float64)
 
     @cached_property
     def solvable(self) -> NDArray[np.bool_]:
         """Which problems have one solution and finite numbers, (batch,)."""
-        least, rate = float(self.medium.decay), self.rate
+        least = float(self.medium.decay)
+        rate = max(map(float, self.medium.diffusivities)) / self.medium.step**2
         allowed = (self.decays >= max(least, 1e-20 * rate) * (1 - 1e-6)) & (
             self.decays < 1e10 * rate
         )
@@ -121,19 +116,15 @@ class GraphBatch:
         return fields
 
     def _matrix(self, k: int) -> NDArray[np.longdouble]:
-        """A of all nodes in row-major order."""
+        """A of all nodes in row-major order, by its row sums, which rounding leaves as they are."""
         lattice = self.predictions.shape[1:]
         if self.kind == "varying":
             maps = {name: self.given[name][k].astype(float) for name in ("diffusivity", "decay")}
-            volumes = finite_volumes(lattice, replace(self.medium, **maps))
-            nodes = np.eye(math.prod(lattice), dtype=np.longdouble).reshape(-1, *lattice)
-            return np.stack([volumes.apply(node).ravel() for node in nodes], axis=1)
-        matrix = self._uniform.astype(np.longdouble)
-        return matrix + (self.decays[k] - np.longdouble(self.medium.decay)) * np.eye(len(matrix))
-
-    @cached_property
-    def _uniform(self) -> NDArray[np.float64]:
-        return sparse_operator(self.predictions.shape[1:], self.medium).toarray()
+        else:
+            maps = {"decay": float(self.decays[k])}
+        volumes = finite_volumes(lattice, replace(self.medium, **maps))
+        nodes = np.eye(math.prod(lattice), dtype=np.longdouble).reshape(-1, *lattice)
+        return volumes.apply(nodes).reshape(len(nodes), -1).T
 
     @cached_property
     def sizes(self) -> NDArray[np.longdouble]:

@@ -163,10 +163,6 @@ PRODUCTION = {"physics.sources": "production"}
             },
             r"model\.corrections: .* decay is as small as 1\.2.*e-08",
         ),
-        (
-            {"training.symmetries": True, "data.stream": True},
-            r"training\.symmetries: a stream never shows an example twice",
-        ),
     ],
 )
 def test_what_a_network_cannot_be_combined_with(

@@ -60,11 +60,15 @@ def test_larger_images_are_not_scaled_and_proven_as_they_are(
 
 
 @pytest.mark.slow
-def test_the_saved_model_serves_but_does_not_prove(tiny: Config, tmp_path: Path) -> None:
+def test_the_saved_model_proves_its_fields(tiny: Config, tmp_path: Path) -> None:
     surrogate, problem = untrained(tiny, {"data.tissue": CELLS, **CORRECTED})
     export_saved_model(surrogate, tmp_path / "saved_model")
     loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
-    assert list(loaded.signatures) == ["serving_default"]
     images, maps = network_inputs(surrogate.config, problem)
     served = loaded.serve(images, **maps)[..., 0]
     np.testing.assert_allclose(served, surrogate.predict(problem).field, rtol=0, atol=1e-5)
+    proof = loaded.certified(images, **maps)
+    error = np.abs(proof["field"].numpy()[..., 0] - dk.solve(problem).field)
+    assert (
+        error <= proof["node_bound"].numpy()[..., 0] + 1e-7
+    ).all()  # its coefficients are float32

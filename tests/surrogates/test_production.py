@@ -158,9 +158,10 @@ def test_predictions_show_the_network_what_training_does(production: Config) -> 
         config = production.with_overrides({**overlap, "data.divide_by_maximum": divided})
         recipe = DatasetConfig.of(2, config).recipe()
         largest = []
-        for example in recipe.examples("train", range(40)):
+        for example in recipe.examples("train", range(20)):
             image, field = (v[..., None] for v in (example.source_image, example.field))
-            stored = {"source_image": image, "field": field, "sources": {"radii": np.ones(2)}}
+            discs = {"radii": np.ones(2, np.float32)}
+            stored = {"source_image": image, "field": field, "sources": discs}
             x, y = to_network_pair(config)(stored)
             seen = []
 
@@ -184,16 +185,6 @@ def test_the_relative_error_does_not_depend_on_the_unit(name: str) -> None:
     for factor in (1.0, 2.0, 3.0, 5.0, 5.01, 1e-6, 1e6):
         found = surrogate.predict(factor * image.astype(np.float64)).field / factor
         np.testing.assert_allclose(found, field, rtol=1e-4, atol=1e-5 * field.max())
-
-
-def test_a_surrogate_says_what_its_sources_do(
-    tiny: Config, divided: Config, images: np.ndarray
-) -> None:
-    holding, producing = surrogate_of(images, tiny), surrogate_of(images, divided)
-    assert not holding.production
-    assert producing.production
-    assert repr(producing) == "Surrogate('tiny', trained on 16×16 nodes, sources produce)"
-    np.testing.assert_array_equal(holding.network_fields(images), holding.predict(images).field)
 
 
 def test_bounds_hold(divided: Config, images: np.ndarray) -> None:

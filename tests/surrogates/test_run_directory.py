@@ -39,11 +39,11 @@ def test_the_state_says_how_work_ended(
     tmp_path: Path, tiny: Config, error: BaseException, state: str
 ) -> None:
     run = Run.begin(tmp_path / "run", tiny)
-    with pytest.raises(type(error)), run.noting_how_it_ends():
+    with pytest.raises(type(error)), run.recording_how_it_ends():
         raise error
     assert run.state()["state"] == state
     assert run.state()["seed"] == tiny.training.seed
-    with run.noting_how_it_ends():
+    with run.recording_how_it_ends():
         run.write_state("finished")
     assert run.state()["state"] == "finished"
 
@@ -51,7 +51,7 @@ def test_the_state_says_how_work_ended(
 def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path: Path, tiny: Config) -> None:
     run = Run.begin(tmp_path / "run", tiny)
     run.write_state("finished")
-    with pytest.raises(KeyboardInterrupt), run.noting_how_it_ends():
+    with pytest.raises(KeyboardInterrupt), run.recording_how_it_ends():
         raise KeyboardInterrupt
     assert run.state()["state"] == "finished"
 

@@ -46,12 +46,14 @@ for path in {paths!r}:
     np.testing.assert_array_equal(served, fields)
     exact = np.load(path + "/exact.npy")
     proof = loaded.certified(*inputs.values())
-    np.testing.assert_allclose(proof["prediction"], fields, rtol=1e-5, atol=1e-6)
-    assert (abs(proof["prediction"].numpy() - exact) <= proof["node_bound"].numpy()).all(), path
+    np.testing.assert_allclose(proof["field"], fields, rtol=1e-5, atol=1e-6)
     refined = loaded.refined(*inputs.values(), 1e-5)
     for proven in (proof, refined):
-        error = abs(proven["field"].numpy() - exact).max((1, 2, 3))
-        assert (error <= proven["error_bound"].numpy()).all(), path
+        errors = abs(proven["field"].numpy() - exact)
+        assert (errors <= proven["node_bound"].numpy()).all(), path
+        assert (errors.max((1, 2, 3)) <= proven["error_bound"].numpy()).all(), path
+    error = abs(proof["corrected"].numpy() - exact).max((1, 2, 3))
+    assert (error <= proof["corrected_error_bound"].numpy()).all(), path
     assert (refined["error_bound"].numpy() <= 1e-5).all()
 compiled = tf.function(loaded.certified, jit_compile=True)(tf.constant(images))
 np.testing.assert_allclose(compiled["error_bound"], proof["error_bound"], rtol=1e-3)

@@ -64,9 +64,9 @@ def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
     np.testing.assert_array_equal(found["default"], found["serve"])
     np.testing.assert_array_equal(found["fixed"], images)  # every node is fixed
     solver, s = TensorSolver(LATTICE, MEDIUM, "float64"), production[..., 0]
-    produced = solver.solve(production=s)[..., None]
+    produced = solver.solve(production=s).field[..., None]
     np.testing.assert_allclose(found["production"], produced, atol=2e-6 * np.abs(produced).max())
-    both = solver.solve(images[..., 0], production=s)[..., None]
+    both = solver.solve(images[..., 0], production=s).field[..., None]
     np.testing.assert_allclose(found["general"], both, atol=2e-6 * np.abs(both).max())
 
 
@@ -74,13 +74,15 @@ def test_proofs_hold_where_diffkeras_is_not_installed(exported, images):
     """From the run of `test_it_runs_where_diffkeras_is_not_installed`."""
     found = np.load(exported.with_name("fields.npz"))
     truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
-    np.testing.assert_array_equal(found["certified_prediction"], found["serve"])
-    assert (np.abs(found["serve"] - truth) <= found["certified_node_bound"]).all()
-    for name, largest in (("certified", 1e-5), ("refined", 1e-4)):
-        error = np.abs(found[f"{name}_field"] - truth).max((1, 2, 3))
-        assert (error <= found[f"{name}_error_bound"]).all()
-        assert (found[f"{name}_error_bound"] < largest).all()
-    np.testing.assert_array_equal(found["refined_rounds"], [0, 0])
+    np.testing.assert_array_equal(found["certified_field"], found["serve"])
+    for name in ("certified", "refined"):
+        errors = np.abs(found[f"{name}_field"] - truth)
+        assert (errors <= found[f"{name}_node_bound"]).all()
+        bound = found[f"{name}_error_bound"]
+        np.testing.assert_array_equal(bound, found[f"{name}_node_bound"].max((1, 2, 3)))
+        assert (bound < 1e-5).all()
+    errors = np.abs(found["certified_corrected"] - truth).max((1, 2, 3))
+    assert (errors <= found["certified_corrected_error_bound"]).all()
 
 
 def test_values_that_are_not_finite_raise_and_are_named(exported, images):
@@ -148,15 +150,17 @@ def test_sources_that_produce_are_what_a_surrogate_s_are(images, tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "solver"))
     exact = solve(production=MEDIUM.decay * images[..., 0].astype(float), medium=MEDIUM).field
     proof, refined = loaded.certified(images), loaded.refined(images, 1e-6)
-    for field in (loaded.serve(images), proof["prediction"], proof["field"], refined["field"]):
+    for field in (loaded.serve(images), proof["field"], proof["corrected"], refined["field"]):
         np.testing.assert_allclose(field[..., 0], exact, rtol=0, atol=1e-6)
-    error = np.abs(proof["field"][..., 0] - exact).max((1, 2))
-    assert (error <= proof["error_bound"].numpy()).all()
-    assert (proof["error_bound"].numpy() < 1e-7).all()
+    error, bound = np.abs(proof["corrected"][..., 0] - exact), proof["corrected_error_bound"]
+    assert (error.max((1, 2)) <= bound.numpy()).all()
+    assert (bound.numpy() < 1e-7).all()
     with pytest.raises(PhysicsError, match="decay"):
         TensorSolver(LATTICE, decay=0.0).export(tmp_path, sources="production")
     with pytest.raises(PhysicsError, match="'fixed'"):
         solver.export(tmp_path, sources="fixed")
+    with pytest.raises(PhysicsError, match="an exported solver needs a uniform medium"):
+        TensorSolver(LATTICE, decay=np.ones(LATTICE)).export(tmp_path)
 
 
 def test_proofs_check_lattice_values_and_tolerance(exported, images):

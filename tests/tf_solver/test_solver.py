@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, ring_densities, sample_sources, solve
+from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.operators.axis import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
@@ -55,33 +55,23 @@ def error(fields: tf.Tensor, truth: NDArray) -> float:
 
 
 @pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
-@pytest.mark.parametrize("lattice", [(24, 24), (25, 38)], ids=str)
-def test_fields_are_exact_with_every_boundary(lattice, boundary):
+def test_fields_are_exact_and_proven_with_every_boundary(boundary):
+    lattice = (24, 25) if boundary[0] <= boundary[1] else (25, 24)
     # if no axis absorbs, a decay close to 0 leaves a constant almost undetermined
-    for decay in (0.2, 1e-3, 1e-7, 1e-13, 0.0):
+    for decay in (0.2, 1e-7, 0.0):
         medium = Medium((1.0, 2.0), decay, 0.5, boundary)
         solver = TensorSolver(lattice, medium, "float32")
         for kind in KINDS:
             if not (decay or "absorbing" in boundary or "source_images" in kind):
                 continue  # there is no steady state
             problem = problem_of(kind, lattice)
-            field = solver.solve(**problem)
-            assert field.dtype == tf.float32
-            assert error(field, exact(medium, **problem)) < NEAR, (decay, kind)
-
-
-@pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
-def test_restored_fields_are_exact_with_every_boundary(boundary):
-    lattice = (25, 38)
-    images = images_of(lattice)
-    for decay in (0.2, 1e-7, 0.0):
-        medium = Medium((1.0, 2.0), decay, 0.5, boundary)
-        densities = [ring_densities(image, medium=medium).astype(np.float32) for image in images]
-        padded = np.zeros((3, max(d.size for d in densities) + 2), np.float32)
-        for row, values in zip(padded, densities, strict=True):
-            row[: values.size] = values
-        field = TensorSolver(lattice, medium, "float32").restore(images, padded)
-        assert np.abs(field - exact(medium, images)).max() < NEAR, decay
+            solution, truth = solver.solve(**problem), exact(medium, **problem)
+            assert solution.field.dtype == tf.float32
+            assert error(solution.field, truth) < NEAR, (decay, kind)
+            errors = np.abs(solution.field.numpy().astype(float) - truth)
+            assert (errors <= solution.node_bound.numpy() + 1e-15).all(), (decay, kind)
+            most = 1e-5 if decay != 1e-7 else 1e-4
+            assert (solution.error_bound <= most * truth.max((1, 2))).numpy().all(), (decay, kind)
 
 
 @pytest.mark.parametrize("lattice", [(1, 1), (1, 9), (9, 1), (2, 3)], ids=str)
@@ -92,8 +82,8 @@ def test_lattices_of_few_nodes(lattice):
     for boundary in BOUNDARIES:
         medium = Medium(decay=0.1, boundary=boundary)
         solver = TensorSolver(lattice, medium, "float32")
-        assert error(solver.solve(image), exact(medium, image)) < NEAR, boundary
-        field = solver.solve(production=production)
+        assert error(solver.solve(image).field, exact(medium, image)) < NEAR, boundary
+        field = solver.solve(production=production).field
         assert error(field, exact(medium, production=production)) < NEAR, boundary
 
 
@@ -104,35 +94,29 @@ def test_the_papers_lattice():
     )
     truth = exact(medium, images)
     solver = TensorSolver(lattice, medium, "float32")
-    assert np.abs(solver.solve(images) - truth).max() < NEAR
-    densities = ring_densities(images[1], medium=medium).astype(np.float32)
-    assert np.abs(solver.restore(images[1:], densities[None]) - truth[1]).max() < NEAR
+    assert np.abs(solver.solve(images).field - truth).max() < NEAR
+    solution = solver.solve(images, initial=0 * images, tolerance=1e-6)
+    assert np.abs(solution.field - truth).max() < NEAR
 
 
 def test_double_precision_is_exact_to_rounding():
     images = images_of((24, 31)).astype(np.float64)
-    field = TensorSolver((24, 31), Medium(), "float64").solve(images)
+    field = TensorSolver((24, 31), Medium(), "float64").solve(images).field
     assert field.dtype == tf.float64
     assert np.abs(field - exact(Medium(), images)).max() < 1e-12
 
 
-@pytest.mark.parametrize("diffusivity", [1e-20, 1.0, 1e20])
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    ("diffusivity", "boundary"), zip([1e-20, 1.0, 1e20], BOUNDARIES, strict=True)
+)
 def test_values_of_any_size_and_sign(diffusivity, boundary):
     medium = Medium(diffusivity, 1e-9 * diffusivity, boundary=boundary)
     images = images_of((24, 24))
     truth = exact(medium, images)
     solver = TensorSolver((24, 24), medium, "float32")
-    densities = np.zeros((3, 200), np.float32)
-    for row, image in zip(densities, images, strict=True):
-        values = ring_densities(image, medium=medium)
-        row[: values.size] = values
     for factors in ([-3e5, 2e-6, 1.0], [3e38, 1e-30, -1e30]):
         scale = np.array(factors, np.float32)[:, None, None]
-        assert np.abs(solver.solve(images * scale) / scale - truth).max() < 2 * NEAR
-    scale = np.array([-3e5, 2e-6, 1.0], np.float32)[:, None, None]
-    restored = solver.restore(images * scale, densities * scale[:, 0])
-    assert np.abs(restored / scale - truth).max() < 2 * NEAR
+        assert np.abs(solver.solve(images * scale).field / scale - truth).max() < 2 * NEAR
 
 
 @pytest.mark.parametrize(
@@ -158,7 +142,7 @@ def test_production_of_any_size_is_comparable_with_the_diffusivity():
     for size in (1e-18, 1e18):
         size = np.float32(size)
         medium = Medium(size, 1e-3 * size)
-        field = TensorSolver(24, medium, "float32").solve(images, production=size * production)
+        field = TensorSolver(24, medium).solve(images, production=size * production).field
         truth = exact(Medium(decay=1e-3), images, production)
         assert error(field, truth) < NEAR
 
@@ -169,8 +153,8 @@ def test_a_power_of_two_changes_no_bit(kind, factor):
     problem = problem_of(kind)
     solver = TensorSolver(24, decay=0.01, precision="float32")
     scaled = {name: np.float32(factor) * values for name, values in problem.items()}
-    field = solver.solve(**scaled) / np.float32(factor)
-    np.testing.assert_array_equal(field, solver.solve(**problem))
+    field = solver.solve(**scaled).field / np.float32(factor)
+    np.testing.assert_array_equal(field, solver.solve(**problem).field)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -190,11 +174,12 @@ def test_without_checks_values_that_are_not_finite_spoil_their_own_image():
     production[:2, 3, 3] = np.nan, np.inf
     production[2] = 1e-40
     solve_graph = tf.function(solver.solve, autograph=False, jit_compile=True)
-    field = solve_graph(
+    solution = solve_graph(
         production=tf.constant(np.append(production, np.ones_like(production[:1]), 0))
     )
-    assert np.isnan(field[:3]).all()
-    assert np.isfinite(field[3]).all()
+    assert np.isnan(solution.field[:3]).all()
+    assert np.isfinite(solution.field[3]).all()
+    np.testing.assert_array_equal(np.isinf(solution.error_bound), [True, True, True, False])
 
 
 def test_subnormal_values_are_fixed():
@@ -203,13 +188,12 @@ def test_subnormal_values_are_fixed():
     images[:, 3, 3], images[:, 20, 9] = 1e-40, -1e-45
     expected = exact(Medium(), images)
     for given in (images, images.astype(np.float64)):
-        field = TensorSolver(24, precision="float32").solve(given)
+        field = TensorSolver(24, precision="float32").solve(given).field
         assert error(field, expected) < NEAR
-    for tiny in (images * np.float32(1e-40), images.astype(np.float64) * 1e-60):
+    tiny, solver = images * np.float32(1e-40), TensorSolver(24, precision="float32")
+    for given in ({"source_images": tiny}, {"production": tiny}):
         with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
-            TensorSolver(24, precision="float32").solve(tiny)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
-            TensorSolver(24, precision="float32").solve(production=tiny)
+            solver.solve(**given)
 
 
 def test_fields_are_differentiable_with_respect_to_decays():
@@ -218,7 +202,7 @@ def test_fields_are_differentiable_with_respect_to_decays():
     for given in ((images,), (images, None, production), (None, None, production)):
 
         def total(decays: tf.Tensor, given: tuple = given) -> tf.Tensor:
-            return tf.reduce_sum(solver.solve(*given, decays=decays) ** 2)
+            return tf.reduce_sum(solver.solve(*given, decay=decays).field ** 2)
 
         with tf.GradientTape() as tape:
             tape.watch(decays)
@@ -230,9 +214,8 @@ def test_fields_are_differentiable_with_respect_to_decays():
 def test_xla_says_what_it_cannot_compile():
     images, solver = images_of((24, 24)), TensorSolver(24)
     functions = [
-        lambda: solver.solve(images),
-        lambda: solver.refine(images, images, tolerance=1e-3),
-        lambda: solver.restore(images, np.zeros((len(images), 40), np.float32)),
+        lambda: solver.solve(images).field,
+        lambda: solver.solve(images, initial=images, tolerance=1e-3),
     ]
     for function in functions:
         with pytest.raises(tf.errors.InvalidArgumentError, match="XLA_cannot_compile_ring_systems"):
@@ -255,7 +238,7 @@ def test_random_fixed_values(seed):
         image = np.where(fixed & (rng.random(lattice) < 0.9), rng.normal(size=lattice), 0)
         scale = 10 ** rng.uniform(-20, 20)
         solver = TensorSolver(lattice, medium)
-        field = solver.solve((image * scale)[None], fixed[None])[0] / scale
+        field = solver.solve((image * scale)[None], fixed[None]).field[0] / scale
         truth = solve(image, medium=medium, fixed=fixed).field
         limit = 1e-9 if ratio > 10 else 1e-5 if ratio == 1 else 3e-5
         assert np.abs(field - truth).max() < limit * max(np.abs(image).max(), 1e-9), (
@@ -283,9 +266,9 @@ def test_random_production(seed):
         scale = 2.0 ** rng.integers(-40, 60)
         solver = TensorSolver(lattice, medium)
         problem = (lattice, medium)
-        field = solver.solve(images * scale, fixed, production=production * scale) / scale
+        field = solver.solve(images * scale, fixed, production=production * scale).field / scale
         assert error(field, exact(medium, images, production, fixed)) < NEAR, problem
-        field = solver.solve(production=production * scale) / scale
+        field = solver.solve(production=production * scale).field / scale
         assert error(field, exact(medium, production=production)) < NEAR, problem
 
 
@@ -294,7 +277,7 @@ def test_slow_decay_keeps_the_balance_of_production_and_decay():
     production = random_production((24, 31))
     for decay in (1e-5, 1e-9, 1e-13):
         solver = TensorSolver((24, 31), Medium(decay=decay, boundary="reflecting"), "float32")
-        field = solver.solve(production=production).numpy().astype(np.float64)
+        field = solver.solve(production=production).field.numpy().astype(np.float64)
         loss = decay * field.sum((1, 2))
         np.testing.assert_allclose(loss[1:], production[1:].sum((1, 2)), rtol=1e-5)
         # without a net production the field doesn't depend on slow decay
@@ -307,27 +290,27 @@ def test_many_fixed_nodes_leave_a_field_far_smaller_than_that_of_the_production(
     fixed[:, 4::8, 4::8] = True
     images, production = np.zeros(fixed.shape, np.float32), np.ones(fixed.shape, np.float32)
     solver = TensorSolver(lattice, medium, "float32")
-    field = solver.solve(images, fixed, production=production)
+    field = solver.solve(images, fixed, production).field
     truth = exact(medium, images, production, fixed)
     assert error(field, truth) < NEAR
-    assert solver.solve(production=production).numpy().max() > 40 * truth.max()
+    assert solver.solve(production=production).field.numpy().max() > 40 * truth.max()
 
 
 def test_an_image_has_the_same_field_in_any_batch():
     images = images_of((24, 24), (1, 6, 2, 4))
     solver = TensorSolver((24, 24), Medium(), "float32")
-    together = solver.solve(images)
+    together = solver.solve(images).field
     for image, field in zip(images, together, strict=True):
-        assert np.abs(solver.solve(image[None])[0] - field).max() < 1e-6
+        assert np.abs(solver.solve(image[None]).field[0] - field).max() < 1e-6
 
 
 def test_without_a_source_the_field_is_zero():
     images = np.zeros((2, 16, 16), np.float32)
     images[1, 8, 8] = 1.0
-    field = TensorSolver((16, 16), Medium(), "float32").solve(images).numpy()
+    field = TensorSolver((16, 16), Medium(), "float32").solve(images).field.numpy()
     assert not field[0].any()
     assert field[1, 7, 8] > 0
-    assert not TensorSolver((16, 16), Medium()).solve(images[:1]).numpy().any()
+    assert not TensorSolver((16, 16), Medium()).solve(images[:1]).field.numpy().any()
 
 
 def test_nodes_may_be_fixed_at_zero():
@@ -335,7 +318,7 @@ def test_nodes_may_be_fixed_at_zero():
     fixed = image != 0
     fixed[0, 5] = True
     truth = solve(image[0], medium=Medium(), fixed=fixed[0]).field
-    field = TensorSolver((20, 20), Medium(), "float32").solve(image, fixed)[0]
+    field = TensorSolver((20, 20), Medium(), "float32").solve(image, fixed).field[0]
     assert np.abs(field - truth).max() < NEAR
 
 
@@ -343,10 +326,12 @@ def test_production_on_fixed_nodes_is_ignored():
     images, production = images_of((24, 24)), random_production((24, 24))
     solver = TensorSolver(24)
     spoiled = np.where(images != 0, np.nan, production)
-    field = solver.solve(images, production=spoiled)
-    np.testing.assert_array_equal(field, solver.solve(images, production=production))
+    field = solver.solve(images, production=spoiled).field
+    np.testing.assert_array_equal(field, solver.solve(images, production=production).field)
     everything = np.ones(images.shape, bool)
-    np.testing.assert_array_equal(solver.solve(images, everything, production=spoiled), images)
+    solution = solver.solve(images, everything, production=spoiled)
+    np.testing.assert_array_equal(solution.field, images)
+    assert (solution.error_bound.numpy() < 1e-37).all()
 
 
 def test_a_problem_without_a_unique_solution_raises():
@@ -359,7 +344,7 @@ def test_a_problem_without_a_unique_solution_raises():
             with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
                 function(*given)
     # a decay of the images' own is a loss
-    field = solver.solve(production=production, decays=np.array([0.5, 0.25]))
+    field = solver.solve(production=production, decay=np.array([0.5, 0.25])).field
     np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)
 
 
@@ -368,7 +353,7 @@ def test_each_image_may_have_a_medium_of_its_own():
     for boundary, kind in itertools.product(("absorbing", "reflecting"), KINDS):
         problem = problem_of(kind, (25, 38))
         solver = TensorSolver((25, 38), Medium(decay=1e-3, boundary=boundary), "float32")
-        fields = solver.solve(**problem, decays=decays)
+        fields = solver.solve(**problem, decay=decays).field
         for k, decay in enumerate(decays):
             medium, one = Medium(decay=decay, boundary=boundary), slice(k, k + 1)
             truth = exact(medium, **{name: values[one] for name, values in problem.items()})
@@ -384,13 +369,13 @@ def test_gradients_with_respect_to_source_values(boundary):
     weights = tf.constant(rng.normal(size=image.shape))
     with tf.GradientTape() as tape:
         tape.watch(image)
-        loss = tf.reduce_sum(weights * solver.solve(image))
+        loss = tf.reduce_sum(weights * solver.solve(image).field)
     gradient = tape.gradient(loss, image).numpy()
     fixed = image.numpy() != 0
     assert not gradient[~fixed].any()
     # the field is linear in the values of the fixed nodes, so a difference is a derivative
     change = np.where(fixed, rng.normal(size=image.shape), 0.0)
-    moved = tf.reduce_sum(weights * solver.solve(image + change, tf.constant(fixed)))
+    moved = tf.reduce_sum(weights * solver.solve(image + change, tf.constant(fixed)).field)
     assert float(moved - loss) == pytest.approx(float((gradient * change).sum()), rel=1e-10)
 
 
@@ -406,24 +391,26 @@ def test_gradients_are_fields_of_the_weights(boundary):
         solver = TensorSolver(lattice, Medium(decay=decay, boundary=boundary), "float64")
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([production, images])
-            alone = tf.reduce_sum(weights * solver.solve(production=production))
-            both = tf.reduce_sum(weights * solver.solve(images, production=production))
-            values = tf.reduce_sum(weights * solver.solve(images))
+            alone = tf.reduce_sum(weights * solver.solve(production=production).field)
+            both = tf.reduce_sum(weights * solver.solve(images, production=production).field)
+            values = tf.reduce_sum(weights * solver.solve(images).field)
         gradient = tape.gradient(alone, production)
-        assert error(gradient, solver.solve(production=weights).numpy()) < 1e-9
+        assert error(gradient, solver.solve(production=weights).field.numpy()) < 1e-9
         gradient = tape.gradient(both, production)
-        at_zero = solver.solve(tf.zeros_like(images), fixed, production=weights)
+        at_zero = solver.solve(tf.zeros_like(images), fixed, production=weights).field
         assert error(gradient, at_zero.numpy()) < 1e-9
         # production doesn't change what the source values add
         gradient = tape.gradient(both, images)
         assert error(gradient, tape.gradient(values, images).numpy()) < 1e-9
 
 
-def test_without_fixed_nodes_the_graph_is_one_transform_pair():
+def test_without_fixed_nodes_a_field_is_one_transform_pair():
     solver = TensorSolver(16, decay=0.1, precision="float32")
-    solve = tf.function(lambda production: solver.solve(production=production))
+    solve = tf.function(lambda production: solver.solve(production=production).field)
     graph = solve.get_concrete_function(tf.TensorSpec((None, 16, 16))).graph
-    types = [operation.type for operation in graph.get_operations()]
+    (field,) = graph.outputs  # TensorFlow computes what this needs, so no bounds
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [field.op.name])
+    types = [node.op for node in needed.node]
     assert sum("MatMul" in name for name in types) == 4  # along two axes, there and back
     assert not {"Cholesky", "Where", "ScatterNd"} & {*types}
 
@@ -431,8 +418,8 @@ def test_without_fixed_nodes_the_graph_is_one_transform_pair():
 def test_xla_compiles_production():
     production = random_production((16, 16))
     solver = TensorSolver(16, decay=0.1, precision="float32")
-    solve = tf.function(lambda s: solver.solve(production=s), jit_compile=True)
-    assert error(solve(production), solver.solve(production=production).numpy()) < NEAR
+    solve = tf.function(lambda s: solver.solve(production=s).field, jit_compile=True)
+    assert error(solve(production), solver.solve(production=production).field.numpy()) < NEAR
 
 
 def test_fields_have_the_type_of_what_is_given():
@@ -441,13 +428,13 @@ def test_fields_have_the_type_of_what_is_given():
     images[:, 2, 2] = 2
     for precision in ("float32", "float64"):
         solver = TensorSolver(8, decay=0.1, precision=precision)
-        field = solver.solve(images)
+        field = solver.solve(images).field
         assert field.dtype == tf.as_dtype(precision)
         assert error(field, exact(Medium(decay=0.1), images)) < NEAR
-        assert solver.solve(production=production.astype(np.int32)).dtype == field.dtype
+        assert solver.solve(production=production.astype(np.int32)).field.dtype == field.dtype
         double = production.astype(np.float64)
-        assert solver.solve(production=double).dtype == tf.float64
-        assert solver.solve(images, production=double).dtype == field.dtype
+        assert solver.solve(production=double).field.dtype == tf.float64
+        assert solver.solve(images, production=double).field.dtype == field.dtype
 
 
 def test_media_may_be_given_by_their_parts():
@@ -458,14 +445,13 @@ def test_media_may_be_given_by_their_parts():
     assert solver.lattice == (16, 16)
     assert solver.medium.diffusivities == medium.diffusivities
     images = images_of((16, 16), (2,))
-    expected = TensorSolver((16, 16), medium).solve(images)
-    np.testing.assert_array_equal(solver.solve(images), expected)
+    expected = TensorSolver((16, 16), medium).solve(images).field
+    np.testing.assert_array_equal(solver.solve(images).field, expected)
 
 
 @pytest.mark.parametrize(
     ("arguments", "options", "named"),
     [
-        ((16, Medium(decay=np.ones((16, 16)))), {}, "TensorSolver needs a uniform medium"),
         ((16, Medium(dimensions=3)), {}, "TensorSolver needs a medium of 2 dimensions"),
         ((16, Medium()), {"decay": 0.1}, "decay"),
         ((16, 0.1), {}, "float"),
@@ -474,7 +460,6 @@ def test_media_may_be_given_by_their_parts():
         (((4, 5, 6),), {}, "(4, 5, 6)"),
         (("16",), {}, "'16'"),
         ((16, None, "float16"), {}, "float16"),
-        ((16, None, "float32"), {"diffusivity": 1e20, "step": 1e-10, "decay": 0}, "1e+40"),
     ],
 )
 def test_bad_arguments(arguments, options, named):
@@ -495,10 +480,8 @@ def test_bad_arguments(arguments, options, named):
     ],
 )
 def test_bad_source_images(images, named):
-    solver = TensorSolver(8)
-    for function in (solver.solve, lambda x: solver.restore(x, np.zeros((1, 4), np.float32))):
-        with pytest.raises(PhysicsError, match=re.escape(named)):
-            function(images)
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        TensorSolver(8).solve(images)
 
 
 @pytest.mark.parametrize(
@@ -522,7 +505,7 @@ def test_production_and_images_must_be_equally_many_in_a_graph():
     solver = TensorSolver(8, decay=0.1)
     specification = tf.TensorSpec((None, 8, 8))
     solve = tf.function(
-        lambda images, production: solver.solve(images, production=production),
+        lambda images, production: solver.solve(images, production=production).field,
         [specification, specification],
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="different shapes"):

@@ -346,7 +346,7 @@ def test_values_that_no_tissue_has_raise_and_prove_nothing():
         solver.certify(exact, images, decay=np.ones((3, 2, 2)))
     with pytest.raises(TypeError, match="'decays'"):
         solver.certify(exact, images, decays=[1.0])
-    with pytest.raises(PhysicsError, match="the lattice is"):
+    with pytest.raises(PhysicsError, match="the medium has arrays"):
         TensorSolver((24, 30), decay=np.ones(LATTICE))
 
 

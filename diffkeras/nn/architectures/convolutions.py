@@ -45,7 +45,7 @@ class Convolutions:
 
     def apply_normalized(self, features: Any, filters: int, name: str) -> Any:
         """As `apply`, followed by batch normalisation over the global batch."""
-        options = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
+        options: dict[str, Any] = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
         return self.apply(features, filters, name, NormalizedConv3x3, **options)
 
     def encode(

@@ -29,14 +29,6 @@ class Equations(NamedTuple):
             result = result + flow - previous(flow, axis)
         return result
 
-    def magnitude(self, field: Any) -> Any:
-        """σ |u_i| + Σ κ |u_i − u_k| of fields, to which the rounding of A u is relative."""
-        result = self.drain * ops.abs(field)
-        for axis, coupling in enumerate(self.couplings, 1):
-            flow = coupling * ops.abs(field - following(field, axis))
-            result = result + flow + previous(flow, axis)
-        return result
-
     def diagonal(self) -> Any:
         """A's diagonal, (batch, rows, columns)."""
         result = self.drain
@@ -77,7 +69,7 @@ def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equ
     """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
 
     Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
-    that absorbs or holds a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
+    that absorbs or has a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
     `LatticeOperator`; their values and fluxes belong to the right-hand side.
     """
     ones, drain, couplings = ops.ones_like(diffusivity), decay, []

@@ -51,9 +51,9 @@ def hierarchy(equations: Equations, factors: Any, levels: int) -> list[Level]:
         factors: (levels − 1,) of the couplings of each coarser level.
         levels: how many; a lattice of any side gets them, if need be of one node.
     """
-    found = [Level.of(equations)]
+    result = [Level.of(equations)]
     for k in range(levels - 1):
-        (along, across), drain = found[-1].equations
+        (along, across), drain = result[-1].equations
         rows, columns = even(along)[:, 1::2], even(across)[:, :, 1::2]
         couplings = (
             factors[k] * (rows[:, :, ::2] + rows[:, :, 1::2]),
@@ -62,8 +62,8 @@ def hierarchy(equations: Equations, factors: Any, levels: int) -> list[Level]:
         drain = even(drain)
         drain = drain[:, ::2] + drain[:, 1::2]
         drain = drain[:, :, ::2] + drain[:, :, 1::2]
-        found.append(Level.of(Equations(couplings, drain)))
-    return found
+        result.append(Level.of(Equations(couplings, drain)))
+    return result
 
 
 def cycle(levels: Sequence[Level], damping: Any, residual: Any) -> Any:
@@ -80,8 +80,8 @@ def cycle(levels: Sequence[Level], damping: Any, residual: Any) -> Any:
         for _ in range(SWEEPS):
             field = level.smooth(field, residual, damping[0, 1])
         return field
-    missed = restrict(residual - level.equations.apply(field))
-    correction = interpolate(cycle(coarser, damping[1:], missed))
+    remainder = restrict(residual - level.equations.apply(field))
+    correction = interpolate(cycle(coarser, damping[1:], remainder))
     rows, columns = ops.shape(residual)[1:]
     correction = correction[:, :rows, :columns]
     field = field + ops.where(level.inverse > 0, correction, 0.0)

@@ -63,8 +63,8 @@ class AlternatingLoss(NodeLoss):
         super().__init__(**options)
         for name, loss in zip(PARTS, (first, second), strict=True):
             if not isinstance(loss, WeightedError):
-                given = type(loss).__name__ if isinstance(loss, NodeLoss) else repr(loss)
-                raise ValueError(f"{name} must be an error with or without a weight, got {given}")
+                other = type(loss).__name__ if isinstance(loss, NodeLoss) else repr(loss)
+                raise ValueError(f"{name} must be an error with or without a weight, got {other}")
             if loss.reduction != "sum_over_batch_size":
                 raise ValueError(
                     f"{name} must have no reduction {loss.reduction!r} of its own; give it to the "
@@ -151,7 +151,7 @@ class AlternateLosses(keras.callbacks.Callback):
             epoch.
 
     Raises:
-        ValueError: at the start of training, if no loss is given and the compiled one does not
+        ValueError: at the start of training, without `loss`, if the compiled one does not
             alternate.
         NotImplementedError: at the start of training under JAX with a compiled step, which treats
             the selection as a constant. Pass `run_eagerly=True` to `compile` there.

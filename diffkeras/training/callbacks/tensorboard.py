@@ -1,16 +1,12 @@
-"""Curves and settings for TensorBoard."""
+"""Curves for TensorBoard."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
-from diffkeras.config import Config
 from diffkeras.representation.regions import REGIONS
-from diffkeras.surrogates.run_identity import by_key
 from diffkeras.training.callbacks.history import CountErrors
 from diffkeras.training.optimizers import innermost, learning_rate
 from diffkeras.training.session import TrainingSession
@@ -31,7 +27,7 @@ TAGS = {
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Write losses, errors, gradient norm, learning rate, speed and settings for TensorBoard.
+    """Write losses, errors, gradient norm, learning rate and speed for TensorBoard.
 
     Training, validation and a field of zeros share each chart. Curves of the optimizer are drawn
     against steps, all others against epochs. `counts` has read the errors per source count.
@@ -43,26 +39,13 @@ class TensorBoard(keras.callbacks.Callback):
         self.config = session.config
         self.every = max(1, session.steps // POINTS)
         logs = session.run.logs
-        self.name = logs.absolute().parent.name
-        # the root has the settings that HParams compares; "validation" has the metrics it shows
-        self.root, self.training, self.validation, self.zero_field = (
+        self.training, self.validation, self.zero_field = (
             tf.summary.create_file_writer(str(logs / part))
-            for part in (".", "train", "validation", "zero_field")
+            for part in ("train", "validation", "zero_field")
         )
-        self._write_settings()
-
-    def _write_settings(self) -> None:
-        with self.root.as_default():
-            indented = "".join(f"    {line}\n" for line in self.config.to_yaml().splitlines())
-            tf.summary.text("configuration", indented, step=0)
-            error = hparams.Metric(TAGS["mae"], group="validation", display_name="MAE (validation)")
-            worst = hparams.Metric(
-                TAGS["mae_worst_count"], group="validation", display_name="worst count's MAE"
-            )
-            values = settings(self.config)
-            hparams.hparams_config([hparams.HParam(name) for name in values], [error, worst])
-            hparams.hparams(values, trial_id=self.name)
-        self.root.flush()
+        with self.training.as_default(step=0):
+            lines = "".join(f"    {line}\n" for line in self.config.to_yaml().splitlines())
+            tf.summary.text("configuration", lines)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note at which step the curves begin."""
@@ -98,15 +81,6 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.scalar(TAGS["mae"], self.state.zero_field_mae)
         for writer in (self.training, self.validation, self.zero_field):
             writer.flush()
-
-
-def settings(config: Config) -> dict[str, Any]:
-    """The settings by which HParams compares runs, as numbers and strings."""
-    return {
-        key: value if isinstance(value, bool | int | float | str) else json.dumps(value)
-        for key, value in by_key(config).items()
-        if key.startswith(("physics.", "data.", "model.", "training."))
-    }
 
 
 def _write_counts(errors: Mapping[int, float]) -> None:
