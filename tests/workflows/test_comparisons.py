@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from click.testing import Result
 
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.images import draw_images
+from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
 from diffkeras.evaluation.test_sets.problems import get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
-from diffkeras.workflows import write_test_set
+from diffkeras.workflows import benchmark, comparisons, write_test_set
 
 
 def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
@@ -25,6 +27,37 @@ def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_p
     content = json.loads((tmp_path / "board" / "scoreboard.json").read_text())
     assert content["threads"] >= 1
     assert [problem["problem"] for problem in content["problems"]] == ["production"]
+
+
+def test_an_interrupted_scoreboard_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(score: ProblemScores, tick: object) -> dict[str, Any]:
+        if len(measured) == 1:
+            measured.append("interrupted")
+            raise KeyboardInterrupt
+        measured.append(score.name)
+        return {"problem": score.name, "side": score.side}
+
+    monkeypatch.setattr(ProblemScores, "measure", measure)
+    monkeypatch.setattr(ProblemScores, "steps", 1)
+    monkeypatch.setattr(comparisons, "scoreboard_markdown", str)
+    monkeypatch.setattr(comparisons, "problem_figure", lambda problem: None)
+    monkeypatch.setattr(comparisons, "to_png", lambda figure: b"")
+
+    def call(rounds: int) -> list[str]:
+        protocol = Protocol(rounds=rounds)
+        found = benchmark(tmp_path, problems=["production", "tissue"], protocol=protocol)
+        return [problem["problem"] for problem in found.content["problems"]]
+
+    with pytest.raises(KeyboardInterrupt):
+        call(9)
+    assert call(9) == ["production", "tissue"]
+    assert measured == ["production", "interrupted", "tissue"]
+    assert call(9) == call(3) == ["production", "tissue"]  # anew: nothing was interrupted
+    assert len(measured) == 7
 
 
 def test_what_cannot_be_compared_is_refused(
