@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.images import ImageBatch, Images, draw_images
+from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
 from diffkeras.physics import certify
 from diffkeras.system.atomic_files import replacing
@@ -53,7 +53,7 @@ class TestSet:
         """The configuration that `generate` and `evaluate` take: its test split is this set."""
         return PROBLEMS[self.problem].config(self.side)
 
-    def draw(self) -> Iterator[Images]:
+    def draw(self) -> Iterator[ImageBatch]:
         """The inputs of each source count, in ascending order; the hash is checked at the end.
 
         Raises:
@@ -90,14 +90,14 @@ def new_digest(config: Config) -> "hashlib._Hash":
     return hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
 
 
-def add_to_digest(digest: "hashlib._Hash", images: Images) -> None:
+def add_to_digest(digest: "hashlib._Hash", images: ImageBatch) -> None:
     """Add the images of one source count, after those of smaller ones."""
     for array in input_arrays(images).values():
         digest.update(f"{array.shape}".encode())
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
 
 
-def input_arrays(images: Images) -> dict[str, NDArray[np.float32]]:
+def input_arrays(images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
     return {"source_images": images.images, **images.maps}
 
