@@ -17,7 +17,7 @@ Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 
 
 def draw_cases(
-    found: Measurement, method: Method, config: Config, data_dir: Path
+    measured: Measurement, method: Method, config: Config, data_dir: Path
 ) -> dict[str, Figure]:
     """All pictures of single test images with a method's fields: name → figure."""
 
@@ -30,7 +30,7 @@ def draw_cases(
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(found.errors, config).items()
+        for name, those in _choose(measured.errors, config).items()
     }
     if config.data.tissue is not None:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)

@@ -15,7 +15,9 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem, Sources, solve
 from diffkeras.surrogates.inputs import problem_of_examples
 
-EMPTY = np.zeros(0, np.int64)
+
+def _empty() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,10 @@ class ImageBatch:
 
     problem: Problem
     images: NDArray[np.float32]
-    fields: NDArray = EMPTY
+    fields: NDArray = field(default_factory=_empty)
     maxima: NDArray[np.floating] | None = None
     sources: Sequence[Sources] = ()
-    numbers: NDArray = EMPTY
+    numbers: NDArray = field(default_factory=_empty)
     lengths: NDArray[np.float32] | None = None
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -118,9 +120,9 @@ def read_batches(
     dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
     start = 0
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
-        found = _as_batch(batch, config, start)
-        start += len(found)
-        yield found
+        images = _as_batch(batch, config, start)
+        start += len(images)
+        yield images
 
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
