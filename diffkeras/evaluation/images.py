@@ -33,7 +33,6 @@ class ImageBatch:
         sources: the discs of each image.
         numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
-        maps: where media vary, the maps of images that were drawn, (images, rows, columns) each.
     """
 
     problem: Problem
@@ -43,7 +42,6 @@ class ImageBatch:
     sources: Sequence[Sources] = ()
     numbers: NDArray = field(default_factory=_empty)
     lengths: NDArray[np.float32] | None = None
-    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,11 +82,7 @@ def joined(
     values: dict[str, Any] = {"problem": Problem.batch([problems[place] for place in chosen])}
     for attribute in fields(ImageBatch):
         parts = [getattr(batch, attribute.name) for batch in batches]
-        if isinstance(parts[0], dict):
-            values[attribute.name] = {
-                name: np.concatenate([part[name] for part in parts])[chosen] for name in parts[0]
-            }
-        elif isinstance(parts[0], np.ndarray) and len(parts[0]):
+        if isinstance(parts[0], np.ndarray) and len(parts[0]):
             values[attribute.name] = np.concatenate(parts)[chosen]
         elif isinstance(parts[0], Sequence) and len(parts[0]):
             every = [sources for part in parts for sources in part]
@@ -101,15 +95,15 @@ def draw_images(config: Config, count: int, numbers: Sequence[int]) -> ImageBatc
     recipe = DatasetConfig.of(count, config).recipe()
     sources = [recipe.sources("test", k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
-    maps = [recipe.maps_of("test", k) for k in numbers]
-    lengths = [recipe.length_of("test", k) for k in numbers]
-    problems = map(recipe.problem, images, lengths, maps)
+    problems = [
+        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
+        for image, k in zip(images, numbers, strict=True)
+    ]
     return ImageBatch(
-        problem=Problem.batch(list(problems)),
+        problem=Problem.batch(problems),
         images=np.stack(images),
         sources=sources,
         numbers=np.array(numbers),
-        maps={name: np.stack([own[name] for own in maps]) for name in maps[0]},
     )
 
 
