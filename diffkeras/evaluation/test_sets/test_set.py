@@ -99,11 +99,11 @@ def add_to_digest(digest: "hashlib._Hash", config: Config, images: ImageBatch) -
 
 def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    names = DatasetConfig.of(images.sources[0].count, config).maps
-    maps = {
-        name: values.astype(np.float32) for name, values in maps_of(images.problem, names).items()
+    maps = maps_of(images.problem, config.data.tissue.maps if config.data.tissue else ())
+    return {
+        "source_images": images.images,
+        **{name: values.astype(np.float32) for name, values in maps.items()},
     }
-    return {"source_images": images.images, **maps}
 
 
 HASHES = {  # of problem and side
@@ -157,17 +157,15 @@ def write_archive(
         DataError: the inputs are not those of the hash, or a field isn't verified.
         OutputError: the file can't be written.
     """
+    config, largest = test_set.config(), 0.0
     arrays: dict[str, Any] = {
         "name": np.array(test_set.name),
         "sha256": np.array(test_set.sha256),
-        "configuration": np.array(test_set.config().to_yaml(without=("model", "training"))),
+        "configuration": np.array(config.to_yaml(without=("model", "training"))),
     }
-    config, largest = test_set.config(), 0.0
     for images in test_set.draw():
-        batch, count = (
-            images.solve(divide_by_maximum=config.data.divide_by_maximum),
-            f"{images.sources[0].count:02d}",
-        )
+        batch = images.solve(divide_by_maximum=config.data.divide_by_maximum)
+        count, inputs = f"{images.sources[0].count:02d}", input_arrays(config, images)
         bounds = bounds_of_stored(batch)
         if not bounds.max() <= LARGEST_BOUND:
             raise DataError(
@@ -175,10 +173,7 @@ def write_archive(
                 f"not {LARGEST_BOUND:g}; nothing was written"
             )
         largest = max(largest, float(bounds.max()))
-        arrays |= {
-            f"{name}_{count}": array
-            for name, array in input_arrays(test_set.config(), images).items()
-        }
+        arrays |= {f"{name}_{count}": array for name, array in inputs.items()}
         arrays[f"fields_{count}"] = batch.fields.astype(np.float32)
         arrays[f"bounds_{count}"] = bounds
         if batch.maxima is not None:
