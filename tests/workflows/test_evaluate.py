@@ -165,7 +165,6 @@ def test_the_figures_are_pictures(evaluation: Any) -> None:
         "median_cases",
         "cost",
         "examples",
-        "regions",
         "training",
     }
     for name, pixels in figures.items():
