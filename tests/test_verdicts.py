@@ -85,7 +85,6 @@ def test_the_fluctuation_falls_if_the_exponent_is_negative(
     [
         ("absolute × tanh(rate=1)", "sources", 0.9, 0.01, "holds"),
         ("absolute × tanh(rate=1)", "sources", 1.1, 0.01, "does not hold"),
-        ("absolute × tanh(rate=1)", "sources", 0.9, 0.2, "does not hold"),
         ("absolute × tanh(rate=1)", "r3", 0.9, 0.01, "does not hold"),
         ("squared", "sources", 0.9, 0.01, "does not hold"),
     ],
@@ -131,10 +130,8 @@ def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
     ("name", "old", "new"),
     [
         ("study.json", "{", "["),
-        ("study.json", '"tables"', '"table"'),
         ("study.json", '"loss_comparisons": {', '"loss_comparisons": 3, "other": {'),
         ("tables/loss_comparisons.csv", "p_holm", "p"),
-        ("tables/loss_comparisons.csv", "lattice", "\udcff"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) -> None:

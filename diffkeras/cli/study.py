@@ -1,5 +1,6 @@
 """`diffkeras study`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +18,26 @@ from diffkeras.cli.options import (
     start_tensorflow,
     threads_option,
 )
-from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from diffkeras.studies.config import PlannedRun, Study
-    from diffkeras.studies.plan import Shard
 
 
 class ShardType(click.ParamType):
-    """K/N, with K from 1 to N."""
+    """K/N, with K from 1 to N, as a pair."""
 
     name = "shard"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
         """Parse."""
-        from diffkeras.studies.plan import Shard
-
-        try:
-            return Shard.parse(str(value))
-        except ConfigurationError as error:
-            self.fail(str(error), param, ctx)
+        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", str(value).strip(), re.ASCII)
+        if not found or int(found[1]) > int(found[2]):
+            self.fail(
+                f"{str(value)[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8",
+                param,
+                ctx,
+            )
+        return int(found[1]), int(found[2])
 
 
 @command(interrupted="finished runs and checkpoints are kept; run the same command again to go on")
@@ -129,33 +130,33 @@ def study(
 
 
 def _list_runs(
-    study: "Study", directory: Path, runs_dir: Path, shard: "Shard | None", jobs: int
+    study: "Study", directory: Path, runs_dir: Path, shard: tuple[int, int] | None, jobs: int
 ) -> None:
     from diffkeras.studies.plan import plan, time_left
     from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
 
     check_study_directory(directory, study, runs_dir)
-    cells = plan(study, runs_dir)
-    own = shard.of(cells) if shard else cells
+    runs = plan(study, runs_dir)
+    own = runs[shard[0] - 1 :: shard[1]] if shard else runs
     errors = failures(directory, own)
-    for cell in own:
-        words = f"{cell.identity}  {cell.title}"
-        if cell.done:
+    for run in own:
+        words = f"{run.identity}  {run.title}"
+        if run.done:
             click.echo(f"done     {words}")
-        elif cell.identity in errors:
-            click.echo(f"failed   {words}: {errors[cell.identity]}")
+        elif run.identity in errors:
+            click.echo(f"failed   {words}: {errors[run.identity]}")
         else:
-            click.echo(f"{'trained' if cell.trained else 'to do':7}  {words}")
-    click.echo(budget_in_words([cell.config for cell in cells]))
+            click.echo(f"{'trained' if run.trained else 'to do':7}  {words}")
+    click.echo(budget_in_words([run.config for run in runs]))
     click.echo(_outlook(time_left(own, jobs), own))
 
 
-def _outlook(seconds: float | None, cells: "list[PlannedRun]") -> str:
+def _outlook(seconds: float | None, runs: "list[PlannedRun]") -> str:
     from diffkeras.reporting.text import duration
 
-    if all(cell.done for cell in cells):
+    if all(run.done for run in runs):
         return "nothing is left to do"
-    if all(cell.trained for cell in cells):
+    if all(run.trained for run in runs):
         return "nothing is left to train; some runs are to be evaluated"
     if seconds is None:
         return "no time estimate yet: no run has finished"

@@ -1,14 +1,11 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import ConfigurationError
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.results import (
     check_evaluation,
@@ -22,7 +19,6 @@ from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
-Item = TypeVar("Item")
 # overrides of a test set, whose training examples need not be stored
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
@@ -133,37 +129,3 @@ def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
     if not steps or not remaining:
         return None
     return sum(seconds for _, seconds in measured) / steps * remaining / jobs
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Every `parts`-th run of a study, beginning with number `part`, for one of several machines.
-
-    Attributes:
-        part: which, counted from 1.
-        parts: how many there are.
-    """
-
-    part: int
-    parts: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The shard of e.g. "2/8".
-
-        Raises:
-            ConfigurationError: it is not K/N with K from 1 to N.
-        """
-        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text.strip(), re.ASCII)
-        if not found or int(found[1]) > int(found[2]):
-            raise ConfigurationError(
-                f"{text[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8"
-            )
-        return cls(int(found[1]), int(found[2]))
-
-    def of(self, items: Sequence[Item]) -> list[Item]:
-        """The items of this shard. Each item is in exactly one."""
-        return list(items[self.part - 1 :: self.parts])
-
-    def __str__(self) -> str:
-        return f"{self.part}/{self.parts}"

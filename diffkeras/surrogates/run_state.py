@@ -31,7 +31,6 @@ class RunState(BaseModel, extra="allow"):
     epochs: int | None = Field(None, ge=1)
     best_epoch: int | None = Field(None, ge=1)
     trainable_parameters: int | None = Field(None, ge=0)
-    dataset_versions: dict[str, str] | None = None
     validation: dict[str, float | None] | None = None
     sha256: dict[str, str] = {}
 

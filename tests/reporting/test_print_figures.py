@@ -70,12 +70,3 @@ def test_logarithmic_ticks_are_round_numbers(low: float, high: float, expected: 
     assert axis.get_ylim() == (low, high)
     figure.canvas.draw()
     assert [text.get_text() for text in axis.get_yticklabels()] == expected
-
-
-def test_thousands_have_no_exponent() -> None:
-    _, axes = print_axes()
-    axis = axes[0, 0]
-    axis.set(xscale="log", xlim=(100, 40_000))
-    log_ticks(axis, "x")
-    labels = [axis.xaxis.get_major_formatter()(x) for x in axis.get_xticks()]
-    assert labels == ["100", "1000", "10000"]

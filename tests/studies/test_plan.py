@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.plan import Shard, data_needed, plan
+from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
 
 
@@ -159,17 +159,3 @@ def test_a_study_computes_bounds_if_it_says_so(study_file: Path) -> None:
     assert load_study(str(file), {"evaluation.bounds": 4}).test.evaluation.bounds == 4
     file.write_text(f"{text}settings: {{evaluation: {{bounds: 3}}}}\n")
     assert load_study(str(file)).test.evaluation.bounds == 3
-
-
-@pytest.mark.parametrize("parts", [1, 2, 3, 8, 20])
-def test_each_run_is_in_one_shard(parts: int) -> None:
-    runs = list(range(11))
-    found = [Shard.parse(f" {k}/{parts}").of(runs) for k in range(1, parts + 1)]
-    assert sorted(run for shard in found for run in shard) == runs
-    assert max(map(len, found)) - min(map(len, found)) <= 1
-
-
-@pytest.mark.parametrize("text", ["9/8", "0/8", "x", "1", "-1/8", "1/8/2", "1.0/8", "01/8", "²/8"])
-def test_other_texts_are_no_shard(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no shard; write K/N"):
-        Shard.parse(text)

@@ -16,7 +16,6 @@ from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import (
     PlannedRun,
-    Shard,
     data_needed,
     missing_baselines,
     plan,
@@ -52,7 +51,7 @@ def run_study(
     *,
     runs_dir: str | Path = RUNS_DIR,
     jobs: int = 1,
-    shard: Shard | None = None,
+    shard: tuple[int, int] | None = None,
     processes: int = 1,
     threads: int | None = None,
     show_progress: bool = False,
@@ -69,7 +68,7 @@ def run_study(
         runs_dir: where the runs of all studies are. Each is named after what it computes, and is
             trained once.
         jobs: number of runs that are trained at the same time, each in a process of its own.
-        shard: the part of the runs to be done; None for all.
+        shard: (K, N) to do only every N-th run, from number K on; None for all.
         processes: processes that solve missing examples.
         threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
@@ -92,12 +91,12 @@ def run_study(
         check_writable(path)
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
-    own = shard.of(runs) if shard else runs
+    own = runs[shard[0] - 1 :: shard[1]] if shard else runs
     done = sum(run.done for run in own)
-    part = f" in shard {shard}" if shard else ""
+    part = " in shard {}/{}".format(*shard) if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
     worker = _Worker(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
-    failed, runs = worker.do_missing(runs, own, baselines=shard is None or shard.part == 1)
+    failed, runs = worker.do_missing(runs, own, baselines=shard is None or shard[0] == 1)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
         remove_stale(lock_of(run.run_dir))
@@ -109,7 +108,7 @@ def run_study(
         raise _failure(failed, len(own), directory)
     if not complete:
         logger.info(
-            f"shard {shard} is done; {missing} runs of the others are missing. Copy the folders of "
+            f"the runs{part} are done, {missing} of other shards are missing. Copy the folders of "
             f"all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
         )
     return directory if complete else None

@@ -15,7 +15,7 @@ from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.config import Study
-from diffkeras.studies.plan import Shard, plan
+from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
@@ -72,8 +72,7 @@ def test_shards_merge_by_copying(
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
         directory, runs = machine / "study", machine / "runs"
-        shard = Shard(part, 2)
-        assert run_study(study, data, directory, runs_dir=runs, shard=shard) is None
+        assert run_study(study, data, directory, runs_dir=runs, shard=(part, 2)) is None
         own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
         assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == sorted(own_runs)
         assert {file.name for file in directory.iterdir()} == {"study.json"}
