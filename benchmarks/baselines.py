@@ -120,8 +120,8 @@ def batched(
     @tf.function(input_signature=[tf.TensorSpec((None, *lattice), tf.float32)], autograph=False)
     def solve(images: tf.Tensor) -> tf.Tensor:
         if config.physics.sources == "production":
-            return solver.solve(production=medium.decay * images)
-        return solver.solve(images)
+            return solver.solve(production=medium.decay * images).field
+        return solver.solve(images).field
 
     found = {"exact solver in TensorFlow, in a batch": solve}
     network = runs / problem.run / "saved_model" if problem.run else None

@@ -1,12 +1,13 @@
-"""Measure what proofs cost in SavedModels: `certified` and `refined` against `serve`.
+"""Measure what proofs cost in TensorFlow: `certified` and `refined` against a field.
 
     python -m benchmarks.proofs
 
 The first surrogate is the quickstart's network on 64×64 nodes with 5 sources, without training,
-which changes no time of `serve` and `certified`. The second one takes diffusion lengths, and is not
-trained either. The third is the shipped one of tissues. The solver is that of 512×512 nodes with 20
-sources. The functions are called in turn, so that other programs on the machine slow all of them.
-Times are medians per image, ratios medians over the turns.
+which changes no time of `serve` and `certified`. The second one is the shipped one of tissues. The
+SavedModel of the solver is that of 512×512 nodes with 20 sources. The last row is `TensorSolver` in
+tissues of 256×256 nodes: a solution to 1e-6, the certificate of a field that is 1e-2 wrong, and a
+solution from that field to 1e-3. The functions are called in turn, so that other programs on the
+machine slow all of them. Times are medians per image, ratios medians over the turns.
 """
 
 import os
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,50 +27,79 @@ import tensorflow as tf
 
 import diffkeras as dk
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.config import Config
-from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
 
-COLUMNS = ["SavedModel", "images at once", "`serve` [ms]", "`certified` [ms]", "ratio"]
+COLUMNS = ["", "images at once", "field [ms]", "`certified` [ms]", "ratio"]
 COLUMNS += ["`refined` to 1e-3 [ms]", "ratio of it"]
+TISSUE = 256
+NAMES = {
+    "network": "surrogate, 64×64 nodes, 5 sources",
+    "tissue": "the same with maps of tissues",
+    "solver": "solver, 512×512 nodes, 20 sources",
+    "tensor": "`TensorSolver`, tissues of 256×256 nodes",
+}
 
 
-def export_all(folder: Path) -> Iterator[tuple[str, Any, Config | None]]:
-    """Name and loaded SavedModel of each, with the configuration of a surrogate."""
-    quickstart, lengths = map(dk.load_config, ("quickstart", "varying_diffusion_length"))
-    surrogates = {
-        "surrogate, 64×64 nodes, 5 sources": Surrogate(build_model(quickstart), quickstart),
-        "the same with diffusion lengths": Surrogate(build_model(lengths), lengths),
-        "the same with maps of tissues": dk.load_surrogate("tissue"),
-    }
-    for name, surrogate in surrogates.items():
-        path = folder / name
-        export_saved_model(surrogate, path, (64, 64))
-        yield name, tf.saved_model.load(str(path)), surrogate.config
+Calls = list[Callable[[], Any]]
+
+
+def saved_models(folder: Path, batch: int) -> Iterator[tuple[str, int, Calls]]:
+    """Name, images at once and the three functions of each SavedModel."""
+    quickstart, tissue = dk.load_config("quickstart"), dk.load_surrogate("tissue")
+    network = Surrogate(build_model(quickstart), quickstart)
+    export_saved_model(network, folder / "network", (64, 64))
+    export_saved_model(tissue, folder / "tissue", (64, 64))
     TensorSolver(512).export(folder / "solver")
-    yield "solver, 512×512 nodes, 20 sources", tf.saved_model.load(str(folder / "solver")), None
+    images, maps = tissues(64, batch)
+    large = [dk.sample_sources(20, (512, 512), rng=k).image((512, 512)) for k in range(batch)]
+    for name, inputs in {
+        "network": [images],
+        "tissue": [images, *(maps[name] for name in tissue.maps)],
+        "solver": [np.stack(large)],
+    }.items():
+        model = tf.saved_model.load(str(folder / name))
+        for size in (1, batch):
+            part = [tf.constant(values[:size, ..., None], tf.float32) for values in inputs]
+            yield (
+                NAMES[name],
+                size,
+                [
+                    partial(model.serve, *part),
+                    partial(model.certified, *part),
+                    partial(model.refined, *part, 1e-3),
+                ],
+            )
 
 
-def inputs_of(config: Config | None, batch: int) -> list[tf.Tensor]:
-    """Source images, and what a surrogate takes beside them, of a batch."""
-    side, count = (512, 20) if config is None else (64, 5)
-    drawn = [
-        dk.sample_sources(count, (side, side), rng=k).image((side, side)) for k in range(batch)
-    ]
-    inputs = [np.stack(drawn)[..., None]]
-    if config is not None and config.data.diffusion_length is not None:
-        inputs.append(np.geomspace(*config.data.diffusion_length, batch + 2)[1:-1])
-    if config is not None and config.data.tissue is not None:
-        sampler, medium = config.data.tissue, config.physics.medium
-        media = [sampler.sample(side, rng=k).maps(side, medium) for k in range(batch)]
-        inputs += [np.stack([getattr(m, name) for m in media])[..., None] for name in MAPS]
-    return [tf.constant(values, tf.float32) for values in inputs]
+def solver_in_tissues(batch: int) -> Iterator[tuple[str, int, Calls]]:
+    """The same of `TensorSolver`, in graphs."""
+    images, maps = tissues(TISSUE, batch)
+    solver = TensorSolver(TISSUE)
+    solve = tf.function(solver.solve, autograph=False)
+    certify = tf.function(solver.certify, autograph=False)
+    for size in (1, batch):
+        given = {name: tf.constant(values[:size], tf.float32) for name, values in maps.items()}
+        given["source_images"] = tf.constant(images[:size], tf.float32)
+        cold = partial(solve, tolerance=tf.constant(1e-6), **given)
+        exact = cold().field
+        wave = np.cos(np.arange(TISSUE) / 20)
+        start = exact * tf.constant(1 + 1e-2 * np.outer(wave, wave), tf.float32)
+        warm = partial(solve, initial=start, tolerance=tf.constant(1e-3), **given)
+        yield NAMES["tensor"], size, [cold, partial(certify, start, **given), warm]
 
 
-def times_of(functions: list[Callable[[], Any]], turns: int) -> np.ndarray:
+def tissues(side: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Source images of 5 sources, and the maps of tissues."""
+    sampler, medium = dk.physics.TissueSampler(), dk.Medium()
+    images = [dk.sample_sources(5, (side, side), rng=k).image((side, side)) for k in range(batch)]
+    drawn = [sampler.sample(side, rng=k).maps(side, medium) for k in range(batch)]
+    return np.stack(images), {name: np.stack([maps[name] for maps in drawn]) for name in drawn[0]}
+
+
+def times_of(functions: Calls, turns: int) -> np.ndarray:
     """Seconds of each function in each turn, (turns, functions), after one that isn't timed."""
     times = np.zeros((turns + 1, len(functions)))
     for turn in range(turns + 1):
@@ -91,21 +122,15 @@ def times_of(functions: list[Callable[[], Any]], turns: int) -> np.ndarray:
 def main(turns: int, batch: int, output: Path) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, model, config in export_all(Path(folder)):
-            inputs = inputs_of(config, batch)
-            for size in (1, batch):
-                part = [values[:size] for values in inputs]
-                functions = [
-                    partial(model.serve, *part),
-                    partial(model.certified, *part),
-                    partial(model.refined, *part, 1e-3),
-                ]
-                times = times_of(functions, turns)
-                serve, certified, refined = 1e3 * np.median(times, axis=0) / size
-                _, certified_ratio, refined_ratio = np.median(times / times[:, :1], axis=0)
-                row = [name, str(size), f"{serve:.3g}", f"{certified:.3g}"]
-                row += [f"{certified_ratio:.2g}", f"{refined:.3g}", f"{refined_ratio:.2g}"]
-                rows.append(row)
+        for name, size, functions in chain(
+            saved_models(Path(folder), batch), solver_in_tissues(min(batch, 4))
+        ):
+            times = times_of(functions, turns)
+            field, certified, refined = 1e3 * np.median(times, axis=0) / size
+            _, certified_ratio, refined_ratio = np.median(times / times[:, :1], axis=0)
+            row = [name, str(size), f"{field:.3g}", f"{certified:.3g}"]
+            row += [f"{certified_ratio:.2g}", f"{refined:.3g}", f"{refined_ratio:.2g}"]
+            rows.append(row)
     load = f"load average {os.getloadavg()[0]:.0f}"
     write_table(rows, COLUMNS, output, f"{describe_machine()}; {load}")
 

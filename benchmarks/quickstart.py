@@ -36,7 +36,9 @@ def methods(run_dir: Path, lattice: tuple[int, int], medium: dk.Medium) -> dict[
     """Each takes source images (batch, rows, columns) float32 and returns fields."""
     solver = TensorSolver(lattice, medium=medium)
     solve_batch = tf.function(
-        solver.solve, [tf.TensorSpec((None, *lattice), tf.float32)], autograph=False
+        lambda images: solver.solve(images).field,
+        [tf.TensorSpec((None, *lattice), tf.float32)],
+        autograph=False,
     )
     surrogate = tf.saved_model.load(str(run_dir / "saved_model"))
     zeros = np.zeros(lattice)

@@ -272,24 +272,21 @@ def results(run_dir: Path) -> str:
 
 
 def _bounds(proven: dict) -> list[str]:
-    """The table of bounds; those of production have no rounds, as the corrected field is exact."""
-    tolerances = list(proven["all"].get("rounds", ()))
+    """The table of bounds; corrected fields of production are exact, so they have no errors."""
+    corrected = "corrected_mae" in proven["all"]
     text = (
         f"Proven bounds over {proven['all']['images']} of the test images: the largest bound, the "
-        "largest true error and the mean absolute error (MAE)"
+        "largest true error and the mean absolute error (MAE), for predictions and for corrected "
+        "fields:"
     )
-    head = ["sources", "prediction: bound", "true", "MAE", "corrected: bound"]
-    if tolerances:
-        head += ["true", "MAE", *(f"rounds to {tolerance}" for tolerance in tolerances)]
-        text += (
-            ", for predictions and for corrected fields; then the mean (maximum) number of rounds "
-            "of refinement until the bound is below a tolerance:"
-        )
-    else:
-        text += (
+    if not corrected:
+        text = text.replace(
+            ", for predictions and for corrected fields:",
             " of the predictions, divided by the maximum of the field, and the largest bound of "
-            "the corrected fields, which are exact up to rounding:"
+            "the corrected fields, which are exact up to rounding:",
         )
+    head = ["sources", "prediction: bound", "true", "MAE", "corrected: bound"]
+    head += ["true", "MAE"] if corrected else []
     lines = [text, "", _row(head), _row(["---", *["---:"] * (len(head) - 1)])]
     for count, found in proven.items():
         values = [
@@ -298,9 +295,7 @@ def _bounds(proven: dict) -> list[str]:
             for key in ("bound", "max_error", "mae")
             if (value := found.get(f"{name}_{key}")) is not None
         ]
-        rounds = [found["rounds"][tolerance] for tolerance in tolerances]
-        cells = [f"{each['mean']:.1f} ({each['max']})" for each in rounds]
-        lines.append(_row([count, *map(_number, values), *cells]))
+        lines.append(_row([count, *map(_number, values)]))
     return lines
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffkeras.evaluation.methods import TOLERANCES, WARM
+from diffkeras.evaluation.classical_methods import WARM
+from diffkeras.evaluation.methods import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.reporting.figures import to_png

@@ -189,7 +189,7 @@ def _cut(text: str) -> str:
 
 
 def _cut_line(text: str) -> str:
-    """A message without its middle where it is long: its end says what to do."""
+    """A long message without its middle, since its end says what to do."""
     if len(text) <= LONGEST_LINE:
         return text
     half = LONGEST_LINE // 2
@@ -203,7 +203,7 @@ def _failure(message: str, status: int) -> click.ClickException:
 
 
 def _discard_output(error: OSError) -> str:
-    """Discard standard output that can't be written; the line that says so."""
+    """Discard standard output that can't be written; returns the error as a line."""
     # otherwise the interpreter would try once more, and print a traceback, when it exits
     with open(os.devnull, "w") as sink, contextlib.suppress(OSError):
         os.dup2(sink.fileno(), sys.stdout.fileno())

@@ -261,7 +261,7 @@ boundary_option = click.option(
 
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys and values of the flags and `--set`s that were given; flags come last and win."""
+    """Dotted keys and values of flags and `--set`; flags come last and win."""
     from diffkeras.config import from_yaml, settings
 
     overrides: dict[str, Any] = {}

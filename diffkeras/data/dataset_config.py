@@ -137,14 +137,6 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     return DatasetConfig(count)
 
 
-def dataset_versions(config: Config) -> dict[str, str]:
-    return {str(n): VERSION for n in config.data.sources}
-
-
-def check_versions(*arguments: Any) -> None:
-    pass
-
-
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
     found, wanted = {**DEFAULTS, **found}, {**DEFAULTS, **wanted}

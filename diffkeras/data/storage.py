@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from diffkeras.config import SPLITS, Config, Split
 from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
@@ -63,23 +62,20 @@ def dataset_status(
     return DatasetStatus(count, path, {split.name: split.examples for split in splits}, missing)
 
 
-def open_dataset(
+def check_dataset(
     config: Config,
     count: int,
     data_dir: str | Path,
     splits: Sequence[Split] = SPLITS,
     *,
     config_name: str | None = None,
-) -> Any:
-    """Open the dataset of `count` sources, and check that it is complete and large enough.
+) -> None:
+    """Check that the dataset of `count` sources exists, is complete and is large enough.
 
     Args:
         config, count, data_dir: which dataset, and the numbers of examples.
         splits: those that will be read; the others may be smaller.
         config_name: of a shipped configuration that gives this data, for the error.
-
-    Returns:
-        A `tfds.core.DatasetBuilder` that reads it.
 
     Raises:
         DataError: there is no such dataset, or it is too small or damaged.
@@ -105,7 +101,7 @@ def open_dataset(
             f"for; {remedy}, or ask for fewer, such as by --set data.{short}_examples="
             f"{stored[short]}"
         )
-    return open_builder(DatasetConfig.of(count, config), status.path)
+    check_features(DatasetConfig.of(count, config), status.path)
 
 
 def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
@@ -122,27 +118,13 @@ def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
     return config.with_overrides({"data.test_examples": fewest})
 
 
-def open_builder(dataset: DatasetConfig, path: Path) -> Any:
-    """A TFDS builder that reads the dataset in a directory."""
-    import tensorflow_datasets as tfds
-
+def check_features(dataset: DatasetConfig, path: Path) -> None:
+    """Check that the dataset in a directory has the features of its configuration."""
     from diffkeras.data.features import dataset_features
 
     file = path / "features.json"
-    try:
-        features = tfds.features.FeatureConnector.from_config(str(path))
-        if features.to_json() != dataset_features(dataset).to_json():
-            raise ValueError("other features")
-        file = path / "dataset_info.json"
-        builder = tfds.builder_from_directory(str(path))
-        if builder.name != NAME:  # the names of the files begin with it
-            raise ValueError(f"its name is {builder.name}")
-        return builder
-    except Exception as error:  # noqa: BLE001 - TFDS raises any error for damaged files
-        reason = " ".join(str(error).split())[:80]
-        raise DataError(
-            f"{file} is missing or damaged ({type(error).__name__}: {reason}); {REMEDY}"
-        ) from None
+    if read_json(file) != dataset_features(dataset).to_json():
+        raise DataError(f"{file} is damaged, or has other features; {REMEDY}")
 
 
 def check_records(config: Config, count: int, data_dir: str | Path) -> None:

@@ -29,6 +29,7 @@ class Images:
         sources: the discs of each image.
         numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
+        maps: where media vary, the maps of images that were drawn, (images, rows, columns) each.
     """
 
     problem: Problem
@@ -36,6 +37,7 @@ class Images:
     sources: Sequence[Sources] = ()
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     lengths: NDArray[np.float32] | None = None
+    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,6 +95,9 @@ def joined(
         if attribute.name == "sources":
             every = [sources for part in parts for sources in part]
             values["sources"] = [every[place] for place in chosen] if every else ()
+        elif attribute.name == "maps":
+            maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            values["maps"] = {name: every[chosen] for name, every in maps.items()}
         elif isinstance(parts[0], np.ndarray) and len(parts[0]):
             values[attribute.name] = np.concatenate(parts)[chosen]
     return replace(batches[0], **values)
@@ -103,15 +108,15 @@ def draw_images(config: Config, count: int, numbers: Sequence[int]) -> Images:
     recipe = DatasetConfig.of(count, config).recipe()
     sources = [recipe.sources("test", k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
-    problems = [
-        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
-        for image, k in zip(images, numbers, strict=True)
-    ]
+    maps = [recipe.maps_of("test", k) for k in numbers]
+    lengths = [recipe.length_of("test", k) for k in numbers]
+    problems = map(recipe.problem, images, lengths, maps)
     return Images(
-        problem=Problem.batch(problems),
+        problem=Problem.batch(list(problems)),
         images=np.stack(images),
         sources=sources,
         numbers=np.array(numbers),
+        maps={name: np.stack([own[name] for own in maps]) for name in maps[0]},
     )
 
 

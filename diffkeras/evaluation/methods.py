@@ -1,4 +1,7 @@
-"""The methods that `diffkeras evaluate` and `diffkeras benchmark` compare: one table for both."""
+"""The methods that `diffkeras evaluate` and `diffkeras benchmark` compare.
+
+Both take them from here and from `classical_methods`.
+"""
 
 import math
 from collections.abc import Callable
@@ -10,26 +13,14 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Baseline, Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.pyamg_solver import pyamg_field
-from diffkeras.evaluation.tensorflow_methods import tensorflow_solvers, untrained_rounds
-from diffkeras.physics import (
-    MichaelisMenten,
-    Problem,
-    Sources,
-    effective_strengths,
-    solve,
-    superpose,
-)
+from diffkeras.physics import Problem, Sources, effective_strengths, solve, superpose
 from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
 SOURCES_SET = "surrogate, sources set"
 EXACT = "exact solver"
-DOUBLE, SINGLE = 1e-10, 1e-6  # tolerances of the solver
+DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
-ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
-WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
-LESS = 0.9
 
 
 class Computed(NamedTuple):
@@ -77,7 +68,7 @@ def image_by_image(
     return compute
 
 
-def _solved(
+def solved(
     tolerance: float, processes: int | None = None, *, proven: bool = False
 ) -> Callable[[ImageBatch], Computed]:
     """`solve` to a tolerance, with or without the proof of its error."""
@@ -97,10 +88,10 @@ def _in_mean_medium(_: Sources, problem: Problem) -> NDArray:
     medium = problem.medium
     diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
     mean = replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
-    return solve(_changed(problem, medium=mean)).field
+    return solve(changed_problem(problem, medium=mean)).field
 
 
-def _changed(problem: Problem, **parts: Any) -> Problem:
+def changed_problem(problem: Problem, **parts: Any) -> Problem:
     """A problem with other parts."""
     own = {"medium": problem.medium, "uptake": problem.uptake, **parts}
     return Problem(problem.values, fixed=problem.fixed, production=problem.production, **own)
@@ -140,7 +131,7 @@ BASELINES: dict[Baseline, Method] = {
         "the mean of the decay; uptake that saturates, and secretion, stay as they are",
     ),
     "exact_solver": Method(
-        EXACT, _solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
+        EXACT, solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
     ),
     "zero_field": Method(
         "zero field", lambda batch: Computed(np.zeros_like(batch.images)), "0 everywhere"
@@ -196,14 +187,14 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     sets_sources = model.fixed_values or model.solves_equation
     if config.physics.sources == "fixed_value" and not sets_sources:
         found.append(with_sources_set(network, f"{name}, sources set"))
-    found.append(replace(network, name=f"{name}, certified", compute=_predicted(surrogate)))
+    found.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
     return found + [
-        replace(network, name=f"{name} to {t:g}", compute=_predicted(surrogate, t))
+        replace(network, name=f"{name} to {t:g}", compute=predicted(surrogate, t))
         for t in TOLERANCES
     ]
 
 
-def _predicted(
+def predicted(
     surrogate: Surrogate, tolerance: float | None = None
 ) -> Callable[[ImageBatch], Computed]:
     """Its fields with their proven bounds, within a tolerance if one is given."""
@@ -212,79 +203,5 @@ def _predicted(
         found = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
         bounds = found.node_bound.max(axis=(1, 2))
         return Computed(batch.scaled(found.field), batch.scaled(bounds))
-
-    return compute
-
-
-def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
-    """The methods of `diffkeras benchmark` without learning, the best that are known here.
-
-    Args:
-        config: of the test images.
-        processes: among which `solve` shares out a batch; by default one.
-    """
-    saturating, varying = "uptake" in config.data.maps, config.data.tissue is not None
-    shared = bool(processes)
-    found = [Method(EXACT, _solved(DOUBLE, processes, proven=varying), together=shared)]
-    if varying:
-        found += [
-            Method(f"solve to {t:g}", _solved(t, processes, proven=True), together=shared)
-            for t in (SINGLE, *reversed(TOLERANCES))
-        ]
-        rounds = untrained_rounds(config)
-        found += [Method(k, network_fields(own), together=True) for k, own in rounds.items()]
-        found += [
-            Method(f"{name} to {t:g}", _predicted(rounds[name], t), together=True)
-            for name in list(rounds)[1:-1]
-            for t in TOLERANCES
-        ]
-    else:
-        found += [
-            Method(f"{EXACT}, certified", _solved(DOUBLE, processes, proven=True), together=shared),
-            Method(f"solve to {SINGLE:g}", _solved(SINGLE, processes), together=shared),
-        ]
-        found += [
-            Method(name, _in_graph(graph), together=True)
-            for name, graph in tensorflow_solvers(config).items()
-        ]
-    if saturating:  # all other methods are for linear equations
-        return found + [Method(f"solve to {t:g}, {WARM}", _warm(t)) for t in TOLERANCES]
-    found += [Method(f"PyAMG, {t:g}", image_by_image(_pyamg(t))) for t in ITERATED]
-    if not varying:
-        found += [method for method in baselines(config) if method.name != EXACT]
-    return found
-
-
-def _in_graph(graph: Callable[[NDArray], NDArray]) -> Callable[[ImageBatch], Computed]:
-    return lambda batch: Computed(batch.scaled(graph(batch.images)))
-
-
-def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
-    return lambda _, problem: pyamg_field(problem, tolerance)
-
-
-def _warm(tolerance: float) -> Callable[[ImageBatch], Computed]:
-    """`solve` as in a simulation, from a field that is near.
-
-    The near field of an image is solved when the image is first seen, which is before any time is
-    measured.
-    """
-    near: dict[bytes, NDArray] = {}
-
-    def start(problem: Problem) -> NDArray:
-        uptake: Any = problem.uptake
-        key = uptake.maximum.tobytes()
-        if key not in near:
-            less = MichaelisMenten(LESS * uptake.maximum, uptake.constant)
-            near[key] = solve(_changed(problem, uptake=less)).field
-        return near[key]
-
-    def compute(batch: ImageBatch) -> Computed:
-        found = [
-            solve(problem, tolerance=tolerance, initial=start(problem))
-            for problem in batch.problem.images
-        ]
-        bounds = np.array([one.error_bound for one in found])
-        return Computed(np.stack([one.field for one in found]), bounds)
 
     return compute

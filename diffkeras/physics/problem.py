@@ -23,7 +23,7 @@ from diffkeras.physics.problem_arrays import (
     check_finite,
     check_production_size,
     fixed_values,
-    production_on_free_nodes,
+    checked_production,
 )
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.uptake.checks import check_capacity, check_uptake
@@ -62,7 +62,7 @@ class Problem(ShortRepr):
         medium: D, γ with a linear uptake, h and the boundary.
         values: c, float64, of the shape of the images; read on the fixed nodes only.
         fixed: the fixed nodes, of that shape.
-        production: s without that of sides, 0 on the fixed nodes; None if none is given.
+        production: s without that of sides; None if none is given.
         uptake: a saturating uptake; None without one.
         images: the problems of a batch, one for each image; of one image, itself.
 
@@ -160,7 +160,7 @@ class Problem(ShortRepr):
                 f"the medium has arrays of shape {medium.lattice}, the {arrays.leading} "
                 f"{values.shape}"
             )
-        production = production_on_free_nodes(arrays.production, fixed)
+        production = checked_production(arrays.production, fixed)
         if uptake is not None:
             uptake = check_uptake(uptake, fixed, medium)
         self._set(medium, values, fixed, production, uptake)
@@ -244,16 +244,20 @@ class Problem(ShortRepr):
 
     @cached_property
     def homogeneous(self) -> "Problem":
-        """The problem whose sides have no given value or flux: these are part of its production.
+        """The same without given numbers of sides and without production on fixed nodes.
 
-        It has the same field, and is what the solvers see (`operators.side_terms`).
+        Sides add to its production and decay (`operators.side_terms`). It has the same field, and
+        is what the solvers see.
         """
         medium, production = without_sides(self.medium, self.production, self.lattice)
-        if medium is self.medium:
-            return self
         if production is not None:
-            production = np.where(self.fixed, 0.0, production)
-            production = production if production.any() else None
+            free = np.where(self.fixed, 0.0, production)
+            if not free.any():
+                production = None
+            elif medium is not self.medium or self.fixed.any():
+                production = free
+        if medium is self.medium and production is self.production:
+            return self
         return Problem.of_parts(medium, self.values, self.fixed, production, self.uptake)
 
     @cached_property

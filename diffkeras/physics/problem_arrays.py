@@ -149,20 +149,17 @@ def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]
     return values, mask
 
 
-def production_on_free_nodes(
-    production: Any, fixed: NDArray[np.bool_]
-) -> NDArray[np.float64] | None:
-    """The production on the free nodes and 0 on the others, copied; None if it is 0 everywhere."""
+def checked_production(production: Any, fixed: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """The production, copied; None if there is none."""
     if production is None:
         return None
-    values = _check_image("the production", production, fixed.ndim)
+    values = np.array(_check_image("the production", production, fixed.ndim))
     if values.shape != fixed.shape:
         raise PhysicsError(
             f"the production has shape {values.shape}, the source image {fixed.shape}"
         )
     check_finite("the production", values)
-    values = np.where(fixed, 0.0, values)
-    return values if values.any() else None
+    return values
 
 
 def check_production_size(production: NDArray[np.float64] | None, medium: Medium) -> None:

@@ -16,7 +16,8 @@ from diffkeras.system.atomic_files import check_regular, read_json
 MARK = "run.json"
 FORMAT = 1  # of run directories; runs of unreleased versions have no number
 HASHED = ("config.yaml", "history.csv", "model.keras")
-TEXTS = ("config.yaml", "history.csv")  # Git may change the ends of their lines
+# Git may change the ends of their lines
+TEXTS = ("config.yaml", "history.csv")
 
 
 class RunState(BaseModel, extra="allow"):
@@ -30,7 +31,6 @@ class RunState(BaseModel, extra="allow"):
     epochs: int | None = Field(None, ge=1)
     best_epoch: int | None = Field(None, ge=1)
     trainable_parameters: int | None = Field(None, ge=0)
-    dataset_versions: dict[str, str] | None = None
     validation: dict[str, float | None] | None = None
     sha256: dict[str, str] = {}
 
@@ -51,12 +51,12 @@ def read_state(file: Path) -> dict[str, Any]:
             f"again by `diffkeras train --config {run / 'config.yaml'} --run-dir {run}-again`"
         )
     try:
-        found = RunState.model_validate(content)
+        state = RunState.model_validate(content)
     except ValidationError as error:
         reason = explain(error, RunState, content)
         raise RunError(f"{file} is damaged, or written by another program: {reason}") from None
-    if found.epochs and found.best_epoch and found.best_epoch > found.epochs:
-        raise RunError(f"{file} is damaged: best_epoch {found.best_epoch} of {found.epochs} epochs")
+    if state.epochs and state.best_epoch and state.best_epoch > state.epochs:
+        raise RunError(f"{file} is damaged: best_epoch {state.best_epoch} of {state.epochs} epochs")
     return content
 
 
@@ -80,10 +80,10 @@ def check_sealed(run: Path, state: dict[str, Any]) -> None:
     """
     if state["state"] != "finished":  # its files may still change
         return
-    if unnoted := [name for name in HASHED if name not in state.get("sha256", {})]:
+    if missing := [name for name in HASHED if name not in state.get("sha256", {})]:
         raise RunError(
             f"the run directory {run} is damaged: {MARK} has no SHA-256 of "
-            f"{', '.join(unnoted)}; train again by `diffkeras train --config "
+            f"{', '.join(missing)}; train again by `diffkeras train --config "
             f"{run / 'config.yaml'} --run-dir {run} --overwrite`, or, only if you know that the "
             "files are what the training wrote, add their hashes by "
             "`diffkeras.surrogates.run_directory.Run(path).seal()`"

@@ -1,6 +1,5 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,8 +18,6 @@ from diffkeras.system.tensorflow_setup import named_function, replacing_saved_mo
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.images import checked, checked_images, unusable
 from diffkeras.tf_solver.saved_model import Sources, describe_export, proof_functions
-
-logger = logging.getLogger(__name__)
 
 POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
@@ -78,7 +75,7 @@ def replacing_by_saved_model(
 
 
 def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
-    """What an export with some functions computes, for people and programs without diffkeras."""
+    """The description of an export, for people and programs without diffkeras."""
     config, limits = surrogate.config, surrogate.config.data.diffusion_length
     physics, second_input = config.physics.model_dump(mode="json"), ""
     physics["lattice"] = surrogate.lattice
@@ -119,7 +116,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
 
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
-    """What proves the fields of a surrogate, in all of its media."""
+    """The solver that proves the fields of a surrogate, in all of its media."""
     medium, lengths = surrogate.config.physics.medium, surrogate.config.data.diffusion_length
     if lengths is not None:  # no image's decay is smaller than that of the longest
         medium = medium.with_diffusion_length(lengths[1])
@@ -147,10 +144,10 @@ def _serve(surrogate: Surrogate) -> Any:
         with tf.control_dependencies([usable]):  # nothing else may fail first
             source_images = tf.identity(source_images)
             media = {name: tf.identity(values) for name, values in media.items()}
-        found = predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
-        found = checked(found, tf.reduce_all(tf.math.is_finite(found)), NOT_FINITE)
+        result = predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
+        result = checked(result, tf.reduce_all(tf.math.is_finite(result)), NOT_FINITE)
         # XLA drops the checks
-        return tf.where(usable[:, None, None, None], found, np.nan)
+        return tf.where(usable[:, None, None, None], result, np.nan)
 
     return with_named_inputs(fields, input_specs(surrogate))
 
@@ -223,8 +220,8 @@ def _check_lengths(
     images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
     wanted = "give one diffusion length, or one for each source image, not"
     as_many = (lengths == images) | (lengths == 1)
-    given = checked(diffusion_length, as_many, wanted, lengths, "for", images, "images")
+    values = checked(diffusion_length, as_many, wanted, lengths, "for", images, "images")
     shortest, longest = np.array(limits, np.float32)
-    inside = (given >= shortest) & (given <= longest)
+    inside = (values >= shortest) & (values <= longest)
     message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
-    return checked(inside, tf.reduce_all(inside), message, given)
+    return checked(inside, tf.reduce_all(inside), message, values)

@@ -1,4 +1,4 @@
-"""A surrogate: a trained Keras model, the transform it works on, and the physics it stands for."""
+"""A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
 import logging
 from dataclasses import dataclass
@@ -118,7 +118,7 @@ class Surrogate:
         batch_size: int | None = None,
         **keywords: Unpack[SurrogateKeywords],
     ) -> Prediction:
-        """Predict fields, and solve where a tolerance is given that they aren't proven to meet.
+        """Predict fields; with a tolerance, solve those that are not proven to meet it.
 
         The network was trained on images of largest value 1. Each image is divided by its largest
         value, and so is what cells take up and release; the field is multiplied by it. Where a side

@@ -62,11 +62,11 @@ def _outside_sources(config: Config, images: NDArray[np.float32]) -> Iterator[st
     if not number:
         return
     firsts = np.searchsorted(np.maximum.accumulate(labels.max(axis=(1, 2))), range(1, number + 1))
-    found, most = int(np.bincount(firsts).max()), max(config.data.sources)
-    if found > most:
+    counted, most = int(np.bincount(firsts).max()), max(config.data.sources)
+    if counted > most:
         yield (
             f"the surrogate was trained on images of {_span(min(config.data.sources), most)} "
-            f"source(s), and this one has {found}; bounds hold there, too, but the errors may be "
+            f"source(s), and this one has {counted}; bounds hold there, too, but the errors may be "
             "larger"
         )
     sizes, radii = np.bincount(labels.ravel()), check_radius(config.data.radius)

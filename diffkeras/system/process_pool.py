@@ -7,7 +7,6 @@ As with every process pool, a script that uses workers needs `if __name__ == "__
 """
 
 import contextlib
-import ctypes
 import importlib
 import logging
 import multiprocessing
@@ -16,11 +15,10 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import RawArray
 from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
@@ -40,7 +38,6 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-POLL = 0.2  # seconds between two readings of the workers' counters
 AHEAD = 3  # tasks per worker that `imap` draws before their results are used
 
 
@@ -49,7 +46,7 @@ class ProcessPool(ProcessPoolExecutor):
 
     Functions of modules and picklable arguments can be submitted. At the end of its block all
     workers end, also those that are busy. Workers import `module` first, without what it prints
-    meanwhile; `run_tasks` shares `counters` with them.
+    meanwhile.
 
     Workers that train use several `threads` and the GPUs. Ctrl-C doesn't reach them, so that they
     can end with a checkpoint when `interrupt` is called.
@@ -60,7 +57,6 @@ class ProcessPool(ProcessPoolExecutor):
         workers: int,
         *,
         module: str | None = None,
-        counters: Any = None,
         threads: int = 1,
         trains: bool = False,
     ) -> None:
@@ -70,9 +66,7 @@ class ProcessPool(ProcessPoolExecutor):
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
         start = _become_trainer if trains else _become_worker
-        super().__init__(
-            workers, context, initializer=start, initargs=(receiver, module, counters, threads)
-        )
+        super().__init__(workers, context, initializer=start, initargs=(receiver, module, threads))
 
     def submit(self, *args: Any, **options: Any) -> Future:
         """See `concurrent.futures.Executor.submit`; starts a worker if too few are idle."""
@@ -111,7 +105,7 @@ class ProcessPool(ProcessPoolExecutor):
         except BrokenProcessPool:
             self.broken = True
             raise DiffkerasError(
-                "a worker process died; if memory ran out, use fewer workers; a script that uses "
+                "a worker process died; if memory ran out, use fewer processes; a script that uses "
                 'workers needs `if __name__ == "__main__":`'
             ) from None
 
@@ -154,8 +148,9 @@ def run_tasks(
     """Do tasks in several processes; yield each with its result, in the order in which they end.
 
     `work`, a function of a module, is called with a task and `tick`, which it calls once an
-    example. `on_ticks` is called here with the number of examples done since its last call. With
-    one worker, this process does the work itself.
+    example. `on_ticks` is called here with the number of examples done since its last call, at the
+    end of each task. With one worker, this process does the work itself, and each example counts at
+    once.
     """
     workers = min(workers, len(tasks))
     if workers <= 1:
@@ -163,44 +158,30 @@ def run_tasks(
             for task in tasks:
                 yield task, work(task, lambda: on_ticks(1))
         return
-    # each task counts in its own place, so that no worker waits for another one's lock
-    counters = RawArray(ctypes.c_uint64, len(tasks))
-    with (
-        ProcessPool(workers, module=work.__module__, counters=counters) as pool,
-        pool.names_dead_workers(),
-    ):
-        futures = {pool.submit(_do, work, task, k): task for k, task in enumerate(tasks)}
-        pending, counted = set(futures), 0
-        while pending:
-            finished, pending = wait(pending, POLL, FIRST_COMPLETED)
-            total = sum(counters)
-            on_ticks(total - counted)
-            counted = total
-            for future in finished:
-                yield futures[future], future.result()
+    with ProcessPool(workers, module=work.__module__) as pool, pool.names_dead_workers():
+        futures = {pool.submit(_count_ticks, work, task): task for task in tasks}
+        for future in as_completed(futures):
+            result, ticks = future.result()
+            on_ticks(ticks)
+            yield futures[future], result
 
 
-_counters: Any = None
-
-
-def _become_worker(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
+def _become_worker(parent: Connection, module: str | None, threads: int) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.update(CUDA_VISIBLE_DEVICES="-1")
-    _prepare_worker(parent, module, counters, threads)
+    _prepare_worker(parent, module, threads)
     threadpoolctl.threadpool_limits(threads)
 
 
-def _become_trainer(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
+def _become_trainer(parent: Connection, module: str | None, threads: int) -> None:
     # Ctrl-C stays blocked, as it was inherited: training would take it for a second signal
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers share the GPUs
-    _prepare_worker(parent, module, counters, threads)
+    _prepare_worker(parent, module, threads)
 
 
-def _prepare_worker(parent: Connection, module: str | None, counters: Any, threads: int) -> None:
-    global _counters
-    _counters = counters
+def _prepare_worker(parent: Connection, module: str | None, threads: int) -> None:
     threading.Thread(target=_obey_parent, args=(parent,), daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, str(threads)))
     if module is not None:
@@ -217,8 +198,6 @@ def _obey_parent(parent: Connection) -> None:
     os._exit(1)
 
 
-def _do(work: Callable[[Task, Tick], Result], task: Task, place: int) -> Result:
-    def tick() -> None:
-        _counters[place] += 1
-
-    return work(task, tick)
+def _count_ticks(work: Callable[[Task, Tick], Result], task: Task) -> tuple[Result, int]:
+    ticks: list[None] = []
+    return work(task, lambda: ticks.append(None)), len(ticks)

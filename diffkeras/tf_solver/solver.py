@@ -280,6 +280,8 @@ class TensorSolver:
 
     def with_shared_arrays(self) -> tuple["TensorSolver", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
+        if not _has_transforms(self.medium):
+            return self, []
         solver = copy(self)
         solver._operator, arrays = self._operator.with_shared_arrays()
         return solver, arrays
@@ -297,7 +299,7 @@ class TensorSolver:
         )
 
     def _run(self, problem: ProblemTensors) -> Run:
-        if self.medium.is_uniform and self.medium.has_equal_sides and not problem.has_maps:
+        if _has_transforms(self.medium) and not problem.has_maps:
             return UniformRun(self._operator, problem)
         return NewtonRun(self.lattice, self.medium, problem)
 
@@ -317,6 +319,10 @@ class TensorSolver:
         return same_shape(name, tf.cast(field, tf.float64), images), dtype
 
 
+def _has_transforms(medium: Medium) -> bool:
+    return medium.is_uniform and medium.has_equal_sides
+
+
 def _proof_type(dtype: tf.DType | None) -> tf.DType:
     return tf.float64 if dtype == tf.float64 else tf.float32
 
@@ -329,7 +335,7 @@ def _checked_precision(
         raise PhysicsError(
             f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
         )
-    if not (medium.is_uniform and medium.has_equal_sides):
+    if not _has_transforms(medium):
         return precision or "float32"
     if max(lattice) > MOST_NODES:
         raise PhysicsError(

@@ -127,9 +127,7 @@ def benchmark(
         for score in left:
             content["problems"].append(score.measure(bar.update))
             text = _write_board(path, content)
-    logger.info(
-        f"compared {sum(len(problem['methods']) for problem in content['problems'])} methods"
-    )
+    logger.info(f"compared methods on {len(content['problems'])} problem(s)")
     return Scoreboard(path, content, text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, open_dataset
+from diffkeras.data import check_dataset, explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import DataError
 from diffkeras.evaluation.figures import draw_figures
@@ -84,7 +84,7 @@ def evaluate(
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None
     for count in config.data.sources:
-        open_dataset(config, count, data_dir, ("test",), config_name=config_name)
+        check_dataset(config, count, data_dir, ("test",), config_name=config_name)
     check_replaceable(path, "metrics.json", FILES)
     run.history()  # if it is damaged, the error should come before the work
     subject = of_surrogate(load_surrogate(run.path), run)
@@ -117,7 +117,7 @@ def evaluate_foreign(
     """
     data_dir, path = Path(data_dir), Path(output)
     for count in config.data.sources:
-        open_dataset(config, count, data_dir, ("test",))
+        check_dataset(config, count, data_dir, ("test",))
     check_replaceable(path, "metrics.json", FILES)
     subject = of_predictions(Path(predictions), config)
     return _evaluate(subject, config, data_dir, path, threads, show_progress)

@@ -62,7 +62,7 @@ class ProblemFiles:
             )
         named = [side for side, *_ in self.sides]
         if twice := [side for side in named if named.count(side) > 1]:
-            raise PhysicsError(f"--side {twice[0]} is given twice; leave one out")
+            raise PhysicsError(f"--side {twice[0]} occurs twice; leave one out")
         if self.saturation is not None and self.uptake is None:
             raise PhysicsError("--saturation needs --uptake, the maximum that cells take up")
         if self.fixed and not self.source_file:
@@ -129,7 +129,7 @@ class ProblemFiles:
         return value
 
     def _medium(self) -> dict[str, Any]:
-        """Step, dimensions and boundary, as far as they are given."""
+        """Step, dimensions and boundary that are not None."""
         parts = {"step": self.step, "boundary": self.boundary, "dimensions": self.dimensions}
         if self.sides:
             outline = Medium(boundary=self.boundary or "absorbing", dimensions=self.axes)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, open_dataset
+from diffkeras.data import check_dataset, explain_damage
 from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.worst_cases.certified import (
     candidate_errors,
@@ -84,7 +84,7 @@ def search_worst_cases(
     check_physics(surrogate.config, test_config, Path(run_dir))
     check_searchable(test_config)
     for count in test_config.data.sources:
-        open_dataset(test_config, count, data_dir, ("test",))
+        check_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK, FILES)
     rows: list[dict[str, Any]] = []
     found: list[tuple[ImageSpace, Candidate]] = []

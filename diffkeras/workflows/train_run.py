@@ -118,7 +118,7 @@ def train(
 def _check_signal(interruption: Interruption, run: Run) -> None:
     """Raise Interrupted for a signal that came when nothing was left to be interrupted.
 
-    The run is finished, but whoever sent the signal, or started a study, has to see it.
+    The run is finished, but the sender of the signal, or the study, has to see it.
     """
     number, interruption.number = interruption.number, 0
     if number:

@@ -254,6 +254,9 @@ def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iter
         yield [key, _default(model, name, field), f"{text}\n{kind}"]
         if sampler is not None:  # a section, or null
             yield from _sampler_rows(sampler, f"{key}.")
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _key_rows(part, f"{key}.", ())
 
 
 def _sampler_rows(sampler: type, prefix: str) -> Iterator[list[str]]:

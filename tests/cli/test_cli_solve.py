@@ -215,7 +215,7 @@ def test_sides_have_values_fluxes_and_exchange(
     np.testing.assert_array_equal(np.load(output), exact)
     for side in ("top", "top=value", "top=robin:1,2,3", "top=reflecting:1"):
         assert "write e.g. top=value:1.0" in refused(*words, "--side", side)
-    assert "--side top is given twice" in refused(*words, *sides, "--side", "top=absorbing")
+    assert "--side top occurs twice" in refused(*words, *sides, "--side", "top=absorbing")
     np.save(outside, np.ones(32, bool))
     assert "outside.npy is no .npy array of numbers" in refused(*words, *sides)
 
@@ -279,7 +279,7 @@ def test_sides_have_values_and_fluxes(diffkeras: Callable[..., Result], tmp_path
         ("left=value:nan", "must be finite, up to 1e+30, not nan"),
         ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
         ("left=value:{discs}", "discs.yaml is no .npy array of numbers; write one with"),
-        ("top=absorbing --side top=reflecting", "--side top is given twice"),
+        ("top=absorbing --side top=reflecting", "--side top occurs twice"),
     ],
 )
 def test_sides_that_cant_be_are_refused(

@@ -11,7 +11,7 @@ from generation_tools import generate_dataset
 from new_process import NewProcess
 
 from diffkeras.config import Config
-from diffkeras.data import dataset_status, open_dataset, raw_dataset
+from diffkeras.data import check_dataset, dataset_status, raw_dataset
 from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
@@ -82,7 +82,7 @@ def test_other_physics_lie_elsewhere(tiny: Config, data_dir: Path, change: dict)
     other = tiny.with_overrides(change)
     assert dataset_status(other, 1, data_dir).path != dataset_status(tiny, 1, data_dir).path
     with pytest.raises(DataError, match="it has sources_01-16x16") as caught:
-        open_dataset(other, 1, data_dir)
+        check_dataset(other, 1, data_dir)
     assert next(iter(change)).rpartition(".")[2] in str(caught.value)
 
 
@@ -90,14 +90,14 @@ def test_metadata_of_other_physics_are_refused(tiny: Config, own_data: Path) -> 
     file = dataset_status(tiny, 1, own_data).path / "metadata.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "decay": 0.7}))
     with pytest.raises(DataError, match=r"other physics.*decay 0.7 instead of 0.05"):
-        open_dataset(tiny, 1, own_data)
+        check_dataset(tiny, 1, own_data)
     with pytest.raises(DataError, match="other physics"):
         generate(tiny, own_data)
 
 
 def test_a_missing_dataset_tells_what_makes_it(tiny: Config, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no dataset of 2 source.*diffkeras generate"):
-        open_dataset(tiny, 2, tmp_path)
+        check_dataset(tiny, 2, tmp_path)
 
 
 def test_a_dataset_of_an_unreleased_version_is_refused(tiny: Config, own_data: Path) -> None:
@@ -105,14 +105,14 @@ def test_a_dataset_of_an_unreleased_version_is_refused(tiny: Config, own_data: P
     path.rename(path.with_name("1.0.0"))
     message = r"version 1\.0\.0, which isn't read any more; .*`diffkeras generate`"
     with pytest.raises(DataError, match=message):
-        open_dataset(tiny, 1, own_data)
+        check_dataset(tiny, 1, own_data)
     generate(tiny, own_data)  # makes the present version beside it
-    open_dataset(tiny, 1, own_data)
+    check_dataset(tiny, 1, own_data)
 
 
 def test_too_few_examples_are_refused(tiny: Config, data_dir: Path) -> None:
     with pytest.raises(DataError, match="has 12 train examples, fewer than the 13 train"):
-        open_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
+        check_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
@@ -126,7 +126,7 @@ def test_damaged_metadata_are_refused(
     else:
         file.write_text(content)
     with pytest.raises(DataError, match=r"damaged|missing|other physics") as caught:
-        open_dataset(tiny, 1, own_data)
+        check_dataset(tiny, 1, own_data)
     assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
 
 
@@ -134,7 +134,7 @@ def test_a_truncated_file_is_named(tiny: Config, own_data: Path) -> None:
     file = shard(own_data, tiny, 1, "train")
     os.truncate(file, file.stat().st_size - 1)
     with pytest.raises(DataError, match="truncated or damaged") as caught:
-        open_dataset(tiny, 1, own_data)
+        check_dataset(tiny, 1, own_data)
     assert str(file) in str(caught.value)
 
 
@@ -167,7 +167,7 @@ def test_an_interruption_leaves_no_part_and_the_earlier_dataset(
     with pytest.raises(KeyboardInterrupt):
         generate_dataset(grown, 1, own_data, on_examples=interrupt)
     assert contents(own_data / "diffusion_fields") == before
-    open_dataset(tiny, 1, own_data)
+    check_dataset(tiny, 1, own_data)
     generate_dataset(grown, 1, own_data)
     assert dataset_status(grown, 1, own_data).examples["train"] == 40
     assert [file.name for file in own_data.iterdir()] == ["diffusion_fields"]
@@ -274,7 +274,7 @@ def test_a_pipe_in_place_of_a_file_is_refused(tiny: Config, own_data: Path, name
     [finding] = verify(tiny.with_overrides({"data.sources": "2"}), own_data)
     assert str(file) in finding
     with pytest.raises(DataError, match="missing"):
-        open_dataset(tiny, 2, own_data)
+        check_dataset(tiny, 2, own_data)
     if name != "train":
         with pytest.raises(DataError, match=f"{name} is missing or damaged"):
             generate(tiny, own_data)

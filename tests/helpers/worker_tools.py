@@ -43,10 +43,11 @@ def square_and_tick(number: int, tick: Callable[[], None]) -> int:
     return number * number
 
 
-def work_forever(task: int, tick: Callable[[], None]) -> None:
-    while True:
+def work_unless_zero(task: int, tick: Callable[[], None]) -> None:
+    """Tick, and then work for ever unless the task is 0."""
+    tick()
+    while task:
         time.sleep(0.01)
-        tick()
 
 
 def main() -> None:

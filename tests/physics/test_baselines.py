@@ -54,10 +54,6 @@ def test_the_excess_grows_as_discs_approach():
     assert near > 0.2
 
 
-def test_no_discs_give_no_field():
-    assert not superpose(Sources.from_lists([], [], [], []), (9, 9), medium=Medium()).any()
-
-
 def test_media_in_which_single_fields_do_not_decay_are_refused():
     with pytest.raises(PhysicsError, match=r"decay 0 .*reflecting.*give a positive decay"):
         superpose(

@@ -36,7 +36,6 @@ OTHERS: dict[str, Any] = {
     "data.seed": 9,
     "data.train_fraction": 0.5,
     "data.train_part": {"data.train_fraction": 0.5, "data.train_part": 1},
-    "data.storage": "compact",
     "data.stream": True,
     "data.shares": 2,
     "model.architecture": "joined_pair",

@@ -79,8 +79,6 @@ def test_a_file_that_is_missing_or_has_a_flipped_byte_is_damage(own_run: Path, n
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("dataset_versions", "1", "dataset_versions"),
-        ("dataset_versions", {"1": 2}, "dataset_versions"),
         ("best_epoch", 99, "best_epoch 99 of 2"),
         ("best_epoch", 0, "best_epoch"),
         ("epochs", "many", "epochs"),

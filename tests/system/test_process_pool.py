@@ -18,7 +18,7 @@ from worker_tools import (
     square_and_tick,
     threads,
     wait_long,
-    work_forever,
+    work_unless_zero,
 )
 
 from diffkeras.errors import DiffkerasError
@@ -52,9 +52,9 @@ def test_each_worker_uses_one_thread(pool: ProcessPool) -> None:
 
 
 def test_a_dead_worker_is_an_error_that_says_what_to_do() -> None:
-    with ProcessPool(2) as pool, pytest.raises(DiffkerasError, match="use fewer workers"):
+    with ProcessPool(2) as pool, pytest.raises(DiffkerasError, match="use fewer processes"):
         list(pool.imap(die, [1, 2]))
-    with pytest.raises(DiffkerasError, match="use fewer workers"):
+    with pytest.raises(DiffkerasError, match="use fewer processes"):
         list(run_tasks(die_at_task, [1, 2], 2))
 
 
@@ -84,7 +84,7 @@ def test_an_error_in_this_process_ends_the_workers() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run_tasks(work_forever, [1, 2], 2, interrupt))
+        list(run_tasks(work_unless_zero, [0, 1], 2, interrupt))
 
 
 def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken() -> None:

@@ -14,7 +14,6 @@ from diffkeras.config import Config
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
-from diffkeras.training.optimizers import innermost
 from diffkeras.workflows import train
 
 DETERMINISTIC = {"training.deterministic": True}
@@ -78,14 +77,6 @@ def test_training_in_half_precision_keeps_a_model_in_single(
     assert min(norms) > 0
     scaled = "optimizer/loss scale" in events.Tags()["tensors"]
     assert scaled == (precision == "mixed_float16")
-
-
-def test_the_optimizer_itself_is_found(tiny: Config) -> None:
-    group = join_process_group({}, timeout=1)
-    single = compile_model(tiny, group, 10).model.optimizer
-    assert innermost(single) is single
-    half = tiny.with_overrides({"training.precision": "mixed_float16"})
-    assert hasattr(innermost(compile_model(half, group, 10).model.optimizer), "gradient_norm")
 
 
 def test_several_steps_at_once_are_the_same_steps(

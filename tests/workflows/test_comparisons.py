@@ -1,9 +1,9 @@
 """`diffkeras benchmark` and `diffkeras test-set`: what they write, or why not, in one line."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from click.testing import Result
 
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.images import draw_images
+from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
 from diffkeras.evaluation.test_sets.problems import get_problem
 from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
-from diffkeras.surrogates.shipped import SHIPPED
-from diffkeras.workflows import write_test_set
+from diffkeras.workflows import benchmark, comparisons, write_test_set
 
 
 def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
@@ -27,6 +27,37 @@ def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_p
     content = json.loads((tmp_path / "board" / "scoreboard.json").read_text())
     assert content["threads"] >= 1
     assert [problem["problem"] for problem in content["problems"]] == ["production"]
+
+
+def test_an_interrupted_scoreboard_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(score: ProblemScores, tick: object) -> dict[str, Any]:
+        if len(measured) == 1:
+            measured.append("interrupted")
+            raise KeyboardInterrupt
+        measured.append(score.name)
+        return {"problem": score.name, "side": score.side}
+
+    monkeypatch.setattr(ProblemScores, "measure", measure)
+    monkeypatch.setattr(ProblemScores, "steps", 1)
+    monkeypatch.setattr(comparisons, "scoreboard_markdown", str)
+    monkeypatch.setattr(comparisons, "problem_figure", lambda problem: None)
+    monkeypatch.setattr(comparisons, "to_png", lambda figure: b"")
+
+    def call(rounds: int) -> list[str]:
+        protocol = Protocol(rounds=rounds)
+        found = benchmark(tmp_path, problems=["production", "tissue"], protocol=protocol)
+        return [problem["problem"] for problem in found.content["problems"]]
+
+    with pytest.raises(KeyboardInterrupt):
+        call(9)
+    assert call(9) == ["production", "tissue"]
+    assert measured == ["production", "interrupted", "tissue"]
+    assert call(9) == call(3) == ["production", "tissue"]  # anew: nothing was interrupted
+    assert len(measured) == 7
 
 
 def test_what_cannot_be_compared_is_refused(
@@ -43,17 +74,6 @@ def test_what_cannot_be_compared_is_refused(
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "mine").write_text("")
     assert "holds other files" in refused("benchmark", *output)
-
-
-def test_a_surrogate_that_was_trained_on_test_images_is_refused(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
-    old = Path(shutil.copytree(SHIPPED / "tissue", tmp_path / "old"))
-    state = json.loads((old / "run.json").read_text())
-    state["dataset_versions"]["1"] = "2.0.0"
-    (old / "run.json").write_text(json.dumps(state))
-    words = ["--surrogate", old, "--problem", "tissue", "--output", tmp_path / "board"]
-    assert "of the images of 1 source(s), which may hold test" in refused("benchmark", *words)
 
 
 def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., Result]) -> None:

@@ -54,7 +54,6 @@ for name in {names}:
 assert "tensorflow" not in sys.modules or sys.modules["tensorflow"] is None
 """
 TENSORFLOW = """
-import json
 import tensorflow as tf
 
 images = np.load("trained_inputs.npz")["source_images"]
@@ -68,36 +67,12 @@ check(np.concatenate([*dataset.as_numpy_iterator()]), "trained")
 compiled = tf.function(surrogate.serve, jit_compile=True)
 check(compiled(images).numpy(), "trained")
 
-# TensorFlow Serving's requests, https://www.tensorflow.org/tfx/serving/api_rest
+# what TensorFlow Serving calls, https://www.tensorflow.org/tfx/serving/api_rest
 signature = surrogate.signatures["serving_default"]
 specs = signature.structured_input_signature[1]
 assert {*specs} == {"source_images"} and {*signature.structured_outputs} == {"output_0"}
 
-def answer(body):
-    request = json.loads(body)
-    assert request.get("signature_name", "serving_default") == "serving_default"
-    if "inputs" in request:  # columns: one list an input, or the list itself if there is one input
-        columns = request["inputs"]
-        columns = columns if isinstance(columns, dict) else {name: columns for name in specs}
-    else:  # rows: one object an example, or its only input
-        rows = [r if isinstance(r, dict) else {name: r for name in specs}
-                for r in request["instances"]]
-        columns = {name: [row[name] for row in rows] for name in specs}
-    tensors = {k: tf.constant(v, specs[k].dtype) for k, v in columns.items()}
-    (fields,) = signature(**tensors).values()
-    return json.dumps({"predictions": fields.numpy().tolist()})
-
-values = images.tolist()
-for body in (
-    {"instances": values},
-    {"instances": [{"source_images": each} for each in values]},
-    {"signature_name": "serving_default", "inputs": {"source_images": values}},
-    {"inputs": values},
-):
-    found = json.loads(answer(json.dumps(body)))["predictions"]
-    check(np.array(found, np.float32), "trained")
-
-# and of its gRPC interface, whose tensors are protocol buffers
+# tensors of its gRPC interface are protocol buffers
 sent = tf.make_tensor_proto(images).SerializeToString()
 received = tf.io.parse_tensor(sent, tf.float32)
 (fields,) = signature(source_images=received).values()
@@ -272,37 +247,36 @@ def test_the_check_of_a_file_warns_of_nothing(log: pytest.LogCaptureFixture) -> 
 
 def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
     trial = Trial.of(surrogates["trained"], (16, 16))
-
     images, largest = trial.inputs["source_images"], trial.largest[:, None, None, None]
+    np.testing.assert_array_equal(trial.largest, images.max(axis=(1, 2, 3)))
+    assert largest[-1] > 10 * largest[0]  # a difference relative to the last one would be smaller
 
-    def answer(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., Any]:
-        """What returns the surrogate's fields, changed."""
+    def with_error(error: Callable[[int], Any]) -> Callable[..., Any]:
+        """A runner of the surrogate's fields with an error, relative to the largest values."""
 
         def run(inputs: Any) -> np.ndarray:
             numbers = [
                 next(k for k, image in enumerate(images) if np.array_equal(image, given))
                 for given in inputs["source_images"]
             ]
-            return change(trial.fields[numbers], largest[numbers])
+            return trial.fields[numbers] + error(len(numbers)) * largest[numbers]
 
         return run
 
-    np.testing.assert_array_equal(trial.largest, images.max(axis=(1, 2, 3)))
-    assert trial.difference(answer(lambda f, largest: f)) == 0
-    slight = trial.difference(answer(lambda f, largest: f - 9e-6 * largest))
+    assert trial.difference(with_error(lambda images: 0.0)) == 0
+    slight = trial.difference(with_error(lambda images: -9e-6))
     assert slight == pytest.approx(9e-6, rel=0.01)
-    assert largest[-1] > 10 * largest[0]  # a difference relative to the last one would be smaller
-    for change in (
-        lambda f, largest: f + 1.1e-5 * largest,
-        lambda f, largest: f * np.nan,
-        lambda f, largest: f + 2e-5 * largest * (np.arange(len(f)) == 0)[:, None, None, None],
-        lambda f, largest: f + 2e-5 * largest * (len(f) == 1),  # only right in a batch
-        lambda f, largest: f + 2e-5 * largest * (len(f) > 1),  # only right alone
-    ):
+    wrong = (
+        lambda n: 1.1e-5,
+        lambda n: np.nan,
+        lambda n: 2e-5 * (n == 1),
+        lambda n: 2e-5 * (n > 1),
+    )
+    for error in wrong:  # the last two are right in a batch or alone
         with pytest.raises(ExportError, match="of the largest value, more than 1e-05"):
-            trial.difference(answer(change))
+            trial.difference(with_error(error))
     with pytest.raises(ExportError, match="shape"):
-        trial.difference(answer(lambda f, largest: f[:, ::2]))
+        trial.difference(lambda inputs: trial.fields[: len(inputs["source_images"]), ::2])
 
 
 def test_differences_of_production_are_relative_to_the_field(

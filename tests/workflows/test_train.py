@@ -32,36 +32,17 @@ def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
 
 
 def test_the_run_directory_is_complete(run_dir: Path, tiny: Config) -> None:
-    names = {file.name for file in run_dir.iterdir()}
-    assert names >= {
-        "config.yaml",
-        "run.json",
-        "history.csv",
-        "model.keras",
-        "saved_model",
-        "logs",
-    }
+    names = {"config.yaml", "run.json", "history.csv", "model.keras", "saved_model", "logs"}
+    assert names <= {file.name for file in run_dir.iterdir()}
     assert load_config(run_dir / "config.yaml") == tiny
-    assert (run_dir / "saved_model" / "saved_model.pb").is_file()
-
-
-def test_the_run_says_how_it_was_made(run_dir: Path, tiny: Config) -> None:
     state = json.loads((run_dir / "run.json").read_text())
-    assert state["state"] == "finished"
-    assert state["seed"] == tiny.training.seed
+    assert (state["state"], state["seed"]) == ("finished", tiny.training.seed)
     for package in ("tensorflow", "keras", "numpy", "scipy"):
         assert state["versions"][package] == importlib.metadata.version(package)
-    assert {"diffkeras", "python"} <= set(state["versions"])
-    assert state["machine"]
-    assert state["trainable_parameters"] == sum(
-        int(np.prod(v.shape)) for v in load_surrogate(run_dir).model.trainable_variables
-    )
-
-
-def test_the_history_has_a_row_an_epoch(run_dir: Path) -> None:
+    weights = load_surrogate(run_dir).model.trainable_variables
+    assert state["trainable_parameters"] == sum(int(np.prod(v.shape)) for v in weights)
     rows = read_csv(run_dir / "history.csv")
-    assert len(rows) == 2
-    assert int(rows[1]["epoch"]) == int(rows[0]["epoch"]) + 1
+    assert [int(row["epoch"]) for row in rows] == [1, 2]
     for name in ("loss", "val_loss", "val_mae", "val_mae_sources", "val_mae_r1", "val_max_error"):
         assert all(np.isfinite(float(row[name])) for row in rows)
 
@@ -109,20 +90,9 @@ def test_overwriting_sets_the_finished_run_aside(
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"training.loss": "cubic"}, ConfigurationError, r"training\.loss: .*'cubic'"),
-        (
-            {"training.loss": {"error": "huber", "delta": -1}},
-            ConfigurationError,
-            r"training\.loss: delta",
-        ),
-        (
-            {"training.loss": {"error": "absolute", "weight": "none such"}},
-            ConfigurationError,
-            r"training\.loss: .*none such",
-        ),
-        ({"training.loss": {}}, ConfigurationError, r"training\.loss: "),
+        ({"training.loss": {"error": "huber", "delta": -1}}, ConfigurationError, "loss: delta"),
         ({"data.train_examples": 13}, DataError, "fewer than"),
-        ({"physics.decay": 0.3}, DataError, "it holds"),
+        ({"physics.decay": 0.3}, DataError, "it has sources_01"),
     ],
 )
 def test_what_cant_be_trained_is_refused_before_a_directory_is_made(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config, Split
@@ -55,7 +54,7 @@ def mixed_dataset(
         network's scale, the source image on the linear one and the source count (`pack_target`).
 
     Raises:
-        DataError: see `open_dataset`.
+        DataError: see `check_dataset`.
     """
     if split == "train" and config.data.stream:
         return stream_batches(config, threads=threads)
@@ -156,11 +155,7 @@ def _indexed_pairs(
     pairs = tf.data.Dataset.range(size).map(
         lambda position: convert(read(position)), num_parallel_calls=tf.data.AUTOTUNE
     )
-    cached = [np.empty((size, *spec.shape), np.float32) for spec in pairs.element_spec]
-    for position, pair in enumerate(pairs.as_numpy_iterator()):
-        for array, value in zip(cached, pair, strict=True):
-            array[position] = value
-    x, y = (tf.constant(array) for array in cached)
+    x, y = pairs.batch(size).get_single_element()
     return size, lambda position: (tf.gather(x, position), tf.gather(y, position))
 
 

@@ -19,7 +19,7 @@ from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features, make_example
 from diffkeras.data.shards import Shard, find_records
-from diffkeras.data.storage import check_records, dataset_path, open_dataset
+from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.representation.network_input import network_input
@@ -59,7 +59,7 @@ def raw_dataset(
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.
-        DataError: see `open_dataset`.
+        DataError: see `check_dataset`.
     """
     if numbers is None:
         numbers = example_numbers(config, split)
@@ -104,7 +104,7 @@ def stored_examples(
     """
     files: list[tuple[Shard, Path, range]] = []
     for count in counts:
-        open_dataset(config, count, data_dir, (split,))
+        check_dataset(config, count, data_dir, (split,))
         stored = stored_splits(dataset_path(config, count, data_dir), [split])
         for shard, file in next(s.files for s in stored if s.name == split).items():
             first = max(numbers.start, shard.first)

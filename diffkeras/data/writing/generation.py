@@ -15,7 +15,7 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard
-from diffkeras.data.storage import dataset_path, dataset_status, open_builder
+from diffkeras.data.storage import check_features, dataset_path, dataset_status
 from diffkeras.data.stored_metadata import stored_splits
 from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_writer import write_shard
@@ -63,9 +63,10 @@ class Estimate:
         needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
         if needed > free:
             raise DataError(
-                f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} are "
-                f"needed and {format_bytes(free)} are free; free {format_bytes(needed - free)}, "
-                "ask for fewer examples or source counts, or choose another disk by --data-dir"
+                f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} "
+                f"are needed and {format_bytes(free)} are free; free "
+                f"{format_bytes(needed - free)}, ask for fewer examples or source counts, or "
+                "choose another disk by --data-dir"
             )
 
 
@@ -170,7 +171,7 @@ def prepare_generation(
             stack.callback(staged[count].leave)
             stored: dict[Shard, Path] = {}
             if status.examples:
-                open_builder(dataset, place)  # raises an error if its records have other features
+                check_features(dataset, place)
                 for split in stored_splits(place):
                     stored |= split.files
             staged[count].prepare(stored)

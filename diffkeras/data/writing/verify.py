@@ -14,7 +14,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.records import make_record, read_records
 from diffkeras.data.shards import Shard
-from diffkeras.data.storage import dataset_path, open_builder
+from diffkeras.data.storage import check_features, dataset_path
 from diffkeras.data.stored_metadata import REMEDY, check_identity, stored_splits
 from diffkeras.data.writing.generation import Estimate, estimate_example
 from diffkeras.errors import DataError
@@ -53,7 +53,7 @@ def plan_checks(
         check_identity(dataset, path)
         wanted = [split for split in SPLITS if config.data.examples(split)]
         splits = stored_splits(path, wanted)
-        open_builder(dataset, path)
+        check_features(dataset, path)
     except DataError as error:
         return [], [str(error)]
     checks, findings = [], []

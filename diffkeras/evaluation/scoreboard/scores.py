@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.errors import RunError
+from diffkeras.evaluation.classical_methods import classical_methods
 from diffkeras.evaluation.error_time import pareto_front
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.evaluation.measurement import measure_times
-from diffkeras.evaluation.methods import EXACT, Method, classical_methods, learned_methods
+from diffkeras.evaluation.methods import EXACT, Method, learned_methods
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
 from diffkeras.evaluation.subject import different_physics
 from diffkeras.evaluation.test_sets.problems import PROBLEMS

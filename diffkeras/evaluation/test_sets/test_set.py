@@ -21,7 +21,7 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.images import ImageBatch, Images, draw_images
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
-from diffkeras.physics import certify, maps_of
+from diffkeras.physics import certify
 from diffkeras.system.atomic_files import replacing
 
 PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
@@ -99,13 +99,7 @@ def add_to_digest(digest: "hashlib._Hash", images: Images) -> None:
 
 def input_arrays(images: Images) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    problem, names = images.problem, []
-    if not problem.images[0].is_uniform:
-        saturating = ["uptake", "saturation"] if problem.images[0].uptake else []
-        secreting = [] if problem.production is None else ["production"]
-        names = ["diffusivity", "decay", *saturating, *secreting]
-    maps = {name: values.astype(np.float32) for name, values in maps_of(problem, names).items()}
-    return {"source_images": images.images, **maps}
+    return {"source_images": images.images, **images.maps}
 
 
 HASHES = {  # of problem and side

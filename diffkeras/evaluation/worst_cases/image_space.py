@@ -58,29 +58,25 @@ class ImageSpace:
                 "data.placement.kind: a search for worst cases needs to know which images occur, "
                 "and clustered sources can be anywhere; choose uniform or edge"
             )
-        if self._first_centre > min(self._last_centre):
+        if (self._last_centre < self._margin).any():
             raise PackingError(
                 f"discs of radius {self._radii[1]:g} don't fit on the lattice {self.recipe.lattice}"
             )
 
-    @property
-    def bounds(self) -> list[tuple[float, float]]:
-        """Lower and upper end of each entry of a vector."""
-        n, first = self.recipe.count, self._first_centre
-        ends: list[tuple[float, float]] = []
-        for last in self._last_centre:
-            ends += n * [(first, last)]
-        ends += n * [(self._smallest_value, 1.0)] if self._values_vary else []
-        ends += n * [self._radii] if self._radii_vary else []
-        if self.recipe.diffusion_length is not None:
-            shortest, longest = self.recipe.diffusion_length
-            ends.append((math.log(shortest), math.log(longest)))
-        return ends
+    @cached_property
+    def ends(self) -> Vector:
+        """(2, entries): the lower and the upper end of each entry of a vector."""
+        recipe, n = self.recipe, self.recipe.count
+        columns = [[self._margin, last] for last in self._last_centre for _ in range(n)]
+        columns += n * [[self._smallest_value, 1.0]] if self._values_vary else []
+        columns += n * [list(self._radii)] if self._radii_vary else []
+        columns += [np.log(recipe.diffusion_length)] if recipe.diffusion_length else []
+        return np.array(columns, np.float64).T
 
     @property
     def integrality(self) -> NDArray[np.bool_]:
         """Which entries of a vector are whole numbers."""
-        return np.arange(len(self.bounds)) < 2 * self.recipe.count
+        return np.arange(self.ends.shape[1]) < 2 * self.recipe.count
 
     def encode(self, candidate: Candidate) -> Vector:
         """The vector of an image."""
@@ -90,8 +86,7 @@ class ImageSpace:
         parts += [sources.radii] if self._radii_vary else []
         if candidate.diffusion_length is not None:
             parts.append(np.log([candidate.diffusion_length]))
-        low, high = np.array(self.bounds).T
-        return np.concatenate(parts).astype(np.float64).clip(low, high)
+        return np.concatenate(parts).astype(np.float64).clip(*self.ends)
 
     def decode(self, vector: Vector) -> Candidate | None:
         """The image of a vector, or None if its discs don't fit.
@@ -111,19 +106,9 @@ class ImageSpace:
         if centres is None:
             return None
         rows, columns = centres.T.astype(np.int32).copy()
-        sources = Sources(
-            rows,
-            columns,
-            radii,
-            values[order],
-            self.recipe.lattice,
-            self.recipe.placement.overlap,
-        )
-        if self.recipe.diffusion_length is None:
-            return Candidate(sources)
-        # rounding may lift the power beyond the ends
-        length = float(np.clip(math.exp(vector[-1]), *self.recipe.diffusion_length))
-        return Candidate(sources, float(np.float32(length)))
+        overlap = self.recipe.placement.overlap
+        sources = Sources(rows, columns, radii, values[order], self.recipe.lattice, overlap)
+        return Candidate(sources, self._length(vector[-1]))
 
     def sample(self, rng: np.random.Generator) -> Candidate:
         """A fresh image of the distribution."""
@@ -136,10 +121,16 @@ class ImageSpace:
             values=recipe.values,
             rng=rng,
         )
-        if recipe.diffusion_length is None:
-            return Candidate(sources)
-        length = math.exp(rng.uniform(*np.log(recipe.diffusion_length)))
-        return Candidate(sources, float(np.float32(np.clip(length, *recipe.diffusion_length))))
+        lengths = recipe.diffusion_length
+        return Candidate(sources, self._length(rng.uniform(*np.log(lengths)) if lengths else 0.0))
+
+    def _length(self, logarithm: float) -> float | None:
+        """A diffusion length as datasets store it; None if all images have one medium."""
+        lengths = self.recipe.diffusion_length
+        # rounding may lift the power beyond the ends
+        return (
+            None if lengths is None else float(np.float32(np.clip(math.exp(logarithm), *lengths)))
+        )
 
     def problem(self, candidate: Candidate) -> Problem:
         """The problem of an image."""
@@ -193,10 +184,10 @@ class ImageSpace:
     @cached_property
     def _all_centres(self) -> NDArray[np.float64]:
         """Every centre at which a smallest disc lies inside, (m, 2)."""
-        rows, columns = (np.arange(self._first_centre, last + 1) for last in self._last_centre)
-        return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        places = [np.arange(self._margin, last + 1) for last in self._last_centre]
+        return np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, 2)
 
-    @property
+    @cached_property
     def _radii(self) -> tuple[float, float]:
         return check_radius(self.recipe.radius)
 
@@ -214,10 +205,11 @@ class ImageSpace:
         return float(np.float32(values[1])) if isinstance(values, tuple) else SMALLEST_UNIFORM
 
     @property
-    def _first_centre(self) -> float:
+    def _margin(self) -> float:
+        """First row and column of the centre of a smallest disc."""
         return float(math.ceil(self._radii[0]))
 
     @property
-    def _last_centre(self) -> tuple[float, float]:
-        rows, columns = self.recipe.lattice
-        return rows - 1 - self._first_centre, columns - 1 - self._first_centre
+    def _last_centre(self) -> Vector:
+        """Its last row and column."""
+        return np.array(self.recipe.lattice) - 1 - self._margin

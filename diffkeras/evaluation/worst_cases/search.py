@@ -93,7 +93,7 @@ def search_from(
 
     result = differential_evolution(
         energies,
-        Bounds(*np.array(space.bounds).T),
+        Bounds(*space.ends),
         integrality=space.integrality,
         init=_first_population(start, space, search.evaluations, rng),
         strategy="best1bin",
@@ -126,7 +126,7 @@ def _first_population(
     """(members, entries): the start first, then images around it, then random ones."""
     members = max(LEAST_POPULATION, min(POPULATION, evaluations // GENERATIONS))
     first = space.encode(start)
-    low, high = np.array(space.bounds).T
+    low, high = space.ends
     near = round(NEAR * members)
     jittered = first + rng.normal(0.0, JITTER, (near, len(first))) * (high - low)
     random: list[Vector] = [space.encode(space.sample(rng)) for _ in range(members - 1 - near)]

@@ -123,28 +123,31 @@ class NewtonRun:
         Raises:
             ConvergenceError: it can't be met.
         """
-        aim = MARGIN * tolerance
+        estimate = self._descend(MARGIN * tolerance)
         best, may_fail = np.inf, True
         for _ in range(MOST_PROOFS):
-            estimate = self._descend(aim)
             size = self._size
             # the rounding of the field takes some of it
             needed = (tolerance - 2 * FINAL_ROUNDING) * max(size / (1 + tolerance), self._ring_size)
             radius = max(4 * tolerance * size, 8 * FINAL_ROUNDING * size, ENCLOSED * estimate)
             bound, _ = self._bound(radius, CAUTION * max(needed, 0.0), may_fail=may_fail)
-            if bound is None and self._enclosure.is_too_wide:
-                aim, may_fail = aim / 8, False
-                continue
-            self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
-            if self.relative_bound <= tolerance:
-                return
-            if not self.relative_bound < best / 2:
-                if self._precision == np.longdouble and np.isfinite(self.relative_bound):
-                    break
-                self._take_extended_precision()
-            best = self.relative_bound
-            share = tolerance / best if np.isfinite(best) else MOST_REDUCTION
-            aim = min(share, 0.5) / 2 * estimate / (size or 1.0)
+            reduction = CORRECTION
+            if bound is not None or not self._enclosure.is_too_wide:
+                self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
+                relative = self.relative_bound
+                if relative <= tolerance:
+                    return
+                if not relative < best / 2:
+                    if self._precision == np.longdouble and np.isfinite(relative):
+                        break
+                    self._take_extended_precision()
+                best = min(best, relative)
+                if np.isfinite(relative):
+                    reduction = tolerance / relative / 4
+            may_fail = False
+            # of the residual itself: where D varies by orders, small errors leave large ones
+            move = self._step(Goal(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION)))
+            estimate = min(estimate, move.first_estimate or estimate)
         reached = min(best, self.relative_bound)
         proven = (
             f"the error was proven to be below {reached:.1e} and not {tolerance:.1e}; ask for "

@@ -15,7 +15,7 @@ from generation_tools import (
     tiny_config,
 )
 
-from diffkeras.data import open_dataset
+from diffkeras.data import check_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
 from diffkeras.data.shards import plan_shards as plan
@@ -78,7 +78,7 @@ def test_any_tfds_user_reads_it(tmp_path):
         np.testing.assert_array_equal(stored[k]["field"][..., 0], example.field)
         np.testing.assert_array_equal(stored[k]["source_image"][..., 0], example.source_image)
         np.testing.assert_array_equal(stored[k]["sources"]["rows"], example.sources.rows)
-    assert open_dataset(config, 2, tmp_path).info.splits["test"].num_examples == 9
+    check_dataset(config, 2, tmp_path)
     assert leftovers(tmp_path) == []
 
 
@@ -108,7 +108,7 @@ def test_only_a_missing_file_is_made_again(tmp_path, log):
     lost = dataset_path(config, 2, tmp_path) / "diffusion_fields-train.tfrecord-00001-of-00005"
     lost.unlink()
     with pytest.raises(DataError, match=r"00001-of-00005 is missing; .* makes it again"):
-        open_dataset(config, 2, tmp_path)
+        check_dataset(config, 2, tmp_path)
     log.clear()
     generate(config, tmp_path)
     assert "8 examples (44 more exist already)" in log.messages[0]

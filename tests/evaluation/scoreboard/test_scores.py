@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.evaluation import tensorflow_methods
+from diffkeras.evaluation import classical_methods
 from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
@@ -37,8 +37,8 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     config = PROBLEMS[request.param].config(16)
     entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tensorflow_methods, "CYCLES", CYCLES)
-        patch.setattr(tensorflow_methods, "STEPS", STEPS)
+        patch.setattr(classical_methods, "CYCLES", CYCLES)
+        patch.setattr(classical_methods, "STEPS", STEPS)
         scores, ticks = ProblemScores(request.param, 16, entries, protocol), list[int]()
         found = scores.measure(ticks.append)
     assert sum(ticks) == scores.steps

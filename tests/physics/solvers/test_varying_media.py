@@ -293,6 +293,6 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
 
 def test_a_decay_below_rounding_is_one_error_without_warnings(recwarn):
     medium = Medium(decay=3e-16, boundary="periodic")
-    with pytest.raises(ConvergenceError, match="decay is too weak"):
+    with pytest.raises(ConvergenceError, match=r"decay is too weak|no error could be proven"):
         solve(production=np.ones((21, 35)), medium=medium, method="newton-cg")
     assert not recwarn.list  # PyAMG's, of a matrix that is indefinite by rounding

@@ -1,0 +1,187 @@
+"""The methods of `diffkeras benchmark` without learning, for each problem the best known here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.methods import (
+    DOUBLE,
+    EXACT,
+    TOLERANCES,
+    Computed,
+    Method,
+    baselines,
+    changed_problem,
+    image_by_image,
+    network_fields,
+    predicted,
+    solved,
+)
+from diffkeras.evaluation.pyamg_solver import pyamg_field
+from diffkeras.nn.equation.corrections import TINY, inner_product
+from diffkeras.nn.equation.transforms import inverse, ring_of
+from diffkeras.physics import MichaelisMenten, Problem, Sources, maps_of, solve
+from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.tf_solver import TensorSolver
+
+SINGLE = 1e-6  # tolerance of the solver for fields in single precision
+ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
+WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
+LESS = 0.9
+ROUNDS = (4, 8, 12)  # of plain conjugate gradients
+CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
+STEPS = (4, 5, 6, 7)  # of Newton's method with multigrid
+
+Compute = Callable[[ImageBatch], Computed]
+
+
+def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
+    """All methods of a problem.
+
+    Args:
+        config: of the test images.
+        processes: among which `solve` shares out a batch; by default one.
+    """
+    varying = config.data.tissue is not None
+    found = {EXACT: solved(DOUBLE, processes, proven=varying)}
+    if varying:
+        for tolerance in (SINGLE, *reversed(TOLERANCES)):
+            found[f"solve to {tolerance:g}"] = solved(tolerance, processes, proven=True)
+    else:
+        found[f"{EXACT}, certified"] = solved(DOUBLE, processes, proven=True)
+        found[f"solve to {SINGLE:g}"] = solved(SINGLE, processes)
+    saturating = "uptake" in config.data.maps
+    alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
+    if not saturating:  # PyAMG is for linear equations
+        alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
+    together = _of_varying_media(config) if varying else _of_uniform_media(config)
+    return [
+        *(Method(name, compute, together=bool(processes)) for name, compute in found.items()),
+        *(Method(name, compute, together=True) for name, compute in together.items()),
+        *(Method(name, compute) for name, compute in alone.items()),
+        *(m for m in baselines(config) if m.name != EXACT and not varying),
+    ]
+
+
+def _of_uniform_media(config: Config) -> dict[str, Compute]:
+    """Methods in TensorFlow, which compute a batch at once on any device."""
+    found, fixed = {}, config.physics.sources == "fixed_value"
+    decay = float(config.physics.medium.decay)
+    for precision in ("float32", "float64"):
+        solver: Any = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+
+        def field(images: tf.Tensor, solver: TensorSolver = solver) -> tf.Tensor:
+            values = images if fixed else None
+            return solver.solve(values, production=None if fixed else decay * images).field
+
+        found[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
+    for rounds in ROUNDS if fixed else ():
+        name, graph = f"plain CG, {rounds} rounds", _ring_rounds(config, rounds)
+        found[name] = _in_graph(config, graph, "float32")
+    return found
+
+
+def _in_graph(config: Config, field: Callable[[tf.Tensor], tf.Tensor], precision: str) -> Compute:
+    spec = tf.TensorSpec((None, *config.physics.lattice), tf.as_dtype(precision))
+    graph = tf.function(field, [spec], autograph=False)
+
+    def compute(batch: ImageBatch) -> Computed:
+        return Computed(batch.scaled(graph(tf.constant(batch.images, precision)).numpy()))
+
+    return compute
+
+
+def _of_varying_media(config: Config) -> dict[str, Compute]:
+    """Methods in TensorFlow: the solver, and rounds of conjugate gradients with a multigrid cycle.
+
+    The latter are surrogates of corrections alone, before any training. Where uptake saturates,
+    rounds are inexact Newton steps.
+    """
+    found = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
+    saturating = "uptake" in config.data.maps
+    method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
+    for rounds in numbers:
+        own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
+        untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
+        surrogate, name = Surrogate(build_model(untrained), untrained), f"{method}, {rounds} rounds"
+        found[name] = network_fields(surrogate)
+        if rounds in numbers[1:-1]:
+            found |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
+    return found
+
+
+def _in_graph_to(config: Config, tolerance: float) -> Compute:
+    solver = TensorSolver(config.physics.lattice, config.physics.medium)
+    maps = config.data.maps
+
+    @tf.function(autograph=False)
+    def solution(images: tf.Tensor, media: dict[str, tf.Tensor]) -> Any:
+        return solver.solve(images, tolerance=tolerance, **media)[:2]
+
+    def compute(batch: ImageBatch) -> Computed:
+        media = {name: tf.constant(v) for name, v in maps_of(batch.problem, maps).items()}
+        field, bounds = solution(tf.constant(batch.images), media)
+        return Computed(field.numpy(), bounds.numpy())
+
+    return compute
+
+
+def _ring_rounds(config: Config, rounds: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Rounds of conjugate gradients on the ring system G q = c, from q = 0, without preconditioner.
+
+    They are what the corrections of a network are without learning. Each is one transform pair.
+    """
+    operator: Any = make_operator(config)
+
+    def field(images: tf.Tensor) -> tf.Tensor:
+        fixed = tf.not_equal(images, 0.0)
+        ring = ring_of(tf.cast(fixed, tf.float32), operator.boundaries)
+        solution, residual = tf.zeros_like(images), ring * images
+        direction, energy = residual, inner_product(residual, residual)
+        for _ in range(rounds):
+            step_field = inverse(direction, operator.decay, operator.boundaries)
+            step = energy / tf.maximum(inner_product(direction, step_field), TINY)
+            solution += step * step_field
+            residual -= step * ring * step_field
+            energy, last = inner_product(residual, residual), energy
+            direction = residual + energy / tf.maximum(last, TINY) * direction
+        return tf.where(fixed, images, solution)
+
+    return field
+
+
+def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
+    return lambda _, problem: pyamg_field(problem, tolerance)
+
+
+def _warm(tolerance: float) -> Compute:
+    """`solve` as in a simulation, from a field that is near.
+
+    The near field of an image is solved when the image is first seen, which is before any time is
+    measured.
+    """
+    near: dict[bytes, NDArray] = {}
+
+    def start(problem: Problem) -> NDArray:
+        uptake: Any = problem.uptake
+        key = uptake.maximum.tobytes()
+        if key not in near:
+            less = MichaelisMenten(LESS * uptake.maximum, uptake.constant)
+            near[key] = solve(changed_problem(problem, uptake=less)).field
+        return near[key]
+
+    def compute(batch: ImageBatch) -> Computed:
+        found = [
+            solve(problem, tolerance=tolerance, initial=start(problem))
+            for problem in batch.problem.images
+        ]
+        bounds = np.array([one.error_bound for one in found])
+        return Computed(np.stack([one.field for one in found]), bounds)
+
+    return compute
