@@ -3,7 +3,7 @@
     python -m benchmarks.streams                      # 64², 128² and 512²
     python -m benchmarks.streams --sides 64 --seconds 2
 
-A stream, a dense and a compact dataset give the batches that training gets (`training_batches`:
+A stream and a dataset give the batches that training gets (`training_batches`:
 source counts in turn, shuffled, on the network's scale). They are measured in turn, in the same
 process and with the same batch size. The files are in the page cache. The fastest round counts.
 """
@@ -26,7 +26,7 @@ from diffkeras.workflows import generate
 BATCH = 32
 SOURCES = {64: "1-5", 128: "1-20", 512: "1-20"}
 WARM_UP = 3  # batches that create the tables of the graph, or were prefetched
-COLUMNS = ["nodes", "sources", "examples from", "examples [1/s]", "share of dense"]
+COLUMNS = ["nodes", "sources", "examples from", "examples [1/s]", "share of the dataset"]
 
 
 def rate(batches: tf.data.Dataset, seconds: float) -> float:
@@ -62,21 +62,19 @@ def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -
             | {"training.batch_size": BATCH}
         )
         configs = {
-            "dense dataset": config,
-            "compact dataset": config.with_overrides({"data.storage": "compact"}),
+            "dataset": config,
             "stream": config.with_overrides({"data.stream": True}),
         }
         rates: dict[str, list[float]] = {name: [] for name in configs}
         with tempfile.TemporaryDirectory() as directory:
-            for name in ("dense dataset", "compact dataset"):
-                generate(configs[name], Path(directory))
+            generate(config, Path(directory))
             for _ in range(rounds):
                 for name, chosen in configs.items():
                     rates[name].append(rate(training_batches(chosen, Path(directory)), seconds))
-        dense = max(rates["dense dataset"])
+        stored = max(rates["dataset"])
         for name, found in rates.items():
             best = max(found)
-            rows.append([f"{side}²", sources, name, f"{best:,.0f}", f"{best / dense:.2f}"])
+            rows.append([f"{side}²", sources, name, f"{best:,.0f}", f"{best / stored:.2f}"])
             click.echo(rows[-1])
         caption = (
             f"Batches of {BATCH}, files from the page cache, fastest of {rounds} rounds of "

@@ -28,8 +28,7 @@ from diffkeras.workflows import generate
 
 LENGTHS = [4, 40]
 RECORDS = 30  # timed records per source count
-COLUMNS = ["nodes", "medium", "dense record made in [ms]", "compact record made in [ms]"]
-COLUMNS += ["compact read [1/s]", "stream [1/s]"]
+COLUMNS = ["nodes", "medium", "record made in [ms]", "records read [1/s]", "stream [1/s]"]
 
 
 def milliseconds(config: Config) -> float:
@@ -72,24 +71,21 @@ def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -
             "one": one,
             "own": one.with_overrides({"data.diffusion_length": LENGTHS}),
         }
-        times: dict[tuple[str, str], list[float]] = {}
+        times: dict[str, list[float]] = {}
         rates: dict[tuple[str, str], list[float]] = {}
         with tempfile.TemporaryDirectory() as directory:
             for config in media.values():
-                generate(config.with_overrides({"data.storage": "compact"}), Path(directory))
+                generate(config, Path(directory))
             for _ in range(rounds):
                 for name, config in media.items():
-                    compact = config.with_overrides({"data.storage": "compact"})
                     stream = config.with_overrides({"data.stream": True})
-                    for kind, chosen in (("dense", config), ("compact", compact)):
-                        times.setdefault((name, kind), []).append(milliseconds(chosen))
-                    for kind, chosen in (("compact", compact), ("stream", stream)):
+                    times.setdefault(name, []).append(milliseconds(config))
+                    for kind, chosen in (("dataset", config), ("stream", stream)):
                         batches = training_batches(chosen, Path(directory))
                         rates.setdefault((name, kind), []).append(rate(batches, seconds))
         for name in media:
-            made = [f"{min(times[name, kind]):.2f}" for kind in ("dense", "compact")]
-            read = [f"{max(rates[name, kind]):,.0f}" for kind in ("compact", "stream")]
-            rows.append([f"{side}²", name, *made, *read])
+            read = [f"{max(rates[name, kind]):,.0f}" for kind in ("dataset", "stream")]
+            rows.append([f"{side}²", name, f"{min(times[name]):.2f}", *read])
             click.echo(rows[-1])
     caption = (
         f"Sources {' and '.join(SOURCES[int(side)] for side in sides.split(','))}, batches of "

@@ -126,8 +126,8 @@ def main(side: int, rounds: int, output: Path) -> None:
         rows = rows_of("D and decay vary", side, REGIONS, rounds)
         rows += rows_of("decay varies", side, 1, rounds)
     caption = (
-        f"{side}² nodes, {CELLS:,} cells, {VESSELS} vessels; errors relative to their value, ratios "
-        f"to the proven solution; CPU time of one thread, median of {rounds} rounds. "
+        f"{side}² nodes, {CELLS:,} cells, {VESSELS} vessels; errors relative to their value, "
+        f"ratios to the proven solution; CPU time of one thread, median of {rounds} rounds. "
         f"{describe_machine()}"
     )
     write_table(rows, COLUMNS, output, caption)

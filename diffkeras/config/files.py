@@ -61,9 +61,7 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
             set_key(changed, key, value)
         return parse_config(changed)
     except ConfigurationError as error:
-        parse_config(
-            raw, origin=str(path)
-        )  # an error of the file alone names no override
+        parse_config(raw, origin=str(path))  # an error of the file alone names no override
         changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
         raise ConfigurationError(f"{path} with {changes}: {error}") from None
 

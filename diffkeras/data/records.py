@@ -77,7 +77,7 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
         for record in records.as_numpy_iterator():
             if k == shard.numbers.stop:
                 raise DataError(
-                    f"{path} holds more than its {shard.examples} examples; {FILE_REMEDY}"
+                    f"{path} has more than its {shard.examples} examples; {FILE_REMEDY}"
                 )
             yield k, record
             k += 1

@@ -120,11 +120,16 @@ def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
 
 def check_features(dataset: DatasetConfig, path: Path) -> None:
     """Check that the dataset in a directory has the features of its configuration."""
+    import tensorflow_datasets as tfds
+
     from diffkeras.data.features import dataset_features
 
-    file = path / "features.json"
-    if read_json(file) != dataset_features(dataset).to_json():
-        raise DataError(f"{file} is damaged, or has other features; {REMEDY}")
+    try:
+        stored = tfds.features.FeatureConnector.from_config(str(path)).to_json()
+    except Exception:  # noqa: BLE001 - TFDS raises any error for a damaged file
+        stored = None
+    if stored != dataset_features(dataset).to_json():
+        raise DataError(f"{path / 'features.json'} is missing or damaged; {REMEDY}")
 
 
 def check_records(config: Config, count: int, data_dir: str | Path) -> None:

@@ -3,12 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import read_image
@@ -16,15 +12,12 @@ from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SURROGATE, Method
 from diffkeras.physics import Problem
 from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
-from diffkeras.representation.regions import REGIONS, region_mask
 
 Chosen = tuple[Any, ...]  # MAE, source count and number of an image
-SHOWN_REGIONS = {"sources": "#d1495b", "r1": "#edae49", "r2": "#4d9078", "r3": "#30638e"}
-OUTSIDE, OTHERS = "#ececec", "all others (x = 0, u < 0.05)"
 
 
 def draw_cases(
-    found: Measurement, method: Method, config: Config, data_dir: Path
+    measured: Measurement, method: Method, config: Config, data_dir: Path
 ) -> dict[str, Figure]:
     """All pictures of single test images with a method's fields: name → figure."""
 
@@ -37,12 +30,11 @@ def draw_cases(
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(found.errors, config).items()
+        for name, those in _choose(measured.errors, config).items()
     }
-    batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
     if config.data.tissue is not None:
+        batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
         figures["media"] = maps_figure(batch.problem.images[0])
-    figures["regions"] = regions_figure(batch.images[0], batch.fields[0])
     return figures
 
 
@@ -78,30 +70,4 @@ def maps_figure(problem: Problem) -> Figure:
         picture = axis.imshow(shown, cmap=color, vmin=0, interpolation="nearest")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
         axis.set(title=name, xticks=[0, shown.shape[1] - 1], yticks=[0, shown.shape[0] - 1])
-    return figure
-
-
-def regions_figure(image: NDArray, field: NDArray) -> Figure:
-    """The field of an example, and next to it the regions of its nodes, with their shares."""
-    figure = new_figure(11, 3.8)
-    left, right = figure.subplots(1, 2)
-    picture = left.imshow(field, cmap="viridis", vmin=0, interpolation="nearest")
-    figure.colorbar(picture, ax=left, fraction=0.046, pad=0.03, label="field u")
-    left.set_title("field")
-    region = np.zeros(field.shape, int)
-    handles = []
-    for number, (name, color) in enumerate(SHOWN_REGIONS.items(), 1):
-        mask = region_mask(name, field, image)
-        region[mask] = number
-        share = f"{100 * mask.mean():.2g} %"
-        handles.append(Patch(color=color, label=f"{REGIONS[name]}\n{share} of the nodes"))
-    handles.append(
-        Patch(color=OUTSIDE, label=f"{OTHERS}\n{100 * (region == 0).mean():.2g} % of the nodes")
-    )
-    colors = ListedColormap([OUTSIDE, *SHOWN_REGIONS.values()])
-    right.imshow(region, cmap=colors, vmin=-0.5, vmax=len(SHOWN_REGIONS) + 0.5)
-    right.set_title("regions")
-    figure.legend(handles=handles, loc="outside right center", fontsize=9)
-    for axis in (left, right):
-        axis.set(xticks=[0, field.shape[1] - 1], yticks=[0, field.shape[0] - 1])
     return figure

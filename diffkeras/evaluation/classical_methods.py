@@ -49,20 +49,20 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
         processes: among which `solve` shares out a batch; by default one.
     """
     varying = config.data.tissue is not None
-    found = {EXACT: solved(DOUBLE, processes, proven=varying)}
+    solvers = {EXACT: solved(DOUBLE, processes, proven=varying)}
     if varying:
         for tolerance in (SINGLE, *reversed(TOLERANCES)):
-            found[f"solve to {tolerance:g}"] = solved(tolerance, processes, proven=True)
+            solvers[f"solve to {tolerance:g}"] = solved(tolerance, processes, proven=True)
     else:
-        found[f"{EXACT}, certified"] = solved(DOUBLE, processes, proven=True)
-        found[f"solve to {SINGLE:g}"] = solved(SINGLE, processes)
+        solvers[f"{EXACT}, certified"] = solved(DOUBLE, processes, proven=True)
+        solvers[f"solve to {SINGLE:g}"] = solved(SINGLE, processes)
     saturating = "uptake" in config.data.maps
     alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
     if not saturating:  # PyAMG is for linear equations
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
     together = _of_varying_media(config) if varying else _of_uniform_media(config)
     return [
-        *(Method(name, compute, together=bool(processes)) for name, compute in found.items()),
+        *(Method(name, compute, together=bool(processes)) for name, compute in solvers.items()),
         *(Method(name, compute, together=True) for name, compute in together.items()),
         *(Method(name, compute) for name, compute in alone.items()),
         *(m for m in baselines(config) if m.name != EXACT and not varying),
@@ -71,7 +71,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow, which compute a batch at once on any device."""
-    found, fixed = {}, config.physics.sources == "fixed_value"
+    methods, fixed = {}, config.physics.sources == "fixed_value"
     decay = float(config.physics.medium.decay)
     for precision in ("float32", "float64"):
         solver: Any = TensorSolver(config.physics.lattice, config.physics.medium, precision)
@@ -80,11 +80,11 @@ def _of_uniform_media(config: Config) -> dict[str, Compute]:
             values = images if fixed else None
             return solver.solve(values, production=None if fixed else decay * images).field
 
-        found[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
+        methods[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
     for rounds in ROUNDS if fixed else ():
         name, graph = f"plain CG, {rounds} rounds", _ring_rounds(config, rounds)
-        found[name] = _in_graph(config, graph, "float32")
-    return found
+        methods[name] = _in_graph(config, graph, "float32")
+    return methods
 
 
 def _in_graph(config: Config, field: Callable[[tf.Tensor], tf.Tensor], precision: str) -> Compute:
@@ -103,17 +103,17 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
     The latter are surrogates of corrections alone, before any training. Where uptake saturates,
     rounds are inexact Newton steps.
     """
-    found = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
+    methods = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
     saturating = "uptake" in config.data.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
         own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
         untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
         surrogate, name = Surrogate(build_model(untrained), untrained), f"{method}, {rounds} rounds"
-        found[name] = network_fields(surrogate)
+        methods[name] = network_fields(surrogate)
         if rounds in numbers[1:-1]:
-            found |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
-    return found
+            methods |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
+    return methods
 
 
 def _in_graph_to(config: Config, tolerance: float) -> Compute:
@@ -177,11 +177,11 @@ def _warm(tolerance: float) -> Compute:
         return near[key]
 
     def compute(batch: ImageBatch) -> Computed:
-        found = [
+        solutions = [
             solve(problem, tolerance=tolerance, initial=start(problem))
             for problem in batch.problem.images
         ]
-        bounds = np.array([one.error_bound for one in found])
-        return Computed(np.stack([one.field for one in found]), bounds)
+        bounds = np.array([one.error_bound for one in solutions])
+        return Computed(np.stack([one.field for one in solutions]), bounds)
 
     return compute

@@ -74,5 +74,5 @@ def ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
 
 def _quantiles(values: "pd.Series[float]") -> dict[str, float]:
     # "inverted_cdf" gives errors of actual images, never a value between two
-    found = np.nanquantile(values.to_numpy(), QUANTILES, method="inverted_cdf")
-    return {f"{q * 100:g}%": float(v) for q, v in zip(QUANTILES, found, strict=True)}
+    levels = np.nanquantile(values.to_numpy(), QUANTILES, method="inverted_cdf")
+    return {f"{q * 100:g}%": float(v) for q, v in zip(QUANTILES, levels, strict=True)}

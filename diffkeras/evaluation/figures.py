@@ -43,20 +43,20 @@ BLUE = STYLES[SURROGATE][0]
 
 
 def draw_figures(
-    found: Measurement, subject: Subject, config: Config, data_dir: Path
+    measured: Measurement, subject: Subject, config: Config, data_dir: Path
 ) -> dict[str, bytes]:
     """All figures of an evaluation on the test data of `config`: name → PNG image.
 
     Those of its training belong to a run, if there is one.
     """
-    errors = found.errors[found.errors["method"] != SOURCES_SET]
+    errors = measured.errors[measured.errors["method"] != SOURCES_SET]
     pictures: dict[str, Any] = {
         "error_per_count": error_per_count_figure(errors),
-        "cost": _cost_figure(found.metrics()),
+        "cost": _cost_figure(measured.metrics()),
         "distribution": distribution_figure(errors),
-        "predicted_against_true": predicted_against_true_figure(found.value_counts),
-        "radial_profile": radial_profile_figure(found.profile.mean_error()),
-        **draw_cases(found, subject.methods[0], config, data_dir),
+        "predicted_against_true": predicted_against_true_figure(measured.value_counts),
+        "radial_profile": radial_profile_figure(measured.profile.mean_error()),
+        **draw_cases(measured, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
         pictures["error_per_length"] = error_per_length_figure(errors, config.physics.step)

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,62 +15,52 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem, Sources, solve
 from diffkeras.surrogates.inputs import problem_of_examples
 
-AnyImages = TypeVar("AnyImages", bound="Images")
+
+def _empty() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images:
-    """Some images without their fields.
+class ImageBatch:
+    """Some test images.
 
     Attributes:
         problem: of the images, a batch.
         images: (images, rows, columns) float32, linear scale: fixed values, or x of the production
             γx.
+        fields: (images, rows, columns), exact fields on the dataset's scale; empty before `solve`.
+        maxima: (images,) what the fields were divided by; None if they were not.
         sources: the discs of each image.
         numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
-        maps: where media vary, the maps of images that were drawn, (images, rows, columns) each.
     """
 
     problem: Problem
     images: NDArray[np.float32]
+    fields: NDArray = field(default_factory=_empty)
+    maxima: NDArray[np.floating] | None = None
     sources: Sequence[Sources] = ()
-    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    numbers: NDArray = field(default_factory=_empty)
     lengths: NDArray[np.float32] | None = None
-    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, places: Sequence[int] | NDArray[np.int64]) -> Self:
+    def part(self, places: Sequence[int] | NDArray[np.int64]) -> "ImageBatch":
         """Some of the images, by their places in this batch."""
         return joined([self], places)
 
-    def first(self, number: int) -> Self:
+    def first(self, number: int) -> "ImageBatch":
         """The first `number` images, or all if there are fewer."""
         return self.part(range(min(number, len(self))))
 
     def solve(self, *, divide_by_maximum: bool) -> "ImageBatch":
         """The images with their fields in double precision, on the dataset's scale."""
-        solved = solve(self.problem).field.astype(np.float64)
-        maxima = None
+        solved, maxima = solve(self.problem).field.astype(np.float64), None
         if divide_by_maximum:
             maxima = solved.max(axis=(1, 2))
             solved /= maxima[:, None, None]
-        return ImageBatch(**vars(self), fields=solved, maxima=maxima)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageBatch(Images):
-    """Some images with their fields.
-
-    Attributes:
-        fields: (images, rows, columns), exact fields on the dataset's scale.
-        maxima: (images,) what the fields were divided by; None if they were not.
-    """
-
-    fields: NDArray[np.floating]
-    maxima: NDArray[np.floating] | None = None
+        return replace(self, fields=solved, maxima=maxima)
 
     def scaled(self, values: NDArray) -> NDArray:
         """Fields or bounds of the images, (images, …), on the dataset's scale."""
@@ -84,39 +74,36 @@ class ImageBatch(Images):
 
 
 def joined(
-    batches: Sequence[AnyImages], places: Sequence[int] | NDArray[np.int64] | None = None
-) -> AnyImages:
+    batches: Sequence[ImageBatch], places: Sequence[int] | NDArray[np.int64] | None = None
+) -> ImageBatch:
     """Several batches as one, in their order, or the images at some places of it."""
     problems = [problem for batch in batches for problem in batch.problem.images]
     chosen = np.arange(len(problems)) if places is None else np.asarray(places)
     values: dict[str, Any] = {"problem": Problem.batch([problems[place] for place in chosen])}
-    for attribute in fields(batches[0]):
+    for attribute in fields(ImageBatch):
         parts = [getattr(batch, attribute.name) for batch in batches]
-        if attribute.name == "sources":
-            every = [sources for part in parts for sources in part]
-            values["sources"] = [every[place] for place in chosen] if every else ()
-        elif attribute.name == "maps":
-            maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            values["maps"] = {name: every[chosen] for name, every in maps.items()}
-        elif isinstance(parts[0], np.ndarray) and len(parts[0]):
+        if isinstance(parts[0], np.ndarray) and len(parts[0]):
             values[attribute.name] = np.concatenate(parts)[chosen]
+        elif isinstance(parts[0], Sequence) and len(parts[0]):
+            every = [sources for part in parts for sources in part]
+            values[attribute.name] = [every[place] for place in chosen]
     return replace(batches[0], **values)
 
 
-def draw_images(config: Config, count: int, numbers: Sequence[int]) -> Images:
+def draw_images(config: Config, count: int, numbers: Sequence[int]) -> ImageBatch:
     """Images of the test split of one source count, without solving anything."""
     recipe = DatasetConfig.of(count, config).recipe()
     sources = [recipe.sources("test", k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
-    maps = [recipe.maps_of("test", k) for k in numbers]
-    lengths = [recipe.length_of("test", k) for k in numbers]
-    problems = map(recipe.problem, images, lengths, maps)
-    return Images(
-        problem=Problem.batch(list(problems)),
+    problems = [
+        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
+        for image, k in zip(images, numbers, strict=True)
+    ]
+    return ImageBatch(
+        problem=Problem.batch(problems),
         images=np.stack(images),
         sources=sources,
         numbers=np.array(numbers),
-        maps={name: np.stack([own[name] for own in maps]) for name in maps[0]},
     )
 
 
@@ -127,9 +114,9 @@ def read_batches(
     dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
     start = 0
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
-        found = _as_batch(batch, config, start)
-        start += len(found)
-        yield found
+        images = _as_batch(batch, config, start)
+        start += len(images)
+        yield images
 
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:

@@ -23,7 +23,7 @@ from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.system.environment import available_cores
 
 ALL = "all"  # source counts
-LOOPED = 8  # images of a batch that is timed, of a method that takes them one by one
+LOOPED = 8  # images of a batch that are timed, for methods that take them one by one
 REACH = 60  # lattice steps from the nearest source that the radial profile follows
 VALUE_EDGES = np.linspace(-0.1, 1.3, 121)  # of the histogram of predicted against true values
 
@@ -59,11 +59,11 @@ def measure_times(
             if turn >= 0:
                 seconds[method.name].append((time.perf_counter() - start) / len(own))
             on_call(1)
-    found = {}
+    times = {}
     for name, values in seconds.items():
         low, median, high = (1e3 * np.quantile(values, (0.25, 0.5, 0.75))).tolist()
-        found[name] = {"median": median, "quartiles": [low, high]}
-    return found
+        times[name] = {"median": median, "quartiles": [low, high]}
+    return times
 
 
 def describe_device() -> str:
@@ -127,8 +127,8 @@ class Measurement:
     def add_times(self, count: int, batch: ImageBatch, rounds: int) -> None:
         """Time the methods on a batch of one source count."""
         timed = [method for method in self.methods if method.timed]
-        for name, found in measure_times(timed, batch, len(batch), rounds).items():
-            self.milliseconds.loc[count, name] = found["median"]
+        for name, times in measure_times(timed, batch, len(batch), rounds).items():
+            self.milliseconds.loc[count, name] = times["median"]
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -143,10 +143,10 @@ class Measurement:
 
     def metrics(self) -> dict[str, Any]:
         """Method → "all" or source count → errors, and milliseconds per image, as plain data."""
-        found: dict[str, Any] = {}
+        metrics: dict[str, Any] = {}
         for name, errors in self.errors.groupby("method", sort=False):
             times = self.milliseconds.get(name)
-            found[str(name)] = {
+            metrics[str(name)] = {
                 label: {
                     **summarise(part),
                     "milliseconds": None
@@ -155,7 +155,7 @@ class Measurement:
                 }
                 for label, part in by_count(errors)
             }
-        return found
+        return metrics
 
     def proven(self) -> dict[str, Any]:
         """Source count or "all" → proven bounds, as plain data; empty if none were computed."""

@@ -182,13 +182,13 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
         config: of the test images.
     """
     network = Method(name, network_fields(surrogate), together=True, surrogate=name)
-    found = [network]
+    methods = [network]
     model = surrogate.config.model
     sets_sources = model.fixed_values or model.solves_equation
     if config.physics.sources == "fixed_value" and not sets_sources:
-        found.append(with_sources_set(network, f"{name}, sources set"))
-    found.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
-    return found + [
+        methods.append(with_sources_set(network, f"{name}, sources set"))
+    methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
+    return methods + [
         replace(network, name=f"{name} to {t:g}", compute=predicted(surrogate, t))
         for t in TOLERANCES
     ]
@@ -200,8 +200,8 @@ def predicted(
     """Its fields with their proven bounds, within a tolerance if one is given."""
 
     def compute(batch: ImageBatch) -> Computed:
-        found = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
-        bounds = found.node_bound.max(axis=(1, 2))
-        return Computed(batch.scaled(found.field), batch.scaled(bounds))
+        prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
+        bounds = prediction.node_bound.max(axis=(1, 2))
+        return Computed(batch.scaled(prediction.field), batch.scaled(bounds))
 
     return compute

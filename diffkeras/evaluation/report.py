@@ -19,7 +19,7 @@ HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", 
 
 
 def write_metrics(
-    path: Path, found: Measurement, metrics: Mapping[str, Any], learned: Config | None
+    path: Path, measured: Measurement, metrics: Mapping[str, Any], learned: Config | None
 ) -> None:
     """Write `metrics.json` and `examples.csv` into a directory.
 
@@ -31,12 +31,12 @@ def write_metrics(
             "run": run_identity(learned) if learned else None,
             "test_examples": metrics[SURROGATE][ALL]["images"],
             "methods": metrics,
-            "bounds": found.proven(),
+            "bounds": measured.proven(),
             "clock": describe_clock(),
         },
     )
     columns = ["method", "sources", "example", "diffusion_length", *COLUMNS]
-    errors = found.errors
+    errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
     write_csv(path / "examples.csv", errors.columns.tolist(), rows)
@@ -44,7 +44,7 @@ def write_metrics(
 
 def write_pages(
     path: Path,
-    found: Measurement,
+    measured: Measurement,
     metrics: Mapping[str, Any],
     pictures: Mapping[str, bytes],
     tested: Config,
@@ -55,13 +55,13 @@ def write_pages(
 
     Args:
         path: the directory.
-        found, metrics: what was measured.
+        measured, metrics: what was measured.
         pictures: name → PNG image.
         tested: the configuration of the test data.
         learned: that of the surrogate, None for predictions of another program.
         description: what these are, in words.
     """
-    data, proven = tested.data, found.proven()
+    data, proven = tested.data, measured.proven()
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     own = {SURROGATE: description} if description else {}
@@ -187,9 +187,9 @@ def _bounds_table(proven: Mapping[str, Any]) -> Table:
     }
     shown = {name: label for name, label in names.items() if name in proven.get(ALL, {})}
     rows = []
-    for count, found in proven.items():
+    for count, bounds in proven.items():
         plural = "" if count == "1" else "s"
-        values = (found[name] if name.endswith("mae") else found[name]["max"] for name in shown)
+        values = (bounds[name] if name.endswith("mae") else bounds[name]["max"] for name in shown)
         label = ALL if count == ALL else f"{count} source{plural}"
         rows.append([label, *map(number, values)])
     return Table(["largest error", *shown.values()], rows)

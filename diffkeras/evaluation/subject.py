@@ -134,25 +134,25 @@ def _read(path: Path) -> Mapping[str, NDArray]:
     try:
         check_regular(path)
         with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type
         reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
         raise RunError(f"{path} can't be read: {reason}") from error
-    for name, array in found.items():  # NumPy returns the bytes of members that are no arrays
+    for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
         if not isinstance(array, np.ndarray):
             raise RunError(f"{path} can't be read: {name} is no array")
-    return found
+    return arrays
 
 
-def _as_fields(found: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
+def _as_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
     """Fields in single precision; a last axis of one channel may be there."""
-    if found.shape not in (shape, (*shape, 1)) or found.dtype.kind not in "fiu":
+    if array.shape not in (shape, (*shape, 1)) or array.dtype.kind not in "fiu":
         raise RunError(
-            f"{name} has fields of shape {found.shape} and type {found.dtype}, not {shape} of real "
+            f"{name} has fields of shape {array.shape} and type {array.dtype}, not {shape} of real "
             "numbers"
         )
     with np.errstate(over="ignore"):
-        fields = found.reshape(shape).astype(np.float32)
+        fields = array.reshape(shape).astype(np.float32)
     if not np.isfinite(fields).all():
         raise RunError(f"{name} has fields that are not finite in single precision")
     return fields

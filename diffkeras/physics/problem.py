@@ -22,8 +22,8 @@ from diffkeras.physics.problem_arrays import (
     check_balance,
     check_finite,
     check_production_size,
-    fixed_values,
     checked_production,
+    fixed_values,
 )
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.uptake.checks import check_capacity, check_uptake

@@ -227,19 +227,20 @@ def _as_text(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _about(run: PlannedRun) -> dict[str, Any]:
     """The columns of the table of runs that don't depend on the test set."""
-    found = Run(run.run_dir)
-    state, history = found.state(), found.history()
+    directory = Run(run.run_dir)
+    state, history = directory.state(), directory.history()
     counts = run.config.data.sources
-    return {
-        **_as_text(run.values),
-        "run": run.identity,
-        SIZE: run.config.data.train_examples_used * len(counts),
-        TRAINED_SOURCES: format_counts(counts),
-        "steps": run.config.steps,
-        "step_seconds": sum(row["seconds"] for row in history),
-        "seconds": state["seconds"],
-        "best_epoch": state["best_epoch"],
-    }
+    with names_damaged([run.run_dir / "run.json", run.run_dir / "history.csv"]):
+        return {
+            **_as_text(run.values),
+            "run": run.identity,
+            SIZE: run.config.data.train_examples_used * len(counts),
+            TRAINED_SOURCES: format_counts(counts),
+            "steps": run.config.steps,
+            "step_seconds": sum(row["seconds"] for row in history),
+            "seconds": state["seconds"],
+            "best_epoch": state["best_epoch"],
+        }
 
 
 def _searches(runs: Sequence[PlannedRun]) -> pd.DataFrame | None:

@@ -96,10 +96,10 @@ class StudyData:
         """One row for each region and run: `overall` in long form, without regions without nodes.
 
         The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
-        Runs are in the order of their seeds.
+        Runs are in the order of their seeds, whose values are also in `seed`, as one text.
         """
         seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
-        runs = self.overall.sort_values(seeds, kind="stable", ignore_index=True)
+        runs = with_seed(self.overall).sort_values(seeds, kind="stable", ignore_index=True)
         parts = [
             runs.drop(columns=list(ERRORS)).assign(region=region, error=runs[column])
             for region, column in REGION_ERRORS.items()
@@ -124,6 +124,13 @@ def label_of(values: Mapping[str, Any]) -> str:
 def name_of(factor: str) -> str:
     """The last part of a key, in words."""
     return factor.split(".")[-1].replace("_", " ")
+
+
+def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with a column `seed`: the values of all seeds of each as one text, such as "0/1"."""
+    names = [name for name in (SEED, ORDER_SEED) if name in runs]
+    seeds = runs[names].astype(str).agg("/".join, axis=1) if names else ""
+    return runs.assign(seed=seeds)
 
 
 def certified_columns(searches: pd.DataFrame) -> list[str]:

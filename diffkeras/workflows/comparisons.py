@@ -187,7 +187,7 @@ def _check_fit(entries: Sequence[Entry], scores: Sequence[ProblemScores]) -> Non
             raise DataError(
                 f"{entry.name} was trained on other physics than the problems, of which there are "
                 f"{', '.join(PROBLEMS)}. "
-                + ". ".join(f"{name}: {'; '.join(found)}" for name, found in different.items())
+                + ". ".join(f"{name}: {'; '.join(reasons)}" for name, reasons in different.items())
             )
 
 

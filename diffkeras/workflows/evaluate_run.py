@@ -132,22 +132,22 @@ def _evaluate(
     show_progress: bool,
     report: bool = True,
 ) -> Evaluation:
-    found = Measurement([*subject.methods, *baselines(config)], profiles=report)
+    measured = Measurement([*subject.methods, *baselines(config)], profiles=report)
     with explain_damage(config, data_dir):
-        _measure(found, subject, config, data_dir, threads, show_progress)
-        pictures = draw_figures(found, subject, config, data_dir) if report else {}
-    metrics = found.metrics()
+        _measure(measured, subject, config, data_dir, threads, show_progress)
+        pictures = draw_figures(measured, subject, config, data_dir) if report else {}
+    metrics = measured.metrics()
     learned = subject.run.config() if subject.run else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_metrics(partial, found, metrics, learned)
+        write_metrics(partial, measured, metrics, learned)
         if report:
-            write_pages(partial, found, metrics, pictures, config, learned, subject.description)
+            write_pages(partial, measured, metrics, pictures, config, learned, subject.description)
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 
 
 def _measure(
-    found: Measurement,
+    measured: Measurement,
     subject: Subject,
     config: Config,
     data_dir: Path,
@@ -161,15 +161,15 @@ def _measure(
             first: ImageBatch | None = None
             unbounded = config.evaluation.bounds
             for batch in read_batches(config, count, data_dir, threads):
-                found.add(count, batch)
+                measured.add(count, batch)
                 if unbounded > 0:
                     part = batch.first(unbounded)
-                    found.add_bounds(count, part, subject.predict(part))
+                    measured.add_bounds(count, part, subject.predict(part))
                     unbounded -= len(part)
                 bar.update(len(batch))
                 first = first or batch
             if first:  # now that no thread reads ahead
-                found.add_times(count, first, TIMED_ROUNDS)
+                measured.add_times(count, first, TIMED_ROUNDS)
 
 
 def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
@@ -18,7 +19,6 @@ from diffkeras.reporting.figures import (
     outline,
     tissue_figure,
     to_png,
-    write_out_numbers,
 )
 from diffkeras.reporting.html import Table, number, write_report
 from diffkeras.representation.regions import REGIONS, region_mask
@@ -60,8 +60,6 @@ def preview(config: Config, path: str | Path) -> Path:
         "values": _values_figure({count: samples[count] for count in chosen}),
         "distances": _distances_figure({n: samples[n] for n in counts if n > 1}, config),
     }
-    if config.data.diffusion_length:
-        pictures["lengths"] = _lengths_figure(samples, config)
     if config.data.tissue:
         pictures["tissues"] = tissue_figure([(f"n = {n}", samples[n][0]) for n in chosen])
     rows, columns = config.physics.lattice
@@ -82,29 +80,21 @@ def preview(config: Config, path: str | Path) -> Path:
 
 
 def _kind(config: Config) -> str:
-    """What sources do in these data."""
-    if config.physics.sources == "fixed_value":
-        return f"Sources hold the field at their values.{_tissue(config)}"
-    divided = ", and each field is divided by its maximum" if config.data.divide_by_maximum else ""
-    overlap = " Where discs overlap, their values add." if config.data.placement.overlap else ""
-    return f"Sources produce the decay rate times their values{divided}.{overlap}"
-
-
-def _tissue(config: Config) -> str:
-    """What surrounds the sources in these data, if not a uniform medium."""
-    tissue = config.data.tissue
-    if tissue is None:
-        return ""
-    saturating = tissue.saturation is not None
-    parts = [
-        " The medium is a tissue of cells and regions.",
-        " The uptake of cells saturates." * saturating,
-        " Other cells secrete." * tissue.secretes,
-        " The diffusion length varies from node to node: it is shortest in the cells with the "
-        f"largest uptake{' (while the concentration is low)' * saturating}, where the diffusivity "
-        "is smallest, and longest between cells, where the diffusivity is largest.",
-    ]
-    return "".join(parts)
+    """Which fields the sources of these data have, and in which medium."""
+    data = config.data
+    if config.physics.sources == "production":
+        divided = ", and each field is divided by its maximum" if data.divide_by_maximum else ""
+        overlap = " Where discs overlap, their values add." if data.placement.overlap else ""
+        return f"Sources produce the decay rate times their values{divided}.{overlap}"
+    text = "The field has the sources' values on their nodes."
+    if data.tissue is None:
+        return text
+    text += " The medium is a tissue of cells and regions."
+    if data.tissue.saturation is not None:
+        text += " The uptake of cells saturates; diffusion lengths are those of low concentrations."
+    if data.tissue.secretes:
+        text += " Other cells secrete."
+    return f"{text} The diffusion length varies from node to node."
 
 
 def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
@@ -123,8 +113,8 @@ def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
             axis.set_xticks([])
             axis.set_yticks([])
             notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}
-            given = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
-            axis.set_xlabel(", ".join(given))
+            texts = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
+            axis.set_xlabel(", ".join(texts))
         axes[0].set_ylabel(f"n = {count}")
     figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
     return figure
@@ -150,9 +140,10 @@ def _distances_figure(samples: dict[int, list[Example]], config: Config) -> Figu
         xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
     )
     for count, examples in samples.items():
-        found = np.concatenate([_nearest(example) for example in examples])
-        axis.plot(np.full(found.size, count), found, ".", color="#0b6e99", alpha=0.15)
-        axis.plot(count, np.median(found), "_", color="#d1792a", markersize=18, markeredgewidth=2)
+        distances = np.concatenate([_nearest(example) for example in examples])
+        axis.plot(np.full(distances.size, count), distances, ".", color="#0b6e99", alpha=0.15)
+        median = np.median(distances)
+        axis.plot(count, median, "_", color="#d1792a", markersize=18, markeredgewidth=2)
     for length in filter(np.isfinite, _diffusion_lengths(config)):
         label = f"diffusion length {length:.3g}"
         axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
@@ -172,20 +163,6 @@ def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     return tuple(length / config.physics.step for length in lengths)
 
 
-def _lengths_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
-    """How many examples have which diffusion length, over the range that they are drawn from."""
-    figure, axis = new_axis(
-        6.5, 3, xscale="log", xlabel="diffusion length [lattice steps]", ylabel="examples"
-    )
-    found = [example.diffusion_length for examples in samples.values() for example in examples]
-    shortest, longest = _diffusion_lengths(config)
-    lengths = np.array(found) / config.physics.step
-    axis.hist(lengths, np.geomspace(shortest, longest, 17).tolist(), color="#0b6e99")
-    write_out_numbers(axis)
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
-
-
 def _shares_table(samples: dict[int, list[Example]]) -> Table:
     """How rare each region is: its share of the nodes, per source count."""
     names = [name for name in REGIONS if name != "lattice"]
@@ -199,8 +176,5 @@ def _shares_table(samples: dict[int, list[Example]]) -> Table:
 
 
 def _nearest(example: Example) -> NDArray[np.float64]:
-    rows = example.sources.rows.astype(np.float64)
-    columns = example.sources.columns.astype(np.float64)
-    distance = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
-    np.fill_diagonal(distance, np.inf)
-    return distance.min(axis=1)
+    centres = np.stack([example.sources.rows, example.sources.columns], axis=1)
+    return np.asarray(KDTree(centres).query(centres, k=2)[0])[:, 1]

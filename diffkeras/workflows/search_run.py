@@ -87,7 +87,7 @@ def search_worst_cases(
         check_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK, FILES)
     rows: list[dict[str, Any]] = []
-    found: list[tuple[ImageSpace, Candidate]] = []
+    images_found: list[tuple[ImageSpace, Candidate]] = []
     with explain_damage(test_config, data_dir):
         errors = measure_test_images(surrogate, test_config, data_dir)
         starts: list[Any] = choose_starts(errors, settings.starts).to_dict("records")
@@ -101,10 +101,10 @@ def search_worst_cases(
             space = space_of(test_config, start["sources"])
             row, candidate = _search(surrogate, space, image, settings, number, bar)
             rows.append({"search": number, **start, **row})
-            found.append((space, candidate))
+            images_found.append((space, candidate))
     searches = pd.DataFrame(rows)
     searches["ratio"] = searches["found_error"] / searches["test_max_error"]
-    write_worst_cases(path, surrogate, searches, found)
+    write_worst_cases(path, surrogate, searches, images_found)
     logger.info(f"searched for worst cases {len(rows)} times")
     return WorstCases(path, searches, worst_cases_table(searches))
 

@@ -160,7 +160,7 @@ print(info.full_name, info.splits["test"].num_examples)
 """,
         cwd=tmp_path,
     )
-    assert done.stdout.splitlines()[-1] == "diffusion_fields/sources_05/1.0.0 2"
+    assert done.stdout.splitlines()[-1] == "diffusion_fields/sources_05/3.0.0 2"
 
 
 @pytest.mark.slow

@@ -177,7 +177,9 @@ def test_bad_boundaries_are_refused(boundary, message):
 
 @pytest.mark.parametrize("side", [FixedValue, FixedFlux])
 def test_bad_numbers_are_refused(side):
-    with pytest.raises(PhysicsError, match=r"the (value|flux) of a side must be finite, .* not nan"):
+    with pytest.raises(
+        PhysicsError, match=r"the (value|flux) of a side must be finite, .* not nan"
+    ):
         side(np.nan)
     with pytest.raises(PhysicsError, match=r"not inf at node \(1,\)"):
         side([0.0, np.inf])

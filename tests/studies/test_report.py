@@ -2,7 +2,6 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,20 +126,4 @@ def test_a_second_report_of_the_same_study_changes_no_file(
     monkeypatch.setattr("diffkeras.studies.study_directory.datetime.date", Tomorrow)
     before = files.contents()
     files.write()
-    assert files.contents() == before
-
-
-def test_an_error_leaves_the_earlier_report(
-    files: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (files.directory / "notes.txt").write_text("mine")
-    before = files.contents()
-
-    def broken(*args: object, **kwargs: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(report, "write_report", broken)
-    changed = replace(files.data, runs=files.data.runs.assign(mae=1.0))
-    with pytest.raises(ZeroDivisionError):
-        files._replace(data=changed).write()
     assert files.contents() == before

@@ -90,7 +90,7 @@ def test_predictions_of_a_public_test_set_are_judged(
     few = get_problem("fixed_values").config(32, images=4)
     monkeypatch.setattr(TestSet, "config", lambda self: few)
     digest = new_digest(few)
-    add_to_digest(digest, draw_images(few, 1, range(4)))
+    add_to_digest(digest, few, draw_images(few, 1, range(4)))
     tiny = TestSet("fixed_values", 32, digest.hexdigest())
     monkeypatch.setitem(TEST_SETS, tiny.name, tiny)
 

@@ -165,7 +165,6 @@ def test_the_figures_are_pictures(evaluation: Any) -> None:
         "median_cases",
         "cost",
         "examples",
-        "regions",
         "training",
     }
     for name, pixels in figures.items():
@@ -225,7 +224,7 @@ def test_fewer_test_images_are_taken_as_they_are(
     assert result.exit_code == 0, result.output
     assert "of the 7 test images of each source count in the configuration, 5" in result.stderr
     assert (
-        "holds 5 test examples, fewer than the 6 test"
+        "has 5 test examples, fewer than the 6 test"
         in diffkeras(*words, "--test-examples", 6).stderr
     )
 

@@ -34,7 +34,7 @@ def test_the_preview_solves_no_more_than_the_training_examples(
 def test_the_preview_says_what_sources_do(tiny: Config, tmp_path: Path) -> None:
     few = tiny.with_overrides({"data.train_examples": 2})
     fixed = preview(few, tmp_path / "preview.html").read_text()
-    assert "Sources hold the field at their values." in fixed
+    assert "The field has the sources' values on their nodes." in fixed
     assert "feel each other" in fixed
     changes = {"physics.sources": "production", "data.placement.overlap": True}
     for divide in (False, True):

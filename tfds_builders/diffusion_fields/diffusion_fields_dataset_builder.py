@@ -119,7 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         found = {s: splits[s].num_examples if s in splits else 0 for s in self._examples}
         if any(found[split] < number for split, number in self._examples.items()):
             raise DataError(
-                f"{self.data_path} holds {found} examples, and {self._examples} were asked for; "
+                f"{self.data_path} has {found} examples, and {self._examples} were asked for; "
                 "delete it, give another data_dir, or enlarge it by `diffkeras generate`"
             )
 
@@ -141,7 +141,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(**info_arguments(self.builder_config.dataset))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        del dl_manager  # Nothing is downloaded.
+        del dl_manager  # nothing is downloaded
         return {split: self._generate_examples(split) for split in self._examples}
 
     def _generate_examples(self, split: str) -> Any:

@@ -11,7 +11,7 @@ from diffkeras.config import Config
 class DataShares:
     """Some of the equal shares in which a split is read.
 
-    Share s of S of N examples holds the examples from s·⌊N/S⌋ to (s + 1)·⌊N/S⌋, and fills the s-th
+    Share s of S of N examples has the examples from s·⌊N/S⌋ to (s + 1)·⌊N/S⌋, and fills the s-th
     of S equal pieces of every batch.
 
     Attributes:
@@ -71,7 +71,7 @@ def _pass_order(config: Config, examples: int, shares: DataShares, number: tf.Te
     """
     own, first = len(shares.numbers), shares.numbers.start
     size = examples // own  # of one share, over all source counts
-    # Every replica draws the numbers of all shares, so that its own don't depend on the others.
+    # every replica draws the numbers of all shares, so that its own don't depend on the others
     keys = tf.random.stateless_uniform(
         (shares.total, size),
         seed=tf.stack([tf.constant(config.training.seed_of_order, tf.int64), number]),

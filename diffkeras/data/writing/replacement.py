@@ -9,7 +9,7 @@ from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
 from diffkeras.system.file_lock import locked
 
-# The files of a dataset. Any others in its directory belong to the user and are kept.
+# other files in a dataset's directory belong to the user and are kept
 OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
 
 
@@ -20,16 +20,16 @@ def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def remove_leftovers(place: Path) -> None:
-    """Remove what a process left that was killed after it had replaced a dataset."""
+    """Remove the files of a process that was killed after it had replaced a dataset."""
     lock = place.parents[2] / f".staging-{place.parent.name}.lock"
     if lock.exists() or _former(place).exists():
-        # If another process is at work, it will remove them.
+        # if another process is at work, it removes them
         with contextlib.suppress(InUseError, OutputError), lock_dataset(place):
             restore_dataset(place)
 
 
 def replace_dataset(place: Path, complete: Path) -> None:
-    """Move a complete dataset to its place; what the user added to a former one is kept."""
+    """Move a complete dataset to its place; files that the user added to a former one are kept."""
     if place.exists():
         for file in place.iterdir():
             if not any(file.match(pattern) for pattern in OWN_FILES):

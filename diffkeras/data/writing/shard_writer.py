@@ -61,7 +61,7 @@ def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> Non
 
 
 def _start_writeback(path: Path) -> None:
-    # The disk writes while the next example is solved, instead of everything at the end.
+    # the disk writes while the next example is solved, instead of everything at the end
     if hasattr(os, "posix_fadvise"):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""Where a dataset is generated: finished shards stay there until the dataset is complete.
+"""Directories in which datasets are generated until they are complete.
 
-The directory `.staging-NAME-FINGERPRINT` lies next to the datasets. A later call finds the finished
+The directory `.staging-NAME-FINGERPRINT` is next to the datasets. A later call finds the finished
 shards there, however the earlier one ended.
 """
 
@@ -34,7 +34,7 @@ DESCRIPTION = (
 
 @dataclass(frozen=True)
 class Staging:
-    """The staging directory of a dataset, and what belongs there.
+    """The staging directory of a dataset.
 
     Attributes:
         dataset: the dataset's configuration.
@@ -73,10 +73,10 @@ class Staging:
         """Make the directory, remove unfinished files, and link the shards of a smaller dataset."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for file in list(self.directory.iterdir()):
-            if file.is_dir():  # It comes from a Beam pipeline.
+            if file.is_dir():  # of a Beam pipeline
                 shutil.rmtree(file, ignore_errors=True)
             elif not file.name.startswith(f"{NAME}-"):
-                file.unlink()  # It is unfinished, or metadata of an interrupted `_complete`.
+                file.unlink()  # unfinished, or metadata of an interrupted `_complete`
             elif "-of-" in file.name:
                 file.rename(file.with_name(file.name.rpartition("-of-")[0]))
         for shard in self.shards:
@@ -120,7 +120,7 @@ class Staging:
         """Give the shards their final names, and write the metadata."""
         wanted = {shard.name for shard in self.shards}
         for file in self.directory.iterdir():
-            if file.name not in wanted:  # It comes from an interrupted call for more examples.
+            if file.name not in wanted:  # of an interrupted call for more examples
                 file.unlink()
         numbers = Counter(shard.split for shard in self.shards)
         for shard in self.shards:
@@ -129,7 +129,7 @@ class Staging:
         _write_metadata(self.dataset, self.directory, self.shards)
 
     def leave(self) -> None:
-        """Remove what a stopped worker left unfinished, and the directory if it is empty."""
+        """Remove unfinished files of stopped processes, and the directory if it is empty."""
         for partial in self.directory.glob(".partial.*"):
             partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

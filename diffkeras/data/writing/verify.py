@@ -21,11 +21,11 @@ from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
 
 SOURCE_ARRAYS = ("rows", "columns", "radii", "values")
-LEAST_EXAMPLES = 3  # That many of each split are solved again, however small the share is.
-# Fields on different machines differ by about 1e-13 of the largest value in float64. In float32 a
-# value may then be rounded to its neighbour, which differs by 2⁻²³; here with a factor of two.
+LEAST_EXAMPLES = 3  # solved again of each split, however small the share is
+# fields on different machines differ by about 1e-13 of the largest value in float64, so in float32
+# a value may be rounded to its neighbour, which differs by 2⁻²³; twice that is allowed
 RELATIVE = 2.4e-7
-ABSOLUTE = 1e-9  # Of the feature's largest value.
+ABSOLUTE = 1e-9  # of the feature's largest value
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def plan_checks(
     """Check the metadata and sizes of a dataset, and choose the examples that are solved again.
 
     Returns:
-        The files that have to be checked, and a line for each thing that is wrong already.
+        The files that have to be checked, and a line for each error so far.
     """
     path, dataset = dataset_path(config, count, data_dir), DatasetConfig.of(count, config)
     if not path.exists():
@@ -58,7 +58,7 @@ def plan_checks(
         return [], [str(error)]
     checks, findings = [], []
     for split in splits:
-        if split.intact:  # Otherwise reading the records shows which file is damaged.
+        if split.intact:  # otherwise reading the records shows which file is damaged
             try:
                 split.check_size()
             except DataError as error:
@@ -78,7 +78,7 @@ def run_checks(
     """Read files and solve the chosen examples again.
 
     Yields:
-        A line for each thing that is wrong, which names the file and the example.
+        A line for each error, with the file and the example.
     """
     again = Counter({check.dataset: 0 for check in checks})
     for check in checks:
@@ -99,7 +99,7 @@ def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[s
     file with other examples than its name says is found, whichever examples are chosen.
 
     Returns:
-        A line for each thing that is wrong.
+        A line for each error.
     """
     features = dataset_features(check.dataset)
     split = check.shard.split
@@ -155,7 +155,7 @@ def compare(stored: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         elif b.size:
             a, b = a.astype(np.float64), b.astype(np.float64)
             allowed = RELATIVE * np.abs(b) + ABSOLUTE * np.abs(b).max()
-            # A NaN compares as false, so this finds it too.
+            # a NaN compares as false, so this finds it too
             if not (np.abs(a - b) <= allowed).all():
                 found.append(f"{name} differs by up to {np.abs(a - b).max():.2g}")
     return ", ".join(found)

@@ -94,10 +94,10 @@ class ProblemScores:
     @cached_property
     def methods(self) -> list[Method]:
         """All methods, the classical ones first."""
-        found = classical_methods(self.config, self.processes)
+        methods = classical_methods(self.config, self.processes)
         for entry in self.entries:
-            found += learned_methods(entry.surrogate, entry.name, self.config)
-        return found
+            methods += learned_methods(entry.surrogate, entry.name, self.config)
+        return methods
 
     @property
     def steps(self) -> int:
@@ -186,18 +186,18 @@ def measure_errors(
     tables = []
     for start in range(0, len(images), CHUNK):
         batch = images.part(range(start, min(start + CHUNK, len(images))))
-        found = method.compute(batch)
-        if not np.isfinite(found.fields).all():
+        computed = method.compute(batch)
+        if not np.isfinite(computed.fields).all():
             raise RunError(f"{method.name} computes values that are not finite")
         size = abs(batch.fields).max(axis=(1, 2))
-        errors = image_errors(found.fields, batch.fields, batch.images)
+        errors = image_errors(computed.fields, batch.fields, batch.images)
         tables.append(
             pd.DataFrame(
                 {
                     "mean": errors["mae"] / size,
                     "largest": errors["max_error"] / size,
                     "relative_l2": errors["relative_l2"],
-                    "bound": np.nan if found.bounds is None else found.bounds / size,
+                    "bound": np.nan if computed.bounds is None else computed.bounds / size,
                 }
             )
         )

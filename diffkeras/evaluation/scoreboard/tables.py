@@ -61,7 +61,7 @@ def images_in_words(problem: Problem) -> str:
     """What the images are, in a paragraph."""
     low, high = problem["sources"]
     where = f" of the test set `{problem['test_set']}`" if problem["test_set"] else ""
-    sides = {tuple(found["trained_on"]) for found in problem["surrogates"]}
+    sides = {tuple(surrogate["trained_on"]) for surrogate in problem["surrogates"]}
     return (
         f"{problem['description']} {problem['images']} images{where} with {low} to {high} sources; "
         f"times are medians of {problem['rounds']} rounds (middle half of the rounds). Errors are "
@@ -99,14 +99,14 @@ def verdicts_table(problem: Problem) -> str:
             size,
             f"{milliseconds(by_name[name], size):.3g}",
             *_verdict(
-                found,
+                verdict,
                 surrogate,
-                tie=tied(by_name[name], by_name[found["equal_error"]["name"]], size),
+                tie=tied(by_name[name], by_name[verdict["equal_error"]["name"]], size),
             ),
         ]
         for surrogate in problem["surrogates"]
         for name, by_size in surrogate["verdicts"].items()
-        for size, found in by_size.items()
+        for size, verdict in by_size.items()
     ]
     return markdown_table(head, rows)
 
@@ -114,15 +114,16 @@ def verdicts_table(problem: Problem) -> str:
 def costs_in_words(problem: Problem) -> str:
     """What the surrogates cost before their first image, in a paragraph."""
     costs = []
-    for found in problem["surrogates"]:
+    for surrogate in problem["surrogates"]:
         training = (
             "unknown training time"
-            if found["training_seconds"] is None
-            else f"{duration(found['training_seconds'])} of training on {found['training_machine']}"
+            if surrogate["training_seconds"] is None
+            else f"{duration(surrogate['training_seconds'])} of training on "
+            f"{surrogate['training_machine']}"
         )
         costs.append(
-            f"{found['name']}: {training}, {duration(found['data_seconds'])} for "
-            f"{found['examples']:,} examples"
+            f"{surrogate['name']}: {training}, {duration(surrogate['data_seconds'])} for "
+            f"{surrogate['examples']:,} examples"
         )
     return (
         "*At its error*: the fastest classical method with at most the mean error of the "
@@ -134,12 +135,12 @@ def costs_in_words(problem: Problem) -> str:
     )
 
 
-def _verdict(found: Mapping[str, Any], surrogate: Mapping[str, Any], *, tie: bool) -> list[str]:
-    exact, in_time = found["equal_error"], found["equal_time"]
+def _verdict(verdict: Mapping[str, Any], surrogate: Mapping[str, Any], *, tie: bool) -> list[str]:
+    exact, in_time = verdict["equal_error"], verdict["equal_time"]
     if tie:
         pays = "a tie"
-    elif found["break_even"] is not None:
-        pays = f"{found['break_even']:,.0f} images"
+    elif verdict["break_even"] is not None:
+        pays = f"{verdict['break_even']:,.0f} images"
     else:
         pays = "never" if surrogate["training_seconds"] is not None else "unknown, or never"
     return [

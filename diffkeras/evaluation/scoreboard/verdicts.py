@@ -53,15 +53,15 @@ def verdict(row: Row, rows: Sequence[Row], size: str, cost: float | None) -> dic
     exact = [other for other in classical if other["error"]["mean"] <= own_error]
     fastest = min(exact, key=lambda other: milliseconds(other, size))
     in_time = [other for other in classical if milliseconds(other, size) <= own_time]
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "equal_error": {"name": fastest["name"], "milliseconds": milliseconds(fastest, size)},
         "equal_time": None,
         "break_even": None,
     }
     if in_time:
         best = min(in_time, key=lambda other: other["error"]["mean"])
-        found["equal_time"] = {"name": best["name"], "mean_error": best["error"]["mean"]}
+        result["equal_time"] = {"name": best["name"], "mean_error": best["error"]["mean"]}
     saved = (milliseconds(fastest, size) - own_time) / 1e3
     if saved > 0 and cost is not None:
-        found["break_even"] = cost / saved
-    return found
+        result["break_even"] = cost / saved
+    return result

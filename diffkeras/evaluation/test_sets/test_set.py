@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.images import ImageBatch, Images, draw_images
+from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.evaluation.test_sets.problems import PROBLEMS
-from diffkeras.physics import certify
+from diffkeras.physics import certify, maps_of
 from diffkeras.system.atomic_files import replacing
 
 PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
@@ -53,7 +53,7 @@ class TestSet:
         """The configuration that `generate` and `evaluate` take: its test split is this set."""
         return PROBLEMS[self.problem].config(self.side)
 
-    def draw(self) -> Iterator[Images]:
+    def draw(self) -> Iterator[ImageBatch]:
         """The inputs of each source count, in ascending order; the hash is checked at the end.
 
         Raises:
@@ -63,7 +63,7 @@ class TestSet:
         digest = new_digest(config)
         for count in config.data.sources:
             images = draw_images(config, count, range(config.data.test_examples))
-            add_to_digest(digest, images)
+            add_to_digest(digest, config, images)
             yield images
         if digest.hexdigest() != self.sha256:
             raise DataError(
@@ -90,16 +90,20 @@ def new_digest(config: Config) -> "hashlib._Hash":
     return hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
 
 
-def add_to_digest(digest: "hashlib._Hash", images: Images) -> None:
+def add_to_digest(digest: "hashlib._Hash", config: Config, images: ImageBatch) -> None:
     """Add the images of one source count, after those of smaller ones."""
-    for array in input_arrays(images).values():
+    for array in input_arrays(config, images).values():
         digest.update(f"{array.shape}".encode())
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
 
 
-def input_arrays(images: Images) -> dict[str, NDArray[np.float32]]:
+def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    return {"source_images": images.images, **images.maps}
+    maps = maps_of(images.problem, config.data.tissue.maps if config.data.tissue else ())
+    return {
+        "source_images": images.images,
+        **{name: values.astype(np.float32) for name, values in maps.items()},
+    }
 
 
 HASHES = {  # of problem and side
@@ -153,14 +157,15 @@ def write_archive(
         DataError: the inputs are not those of the hash, or a field isn't verified.
         OutputError: the file can't be written.
     """
+    config, largest = test_set.config(), 0.0
     arrays: dict[str, Any] = {
         "name": np.array(test_set.name),
         "sha256": np.array(test_set.sha256),
-        "configuration": np.array(test_set.config().to_yaml(without=("model", "training"))),
+        "configuration": np.array(config.to_yaml(without=("model", "training"))),
     }
-    largest, divided = 0.0, test_set.config().data.divide_by_maximum
     for images in test_set.draw():
-        batch, count = images.solve(divide_by_maximum=divided), f"{images.sources[0].count:02d}"
+        batch = images.solve(divide_by_maximum=config.data.divide_by_maximum)
+        count, inputs = f"{images.sources[0].count:02d}", input_arrays(config, images)
         bounds = bounds_of_stored(batch)
         if not bounds.max() <= LARGEST_BOUND:
             raise DataError(
@@ -168,7 +173,7 @@ def write_archive(
                 f"not {LARGEST_BOUND:g}; nothing was written"
             )
         largest = max(largest, float(bounds.max()))
-        arrays |= {f"{name}_{count}": array for name, array in input_arrays(images).items()}
+        arrays |= {f"{name}_{count}": array for name, array in inputs.items()}
         arrays[f"fields_{count}"] = batch.fields.astype(np.float32)
         arrays[f"bounds_{count}"] = bounds
         if batch.maxima is not None:

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.evaluation.images import ImageBatch, Images
+from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import ExampleRecipe, Problem, Sources, check_radius, sample_sources
 
 Vector = NDArray[np.float64]
@@ -67,7 +67,7 @@ class ImageSpace:
     def ends(self) -> Vector:
         """(2, entries): the lower and the upper end of each entry of a vector."""
         recipe, n = self.recipe, self.recipe.count
-        columns = [[self._margin, last] for last in self._last_centre for _ in range(n)]
+        columns: list[Any] = [[self._margin, last] for last in self._last_centre for _ in range(n)]
         columns += n * [[self._smallest_value, 1.0]] if self._values_vary else []
         columns += n * [list(self._radii)] if self._radii_vary else []
         columns += [np.log(recipe.diffusion_length)] if recipe.diffusion_length else []
@@ -139,7 +139,7 @@ class ImageSpace:
 
     def solve(self, candidates: Sequence[Candidate]) -> ImageBatch:
         """Images with their exact fields."""
-        images = Images(
+        images = ImageBatch(
             problem=Problem.batch([self.problem(one) for one in candidates]),
             images=np.stack([one.sources.image(self.recipe.lattice) for one in candidates]),
         )

@@ -62,7 +62,7 @@ class Equations:
         field = field.astype(precision, copy=False)
         result, sizes = self.volumes.apply_with_sizes(field)
         sizes += np.abs(self._supply)
-        roundings = MOST_ROUNDINGS
+        roundings: float = MOST_ROUNDINGS
         if self._uptake:
             sizes += np.abs(self._uptake.rate(field))
             roundings += self._uptake.rounding

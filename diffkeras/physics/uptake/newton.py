@@ -145,9 +145,11 @@ class NewtonRun:
                 if np.isfinite(relative):
                     reduction = tolerance / relative / 4
             may_fail = False
-            # of the residual itself: where D varies by orders, small errors leave large ones
-            move = self._step(Goal(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION)))
-            estimate = min(estimate, move.first_estimate or estimate)
+            if self._equations.is_linear:
+                # of the residual itself: where D varies by orders, small errors leave large ones
+                self._step(Goal(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION)))
+            else:
+                estimate = self._descend(min(2 * reduction, 0.25) * estimate / (size or 1.0))
         reached = min(best, self.relative_bound)
         proven = (
             f"the error was proven to be below {reached:.1e} and not {tolerance:.1e}; ask for "
@@ -252,7 +254,7 @@ class NewtonRun:
             if not self.field[self._equations.free].any():
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
-            move = Move(self.field, np.inf, np.inf)
+            move = Move(self.rounded(), np.inf, np.inf)
             self._last_norm = self._norm
             self._set(self._fixed_values)
             return move

@@ -14,7 +14,6 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 from diffkeras.reporting.print_figures import PALETTE, log_ticks
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import region_panels
-from diffkeras.studies.statistics.comparison import seed_texts
 from diffkeras.studies.study_data import SIZE, SIZE_KEYS, StudyData, TooFewRunsError
 
 FEWEST_SEEDS, FEWEST_SIZES = 3, 2
@@ -43,7 +42,7 @@ def table(data: StudyData) -> pd.DataFrame:
     choice of examples would change is not part of it.
     """
     names = data.settings(without=SIZE_KEYS)
-    rows = data.regions.assign(seed=lambda runs: seed_texts(runs))
+    rows = data.regions
     rows = rows[rows.groupby([*names, "region", SIZE])["run"].transform("size") >= FEWEST_SEEDS]
     rows = rows[rows.groupby([*names, "region"])[SIZE].transform("nunique") >= FEWEST_SIZES]
     if rows.empty:

@@ -106,8 +106,8 @@ def _draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
     """Ratios with intervals, one row below the other; full marks for clear differences."""
     places = np.arange(len(rows))
     axis.axvline(1, color="0.2", linewidth=1)
-    ends = rows[["ratio", "low", "high"]].to_numpy(float)
-    lowest, highest = np.nanmin([1, np.nanmin(ends)]), np.nanmax([1, np.nanmax(ends)])
+    ends = np.append(rows[["ratio", "low", "high"]].to_numpy(float), 1.0)
+    lowest, highest = np.nanmin(ends), np.nanmax(ends)
     margin = 0.15 * np.log(highest / lowest) + 0.01
     axis.set_xscale("log")
     axis.set_xlim(lowest * np.exp(-margin), highest * np.exp(margin))

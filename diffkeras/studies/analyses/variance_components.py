@@ -17,7 +17,6 @@ from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
 from diffkeras.studies.drawing import legend_above, region_panels
-from diffkeras.studies.statistics.comparison import seed_texts
 from diffkeras.studies.statistics.designs import anova, complete_design
 from diffkeras.studies.study_data import (
     ORDER_SEED,
@@ -28,6 +27,7 @@ from diffkeras.studies.study_data import (
     StudyData,
     TooFewRunsError,
     label_of,
+    with_seed,
 )
 
 FEWEST_OF_A_KIND = 3  # seeds of the weights, and of the order
@@ -142,7 +142,7 @@ def disjoint_subsets(data: StudyData) -> pd.DataFrame:
     handful of subsets and seeds they are wide. F and p test whether a part is 0, against subset ×
     seed.
     """
-    runs = data.overall.assign(seed=seed_texts(data.overall))
+    runs = with_seed(data.overall)
     rows: list[dict[str, Any]] = []
     most = (0, 0)
     for setting, group in grouped(runs, data.settings(without=(TRAIN_PART,))):

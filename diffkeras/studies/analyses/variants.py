@@ -17,7 +17,6 @@ from diffkeras.studies.statistics.comparison import (
     holm,
     mean,
     percentile_99,
-    seed_texts,
 )
 from diffkeras.studies.study_data import (
     ALL,
@@ -26,6 +25,7 @@ from diffkeras.studies.study_data import (
     VARIANT,
     StudyData,
     TooFewRunsError,
+    with_seed,
 )
 
 PERCENTILE, LARGEST = "mae_99_percent", "max_error"
@@ -109,7 +109,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The errors of all seeds by variant, a column for each test set."""
     name = varied(data)
     assert name is not None
-    runs = data.runs[data.runs["sources"] == ALL].assign(seed=seed_texts(data.runs))
+    runs = with_seed(data.runs[data.runs["sources"] == ALL])
     runs = rows_of_first(runs, data, (name,))
     sets = data.test_sets
     width = min(7.0, 2.2 + 1.7 * len(sets))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from diffkeras.studies.study_data import ORDER_SEED, SEED, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import StudyData, TooFewRunsError, with_seed
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -76,7 +76,7 @@ class ImageErrors:
         runs = runs[runs["run"].isin(wide.columns)].reset_index(drop=True)
         kept = wide[runs["run"]].dropna()
         sources = kept.index.get_level_values("sources").to_numpy(np.int64)
-        return cls(runs.assign(seed=seed_texts(runs)), kept.to_numpy(float).T, sources)
+        return cls(with_seed(runs), kept.to_numpy(float).T, sources)
 
     def settings(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """The combinations of values of these columns, in the order of the runs."""
@@ -95,14 +95,6 @@ class ImageErrors:
         """The images with this number of sources."""
         chosen = self.sources == count
         return ImageErrors(self.runs, self.values[:, chosen], self.sources[chosen])
-
-
-def seed_texts(runs: pd.DataFrame) -> pd.Series:
-    """The values of all seeds of each run as one text."""
-    names = [name for name in (SEED, ORDER_SEED) if name in runs]
-    if not names:
-        return pd.Series("", index=runs.index)
-    return runs[names].astype(str).agg("/".join, axis=1)
 
 
 def mean(weights: Floats, values: Floats) -> Floats:

@@ -163,10 +163,7 @@ def test_threads_dont_change_the_order(tiny: Config, data_dir: Path) -> None:
 
 def test_examples_are_read_by_their_numbers(tiny: Config, data_dir: Path) -> None:
     recipe = ExampleRecipe(2, (16, 16), tiny.physics.medium, 2.0, 3)
-    for numbers in (range(3, 4), range(1, 5)):
-        stored = raw_dataset(tiny, 2, "test", data_dir, numbers=numbers)
-        assert len(stored) == len(numbers)
-        for k, example in zip(numbers, stored.as_numpy_iterator(), strict=True):
-            np.testing.assert_array_equal(
-                example["sources"]["rows"], recipe.sources("test", k).rows
-            )
+    numbers = range(1, 4)
+    stored = raw_dataset(tiny, 2, "test", data_dir, numbers=numbers)
+    for k, example in zip(numbers, stored.as_numpy_iterator(), strict=True):
+        np.testing.assert_array_equal(example["sources"]["rows"], recipe.sources("test", k).rows)

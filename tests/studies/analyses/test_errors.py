@@ -49,17 +49,6 @@ def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
     assert [text.get_text() for text in figure.axes[0].texts] == ["superposition", "zero field"]
 
 
-@pytest.mark.parametrize("losses", [{"absolute": 1.0}, {"absolute": 1.0, "squared": 20.0}])
-def test_settings_without_an_order_have_a_row_each(losses: dict[str, float]) -> None:
-    data = synthetic_study(fractions=(1.0,), losses=losses, images=2)
-    table = IN_REGIONS.table(data)
-    assert table["runs"].tolist() == [3] * len(ERRORS) * len(losses)
-    axis = IN_REGIONS.figure(table, data).axes[0]
-    labels = [text.get_text() for text in axis.get_yticklabels()]
-    assert labels == (["surrogate"] if len(losses) == 1 else list(losses))
-    assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first is on top"
-
-
 def test_every_tested_count_has_its_error() -> None:
     data = synthetic_study(
         fractions=(1.0,), losses={"absolute": 1.0}, variants=VARIANTS, noise=0, images=4
@@ -73,15 +62,3 @@ def test_every_tested_count_has_its_error() -> None:
     lines = {line.get_label(): line for line in BY_COUNT.figure(table, data).axes[0].lines}
     expected = table[table["variant"] == "joint"]["mean"]
     np.testing.assert_allclose(np.asarray(lines["joint"].get_ydata()), expected)
-
-
-def test_of_several_sizes_the_largest_is_drawn_with_baselines_within_the_axes() -> None:
-    data = synthetic_study(fractions=(0.0125, 1.0), images=2)
-    table = BY_COUNT.table(data)
-    (axis,) = BY_COUNT.figure(table, data).axes
-    assert axis.get_title() == "1200 training examples"
-    line = next(line for line in axis.lines if line.get_label() == "absolute")
-    expected = rows_of(table, {"training_examples": 1200, LOSS: "absolute"})["mean"]
-    np.testing.assert_allclose(line.get_ydata(), expected)
-    assert [text.get_text() for text in axis.texts] == ["superposition"]
-    np.testing.assert_allclose(axis.lines[-1].get_ydata(), 0.03)

@@ -69,13 +69,3 @@ def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only() -> N
     )
     assert list(full.get_ydata()) == [1]
     assert list(hollow.get_ydata()) == [0]
-
-
-def test_baselines_are_ratios_to_the_reference(data: StudyData, table: pd.DataFrame) -> None:
-    near = data.baselines.copy()
-    plain = data.overall[(data.overall[LOSS] == "absolute")]
-    error = plain[plain["training_examples"] == 1200]["mae_r1"].mean()
-    near.loc[near["method"] == "superposition", "mae_r1"] = 1.05 * error
-    figure = ANALYSIS.figure(table, dataclasses.replace(data, baselines=near))
-    dotted = [line for line in figure.axes[3].lines if line.get_linestyle() == ":"]
-    assert [line.get_xdata()[0] for line in dotted] == pytest.approx([1.05])

@@ -1,16 +1,12 @@
 """Which source counts to train on, and what surrogates of one count do on the next."""
 
-import dataclasses
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.patches import Rectangle
 from synthetic_study import source_count_study
 
 from diffkeras.studies.analyses.trained_counts import NEIGHBOUR_COUNTS, TRAINED_COUNTS
-from diffkeras.studies.analysis import Analysis, rows_of
+from diffkeras.studies.analysis import rows_of
 from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import StudyData
 
@@ -34,12 +30,6 @@ def exact() -> StudyData:
 @pytest.fixture(scope="module")
 def table(data: StudyData) -> pd.DataFrame:
     return TRAINED_COUNTS.table(data)
-
-
-def draw_committed(analysis: Analysis, table: pd.DataFrame, data: StudyData) -> list:
-    """The axes of the figure, from a table that was written and read, without errors of images."""
-    committed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    return analysis.figure(committed, dataclasses.replace(data, examples=None)).axes
 
 
 def test_every_training_is_ranked_on_every_count(table: pd.DataFrame) -> None:
@@ -73,27 +63,6 @@ def test_only_the_runner_up_is_tested(table: pd.DataFrame) -> None:
     assert (runners_up["p"] < 0.01).all()
     assert (runners_up["rank_biserial"] > 0.5).all()  # larger errors than the best
     np.testing.assert_allclose(runners_up["p_holm"], holm(runners_up["p"]))
-
-
-def test_heat_map_has_thousandths_and_frames_the_best_of_each_column(
-    data: StudyData, table: pd.DataFrame
-) -> None:
-    axis, _ = draw_committed(TRAINED_COUNTS, table, data)
-    labels = [label.get_text() for label in axis.get_yticklabels()]
-    assert labels[:3] == ["only 1", "only 2", "joint"]
-    frames = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
-    centres = [(round(f.get_x() + f.get_width() / 2), round(f.get_y() + 0.5)) for f in frames]
-    assert [(column, labels[row]) for column, row in centres] == [
-        (0, "only 1"),
-        (1, "only 2"),
-        (2, "joint"),
-    ]
-    shown = np.asarray(axis.images[0].get_array())
-    runs = rows_of(data.runs, {"variant": "joint", "sources": "2"})["mae"]
-    assert shown[2, 1] == pytest.approx(1000 * runs.mean())
-    baseline = rows_of(data.baselines, {"method": "superposition", "sources": "2"})["mae"]
-    assert shown[labels.index("superposition"), 1] == pytest.approx(1000 * baseline.item())
-    assert any(text.get_text() == "250" for text in axis.texts)
 
 
 def test_surrogates_of_one_count_are_compared_with_their_own_count(data: StudyData) -> None:
