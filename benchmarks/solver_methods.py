@@ -15,8 +15,8 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.operators.spectral import spectral_operator
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.equations.spectral import spectral_operator
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients

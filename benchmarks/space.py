@@ -27,7 +27,7 @@ import diffkeras as dk
 from benchmarks.children import Child, answer
 from benchmarks.solver_methods import peak_memory
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 MEDIUM = dk.Medium(dimensions=3)
 ERROR = 1e-8

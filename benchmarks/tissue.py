@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 TOLERANCE, LOOSE = 1e-6, 1e-3
 STARTS = (1e-3, 3e-6)  # relative errors

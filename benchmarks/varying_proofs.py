@@ -25,9 +25,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import Medium, Problem, TissueSampler, certify, sample_sources, solve
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
-from diffkeras.physics.uptake.equations import Equations
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")

@@ -10,7 +10,7 @@ from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedFlux, FixedValue, Robin
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.boundaries import GivenSide, canonical_boundary
+from diffkeras.physics.problem.sides import GivenSide, canonical_boundary
 
 # by the names of their numbers
 GIVEN: dict[frozenset[str], type[GivenSide]] = {

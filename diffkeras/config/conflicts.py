@@ -7,8 +7,8 @@ from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
-from diffkeras.physics.boundaries import sides_in_words, smallest_given
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.problem.sides import sides_in_words, smallest_given
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.

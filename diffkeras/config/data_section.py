@@ -15,7 +15,7 @@ from diffkeras.config.types import (
     section_of,
 )
 from diffkeras.physics import Placement, TissueSampler, check_radius
-from diffkeras.physics.sources.sampling import check_values
+from diffkeras.physics.sampling.discs import check_values
 
 NARROWEST = 1.001  # least ratio of a range's ends, well above single precision
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.blas_threads import blas_threads
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
 
 MOST_ITERATIONS = 500

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.keywords import MediumKeywords, as_medium, show_keywords
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.blas_threads import blas_threads
-from diffkeras.physics.operators.ring import Ring, find_ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.ring import Ring, find_ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring import DenseRing
-from diffkeras.physics.sources.discs import Sources
 
 NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
 
 

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, check_workers, largest, real_array
-from diffkeras.physics.bounds.proofs import EnclosureProof, RingProof, fixed_error
-from diffkeras.physics.keywords import ProblemKeywords, show_keywords
-from diffkeras.physics.node_values import LARGEST, SMALLEST
-from diffkeras.physics.operators.blas_threads import blas_threads
-from diffkeras.physics.problem import Problem, as_problem
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
+from diffkeras.physics.problem.limits import LARGEST, SMALLEST
+from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.proofs.solutions import EnclosureProof, RingProof, fixed_error
 from diffkeras.physics.solution import Proof, Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.physics.operators.axis import AxisBoundary, both_sides
+from diffkeras.physics.equations.axis import AxisBoundary, both_sides
 from diffkeras.representation.network_input import network_input, value_scale
 
 LEAST = 0.1  # share of the maximum from which on a node counts in the mass balance

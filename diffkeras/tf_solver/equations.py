@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from diffkeras.nn.equation.equations import Equations, Uptake, following, previous
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
-from diffkeras.physics.operators.axis import AxisBoundary, both_sides
+from diffkeras.physics.equations.axis import AxisBoundary, both_sides
 from diffkeras.tf_solver.problem import ProblemTensors
 
 ETA = float(np.finfo(np.float64).eps) / 2

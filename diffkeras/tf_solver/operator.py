@@ -16,8 +16,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
-from diffkeras.physics.operators.axis import Axis, sum_of_images
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.axis import Axis, sum_of_images
+from diffkeras.physics.equations.spectral import SpectralOperator
 
 Precision = Literal["float32", "float64"]
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
-from diffkeras.physics.node_values import FASTEST, SLOWEST
-from diffkeras.physics.operators.axis import AxisBoundary
+from diffkeras.physics.equations.axis import AxisBoundary
+from diffkeras.physics.problem.limits import FASTEST, SLOWEST
 from diffkeras.tf_solver.images import (
     FLOATS,
     LATTICE,

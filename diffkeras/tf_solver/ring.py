@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.equations.axis import Axis
 from diffkeras.tf_solver.images import power_of_two
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import ProblemTensors, largest, ring_mask

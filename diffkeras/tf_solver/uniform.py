@@ -30,7 +30,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.operator import TensorOperator

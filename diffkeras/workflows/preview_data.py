@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example, Medium
-from diffkeras.physics.boundaries import sides_in_words
+from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.figures import (
     new_axis,
     new_figure,

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedFlux, FixedValue, Medium, MichaelisMenten, Problem, Robin
-from diffkeras.physics.boundaries import Side, with_sides
+from diffkeras.physics.problem.sides import Side, with_sides
 from diffkeras.workflows.source_files import SourceFile
 
 MAPS = ("diffusivity", "decay", "uptake", "saturation")

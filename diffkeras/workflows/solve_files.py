@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics import Problem, Solution, solve
-from diffkeras.physics.boundaries import sides_in_words
+from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.workflows.field_files import (
     FieldFiles,
     check_axes_of_file,

@@ -15,7 +15,7 @@ from diffkeras.config import Lattice, Section, explain, read_yaml, short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
 from diffkeras.physics.arguments import check_sides
-from diffkeras.physics.node_values import PLANE, SHAPES
+from diffkeras.physics.problem.limits import PLANE, SHAPES
 
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")

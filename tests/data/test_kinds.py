@@ -189,7 +189,7 @@ def test_verifying_finds_other_examples(
     generate_dataset(config, 2, tmp_path)
     checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
     assert findings == []
-    monkeypatch.setattr(f"diffkeras.physics.examples.{constant}", other)
+    monkeypatch.setattr(f"diffkeras.physics.sampling.examples.{constant}", other)
     findings = list(run_checks(checks, 1))
     assert len(findings) == sum(SIZES.values())
     assert all(message in finding for finding in findings)

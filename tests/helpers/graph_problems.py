@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 Kind = Literal["fixed", "masked", "produced", "released", "varying"]  # arguments of a problem
 ARGUMENTS: dict[Kind, tuple[str, ...]] = {

@@ -10,11 +10,11 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
-from diffkeras.physics.boundaries import AxisSides
-from diffkeras.physics.node_values import LARGEST
-from diffkeras.physics.operators.axis import both_sides
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.problem.limits import LARGEST
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sides import AxisSides
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
 REFINEMENTS = 60

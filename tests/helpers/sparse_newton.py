@@ -9,12 +9,12 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedValue, Robin
-from diffkeras.physics.keywords import MediumKeywords, as_medium
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.axis import both_sides
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem
-from diffkeras.physics.uptake.saturating import SaturatingUptake
+from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.problem.keywords import MediumKeywords, as_medium
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.uptake import SaturatingUptake
 
 
 def solve_saturating_reference(

@@ -8,13 +8,13 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics.keywords import MediumKeywords, as_medium
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.axis import Axis
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.operators.ring import Ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.axis import Axis
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.problem.keywords import MediumKeywords, as_medium
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.problem import Problem
 
 
 def second_difference(axis: Axis) -> sp.csr_array:

@@ -7,7 +7,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
-from diffkeras.physics.operators.axis import Axis
+from diffkeras.physics.equations.axis import Axis
 
 
 def image_with(value: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, certify, solve
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 LATTICE = (19, 26)
 BOUNDARIES = ("absorbing", "reflecting", "periodic")

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from sparse_operator import solve_reference, sparse_operator
 
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.operators.spectral import spectral_operator
+from diffkeras.physics.equations.spectral import spectral_operator
 
 MIXED = ("absorbing", "reflecting")
 BOUNDARIES = st.sampled_from(["absorbing", "reflecting", "periodic", MIXED, MIXED[::-1]])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.surrogates.build import build_model, make_operator
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import train

@@ -9,7 +9,7 @@ from diffkeras import Medium, MichaelisMenten, Problem, Sources
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedValue
-from diffkeras.physics.uptake.saturating import CappedUptake
+from diffkeras.physics.problem.uptake import CappedUptake
 from diffkeras.surrogates.inputs import network_inputs, problem_of
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -10,10 +10,10 @@ from random_problems import any_prediction, random_problem
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.bounds.rounding import inverse_norm_bound
-from diffkeras.physics.operators.axis import BOUNDARIES
-from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.axis import BOUNDARIES
+from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import ProblemTensors

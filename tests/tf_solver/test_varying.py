@@ -22,7 +22,7 @@ from random_uptake import random_saturation
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, TissueSampler, sample_sources, solve
-from diffkeras.physics.problem_maps import problem_of_maps
+from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.tf_solver import TensorSolver
 
 LATTICE, MEDIUM = (24, 31), Medium(2.0, 1 / 50, 0.5, ("absorbing", "periodic"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Proof, Solution, SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 

@@ -25,7 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from diffkeras.physics.operators.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 
 FACTOR = 0.5  # of the couplings of blocks
 NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it

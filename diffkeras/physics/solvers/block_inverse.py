@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri, spotrf, spotri, spotrs
 
-from diffkeras.physics.operators.ring import Ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator
 
 MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
 NEAR = 2  # nodes, up to which a wall changes the field of a block much

@@ -33,9 +33,9 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
-from diffkeras.physics.medium import Medium
-from diffkeras.physics.operators.ring import Ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.solvers.block_inverse import BlockInverse
 
 # Most nodes of a block, and of the ring of a source that stays in one block

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,

@@ -5,8 +5,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.operators.ring import Ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator
 
 
 class DenseRing:

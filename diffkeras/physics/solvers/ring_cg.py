@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.operators.ring import Ring
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 

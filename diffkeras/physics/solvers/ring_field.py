@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.operators.spectral import SpectralOperator
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before

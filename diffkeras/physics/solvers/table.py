@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers import cost
+from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
-from diffkeras.physics.uptake.newton import solve_by_newton
 
 
 class Solver(NamedTuple):

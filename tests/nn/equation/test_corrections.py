@@ -11,10 +11,10 @@ from diffkeras import nn
 from diffkeras.nn.equation.corrections import MultigridCorrections, RingCorrections
 from diffkeras.nn.equation.multigrid import interpolate, restrict
 from diffkeras.physics import Medium, MichaelisMenten, solve
-from diffkeras.physics.operators.axis import lattice_axes
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.operators.ring import find_ring, ring_matrix
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.axis import lattice_axes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.equations.ring import find_ring, ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.representation.network_input import MAPS, map_channels
 
 LATTICE = (20, 27)  # odd on some level along both axes

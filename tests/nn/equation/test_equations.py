@@ -6,8 +6,8 @@ import pytest
 
 from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
-from diffkeras.physics.operators.finite_volumes import finite_volumes
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.representation.network_input import MAPS, map_channels
 
 LATTICE = (9, 14)

@@ -7,9 +7,9 @@ from diffkeras.nn.equation.equations import equations_of
 from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.operators.axis import lattice_axes
-from diffkeras.physics.operators.ring import find_ring
-from diffkeras.physics.operators.spectral import SpectralOperator
+from diffkeras.physics.equations.axis import lattice_axes
+from diffkeras.physics.equations.ring import find_ring
+from diffkeras.physics.equations.spectral import SpectralOperator
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
 LATTICE = (12, 17)

@@ -7,12 +7,12 @@ from sparse_operator import green_matrix, solve_reference
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, solve
-from diffkeras.physics.operators.spectral import spectral_operator
-from diffkeras.physics.problem import Problem
+from diffkeras.physics.equations.spectral import spectral_operator
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.solvers import preconditioner, ring_cg
 from diffkeras.physics.solvers.preconditioner import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
-from diffkeras.physics.sources.sampling import sample_sources
 
 MEDIA = {
     "absorbing": Medium(),

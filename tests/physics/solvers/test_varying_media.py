@@ -11,7 +11,7 @@ from sparse_operator import free_system, solve_reference
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, solve
-from diffkeras.physics.operators.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 BOUNDARIES = [
     "absorbing",
@@ -285,7 +285,7 @@ def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Factor is exactly singular")
 
-    monkeypatch.setattr("diffkeras.physics.uptake.linear_steps.MOST_CYCLES", 0)
+    monkeypatch.setattr("diffkeras.physics.solvers.linear_steps.MOST_CYCLES", 0)
     monkeypatch.setattr("pyamg.ruge_stuben_solver", fail)
     with pytest.raises(ConvergenceError, match="check the medium"):
         by_newton(two_sources((20, 20)))

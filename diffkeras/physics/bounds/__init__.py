@@ -1,1 +1,0 @@
-"""Proven error bounds: certificates and refinement."""

@@ -1,0 +1,234 @@
+"""The boundary of one lattice axis: its eigenvalues, its transform and its mirror images.
+
+On an axis of N nodes (0 … N−1) with unit step, the negated second difference
+−δ²u_i = 2u_i − u_{i−1} − u_{i+1} is closed by the two ghost nodes −1 and N:
+
+- absorbing: u_{−1} = u_N = 0; diagonal in the sine basis (DST-I).
+- reflecting: u_{−1} = u_0 and u_N = u_{N−1}, so no flux leaves through the faces at −½ and N−½;
+  diagonal in the cosine basis (DCT-II).
+- periodic: u_{−1} = u_{N−1} and u_N = u_0; diagonal in the Fourier basis.
+- mixed, with one absorbing and one reflecting side: diagonal in the sines of an absorbing axis
+  twice as long that are symmetric about its middle, the reflecting side.
+
+Each is also the restriction of a periodic problem on a longer axis to functions with the right
+symmetry, which is where the method of images comes from: the Green's function of a pair (i, k) is a
+signed sum of the periodic one over the images of k. A mixed axis has the period 2(2N + 1), and half
+of it changes the sign of its functions: with the odd modes of the period alone, two images are
+enough.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.equations.matrix_transforms import (
+    Basis,
+    Kind,
+    product_basis,
+    product_is_faster,
+)
+from diffkeras.physics.equations.mixed_transforms import mixed_forward, mixed_inverse
+
+BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
+BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
+# how `numpy.pad` names the values just outside
+# the fast transforms and their inverses
+FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
+    "sine": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
+    "cosine": (partial(scipy.fft.dct, type=2), partial(scipy.fft.idct, type=2)),
+    "low": (partial(mixed_forward, absorbing="low"), partial(mixed_inverse, absorbing="low")),
+    "high": (partial(mixed_forward, absorbing="high"), partial(mixed_inverse, absorbing="high")),
+    "real": (scipy.fft.rfft, scipy.fft.irfft),
+    "complex": (scipy.fft.fft, scipy.fft.ifft),
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One lattice axis.
+
+    Attributes:
+        nodes: their number N.
+        boundary: of both sides; or (low, high), one absorbing and one reflecting side.
+    """
+
+    nodes: int
+    boundary: AxisBoundary
+
+    def __post_init__(self) -> None:
+        if self.nodes < 1:
+            raise PhysicsError(f"a lattice needs at least one node a side, not {self.nodes}")
+
+    @property
+    def sides(self) -> tuple[BoundaryName, BoundaryName]:
+        """Boundary of the low side, next to node 0, and of the high side."""
+        return both_sides(self.boundary)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether one side absorbs and the other one reflects."""
+        return isinstance(self.boundary, tuple)
+
+    @property
+    def singular(self) -> bool:
+        """Whether constants have no curvature here, so that decay 0 leaves them undetermined."""
+        return "absorbing" not in self.sides
+
+    @property
+    def period(self) -> int:
+        """Length of the periodic axis whose symmetric functions are those of this axis."""
+        match self.boundary:
+            case "absorbing":
+                return 2 * (self.nodes + 1)
+            case "reflecting":
+                return 2 * self.nodes
+            case "periodic":
+                return self.nodes
+            case _:
+                return 2 * (2 * self.nodes + 1)
+
+    @property
+    def barrier_height(self) -> float:
+        """At least the maximum of a ψ ≥ 0 with −δ²ψ = 1; infinite if no side absorbs.
+
+        ψ = (i + 1)(N − i)/2 is at most (N + 1)²/8. A mixed axis has the ψ of the doubled one.
+        """
+        return math.inf if self.singular else self.period**2 / 32
+
+    @cached_property
+    def by_product(self) -> bool:
+        """Whether the transforms are matrix products, as fast ones are slow at this length."""
+        return self._kind is not None and product_is_faster(self._kind, self.nodes)
+
+    def eigenvalues(self, full: bool = False) -> NDArray[np.float64]:
+        """Eigenvalues 2 − 2cos θ of −δ², in the order in which `forward` gives coefficients."""
+        modes = np.arange(self.nodes)
+        match self.boundary:
+            case "absorbing":
+                half_angle = (modes + 1) * np.pi / self.period
+            case "reflecting":
+                half_angle = modes * np.pi / self.period
+            case "periodic":
+                count = self.nodes if full else self.nodes // 2 + 1
+                half_angle = np.arange(count) * np.pi / self.period
+            case _:
+                half_angle = (2 * modes + 1) * np.pi / self.period
+        if self.by_product:
+            half_angle = half_angle[self._basis(np.dtype(np.float64)).order]
+        # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
+        return 4.0 * np.sin(half_angle) ** 2
+
+    def forward(
+        self,
+        values: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+        overwrite: bool = False,
+    ) -> NDArray:
+        """Coefficients in this axis' eigenbasis, along array axis `axis`.
+
+        A periodic axis gives complex coefficients: of real values only the half spectrum, of
+        complex values (`full`) all of it. `overwrite` lets the values be destroyed.
+        """
+        if self.by_product:
+            basis = self._basis(values.dtype)
+            return basis.forward(values.swapaxes(axis, -1)).swapaxes(axis, -1)
+        transform = FAST["complex" if full else self._kind or "real"][0]
+        return transform(values, axis=axis, workers=workers, overwrite_x=overwrite)
+
+    def inverse(
+        self,
+        coefficients: NDArray,
+        axis: int,
+        full: bool = False,
+        workers: int | None = None,
+    ) -> NDArray:
+        """The values that have these coefficients, which may be destroyed."""
+        if self.by_product:
+            basis = self._basis(coefficients.dtype)
+            return basis.inverse(coefficients.swapaxes(axis, -1)).swapaxes(axis, -1)
+        transform = FAST["complex" if full else self._kind or "real"][1]
+        length = {} if self._kind else {"n": self.nodes}
+        return transform(coefficients, axis=axis, workers=workers, overwrite_x=True, **length)
+
+    @property
+    def _kind(self) -> Kind | None:
+        """The kind of transform; None for that of a periodic axis."""
+        match self.sides:
+            case ("periodic", _):
+                return None
+            case ("absorbing", "absorbing"):
+                return "sine"
+            case ("reflecting", "reflecting"):
+                return "cosine"
+            case _:
+                return "low" if self.sides[0] == "absorbing" else "high"
+
+    def _basis(self, dtype: np.dtype) -> Basis:
+        assert self._kind is not None
+        return product_basis(self._kind, self.nodes, dtype)
+
+    def keep_modes(self, modes: NDArray) -> None:
+        """Weight the modes 0 … period // 2 of the periodic axis, along array axis 0, in place.
+
+        The signs of the `images` cancel the constant mode if a side absorbs. Left in, it would
+        outweigh all others by far where decay is slow, and its rounding would not cancel. On a
+        mixed axis only the odd modes stay, with twice their weight.
+        """
+        if self.is_mixed:
+            modes[::2] = 0.0
+            modes[1::2] *= 2.0
+        elif not self.singular:
+            modes[0] = 0.0
+
+    def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
+        """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
+
+        They are for the periodic Green's function of the modes that `keep_modes` keeps.
+        `xp` is the array namespace of both, such as `numpy` or `tensorflow`.
+        """
+        direct = xp.abs(i - k)
+        match self.sides[0]:
+            case "absorbing":
+                return [(1.0, direct), (-1.0, self._fold(i + k + 2, xp))]
+            case "reflecting":
+                return [(1.0, direct), (1.0, self._fold(i + k + 1, xp))]
+            case "periodic":
+                return [(1.0, self._fold(direct, xp))]
+
+    def _fold(self, offset: Any, xp: Any) -> Any:
+        return xp.minimum(offset, self.period - offset)
+
+
+def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
+    """Σ sign · term, of signs ±1 and arrays. The first sign is +1, and its array is overwritten."""
+    total: Any = None
+    for sign, term in terms:
+        if total is None:
+            total = term
+        elif sign > 0:
+            total += term
+        else:
+            total -= term
+    return total
+
+
+def both_sides(boundary: Any) -> tuple[Any, Any]:
+    """(low, high) of what is given for an axis: one for both sides, or a pair."""
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+
+
+def lattice_axes(
+    lattice: tuple[int, ...], boundaries: tuple[AxisBoundary, ...]
+) -> tuple[Axis, ...]:
+    """The axes of a lattice of two or three sides."""
+    return tuple(map(Axis, lattice, boundaries))

@@ -1,0 +1,109 @@
+"""The equations of a problem, F(u) = A u + φ(u) − s = 0 on the free nodes.
+
+φ increases, so F is the gradient of a strictly convex function, and an M-function (Rheinboldt
+1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
+give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
+"""
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.solvers.block_cycles import BlockCycle
+
+# Unit roundoffs of F, without those of φ itself: its terms go through 14 in A u and its
+# coefficients (`FiniteVolumes.apply_with_sizes`), and two in the sums with φ and s; the sum of |F|
+# and its rounding adds one, and another one covers all products of roundings
+MOST_ROUNDINGS = 18
+
+
+class Equations:
+    """F of one problem, which may have no saturating uptake: then φ = 0.
+
+    Attributes:
+        problem: as given.
+        free: (rows, columns), the free nodes.
+        is_linear: whether φ = 0.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.free = ~problem.fixed
+        self.volumes = finite_volumes(problem.lattice, problem.medium, problem.medium.unit)
+        uptake = problem.uptake
+        self.is_linear = uptake is None
+        self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
+        self._supply = 0.0 if problem.supply is None else problem.supply
+
+    @cached_property
+    def cycle(self) -> BlockCycle:
+        """The multigrid cycle of A on the free nodes."""
+        return BlockCycle(self.volumes.on(self.free))
+
+    @cached_property
+    def is_positive(self) -> bool:
+        """Whether fixed values and productions are ≥ 0, so that u is, too."""
+        lowest = self.problem.ring_values.min(initial=0.0)
+        return bool(lowest >= 0 and np.min(self._supply) >= 0)
+
+    def of(self, field: NDArray) -> NDArray:
+        """F(u) in the field's precision, (rows, columns); 0 on the fixed nodes."""
+        return self._complete(self.volumes.apply(field), field)
+
+    def of_with_rounding(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, NDArray]:
+        """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes.
+
+        It is the number of roundings that a term goes through, times the unit roundoff, times the
+        sum of all |terms| (Higham 2002, §3.1).
+        """
+        field = field.astype(precision, copy=False)
+        result, sizes = self.volumes.apply_with_sizes(field)
+        sizes += np.abs(self._supply)
+        roundings: float = MOST_ROUNDINGS
+        if self._uptake:
+            sizes += np.abs(self._uptake.rate(field))
+            roundings += self._uptake.rounding
+        sizes *= self.free
+        sizes *= roundings * (np.finfo(precision).eps / 2)
+        return self._complete(result, field), sizes
+
+    def _complete(self, result: NDArray, field: NDArray) -> NDArray:
+        result -= self._supply
+        if self._uptake:
+            result += self._uptake.rate(field)
+        result *= self.free
+        return result
+
+    def slope(self, field: NDArray) -> NDArray | float:
+        """dφ/du, (rows, columns)."""
+        return self._uptake.slope(field) if self._uptake else 0.0
+
+    def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
+        """At most the slopes of φ between u − radius and u + radius, node by node.
+
+        As φ is concave, the least one is that at u + radius. It is 0 if the radius is infinite.
+        """
+        if self._uptake is None or not np.isfinite(radius).all():
+            return 0.0
+        # the rounding of u + radius is relative, and so is that of the slope
+        slack = 1 - 2 * (self._uptake.rounding + 8) * float(np.finfo(np.float64).eps)
+        return self._uptake.slope(field + radius) * slack
+
+    def steeper(self, slope: NDArray | float) -> FiniteVolumes:
+        """The operator A + d of slopes d, (rows, columns), rounded down."""
+        if not np.any(slope):
+            return self.volumes
+        drain = (self.volumes.drain + slope) * (1 - 2 * float(np.finfo(np.float64).eps))
+        return FiniteVolumes(self.volumes.couplings, drain)
+
+
+@lru_cache(maxsize=1)
+def equations_of(problem: Problem) -> Equations:
+    """The equations of a problem; those of the last one are kept, with their cycle.
+
+    So a certificate and the solution that follows it share them.
+    """
+    return Equations(problem)

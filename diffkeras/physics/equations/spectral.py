@@ -1,0 +1,254 @@
+"""The lattice operator A = −D∇²_h + γ, its inverse by transforms, and its Green's function.
+
+On the full rectangular lattice of two or three axes A is diagonal in the product of the axes'
+eigenbases (sines, cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division and
+an inverse transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it leaves out
+axis 0 and solves the tridiagonal systems that the other transforms leave along it (`tridiagonal`).
+
+Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is far
+below the least positive eigenvalue λ of −D∇²_h, the constant mode outweighs all others in A⁻¹, and
+their digits are lost. The operator is then "deflated": its inverse A₀⁻¹ gives the constant mode the
+eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive definite, and
+
+    A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
+
+The callers find the last term separately (`ring_field`, `predicted_problem`).
+"""
+
+import math
+from functools import cached_property, lru_cache
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from diffkeras.physics.equations.axis import Axis, lattice_axes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.equations.lattice_transforms import LatticeTransforms, outer_sum
+from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
+from diffkeras.physics.problem.medium import Medium
+
+DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
+LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+
+Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
+
+
+class SpectralOperator:
+    """A on a lattice of two or three sides in a uniform medium.
+
+    Attributes:
+        closed: whether no axis absorbs.
+        singular: whether constants are in A's null space.
+        deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
+    """
+
+    def __init__(
+        self, lattice: tuple[int, ...], medium: Medium, deflate: bool | None = None
+    ) -> None:
+        self.lattice = lattice
+        self.medium = medium
+        self.decay = float(medium.decay)
+        self.axes = lattice_axes(lattice, medium.boundaries)
+        self.closed = all(axis.singular for axis in self.axes)
+        self.singular = self.closed and self.decay == 0
+        slow = self.decay < DEFLATED * self.constant_eigenvalue
+        self.deflated = self.closed and (slow if deflate is None else deflate)
+        self._transforms = LatticeTransforms(self.axes)
+        self._across = LatticeTransforms(self.axes, first=1)
+        self._reciprocals: dict[np.dtype, NDArray] = {}
+        self._tables: dict[np.dtype, NDArray] = {}
+
+    @property
+    def couplings(self) -> tuple[float, ...]:
+        """D/h² along each axis [1/time]: A's negated off-diagonal entries."""
+        step = self.medium.step
+        return tuple(float(part) / step**2 for part in self.medium.diffusivities)
+
+    @cached_property
+    def constant_eigenvalue(self) -> float:
+        """κ [1/time], a deflated A's eigenvalue of constants; of a single node, 1 more than γ."""
+        values = [c * axis.eigenvalues() for c, axis in zip(self.couplings, self.axes, strict=True)]
+        eigenvalues = np.concatenate(values)
+        positive = eigenvalues[eigenvalues > 0]
+        return self.decay + (float(positive.min()) if positive.size else 1.0)
+
+    @cached_property
+    def inverse_norm(self) -> float:
+        """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
+
+        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or a
+        parabola across an axis with an absorbing side (`Axis.barrier_height`).
+        """
+        times = [
+            axis.barrier_height / coupling
+            for axis, coupling in zip(self.axes, self.couplings, strict=True)
+        ]
+        return min([1 / self.decay if self.decay else math.inf, *times])
+
+    @property
+    def inverse_weight(self) -> float:
+        """1/s of a deflated operator [1/time]: 0 where it is singular."""
+        decay, kappa = self.decay, self.constant_eigenvalue
+        return math.prod(self.lattice) * decay / (1 - decay / kappa)
+
+    @cached_property
+    def volumes(self) -> FiniteVolumes:
+        """A by its stencil."""
+        return finite_volumes(self.lattice, self.medium)
+
+    def apply(self, field: NDArray) -> NDArray:
+        """A u by the stencil of a node and its next ones, in the field's precision."""
+        return self.volumes.apply(field)
+
+    def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""
+        if self._tridiagonal is None:
+            return self.inverse_by_transforms(density, workers)
+        rows = np.arange(self.lattice[0])
+        return self._inverse_by_elimination(rows, density, slice(None), workers)
+
+    def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """The field A⁻¹q on the lattice of densities (m,) on `nodes`."""
+        rows, sources = self._occupied_rows(nodes, density)
+        if self._tridiagonal is None:
+            full = np.zeros(self.lattice, density.dtype)
+            full[rows] = sources
+            return self.inverse_by_transforms(full, workers)
+        return self._inverse_by_elimination(rows, sources, slice(None), workers)
+
+    def product(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+        """G q, (m,): the field of densities (m,) at their own nodes."""
+        if self._tridiagonal is None:
+            return self.spread(nodes, density, workers=workers)[nodes]
+        rows, sources = self._occupied_rows(nodes, density)
+        single = density.dtype == np.float32 and len(self.axes) == 3
+        field = self._inverse_by_elimination(rows, sources, rows, workers, single)
+        return field[(np.searchsorted(rows, nodes[0]), *nodes[1:])]
+
+    def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
+        """The indices along axis 0 that hold ring nodes, and the densities there, (r, …)."""
+        place = np.zeros(self.lattice[0], dtype=np.intp)
+        place[nodes[0]] = 1
+        rows = np.flatnonzero(place)
+        place[rows] = np.arange(rows.size)
+        sources = np.zeros((rows.size, *self.lattice[1:]), density.dtype)
+        sources[(place[nodes[0]], *nodes[1:])] = density
+        return rows, sources
+
+    def inverse_by_transforms(self, density: NDArray, workers: int | None = None) -> NDArray:
+        """The same as `inverse` without elimination: faster in single precision."""
+        coefficients = self._transforms.forward(density, workers)
+        coefficients *= self._reciprocal(density.dtype)
+        return np.ascontiguousarray(self._transforms.backward(coefficients, workers))
+
+    def _inverse_by_elimination(
+        self,
+        rows: NDArray[np.intp],
+        sources: NDArray,
+        wanted: NDArray[np.intp] | slice,
+        workers: int | None,
+        in_single: bool = False,
+    ) -> NDArray:
+        """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
+
+        The lines are solved in float64, unless asked for: in float32 the rounding of their pivots
+        adds up to √(D/γ)/h times its size, and in two dimensions little time would be saved.
+        """
+        lines = self._single_lines if in_single else self._tridiagonal
+        assert lines is not None
+        coefficients = self._across.forward(sources, workers)
+        precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
+        working = precision if in_single else np.result_type(precision, np.float64)
+        coefficients = coefficients.astype(working, copy=False)
+        coefficients = coefficients.reshape(rows.size, math.prod(modes_a_line))
+        if self.couplings[0] != 1:
+            coefficients /= self.couplings[0]
+        modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
+        # complex modes are pairs of real ones to the lines
+        real = modes.real.dtype
+        lines.solve(rows, coefficients.view(real), modes.view(real))
+        del coefficients
+        if isinstance(wanted, slice) or len(wanted) < len(modes):
+            modes = modes[wanted]
+        modes = modes.astype(precision, copy=False)
+        modes = modes.reshape(len(modes), *modes_a_line)
+        return self._across.backward(modes, workers)
+
+    @cached_property
+    def _tridiagonal(self) -> TridiagonalSolver | None:
+        """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
+        if self.axes[0].boundary == "periodic" or self.deflated:
+            return None
+        shifts = self._across.eigenvalues(self.couplings) + self.decay
+        shifts = (shifts / self.couplings[0]).ravel()
+        if "periodic" in (axis.boundary for axis in self.axes):
+            shifts = np.repeat(shifts, 2)
+        return TridiagonalSolver(self.axes[0], shifts)
+
+    @cached_property
+    def _single_lines(self) -> TridiagonalSolver | None:
+        return self._tridiagonal and self._tridiagonal.in_single()
+
+    @cached_property
+    def green_table(self) -> NDArray[np.float64]:
+        """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
+        return self.make_green_table(self.constant_eigenvalue if self.deflated else None)
+
+    def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
+        """The table, with another eigenvalue of the constant mode where one is given.
+
+        It is even in all offsets, so type-I cosine transforms of the modes up to half of each
+        period give it. An odd period has no such transform and takes a real FFT.
+        """
+        along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
+        table = self._invert(outer_sum(self.couplings, along), constant)
+        for position, axis in enumerate(self.axes):
+            axis.keep_modes(np.moveaxis(table, position, 0))
+        for position, axis in enumerate(self.axes):
+            if axis.period % 2 == 0:
+                table = scipy.fft.idct(table, type=1, axis=position)
+            elif axis.period > 1:
+                table = scipy.fft.irfft(table, n=axis.period, axis=position)
+                table = table.take(np.arange(axis.period // 2 + 1), axis=position)
+        return np.ascontiguousarray(table)
+
+    def green_table_as(self, dtype: np.dtype) -> NDArray:
+        """`green_table` in another precision."""
+        if dtype not in self._tables:
+            self._tables[dtype] = self.green_table.astype(dtype, copy=False)
+        return self._tables[dtype]
+
+    def _reciprocal(self, dtype: np.dtype) -> NDArray:
+        if dtype not in self._reciprocals:
+            constant = self.constant_eigenvalue if self.deflated else None
+            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), constant)
+            self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
+        return self._reciprocals[dtype]
+
+    def _invert(
+        self, eigenvalues: NDArray[np.float64], constant: float | None
+    ) -> NDArray[np.float64]:
+        """1/(eigenvalues + γ), in place of the eigenvalues."""
+        eigenvalues += self.decay
+        slowest = eigenvalues.ravel()[:1]
+        if constant is not None:
+            slowest[:] = constant
+        elif slowest[0] == 0:  # between absorbing walls, whose images cancel it
+            slowest[:] = 1.0
+        return np.divide(1.0, eigenvalues, out=eigenvalues)
+
+
+def spectral_operator(
+    lattice: tuple[int, ...], medium: Medium, deflate: bool | None = None
+) -> SpectralOperator:
+    """The operator of that lattice and medium; the last few are cached with their tables.
+
+    These take 16 bytes a node and more, which adds up where each image has a medium of its own.
+    """
+    cached = _few if math.prod(lattice) > LARGE else _several
+    return cached(lattice, medium, deflate)
+
+
+_few = lru_cache(maxsize=2)(SpectralOperator)
+_several = lru_cache(maxsize=8)(SpectralOperator)

@@ -1,1 +1,0 @@
-"""The discrete operator of the equation and its transforms."""

@@ -1,0 +1,239 @@
+"""The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
+
+import math
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.problem.limits import LARGEST, PLANE, SHAPES, SMALLEST, SPACE
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.sources import Sources
+
+BALANCED = 1e-12  # a net production that is a smaller share of the sum of all |productions| is 0
+LEAST_VOLUME = 16  # planes, rows and columns from which a stack of images may be a volume
+ALIKE = 0.5  # correlation of neighbouring planes in a volume, of 0.8 for balls of radius 5
+
+
+class Arrays(NamedTuple):
+    """The arrays of a problem before they are checked: each on the lattice, or a batch of such.
+
+    Attributes:
+        source_image: the values of the fixed nodes; None where none is fixed.
+        fixed: which nodes are fixed; None for those whose value is not 0.
+        production: None for none.
+        dimensions: the number of the lattice's axes. An array with one more is a batch.
+    """
+
+    source_image: Any
+    fixed: Any
+    production: Any
+    dimensions: int
+
+    @classmethod
+    def of(cls, source_image: Any, fixed: Any, production: Any, dimensions: int) -> "Arrays":
+        """The arrays, with the image that `Sources` make."""
+        if isinstance(production, Sources):
+            raise PhysicsError(
+                "a production is an array of rates, not Sources; multiply their image() by a rate"
+            )
+        if isinstance(source_image, Sources):
+            image = source_image.image(dtype=np.float64)
+            source_image = _check_image("the source image", image, dimensions)
+        return cls(source_image, fixed, production, dimensions)
+
+    @property
+    def lattice(self) -> tuple[int, ...] | None:
+        """The sides of the source image or the production, if it is an array on a lattice."""
+        for array in (self.source_image, self.production):
+            if _axes(array) in (self.dimensions, self.dimensions + 1):
+                return np.shape(array)[-self.dimensions :]
+        return None
+
+    @property
+    def leading(self) -> str:
+        """The array that determines the lattice."""
+        return "production" if self.source_image is None else "source image"
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether source images or productions come as (batch, *lattice)."""
+        batch = self.dimensions + 1
+        return _axes(self.source_image) == batch or _axes(self.production) == batch
+
+    def images(self) -> "Iterator[Arrays]":
+        """The arrays of each image of a batch; single arrays belong to all."""
+        arrays = {
+            "the source image": self.source_image,
+            "the fixed mask": self.fixed,
+            "the production": self.production,
+        }
+        arrays = {n: None if v is None else real_array(n, v) for n, v in arrays.items()}
+        in_batch = _axes(arrays["the source image"]) > self.dimensions
+        leading = "the source image" if in_batch else "the production"
+        shape: tuple[int, ...] = np.shape(arrays[leading])
+        batch = f"the batch of {leading.removeprefix('the ')}s"
+        if shape[0] == 0:
+            raise PhysicsError(f"{batch} has shape {shape}; it needs at least one image")
+        for name, array in arrays.items():
+            if array is not None and array.shape not in (shape, shape[1:]):
+                raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
+        for number in range(shape[0]):
+            each = [
+                array if array is None or array.ndim == self.dimensions else array[number]
+                for array in arrays.values()
+            ]
+            yield Arrays(each[0], each[1], each[2], self.dimensions)
+
+    def warn_of_volume(self) -> None:
+        """Warn of a batch of images that looks like the planes of one volume.
+
+        In a volume, neighbouring planes are alike and distant ones are not. In a batch, images are
+        independent of each other, or have something in common, such as vessels, in all of them.
+        """
+        leading = self.production if self.source_image is None else self.source_image
+        others = (self.source_image, self.production, self.fixed)
+        if _axes(leading) != SPACE or any(_axes(array) == PLANE for array in others):
+            return  # an array on two axes next to one on three: these are images
+        stack = np.asarray(leading)
+        if min(stack.shape) < LEAST_VOLUME or stack.dtype.kind not in "biuf":
+            return
+        neighbours, distant = (_likeness(stack, apart) for apart in (1, len(stack) // 2))
+        if neighbours > ALIKE and neighbours > 2 * distant:
+            warnings.warn(
+                f"the {self.leading} of shape {stack.shape} is taken as {len(stack)} separate "
+                "images, but neighbouring ones are alike, as the planes of a volume are; give "
+                "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
+                stacklevel=_outside(),
+            )
+
+
+def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values of fixed nodes, and which nodes are fixed, copied.
+
+    Without an image, which a production then stands in for, no node is fixed.
+    """
+    source_image, fixed, production, dimensions = arrays
+    if source_image is None:
+        if production is None or fixed is not None:
+            raise PhysicsError(
+                "there is no source image: give one, which holds the values of fixed nodes, "
+                "or a production without fixed nodes"
+            )
+        shape = _check_image("the production", production, dimensions).shape
+        # a view of one number, as filling an array would take time
+        return np.broadcast_to(0.0, shape), np.zeros(shape, dtype=bool)
+    values = np.array(_check_image("the source image", source_image, dimensions))
+    check_finite("the source image", values)
+    if fixed is None:
+        mask = values != 0
+    else:
+        numbers = real_array("the fixed mask", fixed)
+        check_finite("the fixed mask", numbers)
+        mask = numbers != 0
+    if mask.shape != values.shape:
+        raise PhysicsError(
+            f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
+        )
+    size = largest(values if fixed is None else values[mask])  # other values are 0 by default
+    if size and not SMALLEST <= size <= LARGEST:
+        raise PhysicsError(
+            f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+        )
+    return values, mask
+
+
+def checked_production(production: Any, fixed: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """The production, copied; None if there is none."""
+    if production is None:
+        return None
+    values = np.array(_check_image("the production", production, fixed.ndim))
+    if values.shape != fixed.shape:
+        raise PhysicsError(
+            f"the production has shape {values.shape}, the source image {fixed.shape}"
+        )
+    check_finite("the production", values)
+    return values
+
+
+def check_production_size(production: NDArray[np.float64] | None, medium: Medium) -> None:
+    """Raise an error for a production, sides included, in absurd units."""
+    if production is None:
+        return
+    size = largest(production)
+    step = size / medium.unit
+    if not SMALLEST <= step <= LARGEST:
+        raise PhysicsError(
+            f"the largest |production| is {size:.3g} (sides included), and about {step:.3g} in the "
+            "time h²/D in which the field diffuses over one lattice step; that must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+        )
+
+
+def check_balance(production: NDArray[np.float64] | None) -> None:
+    """Raise an error where nothing decays, leaves or is fixed: no steady state, or many."""
+    if production is not None:
+        net = math.fsum(production.ravel().tolist())
+        if abs(net) > BALANCED * float(np.abs(production).sum()):
+            raise PhysicsError(
+                f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
+                "included), and with decay 0, no absorbing boundary and no fixed node nothing "
+                "takes that away; give decay, uptake, an absorbing boundary or a fixed node"
+            )
+    raise PhysicsError(
+        "no node is fixed, and with decay 0 and no absorbing boundary every constant "
+        "solves the problem: fix a node, or give decay, uptake or an absorbing boundary"
+    )
+
+
+def check_finite(what: str, values: NDArray[np.float64]) -> None:
+    """Raise a PhysicsError that names the first value that is not finite."""
+    if not math.isfinite(largest(values)):
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
+
+
+def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
+    values = real_array(what, array)
+    if values.ndim != dimensions or values.size == 0:
+        kind = what.replace("the", "a", 1)
+        where = "" if dimensions == PLANE else " in 3 dimensions"
+        hint = "; for a lattice of three axes give dimensions=3" if values.ndim == SPACE else ""
+        if values.ndim > SPACE:
+            hint = "; a batch has shape (batch, rows, columns), without an axis of channels"
+        raise PhysicsError(
+            f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
+            f"{values.shape}{hint if dimensions == PLANE else ''}"
+        )
+    return values
+
+
+@np.errstate(all="ignore")
+def _likeness(stack: NDArray, apart: int) -> float:
+    """The correlation between the planes of a stack and those so many planes further; 0 of none."""
+    planes = stack.astype(np.float32)
+    planes -= planes.mean(dtype=np.float64)
+    one, other = planes[:-apart].ravel(), planes[apart:].ravel()
+    norm = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / norm if 0 < norm < math.inf else 0.0
+
+
+def _outside() -> int:
+    """The stack level of the function outside of diffkeras that made the problem."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _axes(array: Any) -> int:
+    try:
+        return np.ndim(array)
+    except ValueError:  # a ragged list, for which the check of a single image raises an error
+        return 0

@@ -1,0 +1,317 @@
+"""The medium: diffusivity, decay, lattice step and boundaries."""
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.equations.axis import AxisBoundary, BoundaryName, both_sides
+from diffkeras.physics.problem.limits import (
+    FASTEST,
+    MOST_ANISOTROPIC,
+    MOST_CONTRAST,
+    PLANE,
+    SHAPES,
+    SLOWEST,
+    SPACE,
+    NodeValues,
+    count_dimensions,
+    node_values,
+    one_or_each,
+    positive,
+)
+from diffkeras.physics.problem.sides import (
+    AxisSides,
+    BoundarySpec,
+    canonical_boundary,
+    homogeneous,
+    sides_in_words,
+)
+from diffkeras.physics.short_repr import ShortRepr
+
+NOT_GIVEN: Any = None  # dimensions that a medium counts itself
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Medium(ShortRepr):
+    """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
+
+    Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
+    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. `solve`
+    and `certify` take such a medium; what needs transforms, such as `superpose`, raises an error.
+    Media are equal if all their values are. Uniform media can be hashed.
+
+    Each default holds by itself. In particular, **the decay stays 1/400 if only a diffusivity is
+    given**: the diffusion length √(D/γ) is then √(400 D), in the unit of the step. Give both.
+
+    Attributes:
+        diffusivity: D > 0 [length²/time]; a tuple with one for each axis where it differs between
+            them.
+        decay: γ ≥ 0 [1/time]; 1/400 unless given, whatever the diffusivity is.
+        step: lattice step h > 0 [length].
+        boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
+            (Neumann, no flux), periodic, a `FixedValue`, a `FixedFlux` or `Robin`. One for all
+            sides; a tuple with one for each axis, of which each may be a pair (low, high); or a
+            mapping with some of "top", "bottom" (first and last row), "left", "right" (first and
+            last column), and in three dimensions "front", "back" (first and last plane), where
+            sides that are not named absorb. Other names are dirichlet for absorbing; neumann,
+            no-flux (noflux, no_flux) and zero-flux for reflecting.
+        dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
+            boundary has one entry for each of three axes or names front or back, and otherwise 2.
+            In two dimensions an array of three axes is a batch of images, and in three dimensions
+            one image.
+
+    Raises:
+        PhysicsError: a value out of its range or not finite, arrays of different shapes, an
+            unknown side, an axis that is periodic at one side only, or parts that have different
+            numbers of axes.
+
+    Example:
+        >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
+        10.0
+    """
+
+    diffusivity: NodeValues | tuple[NodeValues, ...] = 1.0
+    decay: NodeValues = 1 / 400
+    step: float = 1.0
+    boundary: BoundarySpec = "absorbing"
+    dimensions: int = NOT_GIVEN
+
+    # whether the number of axes was given, or follows from a part that has values for each axis
+    states_dimensions: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        checked: dict[str, Any] = {
+            "diffusivity": one_or_each("diffusivity", self.diffusivity, positive),
+            "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
+            "step": positive("step", self.step),
+            "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
+        }
+        checked["dimensions"] = count_dimensions(self.dimensions, checked)
+        given = self.dimensions is not NOT_GIVEN
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        # not a field: it says how this medium was made, not what it is
+        object.__setattr__(self, "states_dimensions", given or self._has_axes)
+        shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
+        if len(shapes) > 1 or np.ndim(self.step):
+            raise PhysicsError(
+                "step must be a number, and arrays of diffusivity and decay have one shape, not "
+                + " and ".join(map(str, sorted(shapes)))
+            )
+        extremes = [f(part) for part in self.diffusivities for f in (np.min, np.max)]
+        low, high = float(min(extremes)), float(max(extremes))
+        limit = MOST_ANISOTROPIC if self.is_uniform else MOST_CONTRAST
+        if high > limit * low:
+            raise PhysicsError(
+                f"the diffusivities go from {low:.9g} to {high:.9g}; they may differ by a "
+                f"factor of {limit:g} at most"
+            )
+        decays = np.atleast_1d(self.decay)
+        with np.errstate(over="ignore"):  # infinite is too fast
+            shares = decays[decays > 0] / high * self.step * self.step
+        if shares.size and not (shares.min() >= SLOWEST and shares.max() <= FASTEST):
+            raise PhysicsError(
+                f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
+                f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
+            )
+
+    def _axes_of_named_sides(self) -> int | None:
+        """How many axes a mapping of sides speaks of; None if its names say so."""
+        if not isinstance(self.boundary, Mapping):
+            return None
+        if self.dimensions in SHAPES:
+            return int(self.dimensions)
+        each = self.diffusivity
+        return SPACE if isinstance(each, tuple | list) and len(each) == SPACE else None
+
+    @property
+    def _has_axes(self) -> bool:
+        """Whether a part has values for each axis, or is an array on the lattice."""
+        return (
+            isinstance(self.diffusivity, tuple)
+            or isinstance(self.boundary, tuple)
+            or not (self.is_uniform)
+        )
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether diffusivity and decay are the same on all nodes."""
+        return self.lattice is None
+
+    @cached_property
+    def lattice(self) -> tuple[int, ...] | None:
+        """The sides of the lattice of a medium that varies; None for a uniform one."""
+        for part in (*self.diffusivities, self.decay):
+            if isinstance(part, np.ndarray):
+                return part.shape
+        return None
+
+    @cached_property
+    def diffusivities(self) -> tuple[NodeValues, ...]:
+        """Diffusivity along each axis."""
+        return self._each(self.diffusivity)
+
+    @cached_property
+    def sides(self) -> tuple[AxisSides, ...]:
+        """The boundary of each axis, one for both sides or a pair (low, high)."""
+        return self._each(self.boundary)
+
+    def _each(self, value: Any) -> Any:
+        return value if isinstance(value, tuple) else (value,) * self.dimensions
+
+    @cached_property
+    def boundaries(self) -> tuple[AxisBoundary, ...]:
+        """What `sides` do apart from their given values, fluxes and coefficients."""
+        return tuple(map(homogeneous, self.sides))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no side absorbs or holds a value, so that nothing is lost at the boundary."""
+        return not any("absorbing" in both_sides(boundary) for boundary in self.boundaries)
+
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether no side has a given value or flux, so that fields are linear in the sources."""
+        return self.sides == self.boundaries
+
+    @property
+    def has_equal_sides(self) -> bool:
+        """Whether both sides of each axis absorb, reflect or are periodic, without given values."""
+        return all(isinstance(side, str) for side in self.sides)
+
+    @property
+    def diffusion_length(self) -> float:
+        """l_D = √(D/γ) [length] of a uniform medium, D the larger one; infinite without decay."""
+        self.require_uniform("the diffusion length")
+        return math.sqrt(self._largest / float(self.decay)) if self.decay else math.inf
+
+    def with_diffusion_length(self, length: float) -> "Medium":
+        """This medium with the decay γ = D/ℓ² that gives it the diffusion length ℓ [length].
+
+        Raises:
+            PhysicsError: a length for which no decay is in range, or a medium that varies.
+
+        Example:
+            >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
+            0.02
+        """
+        self.require_uniform("the diffusion length")
+        length = check_number("diffusion length", length)
+        if not 1e-100 < length < 1e100:
+            raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
+        return replace(self, decay=self._largest / length**2)
+
+    def require_uniform(self, what: str) -> None:
+        """Raise a PhysicsError that names what needs a uniform medium, unless this is one."""
+        if not self.is_uniform:
+            raise PhysicsError(
+                f"{what} needs a uniform medium, and diffusivity or decay vary over the lattice "
+                "here; `solve` and `certify` take such a medium"
+            )
+
+    def require_plane(self, what: str) -> None:
+        """Raise a PhysicsError that names what needs two dimensions, unless these are two."""
+        if self.dimensions != PLANE:
+            raise PhysicsError(f"{what} needs a medium of 2 dimensions, not of {self.dimensions}")
+
+    def require_homogeneous(self, what: str) -> None:
+        """Raise a PhysicsError that names what takes no side with a given value or flux."""
+        if not self.is_homogeneous:
+            raise PhysicsError(
+                f"{what} takes no side with a given value or flux, and here are sides of "
+                f"{sides_in_words(self.sides)}; `solve` and `certify` take them"
+            )
+
+    def names_of_axes(self, what: str) -> tuple[BoundaryName, ...]:
+        """The boundary of each axis for `what`, which needs the same one at both sides of an axis.
+
+        Raises:
+            PhysicsError: the sides of an axis differ, or have given values or fluxes.
+        """
+        self.require_homogeneous(what)
+        names = tuple(name for name in self.boundaries if isinstance(name, str))
+        if len(names) < self.dimensions:
+            raise PhysicsError(
+                f"{what} needs the same boundary at both sides of an axis, not {self.boundaries}; "
+                "`solve` and `certify` take different ones"
+            )
+        return names
+
+    def normalised(self) -> "Medium":
+        """This medium in units in which h and the largest D lie in [1, 2).
+
+        The units are powers of 2, so that its operator is this one's divided by `unit` to the bit,
+        and the field is the same. (Given values and fluxes of sides, which have a unit, are left
+        out.) No unit lets numbers over- or underflow within the solver.
+        """
+        rate = _power_of_two(self._largest)
+        if rate == 1 and _power_of_two(self.step) == 1:
+            return self
+        diffusivities = tuple(part / rate for part in self.diffusivities)
+        step = self.step / _power_of_two(self.step)
+        return Medium(diffusivities, self.decay / self.unit, step, self.boundaries)
+
+    @property
+    def unit(self) -> float:
+        """The power of 2 [1/time] by which `normalised` divides D/h² and γ."""
+        return _power_of_two(self._largest) / _power_of_two(self.step) ** 2
+
+    @property
+    def _largest(self) -> float:
+        return max(float(np.max(part)) for part in self.diffusivities)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Medium):
+            return NotImplemented
+        if (self.step, self.sides) != (other.step, other.sides):
+            return False
+        pairs = zip(
+            (*self.diffusivities, self.decay), (*other.diffusivities, other.decay), strict=True
+        )
+        return all(np.array_equal(one, two) for one, two in pairs)
+
+    def __hash__(self) -> int:
+        if not self.is_uniform:
+            raise TypeError("a medium that varies over the lattice can't be hashed")
+        return hash((self.diffusivities, self.decay, self.step, self.sides))
+
+
+def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
+    """The production s = γ·x of sources that produce, for a source image x.
+
+    Far inside a wide source, the field is then the value of the source.
+
+    Args:
+        image: x on the lattice, or a batch of such images [concentration].
+        medium: its decay is γ [1/time].
+
+    Returns:
+        s, of the image's shape [concentration/time].
+
+    Raises:
+        PhysicsError: an image of no real numbers, or of another shape than the decay.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> production_of(np.array([[0.0, 2.0]]), dk.Medium(decay=0.01)).tolist()
+        [[0.0, 0.02]]
+    """
+    values = real_array("the source image", image)
+    if np.ndim(medium.decay) and values.shape[-np.ndim(medium.decay) :] != medium.lattice:
+        raise PhysicsError(
+            f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
+        )
+    return medium.decay * values
+
+
+def _power_of_two(value: float) -> float:
+    """The largest power of 2 that is not above a value."""
+    return math.ldexp(1.0, math.frexp(value)[1] - 1)

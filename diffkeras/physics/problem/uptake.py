@@ -1,0 +1,191 @@
+"""Saturating uptake: rates φ(u) that increase with the concentration up to a maximum.
+
+They are concave for u ≥ 0. Where a start or a rounded field is below 0, φ is continued there by its
+tangent at 0. So φ increases and is concave over all real numbers: the steady state of
+−∇·(D∇u) + γu + φ(u) = s is unique, and Newton's method ascends to it (`newton`). Hill forms with an
+exponent above 1 are not concave.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.problem.limits import LARGEST, SMALLEST, NodeValues, node_values
+from diffkeras.physics.short_repr import ShortRepr
+
+
+class SaturatingUptake(ShortRepr):
+    """A rate φ(u) for each node, increasing and concave, with φ(0) = 0.
+
+    Attributes:
+        maximum: the rate that it never exceeds, a number or (rows, columns).
+        capacity: the rate that it comes near at high concentrations, a number or (rows, columns).
+        rounding: of `rate` and `slope`, relative to them, in unit roundoffs.
+    """
+
+    maximum: NodeValues
+    rounding = 8.0
+
+    @property
+    def capacity(self) -> NodeValues:
+        """See the attributes."""
+        return self.maximum
+
+    @property
+    def lattice(self) -> tuple[int, int] | None:
+        """(rows, columns) of its arrays; None if it is the same on all nodes."""
+        raise NotImplementedError
+
+    @property
+    def steepest(self) -> float:
+        """At least the largest slope [1/time]."""
+        raise NotImplementedError
+
+    def rate(self, field: NDArray) -> NDArray:
+        """φ(u), (rows, columns) [concentration/time]."""
+        raise NotImplementedError
+
+    def slope(self, field: NDArray) -> NDArray:
+        """dφ/du, (rows, columns) [1/time]."""
+        raise NotImplementedError
+
+    def in_unit(self, unit: float) -> "SaturatingUptake":
+        """This uptake with rates in another unit of time, of which they are 1/`unit`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MichaelisMenten(SaturatingUptake):
+    """Michaelis–Menten uptake, φ(u) = v u/(K + u).
+
+    Attributes:
+        maximum: v ≥ 0 [concentration/time], the rate at high concentrations; a number, or an array
+            (rows, columns), 0 where no cell is.
+        constant: K > 0 [concentration], at which the rate is half of the maximum; a number or an
+            array. In configurations, datasets, surrogates and commands it is called saturation.
+
+    Raises:
+        PhysicsError: a value out of its range or not finite, or arrays of different shapes.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> cells = np.zeros((64, 64))
+        >>> cells[20:30, 20:30] = 0.5
+        >>> vessel = np.zeros((64, 64))
+        >>> vessel[40:44, 40:44] = 1.0
+        >>> solution = dk.solve(vessel, uptake=dk.MichaelisMenten(cells, 0.1), decay=0.0)
+        >>> bool(0 < solution.field[25, 25] < solution.field[25, 50])
+        True
+    """
+
+    maximum: NodeValues
+    constant: NodeValues
+
+    def __post_init__(self) -> None:
+        _set(self, "maximum", self.maximum, 0.0, "≥ 0 and finite")
+        wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
+        _set(self, "constant", self.constant, SMALLEST, wanted)
+        _one_shape(self.maximum, self.constant)
+
+    @property
+    def lattice(self) -> tuple[int, int] | None:
+        """See `SaturatingUptake`."""
+        return _one_shape(self.maximum, self.constant)
+
+    @property
+    def steepest(self) -> float:
+        """See `SaturatingUptake`."""
+        with np.errstate(over="ignore"):  # infinite is too steep
+            return float(np.max(np.divide(self.maximum, self.constant)))
+
+    def rate(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`."""
+        return self.maximum * (field / (self.constant + np.maximum(field, 0)))
+
+    def slope(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`."""
+        share = self.constant / (self.constant + np.maximum(field, 0))
+        return self.maximum / self.constant * share**2
+
+    def in_unit(self, unit: float) -> "MichaelisMenten":
+        """See `SaturatingUptake`."""
+        return MichaelisMenten(self.maximum / unit, self.constant)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CappedUptake(SaturatingUptake):
+    """Uptake in proportion up to a maximum, φ(u) = min(v, k u), as in CompuCell3D.
+
+    Attributes:
+        maximum: v ≥ 0 [concentration/time]; a number or an array (rows, columns), 0 where no cell
+            is. CompuCell3D's `MaxUptake`.
+        rate_constant: k ≥ 0 [1/time]; a number or an array. CompuCell3D's `RelativeUptakeRate`.
+
+    Raises:
+        PhysicsError: a negative value or one that isn't finite, or arrays of different shapes.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> dk.physics.CappedUptake(0.2, 0.1).rate(np.array([1.0, 5.0])).tolist()
+        [0.1, 0.2]
+    """
+
+    maximum: NodeValues
+    rate_constant: NodeValues
+
+    def __post_init__(self) -> None:
+        _set(self, "maximum", self.maximum, 0.0, "≥ 0 and finite")
+        _set(self, "rate_constant", self.rate_constant, 0.0, "≥ 0 and finite")
+        _one_shape(self.maximum, self.rate_constant)
+
+    @property
+    def lattice(self) -> tuple[int, int] | None:
+        """See `SaturatingUptake`."""
+        return _one_shape(self.maximum, self.rate_constant)
+
+    @property
+    def capacity(self) -> NodeValues:
+        """See `SaturatingUptake`: 0 where the rate constant is 0."""
+        return np.where(np.greater(self.rate_constant, 0), self.maximum, 0.0)
+
+    @property
+    def steepest(self) -> float:
+        """See `SaturatingUptake`."""
+        return float(np.max(self._tangent))
+
+    @property
+    def _tangent(self) -> NDArray:
+        """The slope at 0: where the maximum is 0, nothing is taken up at any concentration."""
+        return np.where(np.greater(self.maximum, 0), self.rate_constant, 0.0)
+
+    def rate(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`."""
+        return np.minimum(self.maximum, self._tangent * field)
+
+    def slope(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`; at the corner it is that above, 0."""
+        tangent = self._tangent
+        return np.where(tangent * field < self.maximum, tangent, 0.0)
+
+    def in_unit(self, unit: float) -> "CappedUptake":
+        """See `SaturatingUptake`."""
+        return CappedUptake(self.maximum / unit, self.rate_constant / unit)
+
+
+def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wanted: str) -> None:
+    most = LARGEST if least else sys.float_info.max
+    checked = node_values(f"the uptake's {name.replace('_', ' ')}", value, least, most, wanted)
+    object.__setattr__(uptake, name, checked)
+
+
+def _one_shape(*parts: Any) -> tuple[int, int] | None:
+    shapes = {np.shape(part) for part in parts} - {()}
+    if len(shapes) > 1:
+        raise PhysicsError(
+            f"the arrays of an uptake must have one shape, not {' and '.join(map(str, shapes))}"
+        )
+    return next(iter(shapes), None)

@@ -1,0 +1,122 @@
+"""A bound, not an estimate, of the error that rounding puts into a computed field.
+
+A computed field f misses A f = s, or A f = 0, on the free nodes by a residual ρ. For the M-matrix
+A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
+
+- ρ is computed by the stencil, which itself rounds (`FiniteVolumes.rounding`).
+- ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
+  comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
+  (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
+  or both are large, the field of unit density on all nodes whose sum the ring takes out again.
+
+Where no axis absorbs, no node is fixed and decay is slow, 1/γ is large. There the mean of the error
+is known from the balance, (γΣf − Σs)/(γ · nodes), whose sums are exact. What is left of ρ has the
+mean 0, and for such ρ ‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with A's least eigenvalue κ but that of
+constants.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import ROUNDINGS
+from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.problem.problem import Problem
+
+# The last operations: the difference from the production, a sum, and a product
+SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
+
+
+def rounding_allowance(
+    problem: Problem,
+    inverse_norm: float,
+    *fields: NDArray[np.float64],
+    barrier: NDArray[np.float64] | None = None,
+) -> float:
+    """Bound of |A_ff⁻¹ρ|, summed over fields that should satisfy the equation on the free nodes.
+
+    The first one should satisfy it with the problem's production, the others without. The barrier
+    should satisfy A f ≥ 0: only less than 0 counts.
+    """
+    operator, free = problem.operator, ~problem.fixed
+    if operator.deflated and free.all():
+        return _allowance_of_balance(problem, fields[0])
+    supply = 0.0 if problem.supply is None else problem.supply
+    missed = float(_missed(operator, fields[0], supply).max(where=free, initial=0.0))
+    # the others are small as a rule, so a rough bound of their rounding will do
+    for field in fields[1:]:
+        missed += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
+        missed += _most_rounding(operator, largest(field))
+    if barrier is not None:
+        missed += float((-operator.apply(barrier)).max(where=free, initial=0.0))
+        missed += _most_rounding(operator, largest(barrier))
+    return inverse_norm * missed * SLACK if free.any() else 0.0
+
+
+def _missed(
+    operator: SpectralOperator, field: NDArray[np.float64], supply: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """At least |A f − s| on each node."""
+    return np.abs(operator.apply(field) - supply) + operator.volumes.rounding(field)
+
+
+def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float:
+    """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
+    operator = problem.operator
+    supply = np.zeros(field.shape) if problem.supply is None else problem.supply
+    missed = float(_missed(operator, field, supply).max()) * SLACK
+    spread = math.sqrt(field.size) * missed / operator.constant_eigenvalue
+    produced = math.fsum(supply.ravel().tolist())
+    lost = operator.decay * math.fsum(field.ravel().tolist())
+    rounding = 4 * float(np.finfo(np.float64).eps) * (abs(produced) + abs(lost))
+    imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
+    # twice: for κ and the last operations
+    return 2 * (spread + imbalance)
+
+
+def least_allowance(operator: SpectralOperator, inverse_norm: float) -> float:
+    """About the largest allowance of a field with values of up to 1."""
+    return 2 * _most_rounding(operator, 1.0) * inverse_norm
+
+
+def _most_rounding(operator: SpectralOperator, size: float) -> float:
+    """At least the rounding of the stencil on any node, of a field with values of up to a size."""
+    # its terms are at most 2a·size together, in absolute value
+    return ROUNDINGS * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * size
+
+
+def operator_diagonal(operator: SpectralOperator) -> float:
+    """a = 2ΣD/h² + γ [1/time], A's diagonal; next to a reflecting wall it is less."""
+    return 2 * sum(operator.couplings) + operator.decay
+
+
+def inverse_norm_bound(problem: Problem) -> float:
+    """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
+    if problem.fixed.all():
+        return 0.0
+    operator, ring = problem.operator, problem.ring
+    bound = operator.inverse_norm
+    longest = max(
+        (axis.nodes + 1) ** 2 / (8 * coupling)
+        for axis, coupling in zip(operator.axes, operator.couplings, strict=True)
+    )
+    if bound > longest and ring.size:
+        bound = min(bound, _drained_barrier(operator, ring))
+    return bound
+
+
+def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
+    density = np.ones(operator.lattice)
+    density[ring.nodes] -= density.size / ring.size
+    barrier = operator.inverse(density)
+    lowest = float(barrier[ring.nodes].min())
+    # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
+    barrier -= lowest if operator.singular else min(lowest, 0.0)
+    applied = operator.apply(barrier) - operator.volumes.rounding(barrier)
+    applied[ring.nodes] = np.inf
+    least = float(applied.min())
+    # fixed nodes inside the sources count as free here, which only makes the barrier larger
+    return float(barrier.max()) / least if least > 0.5 else math.inf

@@ -1,0 +1,1 @@
+"""Random problems: sources, tissues, and examples with their fields."""

@@ -1,0 +1,268 @@
+"""Examples: random sources and their field, each a function of a few numbers.
+
+Example k of a split is drawn from a generator that is seeded by (seed, split, source count, k) and
+nothing else, so every worker, restart or subset gives the same one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property, partial
+from itertools import islice
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
+from diffkeras.physics.problem.maps import problem_of_maps
+from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sources import Sources
+from diffkeras.physics.sampling.discs import (
+    UNIFORM,
+    Radius,
+    ValueDistribution,
+    check_placement,
+    check_radius,
+    check_values,
+    sample_sources,
+)
+from diffkeras.physics.sampling.held_out import few_images, split_of
+from diffkeras.physics.sampling.placement import Placement
+from diffkeras.physics.sampling.tissue_sampler import TissueSampler
+from diffkeras.physics.steady_state import solve
+from diffkeras.system.process_pool import ProcessPool
+
+# a stream's examples are those of no split
+SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
+MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
+# after an example's own key, for the generators of its diffusion length and of its tissue
+LENGTH_KEY, TISSUE_KEY = 1, 2
+CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
+
+
+@dataclass(frozen=True)
+class Example:
+    """A problem and its field.
+
+    Attributes:
+        problem: with the sources' values on fixed nodes, or their production.
+        field: (rows, columns) float32, the steady state solved in float64 and rounded once.
+        sources: its n discs.
+        source_image: (rows, columns) float32, their values x.
+        diffusion_length: ℓ of its medium [length], a float32's value; None where all examples
+            share one medium.
+        maximum: of the steady state, a float32's value, by which `field` is divided; None where it
+            isn't divided.
+        maps: of its tissue by name, (rows, columns) float32 each; none without tissue.
+    """
+
+    problem: Problem
+    field: NDArray[np.float32]
+    sources: Sources
+    source_image: NDArray[np.float32]
+    diffusion_length: float | None = None
+    maximum: float | None = None
+    maps: Mapping[str, NDArray[np.float32]] = dataclass_field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExampleRecipe:
+    """Everything that examples depend on, except for split and number.
+
+    Attributes:
+        count: number n of discs.
+        lattice: (rows, columns); a side is taken for both.
+        medium: the uniform medium, whose sides may have a value or a flux; if there is a range of
+            diffusion lengths, its decay isn't used.
+        radius: radius or range of radii [lattice steps].
+        seed: the dataset's seed.
+        placement: how centres are distributed.
+        values: how the discs' values are distributed.
+        diffusion_length: range [shortest, longest] from which each example draws its own [length].
+        production: whether sources produce γ times the source image; otherwise the field has
+            their values on their nodes.
+        divide_by_maximum: whether each field is divided by its maximum; for production only.
+        tissue: how the cells and regions around the sources of each example are distributed; for
+            fixed values only.
+
+    Raises:
+        PhysicsError: an argument of a wrong type or out of its range, or one that the kind
+            of sources doesn't permit.
+
+    Example:
+        >>> recipe = ExampleRecipe(count=3, lattice=(32, 32))
+        >>> example = recipe.example("train", 0)
+        >>> example.source_image.shape, example.field.shape, example.sources.count
+        ((32, 32), (32, 32), 3)
+    """
+
+    count: int
+    lattice: tuple[int, int] = (512, 512)
+    medium: Medium = dataclass_field(default_factory=Medium)
+    radius: Radius = 5.0
+    seed: int = 0
+    placement: Placement = UNIFORM
+    values: ValueDistribution = "uniform"
+    diffusion_length: tuple[float, float] | None = None
+    production: bool = False
+    divide_by_maximum: bool = False
+    tissue: TissueSampler | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
+        object.__setattr__(self, "lattice", check_lattice(self.lattice))
+        if not isinstance(self.medium, Medium):
+            raise PhysicsError(f"medium must be a Medium, not a {type(self.medium).__name__}")
+        check_whole("seed", self.seed, 0, 2**128)
+        check_radius(self.radius)
+        check_values(self.values)
+        check_placement(self.placement)
+        self.medium.require_uniform("ExampleRecipe")
+        self.medium.require_plane("ExampleRecipe")
+        if self.diffusion_length is not None:
+            shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
+            if shortest.decay < longest.decay:
+                raise PhysicsError(
+                    "diffusion_length must be a range [shortest, longest], not "
+                    f"{self.diffusion_length}"
+                )
+        self._check_kind()
+        self._check_tissue()
+
+    def _check_kind(self) -> None:
+        for name in ("production", "divide_by_maximum"):
+            if not isinstance(getattr(self, name), bool):
+                raise PhysicsError(f"{name} must be True or False, not {getattr(self, name)!r:.60}")
+        if not self.production and self.divide_by_maximum:
+            raise PhysicsError("divide_by_maximum needs production; fixed values have maximum 1")
+        if not self.production and self.placement.overlap:
+            raise PhysicsError("overlap needs production; a node can't hold values of two discs")
+        if self.production and self.diffusion_length is None and not self.medium.decay:
+            raise PhysicsError(
+                "sources produce the decay times their value, so the decay must not be 0"
+            )
+
+    def _check_tissue(self) -> None:
+        if self.tissue is None:
+            return
+        if not isinstance(self.tissue, TissueSampler):
+            raise PhysicsError(f"tissue must be a TissueSampler, not {self.tissue!r:.60}")
+        if self.production:
+            raise PhysicsError("a tissue needs sources of fixed values; leave out production")
+        if self.diffusion_length is not None:
+            raise PhysicsError("tissue and diffusion_length both set the decay; leave one out")
+        self.tissue.check(self.lattice, self.medium)
+
+    def rng(self, split: str, *numbers: int) -> np.random.Generator:
+        """The generator of an example of a split, or of the stream, which has no end."""
+        if not isinstance(split, str) or split not in SPLIT_KEYS:
+            raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
+        numbers = tuple(check_whole("an example's number", k, 0, 2**63) for k in numbers)
+        key = (SPLIT_KEYS[split], self.count, *numbers)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def sources(self, split: str, k: int) -> Sources:
+        """The sources of example k of a split.
+
+        No image of the validation or test split occurs in training or in the stream.
+
+        Raises:
+            PackingError: the discs don't fit, or there are too few different images for all splits.
+        """
+        rng = self.rng(split, k)
+        for _ in range(MAX_DRAWS):
+            sources = sample_sources(
+                self.count,
+                self.lattice,
+                radius=self.radius,
+                placement=self.placement,
+                values=self.values,
+                rng=rng,
+            )
+            own = "train" if split == "stream" else split
+            if not self.has_few_images or split_of(sources, self.lattice) == own:
+                return sources
+        raise PackingError(
+            f"too few different images of {self.count} source(s) of radius {self.radius} can be "
+            f"drawn on {self.lattice[0]}×{self.lattice[1]} for separate training, validation and "
+            "test splits; choose a larger lattice, smaller discs or more sources"
+        )
+
+    @cached_property
+    def has_few_images(self) -> bool:
+        """Whether splits share a small number of different images between them."""
+        return few_images(self.count, self.lattice, self.radius, self.placement, self.values)
+
+    def length_of(self, split: str, k: int) -> float | None:
+        """ℓ of example k of a split [length], None where all examples share one medium.
+
+        It is log-uniform, from a generator of its own, so that sources don't depend on it; and
+        rounded to float32 before anything is solved, so that what is stored is what was solved.
+        """
+        if self.diffusion_length is None:
+            return None
+        shortest, longest = self.diffusion_length
+        share = self.rng(split, k, LENGTH_KEY).random()
+        # rounding may lift the power beyond the end
+        return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
+
+    def medium_with(self, diffusion_length: float | None) -> Medium:
+        """The medium with the decay γ = D/ℓ², D the larger diffusivity; without ℓ, `medium`."""
+        if diffusion_length is None:
+            return self.medium
+        return self.medium.with_diffusion_length(diffusion_length)
+
+    def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
+        """The maps of the tissue of example k of a split, none without tissue.
+
+        The tissue comes from a generator of its own, so that sources don't depend on it.
+        """
+        if self.tissue is None:
+            return {}
+        tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
+        return tissue.maps(self.lattice, self.medium)
+
+    def problem(
+        self,
+        source_image: NDArray,
+        diffusion_length: float | None = None,
+        maps: Mapping[str, NDArray] = MappingProxyType({}),
+    ) -> Problem:
+        """The problem of an example's parts: its source image, diffusion length and maps."""
+        medium = self.medium_with(diffusion_length)
+        if self.production:
+            return Problem(production=production_of(source_image, medium), medium=medium)
+        return problem_of_maps(source_image, medium, maps)
+
+    def example(self, split: str, k: int) -> Example:
+        """Example k of a split, solved."""
+        sources, length = self.sources(split, k), self.length_of(split, k)
+        image, maximum, maps = sources.image(self.lattice), None, self.maps_of(split, k)
+        problem = self.problem(image, length, maps)
+        field = solve(problem).field
+        if self.divide_by_maximum:
+            largest = field.max() or 1.0  # without sources the field is 0
+            field, maximum = field / largest, float(np.float32(largest))
+        return Example(problem, field.astype(np.float32), sources, image, length, maximum, maps)
+
+    def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
+        """The examples of these numbers, in their order, solved by so many processes.
+
+        A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
+        `multiprocessing` with the spawn method.
+        """
+        if check_workers("processes", processes) == 1:
+            yield from (self.example(split, k) for k in numbers)
+            return
+        tasks = iter(numbers)
+        chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
+        with ProcessPool(processes) as pool:
+            for examples in pool.imap(partial(_solve_examples, self, split), chunks):
+                yield from examples
+
+
+def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
+    return [recipe.example(split, k) for k in numbers]

@@ -1,0 +1,169 @@
+"""Approximate solutions of the linear steps, (A + d) x = b on the free nodes.
+
+Conjugate gradients in single precision, preconditioned by a geometric multigrid cycle
+(`block_cycles`). Where these take too many iterations, double precision and a V-cycle of algebraic
+multigrid take over. Its hierarchy is set up once and used for other slopes d, too, while it serves.
+
+The callers correct what single precision leaves.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
+from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
+
+MOST_CYCLES = 25  # of one solution; algebraic multigrid takes over beyond this
+MOST_ALGEBRAIC = 100  # iterations of one step
+OLD = 15  # iterations of one step, beyond which the hierarchy is set up again
+
+
+class Goal(NamedTuple):
+    """When a solution x of b is good enough. One of these is enough; 0 or None is never reached.
+
+    Attributes:
+        reduction: of the residual's Euclidean norm, relative to that of b.
+        near: the largest |value| of a correction, an estimate of the error.
+        share: the same, as a share of the largest |x|.
+        of_both: a condition for x and its residual, (n,) each.
+    """
+
+    reduction: float = 0.0
+    near: float = 0.0
+    share: float = 0.0
+    of_both: Callable[[NDArray, NDArray], bool] | None = None
+
+
+class Move(NamedTuple):
+    """A solution x, (rows, columns), 0 on the fixed nodes.
+
+    Attributes:
+        estimate: about the largest |error| before the last correction; 0 if none was asked for.
+        first_estimate: about the largest |A⁻¹b|; the same if the first correction was enough.
+    """
+
+    solution: NDArray[np.float64]
+    estimate: float = 0.0
+    first_estimate: float = 0.0
+    iterations: int = 0
+
+
+class LinearSteps:
+    """The solver of all steps of one problem.
+
+    Attributes:
+        iterations: of conjugate gradients, so far.
+    """
+
+    def __init__(self, equations: Equations) -> None:
+        self.iterations = 0
+        self._equations = equations
+        self._by_blocks = True
+        self._slope: NDArray | float = 0.0
+        self._cycle = equations.cycle
+        self._algebraic: Function | None = None
+
+    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
+        """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
+
+        Raises:
+            ConvergenceError: the iterations don't converge.
+        """
+        size = largest(right_hand_side)
+        if not size:
+            return Move(np.zeros(right_hand_side.shape))
+        found: Iterate | None = None
+        if self._by_blocks:
+            cycle = self._cycle_of(slope)
+            scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
+            found = _iterate(
+                cycle.matrix.dot, cycle, scaled.astype(SINGLE).ravel(), goal, size, MOST_CYCLES
+            )
+            self.iterations += found.iterations
+            self._by_blocks = found.is_met
+        if found is None or not found.is_met:
+            scaled = (right_hand_side / size).astype(np.float64)
+            found = self._solve_algebraically(slope, scaled.ravel(), goal, size)
+        solution = np.multiply(found.solution, size, dtype=np.float64)
+        solution = solution.reshape(right_hand_side.shape)
+        return Move(solution, size * found.estimate, size * found.first_estimate, found.iterations)
+
+    def _cycle_of(self, slope: NDArray | float) -> BlockCycle:
+        if slope is not self._slope:
+            free, cycle = self._equations.free, self._equations.cycle
+            self._cycle = cycle.plus((slope * free).astype(np.float64)) if np.any(slope) else cycle
+            self._slope = slope
+        return self._cycle
+
+    def _solve_algebraically(
+        self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
+    ) -> Iterate:
+        """The same as `solve`, for b (n,) that is scaled already."""
+        found = None
+        try:
+            matrix = self._matrix(slope)
+            precondition = self._algebraic or self._set_up(matrix)
+            found = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC)
+            self.iterations += found.iterations
+        except RuntimeError:  # SuperLU's, for a singular matrix
+            pass
+        if found is None or not found.is_met or found.iterations > OLD:
+            self._algebraic = None
+        if found is None or not found.is_met:
+            self._by_blocks = True  # for other slopes
+            raise ConvergenceError(
+                f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
+                "uptake vary too much, or decay is too weak; check the medium and the uptake"
+            )
+        return found
+
+    def _matrix(self, slope: NDArray | float) -> sp.dia_array:
+        """A + d in double precision, (n, n)."""
+        volumes, free = self._equations.volumes.on(self._equations.free), self._equations.free
+        drain = (volumes.drain + slope * free).astype(np.float64)
+        return FiniteVolumes(volumes.couplings, drain).matrix(np.dtype(np.float64))
+
+    def _set_up(self, matrix: sp.dia_array) -> Function:
+        """A V-cycle of algebraic multigrid."""
+        free = self._equations.free.ravel()
+        cycle = ruge_stuben_hierarchy(matrix.tocsr()[free][:, free]).aspreconditioner()
+
+        def precondition(residual: NDArray) -> NDArray:
+            found = np.zeros(residual.shape)
+            found[free] = cycle @ residual[free]
+            return found
+
+        self._algebraic = precondition
+        return precondition
+
+
+def _iterate(
+    apply: Function, precondition: Function, scaled: NDArray, goal: Goal, size: float, most: int
+) -> Iterate:
+    """Conjugate gradients to within a goal, for b that is divided by its size."""
+    least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
+
+    def is_met(solution: NDArray, residual: NDArray) -> bool:
+        if goal.of_both is not None:
+            return goal.of_both(solution, residual)
+        return float(np.sqrt(np.vdot(residual, residual))) <= least
+
+    def is_near(solution: NDArray, estimate: float) -> bool:
+        wanted = goal.near / size
+        if goal.share:
+            wanted = max(wanted, goal.share * largest(solution))
+        return estimate <= wanted
+
+    looks = goal.near or goal.share
+    return conjugate_gradients(
+        apply, precondition, scaled, is_met, most, is_near if looks else None
+    )

@@ -1,1 +1,0 @@
-"""Uptake by cells: in proportion to the concentration, or saturating."""

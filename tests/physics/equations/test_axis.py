@@ -1,0 +1,150 @@
+"""One axis: eigenvalues, transforms (fast ones and matrix products) and mirror images."""
+
+import numpy as np
+import pytest
+import scipy.fft
+from sparse_operator import second_difference
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.equations.axis import BOUNDARIES as NAMES
+from diffkeras.physics.equations.axis import Axis, AxisBoundary
+from diffkeras.physics.equations.matrix_transforms import FoldedBasis, Kind, product_is_faster
+from diffkeras.physics.equations.prime_factor import FactoredSine, coprime_factors
+
+MIXED: list[AxisBoundary] = [("absorbing", "reflecting"), ("reflecting", "absorbing")]
+BOUNDARIES: list[AxisBoundary] = [*NAMES, *MIXED]
+LENGTHS = [1, 2, 3, 5, 8, 16, 17, 36, 257, 256]
+
+
+def _unfolded(axis: Axis) -> Axis:
+    object.__setattr__(axis, "by_product", False)
+    return axis
+
+
+@pytest.mark.parametrize("nodes", LENGTHS)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: AxisBoundary) -> None:
+    axis = Axis(nodes, boundary)
+    matrix = second_difference(axis).toarray()
+    transformed = axis.forward(matrix, axis=0)
+    expected = axis.eigenvalues()[:, None] * axis.forward(np.eye(nodes), axis=0)
+    assert np.abs(transformed - expected).max() < 1e-11
+
+
+@pytest.mark.parametrize("nodes", LENGTHS)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("position", [0, -1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inverse_undoes_forward_in_its_precision(
+    nodes: int, boundary: AxisBoundary, position: int, dtype: type
+) -> None:
+    axis = Axis(nodes, boundary)
+    shape = (nodes, 4) if position == 0 else (4, nodes)
+    values = np.random.default_rng(nodes).standard_normal(shape).astype(dtype)
+    back = axis.inverse(axis.forward(values, axis=position), axis=position)
+    assert back.dtype == dtype
+    assert np.abs(back - values).max() < 100 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("nodes", LENGTHS)
+@pytest.mark.parametrize("kind", ["sine", "cosine"])
+def test_the_product_equals_the_fast_transform(nodes: int, kind: Kind) -> None:
+    values = np.random.default_rng(nodes).standard_normal((3, nodes))
+    fast = scipy.fft.dst(values, type=1) if kind == "sine" else scipy.fft.dct(values, type=2)
+    basis = FoldedBasis(kind, nodes, np.float64)
+    coefficients = basis.forward(values)
+    assert np.abs(coefficients - fast[:, basis.order]).max() < 1e-11
+    assert np.abs(basis.inverse(coefficients) - values).max() < 1e-13
+
+
+@pytest.mark.parametrize(
+    "nodes", [nodes for nodes in range(2, 130, 2) if coprime_factors(nodes + 1)] + [512, 1024, 2048]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_factored_product_equals_the_fast_transform(nodes: int, dtype: type) -> None:
+    factors = coprime_factors(nodes + 1)
+    assert factors is not None
+    values = np.random.default_rng(nodes).standard_normal((70, nodes)).astype(dtype)
+    basis = FactoredSine(nodes, factors, dtype)
+    coefficients = basis.forward(values)
+    assert sorted(basis.order) == list(range(nodes))
+    fast = scipy.fft.dst(values.astype(np.float64), type=1)[:, basis.order]
+    assert coefficients.dtype == dtype
+    tolerance = 20 * np.finfo(dtype).eps * np.abs(fast).max()
+    signs = np.where(np.abs(coefficients - fast) < np.abs(coefficients + fast), 1, -1)
+    assert np.abs(signs * coefficients - fast).max() < tolerance
+    assert np.abs(basis.inverse(coefficients) - values).max() < 60 * np.finfo(dtype).eps
+    # a mode's sign is the same in every row: read where it stands out of the rounding
+    large = np.where(np.abs(fast) > 1e3 * tolerance, signs, 0)
+    assert np.all(np.abs(large.sum(axis=0)) == np.abs(large).sum(axis=0))
+
+
+def test_coprime_factors_lie_close_together() -> None:
+    assert coprime_factors(2049) == (3, 683)
+    assert coprime_factors(3 * 5 * 7 * 11) == (33, 35)
+    assert coprime_factors(27) is None
+    assert coprime_factors(257) is None
+    assert coprime_factors(30) is None
+
+
+@pytest.mark.parametrize(("nodes", "product"), [(255, False), (256, True), (511, False)])
+def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(
+    nodes: int, product: bool
+) -> None:
+    # 2·257 and 2·2049 = 2·3·683 hold large primes, 2·256 and 2·512 do not
+    assert Axis(nodes, "absorbing").by_product is product
+    assert Axis(2048, "absorbing").by_product
+    assert not Axis(2048, "reflecting").by_product
+    assert not product_is_faster("cosine", 1024)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_small_eigenvalues_keep_their_digits(boundary: AxisBoundary) -> None:
+    axis = _unfolded(Axis(4000, boundary))
+    mode = int(axis.singular)  # the first that is not constant
+    half_angle = np.pi / axis.period
+    series = 4 * half_angle**2 * (1 - half_angle**2 / 3)  # 4 sin²(x), x small
+    assert axis.eigenvalues()[mode] == pytest.approx(series, rel=1e-11)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_images_sum_to_the_green_function_of_the_axis(boundary: AxisBoundary) -> None:
+    axis = Axis(9, boundary)
+    inverse = np.linalg.inv(second_difference(axis).toarray() + 0.3 * np.eye(9))
+    period = axis.period
+    ring = second_difference(Axis(period, "periodic")).toarray() + 0.3 * np.eye(period)
+    modes = np.fft.rfft(np.linalg.inv(ring)[0])
+    axis.keep_modes(modes)
+    table = np.fft.irfft(modes, period)
+    i, k = np.indices((9, 9))
+    images = sum(sign * table[offsets] for sign, offsets in axis.images(i, k))
+    assert np.abs(images - inverse).max() < 1e-13
+
+
+@pytest.mark.parametrize("boundary", MIXED)
+@pytest.mark.parametrize("nodes", LENGTHS)
+def test_mixed_products_equal_the_fast_transform(boundary: AxisBoundary, nodes: int) -> None:
+    fast, product = Axis(nodes, boundary), Axis(nodes, boundary)
+    object.__setattr__(fast, "by_product", False)
+    object.__setattr__(product, "by_product", True)
+    values = np.random.default_rng(nodes).standard_normal((3, nodes))
+    coefficients = product.forward(values, axis=1)
+    assert np.abs(coefficients - fast.forward(values, axis=1)).max() < 1e-11
+    assert np.abs(fast.inverse(coefficients.T, axis=0).T - values).max() < 1e-13
+    assert np.abs(product.inverse(coefficients, axis=1) - values).max() < 1e-13
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_the_barrier_is_not_higher_than_promised(boundary: AxisBoundary) -> None:
+    for nodes in (1, 2, 9):
+        axis = Axis(nodes, boundary)
+        if axis.singular:
+            assert axis.barrier_height == np.inf
+        else:
+            barrier = np.linalg.solve(second_difference(axis).toarray(), np.ones(nodes))
+            assert barrier.max() <= (1 + 1e-14) * axis.barrier_height <= 2 * barrier.max()
+
+
+def test_bad_axes_are_refused() -> None:
+    with pytest.raises(PhysicsError, match="at least one node a side, not 0"):
+        Axis(0, "absorbing")

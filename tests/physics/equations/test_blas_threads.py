@@ -1,0 +1,84 @@
+"""BLAS uses one thread within a solve, or as many as it is told, and its own number afterwards."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from diffkeras.physics import certify, solve
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.ring import ring_matrix
+
+CONTROLLER = ThreadpoolController()
+IMAGE = np.zeros((24, 24))
+IMAGE[8:12, 9:14] = 1.0
+
+
+def threads() -> set[int]:
+    return {
+        library["num_threads"] for library in CONTROLLER.info() if library["user_api"] == "blas"
+    }
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """An environment that asks for two threads."""
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+    """The numbers of threads whenever a ring matrix is computed."""
+    numbers: list[set[int]] = []
+
+    def spy(*arguments: Any) -> Any:
+        numbers.append(threads())
+        return ring_matrix(*arguments)
+
+    for module in ("solvers.ring", "solvers.preconditioner"):
+        monkeypatch.setattr(f"diffkeras.physics.{module}.ring_matrix", spy)
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("function", "number"),
+    [
+        (lambda: solve(IMAGE), 1),
+        (lambda: solve(IMAGE, threads=2), 2),
+        (lambda: solve(IMAGE[None]), 1),
+        (lambda: certify(0 * IMAGE, IMAGE), 1),
+    ],
+)
+def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, seen):
+    function()
+    assert seen == [{number}] * len(seen) != []
+    assert threads() == {2}
+
+
+def test_an_error_restores_them():
+    with pytest.raises(RuntimeError), blas_threads():
+        raise RuntimeError
+    assert threads() == {2}
+
+
+def test_of_solves_at_the_same_time_the_first_one_restores_them():
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with blas_threads():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with blas_threads():
+        thread.start()
+        assert entered.wait(10)
+        assert threads() == {1}
+    leave.set()
+    thread.join()
+    assert threads() == {2}
+    with blas_threads():
+        assert threads() == {1}

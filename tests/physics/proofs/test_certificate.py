@@ -1,0 +1,263 @@
+"""Certificates: the proven bounds hold for any prediction, and they are sharp."""
+
+import math
+from operator import attrgetter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from predictions import predict, problems
+from sparse_operator import free_system
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.equations.spectral import spectral_operator
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.certificate import certify
+from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
+
+
+def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):
+    """Every bound holds for the exact field, up to the rounding of that field itself."""
+    corrected = certificate.corrected
+    error = abs(corrected.field - exact)
+    assert error.max() <= corrected.error_bound + solver_rounding
+    assert (error <= corrected.node_bound + solver_rounding).all()
+    assert (abs(prediction - exact) <= certificate.node_bound + solver_rounding).all()
+    assert not error[fixed].any()
+
+
+def test_bounds_hold_over_the_table_of_problems(problem):
+    exact, options = problem.reference, {"medium": problem.medium, "fixed": problem.fixed}
+    for kind in ("noise", "smooth", "garbage"):
+        prediction = predict(kind, exact)
+        certificate = certify(prediction, problem.image, **options)
+        assert_bounds_hold(certificate, prediction, exact, problem.fixed, 1e-12)
+        if kind == "noise":
+            assert_satisfies_the_equation(certificate.corrected.field, problem)
+    own = problem.solution.field
+    certificate = certify(own, problem.image, **options)
+    assert certificate.corrected.error_bound <= 1e-9  # down to the allowance for rounding
+    np.testing.assert_allclose(certificate.corrected.field, own, rtol=0, atol=1e-10)
+
+
+def assert_satisfies_the_equation(field, problem):
+    """On all free nodes but those next to the ring, where values were set afterwards."""
+    operator = spectral_operator(problem.image.shape, problem.medium)
+    beside = np.zeros_like(problem.fixed)
+    for axis, boundary in enumerate(problem.medium.boundaries):
+        for shift in (1, -1):
+            neighbour = np.roll(problem.fixed, shift, axis)
+            if boundary != "periodic":
+                neighbour[(slice(None),) * axis + (0 if shift == 1 else -1,)] = False
+            beside |= neighbour
+    residual = operator.apply(field)[~problem.fixed & ~beside]
+    assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
+
+
+@given(problems())
+@settings(max_examples=200, deadline=None)
+def test_bounds_hold_for_random_problems_and_predictions(random_problem):
+    medium, image, fixed, exact, prediction = random_problem
+    certificate = certify(prediction, image, medium=medium, fixed=fixed)
+    # the reference rounds as well; its own residual bounds by how much
+    problem = Problem(image, medium=medium, fixed=fixed)
+    own = rounding_allowance(problem, inverse_norm_bound(problem), exact)
+    assert_bounds_hold(certificate, prediction, exact, fixed, own)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
+@pytest.mark.parametrize("decay", [0.0, 1 / 400, 0.5])
+@pytest.mark.parametrize("radius", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros", "float32"])
+def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, radius, kind):
+    medium = Medium(decay=decay, boundary=boundary)
+    rng = np.random.default_rng(1)
+    image = sample_sources(5, (96, 110), radius=radius, rng=rng).image((96, 110), np.float64)
+    exact = solve(image, medium=medium).field
+    certificate = certify(predict(kind, exact), image, medium=medium)
+    true = abs(certificate.corrected.field - exact).max()
+    assert true <= certificate.corrected.error_bound <= 1.5 * true + 2 * certificate.allowance
+
+
+def test_a_constant_prediction_beside_a_slow_decay_keeps_a_small_bound():
+    # without keeping the prediction's mean, the constant mode would blow the error up 1e4 times
+    image = np.zeros((64, 64))
+    image[20:25, 30:35], image[50, 9] = 1.0, 0.3
+    medium = Medium(decay=1e-8, boundary="reflecting")
+    exact = solve(image, medium=medium).field
+    certificate = certify(predict("smooth", exact), image, medium=medium)
+    assert certificate.corrected.error_bound < 0.02
+
+
+def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_length():
+    image = np.zeros((40, 200))
+    image[18:22, 18:22], image[18:22, 178:182] = 1.0, 0.5
+    exact = solve(image, medium=Medium(decay=1 / 25)).field
+    prediction = exact.copy()
+    prediction[:, :40] *= 1.01
+    certificate = certify(prediction, image, decay=1 / 25)
+    assert certificate.corrected.node_bound[20, 23] > 5e-3
+    # 80 steps are 16 diffusion lengths
+    assert certificate.corrected.node_bound[20, 100] < 1e-6
+
+
+def test_nothing_to_solve_is_certified_exactly():
+    image = np.full((6, 7), 0.3)
+    certificate = certify(np.zeros((6, 7)), image)
+    assert certificate.corrected.error_bound == 0
+    np.testing.assert_array_equal(certificate.corrected.field, image)
+    np.testing.assert_allclose(certificate.node_bound, 0.3, rtol=1e-14)
+    without_sources = certify(np.ones((6, 7)), np.zeros((6, 7)))
+    assert without_sources.corrected.error_bound == 0
+    assert not without_sources.corrected.field.any()
+
+
+def test_inverse_norm_is_bounded_by_every_barrier(medium):
+    # against the true norm, the largest row sum of the inverse on the free nodes
+    lattice = (12, 15, 3)[: medium.dimensions]
+    fixed = np.zeros(lattice, dtype=bool)
+    fixed[3:6, 4:9] = True
+    fixed[10, 13] = True
+    matrix, _ = free_system(np.zeros(lattice), fixed, medium)
+    true = np.linalg.inv(matrix.toarray()).sum(axis=1).max()
+    problem = Problem(np.zeros(lattice), medium=medium, fixed=fixed)
+    bound = inverse_norm_bound(problem) / medium.unit
+    assert true <= bound * (1 + 1e-12)
+    assert bound <= 60 * true
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (np.zeros((5, 8)), r"\(5, 8\), the problem \(6, 8\)"),
+        (np.zeros((6, 8, 1)), r"\(6, 8, 1\), the problem \(6, 8\)"),
+        (np.full((6, 8), math.nan), r"holds nan at node \(0, 0\)"),
+        (np.full((6, 8), math.inf), r"holds inf at node \(0, 0\)"),
+    ],
+)
+def test_predictions_that_are_none_are_refused(prediction, message):
+    with pytest.raises(PhysicsError, match=message):
+        certify(prediction, np.eye(6, 8))
+
+
+def test_problems_without_a_unique_solution_are_refused():
+    with pytest.raises(PhysicsError, match="no node is fixed"):
+        certify(np.zeros((6, 8)), np.zeros((6, 8)), decay=0.0, boundary="periodic")
+
+
+def test_a_batch_is_certified_as_its_images_are():
+    rng = np.random.default_rng(3)
+    images = np.stack(
+        [sample_sources(n, (24, 20), radius=2, rng=rng).image((24, 20)) for n in (1, 3)]
+    )
+    medium = Medium(decay=0.05, boundary=("reflecting", "periodic"))
+    predictions = np.stack(
+        [predict("noise", solve(image, medium=medium).field) for image in images]
+    )
+    masks = images != 0
+    masks[0, 0, 0] = True  # a sink in one of them
+    batch = certify(predictions, images, medium=medium, fixed=masks)
+    alone = [
+        certify(p, image, medium=medium, fixed=mask)
+        for p, image, mask in zip(predictions, images, masks, strict=True)
+    ]
+    for result in (attrgetter("node_bound"), attrgetter("corrected.field")):
+        assert np.array_equal(result(batch), [result(one) for one in alone])
+    for result in map(attrgetter, ("error_bound", "corrected.error_bound", "allowance")):
+        values = [result(one) for one in alone]
+        assert result(batch) == max(values)
+        assert [result(one) for one in batch.images] == values
+    shared = certify(predictions, images, medium=medium, fixed=masks[0])
+    assert np.array_equal(
+        shared.images[1].node_bound,
+        certify(predictions[1], images[1], medium=medium, fixed=masks[0]).node_bound,
+    )
+
+
+def test_the_bound_of_the_prediction_holds():
+    image = np.zeros((20, 20))
+    image[5:8, 5:8] = 1.0
+    exact = solve(image, medium=Medium()).field
+    certificate = certify(predict("noise", exact), image)
+    error = abs(predict("noise", exact) - exact).max()
+    assert error <= certificate.error_bound == certificate.node_bound.max()
+
+
+@pytest.mark.parametrize(
+    ("prediction", "image", "fixed", "message"),
+    [
+        ((2, 8, 8), (3, 8, 8), None, r"\(2, 8, 8\).*\(3, 8, 8\)"),
+        ((8, 8), (3, 8, 8), None, r"\(8, 8\).*\(3, 8, 8\)"),
+        ((3, 8, 8), (8, 8), None, r"\(3, 8, 8\).*\(8, 8\)"),
+        ((0, 8, 8), (0, 8, 8), None, "at least one image"),
+        ((3, 8, 8), (3, 8, 8), (2, 8, 8), "fixed mask has shape"),
+    ],
+)
+def test_batches_that_dont_fit_are_refused(prediction, image, fixed, message):
+    mask = None if fixed is None else np.ones(fixed, dtype=bool)
+    with pytest.raises(PhysicsError, match=message):
+        certify(np.zeros(prediction), np.ones(image), fixed=mask)
+
+
+@pytest.mark.parametrize("prediction", ["x", np.full((8, 8), 1j), [[1], [1, 2]]])
+def test_predictions_that_are_no_numbers_are_refused(prediction):
+    with pytest.raises(PhysicsError, match="the field"):
+        certify(prediction, np.ones((8, 8)))
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", ("periodic", "absorbing")])
+@pytest.mark.parametrize("decay", [1 / 400, 1e-7, 0.5])
+@pytest.mark.parametrize("kind", ["noise", "zeros", "garbage"])
+def test_bounds_hold_for_production(boundary, decay, kind):
+    medium = Medium(decay=decay, boundary=boundary)
+    rng = np.random.default_rng(2)
+    production = rng.uniform(-0.2, 1, (40, 35)) * (rng.random((40, 35)) < 0.1) * 0.01
+    image = sample_sources(3, (40, 35), radius=2, rng=rng).image((40, 35), np.float64)
+    for held, fixed in ((image, image != 0), (None, None)):
+        given = {"production": production, "medium": medium}
+        exact = solve(held, **given, tolerance=1e-12).field
+        prediction = predict(kind, exact)
+        certificate = certify(prediction, held, **given)
+        own = 1e-12 * np.abs(exact).max()
+        if fixed is None:
+            fixed = np.zeros(exact.shape, dtype=bool)
+            # nothing is left to be corrected
+            assert certificate.corrected.error_bound == pytest.approx(certificate.allowance)
+            error = np.abs(prediction - certificate.corrected.field)
+            assert (certificate.node_bound <= (error + certificate.allowance) * (1 + 1e-14)).all()
+        assert_bounds_hold(certificate, prediction, exact, fixed, own)
+        sharp = 1.5 * np.abs(certificate.corrected.field - exact).max()
+        sharp += 2 * certificate.allowance + own
+        assert certificate.corrected.error_bound <= sharp
+
+
+@pytest.mark.parametrize("decay", [1e-9, 1e-7])
+def test_an_empty_problem_of_a_closed_lattice_is_certified(decay):
+    options = {"decay": decay, "boundary": "reflecting"}
+    image = np.zeros((20, 20))
+    assert solve(image, **options).error_bound == 0
+    certificate = certify(image + 0.5, image, **options)
+    assert certificate.error_bound == pytest.approx(0.5)
+
+
+def test_the_largest_values_inside_a_source_loosen_no_bound():
+    rng = np.random.default_rng(0)
+    image, diffusivity = np.zeros((20, 20)), rng.uniform(0.5, 1.0, (20, 20))
+    image[5:10, 5:10] = 1.0
+    expected = solve(image, diffusivity=diffusivity).error_bound
+    image[7, 7] = 1e9
+    found = solve(image, diffusivity=diffusivity).error_bound
+    assert found < 2 * expected
+
+
+@pytest.mark.parametrize("diffusivity", [1.0, np.full((20, 20), 1.0)], ids=["uniform", "varying"])
+def test_a_solved_field_keeps_the_values_that_its_bound_is_for(diffusivity):
+    image = np.zeros((20, 20))
+    image[5:10, 5:10] = 1.0
+    solution = solve(image, diffusivity=diffusivity)
+    with pytest.raises(ValueError, match="read-only"):
+        solution.field[12, 12] += 0.25
+    image[12, 12] = 7.0  # the caller's, of which the problem has a copy
+    assert solution.error_bound < 1e-9
+    assert solution.node_bound.max() < 1e-9

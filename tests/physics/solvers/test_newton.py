@@ -1,0 +1,298 @@
+"""Saturating uptake: against sparse Newton, balances, monotonicity, positivity, refusals."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from random_uptake import random_tissue
+from sparse_newton import solve_saturating_reference
+
+import diffkeras as dk
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, certify, solve
+from diffkeras.physics.solvers import linear_steps
+
+LATTICE = (20, 26)
+ROUNDING = 1e-11  # of the reference, relative to the largest value
+
+
+@pytest.fixture(scope="module")
+def cells() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.where(rng.random(LATTICE) < 0.3, rng.uniform(0.05, 0.5, LATTICE), 0.0)
+
+
+@pytest.fixture(scope="module")
+def vessels() -> np.ndarray:
+    image = np.zeros(LATTICE)
+    image[3:6, 4:7] = 1.0
+    image[14, 20] = 0.6
+    return image
+
+
+def check_random_tissues(seeds: range, dimensions: int, *, walls: bool = False) -> None:
+    refused = 0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        image, options = random_tissue(rng, dimensions, walls=walls)
+        try:
+            solution = solve(image, tolerance=1e-9, **options)
+        except PhysicsError as error:
+            # where nothing is taken up, either there is none, or any constant is one
+            if not re.search("there is no steady state|every constant solves", str(error)):
+                raise
+            refused += 1
+            continue
+        exact = solve_saturating_reference(image, **options)
+        size = max(abs(exact).max(), 1e-300)
+        rounding = ROUNDING * size
+        assert abs(solution.field - exact).max() <= solution.error_bound + rounding, seed
+        assert solution.error_bound <= 1e-9 * (1 + 1e-6) * size, seed
+        assert walls or solution.field.min() >= 0, seed
+        wrong = rng.choice([0, 1e-6, 1e-2, 1, 1e6]) * size
+        prediction = exact + wrong * rng.normal(size=image.shape)
+        certificate = certify(prediction, image, **options)
+        assert (
+            abs(certificate.corrected.field - exact) <= certificate.corrected.node_bound + rounding
+        ).all(), seed
+        assert (abs(prediction - exact) <= certificate.node_bound + rounding).all(), seed
+        solution = solve(image, initial=prediction, tolerance=1e-5, **options)
+        assert abs(solution.field - exact).max() <= solution.error_bound + rounding, seed
+        assert solution.error_bound <= 1e-5 * (1 + 1e-6) * size, seed
+    assert refused < len(seeds) / 10
+
+
+@pytest.mark.parametrize(("dimensions", "count"), [(2, 80), (3, 20)])
+def test_no_bound_is_ever_violated(dimensions, count):
+    check_random_tissues(range(count), dimensions)
+
+
+@pytest.mark.parametrize(("dimensions", "count"), [(2, 20), (3, 10)])
+def test_no_bound_is_ever_violated_within_walls(dimensions, count):
+    check_random_tissues(range(count), dimensions, walls=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_no_bound_is_ever_violated_within_a_thousand_walls(dimensions):
+    check_random_tissues(range(1000, 2000), dimensions, walls=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_no_bound_is_ever_violated_in_10_000_tissues(dimensions):
+    check_random_tissues(range(1000, 11_000), dimensions)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-12])
+def test_the_tolerance_is_met_and_proven(vessels, cells, tolerance):
+    uptake = MichaelisMenten(cells, 0.2)
+    solution = solve(vessels, uptake=uptake, tolerance=tolerance)
+    exact = solve_saturating_reference(vessels, uptake=uptake)
+    assert solution.stats.method == "newton-cg"
+    assert solution.stats.newton_steps > 0
+    assert solution.field.dtype == (np.float32 if tolerance >= 1e-6 else np.float64)
+    assert abs(solution.field - exact).max() <= solution.error_bound + ROUNDING
+    assert solution.error_bound <= tolerance
+    held = vessels > 0
+    np.testing.assert_array_equal(solution.field[held], vessels[held].astype(solution.field.dtype))
+
+
+def test_what_is_produced_is_taken_up(cells):
+    production = np.where(np.indices(LATTICE).sum(0) % 7 == 0, 0.05, 0.0)
+    medium = Medium(diffusivity=2.0, decay=0.0, boundary="reflecting")
+    uptake = MichaelisMenten(cells, 0.3)
+    field = solve(production=production, uptake=uptake, medium=medium, tolerance=1e-11).field
+    taken = (cells * field / (0.3 + field)).sum()
+    assert taken == pytest.approx(production.sum(), rel=1e-8)
+
+
+def test_more_uptake_lowers_the_field_and_more_production_raises_it(vessels, cells):
+    production = np.full(LATTICE, 0.01)
+    options = {"production": production, "tolerance": 1e-10}
+    field = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
+    hungrier = solve(vessels, uptake=MichaelisMenten(1.2 * cells, 0.2), **options).field
+    options["production"] = 2 * production
+    richer = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
+    free = vessels == 0
+    assert (hungrier[free] < field[free]).all()
+    assert (richer[free] > field[free]).all()
+
+
+def test_little_concentration_is_taken_up_in_proportion(vessels, cells):
+    saturating = solve(vessels, uptake=MichaelisMenten(1e6 * cells, 1e6)).field
+    linear = solve(vessels, uptake=cells).field
+    np.testing.assert_allclose(saturating, linear, rtol=1e-5)
+
+
+def test_linear_problems_can_be_solved_in_the_same_way(vessels, cells):
+    for uptake in (cells, None):
+        solution = solve(vessels, uptake=uptake, method="newton-cg")
+        assert solution.stats.newton_steps == 0 < solution.stats.iterations
+        field = solution.field
+        np.testing.assert_allclose(field, solve(vessels, uptake=uptake).field, atol=2e-10)
+
+
+def test_capped_uptake_is_linear_below_its_maximum(vessels, cells):
+    linear = solve(vessels, uptake=cells).field
+    np.testing.assert_allclose(
+        solve(vessels, uptake=CappedUptake(10.0, cells)).field, linear, atol=1e-9
+    )
+    capped = solve(vessels, uptake=CappedUptake(0.01, cells)).field
+    assert (capped[vessels == 0] > linear[vessels == 0]).all()
+
+
+def test_algebraic_multigrid_takes_the_steps_where_geometric_cycles_do_not_converge(
+    vessels, cells, monkeypatch
+):
+    uptake = MichaelisMenten(cells, 0.2)
+    exact = solve_saturating_reference(vessels, uptake=uptake)
+    monkeypatch.setattr(linear_steps, "MOST_CYCLES", 1)
+    solution = solve(vessels, uptake=uptake)
+    assert abs(solution.field - exact).max() <= solution.error_bound
+    diffusivity = np.where(np.indices(LATTICE)[0] < 10, 1.0, 0.05)
+    exact = solve_saturating_reference(vessels, uptake=uptake, diffusivity=diffusivity)
+    solution = solve(vessels, uptake=uptake, diffusivity=diffusivity)
+    assert abs(solution.field - exact).max() <= solution.error_bound
+
+
+def test_a_near_start_saves_steps_and_no_start_costs_digits(vessels, cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    cold = solve(vessels, uptake=uptake)
+    warm = solve(vessels, uptake=uptake, initial=1.001 * cold.field)
+    assert warm.stats.newton_steps < cold.stats.newton_steps
+    for initial in (np.full(LATTICE, 1e30), np.full(LATTICE, -5.0), cold.field):
+        again = solve(vessels, uptake=uptake, initial=initial)
+        assert abs(again.field - cold.field).max() <= 2e-10
+
+
+def test_starts_where_all_uptake_is_at_its_maximum_are_given_up(cells):
+    production = np.full(LATTICE, 0.5 * cells.mean())
+    options = {"uptake": CappedUptake(cells, 1.0), "decay": 0.0, "boundary": "reflecting"}
+    field = solve(production=production, **options).field
+    bound = certify(field + 5, production=production, **options).node_bound
+    assert (bound >= 5 - 1e-6).all()
+
+
+def test_batches_share_an_uptake(vessels, cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    images = np.stack([vessels, 0.5 * vessels])
+    initial = np.stack([vessels, vessels])
+    batch = solve(images, uptake=uptake, processes=2, initial=initial)
+    for image, field in zip(images, batch.field, strict=True):
+        assert abs(field - solve(image, uptake=uptake).field).max() <= 2e-10
+    assert batch.stats.newton_steps == sum(image.stats.newton_steps for image in batch.images)
+
+
+def test_where_nothing_is_held_or_released_nothing_is(cells):
+    uptake = MichaelisMenten(cells, 0.2)
+    fixed = np.zeros(LATTICE, bool)
+    solution = solve(np.zeros(LATTICE), fixed=fixed, uptake=uptake)
+    assert not solution.field.any()
+    certificate = certify(np.ones(LATTICE), np.zeros(LATTICE), fixed=fixed, uptake=uptake)
+    assert certificate.corrected.error_bound == 0.0
+    assert certificate.error_bound == pytest.approx(1.0, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"maximum": -0.5}, "the uptake's maximum must be ≥ 0 and finite, not -0.5"),
+        ({"maximum": math.nan}, "not nan"),
+        ({"maximum": np.array([[0.1, -2.0]])}, r"not -2.0 at node|at node \(0, 1\), not -2.0"),
+        ({"constant": 0.0}, "the uptake's constant must be positive, .* not 0.0"),
+        ({"constant": -1.0}, "positive"),
+        ({"constant": np.ones((3, 3))}, "one shape"),
+        ({"maximum": "many"}, "the uptake's maximum"),
+    ],
+)
+def test_forms_that_are_none_are_refused(values, message):
+    with pytest.raises(PhysicsError, match=message):
+        dk.MichaelisMenten(**{"maximum": np.ones((2, 2)), "constant": 1.0} | values)
+
+
+def test_problems_that_have_no_solution_are_refused(vessels, cells):
+    closed = {"decay": 0.0, "boundary": "reflecting"}
+    uptake = MichaelisMenten(cells, 0.2)
+    production = np.full(LATTICE, cells.mean())
+    with pytest.raises(PhysicsError, match=r"there is no steady state: .* take up less than"):
+        solve(production=1.01 * production, uptake=uptake, **closed)
+    assert solve(production=0.9 * production, uptake=uptake, **closed).field.min() > 0
+    with pytest.raises(PhysicsError, match="there is no steady state ≥ 0"):
+        solve(production=-production, uptake=uptake, **closed)
+    with pytest.raises(PhysicsError, match=r"the uptake has arrays of shape \(2, 3\)"):
+        solve(vessels, uptake=MichaelisMenten(np.ones((2, 3)), 0.2))
+    with pytest.raises(PhysicsError, match="method 'ring' needs a linear problem"):
+        solve(vessels, uptake=uptake, method="ring")
+    with pytest.raises(PhysicsError, match=r"the initial field has shape \(3, 3\)"):
+        solve(vessels, uptake=uptake, initial=np.ones((3, 3)))
+    with pytest.raises(PhysicsError, match="choose other units"):
+        solve(vessels, uptake=MichaelisMenten(1e20, 1e-20))
+
+
+def test_extended_precision_meets_multigrid() -> None:
+    """The hierarchy of a problem whose last proof needs longdouble; nothing else is lost."""
+    rng, side = np.random.default_rng(17), 12
+    maximum, constant = 10.0 ** rng.uniform(-3, 3), 10.0 ** rng.uniform(-6, 1)
+    cells = maximum * 10.0 ** (-6 * rng.random((side, side)))
+    production = np.where(rng.random((side, side)) < 0.3, rng.random((side, side)), 0.0)
+    production *= 0.01 * cells.sum() / production.sum()
+    uptake = MichaelisMenten(cells, constant)
+    found = solve(
+        production=production, uptake=uptake, decay=0.0, boundary="reflecting", tolerance=1e-6
+    )
+    assert found.error_bound <= 1e-6 * found.field.max()
+
+
+def test_cells_that_take_up_nearly_all_they_can() -> None:
+    """The advice of the error is enough, and a looser tolerance is met where a strict one is."""
+    cells, production = np.where(np.indices((8, 8)).sum(axis=0) % 3, 0.0, 1.0), np.zeros((8, 8))
+    production[2, 2] = production[5, 6] = cells.sum() / 2
+    closed: dict[str, Any] = {"uptake": MichaelisMenten(cells, 1.0), "boundary": "reflecting"}
+    for tolerance in (1e-1, 1e-3, 1e-6, 1e-10):
+        found = solve(production=0.999 * production, decay=0.0, tolerance=tolerance, **closed)
+        assert found.error_bound <= tolerance * found.field.max()
+    with pytest.raises(ConvergenceError, match="a decay of 1e-08 or more"):
+        solve(production=(1 - 1e-10) * production, decay=0.0, **closed)
+    solve(production=(1 - 1e-10) * production, decay=1e-8, **closed)
+
+
+def test_nodes_without_a_maximum_take_up_nothing_at_any_concentration() -> None:
+    field = np.array([[-1.0, 0.0, 1.0]])
+    for uptake in (CappedUptake(0.0, 0.5), CappedUptake(np.zeros((1, 3)), 0.5)):
+        assert not uptake.rate(field).any()
+        assert not uptake.slope(field).any()
+        assert not uptake.steepest
+
+
+def test_cells_with_a_rate_constant_of_0_have_no_capacity() -> None:
+    with pytest.raises(PhysicsError, match="there is no steady state"):
+        solve(
+            production=np.full((4, 4), 0.01),
+            uptake=CappedUptake(0.5, 0.0),
+            decay=0.0,
+            boundary="reflecting",
+        )
+
+
+def test_a_start_that_misses_nothing_has_a_proof() -> None:
+    image, diffusivity = np.zeros((16, 16)), np.ones((16, 16))
+    image[8:10, 2:4], diffusivity[:, 8:] = 1.0, 0.5
+    closed: dict[str, Any] = {"decay": 0.0, "boundary": "reflecting"}
+    found = solve(image, diffusivity=diffusivity, initial=np.ones((16, 16)), **closed)
+    assert found.stats.newton_steps == 0
+    assert np.array_equal(found.field, np.ones((16, 16)))
+    assert found.error_bound < 1e-14
+
+
+@pytest.mark.parametrize("seed", [25, 28, 29])  # of those that failed with inexact steps alone
+def test_steps_that_jump_over_the_corner_of_capped_uptake(seed: int) -> None:
+    maximum = np.where(np.random.default_rng(seed).random((12, 12)) < 0.1, 0.02, 0.0)
+    image = np.zeros((12, 12))
+    image[0], image[-1] = -1.0, 0.5
+    found = solve(
+        image, decay=0.0, boundary="reflecting", uptake=CappedUptake(maximum, 1e4), tolerance=1e-10
+    )
+    assert found.error_bound <= 1e-10
