@@ -41,15 +41,8 @@ def methods(run_dir: Path, lattice: tuple[int, int], medium: dk.Medium) -> dict[
         autograph=False,
     )
     surrogate = tf.saved_model.load(str(run_dir / "saved_model"))
-    zeros = np.zeros(lattice)
     return {
         "`solve`": lambda images: np.stack([dk.solve(i, medium=medium).field for i in images]),
-        "`refine` from zeros to 1e-3": lambda images: np.stack(
-            [
-                dk.refine(zeros, i, medium=medium, tolerance=1e-3, method="rounds").field
-                for i in images
-            ]
-        ),
         "`TensorSolver`": lambda images: solve_batch(images).numpy(),
         "surrogate (SavedModel)": lambda images: surrogate.serve(images[..., None]).numpy()[..., 0],
     }
