@@ -31,7 +31,7 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SURPLUS = 0.5  # ε as a share of the mean |F|
 SMALL = 0.1  # share of a bound that c may be
-ATTEMPTS = 4
+ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
 # Five roundings at most: of a difference and a ratio, to float64, and of two products
 SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
 NEGLIGIBLE = float(np.finfo(np.float64).eps) ** 2
