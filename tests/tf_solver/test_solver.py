@@ -108,7 +108,7 @@ def test_double_precision_is_exact_to_rounding():
 
 
 @pytest.mark.parametrize(
-    ("diffusivity", "boundary"), zip([1e-20, 1.0, 1e20], BOUNDARIES, strict=True)
+    ("diffusivity", "boundary"), [*zip([1e-20, 1.0, 1e20], BOUNDARIES, strict=True)]
 )
 def test_values_of_any_size_and_sign(diffusivity, boundary):
     medium = Medium(diffusivity, 1e-9 * diffusivity, boundary=boundary)
