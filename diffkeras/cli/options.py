@@ -37,19 +37,31 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
 }
 
 
-class Number(click.types.FloatParamType):
+class PlainDigits(click.ParamType):
+    """Refuses what Python reads as another number than people mean: 1_000, ١٢, 1e-400."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Parse."""
+        from diffkeras.config.validation_messages import odd_number
+
+        if isinstance(value, str) and (wrong := odd_number(value)):
+            self.fail(wrong, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(PlainDigits, click.types.FloatParamType):
     """A real number."""
 
 
-class WholeNumber(click.types.IntParamType):
+class WholeNumber(PlainDigits, click.types.IntParamType):
     """A whole number."""
 
 
-class WholeRange(click.IntRange):
+class WholeRange(PlainDigits, click.IntRange):
     """A whole number within limits."""
 
 
-class NumberRange(click.FloatRange):
+class NumberRange(PlainDigits, click.FloatRange):
     """A number within limits; NaN, which compares with nothing, is refused too."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:

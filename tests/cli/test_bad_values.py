@@ -11,7 +11,7 @@ from refusals import assert_refused, files_below, invoke, words_of
 
 from diffkeras.cli import main
 
-NUMBERS = ("", "x", "nan", "-1", "1,5", "9" * 400, "0x1g", "1e999", "1_0", "١٢")
+NUMBERS = ("", "x", "nan", "-1", "1,5", "9" * 400, "0x1g", "1e999")
 WHOLE = (*NUMBERS, "0", "1.5", "1e3", "true")
 LISTS = ("", "x", "0", "-1", "5-1", "1..3", "1-", "1.5", "9" * 400, "1-99999999", "[1,", "1;2")
 LISTS += ("1,1", "1_0", "١-٢")

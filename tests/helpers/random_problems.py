@@ -9,9 +9,10 @@ import numpy as np
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics import FixedFlux, FixedValue, Medium
+from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.boundaries import AxisSides
 from diffkeras.physics.node_values import LARGEST
+from diffkeras.physics.operators.axis import both_sides
 from diffkeras.physics.operators.finite_volumes import finite_volumes
 from diffkeras.physics.problem import Problem
 
@@ -36,6 +37,12 @@ class RandomProblem:
     scale: float
     exact: NDArray[np.longdouble]
     doubt: float = 0.0
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether transforms solve it: Robin sides change the decay next to them."""
+        sides = (side for entry in self.medium.sides for side in both_sides(entry))
+        return self.medium.is_uniform and not any(isinstance(side, Robin) for side in sides)
 
     def error(self, field: NDArray) -> float:
         """The largest error of a field on the free nodes, relative to `scale`."""
@@ -156,7 +163,7 @@ def random_walls(seed: int, dimensions: int = 2) -> RandomProblem | None:
 def random_sides(
     rng: np.random.Generator, lattice: tuple[int, ...], value: float, flux: float
 ) -> tuple[AxisSides, ...]:
-    """Sides that absorb, reflect, repeat, or have a value or flux, at most of the given sizes."""
+    """Sides of all kinds, with values and fluxes at most of the given sizes."""
     sides: list[AxisSides] = []
     for axis in range(len(lattice)):
         shape = lattice[:axis] + lattice[axis + 1 :]
@@ -164,8 +171,13 @@ def random_sides(
         pair = []
         for _ in range(2):
             share = shares[int(rng.integers(2))]
-            given = (FixedValue(share * value), FixedFlux(np.clip(share * flux, -LARGEST, LARGEST)))
-            pair.append(("absorbing", "reflecting", *given)[int(rng.integers(4))])
+            exchange = np.clip(np.abs(share) * flux / value, 0.0, LARGEST)
+            given = (
+                FixedValue(share * value),
+                FixedFlux(np.clip(share * flux, -LARGEST, LARGEST)),
+                Robin(exchange, share * value),
+            )
+            pair.append(("absorbing", "reflecting", *given)[int(rng.integers(5))])
         sides.append("periodic" if rng.random() < 0.2 else (pair[0], pair[1]))
     return tuple(sides)
 
@@ -204,7 +216,8 @@ def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool
 
 def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
     """The field over `problem.scale` by a sparse direct solve, refined in extended precision."""
-    volumes = finite_volumes(problem.lattice, problem.medium.normalised())
+    medium = problem.homogeneous.medium.normalised()
+    volumes = finite_volumes(problem.lattice, medium)
     free = ~problem.fixed
     values = problem.values.astype(np.longdouble) / np.longdouble(problem.scale)
     field = np.where(free, 0.0, values)
@@ -216,12 +229,12 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
     sizes = []  # of the corrections, as shares of the field
     supply = np.longdouble(0.0) if problem.supply is None else problem.supply / problem.scale
     supply = np.broadcast_to(supply, problem.lattice)[free]
-    decay = np.broadcast_to(problem.medium.normalised().decay, problem.lattice)
+    decay = np.broadcast_to(medium.decay, problem.lattice)
     for _ in range(REFINEMENTS):
         residual = supply - volumes.apply(field)[free]
         largest = np.abs(residual).max() or np.longdouble(1.0)
         correction = factors.solve((residual / largest).astype(np.float64)) * largest
-        if free.all() and problem.medium.is_closed:
+        if free.all() and medium.is_closed:
             # a slow decay determines the constant poorly, and the balance Σγu = Σs precisely
             lost = (decay * (field + correction.reshape(field.shape))).sum()
             correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)

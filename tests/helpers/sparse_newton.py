@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics import FixedValue
+from diffkeras.physics import FixedValue, Robin
 from diffkeras.physics.keywords import MediumKeywords, as_medium
 from diffkeras.physics.medium import Medium
 from diffkeras.physics.operators.axis import both_sides
@@ -30,8 +30,9 @@ def solve_saturating_reference(
     """The steady state, (rows, columns), from any start; steps are halved until F falls."""
     medium = as_medium(medium, parts)
     lattice = np.shape(production if source_image is None else source_image)
-    production = _wall_supply(lattice, medium) + (0.0 if production is None else production)
-    medium = replace(medium, boundary=medium.boundaries)
+    supply, drain = _of_walls(lattice, medium)
+    production = supply + (0.0 if production is None else production)
+    medium = replace(medium, boundary=medium.boundaries, decay=medium.decay + drain)
     problem = Problem(
         source_image, medium=medium, fixed=fixed, production=production, uptake=uptake
     )
@@ -69,19 +70,32 @@ def solve_saturating_reference(
     return field
 
 
-def _wall_supply(lattice: tuple[int, ...], medium: Medium) -> NDArray[np.float64]:
-    """What given values and fluxes of sides supply to each node next to them."""
-    supply = np.zeros(lattice)
+def _of_walls(
+    lattice: tuple[int, ...], medium: Medium
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What given values, fluxes and exchanges of sides supply to each node, and drain from it."""
+    supply, drain = np.zeros(lattice), np.zeros(lattice)
     for axis, entry in enumerate(medium.sides):
         diffusivity = np.broadcast_to(medium.diffusivities[axis], lattice)
         for end, side in zip((0, lattice[axis] - 1), both_sides(entry), strict=True):
             if isinstance(side, str):
                 continue
-            numbers = next(iter(side.parts.values()))
-            numbers = np.broadcast_to(numbers, lattice[:axis] + lattice[axis + 1 :])
-            for along in np.ndindex(numbers.shape):
+            along_side = lattice[:axis] + lattice[axis + 1 :]
+            for along in np.ndindex(along_side):
+                numbers = [
+                    float(np.broadcast_to(n, along_side)[along]) for n in vars(side).values()
+                ]
                 node = (*along[:axis], end, *along[axis:])
-                held = isinstance(side, FixedValue)
-                rate = diffusivity[node] / medium.step**2 if held else 1 / medium.step
-                supply[node] += rate * numbers[along]
-    return supply
+                rate = diffusivity[node] / medium.step**2
+                if isinstance(side, FixedValue):
+                    supply[node] += rate * numbers[0]
+                elif isinstance(side, Robin):
+                    alpha, outside = numbers
+                    # half a step of diffusion and the exchange, in series
+                    alpha /= medium.step
+                    alpha = alpha * 2 * rate / (alpha + 2 * rate)
+                    drain[node] += alpha
+                    supply[node] += alpha * outside
+                else:
+                    supply[node] += numbers[0] / medium.step
+    return supply, drain

@@ -53,7 +53,7 @@ def check(seed: int, problem: RandomProblem) -> str:
     """Solve and certify one problem, and solve it from a start; what came of it."""
     rng = np.random.default_rng([seed, 1])
     tolerance = float(10 ** rng.uniform(-13, -1))
-    method = str(rng.choice(METHODS)) if problem.medium.is_uniform else "auto"
+    method = str(rng.choice(METHODS)) if problem.is_uniform else "auto"
     medium, fixed = problem.medium, problem.fixed
     outcome = f"{method} solved"
     try:
@@ -67,7 +67,7 @@ def check(seed: int, problem: RandomProblem) -> str:
         )
     except ConvergenceError:
         # proofs of such tolerances can need more digits than extended precision has
-        assert not medium.is_uniform or method in PROVING, "did not converge"
+        assert not problem.is_uniform or method in PROVING, "did not converge"
         provable = {2: 1e-11, 3: 3e-11}[medium.dimensions]
         assert tolerance < (provable if fixed is not None else provable + _slowness(medium))
         outcome = "did not converge"
@@ -89,7 +89,7 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
         certificate = certify(prediction, problem.image, **_keywords(problem))
     except ConvergenceError:
         # where only a decay that rounding hides takes anything away
-        assert not medium.is_uniform
+        assert not problem.is_uniform
         assert problem.fixed is None
         assert medium.is_closed
         assert np.mean(medium.decay) < PROVABLE * medium.unit
@@ -106,7 +106,7 @@ def _check_bounds(rng: np.random.Generator, problem: RandomProblem) -> str:
     bound = float(certificate.node_bound.max(where=~fixed, initial=0.0)) / scale
     if size > WITHIN or not error > LEAST:
         return ""
-    if medium.is_uniform:
+    if problem.is_uniform:
         assert bound <= SHARP * error + 2 * certificate.allowance / scale, "bound says little"
     return "" if bound <= DULL * error else ", dull"
 

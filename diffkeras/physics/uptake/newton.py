@@ -39,6 +39,7 @@ WIDER = 8.0  # the next one
 WIDE = 0.01  # share of the field within which slopes hardly change
 PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
 STOPPED = 10  # steps without progress, which is then due to rounding
+STOPPED_LINEAR = 2  # the same of a linear problem, whose steps never jump to and fro
 # The final field is rounded to float64, and its bound is the result of some sums.
 FINAL_ROUNDING = 2 * float(np.finfo(np.float64).eps)
 
@@ -146,8 +147,8 @@ class NewtonRun:
                     reduction = tolerance / relative / 4
             may_fail = False
             if self._equations.is_linear:
-                # of the residual itself: where D varies by orders, small errors leave large ones
-                self._step(Goal(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION)))
+                # where D varies by orders, small errors leave large residuals
+                self._reduce(min(max(reduction, LEAST_REDUCTION), MOST_REDUCTION))
             else:
                 estimate = self._descend(min(2 * reduction, 0.25) * estimate / (size or 1.0))
         reached = min(best, self.relative_bound)
@@ -234,11 +235,23 @@ class NewtonRun:
                 return estimate
             best = min(best, before)
 
+    def _reduce(self, share: float) -> None:
+        """Steps of a linear problem until F is a share of itself, or rounding ends them."""
+        before = _norm(self._missed)
+        wanted, stopped = share * before, 0
+        while before and self.steps < MOST_STEPS:
+            self._step(Goal(max(wanted / before, LEAST_REDUCTION)))
+            after = _norm(self._missed)
+            stopped = 0 if after < before / 2 else stopped + 1
+            if after <= wanted or stopped > STOPPED_LINEAR:
+                return
+            before = after
+
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""
         if self._equations.is_linear:
             return LEAST_REDUCTION
-        ratio = self._norm / self._last_norm  # 0 before the first step
+        ratio = _norm(self._missed) / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may jump to and fro
             return LEAST_REDUCTION
@@ -248,6 +261,8 @@ class NewtonRun:
     def _step(self, goal: Goal) -> Move:
         """One step of Newton's method."""
         self.steps += 1
+        if not self._equations.is_linear:
+            self._last_norm = _norm(self._missed)
         try:
             move = self._linear.solve(self._slope, self._missed, goal)
         except ConvergenceError:
@@ -255,10 +270,8 @@ class NewtonRun:
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
             move = Move(self.rounded(), np.inf, np.inf)
-            self._last_norm = self._norm
             self._set(self._fixed_values)
             return move
-        self._last_norm = self._norm
         self._set(self.field - move.solution)
         if self._has_start:
             self._has_start = False
@@ -328,9 +341,6 @@ class NewtonRun:
             self._missed_at = self._equations.of(self.field)
         return self._missed_at
 
-    @property
-    def _norm(self) -> float:
-        """The Euclidean norm of F, which only problems that aren't linear need."""
-        if self._equations.is_linear:
-            return 0.0
-        return float(np.sqrt(np.vdot(self._missed, self._missed)))
+
+def _norm(missed: NDArray) -> float:
+    return float(np.sqrt(np.vdot(missed, missed)))
