@@ -13,7 +13,7 @@ from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.solutions import EnclosureProof, RingProof, fixed_error
+from diffkeras.physics.proofs.certificate import EnclosureProof, RingProof, fixed_error
 from diffkeras.physics.solution import Proof, Solution, SolveStatistics
 from diffkeras.physics.solvers.batch import solve_batch
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method

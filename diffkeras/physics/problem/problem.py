@@ -29,10 +29,13 @@ from diffkeras.physics.problem.keywords import (
     show_keywords,
 )
 from diffkeras.physics.problem.limits import LARGEST, SLOWEST
-from diffkeras.physics.problem.linear_uptake import medium_with_uptake
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.uptake import SaturatingUptake
-from diffkeras.physics.problem.uptake_checks import check_capacity, check_uptake
+from diffkeras.physics.problem.uptake import (
+    SaturatingUptake,
+    check_capacity,
+    check_uptake,
+    medium_with_uptake,
+)
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay

@@ -1,4 +1,6 @@
-"""Saturating uptake: rates φ(u) that increase with the concentration up to a maximum.
+"""Uptake: in proportion, which adds to the decay, or saturating.
+
+Saturating uptake has rates φ(u) that increase with the concentration up to a maximum.
 
 They are concave for u ≥ 0. Where a start or a rounded field is below 0, φ is continued there by its
 tangent at 0. So φ increases and is concave over all real numbers: the steady state of
@@ -6,15 +8,27 @@ tangent at 0. So φ increases and is concave over all real numbers: the steady s
 exponent above 1 are not concave.
 """
 
+import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.problem.limits import LARGEST, SMALLEST, NodeValues, node_values
+from diffkeras.physics.arguments import real_array
+from diffkeras.physics.problem.limits import (
+    FASTEST,
+    LARGEST,
+    PLANE,
+    SHAPES,
+    SMALLEST,
+    NodeValues,
+    check_axes,
+    node_values,
+)
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
 
 
@@ -189,3 +203,81 @@ def _one_shape(*parts: Any) -> tuple[int, int] | None:
             f"the arrays of an uptake must have one shape, not {' and '.join(map(str, shapes))}"
         )
     return next(iter(shapes), None)
+
+
+def medium_with_uptake(
+    medium: Medium, uptake: Any, lattice: tuple[int, ...] | None
+) -> tuple[Medium, SaturatingUptake | None]:
+    """The medium, whose decay includes a linear uptake; and a saturating one, or None.
+
+    Raises:
+        PhysicsError: an uptake that is negative, not finite, or of another shape than the medium or
+            the problem, which has the `lattice` (rows, columns), or None if it isn't known yet.
+    """
+    if uptake is None or isinstance(uptake, SaturatingUptake):
+        return medium, uptake
+    if isinstance(uptake, tuple | list):
+        uptake = real_array("the uptake", uptake)
+    if np.ndim(uptake) == medium.dimensions + 1:
+        hint = "; for one image of three axes give dimensions=3" * (medium.dimensions == PLANE)
+        raise PhysicsError(
+            f"the uptake has shape {np.shape(uptake)}; one of shape {SHAPES[medium.dimensions]} is "
+            f"used for all images of a batch; for different ones use Problem.batch{hint}"
+        )
+    wanted = "≥ 0 and finite; what cells release is given by production"
+    rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
+    check_axes("uptake", rate, medium.dimensions)
+    for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
+        if np.ndim(rate) and other not in (None, np.shape(rate)):
+            raise PhysicsError(f"the uptake has shape {np.shape(rate)}, the {what} {other}")
+    return replace(medium, decay=medium.decay + rate), None
+
+
+def check_uptake(
+    uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium
+) -> SaturatingUptake | None:
+    """The uptake, or None if it is 0 on all free nodes.
+
+    Raises:
+        PhysicsError: arrays of another shape, or rates beyond any tissue.
+    """
+    if uptake.lattice not in (None, fixed.shape):
+        volume = len(uptake.lattice or ()) > fixed.ndim
+        raise PhysicsError(
+            f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
+            f"{'; for a lattice of three axes give dimensions=3' if volume else ''}"
+        )
+    free = ~fixed
+    maximum = float(np.max(np.broadcast_to(uptake.capacity, fixed.shape), where=free, initial=0.0))
+    if not maximum:
+        return None
+    rate, steepest = maximum / medium.unit, float(uptake.steepest) / medium.unit
+    if not (rate <= LARGEST and steepest <= FASTEST):
+        raise PhysicsError(
+            f"the uptake's largest rate is {maximum:.3g} and its largest slope {steepest:.3g} "
+            f"D/h², the rate of diffusion over one lattice step; these may be {LARGEST:g} and "
+            f"{FASTEST:g} at most: choose other units"
+        )
+    return uptake
+
+
+def check_capacity(
+    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, int]
+) -> None:
+    """Raise an error unless cells can take up the production where nothing else takes it away."""
+    net = 0.0 if production is None else math.fsum(production.ravel().tolist())
+    capacity = math.fsum(np.broadcast_to(uptake.capacity, lattice).ravel().tolist())
+    alone = "with decay 0, no absorbing boundary and no fixed node nothing else takes it away"
+    if net >= capacity:
+        raise PhysicsError(
+            f"there is no steady state: the productions of all nodes sum to {net:.6g}, and cells "
+            f"take up less than {capacity:.6g}, the sum of their maxima; {alone}; lower the "
+            "production, or give more uptake, a positive decay, an absorbing boundary or a fixed "
+            "node"
+        )
+    if net < 0:
+        raise PhysicsError(
+            f"there is no steady state ≥ 0: the productions of all nodes sum to {net:.6g}, and "
+            "with decay 0, no absorbing boundary and no fixed node nothing supplies that; give "
+            "productions ≥ 0 or fix a node"
+        )

@@ -1,7 +1,7 @@
 """Certificates: proven bounds of how far any field is from the exact one.
 
 In a uniform medium the proof is the maximum principle on the ring (`ring`), and otherwise an
-enclosure between a sub- and a supersolution (`enclosed`). None of this is an estimate, and the
+enclosure between a sub- and a supersolution (`enclosure`). None of this is an estimate, and the
 effect of rounding is included.
 """
 
@@ -10,14 +10,16 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import real_values
+from diffkeras.physics.arguments import largest, real_values
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.enclosed import certify_enclosed
-from diffkeras.physics.proofs.results import BatchCertificate, Certificate
+from diffkeras.physics.proofs.enclosure import SLACK
+from diffkeras.physics.proofs.results import BatchCertificate, Bounds, Certificate
 from diffkeras.physics.proofs.ring import certify_ring
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.solution import Solution, SolveStatistics
+from diffkeras.physics.solvers.newton import NewtonRun
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -78,7 +80,7 @@ def _certificate(
 ) -> Certificate:
     """The certificate of one image; `rounding` is how far the field is from that asked about."""
     plain = problem.homogeneous
-    bounds = (certify_ring if plain.is_uniform else certify_enclosed)(plain, field)
+    bounds = (certify_ring if plain.is_uniform else _certify_enclosed)(plain, field)
     node_bound = bounds.field
     if np.any(rounding):
         node_bound = (node_bound + rounding) * (1 + EPSILON)
@@ -101,6 +103,90 @@ class KnownBounds(NamedTuple):
     def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
         """See `solution.Proof`."""
         return self.bound
+
+
+class RingProof(NamedTuple):
+    """Of a field in a uniform medium, by the maximum principle.
+
+    Before it got the fixed nodes' values, the field satisfied the equation on the free nodes but
+    for rounding. So its error is at most its mismatch on the ring and what rounding adds.
+
+    Attributes:
+        on_ring: (m,), its values on the ring before that.
+        enough: a bound that needn't be sharpened. Rounding in single precision is large, and a
+            certificate, which takes five times as long as the solution, bounds it more sharply.
+    """
+
+    on_ring: NDArray[np.floating]
+    enough: float
+
+    @blas_threads()
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `solution.Proof`."""
+        plain = problem.homogeneous
+        nodes = plain.ring.nodes
+        before = field.astype(np.float64)
+        before[nodes] = self.on_ring
+        mismatch = largest(before[nodes] - plain.values[nodes])
+        bound = mismatch + rounding_allowance(plain, inverse_norm_bound(plain), before)
+        bound = max(bound, fixed_error(field, plain)) * (1 + 4 * EPSILON)
+        if bound <= self.enough:
+            return bound
+        return min(bound, float(self.node_bound(field, problem).max()))
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `solution.Proof`."""
+        return node_bound_of(field, problem)
+
+
+class EnclosureProof(NamedTuple):
+    """Of a field that was enclosed when it was solved.
+
+    Attributes:
+        bound: of its error.
+    """
+
+    bound: float
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `solution.Proof`."""
+        return self.bound
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `solution.Proof`."""
+        return np.minimum(node_bound_of(field, problem), self.bound)
+
+
+def fixed_error(field: NDArray[np.floating], problem: Problem) -> float:
+    """The largest |field − u| on the fixed nodes: the rounding of their values."""
+    return float(np.abs(problem.values - field).max(where=problem.fixed, initial=0.0))
+
+
+def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
+    """The corrected field of a given one, and the bounds of both.
+
+    Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
+    by node how far the corrected field is from the solution. Steps follow until what is left of the
+    error is a small share of what they corrected, so that the bound says how wrong the field is,
+    and not how rough the proof.
+    """
+    if not problem.scale:  # nothing reaches a free node: 0 there
+        exact = np.where(problem.fixed, problem.values, 0.0)
+        stats = SolveStatistics("newton-cg", problem.ring.size)
+        return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(problem.lattice), stats)
+    run = NewtonRun(problem, field / problem.scale)
+    bound = run.certify(field / problem.scale) * problem.scale * SLACK
+    # the rounding of this product is in the bound already
+    corrected = run.rounded() * problem.scale
+    np.copyto(corrected, problem.values, where=problem.fixed)
+    stats = SolveStatistics(
+        "newton-cg",
+        problem.ring.size,
+        run.iterations,
+        float(bound.max()) / problem.scale,
+        newton_steps=run.steps if problem.uptake else 0,
+    )
+    return Bounds((np.abs(field - corrected) + bound) * SLACK, corrected, bound, stats)
 
 
 def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:

@@ -77,11 +77,6 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
     return 2 * (spread + imbalance)
 
 
-def least_allowance(operator: SpectralOperator, inverse_norm: float) -> float:
-    """About the largest allowance of a field with values of up to 1."""
-    return 2 * _most_rounding(operator, 1.0) * inverse_norm
-
-
 def _most_rounding(operator: SpectralOperator, size: float) -> float:
     """At least the rounding of the stencil on any node, of a field with values of up to a size."""
     # its terms are at most 2a·size together, in absolute value

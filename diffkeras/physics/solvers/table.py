@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
-from diffkeras.physics.solvers import cost
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
@@ -24,7 +23,7 @@ class Solver(NamedTuple):
         solve: takes the problem and, as keywords, the `tolerance`, the least `precision` of the
             field and the `workers` (threads); returns the field divided by `problem.scale`, right
             on the free nodes, and how it was solved.
-        cost: the seconds that it is likely to take, see `cost`.
+        cost: the seconds that it is likely to take, of one core.
         any_medium: whether it solves in a medium that varies, too.
         any_uptake: whether it solves with saturating uptake, too.
         takes_initial: whether `solve` takes the keyword `initial`, a field to start from.
@@ -55,15 +54,33 @@ def _solve_ring(
     return solve(problem, system, **options)
 
 
+# Costs are seconds measured on one core; only their ratios matter.
+
+
+def _dense_ring_cost(ring_nodes: int) -> float:
+    """The entries of the ring matrix, and Cholesky's method."""
+    return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
+
+
+def _ring_iteration_cost(ring_nodes: int, nodes: int) -> float:
+    """The preconditioner of the ring system, and five products, as a rule: transform pairs."""
+    return 1.5e-5 * ring_nodes + 5 * 2.7e-8 * nodes
+
+
+def _newton_cost(nodes: int) -> float:
+    """Newton's steps, and conjugate gradients for each and for the bound."""
+    return 4e-6 * nodes
+
+
 SOLVERS = {
-    "ring": Solver(_solve_dense, lambda problem: cost.dense_ring(problem.ring.size)),
+    "ring": Solver(_solve_dense, lambda problem: _dense_ring_cost(problem.ring.size)),
     "ring-cg": Solver(
         _solve_iteratively,
-        lambda problem: cost.ring_iteration(problem.ring.size, problem.values.size),
+        lambda problem: _ring_iteration_cost(problem.ring.size, problem.values.size),
     ),
     "newton-cg": Solver(
         solve_by_newton,
-        lambda problem: cost.newton(problem.values.size),
+        lambda problem: _newton_cost(problem.values.size),
         any_medium=True,
         any_uptake=True,
         takes_initial=True,
