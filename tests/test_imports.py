@@ -56,8 +56,8 @@ if __name__ == "__main__":
     image[10:14, 10:14] = 1.0
     contrast = 10.0 ** np.random.default_rng(0).uniform(-4, 4, image.shape)
     dk.solve(image, diffusivity=contrast)  # PyAMG
-    dk.refine(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1), tolerance=1e-3)
-    dk.solve(np.stack([image] * 4), workers=2)
+    dk.certify(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1))
+    dk.solve(np.stack([image] * 4), processes=2)
     list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))
     assert "pyamg" in sys.modules
 """

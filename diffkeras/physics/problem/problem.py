@@ -227,7 +227,7 @@ class Problem(ShortRepr):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of its fields: the lattice, or (batch, *lattice)."""
+        """That of its fields: the lattice, or the number of images and the lattice."""
         return (len(self.images), *self.lattice) if self.is_batch else self.lattice
 
     def check_field(self, name: str, field: Any) -> NDArray[np.float64]:
