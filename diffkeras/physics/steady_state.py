@@ -50,9 +50,8 @@ def solve(
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
             Where D varies by many orders, tolerances below 1e-11 may not be provable. A field is
             not a smooth function of the medium, uptake and production on the scale of its
-            tolerance, and with `initial` it is the initial field itself if that meets the
-            tolerance. So fit parameters, and take differences of fields, with a tolerance far below
-            the differences: 1e-10 or less.
+            tolerance, nor of `initial`. So fit parameters, and take differences of fields, with a
+            tolerance far below the differences: 1e-10 or less.
         initial: a field from which "newton-cg" starts, such as a prediction or that of a similar
             problem; for a batch one for each image, or one for all. It saves time and does not
             change the tolerance.
