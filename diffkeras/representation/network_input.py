@@ -42,7 +42,7 @@ def map_channels(
     """The channels of the maps of media that vary, in the order of `MAPS`.
 
     Args:
-        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of `TissueMaps`.
+        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of the medium.
         diffusivity: D₀ of the uniform medium around which they vary [length²/time].
         step: h [length].
         xp: array namespace of the maps.

@@ -36,12 +36,12 @@ def export_saved_model(
     Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
     1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
     diffusion lengths, `serve` takes them as well, as float32 (batch,), and if it was trained on
-    media that vary, their maps `diffusivity`, `decay` or both, of the shape of the images. The
-    graph checks its input: source values that are negative or not finite, sides that the network
-    doesn't divide, diffusion lengths outside the trained range, and maps of another shape or with
-    values that no medium has raise `tf.errors.InvalidArgumentError`. Fields are those of
-    `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
-    surrogate was trained for.
+    media that vary, the maps of `surrogate.maps`, some of `diffusivity`, `decay`, `uptake`,
+    `saturation` and `production`, of the shape of the images. The graph checks its input: source
+    values that are negative or not finite, sides that the network doesn't divide, diffusion lengths
+    outside the trained range, and maps of another shape or with values that no medium has raise
+    `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
+    the same directory names the physics that the surrogate was trained for.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
     the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
