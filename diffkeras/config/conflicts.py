@@ -125,10 +125,8 @@ def _examples(config: Any) -> Iterator[str]:
 def _sides(config: Any) -> Iterator[str]:
     data, model = config.data, config.model
     outline = Medium(boundary=config.physics.boundary)
-    has_values, differ = (
-        not outline.is_homogeneous,
-        any(isinstance(s, tuple) for s in outline.sides),
-    )
+    has_values = not outline.is_homogeneous
+    differ = any(isinstance(side, tuple) for side in outline.sides)
     without, equal = "sides without a given value or flux", "the same at both sides of an axis"
     needs = (
         (

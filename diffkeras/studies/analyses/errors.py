@@ -33,9 +33,8 @@ from diffkeras.studies.study_data import (
 
 def summarise(runs: pd.DataFrame, keys: list[str], error: str) -> pd.DataFrame:
     """Mean, minimum, maximum and number (`runs`) of an error for each value of the keys."""
-    summary = runs.groupby(keys, sort=False, dropna=False)[error].agg(
-        ["mean", "min", "max", "count"]
-    )
+    groups = runs.groupby(keys, sort=False, dropna=False)[error]
+    summary = groups.agg(["mean", "min", "max", "count"])
     return summary.reset_index().rename(columns={"count": "runs"})
 
 
