@@ -1,7 +1,7 @@
 """Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
 
 from diffkeras.physics.baselines import effective_strengths, superpose
-from diffkeras.physics.problem.maps import MAPS, maps_of, problem_of_maps
+from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
@@ -18,7 +18,6 @@ from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [
-    "MAPS",
     "BatchCertificate",
     "BatchSolution",
     "CappedUptake",

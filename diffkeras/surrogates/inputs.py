@@ -12,8 +12,9 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, production_of
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.limits import LARGEST
-from diffkeras.physics.problem.maps import MAPS, maps_of, problem_of_maps
+from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.representation.network_input import MAPS
 
 ROUNDING = 1e-6  # share by which a number of the medium may differ from the trained one
 WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
