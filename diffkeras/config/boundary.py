@@ -1,4 +1,4 @@
-"""`physics.boundary`: what the sides of the lattice do, as YAML has it."""
+"""`boundary` of `physics`: what the sides of the lattice do, as YAML has it."""
 
 from collections.abc import Mapping
 from dataclasses import fields
