@@ -1,4 +1,7 @@
-"""Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
+"""Steady-state diffusion on a rectangular lattice: NumPy and SciPy, without TensorFlow or Keras.
+
+threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium needs it.
+"""
 
 from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps

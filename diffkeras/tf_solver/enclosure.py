@@ -1,6 +1,6 @@
 """Proven bounds of the error of any field û in a medium that varies, or where uptake saturates.
 
-The mathematics is that of `physics.proofs.enclosure`. Let û hold the fixed values, b ≥ 0 be 0 on
+The mathematics is that of `physics.solvers.enclosure`. Let û hold the fixed values, b ≥ 0 be 0 on
 the fixed nodes, and d be at most the slopes of φ between û − b and û + b. A + d of the free nodes
 is an M-matrix, and the comparison principle (Varga 2000, §3.5; Ciarlet 1970; Rheinboldt 1970) gives
 |û − u| ≤ b if (A + d) b > |F(û)| on the free nodes.

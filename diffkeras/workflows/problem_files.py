@@ -9,8 +9,8 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedFlux, FixedValue, Medium, MichaelisMenten, Problem, Robin
-from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import Side, with_sides
+from diffkeras.representation.network_input import MAPS
 from diffkeras.workflows.source_files import SourceFile
 
 KINDS: dict[str, Any] = {"value": FixedValue, "flux": FixedFlux, "robin": Robin}

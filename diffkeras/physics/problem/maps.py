@@ -50,7 +50,7 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
     Raises:
         PhysicsError: a diffusivity for each axis, or another saturating uptake, which no map has.
     """
-    found = {}
+    maps = {}
     for name in names:
         each = []
         for image in problem.images:
@@ -58,8 +58,8 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
             if isinstance(values, tuple):
                 raise PhysicsError(f"a map has one {name} for all axes, not {values}")
             each.append(np.broadcast_to(values, problem.lattice))
-        found[name] = np.stack(each) if problem.is_batch else each[0]
-    return found
+        maps[name] = np.stack(each) if problem.is_batch else each[0]
+    return maps
 
 
 def problem_of_maps(
