@@ -5,9 +5,8 @@
 
 Fields are computed one image at a time and, for the surrogate and the solver in TensorFlow, also in
 batches. The time is the median over the images (or batches) of wall time per image, after a first
-pass over all of them that is not timed, so that tables, graphs and memory exist already. The
-refinement starts from a field of zeros and needs no network. Errors are differences from `solve`,
-over all images.
+pass over all of them that is not timed, so that tables, graphs and memory exist already.
+Errors are differences from `solve`, over all images.
 """
 
 import os

@@ -28,6 +28,7 @@ from diffkeras.physics import Medium, Problem, TissueSampler, certify, sample_so
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
+from diffkeras.physics.solvers.linear_steps import cycle_of
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")
@@ -48,7 +49,7 @@ def tissue(side: int, regions: int) -> tuple[np.ndarray, Medium]:
 def own_conjugate_gradients(image: np.ndarray, medium: Medium) -> np.ndarray:
     """The field by the method of `solve`, without its proof."""
     equations = Equations(Problem(image, medium=medium).homogeneous)
-    cycle, start = equations.cycle, np.where(equations.free, 0.0, image)
+    cycle, start = cycle_of(equations), np.where(equations.free, 0.0, image)
     residual = -equations.of(start).astype(np.float32).ravel()
     least = TOLERANCE * np.linalg.norm(residual)
     found = conjugate_gradients(

@@ -210,9 +210,10 @@ def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certifica
     """Bounds of a prediction and of its corrected field, and bounds against true errors."""
     figure = figures.new_figure(10, 3.4)
     *maps, scatter = figure.subplots(1, 3)
+    corrected = certificate.corrected
     shown = (
         ("prediction", abs(prediction - truth), certificate.node_bound),
-        ("corrected field", abs(certificate.field - truth), certificate.field_bound),
+        ("corrected field", abs(corrected.field - truth), corrected.node_bound),
     )
     low, high = 1e-5, 1.0
     for axis, (name, error, bound) in zip(maps, shown, strict=True):

@@ -1,4 +1,4 @@
-"""`physics.boundary`: what the sides of the lattice do, as YAML has it."""
+"""`boundary` of `physics`: what the sides of the lattice do, as YAML has it."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -22,7 +22,7 @@ AXES = 2
 def _parse(value: Any) -> Any:
     """The boundary of a `Medium`, in the spelling that a dataset is known by."""
     try:
-        boundary = canonical_boundary(_with_given(value), AXES)
+        boundary = canonical_boundary(_with_sides(value), AXES)
     except PhysicsError as error:
         raise ValueError(str(error)) from None
     if isinstance(boundary, GivenSide):
@@ -34,14 +34,14 @@ def _parse(value: Any) -> Any:
     return boundary
 
 
-def _with_given(value: Any) -> Any:
+def _with_sides(value: Any) -> Any:
     """The value with sides in place of mappings such as {value: 1.0} and {flux: 0.1}."""
     if isinstance(value, list | tuple):
-        return tuple(map(_with_given, value))
+        return tuple(map(_with_sides, value))
     if not isinstance(value, Mapping):
         return value
     if not frozenset.union(*GIVEN) & value.keys():
-        return {name: _with_given(side) for name, side in value.items()}
+        return {name: _with_sides(side) for name, side in value.items()}
     kind = GIVEN.get(frozenset(value))
     if kind is None:
         raise ValueError(

@@ -125,20 +125,21 @@ def _examples(config: Any) -> Iterator[str]:
 def _sides(config: Any) -> Iterator[str]:
     data, model = config.data, config.model
     outline = Medium(boundary=config.physics.boundary)
-    given, differ = not outline.is_homogeneous, any(isinstance(s, tuple) for s in outline.sides)
+    has_values = not outline.is_homogeneous
+    differ = any(isinstance(side, tuple) for side in outline.sides)
     without, equal = "sides without a given value or flux", "the same at both sides of an axis"
     needs = (
         (
             f"model.corrections: {model.corrections}",
             f"{without}, {equal}, where media don't vary (data.tissue)",
-            model.solves_equation and not data.maps and (given or differ),
+            model.solves_equation and not data.maps and (has_values or differ),
         ),
-        ("data.divide_by_maximum: true", without, data.divide_by_maximum and given),
+        ("data.divide_by_maximum: true", without, data.divide_by_maximum and has_values),
         ("training.symmetries: true", equal, config.training.symmetries and differ),
         (
             "model.transform: log",
             "values and fluxes from 0 on, as it takes no fields below -1",
-            model.transform == "log" and given and smallest_given(outline.sides) < 0,
+            model.transform == "log" and has_values and smallest_given(outline.sides) < 0,
         ),
     )
     for setting, needed, conflict in needs:

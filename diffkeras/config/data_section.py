@@ -14,8 +14,8 @@ from diffkeras.config.types import (
     Split,
     section_of,
 )
-from diffkeras.physics import Placement, TissueSampler, check_radius
-from diffkeras.physics.sampling.discs import check_values
+from diffkeras.physics import Placement, TissueSampler
+from diffkeras.physics.sampling.discs import check_radius, check_values
 
 NARROWEST = 1.001  # least ratio of a range's ends, well above single precision
 

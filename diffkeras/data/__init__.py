@@ -21,7 +21,7 @@ _HOMES = {
     "training_batches": "diffkeras.data.reading.batches",
 }
 
-__all__ = list(_HOMES)
+__all__ = ["check_dataset", "dataset_status", "mixed_dataset", "raw_dataset"]
 
 
 def __getattr__(name: str) -> Any:

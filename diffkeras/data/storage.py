@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diffkeras.config import SPLITS, Config, Split
 from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
-from diffkeras.data.stored_metadata import REMEDY, check_identity, read_json, stored_splits
+from diffkeras.data.stored_metadata import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     dataset, others = DatasetConfig.of(count, config), []
     for file in sorted(data_dir.glob(f"{NAME}/sources_{count:02d}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
-        pairs = differences(read_json(file), dataset.identity())
+        pairs = differences(read_object(file), dataset.identity())
         different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")

@@ -1,6 +1,5 @@
 """The metadata of a stored dataset: its identity, and which file has which examples."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 from diffkeras.config import SPLITS, short
 from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, has_records
-from diffkeras.errors import DataError
-from diffkeras.system.atomic_files import check_regular
+from diffkeras.errors import DataError, RunError
+from diffkeras.system.atomic_files import read_json
 
 TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # as `Shard.final_name`
 REMEDY = "delete its directory and run `diffkeras generate` again"
@@ -69,7 +68,7 @@ def stored_splits(path: Path, wanted: Collection[str] = ()) -> list[StoredSplit]
         wanted: names of splits that must be among them.
     """
     file = path / "dataset_info.json"
-    info = read_json(file)
+    info = read_object(file)
     try:
         splits = [_stored_split(path, split) for split in info["splits"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -109,9 +108,9 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
 
     TFDS compares the features when it opens the dataset. Here their file is only read.
     """
-    read_json(path / "features.json")  # TFDS would wait for a pipe without end
+    read_object(path / "features.json")  # TFDS would wait for a pipe without end
     file = path / "dataset_info.json"
-    info = read_json(file)
+    info = read_object(file)
     named = {
         "name": NAME,
         "configName": dataset.name,
@@ -124,7 +123,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
                 f"{file} is damaged, or of another dataset: {key} is {short(info.get(key))} "
                 f"instead of {short(value)}; {REMEDY}"
             )
-    wanted, found = dataset.identity(), read_json(path / "metadata.json")
+    wanted, found = dataset.identity(), read_object(path / "metadata.json")
     if found != wanted:
         different = differences(found, wanted)
         raise DataError(
@@ -136,13 +135,12 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
         )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file."""
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a dataset."""
     try:
-        check_regular(path)
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("it has no object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is missing or damaged ({error}); {REMEDY}") from None
+        content = read_json(path)
+    except RunError as error:
+        raise DataError(f"{error}; {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is missing or damaged: it has no object; {REMEDY}")
     return content

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.physics import Problem, Sources, solve
-from diffkeras.surrogates.inputs import problem_of_examples
 
 
 def _empty() -> NDArray[np.int64]:

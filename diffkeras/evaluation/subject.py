@@ -154,5 +154,8 @@ def _as_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.
     with np.errstate(over="ignore"):
         fields = array.reshape(shape).astype(np.float32)
     if not np.isfinite(fields).all():
-        raise RunError(f"{name} has fields that are not finite in single precision")
+        raise RunError(
+            f"{name} has fields that are not finite in single precision; "
+            "leave out NaN and infinite values, or choose units in which values are about 1"
+        )
     return fields

@@ -136,13 +136,13 @@ class NormalizedConv3x3(Conv3x3):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The normalised feature maps."""
-        norm, around = self.norm, surrounded(inputs)
+        norm, padded = self.norm, surrounded(inputs)
         # half precision is not precise enough for statistics
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         kernel = ops.cast(self.kernel, dtype)
         bias = 0.0 if self.bias is None else ops.cast(self.bias, dtype)
         if training and self.trainable:
-            mean, variance = self._statistics(around, kernel)
+            mean, variance = self._statistics(padded, kernel)
             mean += bias
             for moving, new in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
                 moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
@@ -151,16 +151,16 @@ class NormalizedConv3x3(Conv3x3):
         factor = ops.cast(norm.gamma, dtype) * ops.rsqrt(variance + norm.epsilon)
         shift = (bias - mean) * factor + ops.cast(norm.beta, dtype)
         kernel, shift = (ops.cast(v, self.compute_dtype) for v in (kernel * factor, shift))
-        return self.activation(convolve(around, kernel, shift, training))
+        return self.activation(convolve(padded, kernel, shift, training))
 
-    def _statistics(self, around: Any, kernel: Any) -> tuple[Any, Any]:
+    def _statistics(self, padded: Any, kernel: Any) -> tuple[Any, Any]:
         """Mean without bias and variance of each filter's output over the global batch."""
-        height, width = ops.shape(around)[1:3]
+        height, width = ops.shape(padded)[1:3]
         length = 9 * kernel.shape[2]
         matrix = ops.reshape(kernel, (length, self.filters))
         # (batch, nodes, length)
         windows = ops.reshape(
-            windows_of(ops.cast(around, kernel.dtype), 3, 3),
+            windows_of(ops.cast(padded, kernel.dtype), 3, 3),
             (-1, (height - 2) * (width - 2), length),
         )
         mean = self._over_batch(ops.mean(windows, axis=1))

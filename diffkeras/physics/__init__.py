@@ -1,7 +1,10 @@
-"""Steady-state diffusion on a rectangular lattice: NumPy and SciPy only."""
+"""Steady-state diffusion on a rectangular lattice: NumPy and SciPy, without TensorFlow or Keras.
+
+threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium needs it.
+"""
 
 from diffkeras.physics.baselines import effective_strengths, superpose
-from diffkeras.physics.problem.maps import MAPS, maps_of, problem_of_maps
+from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
@@ -9,7 +12,7 @@ from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.proofs.certificate import certify
 from diffkeras.physics.proofs.results import BatchCertificate, Certificate
-from diffkeras.physics.sampling.discs import check_radius, sample_sources
+from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
@@ -18,7 +21,6 @@ from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [
-    "MAPS",
     "BatchCertificate",
     "BatchSolution",
     "CappedUptake",
@@ -38,7 +40,6 @@ __all__ = [
     "Tissue",
     "TissueSampler",
     "certify",
-    "check_radius",
     "effective_strengths",
     "maps_of",
     "problem_of_maps",

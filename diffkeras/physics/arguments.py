@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 
-MOST_WORKERS = 4096
+MOST_PARALLEL = 4096
 EXACT_BYTES = 4  # of whole numbers that float64 always holds
 SHOWN = 60  # characters of a bad value
 
@@ -45,9 +45,9 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     return int(value)
 
 
-def check_workers(name: str, number: Any) -> int:
+def check_count(name: str, number: Any) -> int:
     """A number of processes or threads; 1 for None."""
-    return 1 if number is None else check_whole(name, number, 1, MOST_WORKERS)
+    return 1 if number is None else check_whole(name, number, 1, MOST_PARALLEL)
 
 
 def check_lattice(lattice: Any) -> tuple[int, int]:
@@ -104,7 +104,10 @@ def real_values(what: str, values: Any) -> NDArray:
     except ValueError as error:
         raise PhysicsError(f"{what} is no array: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise PhysicsError(f"{what} holds {array.dtype} values, not real numbers")
+        raise PhysicsError(
+            f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
+            "such as by astype(float)"
+        )
     if array.dtype.kind in "iu" and array.dtype.itemsize > EXACT_BYTES:
         rounded = array.astype(np.float64).astype(np.longdouble) != array
         if rounded.any():

@@ -26,6 +26,7 @@ from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_k
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring import DenseRing
+from diffkeras.physics.solvers.ring_field import eliminate_constant
 
 NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
 
@@ -216,5 +217,5 @@ def _galerkin(
     of_values, of_ones = (basis[:, chosen] @ solved).T
     if not operator.deflated:
         return of_values, 0.0
-    constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
-    return of_values - constant * of_ones, float(constant)
+    densities, constant = eliminate_constant(operator, of_values, of_ones)
+    return densities.astype(np.float64, copy=False), constant

@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 @contextmanager
 def blas_threads(number: int = 1) -> Iterator[None]:
-    """Have BLAS use `number` threads, and as many as before afterwards; also a decorator.
+    """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
 
     All threads of a process share this setting. Of solves that run at the same time, the first one
     sets and restores it.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class SolveStatistics:
     Attributes:
         method: what solved it; "transform" for a production without fixed nodes, "correction" for
             the corrected field of a certificate in a uniform medium.
-        ring_nodes: size of the ring system.
+        ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
         iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
             iterations of conjugate gradients.
         residual: largest difference from the fixed nodes' values before they were put in, relative
@@ -60,7 +60,7 @@ class Solution(ShortRepr):
             it where another one is needed.
         problem: what it solves.
         stats: how it was solved.
-        proof: what proves its bounds.
+        proof: what proves its bounds, used by the two properties below.
     """
 
     field: NDArray[np.floating]
@@ -83,8 +83,26 @@ class Solution(ShortRepr):
 
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
-        """At least |field − u| node by node, (rows, columns); `certify` proves it when asked."""
+        """At least |field − u| node by node, (rows, columns).
+
+        It is proven with the field by the method "newton-cg", and otherwise by `certify` when it is
+        first read.
+        """
         return self.proof.node_bound(self.field, self.problem)
+
+
+class ProofOfImages(NamedTuple):
+    """Of a batch, by the proofs of its images."""
+
+    images: tuple[Solution, ...]
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """The largest one of the images'."""
+        return max(image.error_bound for image in self.images)
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """Those of the images, (batch, rows, columns)."""
+        return np.stack([image.node_bound for image in self.images])
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +113,8 @@ class BatchSolution(Solution):
         field: (batch, rows, columns).
         stats: of the batch: the largest ring and residual, the sums of iterations and steps; the
             method and the precision of the first image.
-        images: the solution of each image.
+        images: the solution of each image; `error_bound` is the largest of theirs, and `node_bound`
+            has the shape of the field.
     """
 
     images: tuple[Solution, ...] = dataclass_field(default=(), repr=False)
@@ -105,6 +124,7 @@ class BatchSolution(Solution):
         cls, field: NDArray[np.floating], problem: Problem, images: Sequence[Solution]
     ) -> "BatchSolution":
         """The batch of one or more solutions, whose fields are in (batch, rows, columns)."""
+        images = tuple(images)
         each = [image.stats for image in images]
         stats = SolveStatistics(
             each[0].method,
@@ -114,14 +134,4 @@ class BatchSolution(Solution):
             each[0].precision,
             sum(image.newton_steps for image in each),
         )
-        return cls(field, problem, stats, images[0].proof, tuple(images))
-
-    @cached_property
-    def error_bound(self) -> float:
-        """The largest one of the images'."""
-        return max(image.error_bound for image in self.images)
-
-    @cached_property
-    def node_bound(self) -> NDArray[np.float64]:
-        """At least |field − u| node by node, (batch, rows, columns)."""
-        return np.stack([image.node_bound for image in self.images])
+        return cls(field, problem, stats, ProofOfImages(images), images)

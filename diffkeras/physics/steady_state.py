@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, check_workers, largest, real_array
+from diffkeras.physics.arguments import check_count, check_number, largest, real_array
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem, as_problem
@@ -36,11 +37,12 @@ def solve(
 ) -> Solution:
     """The steady state of ∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes, u = c on the fixed ones.
 
-    Equal to `scipy.sparse.linalg.spsolve` on the five-point equations of the free nodes to
-    rounding. In a uniform medium the field is that of the production s, by one pair of transforms,
-    and of point sources on the rims of the fixed nodes, whose strengths solve a dense system:
-    directly ("ring"), or by conjugate gradients ("ring-cg"). Where the medium varies or uptake
-    saturates, "newton-cg" takes Newton steps by conjugate gradients with multigrid.
+    Equal to `scipy.sparse.linalg.spsolve` on the equations of the free nodes (five-point, in
+    three dimensions seven-point) to rounding. In a uniform medium the field is that of the
+    production s, by one pair of transforms, and of point sources on the rims of the fixed nodes,
+    whose strengths solve a dense system: directly ("ring"), or by conjugate gradients ("ring-cg").
+    Where the medium varies or uptake saturates, "newton-cg" takes Newton steps by conjugate
+    gradients with multigrid.
 
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
@@ -78,7 +80,7 @@ def solve(
         >>> bool(0 < field.max() < 1)
         True
     """
-    processes, threads = check_workers("processes", processes), check_workers("threads", threads)
+    processes, threads = check_count("processes", processes), check_count("threads", threads)
     tolerance = check_number("tolerance", tolerance)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
@@ -122,25 +124,29 @@ def _solve_image(
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if plain.scale:
         options = {"initial": initial} if SOLVERS[name].takes_initial else {}
-        field, statistics = SOLVERS[name].solve(
-            plain, tolerance=tolerance - rounding, precision=dtype, workers=threads, **options
+        field, statistics, bound = SOLVERS[name].solve(
+            plain, tolerance=tolerance - rounding, precision=dtype, threads=threads, **options
         )
         statistics = replace(statistics, residual=statistics.residual + rounding)
         if plain.production is not None and dtype == np.float32:
             _check_single(field)
         if plain.scale != 1.0:
             field *= plain.scale
+            bound = None if bound is None else bound * (plain.scale * SLACK)
     else:
         # every fixed node next to a free one is 0, and so are the free ones
-        field, size = np.zeros(problem.lattice), plain.ring.size
+        field = np.zeros(problem.lattice)
+        size = 0 if name == "newton-cg" else plain.ring.size
         statistics = SolveStatistics(name, size, residual=rounding, precision=dtype.name)
-    field = field.astype(dtype, copy=False)
+        bound = np.zeros(problem.lattice)
+    exact, field = field, field.astype(dtype, copy=False)
     on_ring = field[plain.ring.nodes]
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     proof: Proof
-    if statistics.method == "newton-cg":
-        proof = EnclosureProof(_bound_of(plain, field, statistics.residual))
+    if bound is not None and statistics.method == "newton-cg":
+        error_bound = _bound_of(plain, field, statistics.residual)
+        proof = EnclosureProof(error_bound, _node_bound_of(plain, field, exact, bound))
     else:
         shown = on_ring if plain.production is None else field
         proof = RingProof(on_ring, tolerance * largest(shown))
@@ -154,6 +160,20 @@ def _bound_of(problem: Problem, field: NDArray[np.floating], relative: float) ->
     return max(relative * size, fixed_error(field, problem)) * (
         1 + 4 * float(np.finfo(field.dtype).eps)
     )
+
+
+def _node_bound_of(
+    problem: Problem,
+    field: NDArray[np.floating],
+    exact: NDArray[np.floating],
+    bound: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The bound of the error node by node of a field, the rounded `exact` with its fixed values.
+
+    `bound` is that of `exact` on the free nodes.
+    """
+    rounded_from = np.where(problem.fixed, problem.values, exact)
+    return (np.abs(rounded_from - field) + np.where(problem.fixed, 0.0, bound)) * SLACK
 
 
 def _check_single(field: NDArray[np.floating]) -> None:

@@ -28,6 +28,7 @@ from diffkeras.representation.transforms import Transform
 Range = tuple[float, float]
 # of tissues, in the order of their channels
 MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
+POSITIVE_MAPS = ("diffusivity", "saturation")  # the others may be 0
 
 
 def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
@@ -42,7 +43,8 @@ def map_channels(
     """The channels of the maps of media that vary, in the order of `MAPS`.
 
     Args:
-        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of `TissueMaps`.
+        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of
+            `physics.maps_of`.
         diffusivity: D₀ of the uniform medium around which they vary [length²/time].
         step: h [length].
         xp: array namespace of the maps.

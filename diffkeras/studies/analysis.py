@@ -23,7 +23,7 @@ class Analysis:
         table: the answer. Raises `TooFewRunsError`. Its docstring is shown in the report: what the
             table and the figure show, which statistic it is and where it comes from, in a few
             sentences for a reader who knows statistics but not diffkeras.
-        figure: drawn from the table and the data; `data.examples` may be None.
+        figure: drawn from the table and the data; the examples of the data may be None.
     """
 
     name: str

@@ -195,7 +195,7 @@ def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
     A row is a setting with its means over seeds; the best of each column is marked.
     """
     settings = data.settings()
-    found = []
+    tables = []
     for label in data.test_sets:
         rows, ranges = [], []
         for setting, group in grouped(table[table["test_set"] == label], [*settings, SIZE]):
@@ -207,5 +207,5 @@ def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
             ranges.append(f"{number(low)} – {number(high)}")
         marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
         head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
-        found.append((label, Table(head, marked)))
-    return found
+        tables.append((label, Table(head, marked)))
+    return tables

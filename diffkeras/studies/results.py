@@ -61,7 +61,7 @@ def without_baselines(test: Config) -> Config:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class StoredEvaluation:
     """The files of an evaluation.
 
     Attributes:
@@ -76,7 +76,7 @@ class Evaluation:
     examples: pd.DataFrame
 
 
-def read_evaluation(path: Path) -> Evaluation:
+def read_evaluation(path: Path) -> StoredEvaluation:
     """Read the evaluation in a directory.
 
     Raises:
@@ -95,7 +95,7 @@ def read_evaluation(path: Path) -> Evaluation:
         if not images or errors["mae"].isna().any():
             raise ValueError("the surrogate's errors are missing")
         run = content.get("run", "")
-    return Evaluation(run, errors, _read_examples(path / "examples.csv", images))
+    return StoredEvaluation(run, errors, _read_examples(path / "examples.csv", images))
 
 
 def _all_first(item: tuple[str, Any]) -> int:
@@ -104,13 +104,13 @@ def _all_first(item: tuple[str, Any]) -> int:
 
 def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
-    found = _read_csv(file)
+    table = _read_csv(file)
     with names_damaged([file]):
-        found = found[found["method"] == SURROGATE][["sources", "example", *COLUMNS]]
-        found = found.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
-        if found["sources"].value_counts().to_dict() != images or found["mae"].isna().any():
+        table = table[table["method"] == SURROGATE][["sources", "example", *COLUMNS]]
+        table = table.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
+        if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
             raise ValueError("it has not one row for each image of metrics.json")
-    return found
+    return table
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
@@ -136,15 +136,15 @@ def check_evaluation(path: Path, test: Config, run: str) -> None:
         RunError: a file is missing or damaged, or it is of another run, of another test set or of
             other methods.
     """
-    found = read_evaluation(path)
-    if found.run != run:
+    stored = read_evaluation(path)
+    if stored.run != run:
         raise RunError(f"{path} is of another run")
     # "all" is a mean over the source counts, so other counts would change it
     wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
     wanted[ALL] = sum(wanted.values())
     images = {
         method: dict(zip(rows["sources"], rows["images"], strict=True))
-        for method, rows in found.errors.groupby("method")
+        for method, rows in stored.errors.groupby("method")
     }
     if any(images.get(method) != wanted for method in describe_methods(test)):
         raise RunError(f"{path} is of another test set, or of other methods, than the study's")
@@ -157,12 +157,12 @@ def read_searches(path: Path) -> pd.DataFrame:
         RunError: the file is missing or damaged.
     """
     file = path / "searches.csv"
-    found = _read_csv(file)
+    table = _read_csv(file)
     with names_damaged([file]):
-        numbers = found[[*SEARCH_NUMBERS, *certified_columns(found)]].astype(float)
-        if numbers.isna().any(axis=None) or not len(found):
+        numbers = table[[*SEARCH_NUMBERS, *certified_columns(table)]].astype(float)
+        if numbers.isna().any(axis=None) or not len(table):
             raise ValueError("numbers are missing")
-        return found.astype({"sources": int}).astype({"sources": str})
+        return table.astype({"sources": int}).astype({"sources": str})
 
 
 def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None:
@@ -171,10 +171,10 @@ def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None
     Raises:
         RunError: the table is missing or damaged, or searches are missing in it.
     """
-    found = len(read_searches(path))
+    number = len(read_searches(path))
     wanted = min(settings.starts, test.data.test_examples * len(test.data.sources))
-    if found != wanted:
-        raise RunError(f"{path / 'searches.csv'} is damaged: it has {found} of {wanted} searches")
+    if number != wanted:
+        raise RunError(f"{path / 'searches.csv'} is damaged: it has {number} of {wanted} searches")
 
 
 def passes(check: Callable[..., object], *arguments: Any) -> bool:
@@ -204,14 +204,14 @@ def read_results(runs: Sequence[PlannedRun], factors: Mapping[str, Sequence[str]
     for run in runs:
         about = _about(run)
         for label, path in run.tests.items():
-            found = read_evaluation(path)
-            errors = found.errors.assign(test_set=label)
+            stored = read_evaluation(path)
+            errors = stored.errors.assign(test_set=label)
             own = errors[errors["method"] == SURROGATE][["test_set", "sources", *ERRORS]]
             rows.append(own.assign(**about))
             others = errors[~errors["method"].isin((SURROGATE, SOURCES_SET))]
             if label not in baselines or baselines[label].empty:
                 baselines[label] = others[list(BASELINE_COLUMNS)]
-            examples.append(found.examples.assign(run=run.identity, test_set=label))
+            examples.append(stored.examples.assign(run=run.identity, test_set=label))
     return StudyData(
         {name: list(values) for name, values in factors.items()},
         pd.concat(rows, ignore_index=True)[[*_about(runs[0]), "test_set", "sources", *ERRORS]],
@@ -248,7 +248,7 @@ def _searches(runs: Sequence[PlannedRun]) -> pd.DataFrame | None:
     parts = []
     for run in runs:
         if run.search is not None:
-            found = read_searches(run.search)
-            about = pd.DataFrame({**_as_text(run.values), "run": run.identity}, index=found.index)
-            parts.append(pd.concat([about, found], axis=1))
+            table = read_searches(run.search)
+            about = pd.DataFrame({**_as_text(run.values), "run": run.identity}, index=table.index)
+            parts.append(pd.concat([about, table], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else None

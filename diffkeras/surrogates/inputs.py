@@ -1,6 +1,6 @@
 """The problems that a surrogate was trained for, and the inputs of its network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -12,7 +12,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, production_of
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.limits import LARGEST
-from diffkeras.physics.problem.maps import MAPS, maps_of, problem_of_maps
+from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words
 
 ROUNDING = 1e-6  # share by which a number of the medium may differ from the trained one
@@ -64,27 +64,6 @@ def problem_of(
         source_images = source_images.image(dtype=np.float64)
     own["production"] = production_of(source_images, own["medium"])  # type: ignore[arg-type]
     return Problem(**own)
-
-
-def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
-    """The problem of an example of `data.raw_dataset`, or the batch of a batch of them."""
-    images = np.asarray(examples["source_image"])[..., 0]
-    batch = images.ndim > 2
-    parts = {"image": images, **{n: examples[n][..., 0] for n in MAPS if n in examples}}
-    if "diffusion_length" in examples:
-        parts["diffusion_length"] = examples["diffusion_length"]
-    problems = []
-    for k in range(len(images) if batch else 1):
-        maps = {name: values[k] if batch else values for name, values in parts.items()}
-        image, length = maps.pop("image"), maps.pop("diffusion_length", None)
-        medium = config.physics.medium
-        if length is not None:
-            medium = medium.with_diffusion_length(float(length))
-        if config.physics.sources == "production":
-            problems.append(Problem(production=production_of(image, medium), medium=medium))
-        else:
-            problems.append(problem_of_maps(image, medium, maps))
-    return Problem.batch(problems) if batch else problems[0]
 
 
 def _completed(config: Config, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:

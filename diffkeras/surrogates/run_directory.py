@@ -19,7 +19,7 @@ from diffkeras.surrogates.run_state import (
     check_sealed,
     file_hashes,
     read_history,
-    read_state,
+    read_run_state,
 )
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
@@ -186,7 +186,7 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`."""
-        return read_state(self.path / MARK)
+        return read_run_state(self.path / MARK)
 
     def write_state(self, state: str, **details: Any) -> None:
         """Write `run.json`: the state, the details, the versions of the libraries, the machine.

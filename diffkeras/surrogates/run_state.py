@@ -35,7 +35,7 @@ class RunState(BaseModel, extra="allow"):
     sha256: dict[str, str] = {}
 
 
-def read_state(file: Path) -> dict[str, Any]:
+def read_run_state(file: Path) -> dict[str, Any]:
     """The content of a `run.json`.
 
     Raises:

@@ -10,16 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.representation.network_input import MAPS
+from diffkeras.representation.network_input import MAPS, POSITIVE_MAPS
 from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.images import checked, checked_images, unusable
-from diffkeras.tf_solver.saved_model import Sources, describe_export, proof_functions
-
-POSITIVE = ("diffusivity", "saturation")  # maps without a 0
+from diffkeras.tf_solver.saved_model import SourceMeaning, describe_export, proof_functions
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -36,12 +34,12 @@ def export_saved_model(
     Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
     1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
     diffusion lengths, `serve` takes them as well, as float32 (batch,), and if it was trained on
-    media that vary, their maps `diffusivity`, `decay` or both, of the shape of the images. The
-    graph checks its input: source values that are negative or not finite, sides that the network
-    doesn't divide, diffusion lengths outside the trained range, and maps of another shape or with
-    values that no medium has raise `tf.errors.InvalidArgumentError`. Fields are those of
-    `Surrogate.predict`. `diffkeras.json` in the same directory names the physics that the
-    surrogate was trained for.
+    media that vary, the maps of `surrogate.maps`, some of `diffusivity`, `decay`, `uptake`,
+    `saturation` and `production`, of the shape of the images. The graph checks its input: source
+    values that are negative or not finite, sides that the network doesn't divide, diffusion lengths
+    outside the trained range, and maps of another shape or with values that no medium has raise
+    `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
+    the same directory names the physics that the surrogate was trained for.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
     the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
@@ -62,7 +60,7 @@ def replacing_by_saved_model(
     solver = _solver(surrogate, lattice or surrogate.lattice)
     if not surrogate.maps:
         solver, servable.arrays = solver.with_shared_arrays()
-    sources: Sources = "production" if surrogate.production else "fixed_value"
+    sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
     _, *media = input_specs(surrogate)
     functions = {"serve": serve, **proof_functions(serve, solver, sources, media)}
     for name, function in functions.items():
@@ -198,9 +196,9 @@ def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Ten
     values = checked(values, same_shape, message, tf.shape(values))
 
     def wrong(maps: tf.Tensor) -> tf.Tensor:
-        return ~tf.math.is_finite(maps) | (maps <= 0 if name in POSITIVE else maps < 0)
+        return ~tf.math.is_finite(maps) | (maps <= 0 if name in POSITIVE_MAPS else maps < 0)
 
-    wanted = "positive" if name in POSITIVE else "not negative"
+    wanted = "positive" if name in POSITIVE_MAPS else "not negative"
     return same_shape & _check_values(values, f"{name} must be finite and {wanted}", wrong)
 
 

@@ -16,6 +16,7 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_tolerance
+from diffkeras.physics.problem.problem import as_problem
 from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
@@ -211,13 +212,10 @@ class Surrogate:
 
     def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
         """A problem on a lattice that the network takes."""
-        if not isinstance(problem, Problem):
+        if isinstance(problem, Problem):
+            problem = as_problem(problem, keywords)  # which takes no keywords then
+        else:
             problem = self.problem(problem, **keywords)
-        elif keywords:
-            raise PhysicsError(
-                f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "
-                f"{next(iter(keywords))}"
-            )
         try:
             self.config.model.sides.check(problem.lattice)
         except ValueError as error:

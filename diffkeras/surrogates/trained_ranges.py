@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffkeras.config import Config
-from diffkeras.physics import Sources, check_radius
+from diffkeras.physics import Sources
+from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
 
 # nodes of one image are neighbours along rows and columns, and those of different images never

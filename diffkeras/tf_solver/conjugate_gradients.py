@@ -45,10 +45,10 @@ def _call(function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, 
     size = largest(right)
     size = tf.where(size > 0, size, 1.0)
     scaled = tf.cast(right / size, tf.float32)
-    found = _graph_of(function, tuple(right.shape[1:]))(
+    solution = _graph_of(function, tuple(right.shape[1:]))(
         levels, scaled, *(tf.cast(part / size, tf.float32) for part in more)
     )
-    return size * tf.cast(tf.ensure_shape(found, right.shape), tf.float64)
+    return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 
 @cache
@@ -78,9 +78,9 @@ def _conjugate_gradients(levels: Levels, right: tf.Tensor, least: tf.Tensor) -> 
 
     def step(*parts: Any) -> _Iterate:
         at = _Iterate(*parts)
-        towards = _one_cycle(levels, at.residual)
-        product = _inner(at.residual, towards)
-        direction = towards + tf.math.divide_no_nan(product, at.product) * at.direction
+        correction = _one_cycle(levels, at.residual)
+        product = _inner(at.residual, correction)
+        direction = correction + tf.math.divide_no_nan(product, at.product) * at.direction
         applied = levels[0].equations.apply(direction)
         length = tf.math.divide_no_nan(product, _inner(direction, applied))
         length = tf.where(unfinished(at), length, 0.0)
@@ -88,13 +88,13 @@ def _conjugate_gradients(levels: Levels, right: tf.Tensor, least: tf.Tensor) -> 
         return _Iterate(solution, residual, direction, product)
 
     zeros = tf.zeros_like(right)
-    found = tf.while_loop(
+    result = tf.while_loop(
         lambda *parts: tf.reduce_any(unfinished(_Iterate(*parts))),
         step,
         _Iterate(zeros, right, zeros, tf.zeros_like(largest(right))),
         maximum_iterations=MOST_ITERATIONS,
     )
-    return found.solution
+    return result.solution
 
 
 def _inner(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

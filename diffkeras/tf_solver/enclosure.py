@@ -1,6 +1,6 @@
 """Proven bounds of the error of any field û in a medium that varies, or where uptake saturates.
 
-The mathematics is that of `physics.uptake.enclosure`. Let û hold the fixed values, b ≥ 0 be 0 on
+The mathematics is that of `physics.solvers.enclosure`. Let û hold the fixed values, b ≥ 0 be 0 on
 the fixed nodes, and d be at most the slopes of φ between û − b and û + b. A + d of the free nodes
 is an M-matrix, and the comparison principle (Varga 2000, §3.5; Ciarlet 1970; Rheinboldt 1970) gives
 |û − u| ≤ b if (A + d) b > |F(û)| on the free nodes.
@@ -8,7 +8,7 @@ is an M-matrix, and the comparison principle (Varga 2000, §3.5; Ciarlet 1970; R
 Conjugate gradients in float32 solve (A + d) b = |F(û)| + ε, with a small ε > 0, until their
 residual is below ε everywhere. Whatever they return, the inequality is then checked on every node
 in float64, with an allowance for rounding (`equations`). So the bound is about the equations of the
-given medium, without any rounding.
+medium as it is, without any rounding.
 
 Without φ, d = 0. With φ, d is taken at û + radius, and the bound holds where no b is above the
 radius. If one is, a larger radius follows, at last an infinite one: then d = 0, and b holds in any
@@ -33,7 +33,7 @@ RADII = 4  # finite ones
 SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
 
 
-class Enclosure:
+class TensorEnclosure:
     """The proofs for a batch of problems."""
 
     def __init__(self, equations: LatticeEquations, nodes: FixedNodes) -> None:
@@ -49,22 +49,22 @@ class Enclosure:
         wanted = tf.where(self._nodes.free, residual + surplus, 0.0)
 
         def attempt(
-            found: tf.Tensor, radius: tf.Tensor, number: tf.Tensor, bound: tf.Tensor
+            barrier: tf.Tensor, radius: tf.Tensor, number: tf.Tensor, bound: tf.Tensor
         ) -> list[tf.Tensor]:
             slope = equations.least_slope(field + radius)
-            remainder = wanted - equations.apply(found, slope)[0]
+            remainder = wanted - equations.apply(barrier, slope)[0]
             levels = equations.levels(slope)
-            found += conjugate_gradients(levels, remainder, PRECISE * surplus)
-            found = tf.maximum(found, 0.0)
-            applied, rounding = equations.apply(found, slope)
+            barrier += conjugate_gradients(levels, remainder, PRECISE * surplus)
+            barrier = tf.maximum(barrier, 0.0)
+            applied, rounding = equations.apply(barrier, slope)
             # comparisons with NaN are false
             holds = (applied - rounding > residual) | ~self._nodes.free
-            holds = tf.reduce_all(holds, LATTICE, keepdims=True) & all_finite(found)
-            inside = largest(found) * SLACK <= radius
-            bound = tf.where(tf.math.is_inf(bound) & holds & inside, found * SLACK, bound)
+            holds = tf.reduce_all(holds, LATTICE, keepdims=True) & all_finite(barrier)
+            inside = largest(barrier) * SLACK <= radius
+            bound = tf.where(tf.math.is_inf(bound) & holds & inside, barrier * SLACK, bound)
             number += tf.cast(holds & ~inside, number.dtype)
             radius = tf.where(holds & ~inside, WIDER * radius, radius)
-            return [found, tf.where(number < RADII, radius, np.inf), number, bound]
+            return [barrier, tf.where(number < RADII, radius, np.inf), number, bound]
 
         zeros = tf.zeros_like(residual)
         *_, bound = tf.while_loop(

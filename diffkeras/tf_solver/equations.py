@@ -1,11 +1,12 @@
 """The lattice equations F(u) = A u + φ(u) − s = 0 of a batch, in float64, with their rounding.
 
-A is that of finite volumes, (A u)_i = σ_i u_i + Σ κ_ik (u_i − u_k) (`physics.operators`). φ is a
-saturating uptake, v u/(K + u), continued by its tangent below 0, and s the production. Either may
-be missing. Everything is divided by the medium's `unit`, a power of 2 near the largest D/h².
+A is that of finite volumes (`physics.equations.finite_volumes`),
+(A u)_i = σ_i u_i + Σ κ_ik (u_i − u_k). φ is a saturating uptake, v u/(K + u), continued by its
+tangent below 0, and s the production. Both are optional. Everything is divided by the medium's
+`unit`, a power of 2 near the largest D/h².
 
 With the unit roundoff η, each of the at most seven terms of F goes through at most eight roundings
-(a difference, a product and six sums), and each coefficient, computed from the given medium and
+(a difference, a product and six sums), and each coefficient, computed from the medium and its
 sides, is wrong by at most 12η of itself. So the result is wrong by at most
 
     20η / (1 − 20η) · m,    m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i|    (Higham 2002, §3.1),
@@ -21,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.nn.equation.equations import Equations, Uptake, following, previous
+from diffkeras.nn.equation.equations import LinearEquations, Uptake, following, previous
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary, both_sides
@@ -48,10 +49,10 @@ class LatticeEquations:
             diffusivities = [media["diffusivity"] * rate] * 2
         decay = media.get("decay", tf.constant(medium.decay / medium.unit, tf.float64))
         parts = [] if problem.production is None else [problem.production]
-        for lost, gained in side_terms(lattice, medium, media.get("diffusivity")):
-            decay += lost
-            parts.append(gained)
-        self._all = finite_volumes(lattice, medium.boundaries, diffusivities, decay)
+        for drained, supplied in _side_terms(lattice, medium, media.get("diffusivity")):
+            decay += drained
+            parts.append(supplied)
+        self._all = linear_equations(lattice, medium.boundaries, diffusivities, decay)
         self._levels: list[Level] = []
         self.saturates = "uptake" in media
         if self.saturates:
@@ -103,22 +104,22 @@ class LatticeEquations:
         free = tf.cast(self._free, tf.float32)
         # the coarsest have at most 3 nodes a side
         count = max(max(free.shape[1:]).bit_length() - 1, 1)
-        own = Equations((parts[0], parts[1]), parts[2]).among(free)
+        own = LinearEquations((parts[0], parts[1]), parts[2]).among(free)
         return hierarchy(own, [FACTOR] * (count - 1), count)
 
-    def _steeper(self, slope: tf.Tensor | float) -> Equations:
+    def _steeper(self, slope: tf.Tensor | float) -> LinearEquations:
         return self._all._replace(drain=self._all.drain + slope)
 
     def _on_free(self, values: tf.Tensor, magnitude: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._free * values, ROUNDING * self._free * magnitude
 
 
-def finite_volumes(
+def linear_equations(
     lattice: tuple[int, int],
     boundaries: Sequence[AxisBoundary],
     diffusivities: Sequence[Any],
     decay: tf.Tensor,
-) -> Equations:
+) -> LinearEquations:
     """A of D/h² along each axis and of γ: numbers, (rows, columns) or (batch, rows, columns).
 
     Couplings that are alike along an axis have the size 1 along it.
@@ -132,15 +133,15 @@ def finite_volumes(
             rate = tf.reshape(rate, (-1, *lattice))
             beyond = following(rate, axis)
             mean = 2 * rate * (beyond / (rate + beyond))
-        around = boundary == "periodic" and lattice[axis - 1] > 1
-        couplings.append(mean * (np.ones_like(high) if around else 1 - high))
+        wraps = boundary == "periodic" and lattice[axis - 1] > 1
+        couplings.append(mean * (np.ones_like(high) if wraps else 1 - high))
         sides = zip(both_sides(boundary), (low, high), strict=True)
         if absorbing := [edge for side, edge in sides if side == "absorbing"]:
             drain = drain + rate * sum(absorbing)
-    return Equations((couplings[0], couplings[1]), drain)
+    return LinearEquations((couplings[0], couplings[1]), drain)
 
 
-def _products(equations: Equations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _products(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A u by differences, which lose no digits, and the sum of the sizes of its terms."""
     result = equations.drain * field
     magnitude = tf.abs(result)
@@ -152,12 +153,13 @@ def _products(equations: Equations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return result, magnitude
 
 
-def side_terms(
+def _side_terms(
     lattice: tuple[int, int], medium: Medium, diffusivity: tf.Tensor | None
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """What each side with given numbers adds to the decay and the production, in the medium's unit.
+    """What each side with a value, a flux or a coefficient adds to the decay and the production.
 
-    `diffusivity` is that of each image, if it isn't the medium's. See `GivenSide.terms`.
+    Both are in the medium's unit. `diffusivity` is that of each image, if it isn't the medium's.
+    See `GivenSide.terms`.
     """
     for axis, sides in enumerate(medium.sides, 1):
         own = np.broadcast_to(medium.diffusivities[axis - 1], lattice)[None]
@@ -166,12 +168,12 @@ def side_terms(
             if isinstance(side, str):
                 continue
             beside = values[:, end] if axis == 1 else values[:, :, end]
-            lost, gained = (
+            drained, supplied = (
                 tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit
                 for term in side.terms(beside, medium.step)
             )
             edge = _edges(lattice, axis)[end]
-            yield lost * edge, gained * edge
+            yield drained * edge, supplied * edge
 
 
 def _edges(lattice: tuple[int, int], axis: int) -> tuple[NDArray, NDArray]:

@@ -69,7 +69,7 @@ def first_true(flags: tf.Tensor) -> tf.Tensor:
 def real_numbers(
     values: Any, lattice: tuple[int, int], name: str
 ) -> tuple[tf.Tensor, tf.DType | None]:
-    """Real numbers (batch, rows, columns) as they are given, and their type if they are floats.
+    """Real numbers (batch, rows, columns) as they are, and their type if they are floats.
 
     Types smaller than float32 become float32, which holds all their numbers.
     """

@@ -12,7 +12,7 @@ import tensorflow as tf
 from diffkeras.physics import Medium
 from diffkeras.tf_solver.operator import Precision
 from diffkeras.tf_solver.saved_model import (
-    Sources,
+    SourceMeaning,
     certificate_outputs,
     check_sources,
     problem_of,
@@ -57,7 +57,7 @@ class CertifiedField(keras.layers.Layer):
         self,
         lattice: int | tuple[int, int],
         medium: Medium | dict[str, Any] | None = None,
-        sources: Sources = "fixed_value",
+        sources: SourceMeaning = "fixed_value",
         precision: Precision | None = None,
         **kwargs: Any,
     ) -> None:

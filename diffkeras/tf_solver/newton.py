@@ -2,7 +2,7 @@
 
 A step solves (A + φ'(û)) δ = −F(û) on the free nodes by conjugate gradients
 (`conjugate_gradients`). Without φ the equations are linear, and further steps only correct what
-float32 has left. F is float64. `physics.uptake.newton` has the mathematics.
+float32 has left. F is float64. `physics.solvers.newton` has the mathematics.
 
 The derivatives of a field u are those of F(u) = 0: du = −(A + φ'(u))⁻¹ dF, one more solution by
 conjugate gradients. They don't depend on the field that steps began with.
@@ -14,29 +14,29 @@ import tensorflow as tf
 
 from diffkeras.physics import Medium
 from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
-from diffkeras.tf_solver.enclosure import Enclosure
+from diffkeras.tf_solver.enclosure import TensorEnclosure
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
 
 MOST_STEPS = 8  # of one descent
 LEAST_REDUCTION = 1e-4  # of a residual in one step: float32 gives no more digits
 MOST_REDUCTION = 0.1
-CORRECTION = 1e-2  # of a given field's residual, first
+CORRECTION = 1e-2  # of an initial field's residual, first
 NONLINEAR = 1e-2  # least reduction where uptake saturates, and a step leaves more in any case
-SHARP = 0.5  # share of a given field's error that may remain in the corrected one
+SHARP = 0.5  # share of an initial field's error that may remain in the corrected one
 MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
 SETTLED = 0.1  # share of |F| that a step leaves where Newton's method converges quadratically
 STALLED = 0.5  # share of an error that a step leaves where rounding is in the way
 
 
-class NewtonRun:
+class TensorNewtonRun:
     """Fields of a batch of problems and their proofs."""
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
         self.nodes = FixedNodes(problem, medium.boundaries)
         self._equations = LatticeEquations(lattice, medium, problem)
         self._equations.levels(0.0)  # outside of loops, which share them
-        self._enclosure = Enclosure(self._equations, self.nodes)
+        self._enclosure = TensorEnclosure(self._equations, self.nodes)
         self.produces = self._equations.production is not None
 
     def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
@@ -46,17 +46,17 @@ class NewtonRun:
             field, estimate, lambda field: MARGIN * tolerance * self.nodes.size(field)
         )
 
-    def corrected(self, given: tf.Tensor) -> tf.Tensor:
-        """A field whose error is likely to be a small share of the given one's."""
-        given = tf.stop_gradient(given)
-        field, estimate = self._nearer(given)
+    def corrected(self, initial: tf.Tensor) -> tf.Tensor:
+        """A field whose error is likely to be a small share of the initial one's."""
+        initial = tf.stop_gradient(initial)
+        field, estimate = self._nearer(initial)
         if not self._equations.saturates:
             return self._step(field, tf.constant(CORRECTION, tf.float64))
-        return self._descend(field, estimate, lambda field: SHARP / 2 * self.change(given, field))
+        return self._descend(field, estimate, lambda field: SHARP / 2 * self.change(initial, field))
 
-    def change(self, given: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The largest finite |given − field|, and at most the largest |field|, (batch, 1, 1)."""
-        change = tf.where(self.nodes.free & tf.math.is_finite(given), given - field, 0.0)
+    def change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
+        change = tf.where(self.nodes.free & tf.math.is_finite(initial), initial - field, 0.0)
         return tf.minimum(largest(change), self.nodes.size(field))
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -113,13 +113,13 @@ class NewtonRun:
             aim, residual = wanted(field), self._residual(field)
             reduction = tf.clip_by_value(aim / estimate, least, MOST_REDUCTION)
             field = self._step(field, tf.where(aim > 0, reduction, CORRECTION), going_on)
-            found = self._estimate(field)
-            goes_on = found > wanted(field)
+            error = self._estimate(field)
+            goes_on = error > wanted(field)
             if self._equations.saturates:
                 goes_on |= self._residual(field) > SETTLED * residual
             else:
-                goes_on &= found < STALLED * estimate
-            return [field, found, going_on & goes_on]
+                goes_on &= error < STALLED * estimate
+            return [field, error, going_on & goes_on]
 
         field, *_ = tf.while_loop(
             lambda *state: tf.reduce_any(state[-1]),

@@ -33,6 +33,9 @@ class TensorOperator:
     Densities are those of production, and of the point sources that hold the fixed values.
 
     The decays of images, (batch, 1, 1), are at least the medium's, which is used if they are None.
+
+    Attributes:
+        couplings: D/h² along each axis.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
@@ -42,11 +45,11 @@ class TensorOperator:
         self.dtype = tf.as_dtype(precision)
         boundaries = medium.names_of_axes("the solver in TensorFlow")
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
-        self._couplings = [float(part) / medium.step**2 for part in medium.diffusivities]
+        self.couplings = [float(part) / medium.step**2 for part in medium.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, which become constants of each graph that uses them
         self._bases: list[Any] = [basis.astype(precision) for basis, _ in modes]
-        rows, columns = (c * values for c, (_, values) in zip(self._couplings, modes, strict=True))
+        rows, columns = (c * values for c, (_, values) in zip(self.couplings, modes, strict=True))
         curvature = rows[:, None, :, None] + columns[None, :, None, :]
         self._curvature: Any = curvature.astype(precision)  # infinite where there is no mode
         second = np.sort(curvature, axis=None)[1]
@@ -73,7 +76,7 @@ class TensorOperator:
         In float64, as differences of images lose digits.
         """
         (rows, along), (columns, across) = map(_even_modes, self.axes)
-        curvature = self._couplings[0] * along[:, None] + self._couplings[1] * across
+        curvature = self.couplings[0] * along[:, None] + self.couplings[1] * across
         if not all(axis.singular for axis in self.axes):
             curvature[0, 0] = 1.0  # of a mode that the images cancel
         eigenvalues = curvature + tf.reshape(tf.cast(decays, tf.float64), (-1, 1, 1))

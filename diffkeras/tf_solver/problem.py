@@ -11,6 +11,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary
 from diffkeras.physics.problem.limits import FASTEST, SLOWEST
+from diffkeras.representation.network_input import POSITIVE_MAPS
 from diffkeras.tf_solver.images import (
     FLOATS,
     LATTICE,
@@ -18,12 +19,12 @@ from diffkeras.tf_solver.images import (
     checked_images,
     exact_numbers,
     finite_numbers,
+    first_true,
     not_zero,
     real_numbers,
 )
 
 ROUNDED = 2.0**-20  # share by which a decay may be below the medium's, as float32 rounds it
-POSITIVE = ("diffusivity", "saturation")  # maps without a 0
 
 
 class MediumTensors(TypedDict, total=False):
@@ -46,10 +47,10 @@ class ProblemTensors(NamedTuple):
         production: (batch, rows, columns), 0 on the fixed nodes; None if there is none.
         media: by the names of `MediumTensors`, (batch, rows, columns); or a decay of (batch, 1, 1)
             or (1, 1, 1).
-        dtype: the type of what was given, if it is a float.
+        dtype: the type of the source images or production, if it is a float.
         usable: whether an image's problem is one, (batch, 1, 1) or (1, 1, 1) bool. Where it isn't,
             TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are infinite.
-        exact: whether float64 has the numbers that were given, so that bounds are about them.
+        exact: whether float64 has the numbers of the arguments, so that bounds are about them.
     """
 
     images: tf.Tensor | None
@@ -108,7 +109,7 @@ class ProblemTensors(NamedTuple):
 
     @property
     def has_maps(self) -> bool:
-        """Whether a medium was given that varies from node to node."""
+        """Whether a medium varies from node to node."""
         return any(values.shape[1:] != (1, 1) for values in self.media.values())
 
     def _check_unique(self, medium: Medium) -> "ProblemTensors":
@@ -125,9 +126,12 @@ class ProblemTensors(NamedTuple):
             loses |= self.media["decay"] > 0
         message = (
             "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-            "the problem, or with a net production nothing does"
+            "the problem, or with a net production nothing does: fix a node, or give decay, uptake "
+            "or an absorbing boundary; the first such image is number"
         )
-        return self._replace(usable=self.usable & checked(loses, tf.reduce_all(loses), message))
+        first = first_true(~tf.reshape(loses, [-1]))
+        loses = checked(loses, tf.reduce_all(loses), message, first)
+        return self._replace(usable=self.usable & loses)
 
 
 class FixedNodes:
@@ -197,10 +201,15 @@ def all_finite(values: tf.Tensor) -> tf.Tensor:
 def same_shape(name: str, values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     """The values; an error if they are those of another number of images."""
     if not values.shape.is_compatible_with(images.shape):
-        raise PhysicsError(f"{name} has shape {values.shape}, the source images {images.shape}")
+        raise PhysicsError(
+            f"{name} has shape {values.shape}, the source images {images.shape}; give one for each "
+            "image"
+        )
     shapes = [tf.shape(values), tf.shape(images)]
-    message = f"{name} and source images have different shapes:"
-    return checked(values, tf.reduce_all(shapes[0] == shapes[1]), message, *shapes)
+    message = f"{name} and source images have different shapes; give one for each image, not"
+    return checked(
+        values, tf.reduce_all(shapes[0] == shapes[1]), message, shapes[0], "for", shapes[1]
+    )
 
 
 def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
@@ -230,11 +239,11 @@ def _check_media(
     """The tensors of media, and whether those of an image are a medium's."""
     if unknown := sorted({*media} - {*MediumTensors.__annotations__}):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-    given = {name: values for name, values in media.items() if values is not None}
-    if ("uptake" in given) != ("saturation" in given):
+    arguments = {name: values for name, values in media.items() if values is not None}
+    if ("uptake" in arguments) != ("saturation" in arguments):
         raise PhysicsError("give uptake and saturation together, v and K of v u/(K + u)")
-    usable, found = tf.constant(True, shape=(1, 1, 1)), {}
-    for name, values in given.items():
+    usable, tensors = tf.constant(True, shape=(1, 1, 1)), {}
+    for name, values in arguments.items():
         # TensorFlow would round Python's numbers to float32
         values = values if tf.is_tensor(values) else np.asarray(values)
         least, most = 0.0, np.inf
@@ -248,8 +257,8 @@ def _check_media(
         right = _check_values(name, values, least, most)
         usable &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
-        found[name] = tf.cast(values, tf.float64) / unit
-    return found, usable
+        tensors[name] = tf.cast(values, tf.float64) / unit
+    return tensors, usable
 
 
 def _limits_of_decay(medium: Medium) -> tuple[float, float]:
@@ -266,10 +275,11 @@ def _check_values(name: str, values: tf.Tensor, least: float, most: float) -> tf
     values = tf.cast(values, tf.float64)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
-        low = values <= 0 if name in POSITIVE else values < (1 - ROUNDED) * least
+        low = values <= 0 if name in POSITIVE_MAPS else values < (1 - ROUNDED) * least
         return low | ~(values <= (1 + ROUNDED) * most)
 
-    limits = f"at least {least:g}" if least else "positive" if name in POSITIVE else "not negative"
+    sign = "positive" if name in POSITIVE_MAPS else "not negative"
+    limits = f"at least {least:g}" if least else sign
     limits += f" and at most {most:g}" if most < np.inf else ""
     right = ~tf.reduce_any(wrong(values), LATTICE)
     return exact & checked_images(right, values, wrong, f"{name} must be {limits}")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.images import LATTICE, checked
-from diffkeras.tf_solver.newton import NewtonRun
+from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.problem import largest
 from diffkeras.tf_solver.uniform import UniformRun
 
@@ -15,7 +15,7 @@ SLACK = 1 + 16 * float(np.finfo(np.float64).eps)  # of the last float64 operatio
 TINY = 2.0**-126  # smallest normal float32; TensorFlow takes smaller numbers for 0
 TINY_DOUBLE = 2.0**-1022  # and of float64
 MOST_ROUNDS = 20
-SHARP = 0.5  # share of a given field's error that the bound of the corrected one may be
+SHARP = 0.5  # share of an input field's error that the bound of the corrected one may be
 STALLED = 0.5  # share of a bound that a round leaves where rounding is in the way
 PROMISED = 1.01  # how far the tolerance that a message names is above the proven one
 # The same in media that vary, where another tolerance takes other steps
@@ -37,10 +37,10 @@ class TensorSolution(NamedTuple):
 
 
 class TensorCertificate(NamedTuple):
-    """Proven bounds of the errors of given fields; see `diffkeras.Certificate`.
+    """Proven bounds of the errors of fields; see `diffkeras.Certificate`.
 
     Attributes:
-        field: (batch, rows, columns), as given.
+        field: (batch, rows, columns), the input.
         error_bound: (batch,), at least max |field − u|.
         node_bound: (batch, rows, columns), at least |field − u| node by node.
         corrected: improved fields, with bounds of their own.
@@ -52,26 +52,25 @@ class TensorCertificate(NamedTuple):
     corrected: TensorSolution
 
 
-Run = UniformRun | NewtonRun
-Improve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+TensorRun = UniformRun | TensorNewtonRun
 
 
-def certify(run: Run, given: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
-    """Bounds of given fields (batch, rows, columns) float64, in the type `dtype`."""
-    rounded = tf.cast(given, dtype)
-    given = tf.cast(rounded, tf.float64)
-    field = run.corrected(given)
-    if isinstance(run, NewtonRun):
+def certify(run: TensorRun, prediction: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
+    """Bounds of fields (batch, rows, columns) float64, in the type `dtype`."""
+    rounded = tf.cast(prediction, dtype)
+    prediction = tf.cast(rounded, tf.float64)
+    field = run.corrected(prediction)
+    if isinstance(run, TensorNewtonRun):
 
         def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-            return SHARP * run.change(given, field)
+            return SHARP * run.change(prediction, field)
 
         field, bound = _improve(run, field, permitted, dtype)
     else:
         bound = run.node_bound(field)
     field = run.nodes.insert(run.differentiable(field))
-    node_bound = tf.abs(given - field) + bound + TINY
-    # also where the given field is not finite
+    node_bound = tf.abs(prediction - field) + bound + TINY
+    # also where the prediction is not finite
     node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
     node_bound = rounded_up(node_bound, dtype)
     error_bound = tf.reduce_max(node_bound, LATTICE)
@@ -79,7 +78,7 @@ def certify(run: Run, given: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
 
 
 def solve_within(
-    run: Run, initial: tf.Tensor | None, tolerance: tf.Tensor, dtype: tf.DType, raises: bool
+    run: TensorRun, initial: tf.Tensor | None, tolerance: tf.Tensor, dtype: tf.DType, raises: bool
 ) -> TensorSolution:
     """Fields whose proven bounds meet the tolerance.
 
@@ -89,7 +88,7 @@ def solve_within(
         tolerance: largest error relative to the largest |value| of the field; one number, or
             (batch,).
         dtype: of the results.
-        raises: whether an InvalidArgumentError follows where an image misses the tolerance.
+        raises: whether an InvalidArgumentError follows where a bound is above the tolerance.
     """
     if not tf.is_tensor(tolerance):
         tolerance = np.asarray(tolerance, np.float64)
@@ -136,7 +135,7 @@ class _State(NamedTuple):
 
 
 def _improve(
-    run: Run,
+    run: TensorRun,
     field: tf.Tensor,
     permitted: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     dtype: tf.DType,
@@ -154,13 +153,13 @@ def _improve(
         def one_round(*parts: tf.Tensor) -> _State:
             before = _State(*parts)
             needed = permitted(before.field, before.bound) / before.bound
-            found = state_of(improved(before.field, tf.where(before.going_on, needed, 1.0)))
-            better = before.going_on & (found.bound < before.bound)
-            lasting = better & (found.bound < STALLED * before.bound) & found.going_on
+            after = state_of(improved(before.field, tf.where(before.going_on, needed, 1.0)))
+            better = before.going_on & (after.bound < before.bound)
+            lasting = better & (after.bound < STALLED * before.bound) & after.going_on
             return _State(
-                tf.where(better, found.field, before.field),
-                tf.where(better, found.node_bound, before.node_bound),
-                tf.where(better, found.bound, before.bound),
+                tf.where(better, after.field, before.field),
+                tf.where(better, after.node_bound, before.node_bound),
+                tf.where(better, after.bound, before.bound),
                 lasting,
             )
 
@@ -178,7 +177,7 @@ def _improve(
 
 
 def _returned_bound(
-    run: Run, field: tf.Tensor, node_bound: tf.Tensor, dtype: tf.DType
+    run: TensorRun, field: tf.Tensor, node_bound: tf.Tensor, dtype: tf.DType
 ) -> tf.Tensor:
     """The bound of what is returned of a field, (batch, rows, columns) float64."""
     returned = _rounded(run.nodes.insert(field), node_bound, dtype)

@@ -48,7 +48,7 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
     return Rings(nodes, counts, tf.stack([image, number], axis=1))
 
 
-class RingSystem:
+class TensorRingSystem:
     """The dense systems of a batch, G q = c on the ring of each image, factorised once.
 
     `decays` are those of the images, (batch,), if they differ from the operator's.
@@ -121,15 +121,15 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
             field += constants[:, None, None]
         return power * tf.cast(field, tf.float64)
     rings, shape = find_rings(problem.fixed, operator.axes), tf.shape(images, tf.int64)
-    system = RingSystem(operator, rings, decays)
+    system = TensorRingSystem(operator, rings, decays)
     values = tf.gather_nd(images, rings.nodes)
     if production is None:
         densities, constants = system.solve(values)
         on_ring = tf.scatter_nd(rings.nodes, densities, shape)
         field = operator.inverse(on_ring, decays) + constants
         return power * tf.cast(field, tf.float64)
-    missing = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
-    densities, constants = system.solve(missing, operator.total(production))
+    remainder = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
+    densities, constants = system.solve(remainder, operator.total(production))
     production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
     field = operator.inverse(production, decays) + constants
     densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))

@@ -19,7 +19,7 @@ from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.images import checked, exact_numbers
 
-Sources = Literal["fixed_value", "production"]
+SourceMeaning = Literal["fixed_value", "production"]
 
 FORMAT = 1  # of `diffkeras.json`; counts up when a key gets another meaning, or goes
 
@@ -46,38 +46,43 @@ MEANING = {
 }
 
 
-def check_sources(sources: Sources, medium: Medium) -> None:
+def check_sources(sources: SourceMeaning, medium: Medium) -> None:
     """Raise a PhysicsError for sources of another name, or whose production is 0."""
-    if sources not in get_args(Sources):
-        raise PhysicsError(f"sources must be {' or '.join(get_args(Sources))}, not {sources!r:.60}")
+    if sources not in get_args(SourceMeaning):
+        names = " or ".join(get_args(SourceMeaning))
+        raise PhysicsError(f"sources must be {names}, not {sources!r:.60}")
     if sources == "production" and not np.any(medium.decay):
-        raise PhysicsError("sources produce decay × their value, which is 0 with decay 0")
+        raise PhysicsError(
+            "sources produce decay × their value, which is 0 with the medium's decay of 0; choose "
+            "a decay above 0, or sources 'fixed_value'"
+        )
 
 
 def problem_of(
     source_images: tf.Tensor,
-    sources: Sources,
+    sources: SourceMeaning,
     medium: Medium,
     media: Mapping[str, tf.Tensor] | None = None,
 ) -> dict[str, tf.Tensor]:
     """The arguments of a solver for source images x, (batch, rows, columns, 1).
 
-    Sources hold the field at x, or produce γx, which is float64. `media` are what differs between
-    images: `diffusion_length`, (batch,), or maps of the shape of x, also of a `production`.
+    Sources fix the field at x, or produce γx in float64, as `physics.production_of` computes it
+    from arrays. `media` are what differs between images: `diffusion_length`, (batch,), or maps of
+    the shape of x, also of a `production`.
     """
     images, decay = source_images[..., 0], medium.decay
-    given = dict(media or {})
-    if "diffusion_length" in given:
-        length = tf.cast(given["diffusion_length"], tf.float64)
-        given = {"decay": float(medium.diffusivities[0]) / length**2}
-        decay = given["decay"][:, None, None]
+    arguments = dict(media or {})
+    if "diffusion_length" in arguments:
+        length = tf.cast(arguments["diffusion_length"], tf.float64)
+        arguments = {"decay": float(medium.diffusivities[0]) / length**2}
+        decay = arguments["decay"][:, None, None]
     else:
-        given = {name: values[..., 0] for name, values in given.items()}
+        arguments = {name: values[..., 0] for name, values in arguments.items()}
     if sources == "fixed_value":
-        return {"source_images": images, **given}
+        return {"source_images": images, **arguments}
     exact = exact_numbers("source images", images)[:, None, None]
     production = tf.cast(images, tf.float64) * decay
-    return {"production": tf.where(exact, production, np.nan), **given}
+    return {"production": tf.where(exact, production, np.nan), **arguments}
 
 
 def certificate_outputs(certificate: Any) -> dict[str, tf.Tensor]:
@@ -110,10 +115,13 @@ def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
 def proof_functions(
     predict: Callable[..., tf.Tensor],
     solver: Any,
-    sources: Sources,
+    sources: SourceMeaning,
     media: Sequence[tf.TensorSpec] = (),
 ) -> dict[str, Any]:
     """The functions `certified` and `refined` of a SavedModel, by their names.
+
+    `certified` bounds the error of the predicted field. `refined` solves from the surrogate's field
+    to a tolerance.
 
     Args:
         predict: turns source images (batch, rows, columns, 1), and what else `media` lists, into
@@ -129,14 +137,14 @@ def proof_functions(
         source_images = on_lattice(source_images, solver.lattice)
         prediction = predict(source_images, *values)
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            given = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
-        return prediction[..., 0], problem_of(source_images, sources, solver.medium, given)
+            differing = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
+        return prediction[..., 0], problem_of(source_images, sources, solver.medium, differing)
 
     def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         prediction, problem = prepared(source_images, values)
         return certificate_outputs(solver.certify(prediction, **problem))
 
-    def refined(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+    def solved(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
         *values, tolerance = others
         prediction, problem = prepared(source_images, values)
         return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
@@ -144,11 +152,11 @@ def proof_functions(
     inputs = [SOURCE_IMAGES, *media]
     return {
         "certified": named_function(certified, inputs),
-        "refined": named_function(refined, [*inputs, TOLERANCE]),
+        "refined": named_function(solved, [*inputs, TOLERANCE]),
     }
 
 
-def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tensor]) -> None:
+def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[tf.Tensor]) -> None:
     """Write the SavedModel of a `TensorSolver`, as its `export` describes it.
 
     `arrays` are those that its functions share.
@@ -177,7 +185,7 @@ def write_solver(path: Path, solver: Any, sources: Sources, arrays: list[tf.Tens
     write_saved_model(path, module, signatures, description)
 
 
-def _field_functions(solver: Any, sources: Sources) -> dict[str, Any]:
+def _field_functions(solver: Any, sources: SourceMeaning) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def general(

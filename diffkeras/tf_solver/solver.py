@@ -17,12 +17,18 @@ from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_k
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.tf_solver.images import real_numbers
-from diffkeras.tf_solver.newton import NewtonRun
+from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
-from diffkeras.tf_solver.proofs import Run, TensorCertificate, TensorSolution, certify, solve_within
+from diffkeras.tf_solver.proofs import (
+    TensorCertificate,
+    TensorRun,
+    TensorSolution,
+    certify,
+    solve_within,
+)
 from diffkeras.tf_solver.ring import direct_field
-from diffkeras.tf_solver.saved_model import Sources, check_sources, write_solver
+from diffkeras.tf_solver.saved_model import SourceMeaning, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
 ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
@@ -182,7 +188,7 @@ class TensorSolver:
             proof = certify(run, tf.cast(field, tf.float64), _proof_type(dtype))
             return TensorSolution(field, proof.error_bound, proof.node_bound)
         if initial is not None:
-            initial, _ = self._given(initial, problem, "the initial field")
+            initial, _ = self._field(initial, problem, "the initial field")
         elif isinstance(run, UniformRun):
             initial = self._direct(problem)
         wanted = TOLERANCE if tolerance is None else tolerance
@@ -196,15 +202,15 @@ class TensorSolver:
         production: tf.Tensor | None = None,
         **media: Unpack[MediumTensors],
     ) -> TensorCertificate:
-        """Bound the errors of given fields, and correct them, as `diffkeras.certify` does.
+        """Bound the errors of fields, and correct them, as `diffkeras.certify` does.
 
         The bounds are proofs also where transforms and conjugate gradients run in float32: the
         corrected field's residual and its mismatch on the fixed nodes are computed in float64, with
         an allowance for rounding, and all bounds are rounded up. In a uniform medium it is one
         transform pair (two with production, or if the boundary is closed and decay slow). XLA
-        compiles it. Fields and bounds are differentiable with respect to the given field and the
+        compiles it. Fields and bounds are differentiable with respect to the input field and the
         problem; in media that vary, corrected fields count as the exact ones, which don't depend on
-        the given field, and their bounds as constants.
+        the input field, and their bounds as constants.
 
         Args:
             field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is
@@ -215,7 +221,7 @@ class TensorSolver:
             **media: as for `solve`.
 
         Returns:
-            `error_bound` and `node_bound` of the given field, and the `corrected` one with its own;
+            `error_bound` and `node_bound` of the input field, and the `corrected` one with its own;
             float64 for float64 fields and float32 for all others.
 
         Raises:
@@ -234,18 +240,18 @@ class TensorSolver:
             True
         """
         problem = self._problem(source_images, fixed, production, media, proven=True)
-        given, dtype = self._given(field, problem, "the field")
-        return certify(self._run(problem), given, _proof_type(dtype))
+        prediction, dtype = self._field(field, problem, "the field")
+        return certify(self._run(problem), prediction, _proof_type(dtype))
 
-    def export(self, path: Path | str, *, sources: Sources = "fixed_value") -> None:
+    def export(self, path: Path | str, *, sources: SourceMeaning = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
         batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
-        fields, their certificates, and fields to a tolerance. Nodes whose value is not 0 are fixed,
-        or, with sources "production", nodes produce γ times their value. `serve_fixed`,
-        `serve_production` and `serve_general` also take the fixed nodes, production, or both;
-        `docs/savedmodel.md` describes them.
+        fields, their certificates, and fields that are solved from those of `serve` to a tolerance.
+        Nodes whose value is not 0 are fixed, or, with sources "production", nodes produce γ times
+        their value. `serve_fixed`, `serve_production` and `serve_general` also take the fixed
+        nodes, production, or both; `docs/savedmodel.md` describes them.
 
         All raise `tf.errors.InvalidArgumentError` for another lattice and for values that are not
         finite, of which it names the first. (Where XLA drops these checks, fields are NaN.)
@@ -298,10 +304,10 @@ class TensorSolver:
             self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
         )
 
-    def _run(self, problem: ProblemTensors) -> Run:
+    def _run(self, problem: ProblemTensors) -> TensorRun:
         if _has_transforms(self.medium) and not problem.has_maps:
             return UniformRun(self._operator, problem)
-        return NewtonRun(self.lattice, self.medium, problem)
+        return TensorNewtonRun(self.lattice, self.medium, problem)
 
     def _direct(self, problem: ProblemTensors) -> tf.Tensor:
         """The field in a uniform medium in float64, computed in the precision of transforms."""
@@ -310,7 +316,7 @@ class TensorSolver:
             field = tf.where(problem.fixed, problem.images, field)
         return tf.ensure_shape(field, (None, *self.lattice))
 
-    def _given(
+    def _field(
         self, field: Any, problem: ProblemTensors, name: str
     ) -> tuple[tf.Tensor, tf.DType | None]:
         """A field of the problems in float64, and its type if it is a float."""

@@ -1,6 +1,6 @@
 """Fields and proofs in uniform media, by transforms.
 
-The mathematics is that of `physics.bounds.certificate`. A field û of the problem u = c on the fixed
+The mathematics is that of `physics.proofs.certificate`. A field û of the problem u = c on the fixed
 nodes, Au = s on the others, gives the corrected field
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
@@ -11,16 +11,16 @@ however it was computed, the discrete maximum principle for M-matrices (Varga 20
 
     |f − u| ≤ B = max over the ring of |f − c| + ‖A_ff⁻¹‖∞ · max over the free nodes of |Af − s|.
 
-So f is a float64 array, the sum of the given field and float32 corrections. Both maxima are
-computed from it in float64, where A costs little, with an allowance for rounding (`equations`).
+So f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
+float64, where A costs little, with an allowance for rounding (`equations`).
 
 One correction leaves a residual of about 1e-6 · a · |A⁻¹r|, from the float32 transforms. With fixed
 values this is far below the mismatch on the ring. Fields of production, and those of an operator
 that is deflated, are corrected twice.
 
-To meet a tolerance, f also needs the right values on the ring, of which it misses e = c − f. The
-dense ring systems G q = e are solved by the Cholesky factors of `RingSystem`, and A⁻¹(q − r) is
-added to f, one transform pair. That is iterative refinement (Wilkinson 1963; Higham 2002, §12):
+To meet a tolerance, f also needs the right values on the ring, where its error is e = c − f. The
+dense ring systems G q = e are solved by the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r)
+is added to f, one transform pair. That is iterative refinement (Wilkinson 1963; Higham 2002, §12):
 solutions in float32, residuals in float64. Once reduces the error to about the precision of the
 factors, 1e-4 to 1e-6, and two or three times to what float32 fields can hold.
 """
@@ -30,12 +30,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
-from diffkeras.tf_solver.ring import RingSystem, find_rings
+from diffkeras.tf_solver.ring import TensorRingSystem, find_rings
 
 
 class UniformRun:
@@ -56,12 +55,12 @@ class UniformRun:
         """The corrected field."""
         return self.corrected(initial)
 
-    def corrected(self, given: tf.Tensor) -> tf.Tensor:
-        """The corrected field f of a given one, which may hold any numbers, also NaN.
+    def corrected(self, initial: tf.Tensor) -> tf.Tensor:
+        """The corrected field f of an initial one û, which may hold any numbers, also NaN.
 
-        Without a ring f doesn't depend on the given field.
+        Without a ring f doesn't depend on û.
         """
-        field = tf.where(self.nodes.any_ring, self._plausible(given), 0.0)
+        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
         twice = self.produces or self._operator.deflated
         for _ in range(2 if twice else 1):
             field = self._without_residual(self._centred(field))
@@ -73,7 +72,7 @@ class UniformRun:
         if self._problem.fixed is None:
             return lambda field, _: self._without_residual(field)
         rings = find_rings(self._problem.fixed, operator.axes)
-        system = RingSystem(operator, rings, self._decays)
+        system = TensorRingSystem(operator, rings, self._decays)
 
         def improved(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
             error = self._mismatch(field)
@@ -101,7 +100,7 @@ class UniformRun:
         """The same field: all operations that led to it have derivatives."""
         return field
 
-    def _plausible(self, given: tf.Tensor) -> tf.Tensor:
+    def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
         """A field that may hold any numbers, also NaN, with 0 in place of those far from u.
 
         By the maximum principle no |value| of u is above that of the ring, plus that of the
@@ -110,7 +109,7 @@ class UniformRun:
         most = self.nodes.ring_size
         if self.produces:
             most += tf.math.multiply_no_nan(self._inverse_norm, largest(self._equations.production))
-        return tf.where(tf.abs(given) <= 3 * most, given, 0.0)  # comparisons with NaN are false
+        return tf.where(tf.abs(initial) <= 3 * most, initial, 0.0)  # comparisons with NaN are false
 
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
         """Af − s on the free nodes, 0 on the fixed ones."""
@@ -167,19 +166,15 @@ class UniformRun:
     def _bound_inverse(self) -> tf.Tensor:
         """A bound of ‖A_ff⁻¹‖∞ (batch, 1, 1) or (1, 1, 1).
 
-        It comes from the barriers of `physics.bounds.rounding`; infinite if there is none.
+        It comes from the barriers of `physics.proofs.rounding`; infinite if there is none.
         """
         operator = self._operator
-        couplings = SpectralOperator(operator.lattice, operator.medium).couplings
-        crossing = [
-            (axis.boundary, (axis.nodes + 1) ** 2 / (8 * coupling))
-            for axis, coupling in zip(operator.axes, couplings, strict=True)
-        ]
-        shortest = min([time for name, time in crossing if name == "absorbing"], default=np.inf)
+        axes = list(zip(operator.axes, operator.couplings, strict=True))
+        shortest = min(axis.barrier_height / coupling for axis, coupling in axes)
         bound = tf.minimum(1 / self._decay, tf.constant(shortest, tf.float64))
         if not operator.deflated:
             return bound
-        longest = max(time for _, time in crossing)
+        longest = max((axis.nodes + 1) ** 2 / (8 * coupling) for axis, coupling in axes)
         return tf.where(bound > longest, tf.minimum(bound, self._drained()), bound)
 
     @property

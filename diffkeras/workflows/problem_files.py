@@ -10,9 +10,9 @@ import numpy as np
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedFlux, FixedValue, Medium, MichaelisMenten, Problem, Robin
 from diffkeras.physics.problem.sides import Side, with_sides
+from diffkeras.representation.network_input import MAPS
 from diffkeras.workflows.source_files import SourceFile
 
-MAPS = ("diffusivity", "decay", "uptake", "saturation")
 KINDS: dict[str, Any] = {"value": FixedValue, "flux": FixedFlux, "robin": Robin}
 SideFile = tuple[str, str, tuple[float | Path, ...]]
 
@@ -71,7 +71,7 @@ class ProblemFiles:
     @property
     def inputs(self) -> dict[str, Path]:
         """The files that are read, by the options' names."""
-        names = ("source_file", "production", "fixed", *MAPS)
+        names = ("source_file", "fixed", *MAPS)
         options = {name: f"--{name}" for name in names} | {"source_file": "SOURCE_FILE"}
         files = {option: getattr(self, name) for name, option in options.items()}
         return {option: file for option, file in files.items() if isinstance(file, Path)}
@@ -102,7 +102,7 @@ class ProblemFiles:
             if not np.isfinite(mask).all():
                 raise PhysicsError(f"{self.fixed} must hold finite numbers, 0 where nodes are free")
             keywords["fixed"] = mask != 0
-        numbers = {name: self._map(name) for name in MAPS}
+        numbers = {name: self._map(name) for name in MAPS if name != "production"}
         keywords["uptake"], saturation = numbers.pop("uptake"), numbers.pop("saturation")
         if saturation is not None:
             keywords["uptake"] = MichaelisMenten(keywords["uptake"], saturation)

@@ -87,7 +87,7 @@ def search_worst_cases(
         check_dataset(test_config, count, data_dir, ("test",))
     check_replaceable(path, MARK, FILES)
     rows: list[dict[str, Any]] = []
-    images_found: list[tuple[ImageSpace, Candidate]] = []
+    worst_images: list[tuple[ImageSpace, Candidate]] = []
     with explain_damage(test_config, data_dir):
         errors = measure_test_images(surrogate, test_config, data_dir)
         starts: list[Any] = choose_starts(errors, settings.starts).to_dict("records")
@@ -101,10 +101,10 @@ def search_worst_cases(
             space = space_of(test_config, start["sources"])
             row, candidate = _search(surrogate, space, image, settings, number, bar)
             rows.append({"search": number, **start, **row})
-            images_found.append((space, candidate))
+            worst_images.append((space, candidate))
     searches = pd.DataFrame(rows)
     searches["ratio"] = searches["found_error"] / searches["test_max_error"]
-    write_worst_cases(path, surrogate, searches, images_found)
+    write_worst_cases(path, surrogate, searches, worst_images)
     logger.info(f"searched for worst cases {len(rows)} times")
     return WorstCases(path, searches, worst_cases_table(searches))
 
@@ -138,14 +138,14 @@ def _search(
     evolved = search_from(start, space, new_search(settings.evaluations), rngs[0])
     seconds = time.perf_counter() - began
     random = search_at_random(space, new_search(evolved.tried), rngs[1])
-    assert evolved.found is not None
-    certified = certify_candidates(surrogate, space, [evolved.found, start, *evolved.population])
+    assert evolved.worst is not None
+    certified = certify_candidates(surrogate, space, [evolved.worst, start, *evolved.population])
     row = {
         "found_error": evolved.error,
         "random_error": random.error,
         "evaluations": evolved.tried,
         "seconds": round(seconds, 2),
         **certified,
-        "discs": discs_as_json(evolved.found),
+        "discs": discs_as_json(evolved.worst),
     }
-    return row, evolved.found
+    return row, evolved.worst

@@ -37,13 +37,13 @@ class GraphBatch:
     """Problems on one lattice, and predictions of their fields.
 
     Attributes:
-        given: what `ARGUMENTS` names, by its name, of (batch, …).
+        arguments: what `ARGUMENTS` names, by its name, of (batch, …).
         predictions: (batch, rows, columns) float32, from exact to not finite.
     """
 
     medium: Medium
     kind: Kind
-    given: dict[str, NDArray[Any]]
+    arguments: dict[str, NDArray[Any]]
     predictions: NDArray[np.float32]
 
     @property
@@ -55,19 +55,23 @@ class GraphBatch:
         """Which nodes are fixed."""
         if self.kind in ("produced", "released"):
             return np.zeros(self.predictions.shape, bool)
-        return self.given["fixed"] if "fixed" in self.given else self.given["source_images"] != 0
+        return (
+            self.arguments["fixed"]
+            if "fixed" in self.arguments
+            else self.arguments["source_images"] != 0
+        )
 
     @cached_property
-    def held(self) -> NDArray[np.float32]:
+    def fixed_values(self) -> NDArray[np.float32]:
         """The values of the fixed nodes, 0 elsewhere."""
-        images = self.given.get("source_images", np.zeros_like(self.predictions))
+        images = self.arguments.get("source_images", np.zeros_like(self.predictions))
         return np.where(self.fixed, images, np.float32(0))
 
     @cached_property
     def released(self) -> NDArray[np.float32]:
         """The numbers of which the production of the free nodes is a multiple, 0 elsewhere."""
         name = "source_images" if self.kind == "released" else "production"
-        production = self.given.get(name, np.zeros_like(self.predictions))
+        production = self.arguments.get(name, np.zeros_like(self.predictions))
         return np.where(self.fixed, np.float32(0), production)
 
     @property
@@ -80,7 +84,9 @@ class GraphBatch:
     def decays(self) -> NDArray[np.float64]:
         """γ of each problem, of uniform media."""
         own = np.full(self.size, self.medium.decay)
-        return own if self.kind == "varying" else self.given.get("decay", own).astype(np.float64)
+        return (
+            own if self.kind == "varying" else self.arguments.get("decay", own).astype(np.float64)
+        )
 
     @cached_property
     def solvable(self) -> NDArray[np.bool_]:
@@ -92,9 +98,9 @@ class GraphBatch:
         )
         allowed |= (self.decays == 0) & (least == 0)
         loses = (self.decays > 0) | self.fixed.any((1, 2)) | (not self.medium.is_closed)
-        finite = np.isfinite(self.held) & np.isfinite(self.released)
+        finite = np.isfinite(self.fixed_values) & np.isfinite(self.released)
         if self.kind == "varying":
-            maps = np.stack([self.given["diffusivity"], self.given["decay"]])
+            maps = np.stack([self.arguments["diffusivity"], self.arguments["decay"]])
             right = np.isfinite(maps) & (maps >= 0) & ((maps == 0) | (maps >= NORMAL))
             allowed = right.all((0, 2, 3)) & (maps[0] > 0).all((1, 2))
             loses = self.fixed.any((1, 2)) | (not self.medium.is_closed)
@@ -104,7 +110,7 @@ class GraphBatch:
     @cached_property
     def usable(self) -> NDArray[np.bool_]:
         """Which problems have a proof, (batch,)."""
-        numbers = np.abs(np.stack([self.held, self.released]))
+        numbers = np.abs(np.stack([self.fixed_values, self.released]))
         return self.solvable & ((numbers == 0) | (numbers >= NORMAL)).all((0, 2, 3))
 
     @cached_property
@@ -112,14 +118,16 @@ class GraphBatch:
         """The fields of the solvable problems, NaN for the others, (batch, rows, columns)."""
         fields = np.full(self.predictions.shape, np.nan, np.longdouble)
         for k in np.flatnonzero(self.solvable):
-            fields[k] = _solve(self._matrix(k), self.held[k], self.fixed[k], self.supply[k])
+            fields[k] = _solve(self._matrix(k), self.fixed_values[k], self.fixed[k], self.supply[k])
         return fields
 
     def _matrix(self, k: int) -> NDArray[np.longdouble]:
         """A of all nodes in row-major order, by its row sums, which rounding leaves as they are."""
         lattice = self.predictions.shape[1:]
         if self.kind == "varying":
-            maps = {name: self.given[name][k].astype(float) for name in ("diffusivity", "decay")}
+            maps = {
+                name: self.arguments[name][k].astype(float) for name in ("diffusivity", "decay")
+            }
         else:
             maps = {"decay": float(self.decays[k])}
         volumes = finite_volumes(lattice, replace(self.medium, **maps))
@@ -133,21 +141,21 @@ class GraphBatch:
 
     def part(self, chosen: NDArray) -> dict[str, NDArray[Any]]:
         """The arguments of some problems."""
-        return {name: values[chosen] for name, values in self.given.items()}
+        return {name: values[chosen] for name, values in self.arguments.items()}
 
 
 def _solve(
-    matrix: NDArray[np.longdouble], held: NDArray, fixed: NDArray[np.bool_], supply: NDArray
+    matrix: NDArray[np.longdouble], fixed_values: NDArray, fixed: NDArray[np.bool_], supply: NDArray
 ) -> NDArray[np.longdouble]:
-    free, field = ~fixed.ravel(), held.astype(np.longdouble).ravel()
+    free, field = ~fixed.ravel(), fixed_values.astype(np.longdouble).ravel()
     if free.any():
         own = matrix[np.ix_(free, free)]
         # of rows with diagonals of 1, so that nothing overflows
         scale = np.diag(own)
         inverse = np.linalg.inv((own / scale[:, None]).astype(np.float64)).astype(np.longdouble)
         for _ in range(REFINEMENTS):
-            missed = supply.astype(np.longdouble).ravel() - matrix @ field
-            field[free] += inverse @ (missed[free] / scale)
+            residual = supply.astype(np.longdouble).ravel() - matrix @ field
+            field[free] += inverse @ (residual[free] / scale)
     return field.reshape(fixed.shape)
 
 
@@ -176,8 +184,8 @@ def graph_batch(
     }
     if kind == "varying":
         everything |= _maps(rng, images.shape, medium)
-    given = {name: everything[name] for name in ARGUMENTS[kind]}
-    batch = GraphBatch(medium, kind, given, np.zeros(images.shape, np.float32))
+    arguments = {name: everything[name] for name in ARGUMENTS[kind]}
+    batch = GraphBatch(medium, kind, arguments, np.zeros(images.shape, np.float32))
     with np.errstate(over="ignore", invalid="ignore"):
         for prediction, field in zip(batch.predictions, batch.exact, strict=True):
             prediction[:] = _prediction(rng, field)
@@ -243,14 +251,14 @@ def _prediction(rng: np.random.Generator, exact: NDArray[np.longdouble]) -> NDAr
 
 def compiled(function: Callable[..., Any], batch: GraphBatch, xla: bool) -> Callable[..., Any]:
     """A function of predictions and the batch's arguments in a graph, for batches of any size."""
-    names = [*batch.given]
+    names = [*batch.arguments]
     specs = [
         tf.TensorSpec((None, *values.shape[1:]), values.dtype)
-        for values in (batch.predictions, *batch.given.values())
+        for values in (batch.predictions, *batch.arguments.values())
     ]
 
     def call(predictions: tf.Tensor, *values: tf.Tensor) -> Any:
         return function(predictions, **dict(zip(names, values, strict=True)))
 
     graph = tf.function(call, input_signature=specs, jit_compile=xla, autograph=False)
-    return lambda predictions, **given: graph(predictions, *given.values())
+    return lambda predictions, **inputs: graph(predictions, *inputs.values())

@@ -5,7 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from diffkeras.physics import ExampleRecipe, Sources, check_radius
+from diffkeras.physics import ExampleRecipe, Sources
+from diffkeras.physics.sampling.discs import check_radius
 
 
 def belongs(sources: Sources, recipe: ExampleRecipe) -> bool:

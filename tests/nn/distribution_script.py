@@ -54,8 +54,8 @@ def fit(strategy, build, loss, metrics=None, alternating=None, epochs=1):
         changes[layer.name] = [float(v) for b, a in pairs for v in (b - a).ravel()]
     logs = {key: values[-1] for key, values in history.history.items()}
     if metrics:
-        found = model.evaluate(x, y, batch_size=2, verbose=0, return_dict=True)
-        logs |= {f"evaluated {key}": value for key, value in found.items()}
+        evaluated_values = model.evaluate(x, y, batch_size=2, verbose=0, return_dict=True)
+        logs |= {f"evaluated {key}": value for key, value in evaluated_values.items()}
     return changes, {key: float(value) for key, value in logs.items()}
 
 

@@ -169,10 +169,10 @@ def test_initial_weights_of_pytorch():
         for part, counts in channels.items()
         for k, count in enumerate(counts)
     }
-    found = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
-    assert found.keys() == expected.keys()
+    layers = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
+    assert layers.keys() == expected.keys()
     for name, bound in expected.items():
-        kernel, bias = found[name].kernel.numpy(), found[name].bias.numpy()
+        kernel, bias = layers[name].kernel.numpy(), layers[name].bias.numpy()
         assert 0.9 * bound < np.abs(kernel).max() <= bound
         assert kernel.var() == pytest.approx(bound**2 / 3, rel=0.3)
         assert np.all(np.abs(bias) <= bound)

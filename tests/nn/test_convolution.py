@@ -45,8 +45,8 @@ def gradients(function, weights, x):
 def test_values_and_gradients_up_to_the_rim(kind, lattice, dtype, tolerance, formulation):
     layer, plain, weights = pair(kind, dtype=dtype)
     x = tf.constant(np.random.default_rng(0).standard_normal((2, *lattice, 4)), dtype)
-    found = gradients(layer, layer.weights, x)
-    for a, b in zip(found, gradients(plain, weights, x), strict=True):
+    result = gradients(layer, layer.weights, x)
+    for a, b in zip(result, gradients(plain, weights, x), strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
@@ -61,8 +61,8 @@ def test_mixed_precision(kind, dtype, rounding, formulation):
         exact.assign(one)
     x = tf.constant(np.random.default_rng(0).standard_normal((2, 4, 6, 4)), "float32")
     assert layer(x).dtype == layer.compute_dtype == dtype
-    found = gradients(lambda x: tf.cast(layer(x), "float32"), layer.weights, x)
-    for a, b in zip(found, gradients(plain, weights, x), strict=True):
+    result = gradients(lambda x: tf.cast(layer(x), "float32"), layer.weights, x)
+    for a, b in zip(result, gradients(plain, weights, x), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=16 * rounding * np.abs(b).max())
 
 
@@ -121,10 +121,10 @@ def test_normalized_values_gradients_and_moving_statistics(
     trained = [*plain.trainable_weights, *norm.trainable_weights]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        found = layer(x, training=training)
+        result = layer(x, training=training)
         expected = norm(plain(x), training=training)
-        loss, expected_loss = (tf.reduce_sum(y**3) for y in (found, expected))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+        loss, expected_loss = (tf.reduce_sum(y**3) for y in (result, expected))
+    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * np.abs(expected).max())
     for a, b in zip(
         tape.gradient(loss, [x, *layer.trainable_weights]),
         tape.gradient(expected_loss, [x, *trained]),

@@ -16,7 +16,7 @@ def maps(rows: int, columns: int, channels: int = 2) -> np.ndarray:
 def test_it_is_a_product_in_fourier_space_of_the_padded_lattice(modes, sides):
     layer = SpectralConvolution(3, modes, seed=1)
     x = maps(*sides)
-    found = layer(x)
+    result = layer(x)
     kernel = np.asarray(layer.kernel)
     matrices = (kernel[..., :3] + 1j * kernel[..., 3:]).reshape(2 * modes - 1, modes, 2, 3)
     larger = [side + side // 4 for side in sides]
@@ -26,7 +26,7 @@ def test_it_is_a_product_in_fourier_space_of_the_padded_lattice(modes, sides):
     for i, k in enumerate([*range(modes), *range(-1, -modes, -1)]):
         products[:, k, :modes] = np.einsum("blc,lcf->blf", coefficients[:, k, :modes], matrices[i])
     expected = np.fft.irfft2(products, s=larger, axes=(1, 2))[:, : sides[0], : sides[1]]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_a_finer_lattice_gives_the_same_function():
@@ -50,10 +50,10 @@ def test_a_lattice_without_these_frequencies_is_refused():
 
 def test_the_coordinates_follow_the_channels():
     maps = np.full((2, 4, 5, 3), 7.0, "float32")
-    found = np.asarray(AppendCoordinates()(maps))
-    np.testing.assert_array_equal(found[..., :3], maps)
-    np.testing.assert_allclose(found[1, :, 2, 3], [0, 0.25, 0.5, 0.75])
-    np.testing.assert_allclose(found[1, 3, :, 4], [0, 0.2, 0.4, 0.6, 0.8])
+    result = np.asarray(AppendCoordinates()(maps))
+    np.testing.assert_array_equal(result[..., :3], maps)
+    np.testing.assert_allclose(result[1, :, 2, 3], [0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose(result[1, 3, :, 4], [0, 0.2, 0.4, 0.6, 0.8])
 
 
 def test_it_is_close_to_the_exact_gelu():

@@ -129,7 +129,7 @@ def test_error_per_source_count():
     assert np.isnan(float(metric.result()))
     field = np.ones((4, 8, 8, 1), np.float32)
     prediction = field + np.array([0.1, 0.3, 0.7, 9.0], np.float32).reshape(4, 1, 1, 1)
-    image = np.full_like(field, 0.5)  # the count is carried, not found in the image
+    image = np.full_like(field, 0.5)  # the count is carried, not read from the image
     for part in (slice(0, 3), slice(3, 4)):
         counts = [1, 1, 2, 4][part]
         metric.update_state(pack_target(field[part], image[part], counts), prediction[part])

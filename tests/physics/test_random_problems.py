@@ -76,6 +76,10 @@ def check(seed: int, problem: RandomProblem) -> str:
         assert error <= tolerance + EXACT, "tolerance missed"
         assert solution.stats.residual <= tolerance, "residual above the tolerance"
         assert error <= solution.error_bound / problem.scale + EXACT, "error bound below the error"
+        if solution.stats.method == "newton-cg":  # which has proven it
+            below = problem.errors(solution.field) > solution.node_bound / problem.scale + EXACT
+            assert not (below & ~solution.problem.fixed).any(), "node bound below the error"
+            assert solution.node_bound.max() <= solution.error_bound
     outcome += _check_bounds(rng, problem)
     return outcome + _check_start(rng, problem)
 

@@ -49,10 +49,10 @@ def batch(array: np.ndarray | None) -> np.ndarray | None:
 
 
 def assert_no_violation(seeds: range) -> None:
-    found = 0
+    proofs = 0
     for problem, prediction in problems(seeds):
-        given = map(batch, (prediction, problem.image, problem.fixed, problem.production))
-        proof = TensorSolver(problem.exact.shape, problem.medium).certify(*given)
+        inputs = map(batch, (prediction, problem.image, problem.fixed, problem.production))
+        proof = TensorSolver(problem.exact.shape, problem.medium).certify(*inputs)
         node_bound = proof.node_bound.numpy()[0]
         field, bound, _ = (part[0] for part in arrays(proof.corrected))
         assert field.dtype == bound.dtype == node_bound.dtype == prediction.dtype
@@ -63,8 +63,8 @@ def assert_no_violation(seeds: range) -> None:
         errors = problem.errors(prediction)[usable] * problem.scale
         assert (errors <= node_bound[usable].astype(np.longdouble) + slack).all()
         assert np.isinf(node_bound[~usable]).all()
-        found += 1
-    assert found > len(seeds) / 3
+        proofs += 1
+    assert proofs > len(seeds) / 3
 
 
 def test_no_bound_is_violated():
@@ -116,10 +116,10 @@ def test_the_equations_are_those_of_the_physics(lattice, boundary):
     field = np.random.default_rng(1).normal(size=(2, *lattice))
     no_fixed = tf.zeros(field.shape, tf.bool)
     problem = ProblemTensors.check(lattice, medium, field, no_fixed, None, {}, proven=True)
-    found, rounding = LatticeEquations(lattice, medium, problem).apply(tf.constant(field))
+    result, rounding = LatticeEquations(lattice, medium, problem).apply(tf.constant(field))
     expected = SpectralOperator(lattice, medium).apply(field) / medium.unit
-    assert (np.abs(found - expected) <= 2 * rounding.numpy()).all()
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    assert (np.abs(result - expected) <= 2 * rounding.numpy()).all()
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("decay", [0.2, 1e-5, 0.0])
@@ -128,10 +128,10 @@ def test_the_norm_of_the_inverse_is_bounded_as_in_the_physics(boundary, decay):
     medium, images = Medium(decay=decay, boundary=boundary), images_of((24, 31))
     solver = TensorSolver((24, 31), medium, "float32")
     run = solver._run(solver._problem(images, None, None, {}, proven=True))
-    found = np.broadcast_to(run._inverse_norm, (2, 1, 1)).ravel()
+    result = np.broadcast_to(run._inverse_norm, (2, 1, 1)).ravel()
     expected = [inverse_norm_bound(Problem(image, medium=medium)) for image in images]
     # the physics takes fixed nodes inside of sources for free ones
-    np.testing.assert_allclose(found, expected, rtol=0.02)
+    np.testing.assert_allclose(result, expected, rtol=0.02)
 
 
 def test_bounds_are_rounded_up():
@@ -156,26 +156,26 @@ def test_the_corrected_field_and_its_bound_are_differentiable():
         prediction = solver.solve(images).field + 0.01 * rng.normal(size=images.shape)
         along = tf.constant(1e-6 * rng.normal(size=images.shape))
 
-        def weighted(predicted, given, solver=solver):
-            return tf.reduce_sum(weights * solver.certify(predicted, given).corrected.field)
+        def weighted(predicted, inputs, solver=solver):
+            return tf.reduce_sum(weights * solver.certify(predicted, inputs).corrected.field)
 
-        given = tf.constant(images)
+        inputs = tf.constant(images)
         with tf.GradientTape(persistent=True) as tape:
-            tape.watch([prediction, given])
-            total = weighted(prediction, given)
-            bounds = tf.reduce_sum(solver.certify(prediction, given).corrected.error_bound)
+            tape.watch([prediction, inputs])
+            total = weighted(prediction, inputs)
+            bounds = tf.reduce_sum(solver.certify(prediction, inputs).corrected.error_bound)
         gradient = tape.gradient(total, prediction)
         assert np.abs(gradient).max() > 0.1
-        change = weighted(prediction + along, given) - weighted(prediction - along, given)
+        change = weighted(prediction + along, inputs) - weighted(prediction - along, inputs)
         np.testing.assert_allclose(
             2 * tf.reduce_sum(gradient * along), change, rtol=1e-4, atol=1e-12
         )
         if boundary == "absorbing":  # the values also choose the constant of a deflated operator
             fixed = images != 0
-            gradient = tape.gradient(total, given).numpy()
+            gradient = tape.gradient(total, inputs).numpy()
             np.testing.assert_allclose(gradient[fixed], weights[fixed], rtol=1e-9)
         step = 1e-4 * tape.gradient(bounds, prediction)
-        lower = tf.reduce_sum(solver.certify(prediction - step, given).corrected.error_bound)
+        lower = tf.reduce_sum(solver.certify(prediction - step, inputs).corrected.error_bound)
         assert float(lower) < float(bounds)
 
 
@@ -187,11 +187,11 @@ def test_it_runs_in_graphs_on_batches_of_any_size():
         eager = solver.certify(np.zeros_like(images), **arguments)
         certify = tf.function(solver.certify, autograph=False, reduce_retracing=True)
         for size in (3, 1, 0):
-            given = {name: tf.constant(value[:size]) for name, value in arguments.items()}
-            proof = certify(tf.zeros((size, 16, 16)), **given)
+            inputs = {name: tf.constant(value[:size]) for name, value in arguments.items()}
+            proof = certify(tf.zeros((size, 16, 16)), **inputs)
             parts = zip(tf.nest.flatten(proof), tf.nest.flatten(eager), strict=True)
-            for found, expected in parts:
-                np.testing.assert_allclose(found, expected[:size], rtol=1e-4, atol=1e-6)
+            for result, expected in parts:
+                np.testing.assert_allclose(result, expected[:size], rtol=1e-4, atol=1e-6)
     mapped = tf.data.Dataset.from_tensors(images).map(
         lambda images: solver.certify(tf.zeros_like(images), images)
     )
@@ -214,23 +214,23 @@ SORTS = pytest.mark.parametrize("sort", ["source_images", "production"])
 @UNUSABLE
 @SORTS
 def test_values_that_prove_nothing_raise(value, sort):
-    solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
-    given[1, 2, 3] = value
+    solver, inputs = TensorSolver(16, decay=0.1), images_of((16, 16))
+    inputs[1, 2, 3] = value
     message = rf"{sort.replace('_', ' ')} must be finite, and .*not\].*row column\]\] \[1 2 3\]"
     for certify in (solver.certify, tf.function(solver.certify, autograph=False)):
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            certify(np.zeros_like(given), **{sort: given})
+            certify(np.zeros_like(inputs), **{sort: inputs})
 
 
 @UNUSABLE
 @SORTS
 def test_without_checks_nothing_is_proven_of_values_that_prove_nothing(value, sort):
     """XLA drops the checks, and its maxima ignore NaN."""
-    solver, given = TensorSolver(16, decay=0.1), images_of((16, 16))
-    given[1, 2, 3] = value
+    solver, inputs = TensorSolver(16, decay=0.1), images_of((16, 16))
+    inputs[1, 2, 3] = value
     certify = tf.function(solver.certify, jit_compile=True, autograph=False)
-    for prediction in (np.zeros_like(given), np.full_like(given, np.nan)):
-        proof = certify(tf.constant(prediction), **{sort: tf.constant(given)})
+    for prediction in (np.zeros_like(inputs), np.full_like(inputs, np.nan)):
+        proof = certify(tf.constant(prediction), **{sort: tf.constant(inputs)})
         np.testing.assert_array_equal(np.isinf(proof.corrected.error_bound), [False, True])
         assert np.isinf(proof.error_bound[1])
         assert np.isinf(proof.node_bound[1]).all()
@@ -257,8 +257,8 @@ def test_values_beside_the_fixed_nodes_play_no_part():
     for value in (np.nan, 1e-40, 3e38):
         other = np.where(fixed, images, np.float32(value))
         spoiled = np.where(fixed, np.float32(value), production)
-        found = solver.certify(images, other, fixed, spoiled)
-        for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        result = solver.certify(images, other, fixed, spoiled)
+        for a, b in zip(tf.nest.flatten(result), tf.nest.flatten(expected), strict=True):
             np.testing.assert_array_equal(a, b)
 
 

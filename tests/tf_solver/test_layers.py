@@ -28,9 +28,9 @@ def model_with(layer: keras.layers.Layer) -> keras.Model:
 @pytest.mark.parametrize("sources", ["production", "fixed_value"])
 def test_models_end_in_proven_fields_and_survive_saving(sources, tmp_path):
     x = images()
-    given = (x[..., 0],) if sources == "fixed_value" else ()
-    produced = {} if given else {"production": 0.05 * x[..., 0].astype(float)}
-    exact = solve(*given, **produced, medium=MEDIUM).field[..., None]
+    fixed = (x[..., 0],) if sources == "fixed_value" else ()
+    produced = {} if fixed else {"production": 0.05 * x[..., 0].astype(float)}
+    exact = solve(*fixed, **produced, medium=MEDIUM).field[..., None]
     model = model_with(CertifiedField(LATTICE, MEDIUM, sources))
     model.save(tmp_path / "model.keras")
     for each in (model, keras.saving.load_model(tmp_path / "model.keras")):

@@ -49,10 +49,10 @@ def assert_bounded(batch: GraphBatch, chosen: np.ndarray, fields: Any, bounds: A
 
 
 def assert_proven(batch: GraphBatch, chosen: np.ndarray, proof: Proof) -> None:
-    """Bounds of improved fields, and of the given ones where a certificate has them."""
+    """Bounds of improved fields, and of the predicted ones where a certificate has them."""
     assert_bounded(batch, chosen, proof["improved"], proof["bound"][:, None, None])
     fixed = batch.fixed[chosen]
-    np.testing.assert_array_equal(proof["improved"][fixed], batch.held[chosen][fixed])
+    np.testing.assert_array_equal(proof["improved"][fixed], batch.fixed_values[chosen][fixed])
     if "node_bound" in proof:
         assert_bounded(batch, chosen, batch.predictions[chosen], proof["node_bound"])
 
@@ -64,18 +64,18 @@ def assert_nothing_known(proof: Proof) -> None:
 
 
 def arrays(proof: Any) -> Proof:
-    """What a function returns, as arrays; with certificates, the bounds of given fields."""
+    """What a function returns, as arrays; with certificates, the bounds of predicted fields."""
     if isinstance(proof, TensorCertificate):
         improved, bound, _ = proof.corrected
-        found = {"improved": improved, "bound": bound, "node_bound": proof.node_bound}
+        result = {"improved": improved, "bound": bound, "node_bound": proof.node_bound}
     elif isinstance(proof, TensorSolution):
-        found = {"improved": proof.field, "bound": proof.error_bound}
+        result = {"improved": proof.field, "bound": proof.error_bound}
     elif "corrected" in proof:
-        found = {"improved": proof["corrected"], "bound": proof["corrected_error_bound"]}
-        found |= {name: proof[name] for name in ("node_bound",) if name in proof}
+        result = {"improved": proof["corrected"], "bound": proof["corrected_error_bound"]}
+        result |= {name: proof[name] for name in ("node_bound",) if name in proof}
     else:
-        found = {"improved": proof["field"], "bound": proof["error_bound"]}
-    return {n: v.numpy()[..., 0] if len(v.shape) == 4 else v.numpy() for n, v in found.items()}
+        result = {"improved": proof["field"], "bound": proof["error_bound"]}
+    return {n: v.numpy()[..., 0] if len(v.shape) == 4 else v.numpy() for n, v in result.items()}
 
 
 def outcome(call: Function, batch: GraphBatch, chosen: Any) -> Any:
@@ -90,7 +90,7 @@ def check_proofs(function: Function, batch: GraphBatch, xla: bool) -> int:
     """The number of problems that a function, of predictions and arguments, has proven."""
     call, right = compiled(function, batch, xla), batch.usable
     if xla:
-        proof = arrays(call(batch.predictions, **batch.given))
+        proof = arrays(call(batch.predictions, **batch.arguments))
         assert_nothing_known({name: part[~right] for name, part in proof.items()})
         proof = {name: part[right] for name, part in proof.items()}
     else:
@@ -103,7 +103,7 @@ def check_proofs(function: Function, batch: GraphBatch, xla: bool) -> int:
     return int(np.isfinite(proof["bound"]).sum())
 
 
-def check_refined(function: Function, batch: GraphBatch, xla: bool) -> int:
+def check_solved(function: Function, batch: GraphBatch, xla: bool) -> int:
     """The number of problems whose tolerance is met; XLA drops the check that it is."""
     if xla:
         return check_proofs(function, batch, xla)
@@ -120,13 +120,13 @@ def check_refined(function: Function, batch: GraphBatch, xla: bool) -> int:
 
 
 def check_fields(function: Function, batch: GraphBatch, xla: bool) -> int:
-    """The number of fields that a function of predictions and arguments has found."""
-    held, made = (np.abs(part).max((1, 2)) for part in (batch.held, batch.supply))
-    least = np.maximum(held, np.minimum(made, made / batch.medium.unit))
+    """The number of fields that a function of predictions and arguments solves."""
+    largest, made = (np.abs(part).max((1, 2)) for part in (batch.fixed_values, batch.supply))
+    least = np.maximum(largest, np.minimum(made, made / batch.medium.unit))
     call = compiled(function, batch, xla)
-    right = batch.solvable & ((np.maximum(held, made) == 0) | (least >= 1e-32))
+    right = batch.solvable & ((np.maximum(largest, made) == 0) | (least >= 1e-32))
     if xla:
-        fields = call(batch.predictions, **batch.given).numpy()
+        fields = call(batch.predictions, **batch.arguments).numpy()
         assert np.isnan(fields[~right]).all()
         fields = fields[right]
     else:
@@ -136,35 +136,35 @@ def check_fields(function: Function, batch: GraphBatch, xla: bool) -> int:
         if not right.any():
             return 0
         fields = call(batch.predictions[right], **batch.part(right)).numpy()
-    found, sizes = np.isfinite(fields).all((1, 2)), batch.sizes[right]
-    assert (sizes[~found] > 1e38).all()  # too large for float32
+    solved, sizes = np.isfinite(fields).all((1, 2)), batch.sizes[right]
+    assert (sizes[~solved] > 1e38).all()  # too large for float32
     errors = np.abs(fields.astype(np.longdouble) - batch.exact[right]).max((1, 2))
-    assert (errors <= NEAR * sizes)[found].all()
-    return int(found.sum())
+    assert (errors <= NEAR * sizes)[solved].all()
+    return int(solved.sum())
 
 
 def check_uniform(
     kinds: list[Kind], lattice: tuple[int, int], medium: Medium, size: int, seed: int
 ) -> None:
     """All functions of a `TensorSolver`, on `size` problems of each kind."""
-    solver, found = TensorSolver(lattice, medium, "float32"), 0
+    solver, solved = TensorSolver(lattice, medium, "float32"), 0
     functions: list[tuple[Any, Function]] = [
-        (check_proofs, lambda predicted, **given: solver.certify(predicted, **given)),
-        (check_refined, partial(refined_by, solver)),
-        (check_fields, lambda _, **given: solver.solve(**given).field),
+        (check_proofs, lambda predicted, **inputs: solver.certify(predicted, **inputs)),
+        (check_solved, partial(solved_by, solver)),
+        (check_fields, lambda _, **inputs: solver.solve(**inputs).field),
     ]
     for number, kind in enumerate(kinds):
         batch = graph_batch(kind, lattice, medium, size, (seed, number))
         for check, function in functions:
             # the ring systems of fixed values can't be compiled
             ways = [False, True] if check is check_proofs or kind == "produced" else [False]
-            found += sum(check(function, batch, xla) for xla in ways)
+            solved += sum(check(function, batch, xla) for xla in ways)
     unsolvable = medium.is_closed and not medium.decay and kinds == ["produced"]
-    assert found > size or unsolvable
+    assert solved > size or unsolvable
 
 
-def refined_by(solver: Any, prediction: tf.Tensor, **given: tf.Tensor) -> Any:
-    return solver.solve(**given, initial=prediction, tolerance=TOLERANCE)
+def solved_by(solver: Any, prediction: tf.Tensor, **inputs: tf.Tensor) -> Any:
+    return solver.solve(**inputs, initial=prediction, tolerance=TOLERANCE)
 
 
 QUICK: list[tuple[list[Kind], tuple[int, int], Medium]] = [
@@ -188,9 +188,9 @@ def test_no_function_is_silently_wrong_in_ten_thousand_problems(lattice, medium)
 
 def check_varying(lattice: tuple[int, int], medium: Medium, size: int, xla: bool) -> None:
     batch, solver = graph_batch("varying", lattice, medium, size, 2), TensorSolver(lattice, medium)
-    assert check_proofs(lambda predicted, **given: solver.certify(predicted, **given), batch, xla)
+    assert check_proofs(lambda predicted, **inputs: solver.certify(predicted, **inputs), batch, xla)
     if not xla:
-        assert check_refined(partial(refined_by, solver), batch, xla)
+        assert check_solved(partial(solved_by, solver), batch, xla)
 
 
 @XLA
@@ -221,7 +221,7 @@ def test_layers_prove_nothing_wrong(xla):
 def loaded_proof(model: Any, name: str, images: tf.Tensor) -> dict[str, tf.Tensor]:
     options = {"tolerance": TOLERANCE} if name == "refined" else {}
     proof = getattr(model, name)(images[..., None], **options)
-    # the given field is the model's own
+    # the predicted field is the model's own
     return {key: values for key, values in proof.items() if key != "node_bound"}
 
 
@@ -232,7 +232,7 @@ def test_exported_solvers_prove_nothing_wrong(xla, tmp_path):
     solver.export(tmp_path / "solver", sources="production")
     model = tf.saved_model.load(tmp_path / "solver")
     batch = graph_batch("released", lattice, medium, 25, 4)
-    for name, check in (("certified", check_proofs), ("refined", check_refined)):
+    for name, check in (("certified", check_proofs), ("refined", check_solved)):
         function = partial(loaded_proof, model, name)
         assert check(lambda _, source_images, f=function: f(source_images), batch, xla) > 5
     batch = graph_batch("produced", lattice, medium, 25, 5)

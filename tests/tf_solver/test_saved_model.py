@@ -58,31 +58,31 @@ def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
     np.save(exported.with_name("production.npy"), production)
     python(WITHOUT_DIFFKERAS, cwd=exported.parent)
     truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
-    found = np.load(exported.with_name("fields.npz"))
-    assert np.abs(found["serve"] - truth).max() < 2e-6
-    np.testing.assert_allclose(found["one"], truth[:1], atol=2e-6)
-    np.testing.assert_array_equal(found["default"], found["serve"])
-    np.testing.assert_array_equal(found["fixed"], images)  # every node is fixed
+    arrays = np.load(exported.with_name("fields.npz"))
+    assert np.abs(arrays["serve"] - truth).max() < 2e-6
+    np.testing.assert_allclose(arrays["one"], truth[:1], atol=2e-6)
+    np.testing.assert_array_equal(arrays["default"], arrays["serve"])
+    np.testing.assert_array_equal(arrays["fixed"], images)  # every node is fixed
     solver, s = TensorSolver(LATTICE, MEDIUM, "float64"), production[..., 0]
     produced = solver.solve(production=s).field[..., None]
-    np.testing.assert_allclose(found["production"], produced, atol=2e-6 * np.abs(produced).max())
+    np.testing.assert_allclose(arrays["production"], produced, atol=2e-6 * np.abs(produced).max())
     both = solver.solve(images[..., 0], production=s).field[..., None]
-    np.testing.assert_allclose(found["general"], both, atol=2e-6 * np.abs(both).max())
+    np.testing.assert_allclose(arrays["general"], both, atol=2e-6 * np.abs(both).max())
 
 
 def test_proofs_hold_where_diffkeras_is_not_installed(exported, images):
     """From the run of `test_it_runs_where_diffkeras_is_not_installed`."""
-    found = np.load(exported.with_name("fields.npz"))
+    arrays = np.load(exported.with_name("fields.npz"))
     truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
-    np.testing.assert_array_equal(found["certified_field"], found["serve"])
+    np.testing.assert_array_equal(arrays["certified_field"], arrays["serve"])
     for name in ("certified", "refined"):
-        errors = np.abs(found[f"{name}_field"] - truth)
-        assert (errors <= found[f"{name}_node_bound"]).all()
-        bound = found[f"{name}_error_bound"]
-        np.testing.assert_array_equal(bound, found[f"{name}_node_bound"].max((1, 2, 3)))
+        errors = np.abs(arrays[f"{name}_field"] - truth)
+        assert (errors <= arrays[f"{name}_node_bound"]).all()
+        bound = arrays[f"{name}_error_bound"]
+        np.testing.assert_array_equal(bound, arrays[f"{name}_node_bound"].max((1, 2, 3)))
         assert (bound < 1e-5).all()
-    errors = np.abs(found["certified_corrected"] - truth).max((1, 2, 3))
-    assert (errors <= found["certified_corrected_error_bound"]).all()
+    errors = np.abs(arrays["certified_corrected"] - truth).max((1, 2, 3))
+    assert (errors <= arrays["certified_corrected_error_bound"]).all()
 
 
 def test_values_that_are_not_finite_raise_and_are_named(exported, images):
@@ -149,8 +149,8 @@ def test_sources_that_produce_are_what_a_surrogate_s_are(images, tmp_path):
     solver.export(tmp_path / "solver", sources="production")
     loaded = tf.saved_model.load(str(tmp_path / "solver"))
     exact = solve(production=MEDIUM.decay * images[..., 0].astype(float), medium=MEDIUM).field
-    proof, refined = loaded.certified(images), loaded.refined(images, 1e-6)
-    for field in (loaded.serve(images), proof["field"], proof["corrected"], refined["field"]):
+    proof, solved = loaded.certified(images), loaded.refined(images, 1e-6)
+    for field in (loaded.serve(images), proof["field"], proof["corrected"], solved["field"]):
         np.testing.assert_allclose(field[..., 0], exact, rtol=0, atol=1e-6)
     error, bound = np.abs(proof["corrected"][..., 0] - exact), proof["corrected_error_bound"]
     assert (error.max((1, 2)) <= bound.numpy()).all()

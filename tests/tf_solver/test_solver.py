@@ -175,22 +175,22 @@ def test_subnormal_values_are_fixed():
     images = images_of((24, 24))
     images[:, 3, 3], images[:, 20, 9] = 1e-40, -1e-45
     expected = exact(Medium(), images)
-    for given in (images, images.astype(np.float64)):
-        field = TensorSolver(24, precision="float32").solve(given).field
+    for inputs in (images, images.astype(np.float64)):
+        field = TensorSolver(24, precision="float32").solve(inputs).field
         assert error(field, expected) < NEAR
     tiny, solver = images * np.float32(1e-40), TensorSolver(24, precision="float32")
-    for given in ({"source_images": tiny}, {"production": tiny}):
+    for inputs in ({"source_images": tiny}, {"production": tiny}):
         with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
-            solver.solve(**given)
+            solver.solve(**inputs)
 
 
 def test_fields_are_differentiable_with_respect_to_decays():
     images, production = images_of((12, 15), (1,)).astype(np.float64), np.full((1, 12, 15), 0.01)
     solver, decays = TensorSolver((12, 15), decay=0.05, precision="float64"), tf.constant([0.1])
-    for given in ((images,), (images, None, production), (None, None, production)):
+    for inputs in ((images,), (images, None, production), (None, None, production)):
 
-        def total(decays: tf.Tensor, given: tuple = given) -> tf.Tensor:
-            return tf.reduce_sum(solver.solve(*given, decay=decays).field ** 2)
+        def total(decays: tf.Tensor, inputs: tuple = inputs) -> tf.Tensor:
+            return tf.reduce_sum(solver.solve(*inputs, decay=decays).field ** 2)
 
         with tf.GradientTape() as tape:
             tape.watch(decays)
@@ -319,9 +319,9 @@ def test_a_problem_without_a_unique_solution_raises():
     images = np.zeros_like(production)
     images[0, 2, 2] = 1.0
     for function in (solver.solve, tf.function(solver.solve)):
-        for given in ([images], [images, None, production], [None, None, production]):
+        for inputs in ([images], [images, None, production], [None, None, production]):
             with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
-                function(*given)
+                function(*inputs)
     # a decay of the images' own is a loss
     field = solver.solve(production=production, decay=np.array([0.5, 0.25])).field
     np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)
@@ -394,7 +394,7 @@ def test_without_fixed_nodes_a_field_is_one_transform_pair():
     assert not {"Cholesky", "Where", "ScatterNd"} & {*types}
 
 
-def test_fields_have_the_type_of_what_is_given():
+def test_fields_have_the_type_of_the_inputs():
     production = random_production((8, 8))
     images = np.zeros(production.shape, np.int32)
     images[:, 2, 2] = 2

@@ -25,11 +25,11 @@ def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 4)) -> np.
 @pytest.mark.parametrize("produces", [False, True])
 def test_tolerances_are_met(medium, produces):
     images, solver = images_of((32, 37)), TensorSolver((32, 37), medium, "float32")
-    given = {"production": np.float32(0.01) * images[::-1]} if produces else {}
-    exact = solve(images, medium=medium, **given).field
+    inputs = {"production": np.float32(0.01) * images[::-1]} if produces else {}
+    exact = solve(images, medium=medium, **inputs).field
     start = np.stack([1.01 * exact[0], np.full((32, 37), np.nan)]).astype(np.float32)
     for tolerance, initial in ((1e-2, start), (1e-6, start), (1e-6, None)):
-        solution = solver.solve(images, initial=initial, tolerance=tolerance, **given)
+        solution = solver.solve(images, initial=initial, tolerance=tolerance, **inputs)
         field, bound, node_bound = (part.numpy() for part in solution)
         assert (np.abs(field - exact) <= node_bound).all()
         np.testing.assert_array_equal(bound, node_bound.max((1, 2)))
@@ -45,7 +45,7 @@ def check_random_problems(seeds: range, precision: str | None) -> tuple[int, int
         if problem is None or not problem.medium.is_uniform or abs(np.log10(problem.scale)) > 15:
             continue
         solver = TensorSolver(problem.exact.shape, problem.medium, precision)
-        given = [
+        inputs = [
             None if array is None else array[None]
             for array in (problem.image, problem.fixed, problem.production)
         ]
@@ -53,13 +53,13 @@ def check_random_problems(seeds: range, precision: str | None) -> tuple[int, int
         tolerance = 10.0 ** rng.integers(-13, -1)
         initial = any_prediction(problem, rng)[None]
         try:
-            solution = solver.solve(*given, initial=initial, tolerance=tolerance)
+            solution = solver.solve(*inputs, initial=initial, tolerance=tolerance)
         except tf.errors.InvalidArgumentError as error:
             tolerance = promised(error)
             if np.isinf(tolerance):  # of a production that hardly anything loses
                 assert problem.image is None
                 continue
-            solution = solver.solve(*given, initial=initial, tolerance=tolerance)
+            solution = solver.solve(*inputs, initial=initial, tolerance=tolerance)
             refused += 1
         bound = np.longdouble(solution.error_bound.numpy()[0])
         errors = problem.errors(solution.field.numpy()[0]) * problem.scale
@@ -123,10 +123,10 @@ def test_it_runs_in_graphs_on_batches_of_any_size():
         ({"source_images": images}, solve(images, decay=0.05).field),
         ({"production": images}, solve(production=images, decay=0.05).field),
     ]
-    for given, exact in cases:
+    for inputs, exact in cases:
         call = tf.function(solver.solve, autograph=False, reduce_retracing=True)
         for size in (3, 1, 0):
-            part = {name: tf.constant(values[:size]) for name, values in given.items()}
+            part = {name: tf.constant(values[:size]) for name, values in inputs.items()}
             start = tf.zeros((size, 16, 16))
             solution = call(initial=start, tolerance=tf.constant(1e-5), **part)
             errors = np.abs(solution.field - exact[:size]).max((1, 2), initial=0.0)
@@ -136,10 +136,10 @@ def test_it_runs_in_graphs_on_batches_of_any_size():
 def test_gradients_flow_through_rounds():
     """A field within a tolerance is the exact one, whatever it starts from."""
     images, solver = images_of((16, 16), (2,)), TensorSolver(16, decay=0.05, precision="float64")
-    given, gradients = tf.constant(images, tf.float64), []
-    for options in ({}, {"initial": tf.zeros_like(given), "tolerance": 1e-6}):
+    inputs, gradients = tf.constant(images, tf.float64), []
+    for options in ({}, {"initial": tf.zeros_like(inputs), "tolerance": 1e-6}):
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            total = tf.reduce_sum(solver.solve(given, **options).field)
-        gradients.append(tf.boolean_mask(tape.gradient(total, given), images != 0))
+            tape.watch(inputs)
+            total = tf.reduce_sum(solver.solve(inputs, **options).field)
+        gradients.append(tf.boolean_mask(tape.gradient(total, inputs), images != 0))
     np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-3)

@@ -37,7 +37,7 @@ class Batch:
     problems: list[RandomProblem]
     solver: TensorSolver
     predictions: np.ndarray
-    given: dict[str, Any]
+    inputs: dict[str, Any]
 
     @property
     def sizes(self) -> np.ndarray:
@@ -45,8 +45,8 @@ class Batch:
 
     def part(self, chosen: np.ndarray) -> "Batch":
         problems = [p for p, wanted in zip(self.problems, chosen, strict=True) if wanted]
-        given = {name: values[chosen] for name, values in self.given.items()}
-        return replace(self, problems=problems, predictions=self.predictions[chosen], given=given)
+        inputs = {name: values[chosen] for name, values in self.inputs.items()}
+        return replace(self, problems=problems, predictions=self.predictions[chosen], inputs=inputs)
 
 
 def random_batch(kind: str, seed: int, size: int = SIZE) -> Batch:
@@ -74,27 +74,27 @@ def random_batch(kind: str, seed: int, size: int = SIZE) -> Batch:
         else:
             medium = replace(slowest, **maps(rng, lattice, slowest))
         if kind == "saturating":
-            found = random_saturation(np.random.default_rng((seed, k)), medium, lattice)
-            problem, own = found or (None, {})
-            cells += [own] if found else []
+            drawn = random_saturation(np.random.default_rng((seed, k)), medium, lattice)
+            problem, own = drawn or (None, {})
+            cells += [own] if drawn else []
         else:
             problem = random_problem((seed, k), produces=produces, lattice=lattice, medium=medium)
         problems += [] if problem is None else [problem]
     with np.errstate(over="ignore"):
         predictions = np.array([any_prediction(p, rng) for p in problems], np.float32)
     nothing = np.zeros(lattice)
-    given: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "source_images": [nothing if p.image is None else p.image for p in problems],
         "fixed": [nothing.astype(bool) if p.fixed is None else p.fixed for p in problems],
         "decay": [problem.medium.decay for problem in problems],
     }
     if kind != "decays":
-        given["diffusivity"] = [problem.medium.diffusivity for problem in problems]
+        inputs["diffusivity"] = [problem.medium.diffusivity for problem in problems]
     if produces:
-        given["production"] = [problem.production for problem in problems]
-    given |= {name: [own[name] for own in cells] for name in (cells or [{}])[0]}
+        inputs["production"] = [problem.production for problem in problems]
+    inputs |= {name: [own[name] for own in cells] for name in (cells or [{}])[0]}
     solver = TensorSolver(lattice, slowest, "float32")
-    return Batch(problems, solver, predictions, {n: np.array(v) for n, v in given.items()})
+    return Batch(problems, solver, predictions, {n: np.array(v) for n, v in inputs.items()})
 
 
 def maps(
@@ -126,12 +126,12 @@ def contrast(medium: Medium) -> float:
 
 def check_random_batches(kind: str, seeds: range, size: int = SIZE) -> tuple[int, int]:
     """Numbers of problems, and of batches whose tolerances were refused at first."""
-    found = refused = 0
+    proven_fields = refused = 0
     for seed in seeds:
         batch = random_batch(kind, seed, size)
         if not batch.problems:
             continue
-        proof = batch.solver.certify(batch.predictions, **batch.given)
+        proof = batch.solver.certify(batch.predictions, **batch.inputs)
         assert_bounded(batch, proof.corrected.field, proof.corrected.node_bound)
         assert_bounded(batch, proof.field, proof.node_bound)
         proven = np.isfinite(proof.corrected.error_bound.numpy())
@@ -139,9 +139,9 @@ def check_random_batches(kind: str, seeds: range, size: int = SIZE) -> tuple[int
         assert proven[contrasts < 1e6].all()
         if kind in ("saturating", "sides"):  # tolerances are of what a bound leaves of the field
             proven &= proof.corrected.error_bound.numpy() < 0.4 * batch.sizes
-        found, batch = found + proven.size, batch.part(proven)
+        proven_fields, batch = proven_fields + proven.size, batch.part(proven)
         tolerance = 10.0 ** np.random.default_rng(seed).integers(-7, -1, len(batch.problems))
-        options = {"initial": batch.predictions, **batch.given}
+        options = {"initial": batch.predictions, **batch.inputs}
         try:
             solution = batch.solver.solve(**options, tolerance=tolerance)
         except tf.errors.InvalidArgumentError as error:
@@ -152,7 +152,7 @@ def check_random_batches(kind: str, seeds: range, size: int = SIZE) -> tuple[int
         bounds = solution.node_bound.numpy().max((1, 2))
         np.testing.assert_array_equal(solution.error_bound, bounds)
         assert (bounds <= tolerance * batch.sizes * (1 + 1e-6)).all()
-    return found, refused
+    return proven_fields, refused
 
 
 @pytest.mark.parametrize(
@@ -165,24 +165,24 @@ def check_random_batches(kind: str, seeds: range, size: int = SIZE) -> tuple[int
     ],
 )
 def test_no_bound_is_violated(kind, seeds, size):
-    found, _ = check_random_batches(kind, seeds, size)
-    assert found > 20
+    proven_fields, _ = check_random_batches(kind, seeds, size)
+    assert proven_fields > 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(1000, 1500, 50))
 @pytest.mark.parametrize("kind", ["decays", "maps", "sides"])
 def test_no_bound_is_violated_in_ten_thousand_problems(kind, start):
-    found, refused = check_random_batches(kind, range(start, start + 50))
-    assert found > 1000
+    proven_fields, refused = check_random_batches(kind, range(start, start + 50))
+    assert proven_fields > 1000
     assert refused > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_no_bound_is_violated_in_a_thousand_tissues(seed):
-    found, _ = check_random_batches("saturating", range(seed, seed + 1), 100)
-    assert found > 40
+    proven_fields, _ = check_random_batches("saturating", range(seed, seed + 1), 100)
+    assert proven_fields > 40
 
 
 @pytest.mark.parametrize("seeds", [range(5), pytest.param(range(5, 300), marks=pytest.mark.slow)])
@@ -196,9 +196,9 @@ def test_solutions_in_fixed_media_are_proven(seeds):
             continue
         lattice = problem.exact.shape
         parts = problem.image, problem.fixed, problem.production
-        given = [part if part is None else part[None] for part in parts]
-        given[0] = np.zeros((1, *lattice)) if given[0] is None else given[0]
-        solution = TensorSolver(lattice, medium).solve(*given)
+        inputs = [part if part is None else part[None] for part in parts]
+        inputs[0] = np.zeros((1, *lattice)) if inputs[0] is None else inputs[0]
+        solution = TensorSolver(lattice, medium).solve(*inputs)
         errors = problem.errors(solution.field[0].numpy()) * problem.scale
         slack = (REFERENCE + problem.doubt) * problem.scale
         assert (errors <= solution.node_bound[0].numpy() + slack).all()
@@ -220,8 +220,8 @@ def tissues_of(saturating: bool) -> tuple[np.ndarray, dict[str, np.ndarray], np.
         images.append(image)
         drawn.append({name: np.float32(values) for name, values in maps.items()})
         fields.append(solve(problem_of_maps(image, MEDIUM, drawn[-1])).field)
-    given = {name: np.stack([own[name] for own in drawn]) for name in drawn[0]}
-    return np.stack(images), given, np.stack(fields)
+    inputs = {name: np.stack([own[name] for own in drawn]) for name in drawn[0]}
+    return np.stack(images), inputs, np.stack(fields)
 
 
 def errors_of(solution: Any, exact: np.ndarray) -> np.ndarray:
@@ -236,11 +236,11 @@ def test_bounds_stay_near_the_true_error(saturating):
     images, media, exact = tissues_of(saturating)
     noise = np.random.default_rng(0).standard_normal(exact.shape)
     for field in (exact + 0.01 * noise, 0 * exact, 1.05 * exact):
-        given = field.astype(np.float32)
-        proof = TensorSolver(LATTICE, MEDIUM).certify(given, images, **media)
+        prediction = field.astype(np.float32)
+        proof = TensorSolver(LATTICE, MEDIUM).certify(prediction, images, **media)
         corrected, bound, _ = (part.numpy() for part in proof.corrected)
         assert (np.abs(corrected - exact).max((1, 2)) <= bound).all()
-        errors, node_bound = np.abs(given - exact), proof.node_bound.numpy()
+        errors, node_bound = np.abs(prediction - exact), proof.node_bound.numpy()
         assert (errors <= node_bound).all()
         most = errors.max((1, 2))
         assert (bound <= 0.5 * most).all()
@@ -293,11 +293,11 @@ def test_nothing_is_proven_where_nothing_is_lost():
     closed = TensorSolver(LATTICE, replace(MEDIUM, boundary="reflecting"))
     images = np.zeros((3, *LATTICE), np.float32)
     images[1:, 3, 4] = 1.0
-    given = {**media, "decay": np.zeros_like(media["decay"])}
-    given["diffusivity"][2, :10] = 1e-30  # a region that hardly anything leaves or enters
-    bound = closed.certify(np.ones_like(images), images, **given).error_bound
+    inputs = {**media, "decay": np.zeros_like(media["decay"])}
+    inputs["diffusivity"][2, :10] = 1e-30  # a region that hardly anything leaves or enters
+    bound = closed.certify(np.ones_like(images), images, **inputs).error_bound
     np.testing.assert_array_equal(np.isfinite(bound), [False, True, False])
-    solution = closed.solve(images, **given)  # without a tolerance there is no error
+    solution = closed.solve(images, **inputs)  # without a tolerance there is no error
     np.testing.assert_array_equal(np.isfinite(solution.error_bound), [False, True, False])
     proof = closed.certify(np.ones_like(images), images, **media).corrected
     assert proof.error_bound[0] < 1e-37  # without a source and with a loss the field is 0
@@ -372,23 +372,23 @@ def test_gradients_are_those_of_exact_fields(saturating):
         for part in tissues_of(saturating)
     )
     solver = TensorSolver((8, 8), MEDIUM)
-    given = {"source_images": images, "production": 0 * images, **media}
-    given = {name: tf.constant(values, tf.float64) for name, values in given.items()}
+    inputs = {"source_images": images, "production": 0 * images, **media}
+    inputs = {name: tf.constant(values, tf.float64) for name, values in inputs.items()}
     weights = np.random.default_rng(0).standard_normal(exact.shape)
 
     @tf.function(autograph=False)
-    def total(**given):
-        return tf.reduce_sum(weights * solver.solve(**given, tolerance=1e-9).field)
+    def total(**inputs):
+        return tf.reduce_sum(weights * solver.solve(**inputs, tolerance=1e-9).field)
 
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        value = total(**given)
-    gradients = tape.gradient(value, given)
+        tape.watch(inputs)
+        value = total(**inputs)
+    gradients = tape.gradient(value, inputs)
     for name, gradient in gradients.items():
         direction = np.random.default_rng(1).random(exact.shape)
-        change = direction * (given[name] if name != "production" else 1e-2)
+        change = direction * (inputs[name] if name != "production" else 1e-2)
         step = 1e-3 * change
-        ends = [total(**{**given, name: given[name] + sign * step}) for sign in (1, -1)]
+        ends = [total(**{**inputs, name: inputs[name] + sign * step}) for sign in (1, -1)]
         slope = float(tf.reduce_sum(gradient * change))
         assert float(ends[0] - ends[1]) / 2e-3 == pytest.approx(slope, rel=2e-3, abs=1e-6), name
 

@@ -4,7 +4,7 @@ TFDS reads a TFRecord file from its beginning. Here the position of each record 
 the lengths in the files. Then any record can be read alone, and its checksums are verified.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from diffkeras.data.shards import Shard, find_records
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.physics import Problem
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
 from diffkeras.surrogates.predicted_fields import scaled_inputs
@@ -66,6 +67,26 @@ def raw_dataset(
     read = example_reader(config, [count], split, data_dir, numbers)
     positions = tf.data.Dataset.range(len(numbers))
     return with_threads(positions.map(read, num_parallel_calls=tf.data.AUTOTUNE), threads)
+
+
+def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
+    """The problem of an example of `raw_dataset`, or the batch of a batch of them."""
+    recipe = DatasetConfig.of(config.data.sources[0], config).recipe()  # alike for all counts
+    images = np.asarray(examples["source_image"])[..., 0]
+    batch = images.ndim > 2
+    maps = {name: np.asarray(examples[name])[..., 0] for name in config.data.maps}
+    lengths = examples.get("diffusion_length")
+    if not batch:
+        return recipe.problem(images, None if lengths is None else float(lengths), maps)
+    problems = [
+        recipe.problem(
+            image,
+            None if lengths is None else float(lengths[k]),
+            {name: values[k] for name, values in maps.items()},
+        )
+        for k, image in enumerate(images)
+    ]
+    return Problem.batch(problems)
 
 
 def example_numbers(config: Config, split: Split) -> range:

@@ -188,7 +188,10 @@ def measure_errors(
         batch = images.part(range(start, min(start + CHUNK, len(images))))
         computed = method.compute(batch)
         if not np.isfinite(computed.fields).all():
-            raise RunError(f"{method.name} computes values that are not finite")
+            raise RunError(
+                f"{method.name} computes values that are not finite; train the "
+                "surrogate again, or leave it out"
+            )
         size = abs(batch.fields).max(axis=(1, 2))
         errors = image_errors(computed.fields, batch.fields, batch.images)
         tables.append(

@@ -13,7 +13,7 @@ AREA, MOST_DISCS = 64 * 64, 5  # nodes, and the largest number of discs on them
 
 
 @dataclass(frozen=True)
-class Problem:
+class TestProblem:
     """What is diffused, and how sources are drawn.
 
     Attributes:
@@ -72,11 +72,11 @@ CELLS = {"data.tissue.cells": (50, 200)}
 PROBLEMS = {
     problem.name: problem
     for problem in (
-        Problem(
+        TestProblem(
             "fixed_values",
             "Discs of radius 5 hold their values in a uniform medium.",
         ),
-        Problem(
+        TestProblem(
             "production",
             "Discs of radius 5, which may overlap, produce in a uniform medium; each field is "
             "divided by its maximum.",
@@ -87,14 +87,14 @@ PROBLEMS = {
                 "data.divide_by_maximum": True,
             },
         ),
-        Problem(
+        TestProblem(
             "tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue of cells that take up "
             "and regions that differ in diffusivity.",
             {**TISSUE, "data.tissue.uptake": [0.001, 0.1]},
             CELLS,
         ),
-        Problem(
+        TestProblem(
             "saturating_tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue whose cells take up "
             "by Michaelis–Menten kinetics or secrete, and whose regions differ in diffusivity.",
@@ -110,7 +110,7 @@ PROBLEMS = {
 }
 
 
-def get_problem(name: str) -> Problem:
+def get_problem(name: str) -> TestProblem:
     """A problem by its name.
 
     Raises:

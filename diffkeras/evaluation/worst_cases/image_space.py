@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConfigurationError, PackingError
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.physics import ExampleRecipe, Problem, Sources, check_radius, sample_sources
+from diffkeras.physics import ExampleRecipe, Problem, Sources, sample_sources
+from diffkeras.physics.sampling.discs import check_radius
 
 Vector = NDArray[np.float64]
 

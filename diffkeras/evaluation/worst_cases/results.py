@@ -1,4 +1,4 @@
-"""What searches leave: a table of them, the images that they found, and a picture."""
+"""What searches leave: a table of them, the worst images, and a picture."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def write_worst_cases(
     directory: Path,
     surrogate: Surrogate,
     searches: pd.DataFrame,
-    found: Sequence[tuple[ImageSpace, Candidate]],
+    images: Sequence[tuple[ImageSpace, Candidate]],
 ) -> None:
     """Write `FILES` into a directory, in place of those of an earlier search.
 
@@ -42,9 +42,9 @@ def write_worst_cases(
         directory: of the results.
         surrogate: that was searched.
         searches: a row for each search.
-        found: the image of each search, and its space.
+        images: the image of each search, and its space.
     """
-    batch = joined([space.solve([candidate]) for space, candidate in found])
+    batch = joined([space.solve([candidate]) for space, candidate in images])
     predictions = surrogate.network_fields(batch.problem)
     worst = int(searches["found_error"].argmax())
     count, error = searches.iloc[worst][["sources", "found_error"]]

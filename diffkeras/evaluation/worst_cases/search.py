@@ -34,7 +34,7 @@ class Search:
         evaluations: largest number of images.
         progress: called with the number of images that were tried since the last call.
         tried: number of images so far.
-        found: the one with the largest error.
+        worst: the one with the largest error.
         error: its error; −1 before any was tried.
         population: the images that the search ends with.
     """
@@ -43,7 +43,7 @@ class Search:
     evaluations: int
     progress: Callable[[int], object] = lambda number: None
     tried: int = 0
-    found: Candidate | None = None
+    worst: Candidate | None = None
     error: float = -1.0
     population: list[Candidate] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Search:
         self.tried += len(candidates)
         best = int(errors.argmax())
         if errors[best] > self.error:
-            self.found, self.error = candidates[best], float(errors[best])
+            self.worst, self.error = candidates[best], float(errors[best])
         self.progress(len(candidates))
         return errors
 

@@ -1,6 +1,6 @@
 """The five-point equations of batches of media, on every backend.
 
-They are those of `physics.operators.finite_volumes`, to the rounding of the arrays.
+They are those of `physics.equations.finite_volumes`, to the rounding of the arrays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 
-class Equations(NamedTuple):
+class LinearEquations(NamedTuple):
     """(A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k) of a batch of media.
 
     Attributes:
@@ -36,7 +36,7 @@ class Equations(NamedTuple):
             result = result + coupling + previous(coupling, axis)
         return result
 
-    def among(self, free: Any) -> "Equations":
+    def among(self, free: Any) -> "LinearEquations":
         """The equations of the free nodes alone, with all coefficients 0 on the others.
 
         What flows to a node that isn't free is a drain of its neighbour. `free` is 1 or 0,
@@ -47,7 +47,7 @@ class Equations(NamedTuple):
             beyond = following(free, axis)
             drain = drain + coupling * (1 - beyond) + previous(coupling * (1 - free), axis)
             couplings.append(coupling * free * beyond)
-        return Equations((couplings[0], couplings[1]), drain * free)
+        return LinearEquations((couplings[0], couplings[1]), drain * free)
 
 
 class Uptake(NamedTuple):
@@ -65,7 +65,7 @@ class Uptake(NamedTuple):
         return self.maximum * self.constant / (self.constant + ops.maximum(field, 0.0)) ** 2
 
 
-def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equations:
+def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> LinearEquations:
     """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
 
     Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
@@ -80,13 +80,13 @@ def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> Equ
         couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * inner)
         for side, edge in zip(both(boundary), (low, high), strict=True):
             drain = drain + coupling_of_side(side, diffusivity) * edge
-    return Equations((couplings[0], couplings[1]), drain)
+    return LinearEquations((couplings[0], couplings[1]), drain)
 
 
 def coupling_of_side(side: Any, diffusivity: Any) -> Any:
     """What a side adds to the diagonal of the nodes next to it; 0 if it reflects or has a flux.
 
-    See `physics.boundaries.Robin` for sides with a coefficient.
+    See `physics.problem.sides.Robin` for sides with a coefficient.
     """
     if isinstance(side, Mapping) and "coefficient" in side:
         return side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from diffkeras.nn.equation.equations import Equations, neighbours
+from diffkeras.nn.equation.equations import LinearEquations, neighbours
 
 DAMPING = 0.8  # of Jacobi steps, for five-point equations
 FACTOR = 0.5  # of the couplings of blocks
@@ -27,11 +27,11 @@ NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to 
 class Level(NamedTuple):
     """The equations of a level, and 1/diagonal of A, which is 0 where a node has no equation."""
 
-    equations: Equations
+    equations: LinearEquations
     inverse: Any
 
     @classmethod
-    def of(cls, equations: Equations) -> "Level":
+    def of(cls, equations: LinearEquations) -> "Level":
         """The level of some equations."""
         diagonal = equations.diagonal()
         known = diagonal > 0
@@ -43,7 +43,7 @@ class Level(NamedTuple):
         return field + damping * self.inverse * (residual - self.equations.apply(field))
 
 
-def hierarchy(equations: Equations, factors: Any, levels: int) -> list[Level]:
+def hierarchy(equations: LinearEquations, factors: Any, levels: int) -> list[Level]:
     """Levels from the finest to the coarsest.
 
     Args:
@@ -62,7 +62,7 @@ def hierarchy(equations: Equations, factors: Any, levels: int) -> list[Level]:
         drain = even(drain)
         drain = drain[:, ::2] + drain[:, 1::2]
         drain = drain[:, :, ::2] + drain[:, :, 1::2]
-        result.append(Level.of(Equations(couplings, drain)))
+        result.append(Level.of(LinearEquations(couplings, drain)))
     return result
 
 

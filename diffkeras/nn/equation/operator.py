@@ -1,7 +1,7 @@
 """The lattice operator of a network's input, uniform or varying from node to node.
 
 Fields of fixed values depend only on ratios, so everything is in units of D₀/h², with the
-diffusivity D₀ of the uniform medium, or of the one that maps vary around.
+diffusivity D₀ of the uniform medium, or of the one from which maps differ.
 """
 
 import math
@@ -13,7 +13,7 @@ from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
 from diffkeras.nn.equation.equations import (
-    Equations,
+    LinearEquations,
     Uptake,
     both,
     coupling_of_side,
@@ -75,7 +75,7 @@ class LatticeOperator:
         """The attributes, with lists for tuples, as a layer saves them."""
         return {name: _as_lists(value) for name, value in asdict(self).items()}
 
-    def equations(self, network_input: Any) -> Equations:
+    def equations(self, network_input: Any) -> LinearEquations:
         """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
         maps = maps_of_channels(network_input, self.maps, ops)
         ones = ops.ones_like(network_input[..., 0])

@@ -69,7 +69,7 @@ def _scale_modes(values: Any, factors: Callable[[Any, Any], Any], boundaries: Se
 def modes(side: Any, boundary: str) -> tuple[Any, Any]:
     """Orthonormal eigenvectors of −δ² on an axis, (nodes, modes), and their angles θ, (modes,).
 
-    θ is the phase per step, so −δ² has the eigenvalues 4 sin²(θ/2) (see `physics.operators.axis`).
+    θ is the phase per step, so −δ² has the eigenvalues 4 sin²(θ/2) (see `physics.equations.axis`).
     `side` is the number of nodes, a tensor where it is not known yet.
     """
     number = ops.arange(side, dtype="int32")

@@ -10,7 +10,7 @@ from diffkeras.nn.losses.errors import (
     SquaredError,
 )
 from diffkeras.nn.losses.table import LOSSES, get_loss
-from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError, per_node_weight
+from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
 from diffkeras.nn.losses.weights import (
     WEIGHTS,
     ExponentialWeight,
@@ -41,5 +41,4 @@ __all__ = [
     "WeightedError",
     "get_loss",
     "get_weight",
-    "per_node_weight",
 ]

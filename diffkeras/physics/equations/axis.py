@@ -39,8 +39,7 @@ from diffkeras.physics.equations.mixed_transforms import mixed_forward, mixed_in
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
-# how `numpy.pad` names the values just outside
-# the fast transforms and their inverses
+# The fast transforms and their inverses
 FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
     "sine": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
     "cosine": (partial(scipy.fft.dct, type=2), partial(scipy.fft.idct, type=2)),
@@ -131,7 +130,7 @@ class Axis:
         values: NDArray,
         axis: int,
         full: bool = False,
-        workers: int | None = None,
+        threads: int | None = None,
         overwrite: bool = False,
     ) -> NDArray:
         """Coefficients in this axis' eigenbasis, along array axis `axis`.
@@ -143,14 +142,14 @@ class Axis:
             basis = self._basis(values.dtype)
             return basis.forward(values.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self._kind or "real"][0]
-        return transform(values, axis=axis, workers=workers, overwrite_x=overwrite)
+        return transform(values, axis=axis, workers=threads, overwrite_x=overwrite)
 
     def inverse(
         self,
         coefficients: NDArray,
         axis: int,
         full: bool = False,
-        workers: int | None = None,
+        threads: int | None = None,
     ) -> NDArray:
         """The values that have these coefficients, which may be destroyed."""
         if self.by_product:
@@ -158,7 +157,7 @@ class Axis:
             return basis.inverse(coefficients.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self._kind or "real"][1]
         length = {} if self._kind else {"n": self.nodes}
-        return transform(coefficients, axis=axis, workers=workers, overwrite_x=True, **length)
+        return transform(coefficients, axis=axis, workers=threads, overwrite_x=True, **length)
 
     @property
     def _kind(self) -> Kind | None:

@@ -24,6 +24,11 @@ from numpy.typing import NDArray
 from diffkeras.physics.equations.axis import both_sides
 from diffkeras.physics.problem.medium import Medium
 
+EPSILON = float(np.finfo(np.float64).eps)  # two unit roundoffs
+# Bounds are multiplied by this for the rounding of their last operations, which is less than eight
+# unit roundoffs: five in an enclosure (a difference, a ratio, to float64, and two products), and a
+# few sums and a product in the bounds of rounding
+SLACK = 1 + 4 * EPSILON
 ROUNDINGS = 16  # unit roundoffs, see `FiniteVolumes.apply_with_sizes`
 
 Index = tuple[Any, ...]
@@ -85,8 +90,8 @@ class FiniteVolumes:
             one, other = _along(slice(None, -1), after), _along(slice(1, None), after)
             yield one, other, coupling[one] * (field[one] - field[other])
             first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
-            if (around := coupling[last]).any():  # a periodic axis
-                yield last, first, around * (field[last] - field[first])
+            if (wrapped := coupling[last]).any():  # a periodic axis
+                yield last, first, wrapped * (field[last] - field[first])
 
     def diagonal(self) -> NDArray[np.float64]:
         """A's diagonal; the only node along a periodic axis is not coupled to itself."""
@@ -117,14 +122,14 @@ class FiniteVolumes:
         lattice, nodes = self.drain.shape, self.drain.size
         diagonals = {0: self.diagonal().ravel().astype(dtype)}
         for axis, coupling in enumerate(self.couplings):
-            inner, around = coupling.astype(dtype), np.zeros(0, dtype)
+            inner, wrapped = coupling.astype(dtype), np.zeros(0, dtype)
             last = np.moveaxis(inner, axis, 0)[-1]
             if last.any():  # periodic: the last node is coupled to the first
-                around = np.zeros_like(inner)
-                np.moveaxis(around, axis, 0)[0] = last
+                wrapped = np.zeros_like(inner)
+                np.moveaxis(wrapped, axis, 0)[0] = last
                 last[...] = 0.0
             stride = math.prod(lattice[axis + 1 :])
-            for part, distance in ((inner, stride), (around, (lattice[axis] - 1) * stride)):
+            for part, distance in ((inner, stride), (wrapped, (lattice[axis] - 1) * stride)):
                 if distance and part.any():
                     # scipy stores an entry of a diagonal in its column's place
                     above = diagonals.setdefault(distance, np.zeros(nodes, dtype))

@@ -34,30 +34,30 @@ class LatticeTransforms:
         along = (self._axes[position].eigenvalues(full) for position, full in order)
         return outer_sum([couplings[position] for position, _ in order], along)
 
-    def forward(self, values: NDArray, workers: int | None = None) -> NDArray:
+    def forward(self, values: NDArray, threads: int | None = None) -> NDArray:
         """Coefficients of values on the lattice."""
-        return self._in_chunks(self._forward, values, workers)
+        return self._in_chunks(self._forward, values, threads)
 
-    def backward(self, coefficients: NDArray, workers: int | None = None) -> NDArray:
+    def backward(self, coefficients: NDArray, threads: int | None = None) -> NDArray:
         """The values of coefficients, which may be destroyed."""
-        return self._in_chunks(self._backward, coefficients, workers, overwrite=True)
+        return self._in_chunks(self._backward, coefficients, threads, overwrite=True)
 
-    def _forward(self, values: NDArray, workers: int | None) -> NDArray:
+    def _forward(self, values: NDArray, threads: int | None) -> NDArray:
         coefficients = values
         for position, full in self._order:
             coefficients = self._axes[position].forward(
                 coefficients,
                 axis=position - len(self._axes),
                 full=full,
-                workers=workers,
+                threads=threads,
                 overwrite=coefficients is not values,
             )
         return coefficients
 
-    def _backward(self, coefficients: NDArray, workers: int | None) -> NDArray:
+    def _backward(self, coefficients: NDArray, threads: int | None) -> NDArray:
         for position, full in reversed(self._order):
             coefficients = self._axes[position].inverse(
-                coefficients, axis=position - len(self._axes), full=full, workers=workers
+                coefficients, axis=position - len(self._axes), full=full, threads=threads
             )
         return coefficients
 
@@ -65,18 +65,18 @@ class LatticeTransforms:
         self,
         transform: Callable[[NDArray, int | None], NDArray],
         values: NDArray,
-        workers: int | None,
+        threads: int | None,
         overwrite: bool = False,
     ) -> NDArray:
         """A transform; in three dimensions of a few planes at a time, which stay in the cache."""
         alone = not self._apart or values.ndim == 2 or len(values) == 0
-        if alone or (workers or 1) > 1:
-            return transform(values, workers)
+        if alone or (threads or 1) > 1:
+            return transform(values, threads)
         few = max(1, CHUNK // values[0].size)
         result = values
         for start in range(0, len(values), few):
             planes = values[start : start + few]
-            transformed = transform(planes, workers)
+            transformed = transform(planes, threads)
             if start == 0:
                 alike = (transformed.dtype, transformed.shape) == (planes.dtype, planes.shape)
                 if not (overwrite and alike):

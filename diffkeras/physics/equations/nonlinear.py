@@ -10,9 +10,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.equations.finite_volumes import EPSILON, FiniteVolumes, finite_volumes
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.block_cycles import BlockCycle
 
 # Unit roundoffs of F, without those of φ itself: its terms go through 14 in A u and its
 # coefficients (`FiniteVolumes.apply_with_sizes`), and two in the sums with φ and s; the sum of |F|
@@ -24,7 +23,7 @@ class Equations:
     """F of one problem, which may have no saturating uptake: then φ = 0.
 
     Attributes:
-        problem: as given.
+        problem: which they belong to.
         free: (rows, columns), the free nodes.
         is_linear: whether φ = 0.
     """
@@ -37,11 +36,6 @@ class Equations:
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._supply = 0.0 if problem.supply is None else problem.supply
-
-    @cached_property
-    def cycle(self) -> BlockCycle:
-        """The multigrid cycle of A on the free nodes."""
-        return BlockCycle(self.volumes.on(self.free))
 
     @cached_property
     def is_positive(self) -> bool:
@@ -89,20 +83,20 @@ class Equations:
         if self._uptake is None or not np.isfinite(radius).all():
             return 0.0
         # the rounding of u + radius is relative, and so is that of the slope
-        slack = 1 - 2 * (self._uptake.rounding + 8) * float(np.finfo(np.float64).eps)
+        slack = 1 - 2 * (self._uptake.rounding + 8) * EPSILON
         return self._uptake.slope(field + radius) * slack
 
     def steeper(self, slope: NDArray | float) -> FiniteVolumes:
         """The operator A + d of slopes d, (rows, columns), rounded down."""
         if not np.any(slope):
             return self.volumes
-        drain = (self.volumes.drain + slope) * (1 - 2 * float(np.finfo(np.float64).eps))
+        drain = (self.volumes.drain + slope) * (1 - 2 * EPSILON)
         return FiniteVolumes(self.volumes.couplings, drain)
 
 
 @lru_cache(maxsize=1)
 def equations_of(problem: Problem) -> Equations:
-    """The equations of a problem; those of the last one are kept, with their cycle.
+    """The equations of a problem; those of the last one are kept.
 
     So a certificate and the solution that follows it share them.
     """

@@ -1,6 +1,6 @@
 """Sides with given numbers, as parts of the equations of the nodes next to them.
 
-Each adds a decay and a production there (`boundaries.GivenSide.terms`), and is then a side that
+Each adds a decay and a production there (`sides.GivenSide.terms`), and is then a side that
 absorbs or reflects.
 """
 

@@ -12,7 +12,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 
     A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
-The callers find the last term separately (`ring_field`, `predicted_problem`).
+The callers find the last term separately (`ring_field`, `production`, `proofs.ring`).
 """
 
 import math
@@ -101,29 +101,29 @@ class SpectralOperator:
         """A u by the stencil of a node and its next ones, in the field's precision."""
         return self.volumes.apply(field)
 
-    def inverse(self, density: NDArray, *, workers: int | None = None) -> NDArray:
+    def inverse(self, density: NDArray, *, threads: int | None = None) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""
         if self._tridiagonal is None:
-            return self.inverse_by_transforms(density, workers)
+            return self.inverse_by_transforms(density, threads)
         rows = np.arange(self.lattice[0])
-        return self._inverse_by_elimination(rows, density, slice(None), workers)
+        return self._inverse_by_elimination(rows, density, slice(None), threads)
 
-    def spread(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+    def spread(self, nodes: Nodes, density: NDArray, *, threads: int | None = None) -> NDArray:
         """The field A⁻¹q on the lattice of densities (m,) on `nodes`."""
         rows, sources = self._occupied_rows(nodes, density)
         if self._tridiagonal is None:
             full = np.zeros(self.lattice, density.dtype)
             full[rows] = sources
-            return self.inverse_by_transforms(full, workers)
-        return self._inverse_by_elimination(rows, sources, slice(None), workers)
+            return self.inverse_by_transforms(full, threads)
+        return self._inverse_by_elimination(rows, sources, slice(None), threads)
 
-    def product(self, nodes: Nodes, density: NDArray, *, workers: int | None = None) -> NDArray:
+    def product(self, nodes: Nodes, density: NDArray, *, threads: int | None = None) -> NDArray:
         """G q, (m,): the field of densities (m,) at their own nodes."""
         if self._tridiagonal is None:
-            return self.spread(nodes, density, workers=workers)[nodes]
+            return self.spread(nodes, density, threads=threads)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
         single = density.dtype == np.float32 and len(self.axes) == 3
-        field = self._inverse_by_elimination(rows, sources, rows, workers, single)
+        field = self._inverse_by_elimination(rows, sources, rows, threads, single)
         return field[(np.searchsorted(rows, nodes[0]), *nodes[1:])]
 
     def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
@@ -136,18 +136,18 @@ class SpectralOperator:
         sources[(place[nodes[0]], *nodes[1:])] = density
         return rows, sources
 
-    def inverse_by_transforms(self, density: NDArray, workers: int | None = None) -> NDArray:
+    def inverse_by_transforms(self, density: NDArray, threads: int | None = None) -> NDArray:
         """The same as `inverse` without elimination: faster in single precision."""
-        coefficients = self._transforms.forward(density, workers)
+        coefficients = self._transforms.forward(density, threads)
         coefficients *= self._reciprocal(density.dtype)
-        return np.ascontiguousarray(self._transforms.backward(coefficients, workers))
+        return np.ascontiguousarray(self._transforms.backward(coefficients, threads))
 
     def _inverse_by_elimination(
         self,
         rows: NDArray[np.intp],
         sources: NDArray,
         wanted: NDArray[np.intp] | slice,
-        workers: int | None,
+        threads: int | None,
         in_single: bool = False,
     ) -> NDArray:
         """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
@@ -157,7 +157,7 @@ class SpectralOperator:
         """
         lines = self._single_lines if in_single else self._tridiagonal
         assert lines is not None
-        coefficients = self._across.forward(sources, workers)
+        coefficients = self._across.forward(sources, threads)
         precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
         working = precision if in_single else np.result_type(precision, np.float64)
         coefficients = coefficients.astype(working, copy=False)
@@ -173,7 +173,7 @@ class SpectralOperator:
             modes = modes[wanted]
         modes = modes.astype(precision, copy=False)
         modes = modes.reshape(len(modes), *modes_a_line)
-        return self._across.backward(modes, workers)
+        return self._across.backward(modes, threads)
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:

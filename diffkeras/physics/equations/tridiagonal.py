@@ -57,8 +57,8 @@ class TridiagonalSolver:
         """All lines in `out`, (nodes, modes), for right-hand sides (r, modes) on ascending rows."""
         factors, fields = list(self.factors), list(out)
         add, multiply = np.add, np.multiply
-        given = dict(zip(rows.tolist(), sources, strict=True))
-        if not given:
+        by_row = dict(zip(rows.tolist(), sources, strict=True))
+        if not by_row:
             out[...] = 0.0
             return out
         first = int(rows[0])
@@ -67,8 +67,8 @@ class TridiagonalSolver:
         before = np.zeros_like(self.factors[0])
         for row in range(first, len(fields)):
             field = fields[row]
-            if row in given:
-                add(before, given[row], field)
+            if row in by_row:
+                add(before, by_row[row], field)
                 multiply(field, factors[row], field)
             else:
                 multiply(before, factors[row], field)

@@ -35,12 +35,12 @@ def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tu
     return tuple(check(name, each) for each in value)
 
 
-def count_dimensions(given: Any, parts: dict[str, Any]) -> int:
-    """The number of axes that is given, or that the parts of a medium need."""
-    if given is not None and (isinstance(given, bool) or given not in tuple(SHAPES)):
-        raise PhysicsError(f"dimensions must be 2 or 3, not {given!r:.60}")
+def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
+    """The number of axes asked for, or that the parts of a medium need."""
+    if asked is not None and (isinstance(asked, bool) or asked not in tuple(SHAPES)):
+        raise PhysicsError(f"dimensions must be 2 or 3, not {asked!r:.60}")
     counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
-    dimensions = int(given or max(counts.values(), default=PLANE))
+    dimensions = int(asked or max(counts.values(), default=PLANE))
     for name, count in counts.items():
         if count != dimensions:
             raise PhysicsError(f"{name} has values for {count} axes, in {dimensions} dimensions")

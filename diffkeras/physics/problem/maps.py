@@ -29,7 +29,7 @@ def _of_uptake(part: str) -> Callable[[Problem], Any]:
     return values
 
 
-MAPS: dict[str, Callable[[Problem], Any]] = {
+_VALUES: dict[str, Callable[[Problem], Any]] = {
     "diffusivity": lambda problem: problem.medium.diffusivity,
     "decay": lambda problem: problem.medium.decay,
     "uptake": _of_uptake("maximum"),
@@ -43,23 +43,23 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
 
     Args:
         problem: one image or a batch.
-        names: of `MAPS`: "diffusivity" D [length²/time], "decay" γ with what cells take up in
+        names: "diffusivity" D [length²/time], "decay" γ with what cells take up in
             proportion [1/time], "uptake" v [concentration/time] and "saturation" K [concentration]
             of Michaelis–Menten uptake v u/(K + u), "production" s [concentration/time].
 
     Raises:
         PhysicsError: a diffusivity for each axis, or another saturating uptake, which no map has.
     """
-    found = {}
+    maps = {}
     for name in names:
         each = []
         for image in problem.images:
-            values = MAPS[name](image)
+            values = _VALUES[name](image)
             if isinstance(values, tuple):
                 raise PhysicsError(f"a map has one {name} for all axes, not {values}")
             each.append(np.broadcast_to(values, problem.lattice))
-        found[name] = np.stack(each) if problem.is_batch else each[0]
-    return found
+        maps[name] = np.stack(each) if problem.is_batch else each[0]
+    return maps
 
 
 def problem_of_maps(
@@ -70,7 +70,7 @@ def problem_of_maps(
     Args:
         source_image: (rows, columns), the values of the fixed nodes.
         medium: its step and boundary, and its diffusivity and decay where no map has them.
-        maps: (rows, columns) or a number each, by the names of `MAPS`.
+        maps: (rows, columns) or a number each, by the names of `maps_of`.
     """
     parts = {name: np.asarray(values, np.float64) for name, values in maps.items()}
     varying: Any = {name: parts[name] for name in ("diffusivity", "decay") if name in parts}

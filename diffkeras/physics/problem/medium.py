@@ -95,11 +95,11 @@ class Medium(ShortRepr):
             "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)
-        given = self.dimensions is not NOT_GIVEN
+        stated = self.dimensions is not NOT_GIVEN
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         # not a field: it says how this medium was made, not what it is
-        object.__setattr__(self, "states_dimensions", given or self._has_axes)
+        object.__setattr__(self, "states_dimensions", stated or self._has_axes)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
         if len(shapes) > 1 or np.ndim(self.step):
             raise PhysicsError(

@@ -241,7 +241,10 @@ class Problem(ShortRepr):
         """
         values = real_array(f"the {name}", field)
         if values.shape != self.shape:
-            raise PhysicsError(f"the {name} has shape {values.shape}, the problem {self.shape}")
+            raise PhysicsError(
+                f"the {name} has shape {values.shape}, the problem {self.shape}; "
+                f"give a {name} of the problem's shape, or the problem that it belongs to"
+            )
         check_finite(f"the {name}", values)
         size = largest(values)
         if size > LARGEST_FIELD:

@@ -2,8 +2,8 @@
 
 A side absorbs, reflects or continues on the opposite side (periodic). Or it has given numbers: its
 ghost nodes have a value, which is an absorbing side whose ghost nodes are not 0; a flux comes in
-through it, or one in proportion to the field goes out, and both are reflecting sides that aren't
-tight. Such a side adds to the decay and the production of the nodes next to it
+through it, or one in proportion to the field goes out, and both are reflecting sides but for that
+flux. Such a side adds to the decay and the production of the nodes next to it
 (`equations.side_terms`), and everything else sees sides that absorb or reflect.
 """
 
@@ -321,8 +321,8 @@ def sides_in_words(sides: Sequence[AxisSides]) -> str:
 def smallest_given(sides: Sequence[AxisSides]) -> float:
     """The smallest of the given values and fluxes, and of 0."""
     each = (side for pair in map(both_sides, sides) for side in pair)
-    given = (part for side in each if not isinstance(side, str) for part in side.parts.values())
-    return min([0.0, *(float(np.min(part)) for part in given)])
+    numbers = (part for side in each if not isinstance(side, str) for part in side.parts.values())
+    return min([0.0, *(float(np.min(part)) for part in numbers)])
 
 
 def homogeneous(sides: AxisSides) -> AxisBoundary:

@@ -70,13 +70,13 @@ class Sources(ShortRepr):
             PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, or a
                 value or radius that is not finite.
         """
-        given = {"row": rows, "column": columns, "radius": radii, "value": values}
+        parts = {"row": rows, "column": columns, "radius": radii, "value": values}
         if planes is not None:
-            given["plane"] = planes
+            parts["plane"] = planes
         arrays = {
-            name: np.atleast_1d(real_array(PLURALS[name], array)) for name, array in given.items()
+            name: np.atleast_1d(real_array(PLURALS[name], array)) for name, array in parts.items()
         }
-        names = " and ".join(", ".join(PLURALS[name] for name in given).rsplit(", ", 1))
+        names = " and ".join(", ".join(PLURALS[name] for name in parts).rsplit(", ", 1))
         if len({a.shape for a in arrays.values()}) != 1 or arrays["row"].ndim != 1:
             raise PhysicsError(
                 f"{names} must be lists of one length, not of shapes "

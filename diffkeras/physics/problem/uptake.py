@@ -200,7 +200,8 @@ def _one_shape(*parts: Any) -> tuple[int, int] | None:
     shapes = {np.shape(part) for part in parts} - {()}
     if len(shapes) > 1:
         raise PhysicsError(
-            f"the arrays of an uptake must have one shape, not {' and '.join(map(str, shapes))}"
+            f"the arrays of an uptake have shapes {' and '.join(map(str, sorted(shapes)))}; "
+            "give arrays of the lattice's shape, or numbers"
         )
     return next(iter(shapes), None)
 
@@ -229,7 +230,10 @@ def medium_with_uptake(
     check_axes("uptake", rate, medium.dimensions)
     for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
         if np.ndim(rate) and other not in (None, np.shape(rate)):
-            raise PhysicsError(f"the uptake has shape {np.shape(rate)}, the {what} {other}")
+            raise PhysicsError(
+                f"the uptake has shape {np.shape(rate)}, the {what} {other}; give a number or an "
+                "array of that shape"
+            )
     return replace(medium, decay=medium.decay + rate), None
 
 
@@ -243,9 +247,10 @@ def check_uptake(
     """
     if uptake.lattice not in (None, fixed.shape):
         volume = len(uptake.lattice or ()) > fixed.ndim
+        hint = "; give numbers or arrays of the problem's shape"
         raise PhysicsError(
             f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
-            f"{'; for a lattice of three axes give dimensions=3' if volume else ''}"
+            f"{'; for a lattice of three axes give dimensions=3' if volume else hint}"
         )
     free = ~fixed
     maximum = float(np.max(np.broadcast_to(uptake.capacity, fixed.shape), where=free, initial=0.0))

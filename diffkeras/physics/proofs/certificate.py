@@ -12,16 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import largest, real_values
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.enclosure import SLACK
 from diffkeras.physics.proofs.results import BatchCertificate, Bounds, Certificate
 from diffkeras.physics.proofs.ring import certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solution import Solution, SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
-
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @show_keywords
@@ -129,7 +127,7 @@ class RingProof(NamedTuple):
         before[nodes] = self.on_ring
         mismatch = largest(before[nodes] - plain.values[nodes])
         bound = mismatch + rounding_allowance(plain, inverse_norm_bound(plain), before)
-        bound = max(bound, fixed_error(field, plain)) * (1 + 4 * EPSILON)
+        bound = max(bound, fixed_error(field, plain)) * SLACK
         if bound <= self.enough:
             return bound
         return min(bound, float(self.node_bound(field, problem).max()))
@@ -144,9 +142,11 @@ class EnclosureProof(NamedTuple):
 
     Attributes:
         bound: of its error.
+        each: (rows, columns), of its error node by node.
     """
 
     bound: float
+    each: NDArray[np.float64]
 
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """See `solution.Proof`."""
@@ -154,7 +154,7 @@ class EnclosureProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `solution.Proof`."""
-        return np.minimum(node_bound_of(field, problem), self.bound)
+        return np.minimum(self.each, self.bound)
 
 
 def fixed_error(field: NDArray[np.floating], problem: Problem) -> float:
@@ -163,7 +163,7 @@ def fixed_error(field: NDArray[np.floating], problem: Problem) -> float:
 
 
 def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
-    """The corrected field of a given one, and the bounds of both.
+    """The corrected field, and the bounds of both.
 
     Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
     by node how far the corrected field is from the solution. Steps follow until what is left of the
@@ -172,7 +172,7 @@ def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
     """
     if not problem.scale:  # nothing reaches a free node: 0 there
         exact = np.where(problem.fixed, problem.values, 0.0)
-        stats = SolveStatistics("newton-cg", problem.ring.size)
+        stats = SolveStatistics("newton-cg", 0)
         return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(problem.lattice), stats)
     run = NewtonRun(problem, field / problem.scale)
     bound = run.certify(field / problem.scale) * problem.scale * SLACK
@@ -181,7 +181,7 @@ def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
     np.copyto(corrected, problem.values, where=problem.fixed)
     stats = SolveStatistics(
         "newton-cg",
-        problem.ring.size,
+        0,
         run.iterations,
         float(bound.max()) / problem.scale,
         newton_steps=run.steps if problem.uptake else 0,
@@ -196,4 +196,4 @@ def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] |
         return 0.0
     rounding = np.abs(values - rounded).astype(np.float64)
     # rounded up, with the sum that it is added in
-    return np.nextafter(rounding, np.inf) * (values != rounded) * (1 + 4 * EPSILON)
+    return np.nextafter(rounding, np.inf) * (values != rounded) * SLACK

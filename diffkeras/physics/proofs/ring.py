@@ -41,7 +41,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import ROUNDINGS
+from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.results import Bounds
@@ -59,7 +59,6 @@ from diffkeras.physics.solvers.ring_field import field_of_values
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5
 MOST_SOLUTIONS = 3
-EPSILON = float(np.finfo(np.float64).eps)
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
@@ -80,7 +79,7 @@ class RingCorrection:
         """A of the normalised medium, so that no unit over- or underflows."""
         return self.problem.operator
 
-    def corrected(self, prediction: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def corrected(self) -> NDArray[np.float64]:
         """û' = A⁻¹(q̂ + s) of the densities q̂ = Aû on the fixed nodes, (rows, columns).
 
         û keeps its own values on the fixed nodes. Setting them to c first makes a jump at every rim
@@ -103,8 +102,7 @@ class RingCorrection:
         # numbers far outside only add rounding, but clipping a slight excess would make jumps as
         # described
         span = high - low
-        prediction = self.prediction if prediction is None else prediction
-        clipped = prediction.clip(low - span, high + span)
+        clipped = self.prediction.clip(low - span, high + span)
         inside = problem.fixed.copy()
         inside[problem.ring.nodes] = False
         np.copyto(clipped, problem.values.clip(*self.ring_limits), where=inside)
@@ -234,7 +232,7 @@ def _field_on_ring(
     system = RingIteration(problem.operator, problem.ring)
     tolerance = max(least / 4, EPSILON * largest(values))
     double = np.dtype(np.float64)
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": double, "workers": None}
+    options: dict[str, Any] = {"tolerance": tolerance, "precision": double, "threads": None}
     field, _, _ = field_of_values(problem, system, values, **options)
     return field.astype(np.float64, copy=False)
 

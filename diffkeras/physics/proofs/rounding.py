@@ -1,6 +1,6 @@
 """A bound, not an estimate, of the error that rounding puts into a computed field.
 
-A computed field f misses A f = s, or A f = 0, on the free nodes by a residual ρ. For the M-matrix
+A computed field f leaves a residual ρ of A f = s, or A f = 0, on the free nodes. For the M-matrix
 A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
 
 - ρ is computed by the stencil, which itself rounds (`FiniteVolumes.rounding`).
@@ -21,13 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import ROUNDINGS
+from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK
 from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.problem import Problem
-
-# The last operations: the difference from the production, a sum, and a product
-SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
 
 
 def rounding_allowance(
@@ -45,18 +42,18 @@ def rounding_allowance(
     if operator.deflated and free.all():
         return _allowance_of_balance(problem, fields[0])
     supply = 0.0 if problem.supply is None else problem.supply
-    missed = float(_missed(operator, fields[0], supply).max(where=free, initial=0.0))
+    residual = float(_residual(operator, fields[0], supply).max(where=free, initial=0.0))
     # the others are small as a rule, so a rough bound of their rounding will do
     for field in fields[1:]:
-        missed += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
-        missed += _most_rounding(operator, largest(field))
+        residual += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
+        residual += _most_rounding(operator, largest(field))
     if barrier is not None:
-        missed += float((-operator.apply(barrier)).max(where=free, initial=0.0))
-        missed += _most_rounding(operator, largest(barrier))
-    return inverse_norm * missed * SLACK if free.any() else 0.0
+        residual += float((-operator.apply(barrier)).max(where=free, initial=0.0))
+        residual += _most_rounding(operator, largest(barrier))
+    return inverse_norm * residual * SLACK if free.any() else 0.0
 
 
-def _missed(
+def _residual(
     operator: SpectralOperator, field: NDArray[np.float64], supply: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
     """At least |A f − s| on each node."""
@@ -67,11 +64,11 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
     operator = problem.operator
     supply = np.zeros(field.shape) if problem.supply is None else problem.supply
-    missed = float(_missed(operator, field, supply).max()) * SLACK
-    spread = math.sqrt(field.size) * missed / operator.constant_eigenvalue
+    residual = float(_residual(operator, field, supply).max()) * SLACK
+    spread = math.sqrt(field.size) * residual / operator.constant_eigenvalue
     produced = math.fsum(supply.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
-    rounding = 4 * float(np.finfo(np.float64).eps) * (abs(produced) + abs(lost))
+    rounding = 4 * EPSILON * (abs(produced) + abs(lost))
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
     # twice: for κ and the last operations
     return 2 * (spread + imbalance)
@@ -80,7 +77,7 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
 def _most_rounding(operator: SpectralOperator, size: float) -> float:
     """At least the rounding of the stencil on any node, of a field with values of up to a size."""
     # its terms are at most 2a·size together, in absolute value
-    return ROUNDINGS * float(np.finfo(np.float64).eps) * operator_diagonal(operator) * size
+    return ROUNDINGS * EPSILON * operator_diagonal(operator) * size
 
 
 def operator_diagonal(operator: SpectralOperator) -> float:

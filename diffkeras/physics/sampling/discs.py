@@ -117,8 +117,8 @@ def sample_sources(
 
 def check_radius(radius: Radius) -> tuple[float, float]:
     """The range (smallest, largest) that a radius stands for."""
-    given = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
-    pair = [check_number("the radius", r) for r in given[:3]]
+    ends = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
+    pair = [check_number("the radius", r) for r in ends[:3]]
     if len(pair) != 2 or not all(math.isfinite(r) for r in pair) or not 0 <= pair[0] <= pair[1]:
         raise PhysicsError(
             "the radius must be a number ≥ 0 or a range (smallest, largest), not "

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import check_lattice, check_whole, check_workers
+from diffkeras.physics.arguments import check_count, check_lattice, check_whole
 from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.problem import Problem
@@ -254,7 +254,7 @@ class ExampleRecipe:
         A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
-        if check_workers("processes", processes) == 1:
+        if check_count("processes", processes) == 1:
             yield from (self.example(split, k) for k in numbers)
             return
         tasks = iter(numbers)

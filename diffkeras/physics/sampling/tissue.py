@@ -47,7 +47,7 @@ class Tissue(ShortRepr):
         """What varies from node to node of a lattice, in a tissue within a uniform medium.
 
         Returns:
-            (rows, columns) each, by the names of `problem_maps.MAPS`: uptake and saturation only
+            (rows, columns) each, by the names of `maps_of`: uptake and saturation only
             where cells saturate, production only where some secrete.
         """
         diffusivity, decay = numbers_of(medium)

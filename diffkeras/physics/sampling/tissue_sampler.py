@@ -192,11 +192,11 @@ class TissueSampler:
     def _extreme_uptake(self, medium: Medium, diffusivity: float) -> str:
         """What is wrong with an uptake that leaves the limits of a decay."""
         share = self.fastest_uptake / (diffusivity * self.diffusivity[0]) * medium.step**2
-        given = f"uptake {self.uptake[1]:g}"
+        rates = f"uptake {self.uptake[1]:g}"
         if self.saturation is not None:
-            given += f" over saturation {self.saturation[0]:g}"
+            rates += f" over saturation {self.saturation[0]:g}"
         return (
-            f"{given} is {share:.1e} D/h², the rate of diffusion over one lattice step; it must be "
+            f"{rates} is {share:.1e} D/h², the rate of diffusion over one lattice step; it must be "
             f"{SLOWEST:g} to {FASTEST:g} of that"
         )
 
@@ -218,17 +218,17 @@ def check_range(name: str, value: Any) -> Any:
     """
     if value is None and name in OPTIONAL:
         return None
-    given = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     least, most = LIMITS[name]
     kind = "whole number" if name in WHOLE else "number"
-    if len(given) != 2:
+    if len(pair) != 2:
         raise PhysicsError(
             f"{name} must be a {kind} or a range (smallest, largest), not {repr(value)[:SHOWN]}"
         )
     if name in WHOLE:
-        ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in given]
+        ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in pair]
     else:
-        ends = [check_number(name, end) for end in given]
+        ends = [check_number(name, end) for end in pair]
     for end in ends:
         if not least <= end <= most:
             raise PhysicsError(f"{name} must be {least:g} to {most:g}, not {end:g}")

@@ -33,12 +33,12 @@ def solve_batch(
     fields: NDArray = np.empty(0)
     solutions: list[Solution] = []
     one_by_one = map(solve, images, initial)
-    found = (
+    solved = (
         one_by_one
         if processes == 1 or len(images) == 1
         else _shared(solve, images, initial, processes)
     )
-    for solution in found:
+    for solution in solved:
         if not solutions:
             fields = np.empty(problem.shape, solution.field.dtype)
         place = len(solutions)

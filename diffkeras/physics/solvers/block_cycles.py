@@ -173,7 +173,7 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
     block's own value goes on.
     """
     blocks = tuple((side + 1) // 2 for side in lattice)
-    found: list[Interpolation] = []
+    matrices: list[Interpolation] = []
     for axis in reversed(range(len(lattice))):
         nodes = np.arange(lattice[axis])
         beside = np.clip(nodes // 2 + 2 * (nodes % 2) - 1, 0, blocks[axis] - 1)
@@ -186,8 +186,8 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
         matrix = sp.csr_array((shares, columns, starts), shape=(rows, before * blocks[axis]))
         shape = (before * blocks[axis], after)
         # scipy multiplies a vector faster than a matrix of one column
-        found.append((matrix, matrix.T, shape if after > 1 else shape[:1]))
-    return found
+        matrices.append((matrix, matrix.T, shape if after > 1 else shape[:1]))
+    return matrices
 
 
 def _blocks_of(volumes: FiniteVolumes) -> FiniteVolumes:

@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients (Hestenes & Stiefel 1952), for all systems of this package."""
+"""Preconditioned conjugate gradients (Hestenes & Stiefel 1952), for all systems of the solvers."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -8,6 +8,7 @@ The callers correct what single precision leaves.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,15 @@ class Move(NamedTuple):
     iterations: int = 0
 
 
+@lru_cache(maxsize=1)
+def cycle_of(equations: Equations) -> BlockCycle:
+    """The multigrid cycle of A on the free nodes; that of the last equations is kept.
+
+    So a certificate and the solution that follows it share it (`equations_of`).
+    """
+    return BlockCycle(equations.volumes.on(equations.free))
+
+
 class LinearSteps:
     """The solver of all steps of one problem.
 
@@ -69,7 +79,7 @@ class LinearSteps:
         self._equations = equations
         self._by_blocks = True
         self._slope: NDArray | float = 0.0
-        self._cycle = equations.cycle
+        self._cycle = cycle_of(equations)
         self._algebraic: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
@@ -81,25 +91,26 @@ class LinearSteps:
         size = largest(right_hand_side)
         if not size:
             return Move(np.zeros(right_hand_side.shape))
-        found: Iterate | None = None
+        result: Iterate | None = None
         if self._by_blocks:
             cycle = self._cycle_of(slope)
             scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
-            found = _iterate(
+            result = _iterate(
                 cycle.matrix.dot, cycle, scaled.astype(SINGLE).ravel(), goal, size, MOST_CYCLES
             )
-            self.iterations += found.iterations
-            self._by_blocks = found.is_met
-        if found is None or not found.is_met:
+            self.iterations += result.iterations
+            self._by_blocks = result.is_met
+        if result is None or not result.is_met:
             scaled = (right_hand_side / size).astype(np.float64)
-            found = self._solve_algebraically(slope, scaled.ravel(), goal, size)
-        solution = np.multiply(found.solution, size, dtype=np.float64)
+            result = self._solve_algebraically(slope, scaled.ravel(), goal, size)
+        solution = np.multiply(result.solution, size, dtype=np.float64)
         solution = solution.reshape(right_hand_side.shape)
-        return Move(solution, size * found.estimate, size * found.first_estimate, found.iterations)
+        estimates = size * result.estimate, size * result.first_estimate
+        return Move(solution, *estimates, result.iterations)
 
     def _cycle_of(self, slope: NDArray | float) -> BlockCycle:
         if slope is not self._slope:
-            free, cycle = self._equations.free, self._equations.cycle
+            free, cycle = self._equations.free, cycle_of(self._equations)
             self._cycle = cycle.plus((slope * free).astype(np.float64)) if np.any(slope) else cycle
             self._slope = slope
         return self._cycle
@@ -108,23 +119,23 @@ class LinearSteps:
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
     ) -> Iterate:
         """The same as `solve`, for b (n,) that is scaled already."""
-        found = None
+        result = None
         try:
             matrix = self._matrix(slope)
             precondition = self._algebraic or self._set_up(matrix)
-            found = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC)
-            self.iterations += found.iterations
+            result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC)
+            self.iterations += result.iterations
         except RuntimeError:  # SuperLU's, for a singular matrix
             pass
-        if found is None or not found.is_met or found.iterations > OLD:
+        if result is None or not result.is_met or result.iterations > OLD:
             self._algebraic = None
-        if found is None or not found.is_met:
+        if result is None or not result.is_met:
             self._by_blocks = True  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
                 "uptake vary too much, or decay is too weak; check the medium and the uptake"
             )
-        return found
+        return result
 
     def _matrix(self, slope: NDArray | float) -> sp.dia_array:
         """A + d in double precision, (n, n)."""
@@ -138,9 +149,9 @@ class LinearSteps:
         cycle = ruge_stuben_hierarchy(matrix.tocsr()[free][:, free]).aspreconditioner()
 
         def precondition(residual: NDArray) -> NDArray:
-            found = np.zeros(residual.shape)
-            found[free] = cycle @ residual[free]
-            return found
+            result = np.zeros(residual.shape)
+            result[free] = cycle @ residual[free]
+            return result
 
         self._algebraic = precondition
         return precondition

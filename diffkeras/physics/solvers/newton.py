@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.equations.nonlinear import equations_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.enclosure import Enclosure
 from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, Move
 
 MOST_STEPS = 60
@@ -40,8 +41,9 @@ WIDE = 0.01  # share of the field within which slopes hardly change
 PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
 STOPPED = 10  # steps without progress, which is then due to rounding
 STOPPED_LINEAR = 2  # the same of a linear problem, whose steps never jump to and fro
-# The final field is rounded to float64, and its bound is the result of some sums.
-FINAL_ROUNDING = 2 * float(np.finfo(np.float64).eps)
+# Four unit roundoffs: the final field is rounded to float64 and multiplied by the scale, and its
+# bound is the result of some sums
+FINAL_ROUNDING = 2 * EPSILON
 
 
 def solve_by_newton(
@@ -49,9 +51,9 @@ def solve_by_newton(
     *,
     tolerance: float,
     precision: np.dtype,
-    workers: int | None,
+    threads: int | None,
     initial: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.floating], SolveStatistics]:
+) -> tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64]]:
     """See `table.Solver`; on one thread.
 
     The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
@@ -62,7 +64,8 @@ def solve_by_newton(
     statistics = SolveStatistics(
         "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=run.newton_steps
     )
-    return run.rounded(), statistics
+    assert run.node_bound is not None
+    return run.rounded(), statistics, run.node_bound
 
 
 class NewtonRun:
@@ -72,6 +75,7 @@ class NewtonRun:
         field: (rows, columns), divided by the problem's scale; the ring has its values, and fixed
             nodes inside, which have no influence, are 0.
         bound: the proven bound of its error, rounding to float64 included; infinite before.
+        node_bound: the same node by node, (rows, columns), 0 on the fixed nodes; None before.
         steps: of Newton's method, so far.
     """
 
@@ -89,6 +93,7 @@ class NewtonRun:
         # of the fixed values, by division: no field is changed by more (maximum principle)
         self._fixed_rounding = 0.0 if problem.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
+        self.node_bound: NDArray[np.float64] | None = None
         self._last_norm = np.inf
         self._has_start = start is not None
         self._set(self._fixed_values if start is None else start)
@@ -134,7 +139,8 @@ class NewtonRun:
             bound, _ = self._bound(radius, CAUTION * max(needed, 0.0), may_fail=may_fail)
             reduction = CORRECTION
             if bound is not None or not self._enclosure.is_too_wide:
-                self.bound = np.inf if bound is None else float(self._with_rounding(bound).max())
+                self.node_bound = None if bound is None else self._with_rounding(bound)
+                self.bound = np.inf if self.node_bound is None else float(self.node_bound.max())
                 relative = self.relative_bound
                 if relative <= tolerance:
                     return
@@ -237,11 +243,11 @@ class NewtonRun:
 
     def _reduce(self, share: float) -> None:
         """Steps of a linear problem until F is a share of itself, or rounding ends them."""
-        before = _norm(self._missed)
+        before = _norm(self._residual)
         wanted, stopped = share * before, 0
         while before and self.steps < MOST_STEPS:
             self._step(Goal(max(wanted / before, LEAST_REDUCTION)))
-            after = _norm(self._missed)
+            after = _norm(self._residual)
             stopped = 0 if after < before / 2 else stopped + 1
             if after <= wanted or stopped > STOPPED_LINEAR:
                 return
@@ -251,7 +257,7 @@ class NewtonRun:
         """How well the next step is to be solved, by what the last one has left of F."""
         if self._equations.is_linear:
             return LEAST_REDUCTION
-        ratio = _norm(self._missed) / self._last_norm  # 0 before the first step
+        ratio = _norm(self._residual) / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may jump to and fro
             return LEAST_REDUCTION
@@ -262,9 +268,9 @@ class NewtonRun:
         """One step of Newton's method."""
         self.steps += 1
         if not self._equations.is_linear:
-            self._last_norm = _norm(self._missed)
+            self._last_norm = _norm(self._residual)
         try:
-            move = self._linear.solve(self._slope, self._missed, goal)
+            move = self._linear.solve(self._slope, self._residual, goal)
         except ConvergenceError:
             if not self.field[self._equations.free].any():
                 raise
@@ -286,7 +292,7 @@ class NewtonRun:
         """Bounds of the error of `rounded`, (rows, columns), of about the needed size."""
         radius = np.inf
         if not self._equations.is_linear:
-            move = self._linear.solve(self._slope, self._missed, Goal(near=np.inf))
+            move = self._linear.solve(self._slope, self._residual, Goal(near=np.inf))
             radius = max(ENCLOSED * move.estimate, share * self._size)
         bound, radius = self._bound(radius, needed, may_fail=may_fail)
         if bound is None:
@@ -332,15 +338,15 @@ class NewtonRun:
         np.copyto(field, self._fixed_values, where=equations.problem.fixed)
         self.field = field
         self._slope = equations.slope(field)
-        self._missed_at: NDArray | None = None
+        self._residual_at: NDArray | None = None
 
     @property
-    def _missed(self) -> NDArray:
+    def _residual(self) -> NDArray:
         """F of the field."""
-        if self._missed_at is None:
-            self._missed_at = self._equations.of(self.field)
-        return self._missed_at
+        if self._residual_at is None:
+            self._residual_at = self._equations.of(self.field)
+        return self._residual_at
 
 
-def _norm(missed: NDArray) -> float:
-    return float(np.sqrt(np.vdot(missed, missed)))
+def _norm(residual: NDArray) -> float:
+    return float(np.sqrt(np.vdot(residual, residual)))

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.ring_field import (
@@ -35,7 +36,7 @@ from diffkeras.physics.solvers.ring_field import (
 # Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
 # with a slow decay and the same production everywhere.)
-ROUNDING = 4 * float(np.finfo(np.float64).eps)
+ROUNDING = 4 * EPSILON
 
 
 def field_of_production(
@@ -44,7 +45,7 @@ def field_of_production(
     *,
     tolerance: float,
     precision: np.dtype,
-    workers: int | None,
+    threads: int | None,
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
     """The field divided by `problem.scale`, always in float64.
 
@@ -59,18 +60,18 @@ def field_of_production(
     assert source is not None
     size, residual, best = 0.0, np.inf, np.inf
     for step in range(1 + CORRECTIONS):
-        correction = particular_field(problem, source, correct=step > 0, workers=workers)
+        correction = particular_field(problem, source, correct=step > 0, threads=threads)
         # the rounding of the transforms: first an estimate, then what the last step left of it
         largest_step = rounding = largest(correction)
         if step == 0:
             rounding = _rounding(problem, largest_step) + ROUNDING * largest_step
-        missed = 0.0  # on the ring
+        mismatch = 0.0  # on the ring
         if ring.size:
             values = values - correction[ring.nodes]
             # before the field is known, its size is guessed
             size = size or max(largest(values), largest_step)
-            options: dict[str, Any] = {"precision": np.dtype(np.float64), "workers": workers}
-            rest, missed, _ = field_of_values(
+            options: dict[str, Any] = {"precision": np.dtype(np.float64), "threads": threads}
+            rest, mismatch, _ = field_of_values(
                 problem, system, values, tolerance=tolerance * size / 2, **options
             )
             correction += rest
@@ -79,7 +80,7 @@ def field_of_production(
         size = largest(field) if step else largest_step
         size = max(size, largest(problem.ring_values))
         # a correction was the error of the field before it
-        error = min(missed + rounding, largest_step) if step else missed + rounding
+        error = min(mismatch + rounding, largest_step) if step else mismatch + rounding
         residual = error / size
         if residual <= tolerance or not residual < best / 2:
             break
@@ -97,7 +98,7 @@ def particular_field(
     source: NDArray[np.float64],
     *,
     correct: bool = False,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.float64]:
     """A field u_p, (rows, columns), with A u_p = source on the free nodes.
 
@@ -106,12 +107,12 @@ def particular_field(
     """
     operator, ring = problem.operator, problem.ring
     if not operator.deflated:
-        return operator.inverse(source, workers=workers)
+        return operator.inverse(source, threads=threads)
     if ring.size:
         source = source.copy()
         source[ring.nodes] -= source.sum() / ring.size
-        return operator.inverse(source, workers=workers)
-    field = operator.inverse(source, workers=workers)
+        return operator.inverse(source, threads=threads)
+    field = operator.inverse(source, threads=threads)
     # in extended precision, as a small γ multiplies the sum's rounding; `math.fsum` takes longer
     # than the transforms
     total = 0.0 if correct else float(source.sum(dtype=np.longdouble))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.ring import Ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.solvers.ring_field import eliminate_constant
 
 
 class DenseRing:
@@ -41,5 +42,4 @@ class DenseRing:
         if not self._operator.deflated:
             return solved[:, 0], 0.0
         of_values, of_ones = solved.T
-        constant = of_values.sum() / (of_ones.sum() + self._operator.inverse_weight)
-        return of_values - constant * of_ones, float(constant)
+        return eliminate_constant(self._operator, of_values, of_ones)

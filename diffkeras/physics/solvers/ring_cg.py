@@ -14,6 +14,7 @@ from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.solvers.ring_field import eliminate_constant
 
 MAX_ITERATIONS = 500  # in each precision
 SINGLE_REDUCTION = 1e-5  # of a residual in single precision
@@ -26,7 +27,7 @@ class RingIteration:
     Attributes:
         operator: the lattice operator.
         ring: the m nodes.
-        workers: threads of each transform.
+        threads: threads of each transform.
         in_single: whether double precision is reached by corrections of solutions in single
             precision, whose products take half as long; the callers ask for them.
         method: its solver's name.
@@ -35,7 +36,7 @@ class RingIteration:
 
     operator: SpectralOperator
     ring: Ring
-    workers: int | None = None
+    threads: int | None = None
     in_single: bool = False
     method: str = "ring-cg"
     iterations: int = 0
@@ -58,27 +59,25 @@ class RingIteration:
         densities = self._conjugate_gradients(values, tolerance)
         if not self.operator.deflated:
             return densities, 0.0
-        # the bordered system G q + μ1 = c, 1ᵀq = μ/s; the answer to 1 serves every later call
+        # the answer to ones serves every later call
         if values.dtype not in self._of_ones:
             self._of_ones[values.dtype] = self._conjugate_gradients(
                 np.ones_like(values), tolerance / max(float(np.abs(values).max()), 1e-300)
             )
-        unit = self._of_ones[values.dtype]
-        constant = densities.sum() / (unit.sum() + self.operator.inverse_weight)
-        return densities - constant * unit, float(constant)
+        return eliminate_constant(self.operator, densities, self._of_ones[values.dtype])
 
     def _conjugate_gradients(
         self, values: NDArray[np.floating], tolerance: float
     ) -> NDArray[np.floating]:
         """Solve G x = values from x = 0."""
-        found = conjugate_gradients(
-            lambda density: self.operator.product(self.ring.nodes, density, workers=self.workers),
+        result = conjugate_gradients(
+            lambda density: self.operator.product(self.ring.nodes, density, threads=self.threads),
             self._precondition,
             values,
             # the residual's maximum norm bounds the field's error, see `ring_field`
             lambda _, residual: largest(residual) <= tolerance,
             self._left[values.dtype],
         )
-        self.iterations += found.iterations
-        self._left[values.dtype] -= found.iterations
-        return found.solution
+        self.iterations += result.iterations
+        self._left[values.dtype] -= result.iterations
+        return result.solution

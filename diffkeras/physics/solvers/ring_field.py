@@ -44,16 +44,27 @@ class RingSystem(Protocol):
         """
 
 
+def eliminate_constant(
+    operator: SpectralOperator, of_values: NDArray[np.floating], of_ones: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], float]:
+    """Densities (m,) and constant of a deflated operator, from G's answers to values and to ones.
+
+    They solve the bordered system of `RingSystem.solve`.
+    """
+    constant = of_values.sum() / (of_ones.sum() + operator.inverse_weight)
+    return of_values - constant * of_ones, float(constant)
+
+
 def field_of_ring(
     problem: Problem,
     system: RingSystem,
     *,
     tolerance: float,
     precision: np.dtype,
-    workers: int | None,
+    threads: int | None,
 ) -> tuple[NDArray[np.floating], SolveStatistics]:
     """The field divided by `problem.scale`, in `precision` if that meets the tolerance."""
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": precision, "workers": workers}
+    options: dict[str, Any] = {"tolerance": tolerance, "precision": precision, "threads": threads}
     field, residual, used = field_of_values(problem, system, problem.ring_values, **options)
     return field, statistics_of(problem, system, residual, tolerance, used)
 
@@ -65,7 +76,7 @@ def field_of_values(
     *,
     tolerance: float,
     precision: np.dtype,
-    workers: int | None,
+    threads: int | None,
 ) -> tuple[NDArray[np.floating], float, np.dtype]:
     """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
 
@@ -75,7 +86,7 @@ def field_of_values(
         The field, (rows, columns), its residual on the ring, and the precision used.
     """
     for dtype in dict.fromkeys((precision, np.dtype(np.float64))):
-        field, residual = _correct(problem, system, values, tolerance, dtype, workers)
+        field, residual = _correct(problem, system, values, tolerance, dtype, threads)
         if residual <= tolerance:
             break
     return field, residual, dtype
@@ -105,7 +116,7 @@ def _correct(
     targets: NDArray[np.float64],
     tolerance: float,
     dtype: np.dtype,
-    workers: int | None,
+    threads: int | None,
 ) -> tuple[NDArray[np.floating], float]:
     """The field before its sources are put in, and its residual on the ring.
 
@@ -122,7 +133,7 @@ def _correct(
         single = dtype == np.float32 and not operator.deflated
         if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
-        correction = spread(problem, density, constant, workers)
+        correction = spread(problem, density, constant, threads)
         corrected = correction if field is None else field + correction
         mismatch = targets - corrected[ring.nodes]
         reached = float(np.abs(mismatch).max())
@@ -136,7 +147,7 @@ def _correct(
 
 
 def spread(
-    problem: Problem, density: NDArray[np.floating], constant: float, workers: int | None = None
+    problem: Problem, density: NDArray[np.floating], constant: float, threads: int | None = None
 ) -> NDArray:
     """The field, (rows, columns), of densities (m,) and the constant that belongs to them."""
     operator, ring = problem.operator, problem.ring
@@ -144,7 +155,7 @@ def spread(
         # any difference between their sum and μ/s would be a residual on every free node
         density = density.astype(np.float64)
         density -= (density.sum() - constant * operator.inverse_weight) / ring.size
-    field = operator.spread(ring.nodes, density, workers=workers)
+    field = operator.spread(ring.nodes, density, threads=threads)
     if constant:
         field += field.dtype.type(constant)
     return field

@@ -15,43 +15,42 @@ from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 
+Solved = tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64] | None]
+
 
 class Solver(NamedTuple):
     """A way to solve a problem with a fixed value or a production that is not 0.
 
     Attributes:
         solve: takes the problem and, as keywords, the `tolerance`, the least `precision` of the
-            field and the `workers` (threads); returns the field divided by `problem.scale`, right
-            on the free nodes, and how it was solved.
+            field and the `threads` of transforms; returns the field divided by `problem.scale`,
+            right on the free nodes, how it was solved, and the bound of its error on each of them,
+            or None if that isn't proven yet.
         cost: the seconds that it is likely to take, of one core.
         any_medium: whether it solves in a medium that varies, too.
         any_uptake: whether it solves with saturating uptake, too.
         takes_initial: whether `solve` takes the keyword `initial`, a field to start from.
     """
 
-    solve: Callable[..., tuple[NDArray[np.floating], SolveStatistics]]
+    solve: Callable[..., Solved]
     cost: Callable[[Problem], float]
     any_medium: bool = False
     any_uptake: bool = False
     takes_initial: bool = False
 
 
-def _solve_dense(problem: Problem, **options: Any) -> tuple[NDArray, SolveStatistics]:
+def _solve_dense(problem: Problem, **options: Any) -> Solved:
     return _solve_ring(problem, DenseRing(problem.operator, problem.ring), **options)
 
 
-def _solve_iteratively(
-    problem: Problem, *, workers: int | None, **options: Any
-) -> tuple[NDArray, SolveStatistics]:
-    system = RingIteration(problem.operator, problem.ring, workers, len(problem.lattice) == 3)
-    return _solve_ring(problem, system, workers=workers, **options)
+def _solve_iteratively(problem: Problem, *, threads: int | None, **options: Any) -> Solved:
+    system = RingIteration(problem.operator, problem.ring, threads, len(problem.lattice) == 3)
+    return _solve_ring(problem, system, threads=threads, **options)
 
 
-def _solve_ring(
-    problem: Problem, system: RingSystem, **options: Any
-) -> tuple[NDArray, SolveStatistics]:
+def _solve_ring(problem: Problem, system: RingSystem, **options: Any) -> Solved:
     solve = field_of_ring if problem.production is None else field_of_production
-    return solve(problem, system, **options)
+    return *solve(problem, system, **options), None
 
 
 # Costs are seconds measured on one core; only their ratios matter.

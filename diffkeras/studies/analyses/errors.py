@@ -33,8 +33,9 @@ from diffkeras.studies.study_data import (
 
 def summarise(runs: pd.DataFrame, keys: list[str], error: str) -> pd.DataFrame:
     """Mean, minimum, maximum and number (`runs`) of an error for each value of the keys."""
-    found = runs.groupby(keys, sort=False, dropna=False)[error].agg(["mean", "min", "max", "count"])
-    return found.reset_index().rename(columns={"count": "runs"})
+    groups = runs.groupby(keys, sort=False, dropna=False)[error]
+    summary = groups.agg(["mean", "min", "max", "count"])
+    return summary.reset_index().rename(columns={"count": "runs"})
 
 
 def _table(data: StudyData) -> pd.DataFrame:
@@ -49,9 +50,9 @@ def _table(data: StudyData) -> pd.DataFrame:
     keys = [*data.settings(), SIZE, "test_set", "error"]
     parts = []
     for error in ERRORS:
-        found = summarise(overall.assign(error=error, value=overall[error]), keys, "value")
-        smallest = found.groupby("test_set")["mean"].transform("min")
-        parts.append(found.assign(best=found["mean"] == smallest))
+        summary = summarise(overall.assign(error=error, value=overall[error]), keys, "value")
+        smallest = summary.groupby("test_set")["mean"].transform("min")
+        parts.append(summary.assign(best=summary["mean"] == smallest))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -57,8 +57,8 @@ def table(data: StudyData) -> pd.DataFrame:
             spreads = spreads.rename(columns={"var": "variance", "size": "df"}).reset_index()
             spreads["df"] -= 1
             effect = design_effect(of_region, names)
-            found = _with_exponents(spreads, names, effect)
-            parts += [part.assign(**place, quantity=quantity) for part in found]
+            fitted = _with_exponents(spreads, names, effect)
+            parts += [part.assign(**place, quantity=quantity) for part in fitted]
     joined = pd.concat(parts, ignore_index=True)
     joined["sd"] = np.sqrt(joined["variance"])
     for end, tail in zip(("low", "high"), TAILS, strict=True):

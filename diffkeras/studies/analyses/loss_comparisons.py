@@ -73,10 +73,10 @@ def table(data: StudyData) -> pd.DataFrame:
             f"At most {most} seeds were trained with two losses at the same size; at least "
             f"{FEWEST_SEEDS} are needed."
         )
-    found = pd.DataFrame(rows).sort_values(settings, kind="stable", ignore_index=True)
-    found["p_holm"] = holm(found["p"])
-    found["seeds"] = found["common_seeds"]
-    return found[[*settings, *COLUMNS]].rename(columns={SIZE: "size"})
+    result = pd.DataFrame(rows).sort_values(settings, kind="stable", ignore_index=True)
+    result["p_holm"] = holm(result["p"])
+    result["seeds"] = result["common_seeds"]
+    return result[[*settings, *COLUMNS]].rename(columns={SIZE: "size"})
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:

@@ -82,14 +82,14 @@ def _table(data: StudyData) -> pd.DataFrame:
             names = {"trained": label, TRAINED_SOURCES: trained[label], "tested": count}
             compared = resampled.compare(groups[label], groups[order[0]])
             rows.append({**compared, **names, "rank": rank})
-    found = pd.DataFrame(rows).rename(
+    result = pd.DataFrame(rows).rename(
         columns={"mean": "mae", "ratio": "ratio_to_best", "low": "ratio_low", "high": "ratio_high"}
     )
-    best = found["rank"] == 1
-    found.loc[best, ["ratio_to_best", "ratio_low", "ratio_high"]] = (1.0, np.nan, np.nan)
-    found.loc[found["rank"] != 2, ["rank_biserial", "p"]] = np.nan
-    found["p_holm"] = holm(found["p"])
-    return found[list(COLUMNS)]
+    best = result["rank"] == 1
+    result.loc[best, ["ratio_to_best", "ratio_low", "ratio_high"]] = (1.0, np.nan, np.nan)
+    result.loc[result["rank"] != 2, ["rank_biserial", "p"]] = np.nan
+    result["p_holm"] = holm(result["p"])
+    return result[list(COLUMNS)]
 
 
 def _figure(table: pd.DataFrame, data: StudyData) -> Figure:
@@ -161,11 +161,14 @@ def _neighbour_table(data: StudyData) -> pd.DataFrame:
         for other in (count - 1, count + 1):
             if {count, other} <= resampled.keys() and len(group) >= FEWEST_SEEDS:
                 there, here = resampled[other].runs(group), resampled[count].runs(group)
-                found = resampled[other].compare(group, specialists.get(other, group[:0]))
-                specialist = {f"specialist_{name}": found[name] for name in RATIO}
+                compared = resampled[other].compare(group, specialists.get(other, group[:0]))
+                specialist = {f"specialist_{name}": compared[name] for name in RATIO}
                 names = {"trained": label, "count": count, "tested": other}
-                names |= {"own_mae": here.exact.mean(), "specialist_mae": found["reference_error"]}
-                rows.append({**found, **names, **ratio_of_errors(there, here), **specialist})
+                names |= {
+                    "own_mae": here.exact.mean(),
+                    "specialist_mae": compared["reference_error"],
+                }
+                rows.append({**compared, **names, **ratio_of_errors(there, here), **specialist})
     if not rows:
         raise TooFewRunsError(
             f"No surrogate of a single source count has {FEWEST_SEEDS} seeds and was tested on "

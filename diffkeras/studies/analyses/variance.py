@@ -57,9 +57,9 @@ def table(data: StudyData) -> pd.DataFrame:
                 "shares of variance need two seeds with a run in every combination of "
                 + ", ".join(NAMES.get(name, name) for name in factors)
             )
-        found = _shares(runs, factors, seeds)
-        found.insert(0, "region", region)
-        parts.append(found)
+        shares = _shares(runs, factors, seeds)
+        shares.insert(0, "region", region)
+        parts.append(shares)
     return pd.concat(parts, ignore_index=True)
 
 

@@ -89,20 +89,20 @@ def table(data: StudyData) -> pd.DataFrame:
                     if len(group):
                         names = {"test_set": test_set, "error": error, "variant": value}
                         rows.append({**resampled.compare(group, reference), **setting, **names})
-    found = pd.DataFrame(rows).assign(reference=first)
-    compared = found["variant"] != first
-    most = found["common_seeds"][compared].max() if compared.any() else 0
+    result = pd.DataFrame(rows).assign(reference=first)
+    compared = result["variant"] != first
+    most = result["common_seeds"][compared].max() if compared.any() else 0
     if most < FEWEST_SEEDS:
         raise TooFewRunsError(
             f"At most {most} seeds were trained with two variants; at least {FEWEST_SEEDS} are "
             "needed."
         )
-    found["p"] = found["t_p"]
-    found.loc[~compared, ["ratio", "low", "high", "t_low", "t_high", "p"]] = np.nan
-    found.loc[~compared, "seeds_agree"] = 0
-    found.loc[found["error"] == LARGEST, ["low", "high"]] = np.nan
-    found["p_holm"] = found.groupby("error")["p"].transform(holm)
-    return found[["test_set", "error", *settings, *COLUMNS]]
+    result["p"] = result["t_p"]
+    result.loc[~compared, ["ratio", "low", "high", "t_low", "t_high", "p"]] = np.nan
+    result.loc[~compared, "seeds_agree"] = 0
+    result.loc[result["error"] == LARGEST, ["low", "high"]] = np.nan
+    result["p_holm"] = result.groupby("error")["p"].transform(holm)
+    return result[["test_set", "error", *settings, *COLUMNS]]
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:

@@ -51,12 +51,12 @@ def table(data: StudyData) -> pd.DataFrame:
     )
     errors = [*SEARCH_ERRORS, *certified_columns(searches)]
     rows: list[pd.DataFrame] = []
-    for setting, found in grouped(searches, data.settings()):
-        over_all = {"search": ALL, **found[errors].max(), **found[list(SEARCH_SUMS)].sum()}
+    for setting, group in grouped(searches, data.settings()):
+        over_all = {"search": ALL, **group[errors].max(), **group[list(SEARCH_SUMS)].sum()}
         for name in RATIOS:
-            over_all[name] = found[name].median()
-            over_all |= {f"{name}_min": found[name].min(), f"{name}_max": found[name].max()}
-        rows += [found, pd.DataFrame([setting | over_all])]
+            over_all[name] = group[name].median()
+            over_all |= {f"{name}_min": group[name].min(), f"{name}_max": group[name].max()}
+        rows += [group, pd.DataFrame([setting | over_all])]
     ratios = [f"{name}{end}" for name in RATIOS for end in ("", "_min", "_max")]
     columns = [*data.factors, "run", "search", "sources", *errors, *ratios, *SEARCH_SUMS]
     joined = pd.concat(rows, ignore_index=True).reindex(columns=columns)

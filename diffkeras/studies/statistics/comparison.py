@@ -104,14 +104,14 @@ def mean(weights: Floats, values: Floats) -> Floats:
 
 def percentile_99(weights: Floats, values: Floats) -> Floats:
     """(resamples, runs), the smallest error that 99 % of the weight does not exceed."""
-    found = np.empty((len(weights), len(values)))
+    result = np.empty((len(weights), len(values)))
     for run, errors in enumerate(values):
         order = np.argsort(errors)
         reached = np.cumsum(weights[:, order], axis=1)
         # the sums of weights such as 100/99 are rounded
         enough = reached >= 0.99 * reached[:, -1:] * (1 - 1e-9)
-        found[:, run] = errors[order][enough.argmax(axis=1)]
-    return found
+        result[:, run] = errors[order][enough.argmax(axis=1)]
+    return result
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Resampled:
         seeds = [seed for seed in first.index if seed in second.index]
         one, other = self.runs(first[seeds]), self.runs(second[seeds])
         images = self.values.shape[1]
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "mean": all_seeds.mean(),
             "smallest": all_seeds.min(),
             "largest": all_seeds.max(),
@@ -178,8 +178,8 @@ class Resampled:
         }
         if len(seeds) >= FEWEST_SEEDS and images >= FEWEST_IMAGES:
             p, effect = signed_rank(one.values.mean(axis=0), other.values.mean(axis=0))
-            found |= {**ratio_of_errors(one, other), "rank_biserial": effect, "p": p}
-        return found
+            result |= {**ratio_of_errors(one, other), "rank_biserial": effect, "p": p}
+        return result
 
 
 def _weights(sources: NDArray[np.int64], resamples: int) -> Iterator[Floats]:

@@ -33,5 +33,5 @@ def anova(design: pd.DataFrame, terms: Sequence[Sequence[str]]) -> pd.DataFrame:
         `sum_sq`, `df`, `F` and `p` of each term, in their order, and of the residual.
     """
     names = [":".join(f'C(Q("{column}"))' for column in term) for term in terms]
-    found = anova_lm(ols("ln_error ~ " + " + ".join(names), design).fit(), typ=2)
-    return found.loc[[*names, "Residual"]].rename(columns={"PR(>F)": "p"}).astype(float)
+    table = anova_lm(ols("ln_error ~ " + " + ".join(names), design).fit(), typ=2)
+    return table.loc[[*names, "Residual"]].rename(columns={"PR(>F)": "p"}).astype(float)

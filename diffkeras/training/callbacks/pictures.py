@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.data import raw_dataset
-from diffkeras.surrogates.inputs import problem_of_examples
+from diffkeras.data.reading.examples import problem_of_examples, raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.weight_average import averaged_weights
 from diffkeras.training.session import TrainingSession

@@ -38,7 +38,7 @@ def evolve(evaluations: int, seed: int = 0, **kwargs) -> Search:
 def test_it_finds_a_known_maximum_that_random_images_miss() -> None:
     found = evolve(2000)
     assert found.error > 0.95
-    sources = found.found.sources
+    sources = found.worst.sources
     strong = int(sources.values.argmax())
     assert (sources.rows[strong], sources.columns[strong]) == (11, 30)
     assert sources.values[1 - strong] == pytest.approx(0.25, abs=0.05)
@@ -72,12 +72,12 @@ def test_it_is_never_below_its_start() -> None:
 
     found = evolve(300, errors=only_the_start)
     assert found.error == 1
-    np.testing.assert_array_equal(found.found.sources.values, START.sources.values)
+    np.testing.assert_array_equal(found.worst.sources.values, START.sources.values)
 
 
 def test_the_same_seed_gives_the_same_search() -> None:
     first, again, other = evolve(400, 1), evolve(400, 1), evolve(400, 2)
-    assert SPACE.encode(first.found).tolist() == SPACE.encode(again.found).tolist()
+    assert SPACE.encode(first.worst).tolist() == SPACE.encode(again.worst).tolist()
     assert first.error == again.error != other.error
 
 
@@ -91,7 +91,7 @@ def test_the_last_population_has_images_that_were_measured() -> None:
     found = evolve(500, errors=errors)
     assert len(found.population) == 40
     assert {SPACE.encode(candidate).tobytes() for candidate in found.population} <= measured
-    assert SPACE.encode(found.found).tobytes() in {
+    assert SPACE.encode(found.worst).tobytes() in {
         SPACE.encode(candidate).tobytes() for candidate in found.population
     }
 

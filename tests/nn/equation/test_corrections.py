@@ -108,9 +108,9 @@ def test_rounds_in_media_that_vary_reach_the_exact_field_and_stay(boundary):
     x, _, exact = varying_problem(boundary)
     operator = nn.LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
     start = np.random.default_rng(1).standard_normal(LATTICE)
-    found = np.asarray(MultigridCorrections(operator, 14)([batch(start), x]))[0, ..., 0]
-    np.testing.assert_allclose(found, exact, atol=1e-5)
-    np.testing.assert_array_equal(found[~FREE], IMAGE[~FREE].astype(np.float32))
+    result = np.asarray(MultigridCorrections(operator, 14)([batch(start), x]))[0, ..., 0]
+    np.testing.assert_allclose(result, exact, atol=1e-5)
+    np.testing.assert_array_equal(result[~FREE], IMAGE[~FREE].astype(np.float32))
     stays = MultigridCorrections(operator, 2)([batch(exact), x])
     np.testing.assert_allclose(stays[0, ..., 0], exact, atol=2e-6)
 
@@ -158,8 +158,8 @@ def test_rounds_are_newton_steps_where_uptake_saturates():
     np.testing.assert_allclose(fields(12), truth, atol=2e-5)
     # the exact field stays, and from a wild one the rounds come back
     for begin in (truth, truth - 0.3):
-        found = MultigridCorrections(operator, 12)([begin[..., None], x])
-        np.testing.assert_allclose(found[..., 0], truth, atol=2e-5)
+        result = MultigridCorrections(operator, 12)([begin[..., None], x])
+        np.testing.assert_allclose(result[..., 0], truth, atol=2e-5)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0])
@@ -176,5 +176,5 @@ def test_gradients_are_finite(operator, scale):
     if scale:
         assert np.any(before[-1] != model.get_weights()[-1])
     image = x[..., 0]
-    found = np.asarray(model(x))[..., 0]
-    np.testing.assert_array_equal(found[image > 0], image[image > 0])
+    result = np.asarray(model(x))[..., 0]
+    np.testing.assert_array_equal(result[image > 0], image[image > 0])

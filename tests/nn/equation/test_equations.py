@@ -21,8 +21,8 @@ def maps(rng):
     }
 
 
-def network_input(image, given):
-    channels = map_channels(given, D0, STEP)
+def network_input(image, varying):
+    channels = map_channels(varying, D0, STEP)
     return np.concatenate([image[..., None], *channels], axis=-1)[None].astype(np.float32)
 
 
@@ -34,14 +34,14 @@ CASES += [(("absorbing", "reflecting"), (name,)) for name in MAPS[:2]]
 @pytest.mark.parametrize(("boundaries", "names"), CASES)
 def test_the_equations_are_those_of_physics(boundaries, names):
     rng = np.random.default_rng(0)
-    given = {name: values for name, values in maps(rng).items() if name in names}
-    parts = {"diffusivity": D0, "decay": 0.3} | {k: v[..., 0] for k, v in given.items()}
+    varying = {name: values for name, values in maps(rng).items() if name in names}
+    parts = {"diffusivity": D0, "decay": 0.3} | {k: v[..., 0] for k, v in varying.items()}
     exact = finite_volumes(LATTICE, Medium(**parts, step=STEP, boundary=boundaries))
     operator = LatticeOperator(0.3 * STEP**2 / D0, boundaries, maps=names)
-    equations = operator.equations(network_input(np.zeros(LATTICE), given))
+    equations = operator.equations(network_input(np.zeros(LATTICE), varying))
     unit = D0 / STEP**2
-    for found, expected in zip(equations.couplings, exact.couplings, strict=True):
-        np.testing.assert_allclose(unit * found[0], expected, rtol=1e-5)
+    for result, expected in zip(equations.couplings, exact.couplings, strict=True):
+        np.testing.assert_allclose(unit * result[0], expected, rtol=1e-5)
     np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal(), rtol=1e-5)
     field = rng.standard_normal(LATTICE).astype(np.float32)
@@ -52,39 +52,39 @@ def test_the_equations_are_those_of_physics(boundaries, names):
 @pytest.mark.parametrize("names", [("decay",), ("diffusivity", "decay"), ("decay", "production")])
 def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     rng = np.random.default_rng(2)
-    given = {**maps(rng), "production": rng.uniform(0.0, 2.0, (*LATTICE, 1))}
-    given = {name: values for name, values in given.items() if name in names}
-    parts = {name: given[name][..., 0] for name in given if name != "production"}
-    released = given.get("production", np.zeros((*LATTICE, 1)))[..., 0]
+    varying = {**maps(rng), "production": rng.uniform(0.0, 2.0, (*LATTICE, 1))}
+    varying = {name: values for name, values in varying.items() if name in names}
+    parts = {name: varying[name][..., 0] for name in varying if name != "production"}
+    released = varying.get("production", np.zeros((*LATTICE, 1)))[..., 0]
     sides = ((FixedValue(0.7), FixedFlux(-0.3)), (Robin(0.8, 1.5), FixedValue(-2.0)))
     medium = Medium(**{"diffusivity": D0, **parts}, step=STEP, boundary=sides)
     problem = Problem(np.zeros(LATTICE), medium=medium, production=released).homogeneous
     exact = finite_volumes(LATTICE, problem.medium)
     flux, exchange = -0.3 * STEP / D0, {"coefficient": 0.8 * STEP / D0, "value": 1.5}
     boundaries = [[{"value": 0.7}, {"flux": flux}], (exchange, {"value": -2})]
-    operator = LatticeOperator(boundaries=boundaries, maps=tuple(given))
+    operator = LatticeOperator(boundaries=boundaries, maps=tuple(varying))
     assert LatticeOperator.of(json.loads(json.dumps(operator.get_config()))) == operator
-    x, unit = network_input(np.zeros(LATTICE), given), D0 / STEP**2
+    x, unit = network_input(np.zeros(LATTICE), varying), D0 / STEP**2
     equations = operator.equations(x)
     np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
-    found = unit * np.asarray(operator.production(x))[0]
-    np.testing.assert_allclose(found, problem.production, rtol=1e-5, atol=1e-5)
+    result = unit * np.asarray(operator.production(x))[0]
+    np.testing.assert_allclose(result, problem.production, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
     rng = np.random.default_rng(1)
-    given, fixed = maps(rng), rng.random(LATTICE) < 0.3
-    medium = Medium(given["diffusivity"][..., 0], given["decay"][..., 0], STEP, boundary)
+    varying, fixed = maps(rng), rng.random(LATTICE) < 0.3
+    medium = Medium(varying["diffusivity"][..., 0], varying["decay"][..., 0], STEP, boundary)
     matrix, _ = finite_volumes(LATTICE, medium).free_system(np.zeros(LATTICE), fixed)
     operator = LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
-    equations = operator.equations(network_input(np.zeros(LATTICE), given))
+    equations = operator.equations(network_input(np.zeros(LATTICE), varying))
     field = rng.standard_normal(LATTICE)
     free = (~fixed)[None].astype(np.float32)
-    found = np.asarray(equations.among(free).apply(field[None].astype(np.float32)))[0]
-    assert np.all(found[fixed] == 0)
+    result = np.asarray(equations.among(free).apply(field[None].astype(np.float32)))[0]
+    assert np.all(result[fixed] == 0)
     expected = matrix @ field[~fixed] * (STEP**2 / D0)
-    np.testing.assert_allclose(found[~fixed], expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result[~fixed], expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

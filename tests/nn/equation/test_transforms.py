@@ -30,10 +30,10 @@ def test_the_operator_and_its_inverse_are_those_of_physics(boundaries):
 def test_the_ring_is_that_of_physics(boundaries):
     fixed = np.random.default_rng(1).random((2, *LATTICE)) < 0.8
     ring = np.asarray(ring_of(fixed.astype(np.float32), boundaries))
-    for mask, found in zip(fixed, ring, strict=True):
+    for mask, result in zip(fixed, ring, strict=True):
         expected = np.zeros(LATTICE)
         expected[find_ring(mask, lattice_axes(LATTICE, boundaries)).nodes] = 1
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_a_window_is_applied_as_a_convolution():
@@ -43,8 +43,8 @@ def test_a_window_is_applied_as_a_convolution():
     expected = sum(
         window[abs(i), abs(j)] * np.roll(values, (i, j), (1, 2)) for i in steps for j in steps
     )
-    found = convolve(values, window, ("periodic", "periodic"))
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    result = convolve(values, window, ("periodic", "periodic"))
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 def test_each_image_has_its_own_diffusion_length():

@@ -156,8 +156,8 @@ def test_the_callback_selects_the_loss_of_an_epoch(schedule, compiled):
     loss = alternating(schedule=schedule, every=2, seed=SEED)
     expected = [VALUES[loss.choice(epoch)] for epoch in range(5)]
     assert len(set(expected)) == 2
-    found = log_of_fit(loss, epochs=5, compiled=compiled).means
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    result = log_of_fit(loss, epochs=5, compiled=compiled).means
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
 
 
 def test_the_callback_selects_the_loss_of_a_batch():

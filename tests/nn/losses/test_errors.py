@@ -61,8 +61,8 @@ def test_values_of_nodes_and_their_mean(loss, values):
 def test_sample_weights_of_examples_or_nodes(weight, shape):
     loss, values = CASES["huber"]
     each = np.repeat(weight, 4 // len(weight))
-    found = float(loss(TARGET, PREDICTION, np.reshape(weight, shape)))
-    assert found == pytest.approx((each * values).mean(), rel=1e-5)
+    value = float(loss(TARGET, PREDICTION, np.reshape(weight, shape)))
+    assert value == pytest.approx((each * values).mean(), rel=1e-5)
 
 
 def test_mean_with_sample_weight_divides_by_the_weight_of_all_nodes():

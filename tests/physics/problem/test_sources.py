@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics import Medium, Sources, check_radius, sample_sources, solve
-from diffkeras.physics.sampling.discs import _check_packing_bound
+from diffkeras.physics import Medium, Sources, sample_sources, solve
+from diffkeras.physics.sampling.discs import _check_packing_bound, check_radius
 
 
 def rng(seed: int = 0) -> np.random.Generator:

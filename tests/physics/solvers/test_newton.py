@@ -49,6 +49,7 @@ def check_random_tissues(seeds: range, dimensions: int, *, walls: bool = False) 
         size = max(abs(exact).max(), 1e-300)
         rounding = ROUNDING * size
         assert abs(solution.field - exact).max() <= solution.error_bound + rounding, seed
+        assert (abs(solution.field - exact) <= solution.node_bound + rounding).all(), seed
         assert solution.error_bound <= 1e-9 * (1 + 1e-6) * size, seed
         assert walls or solution.field.min() >= 0, seed
         wrong = rng.choice([0, 1e-6, 1e-2, 1, 1e6]) * size
@@ -204,7 +205,7 @@ def test_where_nothing_is_held_or_released_nothing_is(cells):
         ({"maximum": np.array([[0.1, -2.0]])}, r"not -2.0 at node|at node \(0, 1\), not -2.0"),
         ({"constant": 0.0}, "the uptake's constant must be positive, .* not 0.0"),
         ({"constant": -1.0}, "positive"),
-        ({"constant": np.ones((3, 3))}, "one shape"),
+        ({"constant": np.ones((3, 3))}, "the lattice.s shape"),
         ({"maximum": "many"}, "the uptake's maximum"),
     ],
 )

@@ -5,7 +5,7 @@ between û − b and û + b. If (A + d) b ≥ |F(û)| on the free nodes, then
 
     F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b ≥ 0,    F(û − b) ≤ 0 likewise,
 
-so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
+so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`nonlinear`). The
 inequality is checked on every node, with the rounding of the check; how b was found plays no part.
 Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε, with a small ε > 0. Where y ≥ 0
 fails the inequality, a constant helps: A + d takes c to at least σ c, with its row sums σ, so that
@@ -25,16 +25,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import ROUNDINGS, FiniteVolumes
+from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK, FiniteVolumes
 from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SURPLUS = 0.5  # ε as a share of the mean |F|
 SMALL = 0.1  # share of a bound that c may be
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
-# Five roundings at most: of a difference and a ratio, to float64, and of two products
-SLACK = 1 + 4 * float(np.finfo(np.float64).eps)
-NEGLIGIBLE = float(np.finfo(np.float64).eps) ** 2
+NEGLIGIBLE = EPSILON**2  # share of the terms of A û, far below their rounding
 LARGE = 1e30  # for 1/0
 
 
@@ -42,7 +40,7 @@ class Enclosure:
     """The proofs for one problem.
 
     Attributes:
-        is_too_wide: whether the last one was given up as its bound would have been.
+        is_too_wide: whether the last one ended without a bound, as it would exceed the needed one.
     """
 
     def __init__(self, equations: Equations, steps: LinearSteps) -> None:
@@ -67,7 +65,7 @@ class Enclosure:
             radius: at least b.
             precision: of the check.
             needed: a bound that needn't be smaller.
-            may_fail: whether None is as good as a bound above the needed one.
+            may_fail: whether to give up, and return None, once the bound exceeds the needed one.
         """
         most = needed if may_fail else np.inf
         bound = self._find(field, radius, precision, needed, most)
@@ -77,8 +75,8 @@ class Enclosure:
         self, field: NDArray, bound: NDArray[np.float64], precision: DTypeLike
     ) -> NDArray[np.float64]:
         """The smaller one, node by node, of a proven bound and of the one that it leads to."""
-        found = self._find(field, bound, precision, 0.0, np.inf)
-        return bound if found is None else np.minimum(bound, found)
+        sharper = self._find(field, bound, precision, 0.0, np.inf)
+        return bound if sharper is None else np.minimum(bound, sharper)
 
     def _find(
         self,
@@ -93,23 +91,23 @@ class Enclosure:
         self.is_too_wide = False
         slope = equations.least_slope(field, radius)
         operator = equations.steeper(slope)
-        missed, rounding = equations.of_with_rounding(field, precision)
-        np.abs(missed, out=missed)
-        missed += rounding
-        size = largest(missed)
+        residual, rounding = equations.of_with_rounding(field, precision)
+        np.abs(residual, out=residual)
+        residual += rounding
+        size = largest(residual)
         if not size:
             size = self._negligible(field)
-            missed = np.where(free, size, 0.0).astype(precision)
-        surplus = SURPLUS * float(missed.mean())
-        lacking = missed + surplus
-        lacking *= free
+            residual = np.where(free, size, 0.0).astype(precision)
+        surplus = SURPLUS * float(residual.mean())
+        remainder = residual + surplus
+        remainder *= free
         bound: NDArray[np.float64] = np.zeros(field.shape)
         constant = np.inf
         test = _Test(self._inverse_drain(operator), surplus, needed, most)
         for _ in range(ATTEMPTS):
-            test.begin(largest(lacking))
+            test.begin(largest(remainder))
             try:
-                bound += self._steps.solve(slope, lacking, Goal(of_both=test)).solution
+                bound += self._steps.solve(slope, remainder, Goal(of_both=test)).solution
             except ConvergenceError:  # A + d is singular, for example
                 return None
             if test.is_too_wide:
@@ -119,13 +117,13 @@ class Enclosure:
             applied, sizes = operator.apply_with_sizes(bound.astype(precision))
             sizes *= ROUNDINGS * (np.finfo(precision).eps / 2)
             applied -= sizes
-            lacking = np.subtract(missed, applied, out=applied)
-            lacking *= free
-            constant = _constant(lacking, operator.drain)
+            remainder = np.subtract(residual, applied, out=applied)
+            remainder *= free
+            constant = _constant(remainder, operator.drain)
             if constant <= SMALL * largest(bound) or largest(bound) + constant <= needed:
                 break
-            lacking += surplus
-            lacking *= free
+            remainder += surplus
+            remainder *= free
             test = _Test(test.inverse_drain, surplus)
         if not np.isfinite(constant):
             return None
@@ -143,7 +141,7 @@ class Enclosure:
         return self._of_drain
 
     def _negligible(self, field: NDArray) -> float:
-        """|F| of a field that misses nothing at all: far below the rounding of A û."""
+        """|F| in place of an exact 0: far below the rounding of A û."""
         product = float(np.abs(field).max() * self._equations.volumes.diagonal().max())
         return max(NEGLIGIBLE * product, float(np.finfo(np.float64).tiny))
 
@@ -177,24 +175,24 @@ class _Test:
         if self._is_first:
             self._is_first = False
             return False
-        lacking = residual - self._surplus
-        lacking *= self.inverse_drain
-        constant = max(float(lacking.max()), 0.0)
+        remainder = residual - self._surplus
+        remainder *= self.inverse_drain
+        constant = max(float(remainder.max()), 0.0)
         highest = float(solution.max())
         self.is_too_wide = highest > self._most
         small = constant <= SMALL * highest or highest + constant <= self._needed
         return self.is_too_wide or small
 
 
-def _constant(lacking: NDArray, drain: NDArray[np.float64]) -> float:
-    """The least c with σ c ≥ what is lacking, (rows, columns); infinite if there is none."""
-    where = np.flatnonzero(lacking > 0)
+def _constant(remainder: NDArray, drain: NDArray[np.float64]) -> float:
+    """The least c with σ c ≥ the remainder, (rows, columns); infinite if there is none."""
+    where = np.flatnonzero(remainder > 0)
     if not where.size:
         return 0.0
     drains = drain.ravel()[where]
     if not drains.all():
         return np.inf
-    return float((lacking.ravel()[where] / drains).max()) * SLACK
+    return float((remainder.ravel()[where] / drains).max()) * SLACK
 
 
 def _inverse(drain: NDArray[np.float64]) -> NDArray[np.float32]:
