@@ -110,7 +110,7 @@ def solve_within(
     field = run.nodes.insert(run.differentiable(field))
     if raises:
         met = bound <= most
-        margin = PROMISED_BY_NEWTON if isinstance(run, NewtonRun) else PROMISED
+        margin = PROMISED_BY_NEWTON if isinstance(run, TensorNewtonRun) else PROMISED
         needed = margin * tolerance * bound / most
         needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
         needed = tf.where(met, tf.zeros_like(needed), needed)
