@@ -40,7 +40,7 @@ def test_the_exported_solver_has_the_medium_of_the_options(
         (("--solver", "--lattice", "20000x8", "-o", "out"), "16384"),
         (
             ("--solver", "--lattice", "8", "-o", "out", "--sources", "production", "--decay", "0"),
-            "decay 0",
+            "decay of 0",
         ),
     ],
 )
