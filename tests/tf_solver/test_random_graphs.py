@@ -31,7 +31,10 @@ UNIFORM: list[Kind] = ["fixed", "masked", "produced"]
 NEAR = 2e-5  # error of a float32 field, relative to its largest |value|
 TOLERANCE = 1e-3
 REFUSED = r"must be finite|scale the image|no node is fixed|decay must be|diffusivity must be"
-XLA = pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+# tracing and compiling by XLA takes most of the time
+XLA = pytest.mark.parametrize(
+    "xla", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["graph", "xla"]
+)
 
 Function = Callable[..., Any]
 Proof = dict[str, np.ndarray]
