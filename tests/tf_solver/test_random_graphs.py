@@ -179,7 +179,7 @@ QUICK: list[tuple[list[Kind], tuple[int, int], Medium]] = [
 
 @pytest.mark.parametrize(("kinds", "lattice", "medium"), QUICK, ids=range(len(QUICK)))
 def test_no_function_is_silently_wrong(kinds, lattice, medium):
-    check_uniform(kinds, lattice, medium, 25, 0)
+    check_uniform(kinds, lattice, medium, 12, 0)
 
 
 @pytest.mark.slow

@@ -365,7 +365,7 @@ def test_lattices_follow_one_another_in_batches_of_one():
         assert solver.certify(images, images, decay=decay).error_bound < 2.0
 
 
-@SATURATING
+@pytest.mark.parametrize("saturating", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_gradients_are_those_of_exact_fields(saturating):
     images, media, exact = (
         tf.nest.map_structure(lambda values: values[:1, 8:16, 8:16], part)
