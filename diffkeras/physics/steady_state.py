@@ -9,14 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_count, check_number, largest, real_array
+from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.certificate import EnclosureProof, RingProof, fixed_error
-from diffkeras.physics.solution import Proof, Solution, SolveStatistics
-from diffkeras.physics.solvers.batch import solve_batch
+from diffkeras.physics.proofs.bounds import EnclosureProof, Proof, RingProof, fixed_error
+from diffkeras.physics.solution import Solution
+from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
