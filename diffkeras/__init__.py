@@ -24,8 +24,10 @@ _HOMES = {
     "certify": "diffkeras.physics",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
+    "parts_of": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",
     "solve": "diffkeras.physics",
+    "with_parts": "diffkeras.physics",
 }
 _SUBPACKAGES = ("data", "nn", "physics", "tf_solver", "workflows")
 

@@ -7,6 +7,7 @@ from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.sources import Sources
@@ -42,9 +43,11 @@ __all__ = [
     "certify",
     "effective_strengths",
     "maps_of",
+    "parts_of",
     "problem_of_maps",
     "production_of",
     "sample_sources",
     "solve",
     "superpose",
+    "with_parts",
 ]

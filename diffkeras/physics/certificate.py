@@ -4,7 +4,7 @@ None of this is an estimate, and the effect of rounding is included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, Unpack
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import real_values
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem, as_problem
@@ -41,6 +42,16 @@ class Certificate(ShortRepr):
     node_bound: NDArray[np.float64]
     corrected: Solution
     allowance: float
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
+
+        Its `of_field` is that of the certified field.
+        """
+        quantity = self.corrected.quantity(weights)
+        axes = tuple(range(-len(self.problem.lattice), 0))
+        of_field = (np.asarray(weights, np.float64) * self.field).sum(axes)
+        return replace(quantity, of_field=of_field)
 
 
 @dataclass(frozen=True, repr=False)
