@@ -97,8 +97,8 @@ class Solution(ShortRepr):
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_rough_field()
         with blas_threads():
-            return Derivatives(
-                self.problem, self._exact, values, tolerance, lambda: self.node_bound
+            return Derivatives.at(
+                self.problem, self.field, values, tolerance, lambda: self.node_bound
             )
 
     def jvp(

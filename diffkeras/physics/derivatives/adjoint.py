@@ -21,6 +21,7 @@ from diffkeras.physics.derivatives.linearisation import Linearisation
 from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import bounds_of
 
 
 class Derivatives(Mapping[str, Any]):
@@ -50,6 +51,29 @@ class Derivatives(Mapping[str, Any]):
         self._linearisation = Linearisation(problem, field)
         self.adjoint = solve_linearised(problem.homogeneous, field, cotangent, tolerance)
         self.adjoint.setflags(write=False)
+
+    @classmethod
+    def at(
+        cls,
+        problem: Problem,
+        field: NDArray[np.floating],
+        cotangent: NDArray[np.float64],
+        tolerance: float,
+        node_bound: Callable[[], NDArray[np.float64]] | None = None,
+    ) -> "Derivatives":
+        """Those at any field of one image, whose fixed nodes get their values.
+
+        Args:
+            problem: one image.
+            field: on the lattice, near the solution.
+            cotangent: ∂J/∂u on the lattice.
+            tolerance: of λ, relative to its largest |value|.
+            node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it
+                is proven then.
+        """
+        exact = np.where(problem.fixed, problem.values, field)
+        prove = node_bound or (lambda: bounds_of(exact, problem).field)
+        return cls(problem, exact, cotangent, tolerance, prove)
 
     def __getitem__(self, name: str) -> Any:
         if name == "values":
