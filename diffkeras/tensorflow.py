@@ -1,8 +1,8 @@
 """Steady-state fields in TensorFlow, differentiable with respect to every part of the problem.
 
 NumPy computes fields and derivatives in double precision on the CPU, called from TensorFlow,
-eagerly or in a graph. For a solver whose operations are TensorFlow's, which can be exported and runs on a
-GPU, see `diffkeras.tf_solver`.
+eagerly or in a graph. For a solver whose operations are TensorFlow's, which can be exported and
+runs on a GPU, see `diffkeras.tf_solver`.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
-from diffkeras.physics.derivatives.linearisation import Linearisation
+from diffkeras.physics.derivatives.linearisation import PullBack
 from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
@@ -48,9 +48,9 @@ class Derivatives(Mapping[str, Any]):
         self._field = field
         self._cotangent = cotangent
         self._node_bound = node_bound  # of the field; proven when it is called
-        self._linearisation = Linearisation(problem, field)
         self.adjoint = solve_linearised(problem.homogeneous, field, cotangent, tolerance)
         self.adjoint.setflags(write=False)
+        self._pull_back = PullBack(problem, field, self.adjoint)
 
     @classmethod
     def at(
@@ -77,11 +77,11 @@ class Derivatives(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name == "values":
-            applied = self._linearisation.volumes.apply(self.adjoint)
+            applied = self._pull_back.volumes.apply(self.adjoint) * self.problem.medium.unit
             return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
         if name not in parts_of(self.problem):
             raise KeyError(name)
-        return self._linearisation.pull_back(name, self.adjoint)
+        return self._pull_back.of(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(parts_of(self.problem.images[0]))

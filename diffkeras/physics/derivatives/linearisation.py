@@ -1,8 +1,8 @@
 """How the equations of a field depend on each part of their problem.
 
 At a solution u, F(u, p) = A(p) u + φ(u, p) − s(p) = 0 on the free nodes. A change ṗ of the parts
-changes F by F_p ṗ, which `change` gives; `pull_back` is the transpose, λ ↦ −λᵀF_p. Most parts act
-on each node by itself. A diffusivity acts on the faces between two nodes,
+changes F by F_p ṗ (`Linearisation.change`), and the transpose is λ ↦ −λᵀF_p (`PullBack`). Most
+parts act on each node by itself. A diffusivity acts on the faces between two nodes,
 
     dκ/dD_i = (κ/r_i)²/2/h²,   r = D/h²,
 
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import both_sides
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.nonlinear import equations_of
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, GivenSide
@@ -53,29 +54,6 @@ class Linearisation:
         if any(rate.any() for rate in rates):
             total += self._of_rates(rates).apply(self.field)
         return total
-
-    def pull_back(self, name: str, adjoint: NDArray[np.float64]) -> Any:
-        """−λᵀF_p of a part, of its shape, for λ that is 0 on the fixed nodes."""
-        part = parts_of(self.problem)[name]
-        step = self.problem.medium.step
-        if name == "step":
-            total = sum(
-                float((self._rate(axis) * self._pull_back_rate(axis, adjoint)).sum())
-                for axis in range(len(self.problem.lattice))
-            )
-            return total * -2 / step + sum(
-                -float((adjoint[index] * slope).sum()) for index, slope in self._local(name)
-            )
-        is_side = name.startswith("boundary.")
-        result: Any = np.zeros(np.shape(part) if is_side else self.problem.lattice)
-        for axis in self._axes_of(name):
-            result += self._pull_back_rate(axis, adjoint) / step**2
-        for index, slope in self._local(name):
-            if is_side:
-                result -= _sum_to(adjoint[index] * slope, result.shape)
-            else:
-                result[index] -= adjoint[index] * slope
-        return result if np.ndim(part) else float(result.sum())
 
     def _axes_of(self, name: str) -> tuple[int, ...]:
         """The axes along which a part is the diffusivity."""
@@ -117,12 +95,14 @@ class Linearisation:
 
     @cached_property
     def volumes(self) -> FiniteVolumes:
-        """A [1/time]."""
-        return finite_volumes(self.problem.lattice, self.problem.homogeneous.medium)
+        """A, divided by the medium's unit."""
+        plain = self.problem.homogeneous
+        return plain.operator.volumes if plain.is_uniform else equations_of(plain).volumes
 
     def _shares(self, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """dκ/dr of a face's node and of the next one."""
-        rate, coupling = self._rate(axis), self.volumes.couplings[axis]
+        rate = self._rate(axis) / self.problem.medium.unit
+        coupling = self.volumes.couplings[axis]
         return (coupling / rate) ** 2 / 2, (coupling / np.roll(rate, -1, axis)) ** 2 / 2
 
     def _walls(self, axis: int) -> Iterator[Index]:
@@ -142,17 +122,73 @@ class Linearisation:
                 drain[index] += rate[index]
         return FiniteVolumes(tuple(couplings), drain)
 
-    def _pull_back_rate(self, axis: int, adjoint: NDArray[np.float64]) -> NDArray[np.float64]:
+
+class PullBack(Linearisation):
+    """−λᵀF_p of each part, for one λ, which is 0 on the fixed nodes."""
+
+    def __init__(
+        self, problem: Problem, field: NDArray[np.float64], adjoint: NDArray[np.float64]
+    ) -> None:
+        super().__init__(problem, field)
+        self.adjoint = adjoint
+
+    def of(self, name: str) -> Any:
+        """−λᵀF_p, of the part's shape."""
+        part, step = parts_of(self.problem)[name], self.problem.medium.step
+        if name == "step":
+            return self._sum_of_local(name) - 2 / step * sum(self._energies)
+        axes = self._axes_of(name)
+        if not np.ndim(part):
+            # κ is proportional to the diffusivities along its axis
+            by_faces = sum(self._energies[axis] for axis in axes) / part if axes else 0.0
+            return by_faces + self._sum_of_local(name)
+        if name.startswith("boundary."):
+            ((index, slope),) = self._local(name)
+            return -self.adjoint[index] * slope
+        result: NDArray[np.float64] = np.zeros(self.problem.lattice)
+        for axis in axes:
+            result += self._of_rate(axis) / step**2
+        for index, slope in self._local(name):
+            result[index] -= self.adjoint[index] * slope
+        return result
+
+    def _sum_of_local(self, name: str) -> float:
+        return -sum(
+            float(np.vdot(self.adjoint[index], np.broadcast_to(slope, self.adjoint[index].shape)))
+            for index, slope in self._local(name)
+        )
+
+    @cached_property
+    def _energies(self) -> list[float]:
+        """−λᵀ A u of the faces and absorbing walls along each axis."""
+        energies = []
+        for axis, coupling in enumerate(self.volumes.couplings):
+            products = _differences(self.adjoint, axis)
+            products *= _differences(self.field, axis)
+            energy = -float(np.vdot(products, coupling)) * self.problem.medium.unit
+            rate = self._rate(axis)
+            for index in self._walls(axis):
+                energy -= float((rate[index] * self.adjoint[index] * self.field[index]).sum())
+            energies.append(energy)
+        return energies
+
+    def _of_rate(self, axis: int) -> NDArray[np.float64]:
         """−λᵀF_r for r along an axis, on the lattice."""
         own, other = self._shares(axis)
-        faces = adjoint - np.roll(adjoint, -1, axis)
-        faces *= np.roll(self.field, -1, axis) - self.field
+        faces = _differences(self.adjoint, axis)
+        faces *= _differences(self.field, axis)
         own *= faces
         other *= faces
         own += np.roll(other, 1, axis)
         for index in self._walls(axis):
-            own[index] -= adjoint[index] * self.field[index]
-        return own
+            own[index] += self.adjoint[index] * self.field[index]
+        return np.negative(own, out=own)
+
+
+def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Each node's value minus the next one's along an axis, after whose last is its first."""
+    result = np.roll(values, -1, axis)
+    return np.subtract(values, result, out=result)
 
 
 def _place_of(side: str, problem: Problem) -> tuple[int, Index]:
@@ -167,7 +203,3 @@ def _place_of(side: str, problem: Problem) -> tuple[int, Index]:
 def _along(value: Any, index: Index, problem: Problem) -> Any:
     """A part's direction on the nodes of an index, which a side's part has already."""
     return value[index] if np.shape(value) == problem.lattice else value
-
-
-def _sum_to(values: NDArray, shape: tuple[int, ...]) -> Any:
-    return values if values.shape == shape else values.sum()
