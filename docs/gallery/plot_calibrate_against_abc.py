@@ -17,7 +17,7 @@ import diffkeras as dk
 
 TRUE = np.log([0.02, 0.03, 0.04, 0.1, 0.2, 0.4, 0.01, 0.3, 0.3, 0.6])
 NOISE, rng = 0.02, np.random.default_rng(0)  # 1 % of the largest concentration
-low, high = TRUE + np.log(4) * (rng.uniform(-0.7, 0.7, 10) + [[-1], [1]])
+low, high = TRUE + np.log(4) * (rng.uniform(-0.7, 0.7, 10) + np.array([[-1], [1]]))
 kind = np.add.outer(np.arange(24) // 4, np.arange(24) // 4 * 2) % 4  # types 0 to 2, and gel 3
 inflow, cells = np.zeros((2, 24, 24))
 inflow[:, 0], cells[4::8, 4::8] = 0.2, 1.0  # the inflow is known
@@ -49,11 +49,12 @@ means = np.array([draws[np.argsort(gaps[:size])[:50]].mean(axis=0) for size in s
 by_abc, errors = (np.sqrt(((each - TRUE) ** 2).mean(axis=1)) for each in (means, np.array(tried)))
 work = 2 * np.arange(1, len(errors) + 1)  # a field and its adjoint for each gradient
 equal = work[np.flatnonzero(errors > by_abc.min())[-1] + 1]  # from here on they are better
-print(f"ABC: error {by_abc.min():.2f} with {sizes[by_abc.argmin()]} solutions; gradients: {equal}")
-print(f"gradients in the end: error {errors[-1]:.2f} with {work[-1]} solutions")
-assert 10 * equal < sizes[by_abc.argmin()] and errors[-1] < by_abc.min() / 3
+print(f"ABC: error {by_abc.min():.2f} at best, with {sizes[by_abc.argmin()]} solutions")
+print(f"gradients: as good with {equal}, error {errors[-1]:.2f} in the end, with {work[-1]}")
+assert max(10 * equal / sizes[by_abc.argmin()], 3 * errors[-1] / by_abc.min()) < 1
 
 plt.loglog(sizes, by_abc, ".-", label="ABC")
 plt.loglog(work, errors, ".-", label="gradients")
-plt.gca().set(xlabel="solutions of the model", ylabel="error of the logarithms (0.1: about 10 %)")
-plt.legend(title="Error of ten parameters")
+plt.axhline(errors[0], color="0.6", zorder=0, label="middle of the ranges")
+plt.title("Error of ten parameters against the number of solutions"), plt.legend()
+plt.xlabel("solutions of the model"), plt.ylabel("error of the logarithms (0.1: about 10 %)")

@@ -3,7 +3,7 @@ Positions and strengths of sources
 ==================================
 
 Three cells release a signal. We see its field, with noise, and don't know where the cells are and
-how much each releases. We start from three guesses that are up to 23 nodes off.
+how much each releases. We start from guesses that are 14 to 18 nodes off.
 
 A source is a small Gaussian spot of production. The adjoint solution (`vjp`) says how the misfit
 changes with the production of each node. The chain rule makes from it how the misfit changes when a
@@ -18,7 +18,6 @@ import diffkeras as dk
 
 WIDTH, NOISE = 2.0, 0.2  # of a spot [nodes]; the field's largest value is about 10
 rows, columns = np.indices((64, 64))
-medium = dk.Medium(diffusivity=1.0, decay=0.01, boundary="reflecting")
 
 
 def spots(sources):  # and their derivatives by row, column and strength
@@ -30,7 +29,7 @@ def spots(sources):  # and their derivatives by row, column and strength
 
 
 def solve(sources):
-    return dk.solve(production=spots(sources)[0], medium=medium)
+    return dk.solve(production=spots(sources)[0], decay=0.01, boundary="reflecting")
 
 
 def loss(sources):  # and its gradient
@@ -52,7 +51,7 @@ for name, at in ("row", 0), ("column", 1), ("strength", 2):
     print(f"{name}: wrong by {(fit.x - true)[at::3].round(3)}, expected ±{errors[at::3].round(3)}")
 assert (np.abs(fit.x - true) < 4 * errors).all()
 
-axes = plt.figure(figsize=(6, 5), layout="constrained").gca()
+axes = plt.subplots(figsize=(6, 5), layout="constrained")[1]
 plt.colorbar(axes.imshow(measured), label="signal [concentration]")
 axes.set(title="From wrong guesses to the sources", xlabel="column", ylabel="row")
 axes.plot(steps[..., 1], steps[..., 0], "w.-", linewidth=1)

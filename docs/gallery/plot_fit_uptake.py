@@ -16,10 +16,10 @@ import diffkeras as dk
 
 CELLS, NOISE, USUAL, SPREAD = 30, 0.5, 15.0, 0.5  # mmHg, mmHg/s; spread of logarithms of rates
 rng = np.random.default_rng(1)
-nodes, centres = np.indices((64, 64))[:, None], rng.uniform(0, 64, (CELLS, 2)).T[..., None, None]
+nodes, centres = np.indices((64, 64))[:, None], rng.uniform(0, 64, (2, CELLS, 1, 1))
 cell_of = np.hypot(*(nodes - centres)).argmin(axis=0)  # a node belongs to the nearest centre
 cells = cell_of == np.arange(CELLS)[:, None, None]
-offsets = nodes - np.array([(8, 12), (20, 52), (54, 30)]).T[..., None, None]
+offsets = nodes - np.reshape([8, 20, 54, 12, 52, 30], (2, 3, 1, 1))  # from the vessels' centres
 vessels = np.where(np.hypot(*offsets).min(axis=0) < 4, 40.0, 0.0)  # fixed nodes at 40 mmHg
 medium = dk.Medium(diffusivity=2000.0, step=2.0, decay=0.0, boundary="reflecting")  # µm²/s, µm
 
@@ -39,13 +39,13 @@ def loss(logs):  # and its gradient
 
 true = rng.normal(0, SPREAD, CELLS)
 measured = solve(true).field + rng.normal(0, NOISE, (64, 64))
-fit = minimize(loss, np.zeros(CELLS), jac=True, method="L-BFGS-B", options={"ftol": 1e-7})
+fit = minimize(loss, np.zeros(CELLS), jac=True, method="L-BFGS-B", options={"ftol": 1e-6})
 best, rates, found = solve(fit.x), USUAL * np.exp(true), USUAL * np.exp(fit.x)
-changes = found[:, None, None] * cells
-slopes = [best.jvp({"uptake.maximum": change}).ravel() / NOISE for change in changes]
+changes = found[:, None, None] * cells / NOISE
+slopes = [best.jvp({"uptake.maximum": change}).ravel() for change in changes]
 covariance = np.linalg.inv(np.inner(slopes, slopes) + np.eye(CELLS) / SPREAD**2)
-bars = 2 * np.sqrt(np.diag(covariance))
-hits = int((np.abs(fit.x - true) < bars).sum())
+bars = 2 * np.sqrt(covariance.diagonal())
+hits = np.sum(np.abs(fit.x - true) < bars)
 print(
     f"{fit.nfev} evaluations; misfit {(best.field - measured).std():.2f} mmHg, noise {NOISE} mmHg"
 )
@@ -59,4 +59,4 @@ for cell in cells:
 left.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", ylabel="row")
 right.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
 right.axline((15, 15), slope=1, color="0.6", zorder=0)
-right.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true", ylabel="fitted")
+right.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")

@@ -53,6 +53,7 @@ for axis, name, centres in zip(axes, ("Before", "After"), (start, fit.x), strict
     picture = axis.imshow(solution.field, vmin=0, vmax=40, extent=(-5, 635, 635, -5))
     axis.contour(*places[::-1], tumour, [0.5], colors="w")
     axis.contour(*places[::-1], solution.field, [LIMIT], colors="r", linewidths=1)
-    axis.set(title=f"{name}: {shares[-1]:.1f} % below 5 mmHg (red)", xlabel="µm", ylabel="µm")
+    axis.set(title=f"{name}: {shares[-1]:.1f} % hypoxic", xlabel="µm", ylabel="µm")
+plt.suptitle("Tumour (white), and 5 mmHg of oxygen (red)")
 plt.colorbar(picture, ax=axes, label="oxygen [mmHg]")
 assert shares[1] < shares[0] / 5
