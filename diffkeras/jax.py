@@ -41,7 +41,7 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         True
     """
     function = FieldFunction(problem, list(parts), tolerance)
-    return _differentiable(function)(*map(jnp.asarray, parts.values()))  # type: ignore[no-any-return]  # JAX has no types
+    return _differentiable(function)(*map(jnp.asarray, parts.values()))
 
 
 def _differentiable(function: FieldFunction) -> Any:
@@ -70,7 +70,7 @@ def _differentiable(function: FieldFunction) -> Any:
             pairs = zip(gradients, shapes, strict=True)
             return tuple(gradient.astype(shape.dtype) for gradient, shape in pairs)
 
-        return jax.pure_callback(  # type: ignore[no-any-return]
+        return jax.pure_callback(
             compute, shapes, result, cotangent, *parts, vmap_method="sequential"
         )
 

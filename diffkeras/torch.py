@@ -44,7 +44,7 @@ def solve(
     """
     function = FieldFunction(problem, list(parts), tolerance)
     tensors = [torch.as_tensor(part) for part in parts.values()]
-    return _Solve.apply(function, *tensors)  # type: ignore[no-any-return]  # PyTorch has no types
+    return _Solve.apply(function, *tensors)
 
 
 class _Solve(torch.autograd.Function):
@@ -64,7 +64,7 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, cotangent: torch.Tensor) -> Any:
         gradients = ctx.function.pull_back(ctx.field, _array(cotangent), *ctx.arrays)
         return None, *(
             torch.as_tensor(gradient, dtype=dtype, device=device)

@@ -5,6 +5,8 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 
 from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
+from diffkeras.physics.derivatives.adjoint import Derivatives
+from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
@@ -26,6 +28,7 @@ __all__ = [
     "BatchSolution",
     "CappedUptake",
     "Certificate",
+    "Derivatives",
     "Example",
     "ExampleRecipe",
     "FixedFlux",
@@ -34,6 +37,7 @@ __all__ = [
     "MichaelisMenten",
     "Placement",
     "Problem",
+    "Quantity",
     "Robin",
     "Solution",
     "SolveStatistics",
