@@ -30,7 +30,7 @@ Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-LARGEST_COUNT = 100_000  # of sources
+LARGEST_COUNT = 100_000
 
 
 def _check_name(name: str) -> str:

@@ -45,10 +45,10 @@ ELEMENTARY = SimpleNamespace(
         "expm1": lambda x: keras.ops.exp(x) - 1,
     }
 )
-OPSET = 18  # of ONNX, early 2023: ONNX Runtime 1.14 and all later versions read it
+OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
 DIMENSIONS |= dict.fromkeys(("fields", *MAPS), DIMENSIONS["source_images"])
-KEY = "diffkeras"  # of the description, in the metadata of an ONNX file
+KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
 
 
 class SavedModelFormat:

@@ -102,7 +102,7 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         physics=physics,
         equation=equation,
         functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
-        inputs=f"source images, {images}{second_input}",
+        input=f"source images, {images}{second_input}",
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={

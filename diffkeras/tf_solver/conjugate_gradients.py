@@ -14,7 +14,7 @@ from diffkeras.nn.equation.multigrid import DAMPING, Level, cycle
 from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.problem import largest
 
-MOST_ITERATIONS = 60  # of one solution
+MOST_ITERATIONS = 60
 
 Levels = Sequence[Level]
 

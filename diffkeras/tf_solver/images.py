@@ -14,12 +14,10 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
-MOST_INTEGER = 2**53  # float64 holds all integers up to here
-# The least size of a float64 image that is proven: no product underflows, whatever the medium
+MOST_INTEGER = 2**53  # float64 rounds integers above this
+# float64 images of smaller values have no proof: products could underflow in some medium
 LEAST_PROVEN = 1e-200
-
-
-# Integers of the same size, and the smallest source whose field is represented to full precision
+# integers of the same size, and the smallest source whose field is represented to full precision
 FLOATS = {tf.float32: (tf.int32, 1e-32), tf.float64: (tf.int64, 1e-290)}
 
 Wrong = Callable[[tf.Tensor], tf.Tensor]

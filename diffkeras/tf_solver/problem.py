@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary
 from diffkeras.physics.problem.limits import FASTEST, SLOWEST
@@ -24,7 +25,7 @@ from diffkeras.tf_solver.images import (
     real_numbers,
 )
 
-ROUNDED = 2.0**-20  # share by which a decay may be below the medium's, as float32 rounds it
+ROUNDED = 2.0**-20  # decays in float32 may exceed the limits by this share
 
 
 class MediumTensors(TypedDict, total=False):
@@ -62,7 +63,7 @@ class ProblemTensors(NamedTuple):
     exact: tf.Tensor
 
     @classmethod
-    def check(
+    def from_arguments(
         cls,
         lattice: tuple[int, int],
         medium: Medium,
@@ -173,19 +174,8 @@ class FixedNodes:
 
 
 def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor:
-    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool.
-
-    There is no free node beyond a side that isn't periodic.
-    """
-    enclosed = fixed
-    for number, boundary in enumerate(boundaries):
-        nodes = tf.transpose(fixed, (0, 2, 1)) if number else fixed
-        first, last = nodes[:, :1], nodes[:, -1:]
-        if boundary != "periodic":
-            first, last = tf.ones_like(first), tf.ones_like(last)
-        both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
-        enclosed &= tf.transpose(both, (0, 2, 1)) if number else both
-    return fixed & ~enclosed
+    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool."""
+    return tf.cast(ring_of(tf.cast(fixed, tf.float32), boundaries), tf.bool)
 
 
 def largest(values: tf.Tensor) -> tf.Tensor:

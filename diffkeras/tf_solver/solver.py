@@ -31,9 +31,9 @@ from diffkeras.tf_solver.ring import direct_field
 from diffkeras.tf_solver.saved_model import SourceMeaning, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
-ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
-MOST_NODES = 16384  # of a side, whose matrix then takes 0.5 GB in float32
-TOLERANCE = 1e-6  # of solutions without one
+ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
+MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
+TOLERANCE = 1e-6  # the default in media that vary
 UPTAKE = ("uptake", "saturation")
 
 
@@ -300,7 +300,7 @@ class TensorSolver:
         self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
     ) -> ProblemTensors:
         own = {} if "uptake" in media else self._uptake
-        return ProblemTensors.check(
+        return ProblemTensors.from_arguments(
             self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
         )
 

@@ -38,7 +38,9 @@ from diffkeras.tf_solver.ring import TensorRingSystem, find_rings
 
 
 class UniformRun:
-    """Fields of a batch of problems and their proofs, in the units of the operator."""
+    """Fields of a batch of problems and their proofs; attributes as of `TensorNewtonRun`."""
+
+    margin = 1.01
 
     def __init__(self, operator: TensorOperator, problem: ProblemTensors) -> None:
         self._operator, self._problem = operator, problem

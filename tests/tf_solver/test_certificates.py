@@ -115,7 +115,7 @@ def test_the_equations_are_those_of_the_physics(lattice, boundary):
     medium = Medium((3.0, 0.7), 0.1, 0.5, boundary)
     field = np.random.default_rng(1).normal(size=(2, *lattice))
     no_fixed = tf.zeros(field.shape, tf.bool)
-    problem = ProblemTensors.check(lattice, medium, field, no_fixed, None, {}, proven=True)
+    problem = ProblemTensors.from_arguments(lattice, medium, field, no_fixed, None, {}, proven=True)
     result, rounding = LatticeEquations(lattice, medium, problem).apply(tf.constant(field))
     expected = SpectralOperator(lattice, medium).apply(field) / medium.unit
     assert (np.abs(result - expected) <= 2 * rounding.numpy()).all()

@@ -11,9 +11,9 @@ from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
 from diffkeras.nn.equation.operator import LatticeOperator
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 
-REACH = 6  # nodes: a disc of radius 5 fits into the window
-LEVELS = 5  # the coarsest nodes are blocks of 16×16
-TINY = 1e-30  # replaces a curvature of 0, where the error is 0
+REACH = 6  # windows have 2 · 6 + 1 nodes a side, so that a disc of radius 5 fits
+LEVELS = 5  # nodes of the coarsest level are blocks of 16×16
+TINY = 1e-30  # makes 0/0 a 0, where the error is 0
 
 
 def with_fixed_values(model: keras.Model) -> keras.Model:
