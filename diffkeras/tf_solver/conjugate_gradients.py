@@ -4,14 +4,14 @@ The residual that float32 leaves is for the callers to correct, and their proofs
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from diffkeras.nn.equation.multigrid import DAMPING, Level, cycle
-from diffkeras.tf_solver.images import LATTICE
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.problem import largest
 
 MOST_ITERATIONS = 60
@@ -51,7 +51,7 @@ def _call(function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, 
     return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _graph_of(
     function: Callable[..., tf.Tensor], lattice: tuple[int, int]
 ) -> Callable[..., tf.Tensor]:

@@ -18,9 +18,9 @@ case.
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
 from diffkeras.tf_solver.equations import LatticeEquations
-from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
 
 # ε is the mean |F|, but at least this share of the largest, and NEGLIGIBLE where F is 0

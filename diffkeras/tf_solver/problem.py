@@ -12,20 +12,17 @@ from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary
 from diffkeras.physics.problem.limits import FASTEST, SLOWEST
-from diffkeras.representation.network_input import POSITIVE_MAPS
-from diffkeras.tf_solver.images import (
+from diffkeras.tf_solver.checks import (
     FLOATS,
     LATTICE,
+    check_range,
     checked,
-    checked_images,
     exact_numbers,
     finite_numbers,
     first_true,
     not_zero,
     real_numbers,
 )
-
-ROUNDED = 2.0**-20  # decays in float32 may exceed the limits by this share
 
 
 class MediumTensors(TypedDict, total=False):
@@ -244,7 +241,7 @@ def _check_media(
             values, _ = real_numbers(values, lattice, name)
             if values.shape[0] != 1:
                 values = same_shape(name, values, images)
-        right = _check_values(name, values, least, most)
+        right = check_range(name, values, least, most)
         usable &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit
@@ -257,19 +254,3 @@ def _limits_of_decay(medium: Medium) -> tuple[float, float]:
     rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
     least = float(medium.decay)
     return (max(SLOWEST * rate, least) if least else 0.0), FASTEST * rate
-
-
-def _check_values(name: str, values: tf.Tensor, least: float, most: float) -> tf.Tensor:
-    """Whether all values of each image are those of a medium, (batch,)."""
-    exact = exact_numbers(name, values)
-    values = tf.cast(values, tf.float64)
-
-    def wrong(values: tf.Tensor) -> tf.Tensor:
-        low = values <= 0 if name in POSITIVE_MAPS else values < (1 - ROUNDED) * least
-        return low | ~(values <= (1 + ROUNDED) * most)
-
-    sign = "positive" if name in POSITIVE_MAPS else "not negative"
-    limits = f"at least {least:g}" if least else sign
-    limits += f" and at most {most:g}" if most < np.inf else ""
-    right = ~tf.reduce_any(wrong(values), LATTICE)
-    return exact & checked_images(right, values, wrong, f"{name} must be {limits}")

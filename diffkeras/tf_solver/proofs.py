@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.images import LATTICE, checked
+from diffkeras.tf_solver.checks import LATTICE, checked
 from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.problem import largest
 from diffkeras.tf_solver.uniform import UniformRun

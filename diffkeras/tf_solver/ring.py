@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.tf_solver.images import power_of_two
+from diffkeras.tf_solver.checks import power_of_two
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import ProblemTensors, largest, ring_mask
 

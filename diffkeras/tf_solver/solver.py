@@ -16,7 +16,7 @@ from diffkeras.physics.equations.side_terms import without_sides
 from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.tf_solver.images import real_numbers
+from diffkeras.tf_solver.checks import real_numbers
 from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
@@ -117,7 +117,12 @@ class TensorSolver:
                 f"the medium has arrays of shape {self.medium.lattice}, the lattice {self.lattice}"
             )
         without_sides(self.medium, None, self.lattice)  # raises an error for wrong shapes
-        self.precision = _checked_precision(self.lattice, self.medium, precision)
+        if _has_transforms(self.medium) and max(self.lattice) > MOST_NODES:
+            raise PhysicsError(
+                "TensorSolver multiplies dense matrices, so a side has at most "
+                f"{MOST_NODES} nodes, not {max(self.lattice)}; use diffkeras.solve"
+            )
+        self.precision = _checked_precision(self.medium, precision)
 
     def solve(
         self,
@@ -333,26 +338,18 @@ def _proof_type(dtype: tf.DType | None) -> tf.DType:
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
-def _checked_precision(
-    lattice: tuple[int, int], medium: Medium, precision: Precision | None
-) -> Precision:
-    """The precision of transforms, if they have one in which they can run."""
+def _checked_precision(medium: Medium, precision: Precision | None) -> Precision:
+    """The precision of transforms: the given one, or one that is precise enough."""
     if precision is not None and precision not in get_args(Precision):
         raise PhysicsError(
             f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
         )
+    if precision is not None:
+        return precision
     if not _has_transforms(medium):
-        return precision or "float32"
-    if max(lattice) > MOST_NODES:
-        raise PhysicsError(
-            f"TensorSolver multiplies dense matrices, so a side has at most {MOST_NODES} nodes, "
-            f"not {max(lattice)}; use diffkeras.solve"
-        )
-    diffusivities = [float(np.max(value)) for value in medium.diffusivities]
-    if precision is None:
-        is_anisotropic = max(diffusivities) > ANISOTROPIC * min(diffusivities)
-        precision = "float64" if is_anisotropic or _products_are_rounded() else "float32"
-    return precision
+        return "float32"
+    low, high = sorted(float(np.max(value)) for value in medium.diffusivities)
+    return "float64" if high > ANISOTROPIC * low or _products_are_rounded() else "float32"
 
 
 def _products_are_rounded() -> bool:

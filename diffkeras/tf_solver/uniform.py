@@ -30,8 +30,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import LatticeEquations
-from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
 from diffkeras.tf_solver.ring import TensorRingSystem, find_rings

@@ -51,11 +51,11 @@ def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int)
     model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
     ```
     """
-    field = corrections(operator, rounds)([model.output, model.input])
+    field = correction_layer(operator, rounds)([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
 
 
-def corrections(operator: LatticeOperator, rounds: int) -> "Corrections":
+def correction_layer(operator: LatticeOperator, rounds: int) -> "Corrections":
     """The layer for a uniform medium, or for media that vary."""
     kind = MultigridCorrections if operator.maps else RingCorrections
     return kind(operator, rounds, name="corrections")

@@ -3,7 +3,7 @@
 They are those of `physics.equations.finite_volumes`, to the rounding of the arrays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -89,19 +89,24 @@ def equations_of(
         wraps = boundary == "periodic" and ones.shape[axis] != 1  # no node is next to itself
         couplings.append(coupling if wraps else coupling * (1 - high))
         for side, edge in zip(both(boundary), (low, high), strict=True):
-            drain = drain + coupling_of_side(side, rate) * edge
+            drained, _ = side_terms(side, rate)
+            drain = drain + drained * edge
     return LinearEquations((couplings[0], couplings[1]), drain)
 
 
-def coupling_of_side(side: Any, diffusivity: Any) -> Any:
-    """What a side adds to the diagonal of the nodes next to it; 0 if it reflects or has a flux.
+def side_terms(side: Any, diffusivity: Any) -> tuple[Any, Any]:
+    """What a side adds to the drain and the production of the nodes next to it.
 
-    See `physics.problem.sides.Robin` for sides with a coefficient.
+    Sides are those of `LatticeOperator`; see `physics.problem.sides.GivenSide.terms`.
     """
-    if isinstance(side, Mapping) and "coefficient" in side:
-        return side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
-    absorbs = side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
-    return diffusivity if absorbs else 0.0
+    if isinstance(side, str):
+        return (diffusivity if side == "absorbing" else 0.0), 0.0
+    if "flux" in side:
+        return 0.0, side["flux"]
+    rate = diffusivity
+    if "coefficient" in side:
+        rate = side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
+    return rate, rate * side["value"]
 
 
 def both(boundary: Any) -> tuple[Any, Any]:

@@ -16,9 +16,9 @@ from diffkeras.nn.equation.equations import (
     LinearEquations,
     Uptake,
     both,
-    coupling_of_side,
     edges,
     equations_of,
+    side_terms,
 )
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
@@ -104,11 +104,9 @@ class LatticeOperator:
         ones, total = ops.ones_like(network_input[..., 0]), maps.get("production", 0.0)
         for axis, boundary in enumerate(self.boundaries, 1):
             for side, edge in zip(both(boundary), edges(ones, axis), strict=True):
-                if isinstance(side, Mapping) and "value" in side:
-                    coupling = coupling_of_side(side, maps.get("diffusivity", ones))
-                    total = total + side["value"] * coupling * edge
-                elif isinstance(side, Mapping):
-                    total = total + side["flux"] * edge
+                if isinstance(side, Mapping):
+                    _, supplied = side_terms(side, maps.get("diffusivity", ones))
+                    total = total + supplied * edge
         return total
 
 
