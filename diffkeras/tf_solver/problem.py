@@ -75,19 +75,7 @@ class ProblemTensors(NamedTuple):
         With `proven` an InvalidArgumentError for numbers that have no proof, otherwise only for
         those that have no field.
         """
-        if source_images is None and (production is None or fixed is not None):
-            raise PhysicsError("give source images, which fixed nodes need, or production")
-        images, dtype = None, None
-        if production is not None:
-            production, dtype = real_numbers(production, lattice, "production")
-        if source_images is not None:
-            images, dtype = real_numbers(source_images, lattice, "source images")
-            fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
-            fixed = same_shape("the fixed mask", fixed, images)
-            images = tf.where(fixed, images, tf.zeros_like(images))
-            if production is not None:
-                production = same_shape("production", production, images)
-                production = tf.where(fixed, tf.zeros_like(production), production)
+        images, fixed, production, dtype = _check_shapes(lattice, source_images, fixed, production)
         parts = {"source images": images, "production": production}
         parts = {name: values for name, values in parts.items() if values is not None}
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
@@ -197,6 +185,27 @@ def same_shape(name: str, values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     return checked(
         values, tf.reduce_all(shapes[0] == shapes[1]), message, shapes[0], "for", shapes[1]
     )
+
+
+def _check_shapes(
+    lattice: tuple[int, int], source_images: Any, fixed: Any, production: Any
+) -> tuple[tf.Tensor | None, tf.Tensor | None, tf.Tensor | None, tf.DType | None]:
+    """`images`, `fixed`, `production` and `dtype` of `ProblemTensors`, in the arguments' types."""
+    if source_images is None and (production is None or fixed is not None):
+        raise PhysicsError("give source images, which fixed nodes need, or production")
+    dtype = None
+    if production is not None:
+        production, dtype = real_numbers(production, lattice, "production")
+    if source_images is None:
+        return None, None, production, dtype
+    images, dtype = real_numbers(source_images, lattice, "source images")
+    fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
+    fixed = same_shape("the fixed mask", fixed, images)
+    images = tf.where(fixed, images, tf.zeros_like(images))
+    if production is not None:
+        production = same_shape("production", production, images)
+        production = tf.where(fixed, tf.zeros_like(production), production)
+    return images, fixed, production, dtype
 
 
 def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
