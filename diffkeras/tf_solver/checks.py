@@ -145,7 +145,8 @@ def check_range(
     values = tf.cast(values, tf.float64)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
-        low = values <= 0 if name in POSITIVE_MAPS else values < (1 - ROUNDED) * least
+        low = values < (1 - ROUNDED) * least
+        low |= (values <= 0) & (name in POSITIVE_MAPS)
         return low | ~(values <= (1 + ROUNDED) * most)
 
     sign = "positive" if name in POSITIVE_MAPS else "not negative"

@@ -11,7 +11,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary
-from diffkeras.physics.problem.limits import FASTEST, SLOWEST
+from diffkeras.physics.problem.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
 from diffkeras.tf_solver.checks import (
     FLOATS,
     LATTICE,
@@ -242,7 +242,8 @@ def _check_media(
     for name, values in arguments.items():
         # TensorFlow would round Python's numbers to float32
         values = values if tf.is_tensor(values) else np.asarray(values)
-        least, most = 0.0, np.inf
+        # products of two diffusivities must neither over- nor underflow
+        least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
         if name == "decay" and len(values.shape) == 1:
             least, most = _limits_of_decay(medium)
             values, _ = real_numbers(values[:, None, None], (1, 1), name)

@@ -69,7 +69,7 @@ class TensorSolver:
 
     - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
       or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
-    - `diffusivity`: D > 0 [length²/time], (batch, rows, columns).
+    - `diffusivity`: D [length²/time], 1e-30 to 1e30 as that of `Medium`, (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
       saturating uptake v u/(K + u), (batch, rows, columns).
 

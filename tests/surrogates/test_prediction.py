@@ -146,7 +146,7 @@ def test_values_that_are_none_of_a_source_raise_errors(
     wrong[1, 2, 2] = value
     with pytest.raises(PhysicsError, match=f"{value:g}"):
         surrogate.predict(wrong)
-    message = rf"finite, not negative, and not .*not\] \[{value:g}\] .*\[1 2 2\]"
+    message = rf"source_images must be .*not\] \[{value:g}\] .*\[1 2 2\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served.serve(wrong[..., None].astype(np.float32))
 
