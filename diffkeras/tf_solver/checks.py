@@ -142,9 +142,9 @@ def check_range(
     Those of `POSITIVE_MAPS` must be above 0. An InvalidArgumentError if not.
     """
     exact = exact_numbers(name, values)
-    values = tf.cast(values, tf.float64)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(values, tf.float64)
         low = values < (1 - ROUNDED) * least
         low |= (values <= 0) & (name in POSITIVE_MAPS)
         return low | ~(values <= (1 + ROUNDED) * most)
