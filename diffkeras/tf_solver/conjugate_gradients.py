@@ -28,16 +28,22 @@ class _Iterate(NamedTuple):
     product: tf.Tensor
 
 
-def conjugate_gradients(levels: Levels, right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+def conjugate_gradients(
+    levels: Levels, right: tf.Tensor, aim: tf.Tensor, is_differentiable: bool = False
+) -> tf.Tensor:
     """About A⁻¹b on the free nodes, of b (batch, rows, columns) float64.
 
-    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice.
+    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice. Unless
+    it is differentiable, no gradient flows through it, and no tape traces one.
     """
+    if not is_differentiable:
+        levels, right, aim = tf.nest.map_structure(tf.stop_gradient, (levels, right, aim))
     return _call(_conjugate_gradients, levels, right, aim)
 
 
 def one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
-    """Roughly A⁻¹b, by one multigrid cycle."""
+    """Roughly A⁻¹b, by one multigrid cycle, without gradients."""
+    levels, right = tf.nest.map_structure(tf.stop_gradient, (levels, right))
     return _call(_one_cycle, levels, right)
 
 

@@ -8,24 +8,27 @@ import pytest
 
 @contextmanager
 def lean_training() -> Iterator[None]:
-    """Runs have no SavedModel, no pictures for TensorBoard, and graphs as they were traced.
-
-    Optimizing a graph takes a quarter of a tiny run's time.
-    """
-    from tensorflow.config import optimizer
-
+    """Runs have no SavedModel, no pictures for TensorBoard, and graphs as they were traced."""
     from diffkeras.training import loop
     from diffkeras.training.callbacks.pictures import Pictures
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(loop, "export_saved_model", lambda *_: None)
         patch.setattr(Pictures, "on_epoch_end", lambda *_: None)
-        before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
-        optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        try:
-            yield
-        finally:
-            optimizer.set_experimental_options(before)
+        yield
+
+
+@contextmanager
+def quick_graphs() -> Iterator[None]:
+    """Graphs run as they were traced: optimizing takes a quarter of a tiny run's time."""
+    from tensorflow.config import optimizer
+
+    before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
+    optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        optimizer.set_experimental_options(before)
 
 
 @contextmanager

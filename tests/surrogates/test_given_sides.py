@@ -23,7 +23,7 @@ SIDES = {
 }
 CELLS = {"cells": [3, 9], "uptake": [0.1, 0.5], "regions": [2, 3]}
 SATURATING = {"saturation": [0.1, 0.4], "secreting_cells": [1, 3], "secretion": [0.01, 0.1]}
-CORRECTED = {"model.architecture": "unrolled_cg", "model.corrections": 4}
+CORRECTED = {"model.architecture": "unrolled_cg", "model.corrections": 2}
 
 
 def untrained(tiny: Config, changes: dict[str, Any]) -> tuple[Surrogate, dk.Problem]:

@@ -92,9 +92,10 @@ CHANGES = {
 @pytest.mark.parametrize(
     "names",
     [
-        ["varying", "trained"],
+        ["trained"],
         pytest.param(
-            ["log", "padded", "divided", "divided_varying", "linear"], marks=pytest.mark.slow
+            ["varying", "log", "padded", "divided", "divided_varying", "linear"],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=", ".join,

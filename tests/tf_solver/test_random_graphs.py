@@ -171,9 +171,8 @@ def solved_by(solver: Any, prediction: tf.Tensor, **inputs: tf.Tensor) -> Any:
 
 
 QUICK: list[tuple[list[Kind], tuple[int, int], Medium]] = [
-    (["fixed", "produced"], (9, 14), MEDIA[0]),
+    (["fixed"], (9, 14), MEDIA[0]),
     (["masked"], (1, 11), MEDIA[1]),
-    (["fixed"], (12, 7), MEDIA[2]),
 ]
 
 
