@@ -38,7 +38,7 @@ def test_models_end_in_proven_fields_and_survive_saving(sources, tmp_path):
         proof = {name: np.asarray(values) for name, values in found.items()}
         errors = np.abs(proof["corrected"] - exact)
         assert (errors.max((1, 2, 3)) <= proof["corrected_error_bound"]).all()
-        prediction = keras.Model(each.inputs, each.get_layer("network").output)(x)
+        prediction = keras.Model(each.input, each.get_layer("network").output)(x)
         np.testing.assert_allclose(proof["field"], prediction, rtol=0, atol=1e-6)
         assert (np.abs(proof["field"] - exact) <= proof["node_bound"]).all()
         np.testing.assert_array_equal(proof["error_bound"], proof["node_bound"].max((1, 2, 3)))
