@@ -280,6 +280,7 @@ def test_a_pipe_in_place_of_a_file_is_refused(tiny: Config, own_data: Path, name
             generate(tiny, own_data)
 
 
+@pytest.mark.usefixtures("lean_training")
 @pytest.mark.parametrize("cache", [False, True])
 def test_training_names_a_file_with_a_flipped_byte(
     tiny_file: Path,

@@ -89,21 +89,21 @@ def test_rollbacks_in_a_row_end_training(rollback: Rollback) -> None:
 def test_a_rollback_in_training(
     tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    """The loss of the fourth epoch is made to jump."""
-    config = tiny.with_overrides({"training.epochs": 5})
+    """The loss of the fifth epoch is made to jump."""
+    config = tiny.with_overrides({"training.epochs": 6})
     original = Rollback.on_epoch_end
 
     def jump(self: Rollback, epoch: int, logs: dict) -> None:
-        original(self, epoch, {**logs, "loss": 99.0} if epoch == 3 else logs)
+        original(self, epoch, {**logs, "loss": 99.0} if epoch == 4 else logs)
         logs.setdefault("rolled_back", 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rollback, "on_epoch_end", jump)
         run = train(config, data_dir, tmp_path / "run")
-    assert run.state()["rolled_back_epochs"] == [4]
-    assert any(line.startswith("epoch 4 undone") for line in log.messages)
+    assert run.state()["rolled_back_epochs"] == [5]
+    assert any(line.startswith("epoch 5 undone") for line in log.messages)
     rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
-    assert rows["rolled_back"].tolist() == [0, 0, 0, 1, 0]
+    assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
 
 
 @pytest.mark.slow
