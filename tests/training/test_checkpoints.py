@@ -13,7 +13,7 @@ from new_process import NewProcess
 from stopped_training import hit_at, stop_at
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, InUseError, Interrupted, RunError
+from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training.callbacks import checkpointing
@@ -63,9 +63,7 @@ def train_in_process(
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(
-    config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def uninterrupted(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(config, data_dir, tmp_path_factory.mktemp("runs") / "uninterrupted").path
 
 

@@ -16,6 +16,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.workflows import train
 
+
 def losses(run: Path) -> list[float]:
     return [float(row["loss"]) for row in read_csv(run / "history.csv")]
 
@@ -46,9 +47,7 @@ def test_layers_compute_in_half_precision_but_for_the_field(
 def test_training_in_half_precision_keeps_a_model_in_single(
     precision: str, tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path
 ) -> None:
-    config = tiny.with_overrides(
-        {"training.precision": precision, "training.clip_norm": 10.0}
-    )
+    config = tiny.with_overrides({"training.precision": precision, "training.clip_norm": 10.0})
     run = train(config, data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=0.05)
     model = load_surrogate(run.path).model

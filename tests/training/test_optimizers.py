@@ -122,6 +122,27 @@ def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
     np.testing.assert_allclose(*results, rtol=1e-5)
 
 
+def test_the_average_is_exchanged_and_put_back_exactly(tiny: Config) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    config = tiny.with_overrides({"training.ema": 0.5})
+    model.compile(make_optimizer(config, 10), "mse")
+    x, y = np.random.default_rng(0).random((2, 4, 2)).astype(np.float32)
+    model.optimizer.build(model.trainable_variables)
+    expected: list[np.ndarray] = []
+    for _ in range(3):
+        model.train_on_batch(x, y)
+        now = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        expected = [(e + n) / 2 for e, n in zip(expected or now, now, strict=True)]
+    before = model.get_weights()
+    with averaged_weights(model):
+        for found, value in zip(model.trainable_variables, expected, strict=True):
+            np.testing.assert_allclose(
+                keras.ops.convert_to_numpy(found), value, rtol=1e-6, atol=1e-8
+            )
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
 def test_each_optimizer_trains_and_its_averaged_model_is_kept(
     tiny: Config, data_dir: Path, tmp_path: Path, optimizer: str

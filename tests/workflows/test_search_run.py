@@ -20,7 +20,7 @@ from diffkeras.workflows import search_worst_cases
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
-SETTINGS = WorstCasesConfig(starts=3, evaluations=120, seed=1)
+SETTINGS = WorstCasesConfig(starts=3, evaluations=60, seed=1)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
