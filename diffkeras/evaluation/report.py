@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA, QUANTILES
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe_methods
 from diffkeras.reporting.html import Table, mark_best, number, write_report
@@ -35,7 +35,7 @@ def write_metrics(
             "clock": describe_clock(),
         },
     )
-    columns = ["method", "sources", "example", "diffusion_length", *COLUMNS]
+    columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
@@ -77,12 +77,10 @@ def write_pages(
         methods=describe_methods(tested) | own,
         scale=_scale_in_words(tested),
         overall=overall_table(metrics),
-        maxima=maxima_table(metrics),
         ahead=_ahead_in_words(metrics),
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
-        quantiles=_quantile_table(metrics),
         bounds=_bounds_table(proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
@@ -140,20 +138,6 @@ def _rows(
     ]
 
 
-def maxima_table(metrics: Mapping[str, Any]) -> Table:
-    """Mean of the images' largest errors, and the largest of all, in each region."""
-
-    def cell(errors: Mapping[str, Any], name: str) -> str:
-        largest = errors[name]
-        return number(None) if largest is None else f"{errors[f'mean_{name}']:.2g} ({largest:.2g})"
-
-    rows = [
-        [method, *(cell(by_count[ALL], name) for name in MAXIMA)]
-        for method, by_count in metrics.items()
-    ]
-    return Table(["method", "lattice", *HEADINGS[1 : len(MAXIMA)]], rows)
-
-
 def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
     """The baselines with a smaller error than the surrogate, in a sentence."""
     others = [method for method in metrics if method not in OWN]
@@ -162,17 +146,6 @@ def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
     if ahead:
         return f"Baselines with a smaller lattice MAE than the surrogate: {', '.join(ahead)}."
     return "No baseline here has a smaller lattice MAE than the surrogate." if others else ""
-
-
-def _quantile_table(metrics: Mapping[str, Any]) -> Table:
-    """Quantiles of the errors of single images."""
-    names = {"mae": "lattice MAE", "relative_l2": "relative L2", "max_error": "maximum error"}
-    rows = [
-        [f"{method}: {label}", *map(number, by_count[ALL]["quantiles"][name].values())]
-        for method, by_count in metrics.items()
-        for name, label in names.items()
-    ]
-    return Table(["quantile over the images", *(f"{q * 100:g}%" for q in QUANTILES)], rows)
 
 
 def _bounds_table(proven: Mapping[str, Any]) -> Table:

@@ -11,7 +11,7 @@ import pandas as pd
 from diffkeras.config import Config, fingerprint, format_counts
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.errors import DataError, RunError
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE, describe_methods
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import PlannedRun, Study, WorstCasesConfig
@@ -28,7 +28,7 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
 DIGITS = 12  # of names
-EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *COLUMNS)
+EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
@@ -68,7 +68,7 @@ class StoredEvaluation:
         run: identity of the run.
         errors: a row for each method and source count: `method`, `sources` ("all", "1", …),
             `images`, and the errors of `diffkeras.evaluation.errors.ERRORS`.
-        examples: a row for each image, of the surrogate: `sources`, `example`, and `COLUMNS`.
+        examples: a row for each image, of the surrogate: `sources`, `example`, and the same errors.
     """
 
     run: str
@@ -106,8 +106,8 @@ def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
     table = _read_csv(file)
     with names_damaged([file]):
-        table = table[table["method"] == SURROGATE][["sources", "example", *COLUMNS]]
-        table = table.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
+        table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
+        table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
         if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
             raise ValueError("it has not one row for each image of metrics.json")
     return table

@@ -54,7 +54,7 @@ class StudyData:
         baselines: a row for each method, test set and source count: `method`, `test_set`,
             `sources`, and the same errors. Empty if the study measures none.
         examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
-            (int), and the errors of `diffkeras.evaluation.errors.COLUMNS`. None where a study was
+            (int), and the same errors. None where a study was
             read from its committed tables, which leave it out.
         searches: a row for each worst-case search, see `analyses.worst_cases`; None if the study
             makes none.

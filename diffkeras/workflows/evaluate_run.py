@@ -132,7 +132,7 @@ def _evaluate(
     show_progress: bool,
     report: bool = True,
 ) -> Evaluation:
-    measured = Measurement([*subject.methods, *baselines(config)], profiles=report)
+    measured = Measurement([*subject.methods, *baselines(config)])
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)
         pictures = draw_figures(measured, subject, config, data_dir) if report else {}

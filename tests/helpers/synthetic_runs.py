@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, parse_config
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
 from diffkeras.surrogates.run_directory import Run
@@ -101,7 +101,7 @@ def _write_metrics(
 
 
 def _write_examples(path: Path, images: pd.DataFrame) -> None:
-    names = ["sources", "example", *COLUMNS]
+    names = ["sources", "example", *ERRORS]
     rows = images[names].to_numpy().tolist()
     write_csv(
         path / "examples.csv",

@@ -54,7 +54,7 @@ class ImageErrors:
 
     @classmethod
     def of(cls, data: StudyData, error: str = "mae", test_set: str | None = None) -> "ImageErrors":
-        """An error of `diffkeras.evaluation.errors.COLUMNS` on a test set (None: the main one).
+        """An error of `diffkeras.evaluation.errors.ERRORS` on a test set (None: the main one).
 
         Raises:
             TooFewRunsError: there are no errors of single images, or too few images.

@@ -9,7 +9,7 @@ import pytest
 from studied_runs import StudyPaths
 
 from diffkeras.config import Config
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE, describe_methods
 from diffkeras.studies.config import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
@@ -28,8 +28,8 @@ def write_evaluation(
     counts, images = config.data.sources, config.data.test_examples
     errors = {str(n): {"images": images, **dict.fromkeys(ERRORS, 0.1 * n)} for n in counts}
     errors[ALL] = {"images": images * len(counts), **dict.fromkeys(ERRORS, 0.1)}
-    rows = [[SURROGATE, n, k, *([0.1 * n] * len(COLUMNS))] for n in counts for k in range(images)]
-    write_csv(output / "examples.csv", ["method", "sources", "example", *COLUMNS], rows)
+    rows = [[SURROGATE, n, k, *([0.1 * n] * len(ERRORS))] for n in counts for k in range(images)]
+    write_csv(output / "examples.csv", ["method", "sources", "example", *ERRORS], rows)
     methods = dict.fromkeys(describe_methods(config), errors)
     write_json(output / "metrics.json", {"run": run_dir.name, "methods": methods})
 
