@@ -13,10 +13,8 @@ from diffkeras.studies.statistics.comparison import (
     FEWEST_SEEDS,
     Floats,
     ImageErrors,
-    Resampled,
+    Statistic,
     holm,
-    mean,
-    percentile_99,
 )
 from diffkeras.studies.study_data import (
     ALL,
@@ -37,16 +35,16 @@ COLUMNS = (
 )
 
 
-def maximum(weights: Floats, values: Floats) -> Floats:
-    """(resamples, runs), the largest error of all images: a maximum can't be resampled."""
-    return np.tile(values.max(axis=1), (len(weights), 1))
+def percentile_99(values: Floats) -> Floats:
+    """(runs,), the smallest error that 99 % of the images of (runs, images) do not exceed."""
+    return np.asarray(np.quantile(values, 0.99, axis=1, method="inverted_cdf"))
 
 
-# error → its column of single images, and its statistic over images
-STATISTICS = {
-    **{error: (error, mean) for error in MAES},
+# error → its column of single images, and its statistic over images, by default the mean
+STATISTICS: dict[str, tuple[str, Statistic | None]] = {
+    **{error: (error, None) for error in MAES},
     PERCENTILE: ("mae", percentile_99),
-    LARGEST: (LARGEST, maximum),
+    LARGEST: (LARGEST, lambda values: values.max(axis=1)),
 }
 
 
@@ -63,15 +61,14 @@ def table(data: StudyData) -> pd.DataFrame:
     lattice MAE; and max_error, the largest error of a node in all images. `ratio` is the geometric
     mean over seeds of (error / error of the first variant), on the same images and with the same
     seeds. low and high are its 95 % interval for other seeds and other images: of Student's t, with
-    the standard deviation over a bootstrap that resamples both (Owen 2007; Rao and Wu 1988), and
-    degrees of freedom by Satterthwaite (1946). A maximum can't be bootstrapped (Bickel and Freedman
-    1981), so max_error has no such interval. t_low and t_high are its 95 % interval for other seeds
-    on these images, of a t test of the seeds' ln errors, paired by seed; p is the p of that test,
-    and p_holm is corrected by Holm's method for all rows of the same error. With three seeds only
-    differences far above the fluctuation over seeds can be significant. seeds_agree counts the
-    seeds whose ratio lies on the same side of 1. Cells are empty below 2 common seeds or 10 images.
-    In the figure marks are seeds, lines their means, and dotted lines methods without a network on
-    the same images.
+    the variance of both to first order, and degrees of freedom by Satterthwaite (1946).
+    mae_99_percent and max_error have no such interval. t_low and t_high are the 95 % interval of
+    `ratio` for other seeds on these images, of a t test of the seeds' ln errors, paired by seed; p
+    is the p of that test, and p_holm is corrected by Holm's method for all rows of the same error.
+    With three seeds only differences far above the fluctuation over seeds can be significant.
+    seeds_agree counts the seeds whose ratio lies on the same side of 1. Cells are empty below 2
+    common seeds or 10 images. In the figure marks are seeds, lines their means, and dotted lines
+    methods without a network on the same images.
     """
     name = varied(data)
     assert name is not None
@@ -81,14 +78,14 @@ def table(data: StudyData) -> pd.DataFrame:
     for test_set in data.test_sets:
         for error, (column, statistic) in STATISTICS.items():
             errors = ImageErrors.of(data, column, test_set)
-            resampled = Resampled.of(errors, statistic)
             for setting in errors.settings(settings):
                 reference = errors.select({**setting, name: first})
                 for value in data.factors[name]:
                     group = errors.select({**setting, name: value})
                     if len(group):
                         names = {"test_set": test_set, "error": error, "variant": value}
-                        rows.append({**resampled.compare(group, reference), **setting, **names})
+                        found = errors.compare(group, reference, statistic)
+                        rows.append({**found, **setting, **names})
     result = pd.DataFrame(rows).assign(reference=first)
     compared = result["variant"] != first
     most = result["common_seeds"][compared].max() if compared.any() else 0
@@ -100,7 +97,6 @@ def table(data: StudyData) -> pd.DataFrame:
     result["p"] = result["t_p"]
     result.loc[~compared, ["ratio", "low", "high", "t_low", "t_high", "p"]] = np.nan
     result.loc[~compared, "seeds_agree"] = 0
-    result.loc[result["error"] == LARGEST, ["low", "high"]] = np.nan
     result["p_holm"] = result.groupby("error")["p"].transform(holm)
     return result[["test_set", "error", *settings, *COLUMNS]]
 
