@@ -23,13 +23,13 @@ def write_metrics(
 ) -> None:
     """Write `metrics.json` and `examples.csv` into a directory.
 
-    `learned` is the configuration of the surrogate, None for predictions of another program.
+    `learned` is the configuration of the surrogate, None without one.
     """
     write_json(
         path / "metrics.json",
         {
             "run": run_identity(learned) if learned else None,
-            "test_examples": metrics[SURROGATE][ALL]["images"],
+            "test_examples": next(iter(metrics.values()))[ALL]["images"],
             "methods": metrics,
             "bounds": measured.proven(),
             "clock": describe_clock(),
