@@ -8,6 +8,7 @@ from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe_methods
+from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
@@ -18,18 +19,29 @@ OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
-def write_metrics(
-    path: Path, measured: Measurement, metrics: Mapping[str, Any], learned: Config | None
+def write_results(
+    path: Path,
+    measured: Measurement,
+    subject: Subject,
+    tested: Config,
+    pictures: Mapping[str, bytes] | None,
 ) -> None:
-    """Write `metrics.json` and `examples.csv` into a directory.
+    """Write `FILES` into a directory.
 
-    `learned` is the configuration of the surrogate, None without one.
+    Args:
+        path: the directory.
+        measured: what was measured.
+        subject: on what.
+        tested: the configuration of the test data.
+        pictures: name → PNG image; None for no `figures/` and no `report.html`.
     """
+    metrics = measured.metrics()
+    learned = subject.run.config() if subject.run else None
     write_json(
         path / "metrics.json",
         {
             "run": run_identity(learned) if learned else None,
-            "test_examples": next(iter(metrics.values()))[ALL]["images"],
+            "test_examples": tested.data.test_examples * len(tested.data.sources),
             "methods": metrics,
             "bounds": measured.proven(),
             "clock": describe_clock(),
@@ -40,28 +52,20 @@ def write_metrics(
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
     write_csv(path / "examples.csv", errors.columns.tolist(), rows)
+    if pictures is not None:
+        _write_pages(path, measured, subject, tested, pictures)
 
 
-def write_pages(
+def _write_pages(
     path: Path,
     measured: Measurement,
-    metrics: Mapping[str, Any],
-    pictures: Mapping[str, bytes],
+    subject: Subject,
     tested: Config,
-    learned: Config | None,
-    description: str,
+    pictures: Mapping[str, bytes],
 ) -> None:
-    """Write `figures/` and `report.html` into a directory.
-
-    Args:
-        path: the directory.
-        measured, metrics: what was measured.
-        pictures: name → PNG image.
-        tested: the configuration of the test data.
-        learned: that of the surrogate, None for predictions of another program.
-        description: what these are, in words.
-    """
-    data, proven = tested.data, measured.proven()
+    metrics, proven, description = measured.metrics(), measured.proven(), subject.description
+    learned = subject.run.config() if subject.run else None
+    data = tested.data
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     own = {SURROGATE: description} if description else {}

@@ -1,6 +1,5 @@
 """Evaluations and searches of the runs of studies, and the tables gathered from them."""
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from diffkeras.studies.study_data import (
     StudyData,
     certified_columns,
     names_damaged,
+    read_table,
 )
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
@@ -108,24 +108,13 @@ def _all_first(item: tuple[str, Any]) -> int:
 
 def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
-    table = _read_csv(file)
+    table = read_table(file, {})
     with names_damaged([file]):
         table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
         table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
         if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
             raise ValueError("it has not one row for each image of metrics.json")
     return table
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    """A table; a RunError if the file is missing, no table, or cut off in its last line."""
-    try:
-        content = file.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("it is cut off")
-        return pd.read_csv(io.BytesIO(content))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is missing or damaged: {error}") from None
 
 
 def check_evaluation(path: Path, test: Config, run: str) -> None:
@@ -168,7 +157,7 @@ def read_searches(path: Path) -> pd.DataFrame:
         RunError: the file is missing or damaged.
     """
     file = path / "searches.csv"
-    table = _read_csv(file)
+    table = read_table(file, {})
     with names_damaged([file]):
         numbers = table[[*SEARCH_NUMBERS, *certified_columns(table)]].astype(float)
         if numbers.isna().any(axis=None) or not len(table):

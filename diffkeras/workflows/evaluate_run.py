@@ -13,7 +13,7 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import baselines
-from diffkeras.evaluation.report import FILES, overall_table, write_metrics, write_pages
+from diffkeras.evaluation.report import FILES, overall_table, write_results
 from diffkeras.evaluation.subject import (
     Subject,
     different_physics,
@@ -157,13 +157,10 @@ def _evaluate(
     measured = Measurement([*subject.methods, *baselines(config)])
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)
-        pictures = draw_figures(measured, subject, config, data_dir) if report else {}
-    metrics = measured.metrics()
-    learned = subject.run.config() if subject.run else None
+        pictures = draw_figures(measured, subject, config, data_dir) if report else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_metrics(partial, measured, metrics, learned)
-        if report:
-            write_pages(partial, measured, metrics, pictures, config, learned, subject.description)
+        write_results(partial, measured, subject, config, pictures)
+    metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 

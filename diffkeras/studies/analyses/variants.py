@@ -18,7 +18,6 @@ from diffkeras.studies.statistics.comparison import (
 )
 from diffkeras.studies.study_data import (
     ALL,
-    TRAIN_PART,
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
@@ -48,13 +47,8 @@ STATISTICS: dict[str, tuple[str, Statistic | None]] = {
 }
 
 
-def varied(data: StudyData) -> str | None:
-    """The factor whose values are compared."""
-    return next((name for name in (VARIANT, TRAIN_PART) if data.varies(name)), None)
-
-
 def table(data: StudyData) -> pd.DataFrame:
-    """Each variant, or disjoint subset, on each test set: the mean over seeds of an error.
+    """Each variant on each test set: the mean over seeds of an error.
 
     With the smallest and the largest of a seed. The errors are the means over images of each
     image's mean absolute error in a region; mae_99_percent, the 99th percentile of the images'
@@ -70,18 +64,16 @@ def table(data: StudyData) -> pd.DataFrame:
     common seeds or 10 images. In the figure marks are seeds, lines their means, and dotted lines
     methods without a network on the same images.
     """
-    name = varied(data)
-    assert name is not None
-    settings = data.settings(without=(name,))
-    first = data.factors[name][0]
+    settings = data.settings(without=(VARIANT,))
+    first = data.factors[VARIANT][0]
     rows = []
     for test_set in data.test_sets:
         for error, (column, statistic) in STATISTICS.items():
             errors = ImageErrors.of(data, column, test_set)
             for setting in errors.settings(settings):
-                reference = errors.select({**setting, name: first})
-                for value in data.factors[name]:
-                    group = errors.select({**setting, name: value})
+                reference = errors.select({**setting, VARIANT: first})
+                for value in data.factors[VARIANT]:
+                    group = errors.select({**setting, VARIANT: value})
                     if len(group):
                         names = {"test_set": test_set, "error": error, "variant": value}
                         found = errors.compare(group, reference, statistic)
@@ -103,31 +95,29 @@ def table(data: StudyData) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The errors of all seeds by variant, a column for each test set."""
-    name = varied(data)
-    assert name is not None
     runs = with_seed(data.runs[data.runs["sources"] == ALL])
-    runs = rows_of_first(runs, data, (name,))
+    runs = rows_of_first(runs, data, (VARIANT,))
     sets = data.test_sets
     width = min(7.0, 2.2 + 1.7 * len(sets))
     drawn, axes = print_axes(len(DRAWN), len(sets), height=4.6, width=width, sharex=True)
     for row, (error, label) in zip(axes, DRAWN.items(), strict=True):
         for axis, test_set in zip(row, sets, strict=True):
-            _draw_seeds(axis, runs[runs["test_set"] == test_set], name, data.factors[name], error)
+            _draw_seeds(axis, runs[runs["test_set"] == test_set], data.factors[VARIANT], error)
             axis.set_title(f"{label}, {test_set}" if len(sets) > 1 else label)
             scale_error_axis(axis, baseline_errors(data, error, test_set=test_set))
     legend_above(drawn, axes[0, 0], columns=6, title="seed")
     return drawn
 
 
-def _draw_seeds(axis: Axes, runs: pd.DataFrame, name: str, values: list[str], error: str) -> None:
+def _draw_seeds(axis: Axes, runs: pd.DataFrame, values: list[str], error: str) -> None:
     """A mark for each seed, and a line at their mean."""
     seeds = list(dict.fromkeys(runs["seed"]))
     axis.set_yscale("log")
     for index, seed in enumerate(seeds):
-        of_seed = runs[runs["seed"] == seed].set_index(name)[error].reindex(values)
+        of_seed = runs[runs["seed"] == seed].set_index(VARIANT)[error].reindex(values)
         apart = 0.3 * ((index + 0.5) / len(seeds) - 0.5)
         axis.plot(np.arange(len(values)) + apart, of_seed, ls="", label=seed, **series_style(index))
-    means = runs.groupby(name)[error].mean().reindex(values)
+    means = runs.groupby(VARIANT)[error].mean().reindex(values)
     places = np.arange(len(values))
     axis.hlines(means, places - 0.28, places + 0.28, color="0.2", lw=1)
     turned = sum(map(len, values)) > TICK_CHARACTERS
@@ -138,7 +128,7 @@ def _draw_seeds(axis: Axes, runs: pd.DataFrame, name: str, values: list[str], er
 ANALYSIS = Analysis(
     name="variants",
     title="Variants against each other",
-    applies=lambda data: varied(data) is not None and not data.varies(TRAINED_SOURCES),
+    applies=lambda data: data.varies(VARIANT) and not data.varies(TRAINED_SOURCES),
     table=table,
     figure=figure,
 )
