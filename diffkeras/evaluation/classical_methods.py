@@ -69,17 +69,11 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow, which compute a batch at once on any device."""
-    methods, fixed = {}, config.physics.sources == "fixed_value"
-    decay = float(config.physics.medium.decay)
-    for precision in ("float32", "float64"):
-        solver: Any = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-
-        def field(images: tf.Tensor, solver: TensorSolver = solver) -> tf.Tensor:
-            values = images if fixed else None
-            return solver.solve(values, production=None if fixed else decay * images).field
-
-        methods[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
-    if fixed:
+    methods: dict[str, Compute] = {
+        f"TensorSolver, {precision}": _tensor_solver(config, precision)
+        for precision in ("float32", "float64")
+    }
+    if config.physics.sources == "fixed_value":
         methods |= {f"plain CG, {n} rounds": network_fields(_untrained(config, n)) for n in ROUNDS}
     return methods
 
@@ -106,7 +100,7 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
 
     Where uptake saturates, rounds are inexact Newton steps.
     """
-    methods = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
+    methods = {f"TensorSolver to {t:g}": _tensor_solver(config, tolerance=t) for t in TOLERANCES}
     saturating = "uptake" in config.data.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
@@ -117,18 +111,24 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
     return methods
 
 
-def _in_graph_to(config: Config, tolerance: float) -> Compute:
-    solver = TensorSolver(config.physics.lattice, config.physics.medium)
-    maps = config.data.maps
+def _tensor_solver(
+    config: Config, precision: Any = "float32", tolerance: float | None = None
+) -> Compute:
+    """The solver in a graph: directly, or to a tolerance with the proof of it."""
+    solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+    produces = config.physics.sources == "production"
 
     @tf.function(autograph=False)
-    def solution(images: tf.Tensor, media: dict[str, tf.Tensor]) -> Any:
-        return solver.solve(images, tolerance=tolerance, **media)[:2]
+    def solution(images: tf.Tensor | None, maps: dict[str, tf.Tensor]) -> Any:
+        found = solver.solve(images, tolerance=tolerance, **maps)
+        return found.field if tolerance is None else (found.field, found.error_bound)
 
     def compute(batch: ImageBatch) -> Computed:
-        media = {name: tf.constant(v) for name, v in maps_of(batch.problem, maps).items()}
-        field, bounds = solution(tf.constant(batch.images), media)
-        return Computed(field.numpy(), bounds.numpy())
+        maps = maps_of(batch.problem, ("production",) if produces else config.data.maps)
+        images = None if produces else tf.constant(batch.images, precision)
+        found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
+        field, bounds = (found, None) if tolerance is None else found
+        return Computed(batch.scaled(field.numpy()), bounds if bounds is None else bounds.numpy())
 
     return compute
 
