@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help quickstart studies test test-slow lint format docs pictures findings check clean
+.PHONY: help quickstart studies test test-slow test-frameworks lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ test: $(STAMP)  ## run the tests, in two processes
 
 test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'slow or not slow' -n $(TEST_PROCESSES) --dist loadfile
+
+test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[frameworks]'
+	$(BIN)/python -m pytest tests/frameworks
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

@@ -24,10 +24,13 @@ _HOMES = {
     "certify": "diffkeras.physics",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
+    "parts_of": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",
     "solve": "diffkeras.physics",
+    "with_parts": "diffkeras.physics",
 }
-_SUBPACKAGES = ("data", "nn", "physics", "tf_solver", "workflows")
+_SUBPACKAGES = ("data", "nn", "physics", "tensorflow", "tf_solver", "workflows")
+_OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
 __all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
 
@@ -36,14 +39,16 @@ def __getattr__(name: str) -> Any:
     try:
         if name in _HOMES:
             return getattr(import_module(_HOMES[name]), name)
-        if name in _SUBPACKAGES:
+        if name in _SUBPACKAGES + _OTHER_FRAMEWORKS:
             return import_module(f"diffkeras.{name}")
     except ModuleNotFoundError as missing:
         if str(missing.name).startswith("diffkeras"):
             raise
+        how = "`pip install diffkeras` without --no-deps installs all that it needs"
+        if name in _OTHER_FRAMEWORKS:
+            how = f"install it: `pip install {missing.name}`"
         raise ModuleNotFoundError(
-            f"diffkeras.{name} needs {missing.name}, which is not installed; `pip install "
-            "diffkeras` without --no-deps installs all that it needs",
+            f"diffkeras.{name} needs {missing.name}, which is not installed; {how}",
             name=missing.name,
         ) from None
     raise AttributeError(f"module 'diffkeras' has no attribute {name!r}")

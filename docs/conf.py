@@ -32,6 +32,7 @@ myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["jax", "torch"]  # that diffkeras does not install
 autodoc_typehints = "none"  # docstrings also give shapes and units
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

@@ -4,20 +4,23 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 """
 
 from diffkeras.physics.baselines import effective_strengths, superpose
+from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
+from diffkeras.physics.derivatives.adjoint import Derivatives
+from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
-from diffkeras.physics.proofs.certificate import certify
-from diffkeras.physics.proofs.results import BatchCertificate, Certificate
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
-from diffkeras.physics.solution import BatchSolution, Solution, SolveStatistics
+from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "BatchSolution",
     "CappedUptake",
     "Certificate",
+    "Derivatives",
     "Example",
     "ExampleRecipe",
     "FixedFlux",
@@ -33,6 +37,7 @@ __all__ = [
     "MichaelisMenten",
     "Placement",
     "Problem",
+    "Quantity",
     "Robin",
     "Solution",
     "SolveStatistics",
@@ -42,9 +47,11 @@ __all__ = [
     "certify",
     "effective_strengths",
     "maps_of",
+    "parts_of",
     "problem_of_maps",
     "production_of",
     "sample_sources",
     "solve",
     "superpose",
+    "with_parts",
 ]

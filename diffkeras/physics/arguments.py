@@ -11,6 +11,7 @@ from diffkeras.errors import PhysicsError
 
 MOST_PARALLEL = 4096
 EXACT_BYTES = 4  # of whole numbers that float64 always holds
+SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SHOWN = 60  # characters of a bad value
 
 
@@ -120,3 +121,18 @@ def real_values(what: str, values: Any) -> NDArray:
 def largest(values: NDArray[np.floating]) -> float:
     """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
     return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+
+
+def check_relative_tolerance(value: Any) -> float:
+    """A relative tolerance.
+
+    Raises:
+        PhysicsError: no number, or one that rounding doesn't allow.
+    """
+    tolerance = check_number("tolerance", value)
+    if not SMALLEST_TOLERANCE <= tolerance < 1:
+        raise PhysicsError(
+            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
+            f"not {tolerance}"
+        )
+    return tolerance

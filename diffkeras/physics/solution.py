@@ -1,53 +1,27 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from diffkeras.physics.arguments import check_relative_tolerance
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
+from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.derivatives.tangent import tangent
+from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.solvers.statistics import SolveStatistics
 
-
-class Proof(Protocol):
-    """What proves bounds of the error of a field of one image, when they are asked for."""
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """At least the largest |field − u|."""
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """At least |field − u| node by node."""
-
-
-@dataclass(frozen=True)
-class SolveStatistics:
-    """How a field was solved.
-
-    Attributes:
-        method: what solved it; "transform" for a production without fixed nodes, "correction" for
-            the corrected field of a certificate in a uniform medium.
-        ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
-        iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
-            iterations of conjugate gradients.
-        residual: largest difference from the fixed nodes' values before they were put in, relative
-            to the largest of them. By the discrete maximum principle no node's error exceeds it,
-            but for the transforms' own rounding, which `Solution.error_bound` includes. With
-            production it is relative to the largest |value| of the field, and includes an estimate
-            of that rounding. Of "newton-cg" it is a proven bound of the error.
-        precision: "float32" or "float64", in which it was computed.
-        newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
-    """
-
-    method: str
-    ring_nodes: int
-    iterations: int = 0
-    residual: float = 0.0
-    precision: str = "float64"
-    newton_steps: int = 0
+ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,6 +64,104 @@ class Solution(ShortRepr):
         """
         return self.proof.node_bound(self.field, self.problem)
 
+    def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
+        """The derivatives of a scalar J with respect to every part of the problem.
+
+        By one solution of the adjoint equation (`derivatives.adjoint`).
+
+        Args:
+            cotangent: ∂J/∂u on each node, of the field's shape.
+            tolerance: of the adjoint, relative to its largest |value|; the derivatives also have
+                the relative error of the field.
+
+        Returns:
+            A mapping from names of parts (`parts_of`) to numbers and arrays of the parts' shapes;
+            of a batch with the batch as their first axis.
+
+        Raises:
+            PhysicsError: a cotangent that is not finite or of another shape than the field.
+            ConvergenceError: the tolerance was not met.
+
+        Warns:
+            UserWarning: uptake saturates, and the field is so rough that the derivatives may be of
+                another one.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> solution = dk.solve(np.eye(16), decay=0.1)
+            >>> derivatives = solution.vjp(np.ones((16, 16)))  # of the field's sum
+            >>> bool(derivatives["decay"] < 0)
+            True
+        """
+        values = self.problem.check_field("cotangent", cotangent)
+        tolerance = check_relative_tolerance(tolerance)
+        self._warn_of_rough_field()
+        with blas_threads():
+            return Derivatives.at(
+                self.problem, self.field, values, tolerance, lambda: self.node_bound
+            )
+
+    def jvp(
+        self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
+    ) -> NDArray[np.float64]:
+        """The derivative of the field along a change of parts, of the field's shape.
+
+        Args:
+            direction: the change of each part, by its name (`parts_of`) and of its shape.
+            tolerance: relative to the largest |value|; there is also the field's own.
+
+        Raises:
+            PhysicsError: a name that is no part, a change of another shape, or one not finite.
+            ConvergenceError: the tolerance was not met.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> solution = dk.solve(np.eye(16), decay=0.1)
+            >>> bool(solution.jvp({"decay": 1.0}).max() <= 0)
+            True
+        """
+        tolerance = check_relative_tolerance(tolerance)
+        self._warn_of_rough_field()
+        with blas_threads():
+            return tangent(self.problem, self._exact, direction, tolerance)
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the field, with a proven bound of its error.
+
+        The adjoint corrects it, so that its error is of second order: smaller by far than that of
+        the sum over this field (`derivatives.remainder`).
+
+        Args:
+            weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
+                nodes.
+
+        Raises:
+            PhysicsError: weights that are not finite or of another shape than the field.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> total = dk.solve(np.eye(16), tolerance=1e-3).quantity(np.ones((16, 16)))
+            >>> bool(total.error_bound < 1e-6 * total.value)
+            True
+        """
+        values = self.problem.check_field("weights", weights)
+        with blas_threads():
+            return Quantity.of(self.problem, self._exact, self.node_bound, values)
+
+    @property
+    def _exact(self) -> NDArray[np.float64]:
+        """The field in float64 with the fixed values to the bit."""
+        return np.where(self.problem.fixed, self.problem.values, self.field)
+
+    def _warn_of_rough_field(self) -> None:
+        if self.problem.uptake is not None and self.stats.residual > ROUGH:
+            warnings.warn(
+                f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
+                "uptake saturates: the derivatives may be those of another field; solve with a "
+                "smaller tolerance, or read `adjoint_bound`",
+                stacklevel=3,
+            )
+
 
 class ProofOfImages(NamedTuple):
     """Of a batch, by the proofs of its images."""
@@ -118,6 +190,26 @@ class BatchSolution(Solution):
     """
 
     images: tuple[Solution, ...] = dataclass_field(default=(), repr=False)
+
+    def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> BatchDerivatives:
+        """See `Solution.vjp`."""
+        values = self.problem.check_field("cotangent", cotangent)
+        pairs = zip(self.images, values, strict=True)
+        images = [image.vjp(value, tolerance) for image, value in pairs]
+        return BatchDerivatives(self.problem, images)
+
+    def jvp(
+        self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
+    ) -> NDArray[np.float64]:
+        """See `Solution.jvp`; a change is the same for all images, or has the batch first."""
+        pairs = zip(self.images, parts_of_images(self.problem, direction), strict=True)
+        return np.stack([image.jvp(change, tolerance) for image, change in pairs])
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """See `Solution.quantity`: arrays (batch,); the weights of one image are for all."""
+        values = self.problem.check_field("weights", weights, shared=True)
+        pairs = zip(self.images, values, strict=True)
+        return Quantity.batch([image.quantity(value) for image, value in pairs])
 
     @classmethod
     def of(

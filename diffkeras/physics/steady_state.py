@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_count, check_number, largest, real_array
+from diffkeras.physics.arguments import check_count, check_relative_tolerance, largest
+from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.certificate import EnclosureProof, RingProof, fixed_error
-from diffkeras.physics.solution import Proof, Solution, SolveStatistics
-from diffkeras.physics.solvers.batch import solve_batch
+from diffkeras.physics.proofs.bounds import EnclosureProof, Proof, RingProof, fixed_error
+from diffkeras.physics.solution import Solution
+from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
-SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
 
@@ -81,16 +81,13 @@ def solve(
         True
     """
     processes, threads = check_count("processes", processes), check_count("threads", threads)
-    tolerance = check_number("tolerance", tolerance)
-    if not SMALLEST_TOLERANCE <= tolerance < 1:
-        raise PhysicsError(
-            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
-            f"not {tolerance}"
-        )
+    tolerance = check_relative_tolerance(tolerance)
     problem = as_problem(problem, keywords)
     for image in problem.images:
         check_method(method, image)
-    start = None if initial is None else _check_initial(initial, problem)
+    start = None
+    if initial is not None:
+        start = problem.check_field("initial field", initial, shared=True)
     image_solver = partial(_solve_image, method=method, tolerance=tolerance, threads=threads)
     if problem.is_batch:
         starts = [None] * len(problem.images) if start is None else list(start)
@@ -98,14 +95,6 @@ def solve(
             return solve_batch(image_solver, problem, starts, processes)
     with blas_threads(threads):
         return image_solver(problem, start)
-
-
-def _check_initial(initial: ArrayLike, problem: Problem) -> NDArray[np.float64]:
-    """The initial field, of the problem's shape: one field may stand for all images of a batch."""
-    values = real_array("the initial field", initial)
-    if problem.is_batch and values.shape == problem.lattice:
-        values = np.broadcast_to(values, problem.shape)
-    return problem.check_field("initial field", values)
 
 
 def _solve_image(

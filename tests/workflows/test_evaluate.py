@@ -205,6 +205,7 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
     load_surrogate(own_run)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_fewer_test_images_are_taken_as_they_are(
     own_run: Path, own_data: Path, diffkeras: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -213,6 +214,7 @@ def test_fewer_test_images_are_taken_as_they_are(
     (own_run / "config.yaml").write_text(config.to_yaml())
     Run(own_run).seal()
     words = ["evaluate", own_run, "--data-dir", own_data, "--output", tmp_path / "out"]
+    words += ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=1"]
     result = diffkeras(*words)
     assert result.exit_code == 0, result.output
     assert "of the 7 test images of each source count in the configuration, 5" in result.stderr

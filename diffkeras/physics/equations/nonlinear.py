@@ -86,6 +86,14 @@ class Equations:
         slack = 1 - 2 * (self._uptake.rounding + 8) * EPSILON
         return self._uptake.slope(field + radius) * slack
 
+    def change_of_slope(self, field: NDArray, radius: NDArray) -> NDArray | float:
+        """At least |φ'(v) − φ'(u)| for all v between u − radius and u + radius, node by node."""
+        if self._uptake is None:
+            return 0.0
+        slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
+        most = self._uptake.slope(field - radius) * (1 + slack)
+        return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
+
     def steeper(self, slope: NDArray | float) -> FiniteVolumes:
         """The operator A + d of slopes d, (rows, columns), rounded down."""
         if not np.any(slope):

@@ -233,13 +233,15 @@ class Problem(ShortRepr):
         """That of its fields: the lattice, or the number of images and the lattice."""
         return (len(self.images), *self.lattice) if self.is_batch else self.lattice
 
-    def check_field(self, name: str, field: Any) -> NDArray[np.float64]:
-        """A field of this problem as float64.
+    def check_field(self, name: str, field: Any, *, shared: bool = False) -> NDArray[np.float64]:
+        """A field of this problem as float64; `shared`, one may stand for all images of a batch.
 
         Raises:
             PhysicsError: another shape, or numbers that are not finite or absurdly large.
         """
         values = real_array(f"the {name}", field)
+        if shared and self.is_batch and values.shape == self.lattice:
+            values = np.broadcast_to(values, self.shape)
         if values.shape != self.shape:
             raise PhysicsError(
                 f"the {name} has shape {values.shape}, the problem {self.shape}; "

@@ -66,6 +66,10 @@ class GivenSide(ShortRepr):
         """
         raise NotImplementedError
 
+    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+        """The derivatives of both `terms` by each number, by "diffusivity" and by "step"."""
+        raise NotImplementedError
+
     def _check(self, name: str, value: Any) -> Values:
         what = f"the {name} of a side"
         if not isinstance(value, tuple | list) and np.ndim(value) == 0:
@@ -122,6 +126,15 @@ class FixedValue(GivenSide):
         """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
         return 0.0, diffusivity / step**2 * np.asarray(self.value)
 
+    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+        """See `GivenSide`."""
+        value = np.asarray(self.value)
+        return {
+            "value": (0.0, diffusivity / step**2),
+            "diffusivity": (0.0, value / step**2),
+            "step": (0.0, -2 * diffusivity * value / step**3),
+        }
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FixedFlux(GivenSide):
@@ -149,6 +162,14 @@ class FixedFlux(GivenSide):
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the flux through one face of a volume of width h."""
         return 0.0, np.asarray(self.flux) / step
+
+    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+        """See `GivenSide`."""
+        return {
+            "flux": (0.0, 1 / step),
+            "diffusivity": (0.0, 0.0),
+            "step": (0.0, -np.asarray(self.flux) / step**2),
+        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,6 +210,19 @@ class Robin(GivenSide):
         coefficient = np.asarray(self.coefficient)
         rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
         return rate, rate * np.asarray(self.value)
+
+    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+        """See `GivenSide`."""
+        coefficient, value = np.asarray(self.coefficient), np.asarray(self.value)
+        resistance = 1 + coefficient * step / (2 * diffusivity)
+        rate = coefficient / resistance / step
+        of_rate = {
+            "coefficient": 1 / resistance**2 / step,
+            "diffusivity": (coefficient / (diffusivity * resistance)) ** 2 / 2,
+            "step": -rate * (1 / step + coefficient / (2 * diffusivity * resistance)),
+        }
+        slopes = {name: (slope, slope * value) for name, slope in of_rate.items()}
+        return {**slopes, "value": (0.0, rate)}
 
 
 Side = BoundaryName | GivenSide

@@ -10,7 +10,7 @@ exponent above 1 are not concave.
 
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ class SaturatingUptake(ShortRepr):
     rounding = 8.0
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """Its numbers by name: each a number, or an array of the lattice's shape."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every kind is a dataclass
+
+    @property
     def capacity(self) -> NodeValues:
         """See the attributes."""
         return self.maximum
@@ -65,6 +70,10 @@ class SaturatingUptake(ShortRepr):
 
     def slope(self, field: NDArray) -> NDArray:
         """dφ/du, (rows, columns) [1/time]."""
+        raise NotImplementedError
+
+    def partial(self, name: str, field: NDArray) -> NDArray:
+        """dφ/dp of a number p by its attribute's name, (rows, columns)."""
         raise NotImplementedError
 
     def in_unit(self, unit: float) -> "SaturatingUptake":
@@ -125,6 +134,13 @@ class MichaelisMenten(SaturatingUptake):
         share = self.constant / (self.constant + np.maximum(field, 0))
         return self.maximum / self.constant * share**2
 
+    def partial(self, name: str, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`."""
+        share = field / (self.constant + np.maximum(field, 0))
+        if name == "maximum":
+            return share
+        return -self.maximum * share / (self.constant + np.maximum(field, 0))
+
     def in_unit(self, unit: float) -> "MichaelisMenten":
         """See `SaturatingUptake`."""
         return MichaelisMenten(self.maximum / unit, self.constant)
@@ -184,6 +200,11 @@ class CappedUptake(SaturatingUptake):
         """See `SaturatingUptake`; at the corner it is that above, 0."""
         tangent = self._tangent
         return np.where(tangent * field < self.maximum, tangent, 0.0)
+
+    def partial(self, name: str, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`; at the corner that with the slope 0, where the maximum counts."""
+        is_capped = self._tangent * field >= self.maximum
+        return np.where(is_capped, 1.0, 0.0) if name == "maximum" else np.where(is_capped, 0, field)
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""

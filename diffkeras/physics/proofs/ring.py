@@ -50,11 +50,11 @@ from diffkeras.physics.proofs.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
-from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
+from diffkeras.physics.solvers.statistics import SolveStatistics
 
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5

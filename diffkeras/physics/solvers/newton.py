@@ -20,9 +20,9 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.equations.nonlinear import equations_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, Move
+from diffkeras.physics.solvers.statistics import SolveStatistics
 
 MOST_STEPS = 60
 MOST_PROOFS = 6

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import SolveStatistics
+from diffkeras.physics.solvers.statistics import SolveStatistics
 
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before
 

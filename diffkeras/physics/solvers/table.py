@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import SolveStatistics
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
+from diffkeras.physics.solvers.statistics import SolveStatistics
 
 Solved = tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64] | None]
 

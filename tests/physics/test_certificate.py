@@ -11,9 +11,9 @@ from sparse_operator import free_system
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.certificate import certify
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.certificate import certify
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 
 

@@ -1,0 +1,140 @@
+"""Measure what derivatives cost: a field with the derivatives by every part, against the field.
+
+    python -m benchmarks.gradients
+
+The problems have 20 discs with fixed values: a uniform medium, one whose 20 discs release instead,
+and a tissue of 20 regions of different diffusivity with 1,600 cells that take up in proportion, or
+saturating. "All derivatives" are those of the field's sum of squares by every part of the problem
+(`Solution.vjp`), by one adjoint equation. "Central differences" are two more fields for each of
+ten parameters. PyAMG solves the field's and the adjoint's equations (of the linear tissue, with
+one hierarchy), and computes no derivatives from them. Fields and adjoints are solved to 1e-8, and
+`solve` proves the error of the field. "Memory" is the most that NumPy allocates, in float64 fields,
+above that of the field alone. All times are CPU times, medians of rounds in one process and on one
+thread, in which every method has its turn.
+"""
+
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from benchmarks.tables import describe_machine, write_table
+from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS
+from diffkeras.physics import Medium, MichaelisMenten, Problem, TissueSampler, sample_sources, solve
+from diffkeras.physics.equations.finite_volumes import finite_volumes
+
+TOLERANCE, PARAMETERS = 1e-8, 10
+COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
+
+
+def problems(side: int) -> dict[str, Callable[[], Problem]]:
+    """Functions that make each problem anew, so that nothing is set up before."""
+    discs = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
+    drawn = TissueSampler(cells=(CELLS, CELLS), regions=(REGIONS, REGIONS)).sample(side, rng=1)
+    diffusivity = drawn.diffusivity_map(side).astype(np.float64)
+    decay = drawn.decay_map(side, float(BASE.decay)).astype(np.float64)
+    tissue = Medium(diffusivity, decay, boundary=BASE.boundary)
+    bare = Medium(diffusivity, BASE.decay, boundary=BASE.boundary)
+    uptake = MichaelisMenten(decay - decay.min(), 0.2)
+    return {
+        "uniform, fixed values": partial(Problem, discs),
+        "uniform, production": partial(Problem, production=discs),
+        "tissue, linear": partial(Problem, discs, medium=tissue),
+        "tissue, saturating": partial(Problem, discs, medium=bare, uptake=uptake),
+    }
+
+
+def all_derivatives(make: Callable[[], Problem]) -> None:
+    """The field and the derivatives by every part."""
+    solution = solve(make(), tolerance=TOLERANCE)
+    dict(solution.vjp(2 * solution.field.astype(np.float64), TOLERANCE))
+
+
+def differences(make: Callable[[], Problem]) -> None:
+    """As many fields as central differences need."""
+    for _ in range(1 + 2 * PARAMETERS):
+        solve(make(), tolerance=TOLERANCE)
+
+
+def by_pyamg(make: Callable[[], Problem]) -> None:
+    """The field and the adjoint of a linear problem."""
+    import pyamg
+
+    problem = make()
+    volumes = finite_volumes(problem.lattice, problem.medium)
+    matrix, sides = volumes.free_system(problem.values, problem.fixed)
+    hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
+    field = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")
+    hierarchy.solve(2 * field, tol=TOLERANCE, accel="cg")
+
+
+def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[str]]:
+    """The rows of one problem."""
+    calls: dict[str, Callable[[], object]] = {
+        "field": lambda: solve(make(), tolerance=TOLERANCE),
+        "field and all derivatives": lambda: all_derivatives(make),
+    }
+    if name == "tissue, linear":
+        calls["field and adjoint by PyAMG"] = lambda: by_pyamg(make)
+    calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
+    times: dict[str, list[float]] = {method: [] for method in calls}
+    for _ in range(rounds):
+        for method, call in calls.items():
+            begin = time.process_time()
+            call()
+            times[method].append(time.process_time() - begin)
+    medians = {method: statistics.median(each) for method, each in times.items()}
+    nodes = make().values.size
+    peaks = {method: peak(call) / (8 * nodes) for method, call in list(calls.items())[:2]}
+    rows = []
+    for method, took in medians.items():
+        more = f"{peaks[method] - peaks['field']:.1f}" if method in peaks else ""
+        ratio = f"{took / medians['field']:.2f}"
+        rows.append([name, str(nodes), method, f"{1e3 * took:.0f}", ratio, more])
+        click.echo("  ".join(rows[-1]))
+    return rows
+
+
+def peak(call: Callable[[], object]) -> int:
+    """The most bytes that are allocated at a time."""
+    tracemalloc.start()
+    call()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", "sides", multiple=True, default=(256, 512), help="Nodes per side.")
+@click.option("--rounds", default=7, help="Number of rounds.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/gradients"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(sides: tuple[int, ...], rounds: int, output: Path) -> None:
+    with threadpool_limits(limits=1):
+        rows = [
+            row
+            for side in sides
+            for name, make in problems(side).items()
+            for row in rows_of(name, make, rounds)
+        ]
+    caption = (
+        f"{VESSELS} discs; the tissue has {CELLS:,} cells and {REGIONS} regions; tolerance "
+        f"{TOLERANCE:g}; CPU time of one thread, median of {rounds} rounds, ratios to the field. "
+        f"{describe_machine()}"
+    )
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Certificates: proven bounds of how far any field is from the exact one.
+
+None of this is an estimate, and the effect of rounding is included.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.physics.arguments import real_values
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
+from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
+from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.solution import BatchSolution, Solution
+
+
+@dataclass(frozen=True, repr=False)
+class Certificate(ShortRepr):
+    """Proven bounds of a field's error, u being the exact solution of the lattice equation.
+
+    Attributes:
+        field: (rows, columns) float64, the field that was certified.
+        problem: which it should solve.
+        error_bound: at least max |field − u|, the largest of `node_bound`.
+        node_bound: (rows, columns), at least |field − u| node by node.
+        corrected: a better field, with its own bounds.
+        allowance: what the bounds include for the rounding of transforms; 0 where the medium varies
+            or uptake saturates, as enclosures include rounding node by node.
+    """
+
+    field: NDArray[np.float64]
+    problem: Problem = dataclass_field(repr=False)
+    error_bound: float
+    node_bound: NDArray[np.float64]
+    corrected: Solution
+    allowance: float
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
+
+        Its `of_field` is that of the certified field.
+        """
+        quantity = self.corrected.quantity(weights)
+        axes = tuple(range(-len(self.problem.lattice), 0))
+        of_field = (np.asarray(weights, np.float64) * self.field).sum(axes)
+        return replace(quantity, of_field=of_field)
+
+
+@dataclass(frozen=True, repr=False)
+class BatchCertificate(Certificate):
+    """The certificates of a batch of fields.
+
+    Attributes:
+        field, node_bound: (batch, rows, columns).
+        error_bound, allowance: the largest of all images.
+        corrected: a `BatchSolution`.
+        images: the certificate of each.
+    """
+
+    images: tuple[Certificate, ...] = dataclass_field(repr=False)
+
+    @classmethod
+    def of(
+        cls, field: NDArray[np.float64], problem: Problem, images: Sequence[Certificate]
+    ) -> "BatchCertificate":
+        """The batch of one or more certificates."""
+        corrected = [image.corrected for image in images]
+        return cls(
+            field,
+            problem,
+            max(image.error_bound for image in images),
+            np.stack([image.node_bound for image in images]),
+            BatchSolution.of(np.stack([one.field for one in corrected]), problem, corrected),
+            max(image.allowance for image in images),
+            tuple(images),
+        )
+
+
+@show_keywords
+@blas_threads()
+def certify(
+    field: ArrayLike,
+    problem: "Problem | ArrayLike | None" = None,
+    **keywords: Unpack[ProblemKeywords],
+) -> Certificate:
+    """Prove how far a field is from the exact one, and correct it.
+
+    The exact field is that of coefficients rounded to double precision: couplings and decays where
+    the medium varies or uptake saturates, and what given values and fluxes of sides add to the
+    production. With coefficients of more digits it may differ by about 1e-16 of the largest value.
+    The bounds are about the lattice's solution, not about its distance from the continuum's.
+
+    Args:
+        field: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
+            (batch, rows, columns), for which a `BatchCertificate` is returned.
+        problem: the `Problem` that it should solve, or its source image, as for `solve`.
+        **keywords: those of `Problem`, as for `solve`.
+
+    Raises:
+        PhysicsError: a field that is not finite or of another shape than the problem, or no problem
+            (see `Problem`).
+        ConvergenceError: no bound was found, where diffusivity varies by many orders.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> image = np.zeros((64, 64))
+        >>> image[30:34, 30:34] = 1.0
+        >>> certificate = dk.certify(np.zeros((64, 64)), image)
+        >>> true_error = abs(certificate.field - dk.solve(image).field).max()
+        >>> bool(true_error <= certificate.error_bound)
+        True
+        >>> certificate.corrected.error_bound < certificate.error_bound
+        True
+    """
+    problem = as_problem(problem, keywords)
+    rounded = problem.check_field("field", field)
+    roundings = _rounding(field, rounded)
+    if not problem.is_batch:
+        return _certificate(rounded, roundings, problem)
+    each = zip(rounded, np.broadcast_to(roundings, rounded.shape), problem.images, strict=True)
+    return BatchCertificate.of(rounded, problem, [_certificate(*parts) for parts in each])
+
+
+def _certificate(
+    field: NDArray[np.float64], rounding: NDArray[np.float64] | float, problem: Problem
+) -> Certificate:
+    """The certificate of one image; `rounding` is how far the field is from that asked about."""
+    bounds = bounds_of(field, problem)
+    node_bound = bounds.field
+    if np.any(rounding):
+        node_bound = (node_bound + rounding) * (1 + EPSILON)
+    corrected = Solution(
+        bounds.corrected, problem, bounds.stats, KnownBounds(bounds.corrected_bound)
+    )
+    error_bound = float(node_bound.max())
+    return Certificate(field, problem, error_bound, node_bound, corrected, bounds.allowance)
+
+
+def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    """At least |field − rounded|, for fields in extended precision; 0 for others."""
+    values = real_values("the field", field)
+    if values.dtype.kind != "f" or values.dtype.itemsize <= rounded.itemsize:
+        return 0.0
+    rounding = np.abs(values - rounded).astype(np.float64)
+    # rounded up, with the sum that it is added in
+    return np.nextafter(rounding, np.inf) * (values != rounded) * SLACK

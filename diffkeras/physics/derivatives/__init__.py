@@ -1,0 +1,1 @@
+"""Derivatives of fields, and quantities with proven bounds, by the adjoint equation."""

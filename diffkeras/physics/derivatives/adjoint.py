@@ -1,0 +1,133 @@
+"""Derivatives of a field with respect to the parts of its problem, by the adjoint equation.
+
+At the solution u, F(u, p) = A u + φ(u) − s = 0 on the free nodes. For a scalar J(u) with the
+derivative w = ∂J/∂u, the adjoint λ solves
+
+    (A + φ'(u)) λ = w on the free nodes,    λ = 0 on the fixed ones,
+
+a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λᵀ F_p for every part p
+(`linearisation`), and dJ/dc = w − A λ on the fixed nodes (Giles & Pierce 2000; Plessix 2006).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.derivatives.linear_solve import solve_linearised
+from diffkeras.physics.derivatives.linearisation import PullBack
+from diffkeras.physics.derivatives.remainder import adjoint_bound
+from diffkeras.physics.problem.parts import parts_of
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import bounds_of
+
+
+class Derivatives(Mapping[str, Any]):
+    """The derivatives of a scalar J(u) with respect to the parts of a problem.
+
+    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
+    when it is read. Where an uptake with a cap is at its corner, they are those of an uptake at its
+    maximum.
+
+    Attributes:
+        problem: whose parts.
+        adjoint: λ on the lattice, dJ/ds of the production.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        field: NDArray[np.float64],
+        cotangent: NDArray[np.float64],
+        tolerance: float,
+        node_bound: Callable[[], NDArray[np.float64]],
+    ) -> None:
+        self.problem = problem
+        self._field = field
+        self._cotangent = cotangent
+        self._node_bound = node_bound  # of the field; proven when it is called
+        self.adjoint = solve_linearised(problem.homogeneous, field, cotangent, tolerance)
+        self.adjoint.setflags(write=False)
+        self._pull_back = PullBack(problem, field, self.adjoint)
+
+    @classmethod
+    def at(
+        cls,
+        problem: Problem,
+        field: NDArray[np.floating],
+        cotangent: NDArray[np.float64],
+        tolerance: float,
+        node_bound: Callable[[], NDArray[np.float64]] | None = None,
+    ) -> "Derivatives":
+        """Those at any field of one image, whose fixed nodes get their values.
+
+        Args:
+            problem: one image.
+            field: on the lattice, near the solution.
+            cotangent: ∂J/∂u on the lattice.
+            tolerance: of λ, relative to its largest |value|.
+            node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it
+                is proven then.
+        """
+        exact = np.where(problem.fixed, problem.values, field)
+        prove = node_bound or (lambda: bounds_of(exact, problem).field)
+        return cls(problem, exact, cotangent, tolerance, prove)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "values":
+            applied = self._pull_back.volumes.apply(self.adjoint) * self.problem.medium.unit
+            return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
+        if name not in parts_of(self.problem):
+            raise KeyError(name)
+        return self._pull_back.of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(parts_of(self.problem.images[0]))
+
+    def __len__(self) -> int:
+        return len(parts_of(self.problem.images[0]))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
+
+    @cached_property
+    def adjoint_bound(self) -> NDArray[np.float64]:
+        """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
+
+        It is proven (`remainder`), when it is first read. So is what it says of linear functionals
+        of the production, as λ is their derivative.
+
+        Raises:
+            ConvergenceError: no bound was found.
+        """
+        return adjoint_bound(
+            self.problem.homogeneous,
+            self._field,
+            self._node_bound(),
+            self.adjoint,
+            self._cotangent,
+        )
+
+
+class BatchDerivatives(Derivatives):
+    """Those of a batch: each part has the batch as its first axis.
+
+    Attributes:
+        images: the derivatives of each image.
+        adjoint: λ, (batch, rows, columns).
+    """
+
+    def __init__(self, problem: Problem, images: Sequence[Derivatives]) -> None:
+        self.problem = problem
+        self.images = tuple(images)
+        self.adjoint = np.stack([image.adjoint for image in self.images])
+
+    def __getitem__(self, name: str) -> Any:
+        return np.stack([image[name] for image in self.images])
+
+    @cached_property
+    def adjoint_bound(self) -> NDArray[np.float64]:
+        """See `Derivatives`, (batch, rows, columns)."""
+        return np.stack([image.adjoint_bound for image in self.images])

@@ -1,0 +1,69 @@
+"""A field as a function of some parts of its problem, for programs that differentiate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_relative_tolerance
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.derivatives.adjoint import Derivatives
+from diffkeras.physics.problem.parts import check_names, with_parts
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.steady_state import solve
+
+
+class FieldFunction:
+    """Parts ↦ field, with its pull-back; what `diffkeras.torch`, `.jax` and `.tensorflow` call.
+
+    Attributes:
+        problem: one image or a batch; what is not among the parts stays as it is.
+        names: of the parts, as in `parts_of`.
+        tolerance: of fields and adjoints.
+    """
+
+    def __init__(self, problem: Problem, names: Sequence[str], tolerance: float) -> None:
+        """Raises a PhysicsError for a name that is no part, or a bad tolerance."""
+        if not isinstance(problem, Problem):
+            raise PhysicsError(f"the first argument must be a Problem, not {problem!r:.60}")
+        check_names(names, problem)
+        self.problem = problem
+        self.names = tuple(names)
+        self.tolerance = check_relative_tolerance(tolerance)
+
+    def field(self, *parts: Any) -> NDArray[np.float64]:
+        """The field, of the problem's shape, for parts in the order of their names."""
+        solution = solve(self._problem(parts), tolerance=self.tolerance)
+        return solution.field.astype(np.float64)
+
+    def pull_back(self, field: Any, cotangent: Any, *parts: Any) -> tuple[NDArray[np.float64], ...]:
+        """The derivatives of a scalar J by each part, of its shape.
+
+        Args:
+            field: u of these parts, of the problem's shape.
+            cotangent: ∂J/∂u, of that shape.
+            *parts: in the order of their names.
+        """
+        problem = self._problem(parts)
+        fields, cotangents = (
+            problem.check_field(name, values).reshape(-1, *problem.lattice)
+            for name, values in (("field", field), ("cotangent", cotangent))
+        )
+        with blas_threads():
+            images = [
+                Derivatives.at(*each, self.tolerance)
+                for each in zip(problem.images, fields, cotangents, strict=True)
+            ]
+        results = []
+        for name, part in zip(self.names, parts, strict=True):
+            each = np.array([image[name] for image in images], dtype=np.float64)
+            # all images of a batch may share a part
+            per_image = problem.is_batch and each.shape == np.shape(part)
+            results.append(each if per_image else each.sum(axis=0))
+        return tuple(results)
+
+    def _problem(self, parts: Sequence[Any]) -> Problem:
+        arrays = [np.asarray(part, np.float64) for part in parts]
+        return with_parts(self.problem, dict(zip(self.names, arrays, strict=True)))

@@ -1,0 +1,205 @@
+"""How the equations of a field depend on each part of their problem.
+
+At a solution u, F(u, p) = A(p) u + φ(u, p) − s(p) = 0 on the free nodes. A change ṗ of the parts
+changes F by F_p ṗ (`Linearisation.change`), and the transpose is λ ↦ −λᵀF_p (`PullBack`). Most
+parts act on each node by itself. A diffusivity acts on the faces between two nodes,
+
+    dκ/dD_i = (κ/r_i)²/2/h²,   r = D/h²,
+
+as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.nonlinear import equations_of
+from diffkeras.physics.problem.parts import given_sides, parts_of
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sides import SIDES, GivenSide
+
+Index = tuple[Any, ...]
+
+
+class Linearisation:
+    """F of one problem at its field, as a function of the parts.
+
+    Attributes:
+        problem: of one image, with its given sides.
+        field: u, float64, with the values of the fixed nodes.
+    """
+
+    def __init__(self, problem: Problem, field: NDArray[np.float64]) -> None:
+        self.problem = problem
+        self.field = field
+
+    def change(self, direction: Mapping[str, Any]) -> NDArray[np.float64]:
+        """F_p ṗ on the lattice [concentration/time], for ṗ by name; "values" don't act on F."""
+        medium, lattice = self.problem.medium, self.problem.lattice
+        total = np.zeros(lattice)
+        rates = [np.zeros(lattice) for _ in lattice]
+        for name, value in direction.items():
+            if name == "step":
+                for axis, rate in enumerate(rates):
+                    rate -= self._rate(axis) * (2 / medium.step * value)
+            for axis in self._axes_of(name):
+                rates[axis] += np.asarray(value) / medium.step**2
+            for index, slope in self._local(name):
+                total[index] += slope * _along(value, index, self.problem)
+        if any(rate.any() for rate in rates):
+            total += self._of_rates(rates).apply(self.field)
+        return total
+
+    def _axes_of(self, name: str) -> tuple[int, ...]:
+        """The axes along which a part is the diffusivity."""
+        if name == "diffusivity":
+            return tuple(range(len(self.problem.lattice)))
+        return (int(name.rpartition(".")[2]),) if name.startswith("diffusivity.") else ()
+
+    def _local(self, name: str) -> Iterator[tuple[Index, Any]]:
+        """Where a part acts on nodes by itself, and dF/dp there."""
+        if name == "production":
+            yield (), -1.0
+        elif name == "decay":
+            yield (), self.field
+        elif name.startswith("uptake."):
+            assert self.problem.uptake is not None
+            yield (), self.problem.uptake.partial(name.partition(".")[2], self.field)
+        axes = self._axes_of(name)
+        for side, given in given_sides(self.problem).items():
+            axis, index = _place_of(side, self.problem)
+            part = ""
+            if name == "step" or axis in axes:
+                part = name.partition(".")[0]
+            elif name.startswith(f"boundary.{side}."):
+                part = name.rpartition(".")[2]
+            if part:
+                yield index, self._slope_of_side(given, axis, index, part)
+
+    def _slope_of_side(self, side: GivenSide, axis: int, index: Index, part: str) -> NDArray:
+        medium = self.problem.medium
+        diffusivity = np.broadcast_to(medium.diffusivities[axis], self.problem.lattice)[index]
+        decay, production = side.slopes(diffusivity, medium.step)[part]
+        return decay * self.field[index] - production
+
+    def _rate(self, axis: int) -> NDArray[np.float64]:
+        """D/h² along an axis, on the lattice."""
+        medium = self.problem.medium
+        rate = np.asarray(medium.diffusivities[axis]) / medium.step**2
+        return np.broadcast_to(rate, self.problem.lattice)
+
+    @cached_property
+    def volumes(self) -> FiniteVolumes:
+        """A, divided by the medium's unit."""
+        plain = self.problem.homogeneous
+        return plain.operator.volumes if plain.is_uniform else equations_of(plain).volumes
+
+    def _shares(self, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """dκ/dr of a face's node and of the next one."""
+        rate = self._rate(axis) / self.problem.medium.unit
+        coupling = self.volumes.couplings[axis]
+        return (coupling / rate) ** 2 / 2, (coupling / np.roll(rate, -1, axis)) ** 2 / 2
+
+    def _walls(self, axis: int) -> Iterator[Index]:
+        """The nodes next to absorbing walls at the ends of an axis, whose drain contains r."""
+        name = self.problem.medium.boundaries[axis]
+        for end, side in zip((0, -1), both_sides(name), strict=True):
+            if side == "absorbing":
+                yield (slice(None),) * axis + (end,)
+
+    def _of_rates(self, rates: list[NDArray[np.float64]]) -> FiniteVolumes:
+        """The change of A by those of r along each axis."""
+        drain, couplings = np.zeros(self.problem.lattice), []
+        for axis, rate in enumerate(rates):
+            own, other = self._shares(axis)
+            couplings.append(own * rate + other * np.roll(rate, -1, axis))
+            for index in self._walls(axis):
+                drain[index] += rate[index]
+        return FiniteVolumes(tuple(couplings), drain)
+
+
+class PullBack(Linearisation):
+    """−λᵀF_p of each part, for one λ, which is 0 on the fixed nodes."""
+
+    def __init__(
+        self, problem: Problem, field: NDArray[np.float64], adjoint: NDArray[np.float64]
+    ) -> None:
+        super().__init__(problem, field)
+        self.adjoint = adjoint
+
+    def of(self, name: str) -> Any:
+        """−λᵀF_p, of the part's shape."""
+        part, step = parts_of(self.problem)[name], self.problem.medium.step
+        if name == "step":
+            return self._sum_of_local(name) - 2 / step * sum(self._energies)
+        axes = self._axes_of(name)
+        if not np.ndim(part):
+            # κ is proportional to the diffusivities along its axis
+            by_faces = sum(self._energies[axis] for axis in axes) / part if axes else 0.0
+            return by_faces + self._sum_of_local(name)
+        if name.startswith("boundary."):
+            ((index, slope),) = self._local(name)
+            return -self.adjoint[index] * slope
+        result: NDArray[np.float64] = np.zeros(self.problem.lattice)
+        for axis in axes:
+            result += self._of_rate(axis) / step**2
+        for index, slope in self._local(name):
+            result[index] -= self.adjoint[index] * slope
+        return result
+
+    def _sum_of_local(self, name: str) -> float:
+        return -sum(
+            float(np.vdot(self.adjoint[index], np.broadcast_to(slope, self.adjoint[index].shape)))
+            for index, slope in self._local(name)
+        )
+
+    @cached_property
+    def _energies(self) -> list[float]:
+        """−λᵀ A u of the faces and absorbing walls along each axis."""
+        energies = []
+        for axis, coupling in enumerate(self.volumes.couplings):
+            products = _differences(self.adjoint, axis)
+            products *= _differences(self.field, axis)
+            energy = -float(np.vdot(products, coupling)) * self.problem.medium.unit
+            rate = self._rate(axis)
+            for index in self._walls(axis):
+                energy -= float((rate[index] * self.adjoint[index] * self.field[index]).sum())
+            energies.append(energy)
+        return energies
+
+    def _of_rate(self, axis: int) -> NDArray[np.float64]:
+        """−λᵀF_r for r along an axis, on the lattice."""
+        own, other = self._shares(axis)
+        faces = _differences(self.adjoint, axis)
+        faces *= _differences(self.field, axis)
+        own *= faces
+        other *= faces
+        own += np.roll(other, 1, axis)
+        for index in self._walls(axis):
+            own[index] += self.adjoint[index] * self.field[index]
+        return np.negative(own, out=own)
+
+
+def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Each node's value minus the next one's along an axis, after whose last is its first."""
+    result = np.roll(values, -1, axis)
+    return np.subtract(values, result, out=result)
+
+
+def _place_of(side: str, problem: Problem) -> tuple[int, Index]:
+    """The axis of a side, and the index of the nodes next to it."""
+    dimensions = len(problem.lattice)
+    for axis, names in enumerate(SIDES[-dimensions:]):
+        if side in names:
+            return axis, (slice(None),) * axis + ((0, -1)[names.index(side)],)
+    raise AssertionError(side)
+
+
+def _along(value: Any, index: Index, problem: Problem) -> Any:
+    """A part's direction on the nodes of an index, which a side's part has already."""
+    return value[index] if np.shape(value) == problem.lattice else value

@@ -1,0 +1,64 @@
+"""Quantities: weighted sums over a field, with proven bounds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.derivatives.linear_solve import solve_linearised
+from diffkeras.physics.derivatives.remainder import quantity_of
+from diffkeras.physics.problem.problem import Problem
+
+TOLERANCE = 1e-6  # of the adjoint; what it leaves is multiplied by the field's error
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """J = Σ w u over a field u.
+
+    Attributes:
+        value: of the exact field, to within the bound: J of a computed field, corrected by the
+            adjoint.
+        error_bound: at least |value − J(u)|, proven, with rounding.
+        of_field: J of the field that was asked about, uncorrected.
+
+    Of a batch, they are arrays (batch,).
+    """
+
+    value: Any
+    error_bound: Any
+    of_field: Any
+
+    @property
+    def of_field_bound(self) -> Any:
+        """At least |of_field − J(u)|."""
+        return abs(self.of_field - self.value) * (1 + 1e-15) + self.error_bound
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        field: NDArray[np.float64],
+        node_bound: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> "Quantity":
+        """That of one image's field, which has the fixed values to the bit.
+
+        Args:
+            problem: which the field should solve.
+            field: on the lattice.
+            node_bound: at least |field − u| on the free nodes, proven.
+            weights: w on the lattice.
+        """
+        plain = problem.homogeneous
+        adjoint = solve_linearised(plain, field, weights, TOLERANCE)
+        value, bound = quantity_of(plain, field, node_bound, adjoint, weights)
+        return cls(value, bound, float((weights * field).sum()))
+
+    @classmethod
+    def batch(cls, quantities: "Sequence[Quantity]") -> "Quantity":
+        """Those of the images of a batch."""
+        parts = ("value", "error_bound", "of_field")
+        return cls(*(np.array([getattr(one, part) for one in quantities]) for part in parts))

@@ -1,0 +1,142 @@
+"""The parts of a problem by name: what can be replaced in it, and differentiated."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import real_array
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sides import GivenSide, with_sides
+
+
+def parts_of(problem: Problem) -> dict[str, Any]:
+    """The parts of one image: numbers, or arrays of the lattice's or a side's shape.
+
+    The names are
+
+    - "values" c of the fixed nodes and "production" s, each of the lattice's shape,
+    - "diffusivity" D, or "diffusivity.0", "diffusivity.1", … where each axis has its own,
+    - "decay" γ, which includes an uptake in proportion, and "step" h,
+    - "uptake.maximum" and so on: the numbers of a saturating uptake,
+    - "boundary.left.flux" and so on: the numbers of a side that has some.
+    """
+    medium, uptake = problem.medium, problem.uptake
+    parts: dict[str, Any] = {
+        "values": problem.values,
+        "production": np.zeros(problem.lattice)
+        if problem.production is None
+        else problem.production,
+        "decay": medium.decay,
+        "step": medium.step,
+    }
+    if isinstance(medium.diffusivity, tuple):
+        parts |= {f"diffusivity.{axis}": part for axis, part in enumerate(medium.diffusivity)}
+    else:
+        parts["diffusivity"] = medium.diffusivity
+    if uptake is not None:
+        parts |= {f"uptake.{name}": part for name, part in uptake.parts.items()}
+    for side, given in given_sides(problem).items():
+        parts |= {f"boundary.{side}.{name}": part for name, part in given.parts.items()}
+    return parts
+
+
+def given_sides(problem: Problem) -> dict[str, GivenSide]:
+    """The sides that have given numbers, by name."""
+    sides = with_sides(problem.medium.sides, {})
+    return {name: side for name, side in sides.items() if isinstance(side, GivenSide)}
+
+
+def check_names(names: Any, problem: Problem) -> None:
+    """Raise an error for a name that is not one of the parts of the problem's images."""
+    known = parts_of(problem.images[0])
+    for name in names:
+        if name not in known:
+            raise PhysicsError(
+                f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}"
+            )
+
+
+def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
+    """The problem with some of its parts replaced, checked as a new one is.
+
+    Args:
+        problem: one image or a batch.
+        parts: numbers or arrays by the names of `parts_of`. In a batch they are the same for all
+            images, or have the batch as their first axis (but for those of sides).
+
+    Raises:
+        PhysicsError: a name that is no part, or a value that makes no problem (see `Problem`).
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> problem = dk.Problem(np.eye(8), decay=0.1)
+        >>> dk.with_parts(problem, {"decay": 0.2}).medium.decay
+        0.2
+    """
+    each = parts_of_images(problem, parts)
+    images = [_image_with_parts(*one) for one in zip(problem.images, each, strict=True)]
+    return Problem.batch(images) if problem.is_batch else images[0]
+
+
+def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[dict[str, Any]]:
+    """The parts of each image, from those of `with_parts`."""
+    check_names(parts, problem)
+    each = [dict(parts) for _ in problem.images]
+    if not problem.is_batch:
+        return each
+    for name, part in parts.items():
+        values = real_array(name, part)
+        if values.ndim != len(problem.lattice) + 1 and (
+            values.ndim != 1 or name.startswith("boundary")
+        ):
+            continue  # the same for all images
+        if len(values) != len(each):
+            raise PhysicsError(
+                f"{name} has {len(values)} entries, and the problem {len(each)} images"
+            )
+        for image, value in zip(each, values, strict=True):
+            image[name] = value
+    return each
+
+
+def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
+    parts = parts_of(problem) | dict(parts)
+    medium, uptake = problem.medium, problem.uptake
+    axes = range(medium.dimensions)
+    each = isinstance(medium.diffusivity, tuple)
+    changed: dict[str, Any] = {name: _plain(parts[name]) for name in ("decay", "step")}
+    changed["diffusivity"] = (
+        tuple(_plain(parts[f"diffusivity.{axis}"]) for axis in axes)
+        if each
+        else _plain(parts["diffusivity"])
+    )
+    if given := given_sides(problem):
+        changed["boundary"] = with_sides(
+            medium.sides,
+            {
+                side: type(old)(
+                    **{name: _plain(parts[f"boundary.{side}.{name}"]) for name in old.parts}
+                )
+                for side, old in given.items()
+            },
+        )
+    if uptake is not None:
+        uptake = type(uptake)(**{name: _plain(parts[f"uptake.{name}"]) for name in uptake.parts})
+    production = real_array("production", parts["production"])
+    return Problem(
+        real_array("values", parts["values"]),
+        fixed=problem.fixed,
+        production=production if production.any() else None,
+        uptake=uptake,
+        medium=replace(medium, **changed),
+    )
+
+
+def _plain(value: ArrayLike) -> float | NDArray:
+    """A number, also of an array of no axes, or an array."""
+    values = np.asarray(value)
+    return values.item() if values.ndim == 0 else values

@@ -1,0 +1,30 @@
+"""How a field was solved."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SolveStatistics:
+    """How a field was solved.
+
+    Attributes:
+        method: what solved it; "transform" for a production without fixed nodes, "correction" for
+            the corrected field of a certificate in a uniform medium.
+        ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
+        iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
+            iterations of conjugate gradients.
+        residual: largest difference from the fixed nodes' values before they were put in, relative
+            to the largest of them. By the discrete maximum principle no node's error exceeds it,
+            but for the transforms' own rounding, which `Solution.error_bound` includes. With
+            production it is relative to the largest |value| of the field, and includes an estimate
+            of that rounding. Of "newton-cg" it is a proven bound of the error.
+        precision: "float32" or "float64", in which it was computed.
+        newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
+    """
+
+    method: str
+    ring_nodes: int
+    iterations: int = 0
+    residual: float = 0.0
+    precision: str = "float64"
+    newton_steps: int = 0

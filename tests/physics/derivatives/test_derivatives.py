@@ -1,0 +1,131 @@
+"""Derivatives of random problems against dense linear algebra on equations written node by node."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import CappedUptake
+from tests.helpers.plain_equations import jacobian, random_general_problem, residual
+
+NEAR = 1e-6  # of the sum of |terms|: differences of equations lose as much
+
+
+def check_derivatives(seed):
+    problem = random_general_problem(seed)
+    tolerance = 1e-12 if problem.is_uniform else 1e-11
+    solution = dk.solve(problem, tolerance=tolerance)
+    rng = np.random.default_rng([seed, 1])
+    parts = {name: np.longdouble(part) for name, part in dk.parts_of(problem).items()}
+    field = solution.field.astype(np.longdouble)
+    assert np.abs(residual(problem, field, parts)).max() < 1e-8
+    matrix = jacobian(problem, field, parts)
+    weights = rng.normal(size=problem.lattice)
+    adjoint = np.linalg.solve(matrix.T, weights.ravel())
+    derivatives = solution.vjp(weights, tolerance)
+    assert set(derivatives) == set(parts)
+    for name, part in parts.items():
+        change = rng.normal(size=part.shape)
+        up, down = (
+            residual(problem, field, {**parts, name: part + sign * 1e-8 * change})
+            for sign in (1, -1)
+        )
+        of_equations = ((up - down) / 2e-8).astype(np.float64).ravel()
+        scale = np.abs(adjoint * of_equations).sum()
+        got = np.sum(derivatives[name] * change)
+        assert abs(got + adjoint @ of_equations) <= NEAR * scale, name
+        wanted = np.linalg.solve(matrix, -of_equations).reshape(problem.lattice)
+        along = solution.jvp({name: change}, tolerance)
+        assert np.abs(along - wanted).max() <= NEAR * np.abs(wanted).max(), name
+
+
+@pytest.mark.parametrize("start", range(0, 60, 20))
+def test_derivatives_of_every_part(start):
+    for seed in range(start, start + 20):
+        check_derivatives(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(60, 1060, 100))
+def test_derivatives_of_every_part_in_a_thousand_problems(start):
+    for seed in range(start, start + 100):
+        check_derivatives(seed)
+
+
+@pytest.mark.parametrize("seed", [3, 9, 13, 17, 22])
+def test_the_remainder_is_of_second_order(seed):
+    problem = random_general_problem(seed)
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=problem.lattice)
+    solution = dk.solve(problem, tolerance=1e-11)
+    derivatives = solution.vjp(weights, 1e-11)
+    parts = dk.parts_of(problem)
+    change = {name: 0.1 * rng.uniform(0, 1, np.shape(part)) * part for name, part in parts.items()}
+    slope = sum(np.sum(derivatives[name] * change[name]) for name in parts)
+    remainders = []
+    for size in (0.1, 0.05):
+        moved = dk.with_parts(problem, {name: parts[name] + size * change[name] for name in parts})
+        value = dk.solve(moved, tolerance=1e-11).quantity(weights).value
+        remainders.append(abs(value - solution.quantity(weights).value - size * slope))
+    assert remainders[1] < remainders[0] / 3.5
+
+
+def test_a_batch_has_the_derivatives_of_its_images():
+    rng = np.random.default_rng(0)
+    images = [random_general_problem(7), dk.with_parts(random_general_problem(7), {"step": 1.5})]
+    batch = dk.solve(dk.Problem.batch(images), tolerance=1e-11)
+    weights = rng.normal(size=batch.problem.shape)
+    derivatives = batch.vjp(weights)
+    along = batch.jvp({"decay": np.array([1.0, 2.0])})
+    quantity = batch.quantity(weights[0])
+    for number, image in enumerate(images):
+        alone = dk.solve(image, tolerance=1e-11)
+        each = alone.vjp(weights[number])
+        for name in each:
+            np.testing.assert_allclose(derivatives[name][number], each[name], atol=1e-9)
+        np.testing.assert_allclose(along[number], (1 + number) * alone.jvp({"decay": 1.0}), 1e-7)
+        assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
+    assert derivatives.adjoint_bound.shape == batch.problem.shape
+
+
+def test_at_the_corner_of_capped_uptake_the_maximum_counts():
+    one = np.ones((1, 1))  # u (1 + 1) = 1 by half of the uptake's slope, or at its maximum
+    problem = dk.Problem(
+        production=one, uptake=CappedUptake(0.5, 1.0), decay=1.0, boundary="reflecting"
+    )
+    derivatives = dk.solve(problem, tolerance=1e-12).vjp(one)
+    assert derivatives["uptake.maximum"] == pytest.approx(-1)
+    assert derivatives["uptake.rate_constant"] == 0
+
+
+def test_a_rough_field_warns_where_uptake_saturates():
+    problem = dk.Problem(np.eye(8), uptake=dk.MichaelisMenten(1.0, 0.01))
+    solution = dk.solve(problem, tolerance=0.5)
+    if solution.stats.residual > 0.01:
+        with pytest.warns(UserWarning, match="smaller tolerance"):
+            solution.vjp(np.ones((8, 8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dk.solve(problem, tolerance=1e-6).vjp(np.ones((8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.vjp(np.ones((3, 3))), "the cotangent has shape .3, 3."),
+        (lambda s: s.vjp(np.full((8, 8), np.nan)), "cotangent"),
+        (lambda s: s.vjp(np.ones((8, 8)), tolerance=0), "tolerance"),
+        (lambda s: s.jvp({"decai": 1.0}), "no part 'decai'; its parts are values"),
+        (lambda s: s.jvp({"decay": np.ones(3)}), "the change of decay has shape .3,."),
+        (lambda s: s.jvp({"decay": np.inf}), "the change of decay"),
+        (lambda s: s.quantity(np.ones(8)), "the weights"),
+        (lambda s: dk.with_parts(s.problem, {"decay": -1.0}), "decay"),
+        (lambda s: dk.with_parts(s.problem, {"uptake.maximum": 1.0}), "no part 'uptake.maximum'"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    solution = dk.solve(np.eye(8))
+    with pytest.raises(PhysicsError, match=message):
+        call(solution)

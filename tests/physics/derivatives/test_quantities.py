@@ -1,0 +1,77 @@
+"""Bounds of quantities and of adjoints, against fields in extended precision."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from tests.helpers.plain_equations import jacobian, random_general_problem, residual
+
+TOLERANCES = (1e-1, 1e-2, 1e-4, 1e-6, 1e-10)
+
+
+def exact(problem):
+    """The field in extended precision and the Jacobian there."""
+    parts = {name: np.longdouble(part) for name, part in dk.parts_of(problem).items()}
+    field = dk.solve(problem, tolerance=1e-11).field.astype(np.longdouble)
+    matrix = jacobian(problem, field, parts)
+    for _ in range(4):
+        step = np.linalg.solve(matrix, residual(problem, field, parts).astype(float).ravel())
+        field = field - step.reshape(field.shape)
+    return field, matrix
+
+
+def check_bounds(seed):
+    """Returns how much sharper quantities are than by the bounds of their nodes."""
+    problem = random_general_problem(seed)
+    field, matrix = exact(problem)
+    rng = np.random.default_rng([seed, 2])
+    weights = rng.normal(size=field.shape) * (rng.random(field.shape) < rng.choice([0.2, 1.0]))
+    value, shares = (weights * field).sum(), []
+    adjoint = np.linalg.solve(matrix.T, np.where(problem.fixed, 0, weights).ravel())
+    adjoint = np.where(problem.fixed, 0, adjoint.reshape(field.shape))
+    for tolerance in TOLERANCES:
+        solution = dk.solve(problem, tolerance=tolerance)
+        given = dk.certify(solution.field + tolerance * rng.normal(size=field.shape), problem)
+        for source in (solution, given):
+            quantity = source.quantity(weights)
+            assert abs(quantity.value - value) <= quantity.error_bound, (seed, tolerance)
+            assert abs(quantity.of_field - value) <= quantity.of_field_bound, (seed, tolerance)
+        by_nodes = (np.abs(weights) * given.corrected.node_bound).sum()
+        shares.append(quantity.error_bound / by_nodes if by_nodes else 1.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # rough fields
+            derivatives = solution.vjp(weights, tolerance)
+        error = np.abs(derivatives.adjoint - adjoint)
+        # the reference's Jacobian is one of differences
+        assert (error <= derivatives.adjoint_bound + 1e-9 * np.abs(adjoint).max()).all(), seed
+    return shares
+
+
+@pytest.mark.parametrize("start", range(0, 60, 20))
+def test_no_bound_is_violated(start):
+    shares = [share for seed in range(start, start + 20) for share in check_bounds(seed)]
+    assert np.median(shares) < 1e-2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(60, 1060, 100))
+def test_no_bound_of_ten_thousand_is_violated(start):
+    for seed in range(start, start + 100):
+        check_bounds(seed)
+
+
+def test_the_bound_of_a_mean_is_smaller_than_that_of_its_nodes():
+    cells = np.zeros((32, 32))
+    cells[8:20, 8:20] = 0.05
+    vessels = np.zeros((32, 32))
+    vessels[24:28, 24:28] = 1.0
+    problem = dk.Problem(vessels, uptake=dk.MichaelisMenten(cells, 0.1), decay=0.01)
+    tumour = (cells > 0) / (cells > 0).sum()
+    rough = dk.solve(problem, tolerance=1e-3)
+    mean = rough.quantity(tumour)
+    assert mean.error_bound < 0.05 * (tumour * rough.node_bound).sum()
+    assert abs(mean.value - dk.solve(problem, tolerance=1e-10).quantity(tumour).value) <= (
+        mean.error_bound * 1.01
+    )
