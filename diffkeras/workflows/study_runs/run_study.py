@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
-from diffkeras.errors import InUseError, RunError
+from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import (
@@ -154,7 +154,12 @@ class _Worker:
                 queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
             )
         for label, path in baselines.items():
-            self._measure_baselines(self.study.test_sets[label], path)
+            try:
+                self._measure_baselines(self.study.test_sets[label], path)
+            except Interrupted:
+                raise
+            except DiffkerasError as error:
+                queue.failed.append(FailedRun(f"baselines on {label}", path.name, str(error)))
         return queue.failed
 
     def _measure_baselines(self, test: Config, path: Path) -> None:

@@ -13,6 +13,7 @@ from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
 from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
@@ -46,6 +47,23 @@ def test_one_failed_run_does_not_end_the_others(
     assert run_study(study, data, directory, runs_dir=runs) == directory
     assert all(run.done for run in plan(study, runs))
     assert not (directory / "failed.csv").exists()
+
+
+def test_failed_baselines_leave_the_report(
+    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, runs, directory = own
+    shutil.rmtree(runs / "baselines")
+    (directory / "runs.csv").unlink()
+
+    def fails(*args: Any, **options: Any) -> None:
+        raise ConvergenceError("no convergence")
+
+    monkeypatch.setattr(module, "evaluate_baselines", fails)
+    with pytest.raises(RunError, match="baselines on test: no convergence"):
+        run_study(study, data, directory, runs_dir=runs)
+    assert len(read_csv(directory / "runs.csv")) == 4 * len(("all", "1", "2", "3"))
+    assert read_csv(directory / "baselines.csv") == []
 
 
 def test_no_report_without_a_run(
