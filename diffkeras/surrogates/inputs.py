@@ -62,6 +62,7 @@ def problem_of(
         )
     if isinstance(source_images, Sources):
         source_images = source_images.image(dtype=np.float64)
+    # given by the caller or completed above
     own["production"] = production_of(source_images, own["medium"])  # type: ignore[arg-type]
     return Problem(**own)
 

@@ -82,7 +82,8 @@ class TensorNewtonRun:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 upstream = tf.where(self.nodes.free, upstream, 0.0)
                 levels = self._equations.levels(self._equations.slope(field))
-                return conjugate_gradients(levels, upstream, LEAST_REDUCTION * largest(upstream))
+                aim = LEAST_REDUCTION * largest(upstream)
+                return conjugate_gradients(levels, upstream, aim, is_differentiable=True)
 
             return tf.zeros_like(residual), gradient
 

@@ -13,7 +13,6 @@ def lean_training() -> Iterator[None]:
     Most of a tiny run's time goes into tracing and optimizing graphs.
     """
     import keras
-    from tensorflow.config import optimizer
 
     from diffkeras import nn
     from diffkeras.nn import metrics
@@ -23,16 +22,24 @@ def lean_training() -> Iterator[None]:
         mean = metrics.RegionMeanAbsoluteError("lattice", transform, name="mae")
         return [mean, metrics.MaximumError(transform)]
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(loop, "export_saved_model", lambda *_: None)
         patch.setattr(callbacks, "Pictures", lambda session: keras.callbacks.Callback())
         patch.setattr(nn, "default_metrics", few_metrics)
-        before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
-        optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        try:
-            yield
-        finally:
-            optimizer.set_experimental_options(before)
+        yield
+
+
+@contextmanager
+def quick_graphs() -> Iterator[None]:
+    """Graphs run as they were traced, without TensorFlow's optimizations."""
+    from tensorflow.config import optimizer
+
+    before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
+    optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        optimizer.set_experimental_options(before)
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class ImageErrors:
         """The combinations of values of these columns, in the order of the runs."""
         if not names:  # pandas would give one empty row for each run
             return [{}]
+        # keys are names of columns
         return self.runs[list(names)].drop_duplicates().to_dict("records")  # type: ignore[return-value]
 
     def select(self, settings: Mapping[str, object]) -> pd.Series:

@@ -140,6 +140,7 @@ def _collected_warnings() -> Iterator[list[str]]:
     """Collect the warnings and errors that diffkeras logs in place of printing them."""
     package, warnings = logging.getLogger("diffkeras"), list[str]()
     handler = logging.Handler(logging.WARNING)
+    # shorter than a subclass of one method
     handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
     propagate, package.propagate = package.propagate, False
     package.addHandler(handler)
