@@ -23,10 +23,8 @@ from diffkeras.evaluation.methods import (
     solved,
 )
 from diffkeras.evaluation.pyamg_solver import pyamg_field
-from diffkeras.nn.equation.corrections import TINY, inner_product
-from diffkeras.nn.equation.transforms import inverse, ring_of
 from diffkeras.physics import MichaelisMenten, Problem, Sources, maps_of, solve
-from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
 
@@ -34,7 +32,7 @@ SINGLE = 1e-6  # tolerance of the solver for fields in single precision
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
 WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
 LESS = 0.9
-ROUNDS = (4, 8, 12)  # of plain conjugate gradients
+ROUNDS = (4, 8, 12)  # of conjugate gradients on the ring, without preconditioner
 CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
 STEPS = (4, 5, 6, 7)  # of Newton's method with multigrid
 
@@ -71,20 +69,20 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow, which compute a batch at once on any device."""
-    methods, fixed = {}, config.physics.sources == "fixed_value"
-    decay = float(config.physics.medium.decay)
-    for precision in ("float32", "float64"):
-        solver: Any = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-
-        def field(images: tf.Tensor, solver: TensorSolver = solver) -> tf.Tensor:
-            values = images if fixed else None
-            return solver.solve(values, production=None if fixed else decay * images).field
-
-        methods[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
-    for rounds in ROUNDS if fixed else ():
-        name, graph = f"plain CG, {rounds} rounds", _ring_rounds(config, rounds)
-        methods[name] = _in_graph(config, graph, "float32")
+    methods: dict[str, Compute] = {
+        f"TensorSolver, {precision}": _tensor_solver(config, precision)
+        for precision in ("float32", "float64")
+    }
+    if config.physics.sources == "fixed_value":
+        methods |= {f"plain CG, {n} rounds": network_fields(_untrained(config, n)) for n in ROUNDS}
     return methods
+
+
+def _untrained(config: Config, rounds: int) -> Surrogate:
+    """Rounds of conjugate gradients: a surrogate of corrections alone, before any training."""
+    own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
+    untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
+    return Surrogate(build_model(untrained), untrained)
 
 
 def _in_graph(config: Config, field: Callable[[tf.Tensor], tf.Tensor], precision: str) -> Compute:
@@ -100,60 +98,39 @@ def _in_graph(config: Config, field: Callable[[tf.Tensor], tf.Tensor], precision
 def _of_varying_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow: the solver, and rounds of conjugate gradients with a multigrid cycle.
 
-    The latter are surrogates of corrections alone, before any training. Where uptake saturates,
-    rounds are inexact Newton steps.
+    Where uptake saturates, rounds are inexact Newton steps.
     """
-    methods = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
+    methods = {f"TensorSolver to {t:g}": _tensor_solver(config, tolerance=t) for t in TOLERANCES}
     saturating = "uptake" in config.data.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
-        own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
-        untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
-        surrogate, name = Surrogate(build_model(untrained), untrained), f"{method}, {rounds} rounds"
+        surrogate, name = _untrained(config, rounds), f"{method}, {rounds} rounds"
         methods[name] = network_fields(surrogate)
         if rounds in numbers[1:-1]:
             methods |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
     return methods
 
 
-def _in_graph_to(config: Config, tolerance: float) -> Compute:
-    solver = TensorSolver(config.physics.lattice, config.physics.medium)
-    maps = config.data.maps
+def _tensor_solver(
+    config: Config, precision: Any = "float32", tolerance: float | None = None
+) -> Compute:
+    """The solver in a graph: directly, or to a tolerance with the proof of it."""
+    solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+    produces = config.physics.sources == "production"
 
     @tf.function(autograph=False)
-    def solution(images: tf.Tensor, media: dict[str, tf.Tensor]) -> Any:
-        return solver.solve(images, tolerance=tolerance, **media)[:2]
+    def solution(images: tf.Tensor | None, maps: dict[str, tf.Tensor]) -> Any:
+        found = solver.solve(images, tolerance=tolerance, **maps)
+        return found.field if tolerance is None else (found.field, found.error_bound)
 
     def compute(batch: ImageBatch) -> Computed:
-        media = {name: tf.constant(v) for name, v in maps_of(batch.problem, maps).items()}
-        field, bounds = solution(tf.constant(batch.images), media)
-        return Computed(field.numpy(), bounds.numpy())
+        maps = maps_of(batch.problem, ("production",) if produces else config.data.maps)
+        images = None if produces else tf.constant(batch.images, precision)
+        found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
+        field, bounds = (found, None) if tolerance is None else found
+        return Computed(batch.scaled(field.numpy()), bounds if bounds is None else bounds.numpy())
 
     return compute
-
-
-def _ring_rounds(config: Config, rounds: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Rounds of conjugate gradients on the ring system G q = c, from q = 0, without preconditioner.
-
-    They are what the corrections of a network are without learning. Each is one transform pair.
-    """
-    operator: Any = make_operator(config)
-
-    def field(images: tf.Tensor) -> tf.Tensor:
-        fixed = tf.not_equal(images, 0.0)
-        ring = ring_of(tf.cast(fixed, tf.float32), operator.boundaries)
-        solution, residual = tf.zeros_like(images), ring * images
-        direction, energy = residual, inner_product(residual, residual)
-        for _ in range(rounds):
-            step_field = inverse(direction, operator.decay, operator.boundaries)
-            step = energy / tf.maximum(inner_product(direction, step_field), TINY)
-            solution += step * step_field
-            residual -= step * ring * step_field
-            energy, last = inner_product(residual, residual), energy
-            direction = residual + energy / tf.maximum(last, TINY) * direction
-        return tf.where(fixed, images, solution)
-
-    return field
 
 
 def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
