@@ -13,14 +13,13 @@ from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
-from diffkeras.workflows.study_runs.outcome import Outcome
-from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
+from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
 
 INTERRUPTED_ALONE = "a signal to the process that trained it ended it; its checkpoint is kept"
 DIED = "the process that trained it died; if memory ran out, use fewer --jobs"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
-MakeTask = Callable[[RunQueue, PlannedRun, int], RunTask]
+MakeTask = Callable[[PlannedRun, int], RunTask]
 
 
 def run_in_processes(
@@ -49,7 +48,7 @@ def run_in_processes(
                     break
             else:
                 while len(children.running) < jobs and (run := queue.take()):
-                    children.start(run, make_task(queue, run, threads))
+                    children.start(run, make_task(run, threads))
             for run, outcome in children.ended():
                 if outcome.state == "interrupted" and not interruption.number:
                     outcome = Outcome("failed", INTERRUPTED_ALONE)
