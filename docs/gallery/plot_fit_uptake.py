@@ -5,8 +5,7 @@ Uptake of each cell from a noisy field
 30 cells lie between 3 vessels. Each takes up oxygen at its own rate, which we want to know from a
 noisy field. We minimise the squared misfit, and a penalty on rates far from a usual one; each
 gradient takes one adjoint solution (`vjp`). Error bars follow from how much each rate changes the
-field (`jvp`): Laplace's approximation. Cells that are small, or mostly in a vessel, where the field
-is fixed, have wide bars.
+field (`jvp`): Laplace's approximation. They are wide for cells that lie mostly in a vessel.
 """
 
 import matplotlib.pyplot as plt
