@@ -21,7 +21,8 @@ from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import load_tensorflow
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.search_run import search_worst_cases
-from diffkeras.workflows.study_runs.queue import Outcome, RunTask
+from diffkeras.workflows.study_runs.outcome import Outcome
+from diffkeras.workflows.study_runs.queue import RunTask
 from diffkeras.workflows.train_run import train
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
-from diffkeras.workflows.study_runs.queue import Outcome, RunQueue, RunTask
+from diffkeras.workflows.study_runs.outcome import Outcome
+from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
 INTERRUPTED_ALONE = "a signal to the process that trained it ended it; its checkpoint is kept"
 DIED = "the process that trained it died; if memory ran out, use fewer --jobs"

@@ -5,30 +5,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.plan import time_left
 from diffkeras.studies.study_directory import FailedRun
+from diffkeras.workflows.study_runs.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
 RETRY = 5.0  # seconds until a run that another process uses is tried again
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the work on a run ended.
-
-    Attributes:
-        state: done; failed with an error; in use by another process; or interrupted by a signal.
-        error: what went wrong, in one line.
-        warnings: what was logged as a warning meanwhile.
-    """
-
-    state: Literal["done", "failed", "in use", "interrupted"]
-    error: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
