@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.problem.problem import Problem
 
@@ -40,8 +41,11 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         >>> bool(jax.grad(total)(0.1) < 0)
         True
     """
-    function = FieldFunction(problem, list(parts), tolerance)
+    function = FieldFunction(problem, parts, tolerance)
     arrays = {name: jnp.asarray(part) for name, part in parts.items()}
+    for name, array in arrays.items():
+        if jnp.iscomplexobj(array):
+            raise PhysicsError(f"{name} must be real, not {array.dtype}")
     function.check_shapes({name: array.shape for name, array in arrays.items()})
     return _differentiable(function)(*arrays.values())
 

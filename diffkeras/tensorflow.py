@@ -27,7 +27,7 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the precision of the first part. Its gradients are
+        The field, of the problem's shape, in the highest precision of the parts. Its gradients are
         those of `Solution.vjp`.
 
     Raises:
@@ -43,15 +43,15 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         >>> bool(tape.gradient(total, decay) < 0)
         True
     """
-    function = FieldFunction(problem, list(parts), tolerance)
-    tensors = [tf.convert_to_tensor(part) for part in parts.values()]
+    function = FieldFunction(problem, parts, tolerance)
+    tensors = [_real(name, tf.convert_to_tensor(part)) for name, part in parts.items()]
     shapes = dict(zip(parts, (part.shape for part in tensors), strict=True))
     known = {name: tuple(shape) for name, shape in shapes.items() if shape.is_fully_defined()}
     function.check_shapes(known)
 
     @tf.custom_gradient
     def field(*parts: tf.Tensor) -> Any:
-        dtype = parts[0].dtype
+        dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.size)
 
         def compute(*arrays: np.ndarray) -> np.ndarray:
             return function.field(*arrays).astype(dtype.as_numpy_dtype)
@@ -62,6 +62,14 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         return result, lambda cotangent: _pull_back(function, result, cotangent, *parts)
 
     return field(*tensors)
+
+
+def _real(name: str, part: tf.Tensor) -> tf.Tensor:
+    """A part in a floating type that NumPy has."""
+    if part.dtype.is_complex:
+        raise PhysicsError(f"{name} must be real, not {part.dtype.name}")
+    known = part.dtype in (tf.float16, tf.float32, tf.float64)
+    return part if known else tf.cast(part, tf.float32)
 
 
 def _pull_back(function: FieldFunction, *tensors: tf.Tensor) -> Any:

@@ -5,6 +5,7 @@ by PyTorch itself. diffkeras doesn't install PyTorch.
 """
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,11 @@ def solve(
         >>> bool(decay.grad < 0)
         True
     """
-    function = FieldFunction(problem, list(parts), tolerance)
+    function = FieldFunction(problem, parts, tolerance)
     tensors = [torch.as_tensor(part) for part in parts.values()]
+    for name, tensor in zip(parts, tensors, strict=True):
+        if tensor.is_complex():
+            raise PhysicsError(f"{name} must be real, not {tensor.dtype}")
     return _Solve.apply(function, *tensors)
 
 
@@ -54,13 +58,9 @@ class _Solve(torch.autograd.Function):
         field = function.field(*map(_array, parts))
         ctx.function, ctx.field = function, field
         ctx.save_for_backward(*parts)
-        dtype = torch.get_default_dtype()
-        for part in parts[:1]:
-            dtype = part.dtype
-        for part in parts[1:]:
-            dtype = torch.promote_types(dtype, part.dtype)
-        device = parts[0].device if parts else None
-        return torch.as_tensor(field, dtype=dtype, device=device)
+        dtypes = [part.dtype for part in parts if part.is_floating_point()]
+        dtype = reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
+        return torch.tensor(field, dtype=dtype, device=parts[0].device)
 
     @staticmethod
     def backward(ctx: Any, cotangent: torch.Tensor) -> Any:
@@ -81,7 +81,7 @@ class _PullBack(torch.autograd.Function):
     ) -> tuple[torch.Tensor, ...]:
         gradients = function.pull_back(field, _array(cotangent), *map(_array, parts))
         return tuple(
-            torch.as_tensor(gradient, dtype=part.dtype, device=part.device)
+            torch.tensor(gradient, dtype=part.dtype, device=part.device)
             for gradient, part in zip(gradients, parts, strict=True)
         )
 

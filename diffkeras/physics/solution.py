@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +98,7 @@ class Solution(ShortRepr):
         self._warn_of_rough_field()
         with blas_threads():
             return Derivatives.at(
-                self.problem, self.field, values, tolerance, lambda: self.node_bound
+                self.problem, self.field, values, tolerance, partial(getattr, self, "node_bound")
             )
 
     def jvp(
@@ -146,7 +146,8 @@ class Solution(ShortRepr):
         """
         values = self.problem.check_field("array of weights", weights)
         with blas_threads():
-            return Quantity.of(self.problem, self._exact, self.node_bound, values)
+            quantity = Quantity.of(self.problem, self._exact, self.node_bound, values)
+        return replace(quantity, of_field=float((values * self.field).sum()))
 
     @property
     def _exact(self) -> NDArray[np.float64]:

@@ -60,6 +60,13 @@ def test_torch(kind):
     (first,) = torch.autograd.grad(solve(problem, {"decay": decay}).sum(), decay, create_graph=True)
     with pytest.raises(PhysicsError, match="no second derivatives"):
         first.backward()
+    (plain,) = torch.autograd.grad(solve(problem, {"decay": decay}).sum(), decay)
+    (doubled,) = torch.autograd.grad(solve(problem, {"decay": decay}).mul_(2).sum(), decay)
+    assert doubled == 2 * plain  # the field may be changed in place
+    with pytest.raises(PhysicsError, match="must be real"):
+        solve(problem, {"decay": torch.tensor(1 + 0j)})
+    with pytest.raises(PhysicsError, match="one part"):
+        solve(problem, {})
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)

@@ -10,12 +10,13 @@ a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λ�
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import PullBack
 from diffkeras.physics.derivatives.remainder import adjoint_bound
@@ -72,7 +73,7 @@ class Derivatives(Mapping[str, Any]):
                 is proven then.
         """
         exact = np.where(problem.fixed, problem.values, field)
-        prove = node_bound or (lambda: bounds_of(exact, problem).field)
+        prove = node_bound or partial(_proven, exact, problem)
         return cls(problem, exact, cotangent, tolerance, prove)
 
     def __getitem__(self, name: str) -> Any:
@@ -113,6 +114,11 @@ class Derivatives(Mapping[str, Any]):
         )
 
 
+def _proven(field: NDArray[np.float64], problem: Problem) -> NDArray[np.float64]:
+    """At least |field − u|."""
+    return bounds_of(field, problem).field
+
+
 class BatchDerivatives(Derivatives):
     """Those of a batch: each part has the batch as its first axis.
 
@@ -127,7 +133,13 @@ class BatchDerivatives(Derivatives):
         self.adjoint = np.stack([image.adjoint for image in self.images])
 
     def __getitem__(self, name: str) -> Any:
-        return np.stack([image[name] for image in self.images])
+        each = [image[name] for image in self.images]
+        if len({np.shape(one) for one in each}) > 1:
+            raise PhysicsError(
+                f"{name} is a number in some images and an array in others; read the derivatives "
+                "of each image, in `images`"
+            )
+        return np.stack(each)
 
     @cached_property
     def adjoint_bound(self) -> NDArray[np.float64]:

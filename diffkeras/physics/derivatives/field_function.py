@@ -26,13 +26,15 @@ class FieldFunction:
         tolerance: of fields and adjoints.
     """
 
-    def __init__(self, problem: Problem, names: Sequence[str], tolerance: float) -> None:
-        """Raises a PhysicsError for a name that is no part, or a bad tolerance."""
+    def __init__(self, problem: Problem, parts: Mapping[str, Any], tolerance: float) -> None:
+        """Raises a PhysicsError for no name or one that is no part, or a bad tolerance."""
         if not isinstance(problem, Problem):
             raise PhysicsError(f"the first argument must be a Problem, not {problem!r:.60}")
-        check_names(names, problem)
+        check_names(parts, problem)
+        if not parts:
+            raise PhysicsError("give one part of the problem at least, by its name in dk.parts_of")
         self.problem = problem
-        self.names = tuple(names)
+        self.names = tuple(parts)
         self.tolerance = check_relative_tolerance(tolerance)
 
     def check_shapes(self, parts: Mapping[str, tuple[int, ...]]) -> None:
@@ -54,6 +56,7 @@ class FieldFunction:
             *parts: in the order of their names.
         """
         problem = self._problem(parts)
+        check_names(self.names, problem)  # an uptake of 0 is none
         fields, cotangents = (
             problem.check_field(name, values).reshape(-1, *problem.lattice)
             for name, values in (("field", field), ("cotangent", cotangent))

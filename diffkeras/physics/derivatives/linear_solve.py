@@ -18,6 +18,7 @@ from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 STALLED = 2  # corrections without progress, which is then due to rounding
+EXTENDED = np.dtype(np.longdouble)
 MARGIN = 0.7  # share of the tolerance that the estimated error may have
 
 
@@ -84,23 +85,26 @@ def _by_corrections(
 ) -> NDArray[np.float64]:
     equations = equations_of(problem)
     steps, slope = LinearSteps(equations), equations.slope(field)
-    result, aim = values.copy(), MARGIN * tolerance
-    best, stalled = np.inf, 0
+    result: NDArray = values.copy()
+    aim, best, stalled = MARGIN * tolerance, np.inf, 0
     while True:
-        size, residual = largest(result), supply.copy()
+        size, residual = largest(result), supply.astype(result.dtype)
         if size:
             residual -= equations.volumes.apply(result)
             residual -= slope * result
         residual *= equations.free
-        goal = Goal(REDUCTION, near=aim * size, share=0.0 if size else aim)
-        move = steps.solve(slope, residual, goal)
+        move = steps.solve(slope, residual, Goal(REDUCTION, near=aim * size))
         result += move.solution
-        if move.estimate <= aim * largest(result):
-            return result
+        # by the residual in full precision, of the field before this step: single precision, in
+        # which steps are computed, may lose a slow decay beside the couplings
+        if size and move.first_estimate <= aim * size:
+            return result.astype(np.float64)
         stalled = 0 if move.first_estimate < best / 2 else stalled + 1
         best = min(best, move.first_estimate)
-        if stalled > STALLED:
+        if stalled > STALLED and result.dtype != EXTENDED:
+            result, best, stalled = result.astype(EXTENDED), np.inf, 0
+        elif stalled > STALLED:
             raise ConvergenceError(
-                f"the linearised equations were solved to {move.estimate / largest(result):.1e} "
-                f"only, and the tolerance is {tolerance:g}: take a larger one"
+                f"the linearised equations were solved to {move.first_estimate / size:.1e} only, "
+                f"and the tolerance is {tolerance:g}: take a larger one, or more decay"
             )

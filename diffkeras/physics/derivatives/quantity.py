@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.errors import ConvergenceError
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.remainder import quantity_of
 from diffkeras.physics.problem.problem import Problem
@@ -53,7 +54,10 @@ class Quantity:
             weights: w on the lattice.
         """
         plain = problem.homogeneous
-        adjoint = solve_linearised(plain, field, weights, TOLERANCE)
+        try:
+            adjoint = solve_linearised(plain, field, weights, TOLERANCE)
+        except ConvergenceError:  # without a correction, the bound is that of the nodes
+            adjoint = np.zeros(plain.lattice)
         value, bound = quantity_of(plain, field, node_bound, adjoint, weights)
         return cls(value, bound, float((weights * field).sum()))
 

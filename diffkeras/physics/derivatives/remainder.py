@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK
 from diffkeras.physics.equations.nonlinear import equations_of
-from diffkeras.physics.problem.limits import SLOWEST
+from diffkeras.physics.problem.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 
@@ -51,8 +51,9 @@ def adjoint_bound(
         return np.zeros(problem.lattice)
     least = equations.least_slope(field, node_bound)
     # a decay that is too slow for a medium is none
-    least = np.where(np.less(least, 2 * SLOWEST), 0.0, least) * unit
     medium = problem.medium
+    fastest = np.maximum(FASTEST / 4 - np.asarray(medium.decay) / unit, 0.0)
+    least = np.where(np.less(least, 2 * SLOWEST), 0.0, np.minimum(least, fastest)) * unit
     if np.any(least):
         medium = replace(medium, decay=medium.decay + least * (1 - 4 * EPSILON))
     values = np.zeros(problem.lattice)
@@ -84,7 +85,7 @@ def quantity_of(
     roundings = (terms.size + 4) * float(np.finfo(EXTENDED).eps)
     bound = float(remainder.sum()) * unit * (1 + terms.size * EPSILON)
     bound += float(np.abs(terms).sum()) * roundings + 2 * EPSILON * abs(value)
-    return value, bound * SLACK
+    return value, bound * SLACK + float(np.finfo(np.float64).tiny)  # of products that underflow
 
 
 def _residual(

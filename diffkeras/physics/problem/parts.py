@@ -29,13 +29,17 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     Of a batch they are those that all images have, with the batch as first axis where the images
     differ; and always of values and production.
     """
+    if not isinstance(problem, Problem):
+        raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
     each = [_parts_of_image(image) for image in problem.images]
     if not problem.is_batch:
         return each[0]
     names = [name for name in each[0] if all(name in parts for parts in each)]
     parts = {name: [image[name] for image in each] for name in names}
     return {
-        name: values[0] if name not in LATTICE and _all_equal(values) else np.stack(values)
+        name: values[0]
+        if name not in LATTICE and _all_equal(values)
+        else np.stack(np.broadcast_arrays(*values))
         for name, values in parts.items()
     }
 
@@ -84,10 +88,13 @@ def given_sides(problem: Problem) -> dict[str, GivenSide]:
 
 def check_names(names: Any, problem: Problem) -> None:
     """Raise an error for a name that is not a part of all images of the problem."""
+    if not isinstance(names, Mapping | list | tuple):
+        raise PhysicsError(f"give parts by name, such as {{'decay': 0.1}}, not {names!r:.60}")
     known = names_of(problem)
     for name in names:
         if name not in known:
             hint = "; an uptake in proportion is part of the decay" * (name == "uptake")
+            hint += "; an uptake that is 0 on all free nodes is none" * ("uptake." in str(name))
             raise PhysicsError(
                 f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}{hint}"
             )
@@ -134,6 +141,8 @@ def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
         >>> dk.with_parts(problem, {"decay": 0.2}).medium.decay
         0.2
     """
+    if not isinstance(problem, Problem):
+        raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
     each = parts_of_images(problem, parts)
     images = [_image_with_parts(*one) for one in zip(problem.images, each, strict=True)]
     return Problem.batch(images) if problem.is_batch else images[0]
@@ -156,24 +165,22 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
     medium, uptake = problem.medium, problem.uptake
     axes = range(medium.dimensions)
     each = isinstance(medium.diffusivity, tuple)
-    changed: dict[str, Any] = {name: _plain(parts[name]) for name in ("decay", "step")}
+    changed: dict[str, Any] = {name: _plain(name, parts[name]) for name in ("decay", "step")}
     changed["diffusivity"] = (
-        tuple(_plain(parts[f"diffusivity.{axis}"]) for axis in axes)
+        tuple(_plain(name, parts[name]) for name in (f"diffusivity.{axis}" for axis in axes))
         if each
-        else _plain(parts["diffusivity"])
+        else _plain("diffusivity", parts["diffusivity"])
     )
     if given := given_sides(problem):
         changed["boundary"] = with_sides(
             medium.sides,
             {
-                side: type(old)(
-                    **{name: _plain(parts[f"boundary.{side}.{name}"]) for name in old.parts}
-                )
+                side: type(old)(**{n: _plain(n, parts[f"boundary.{side}.{n}"]) for n in old.parts})
                 for side, old in given.items()
             },
         )
     if uptake is not None:
-        uptake = type(uptake)(**{name: _plain(parts[f"uptake.{name}"]) for name in uptake.parts})
+        uptake = type(uptake)(**{n: _plain(n, parts[f"uptake.{n}"]) for n in uptake.parts})
     production = real_array("production", parts["production"])
     return Problem(
         real_array("values", parts["values"]),
@@ -184,7 +191,7 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
     )
 
 
-def _plain(value: ArrayLike) -> float | NDArray:
+def _plain(name: str, value: ArrayLike) -> float | NDArray:
     """A number, also of an array of no axes, or an array."""
-    values = np.asarray(value)
-    return values.item() if values.ndim == 0 else values
+    values = real_array(name, value)
+    return float(values) if values.ndim == 0 else values

@@ -257,6 +257,8 @@ class NewtonRun:
         """How well the next step is to be solved, by what the last one has left of F."""
         if self._equations.is_linear:
             return LEAST_REDUCTION
+        if not self._last_norm:  # solved to the bit
+            return LEAST_REDUCTION
         ratio = _norm(self._residual) / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may jump to and fro

@@ -1,13 +1,16 @@
 """Derivatives of random problems against dense linear algebra on equations written node by node."""
 
+import pickle
 import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import CappedUptake
+from diffkeras.physics.equations.finite_volumes import finite_volumes
 from tests.helpers.plain_equations import jacobian, random_general_problem, residual
 
 NEAR = 1e-6  # of the sum of |terms|: differences of equations lose as much
@@ -52,6 +55,30 @@ def test_derivatives_of_every_part(start):
 def test_derivatives_of_every_part_in_a_thousand_problems(start):
     for seed in range(start, start + 100):
         check_derivatives(seed)
+
+
+def test_nearly_singular_equations_are_solved_to_the_tolerance():
+    """Single precision, in which steps are computed, holds little of such a slow decay."""
+    rng = np.random.default_rng(0)
+    diffusivity = np.where(rng.random((32, 32)) < 0.5, 1.0, 0.2)
+    problem = dk.Problem(
+        production=rng.random((32, 32)),
+        diffusivity=diffusivity,
+        decay=1e-6,
+        boundary="reflecting",
+    )
+    weights = rng.normal(size=(32, 32))
+    volumes = finite_volumes((32, 32), problem.medium)
+    matrix, _ = volumes.free_system(problem.values, problem.fixed)
+    exact = scipy.sparse.linalg.spsolve(matrix.tocsc(), weights.ravel()).reshape(32, 32)
+    adjoint = dk.solve(problem).vjp(weights).adjoint
+    assert np.abs(adjoint - exact).max() < 1e-9 * np.abs(exact).max()
+
+
+def test_derivatives_and_solutions_can_be_pickled():
+    derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.eye(8))))
+    assert derivatives["decay"] < 0
+    assert derivatives.adjoint_bound.max() < 1e-9
 
 
 @pytest.mark.parametrize("seed", [3, 9, 13, 17, 22])
@@ -138,6 +165,7 @@ def test_a_rough_field_warns_where_uptake_saturates():
         (lambda s: s.jvp({"decai": 1.0}), "no part 'decai'; its parts are values"),
         (lambda s: s.jvp({"decay": np.ones(3)}), "the change of decay has shape .3,."),
         (lambda s: s.jvp({"decay": np.inf}), "the change of decay"),
+        (lambda s: s.jvp(None), "give parts by name"),
         (lambda s: s.quantity(np.ones(8)), "the array of weights has shape"),
         (lambda s: dk.with_parts(s.problem, {"decay": -1.0}), "decay"),
         (lambda s: dk.with_parts(s.problem, {"uptake.maximum": 1.0}), "no part 'uptake.maximum'"),

@@ -62,6 +62,14 @@ def test_no_bound_of_ten_thousand_is_violated(start):
         check_bounds(seed)
 
 
+def test_the_sum_over_a_field_in_single_precision_is_that_of_the_field():
+    image = np.eye(8)
+    solution = dk.solve(image / 3, decay=0.1, tolerance=1e-5)
+    quantity = solution.quantity(image)
+    assert quantity.of_field == np.sum(image * solution.field)
+    assert abs(quantity.of_field - 8 / 3) <= quantity.of_field_bound
+
+
 def test_the_bound_of_a_mean_is_smaller_than_that_of_its_nodes():
     cells = np.zeros((32, 32))
     cells[8:20, 8:20] = 0.05
