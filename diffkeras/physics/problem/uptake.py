@@ -143,7 +143,7 @@ class MichaelisMenten(SaturatingUptake):
 
     def in_unit(self, unit: float) -> "MichaelisMenten":
         """See `SaturatingUptake`."""
-        return MichaelisMenten(self.maximum / unit, self.constant)
+        return self if unit == 1 else MichaelisMenten(self.maximum / unit, self.constant)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,6 +208,8 @@ class CappedUptake(SaturatingUptake):
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""
+        if unit == 1:
+            return self
         return CappedUptake(self.maximum / unit, self.rate_constant / unit)
 
 

@@ -1,0 +1,435 @@
+"""A surrogate of a family: a basis of fields, and a regression from parameters to coefficients.
+
+Fields of one geometry lie near a space of few dimensions. Its basis are the principal modes of
+snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
+regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
+& Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
+(`certified`), so that neither has to be trusted.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.physics.arguments import (
+    check_count,
+    check_relative_tolerance,
+    check_tolerance,
+    check_whole,
+    largest,
+)
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.finite_volumes import EPSILON
+from diffkeras.physics.families.certified import FamilyProofs, PredictionProof
+from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
+from diffkeras.physics.families.regression import KernelRegression
+from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import KnownBounds
+from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.steady_state import solve
+from diffkeras.system.atomic_files import write_bytes
+
+MODES = 60  # by default
+SNAPSHOT_TOLERANCE = 1e-6
+SMALLEST_MODE = 1e-6  # of the first singular value: the rounding of single precision
+FOR_BARRIER = 64  # snapshots for whose slopes and residuals the barrier is made
+SHARE_LEFT = 0.03  # of the regression's squared error
+FORMAT = 1  # of files
+ARRAYS = ("mean", "modes", "errors", "barriers", *KernelRegression._fields)
+
+
+class ReducedBasis:
+    """A surrogate of the problems of one family. `train` makes one.
+
+    Attributes:
+        family: which problems it predicts.
+        modes: (r, *lattice) float32, the basis.
+        snapshots: how many fields it was trained on.
+        errors: (m,), the largest error of each snapshot when it is left out of the regression,
+            relative to the largest value of the field. Not proven.
+        worst: the largest proven relative error over the candidates of `train_to`; infinite of a
+            basis that `train` made.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> family = dk.Family(dk.Problem(np.eye(32)), {"decay": (0.01, 0.1)})
+        >>> basis = dk.ReducedBasis.train(family, 16, modes=8)
+        >>> solution = basis.predict({"decay": 0.03}, tolerance=1e-3)
+        >>> bool(solution.error_bound <= 1e-3 * solution.field.max())
+        True
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        mean: NDArray[np.float32],
+        modes: NDArray[np.float32],
+        regression: KernelRegression,
+        errors: NDArray[np.float64],
+        proofs: FamilyProofs,
+        worst: float = np.inf,
+    ) -> None:
+        """From its parts; `mean` is (n,) and `modes` (r, n) on all n nodes."""
+        self.family = family
+        self.errors = errors
+        self.worst = worst
+        self._mean, self._modes = mean, modes
+        self._regression = regression
+        self._proofs = proofs
+
+    @property
+    def modes(self) -> NDArray[np.float32]:
+        """See the attributes."""
+        return self._modes.reshape(-1, *self.family.problem.lattice)
+
+    @property
+    def snapshots(self) -> int:
+        """See the attributes."""
+        return len(self.errors)
+
+    def __repr__(self) -> str:
+        return (
+            f"ReducedBasis({len(self._modes)} modes of {self.snapshots} snapshots, error "
+            f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
+        )
+
+    @classmethod
+    def train(
+        cls,
+        family: Family,
+        snapshots: int = 400,
+        *,
+        modes: int | None = None,
+        seed: int = 0,
+        method: str = "sobol",
+        tolerance: float = SNAPSHOT_TOLERANCE,
+        processes: int | None = None,
+    ) -> "ReducedBasis":
+        """Solve snapshots at drawn points, and fit basis and regression to them.
+
+        Args:
+            family: of the problems.
+            snapshots: how many, at least 2.
+            modes: the dimension of the basis; by default at most 60, and so many that what they
+                leave out is less than the error of the regression.
+            seed: of the draws.
+            method: see `Family.draw`.
+            tolerance: of the snapshots.
+            processes: that share the snapshots.
+
+        Raises:
+            PhysicsError: more modes than snapshots, or an argument out of its range.
+            ConvergenceError: a snapshot was not solved.
+        """
+        snapshots = check_whole("snapshots", snapshots, 2, MOST_DRAWN)
+        tolerance = check_relative_tolerance(tolerance)
+        _check_modes(modes, snapshots)
+        points = family.draw(snapshots, seed, method)
+        solved = Snapshots.of(family, points, tolerance, check_count("processes", processes))
+        return cls._fit(family, solved, modes)
+
+    @classmethod
+    def train_to(
+        cls,
+        family: Family,
+        worst: float,
+        *,
+        most: int = 1000,
+        candidates: int = 1000,
+        modes: int | None = None,
+        seed: int = 0,
+        tolerance: float = SNAPSHOT_TOLERANCE,
+        processes: int | None = None,
+        report: Callable[[int, float], Any] | None = None,
+    ) -> "ReducedBasis":
+        """Add snapshots where the proven error is largest, until no candidate's exceeds `worst`.
+
+        That is the greedy method of certified reduced bases (Veroy, Prud'homme, Rovas & Patera
+        2003), with the bound of `predict` without a tolerance. The result's `worst` is the largest
+        one. It is proven for each of the candidates, and says nothing about points between them.
+
+        Args:
+            family: of the problems.
+            worst: the largest error, relative to the largest value of the field.
+            most: snapshots.
+            candidates: points at which errors are proven.
+            modes, seed, tolerance, processes: see `train`.
+            report: called with the number of snapshots and the largest bound after each round.
+
+        Raises:
+            ConvergenceError: `worst` was not reached with the most snapshots.
+            PhysicsError: see `train`.
+        """
+        worst, tolerance = check_tolerance(worst), check_relative_tolerance(tolerance)
+        most = check_whole("most", most, 2, MOST_DRAWN)
+        candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
+        _check_modes(modes, most)
+        processes = check_count("processes", processes)
+        start = min(most, max(2 * len(family.names) + 2, 16, modes or 0))
+        points = family.draw(candidates + start, seed)
+        pool, points = points[start:], points[:start]
+        solved = Snapshots.of(family, points, tolerance, processes)
+        while True:
+            basis = cls._fit(family, solved, modes)
+            bounds = np.array([basis._relative_bound(point) for point in pool])
+            basis.worst = float(bounds.max())
+            if report is not None:
+                report(basis.snapshots, basis.worst)
+            if basis.worst <= worst:
+                return basis
+            room = most - basis.snapshots
+            if not room:
+                raise ConvergenceError(
+                    f"with {most} snapshots the worst proven error is {basis.worst:.1e}, and not "
+                    f"{worst:.1e}: allow more snapshots or modes, or narrower ranges"
+                )
+            wanted = min(room, max(4, basis.snapshots // 4), int((bounds > worst).sum()))
+            chosen = _apart(family.scaling.inputs(pool), bounds, wanted)
+            added = Snapshots.of(family, pool[chosen], tolerance, processes)
+            solved = solved.plus(added)
+
+    @classmethod
+    def _fit(cls, family: Family, solved: Snapshots, modes: int | None) -> "ReducedBasis":
+        count = len(solved.points)
+        basis = Modes.of(solved.fields, min(modes or MODES, count))
+        kept = basis.singular_values[: len(basis.modes)] >= (
+            SMALLEST_MODE * basis.singular_values[0]
+        )
+        basis = basis.first(max(int(kept.sum()), 1))
+        with blas_threads():
+            regression = KernelRegression.fit(
+                family.scaling.inputs(solved.points), basis.coefficients
+            )
+        if modes is None:
+            number = _enough(basis, regression.left_out)
+            basis, regression = basis.first(number), regression.first(number)
+        errors = _errors_left_out(solved, basis, regression)
+        proofs = FamilyProofs.of(
+            _lowest(family), _some_predicted(family, solved, basis, regression)
+        )
+        return cls(family, basis.mean, basis.modes, regression, errors, proofs)
+
+    def predict(
+        self,
+        parameters: Mapping[str, float] | ArrayLike,
+        tolerance: float | None = None,
+        *,
+        extrapolate: bool = False,
+    ) -> Solution:
+        """The field of a point of the family, with proven bounds of its error.
+
+        Without a tolerance it is the regression's, and its bounds are proven when they are first
+        read, which takes longer than the prediction. With a tolerance it is corrected until its
+        error is proven to be that small, which a tenth of a solution is usually enough for. Where
+        it isn't, `solve` goes on from there; `stats.method` says so: "reduced-basis" or that of the
+        solver.
+
+        Args:
+            parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
+            tolerance: largest error, relative to the largest |value| of the field.
+            extrapolate: whether points out of the ranges are allowed. Their predictions are poor
+                as a rule, so that bounds are large, and tolerances need the solver.
+
+        Raises:
+            PhysicsError: a point out of the ranges, or of another shape or names than the family.
+            ConvergenceError: the tolerance was not met.
+        """
+        points = self.family.points(parameters, extrapolate=extrapolate)
+        if tolerance is not None:
+            tolerance = check_relative_tolerance(tolerance)
+        with blas_threads():
+            several = np.atleast_2d(points)
+            fields = self._fields(several)
+            solutions = [
+                self._solution(self.family.quick_problem_at(point), field, tolerance)
+                for point, field in zip(several, fields, strict=True)
+            ]
+        if points.ndim == 1:
+            return solutions[0]
+        batch = Problem.batch([solution.problem for solution in solutions])
+        return BatchSolution.of(np.stack([one.field for one in solutions]), batch, solutions)
+
+    def fields(
+        self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
+    ) -> NDArray[np.float32]:
+        """The predicted fields alone, (*lattice) or (n, *lattice), as fast as it gets."""
+        points = self.family.points(parameters, extrapolate=extrapolate)
+        with blas_threads():
+            fields = self._fields(np.atleast_2d(points))
+        fixed = self.family.problem.fixed
+        for point, field in zip(np.atleast_2d(points), fields, strict=True):
+            values = self.family.values_at(point)
+            np.copyto(field, values, where=fixed, casting="same_kind")
+        return fields[0] if points.ndim == 1 else fields
+
+    def save(self, path: str | Path) -> None:
+        """Write the basis to a file, `.npz`; the family isn't part of it.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        barriers = self._proofs.barriers
+        arrays = {
+            "mean": self._mean,
+            "modes": self._modes,
+            "errors": self.errors,
+            "barriers": np.zeros(0) if barriers is None else barriers,
+            **self._regression._asdict(),
+        }
+        facts = {
+            "format": FORMAT,
+            "fingerprint": self.family.fingerprint,
+            "worst": self.worst,
+            "attempt": self._proofs.attempt,
+        }
+        content = io.BytesIO()
+        np.savez(content, **arrays, **facts)
+        write_bytes(Path(path), content.getbuffer())
+
+    @classmethod
+    def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
+        """Read a basis of a family.
+
+        Raises:
+            DataError: the file is missing or damaged, or the basis is one of another family.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                read = {name: file[name] for name in file.files}
+            if read["format"] != FORMAT:
+                raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
+            fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
+            attempt = float(read["attempt"])
+            mean, modes, errors, barriers, *rest = (read[name] for name in ARRAYS)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
+        if fingerprint != family.fingerprint:
+            raise DataError(
+                f"{path} is the basis of another family: its problem, regions or ranges differ"
+            )
+        proofs = FamilyProofs(_lowest(family), barriers if barriers.size else None, attempt)
+        return cls(family, mean, modes, KernelRegression(*rest), errors, proofs, worst)
+
+    def _fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The predictions (n, *lattice) of points, 0 on the fixed nodes."""
+        scaling = self.family.scaling
+        coefficients = self._regression(scaling.inputs(points)).astype(np.float32)
+        fields = coefficients @ self._modes
+        fields += self._mean
+        if scaling.scale is not None:
+            fields *= scaling.scales(points).astype(np.float32)[:, None]
+        return fields.reshape(len(points), *self.family.problem.lattice)
+
+    def _solution(
+        self, problem: Problem, field: NDArray[np.float32], tolerance: float | None
+    ) -> Solution:
+        prediction = field.astype(np.float64)
+        np.copyto(prediction, problem.values, where=problem.fixed)
+        if tolerance is None:
+            stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
+            return Solution(prediction, problem, stats, PredictionProof(self._proofs))
+        size = max(largest(field), largest(problem.values[problem.ring.nodes]))
+        # of the field that the bound belongs to, which is smaller by the bound at most
+        needed = tolerance * size / (1 + 2 * tolerance) * (1 - 8 * EPSILON)
+        if np.isfinite(size) and size > 0:
+            enclosed = self._proofs.enclose(problem, prediction, needed)
+            if enclosed is not None:
+                bound = enclosed.bound
+                relative = float(bound.max()) / size
+                stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
+                return Solution(enclosed.field, problem, stats, KnownBounds(bound))
+        start = prediction if np.isfinite(size) else None
+        return solve(problem, tolerance=tolerance, initial=start)
+
+    def _relative_bound(self, point: NDArray[np.float64]) -> float:
+        """The proven error of the prediction at a point, relative to the field's largest value."""
+        solution = self.predict(point)
+        bound = solution.error_bound
+        size = largest(np.where(solution.problem.fixed, 0.0, solution.field)) - bound
+        size = max(size, largest(solution.problem.values[solution.problem.ring.nodes]))
+        return bound / size if size > 0 else np.inf
+
+
+def _check_modes(modes: int | None, snapshots: int) -> None:
+    if modes is None:
+        return
+    check_whole("modes", modes, 1)
+    if modes > snapshots:
+        raise PhysicsError(
+            f"a basis of {modes} modes is larger than {snapshots} snapshots: give more snapshots "
+            "or fewer modes"
+        )
+
+
+def _enough(basis: Modes, left_out: NDArray[np.float64]) -> int:
+    """The number of modes beyond which the regression's error is larger than what is left."""
+    regression = np.cumsum((left_out**2).sum(axis=0))
+    remaining = (basis.singular_values**2).sum() - np.cumsum(
+        basis.singular_values[: len(basis.modes)] ** 2
+    )
+    enough = remaining <= SHARE_LEFT * regression
+    return int(np.argmax(enough)) + 1 if enough.any() else len(basis.modes)
+
+
+def _lowest(family: Family) -> Problem:
+    """The problem with the slowest decay and the least uptake, and all else in the middle."""
+    point = [p.low if p.part.startswith(REMOVING) else p.middle for p in family.parameters]
+    return family.quick_problem_at(np.array(point))
+
+
+def _some_predicted(
+    family: Family, solved: Snapshots, basis: Modes, regression: KernelRegression
+) -> list[tuple[Problem, NDArray[np.float64]]]:
+    """The problems of some snapshots and the predictions of those that know nothing of them."""
+    pairs = []
+    for number in range(0, len(solved.points), -(-len(solved.points) // FOR_BARRIER)):
+        point = solved.points[number]
+        problem = family.quick_problem_at(point)
+        field = _left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
+        pairs.append(
+            (problem, np.where(problem.fixed, problem.values, field.reshape(problem.lattice)))
+        )
+    return pairs
+
+
+def _left_out(number: int, basis: Modes, regression: KernelRegression) -> NDArray[np.float32]:
+    """The prediction (n,) of a snapshot that is left out of the regression."""
+    coefficients = basis.coefficients[number] - regression.left_out[number]
+    return coefficients.astype(np.float32) @ basis.modes + basis.mean
+
+
+def _errors_left_out(
+    solved: Snapshots, basis: Modes, regression: KernelRegression
+) -> NDArray[np.float64]:
+    """The largest relative error of each snapshot that is left out of the regression."""
+    errors = np.empty(len(solved.fields))
+    for number, field in enumerate(solved.fields):
+        predicted = _left_out(number, basis, regression)
+        errors[number] = largest(predicted - field) / max(largest(field), 1e-300)
+    return errors
+
+
+def _apart(
+    inputs: NDArray[np.float64], bounds: NDArray[np.float64], number: int
+) -> NDArray[np.intp]:
+    """Candidates with large bounds that are not next to each other: the largest one first.
+
+    Each further one has the largest product of its bound and its distance to those before it.
+    """
+    normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
+    finite = np.where(np.isfinite(bounds), bounds, 1e3)
+    chosen = [int(np.argmax(finite))]
+    distance = np.full(len(normal), np.inf)
+    while len(chosen) < number:
+        distance = np.minimum(distance, np.linalg.norm(normal - normal[chosen[-1]], axis=1))
+        chosen.append(int(np.argmax(finite * distance)))
+    return np.array(chosen)

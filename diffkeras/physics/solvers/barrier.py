@@ -1,0 +1,104 @@
+"""A barrier: one array that bounds the errors of many similar problems.
+
+Let w be > 0 on the free nodes and 0 on the fixed ones, and (A + d) w > 0 with at most the slopes d
+of φ between û ± b. Then b = c w encloses the solution (`enclosure`) for
+
+    c = max |F(û)| / ((A + d) w)  over the free nodes.
+
+One w serves all problems of a lattice and its fixed nodes. It is made for the slowest decay and the
+least slopes, as (A + d) w is only larger for others, and for residuals of a certain profile g:
+(A + d) w = g. Where |F(û)| is about c g, the bound is about c (A + d)⁻¹ g, hardly larger than the
+enclosure by conjugate gradients, and it takes one residual and no solution. (A + d) w is computed
+for each problem anew, with its rounding, so a w that is no barrier for it proves nothing wrong.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, FiniteVolumes
+from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
+
+REDUCTION = 1e-3  # of the residual: w only has to be near the solution
+
+
+class Barrier:
+    """An array w on the lattice, with A w of the operator that it was made for.
+
+    Attributes:
+        field: w ≥ 0, 0 on the fixed nodes.
+        highest: its largest value.
+    """
+
+    def __init__(self, field: NDArray[np.float64], equations: Equations) -> None:
+        """`equations` are those that it was made for."""
+        self.field = field
+        self.highest = largest(field)
+        self._volumes = equations.volumes
+        self._free = equations.free
+        self._applied = _applied(self._volumes, field)
+        self._size = largest(self._applied)
+
+    def bound(
+        self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
+    ) -> float:
+        """The least c with (A + d) c w ≥ |F| on the free nodes; infinite if there is none.
+
+        Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
+
+        Args:
+            equations: of a problem with the same fixed nodes.
+            residual: F, on the lattice, 0 on the fixed nodes.
+            rounding: at least its error on any node.
+            slope: d, rounded down.
+        """
+        ratio = np.abs(residual)
+        ratio += rounding
+        supply = self._supply(equations.steeper(slope))
+        np.copyto(supply, np.inf, where=equations.problem.fixed)
+        if not supply.min() > 0:
+            return np.inf
+        ratio /= supply
+        return float(ratio.max()) * SLACK
+
+    def _supply(self, operator: FiniteVolumes) -> NDArray[np.float64]:
+        """At most (A + d) w on the lattice, for the operator A + d of any problem."""
+        if operator.couplings is not self._volumes.couplings:
+            return _applied(operator, self.field)
+        # the couplings are the same, so that the drains make all the difference
+        result = operator.drain - self._volumes.drain
+        result *= self.field
+        result += self._applied
+        # four roundings of terms that are at most this
+        drains = float(operator.drain.max()) + float(self._volumes.drain.max())
+        result -= 4 * EPSILON * (drains * self.highest + self._size)
+        return result
+
+
+def _applied(volumes: FiniteVolumes, field: NDArray[np.float64]) -> NDArray[np.float64]:
+    """At most A w, as it is computed."""
+    result = volumes.apply(field)
+    result -= volumes.rounding(field)
+    return result - EPSILON * np.abs(result)  # the rounding of this difference
+
+
+def barrier_of(
+    equations: Equations, slope: NDArray | float, profile: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """A solution w on the lattice of about (A + d) w = g; None if there is none that is positive.
+
+    Args:
+        equations: of the problem with the slowest decay.
+        slope: d, (rows, columns), the least slopes of uptake.
+        profile: g > 0, (rows, columns).
+    """
+    try:
+        move = LinearSteps(equations).solve(
+            slope, profile * equations.free, Goal(reduction=REDUCTION)
+        )
+    except ConvergenceError:  # nothing is lost
+        return None
+    field = np.maximum(move.solution, 0.0)
+    return field if field.any() else None
