@@ -93,9 +93,10 @@ class FamilyProofs:
             mean = float(profile.mean())
             profile = profile / mean + FLOOR if mean > 0 else np.ones(lowest.lattice)
             barriers.append(barrier_of(Equations(lowest.homogeneous), MARGIN * least, profile))
-        if any(barrier is None for barrier in barriers):
+        found = [barrier for barrier in barriers if barrier is not None]
+        if len(found) < len(barriers):
             return without
-        made = cls(lowest, np.stack(barriers))
+        made = cls(lowest, np.stack(found))
         bounds = [made._direct_bound(*each) for each in problems]
         return cls(lowest, made.barriers, float(np.quantile(bounds, OFTEN)))
 

@@ -11,7 +11,7 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole, real_array
-from diffkeras.physics.families.parameters import Parameter, parameters_of
+from diffkeras.physics.families.parameters import parameters_of
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
 from diffkeras.physics.problem.problem import Problem
@@ -119,8 +119,8 @@ class Family:
         values = real_array("parameters", parameters)
         if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
             raise PhysicsError(
-                f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the order "
-                f"of {', '.join(self.names)}, not {values.shape}"
+                f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the "
+                f"order of {', '.join(self.names)}, not {values.shape}"
             )
         if not np.isfinite(values).all():
             _, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
@@ -247,7 +247,7 @@ class Family:
     @cached_property
     def _own_nodes(self) -> list[NDArray[np.intp] | None]:
         """The nodes of each parameter; those of a whole part are the ones that no region has."""
-        nodes = []
+        nodes: list[NDArray[np.intp] | None] = []
         for parameter in self.parameters:
             others = [
                 p.nodes for p in self.parameters if p.part == parameter.part and p.nodes is not None
@@ -308,6 +308,3 @@ class Family:
             with_parts(self.problem, self._parts(point))
         except PhysicsError as error:
             raise PhysicsError(f"{what}, makes no problem: {error}") from None
-
-
-__all__ = ["Family", "Parameter"]

@@ -26,7 +26,6 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.families.certified import FamilyProofs, PredictionProof
 from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
 from diffkeras.physics.families.regression import KernelRegression
@@ -36,14 +35,18 @@ from diffkeras.physics.proofs.bounds import KnownBounds
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
-from diffkeras.system.atomic_files import write_bytes
+from diffkeras.system.atomic_files import check_regular, write_bytes
 
 MODES = 60  # by default
 SNAPSHOT_TOLERANCE = 1e-6
-SMALLEST_MODE = 1e-6  # of the first singular value: the rounding of single precision
 FOR_BARRIER = 64  # snapshots for whose slopes and residuals the barrier is made
+NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
 SHARE_LEFT = 0.03  # of the regression's squared error
 FORMAT = 1  # of files
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 ARRAYS = ("mean", "modes", "errors", "barriers", *KernelRegression._fields)
 
 
@@ -135,7 +138,7 @@ class ReducedBasis:
         _check_modes(modes, snapshots)
         points = family.draw(snapshots, seed, method)
         solved = Snapshots.of(family, points, tolerance, check_count("processes", processes))
-        return cls._fit(family, solved, modes)
+        return cls.fit(family, solved, modes)
 
     @classmethod
     def train_to(
@@ -178,33 +181,35 @@ class ReducedBasis:
         points = family.draw(candidates + start, seed)
         pool, points = points[start:], points[:start]
         solved = Snapshots.of(family, points, tolerance, processes)
+        bounds, is_new = np.full(candidates, np.inf), np.ones(candidates, bool)
         while True:
-            basis = cls._fit(family, solved, modes)
-            bounds = np.array([basis._relative_bound(point) for point in pool])
+            basis = cls.fit(family, solved, modes)
+            # first those that were too large, as long as there are some
+            for part in (bounds > worst, bounds <= worst):
+                bounds[part] = [basis._relative_bound(point) for point in pool[part]]
+                if (bounds > worst).any():
+                    break
             basis.worst = float(bounds.max())
             if report is not None:
                 report(basis.snapshots, basis.worst)
             if basis.worst <= worst:
                 return basis
-            room = most - basis.snapshots
+            room = min(most - basis.snapshots, int((is_new & (bounds > worst)).sum()))
             if not room:
                 raise ConvergenceError(
-                    f"with {most} snapshots the worst proven error is {basis.worst:.1e}, and not "
-                    f"{worst:.1e}: allow more snapshots or modes, or narrower ranges"
+                    f"with {basis.snapshots} snapshots the worst proven error is "
+                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or narrower ranges"
                 )
-            wanted = min(room, max(4, basis.snapshots // 4), int((bounds > worst).sum()))
-            chosen = _apart(family.scaling.inputs(pool), bounds, wanted)
+            wanted = min(room, max(4, basis.snapshots // 4))
+            chosen = _apart(family.scaling.inputs(pool), np.where(is_new, bounds, 0.0), wanted)
+            is_new[chosen] = False
             added = Snapshots.of(family, pool[chosen], tolerance, processes)
             solved = solved.plus(added)
 
     @classmethod
-    def _fit(cls, family: Family, solved: Snapshots, modes: int | None) -> "ReducedBasis":
-        count = len(solved.points)
-        basis = Modes.of(solved.fields, min(modes or MODES, count))
-        kept = basis.singular_values[: len(basis.modes)] >= (
-            SMALLEST_MODE * basis.singular_values[0]
-        )
-        basis = basis.first(max(int(kept.sum()), 1))
+    def fit(cls, family: Family, solved: Snapshots, modes: int | None = None) -> "ReducedBasis":
+        """Fit basis and regression to snapshots that are solved already (see `train`)."""
+        basis = Modes.of(solved.fields, min(modes or MODES, len(solved.points)))
         with blas_threads():
             regression = KernelRegression.fit(
                 family.scaling.inputs(solved.points), basis.coefficients
@@ -278,14 +283,14 @@ class ReducedBasis:
             OutputError: it can't be written.
         """
         barriers = self._proofs.barriers
-        arrays = {
+        arrays: dict[str, Any] = {
             "mean": self._mean,
             "modes": self._modes,
             "errors": self.errors,
             "barriers": np.zeros(0) if barriers is None else barriers,
             **self._regression._asdict(),
         }
-        facts = {
+        facts: dict[str, Any] = {
             "format": FORMAT,
             "fingerprint": self.family.fingerprint,
             "worst": self.worst,
@@ -303,6 +308,7 @@ class ReducedBasis:
             DataError: the file is missing or damaged, or the basis is one of another family.
         """
         try:
+            check_regular(Path(path))
             with np.load(path, allow_pickle=False) as file:
                 read = {name: file[name] for name in file.files}
             if read["format"] != FORMAT:
@@ -310,7 +316,7 @@ class ReducedBasis:
             fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
             attempt = float(read["attempt"])
             mean, modes, errors, barriers, *rest = (read[name] for name in ARRAYS)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE as error:
             raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
         if fingerprint != family.fingerprint:
             raise DataError(
@@ -333,30 +339,35 @@ class ReducedBasis:
         self, problem: Problem, field: NDArray[np.float32], tolerance: float | None
     ) -> Solution:
         prediction = field.astype(np.float64)
+        if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
+            prediction[...] = 0.0
         np.copyto(prediction, problem.values, where=problem.fixed)
         if tolerance is None:
             stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
             return Solution(prediction, problem, stats, PredictionProof(self._proofs))
-        size = max(largest(field), largest(problem.values[problem.ring.nodes]))
-        # of the field that the bound belongs to, which is smaller by the bound at most
-        needed = tolerance * size / (1 + 2 * tolerance) * (1 - 8 * EPSILON)
-        if np.isfinite(size) and size > 0:
-            enclosed = self._proofs.enclose(problem, prediction, needed)
-            if enclosed is not None:
-                bound = enclosed.bound
-                relative = float(bound.max()) / size
+        size = _size(prediction, problem)
+        enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
+        if enclosed is not None:
+            bound = enclosed.bound
+            relative = float(bound.max()) / _size(enclosed.field, problem)
+            if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, KnownBounds(bound))
-        start = prediction if np.isfinite(size) else None
-        return solve(problem, tolerance=tolerance, initial=start)
+        return solve(problem, tolerance=tolerance, initial=prediction)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        bound = solution.error_bound
-        size = largest(np.where(solution.problem.fixed, 0.0, solution.field)) - bound
-        size = max(size, largest(solution.problem.values[solution.problem.ring.nodes]))
-        return bound / size if size > 0 else np.inf
+        size = _size(solution.field, solution.problem)
+        return solution.error_bound / size if size > 0 else np.inf
+
+
+def _size(field: NDArray[np.floating], problem: Problem) -> float:
+    """The largest |value| on free nodes and on the fixed ones next to them."""
+    size = largest(field[problem.ring.nodes]) if problem.ring.size else 0.0
+    if size >= largest(field):
+        return size
+    return max(size, largest(np.where(problem.fixed, 0.0, field)))
 
 
 def _check_modes(modes: int | None, snapshots: int) -> None:

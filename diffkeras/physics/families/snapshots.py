@@ -15,7 +15,8 @@ from diffkeras.physics.families.family import Family
 from diffkeras.physics.steady_state import solve
 
 BLOCK = 1 << 15  # nodes at a time in double precision
-TOGETHER = 64  # problems that are solved together
+TOGETHER = 16  # problems that are solved together
+SMALLEST = 1e-6  # singular value, as a share of the first: the rounding of single precision
 
 
 class Snapshots(NamedTuple):
@@ -68,7 +69,7 @@ class Modes(NamedTuple):
 
     @classmethod
     def of(cls, fields: NDArray[np.float32], number: int) -> "Modes":
-        """The first modes of fields (m, n)."""
+        """The first modes of fields (m, n), or fewer where rounding is all that is left."""
         count, nodes = fields.shape
         mean = np.empty(nodes)
         products = np.zeros((count, count))
@@ -79,11 +80,13 @@ class Modes(NamedTuple):
             products += block @ block.T
         squares, vectors = eigh(products)
         values = np.sqrt(np.maximum(squares[::-1], 0.0))
+        number = min(number, max(1, int((values > SMALLEST * values[0]).sum())))
         vectors, sizes = vectors[:, ::-1][:, :number], values[:number]
+        inverse = 1 / sizes if values[0] > 0 else sizes  # all fields may be the same
         modes = np.empty((number, nodes), np.float32)
         for start in range(0, nodes, BLOCK):
             block = fields[:, start : start + BLOCK] - mean[start : start + BLOCK]
-            modes[:, start : start + BLOCK] = (vectors / np.maximum(sizes, 1e-300)).T @ block
+            modes[:, start : start + BLOCK] = (vectors * inverse).T @ block
         return cls(mean.astype(np.float32), modes, vectors * sizes, values)
 
     def first(self, number: int) -> "Modes":
