@@ -89,7 +89,10 @@ class FiniteVolumes:
         """Where nodes and their next ones are, and what flows between them."""
         for after, coupling in enumerate(reversed(self.couplings)):
             one, other = _along(slice(None, -1), after), _along(slice(1, None), after)
-            yield one, other, coupling[one] * (field[one] - field[other])
+            flow = field[one] - field[other]
+            # in place, unless the couplings have more digits
+            in_place = np.result_type(flow, coupling) == flow.dtype
+            yield one, other, np.multiply(flow, coupling[one], out=flow if in_place else None)
             first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
             if (wrapped := coupling[last]).any():  # a periodic axis
                 yield last, first, wrapped * (field[last] - field[first])

@@ -73,20 +73,23 @@ class Equations:
         It is that of `of_with_rounding` for the largest terms that a field of this size can have,
         so much larger as a rule, and takes less time.
         """
-        result, size = self.of(field), largest(field)
+        terms = largest(field) * self._most_slopes + self.problem.largest_supply
+        roundings = MOST_ROUNDINGS + (self._uptake.rounding if self._uptake else 0.0)
+        return self.of(field), roundings * EPSILON * terms  # twice what is needed
+
+    @cached_property
+    def _most_slopes(self) -> float:
+        """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
-        roundings: float = MOST_ROUNDINGS
-        if self._uptake:
-            most += self._uptake.steepest  # concave, so φ(u) is below its tangent at 0
-            roundings += self._uptake.rounding
-        terms = size * most + largest(np.asarray(self._supply))
-        return result, roundings * EPSILON * terms  # twice that of terms whose sum is rounded
+        # φ is concave, so that it is below its tangent at 0
+        return most + self._uptake.steepest if self._uptake else most
 
     def _complete(self, result: NDArray, field: NDArray) -> NDArray:
-        result -= self._supply
+        if self.problem.supply is not None:
+            result -= self.problem.supply
         if self._uptake:
             result += self._uptake.rate(field)
-        result *= self.free
+        np.copyto(result, 0.0, where=self.problem.fixed)
         return result
 
     def slope(self, field: NDArray) -> NDArray | float:

@@ -1,12 +1,11 @@
 """Corrections of a family's predictions, and proofs of their errors.
 
 What all problems of a family share is made once: the couplings and the multigrid cycle, as far as
-no diffusivity varies, and two barriers, for the residuals of predictions and of corrected ones. So
-the proof of a field needs its residual only (`solvers.barrier`). Where that bound is too large, the
+no diffusivity varies, and barriers, for the residuals of predictions and of corrected ones. So the
+proof of a field needs its residual only (`solvers.barrier`). Where that bound is too large, the
 field is corrected with the cycle, which leaves about a tenth of the error, and proven anew.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,18 +17,33 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
-from diffkeras.physics.solvers.barrier import Barrier, barrier_of
+from diffkeras.physics.solvers.barrier import Barrier
 from diffkeras.physics.solvers.block_cycles import BlockCycle
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
 
 MOST_CORRECTIONS = 3  # before the solver takes over
-NEAR = 0.3  # share of the needed bound that the last correction may have
-CLOSER = 0.1  # what this is multiplied by after a bound that was too large
+CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
 OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
-FLOOR = 0.3  # of the profile of residuals, as a share of its mean
-OFTEN = 0.1  # share of predictions whose bounds are small enough without a correction
 WIDE = 0.03  # share of the field within which slopes hardly change
-MARGIN = 0.9  # of the least slopes, as other problems may have smaller ones
+PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
+
+
+class Barriers(NamedTuple):
+    """The barriers of a family, for parts of it (`barriers`).
+
+    Attributes:
+        units: (k,), by which inputs are divided.
+        centres: (j, k), of the parts, in inputs that are divided.
+        fields: (j, 2, *lattice) float32, the barriers for predictions and for corrected ones.
+        attempt: the relative bound from which a prediction is tried to be proven as it is.
+        near: share of a needed bound that the last correction may have, so that it is met.
+    """
+
+    units: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    fields: NDArray[np.float32]
+    attempt: NDArray[np.float64]
+    near: NDArray[np.float64]
 
 
 class Enclosed(NamedTuple):
@@ -47,101 +61,93 @@ class Enclosed(NamedTuple):
 
 
 class FamilyProofs:
-    """What the proofs of a family share."""
+    """What the proofs of a family share.
 
-    def __init__(
-        self, lowest: Problem, barriers: NDArray[np.float64] | None = None, attempt: float = 0.0
-    ) -> None:
-        """From what `of` finds.
+    Attributes:
+        barriers: None without any, so that no bound is found here.
+        equations: of the problem with the slowest decay and the least uptake.
+    """
 
-        Args:
-            lowest: the family's problem with the slowest decay and the least uptake.
-            barriers: (2, *lattice), for predictions and for corrected ones.
-            attempt: the relative bound from which a prediction is tried to be proven as it is.
-        """
-        equations = Equations(lowest.homogeneous)
-        self._lowest = lowest
-        self._couplings = equations.volumes.couplings
-        cycle = BlockCycle(equations.volumes.on(equations.free))
-        self._near = NearbyCycle(cycle, equations.volumes.drain, [])
-        self.barriers, self.attempt = barriers, attempt
+    def __init__(self, lowest: Problem, barriers: Barriers | None = None) -> None:
+        """`lowest` is the family's problem with the slowest decay and the least uptake."""
+        self.barriers = barriers
+        self.equations = Equations(lowest.homogeneous)
+        volumes, free = self.equations.volumes, self.equations.free
+        self._near = NearbyCycle(BlockCycle(volumes.on(free)), volumes.drain, [])
         self._barriers = [
-            Barrier(field, equations) for field in ([] if barriers is None else barriers)
+            [Barrier(field * free.astype(np.float64), self.equations) for field in pair]
+            for pair in ([] if barriers is None else barriers.fields)
         ]
 
-    @classmethod
-    def of(
-        cls, lowest: Problem, problems: Sequence[tuple[Problem, NDArray[np.float64]]]
-    ) -> "FamilyProofs":
-        """With barriers for the slopes and residuals of some problems' predictions."""
-        without = cls(lowest)
-        least = np.full(lowest.lattice, np.inf)
-        squares = np.zeros((2, *lowest.lattice))
-        for problem, field in problems:
-            try:
-                corrected, before = without._once_corrected(problem, field)
-            except ConvergenceError:
-                return without
-            equations, _ = without._equations_of(problem.homogeneous)
-            np.minimum(least, equations.slope(corrected), out=least)
-            for total, residual in zip(squares, (before, equations.of(corrected)), strict=True):
-                if size := float(np.abs(residual).mean()):
-                    total += (residual / size) ** 2
-        profiles = np.sqrt(squares)
-        barriers = []
-        for profile in profiles:
-            mean = float(profile.mean())
-            profile = profile / mean + FLOOR if mean > 0 else np.ones(lowest.lattice)
-            barriers.append(barrier_of(Equations(lowest.homogeneous), MARGIN * least, profile))
-        found = [barrier for barrier in barriers if barrier is not None]
-        if len(found) < len(barriers):
-            return without
-        made = cls(lowest, np.stack(found))
-        bounds = [made._direct_bound(*each) for each in problems]
-        return cls(lowest, made.barriers, float(np.quantile(bounds, OFTEN)))
+    def equations_of(self, problem: Problem) -> Equations:
+        """The equations of a problem of the family, with the couplings that all share."""
+        medium, own = problem.medium, self.equations.problem.medium
+        pairs = zip(medium.diffusivities, own.diffusivities, strict=True)
+        same = all(one is other or np.array_equal(one, other) for one, other in pairs)
+        if same and medium.step == own.step:
+            return Equations(problem.homogeneous, self.equations.volumes.couplings)
+        return Equations(problem.homogeneous)
+
+    def steps_of(self, equations: Equations) -> LinearSteps:
+        """The solver of linear steps, with the cycle that all share, if the couplings are."""
+        shares = equations.volumes.couplings is self.equations.volumes.couplings
+        return LinearSteps(equations, self._near if shares else None)
+
+    def barrier(self, kind: int, inputs: NDArray[np.float64]) -> Barrier:
+        """The barrier for one kind of field at a point with such inputs (k,)."""
+        assert self.barriers is not None
+        distances = ((self.barriers.centres - inputs / self.barriers.units) ** 2).sum(axis=1)
+        return self._barriers[int(np.argmin(distances))][kind]
 
     def enclose(
-        self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
+        self,
+        problem: Problem,
+        field: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        needed: float | None = None,
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
         Args:
             problem: of the family.
             field: a prediction, with the values of the fixed nodes.
+            inputs: (k,), of the problem's point.
             needed: by default a share of how far the prediction is corrected.
         """
-        if not self._barriers:
+        if self.barriers is None:
             return None
-        equations, near = self._equations_of(problem.homogeneous)
-        steps = LinearSteps(equations, near)
+        equations = self.equations_of(problem)
         residual, rounding = equations.of_with_most_rounding(field)
-        if needed is not None and needed >= self.attempt * largest(field):
-            bound = self._bound(0, equations, field, residual, rounding, needed)
+        if needed is not None and needed >= self.barriers.attempt * largest(field):
+            barrier = self.barrier(PREDICTED, inputs)
+            bound = _bound(barrier, equations, field, residual, rounding, needed)
             if bound is not None:
                 return Enclosed(field, bound, 0)
-        slope, aim = equations.slope(field), np.inf if needed is None else NEAR * needed
+        steps, slope = self.steps_of(equations), equations.slope(field)
+        barrier, near = self.barrier(CORRECTED, inputs), float(self.barriers.near)
+        aim = np.inf if needed is None else near * needed
         for corrections in range(MOST_CORRECTIONS):
             try:
                 move = steps.solve(slope, residual, Goal(near=aim))
             except ConvergenceError:
                 return None
-            field = _corrected(equations, field, move.solution)
+            field = corrected(equations, field, move.solution)
             residual, rounding = equations.of_with_most_rounding(field)
             needed = OWN * move.first_estimate if needed is None else needed
-            bound = self._bound(1, equations, field, residual, rounding, needed)
+            bound = _bound(barrier, equations, field, residual, rounding, needed)
             if bound is not None:
                 steps.release()
                 return Enclosed(field, bound, steps.iterations + corrections + 1)
-            aim = CLOSER * min(aim, NEAR * needed)
-            if move.first_estimate > WIDE * largest(
-                field
-            ):  # the slopes were those of another field
+            aim = CLOSER * min(aim, near * needed)
+            if move.first_estimate > WIDE * largest(field):
                 slope = equations.slope(field)
         return None
 
-    def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
+    def bound_of(
+        self, problem: Problem, field: NDArray[np.float64], inputs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
-        enclosed = self.enclose(problem, field)
+        enclosed = self.enclose(problem, field, inputs)
         if enclosed is None:
             return bounds_of(field, problem).field
         bound = np.abs(field - enclosed.field)
@@ -149,54 +155,17 @@ class FamilyProofs:
         bound *= SLACK
         return bound
 
-    def _equations_of(self, problem: Problem) -> tuple[Equations, NearbyCycle | None]:
-        medium, own = problem.medium, self._lowest.medium
-        pairs = zip(medium.diffusivities, own.diffusivities, strict=True)
-        if medium.step == own.step and all(
-            one is two or np.array_equal(one, two) for one, two in pairs
-        ):
-            return Equations(problem, self._couplings), self._near
-        return Equations(problem), None
-
-    def _bound(
-        self,
-        number: int,
-        equations: Equations,
-        field: NDArray[np.float64],
-        residual: NDArray[np.float64],
-        rounding: float,
-        needed: float,
-    ) -> NDArray[np.float64] | None:
-        """A bound node by node of at most `needed`, if a barrier proves one, by its number."""
-        barrier = self._barriers[number]
-        slope = equations.least_slope(field, needed)
-        constant = barrier.bound(equations, residual, rounding, slope) * SLACK
-        return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None
-
-    def _once_corrected(
-        self, problem: Problem, field: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The field after one cycle, and its residual before."""
-        equations, near = self._equations_of(problem.homogeneous)
-        steps, residual = LinearSteps(equations, near), equations.of(field)
-        move = steps.solve(equations.slope(field), residual, Goal(near=np.inf))
-        steps.release()
-        return _corrected(equations, field, move.solution), residual
-
-    def _direct_bound(self, problem: Problem, field: NDArray[np.float64]) -> float:
-        """About the bound that the barrier gives a prediction, relative to its size."""
-        equations, _ = self._equations_of(problem.homogeneous)
-        residual, rounding = equations.of_with_most_rounding(field)
-        slope = equations.least_slope(field, np.zeros(()))
-        constant = self._barriers[0].bound(equations, residual, rounding, slope)
-        size = largest(field)
-        return constant * self._barriers[0].highest / size if size > 0 else np.inf
-
 
 class PredictionProof(NamedTuple):
-    """Of a prediction as it is, which is proven when its bound is first read."""
+    """Of a prediction as it is, which is proven when its bound is first read.
+
+    Attributes:
+        proofs: of the family.
+        inputs: (k,), of its point.
+    """
 
     proofs: FamilyProofs
+    inputs: NDArray[np.float64]
 
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """See `Proof`."""
@@ -204,10 +173,10 @@ class PredictionProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
-        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
+        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False), self.inputs)
 
 
-def _corrected(
+def corrected(
     equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The field minus a correction, which is 0 on the fixed nodes."""
@@ -217,3 +186,17 @@ def _corrected(
         problem = equations.problem
         np.copyto(field, problem.values, where=problem.fixed)
     return field
+
+
+def _bound(
+    barrier: Barrier,
+    equations: Equations,
+    field: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    rounding: float,
+    needed: float,
+) -> NDArray[np.float64] | None:
+    """A bound node by node of at most `needed`, if the barrier proves one."""
+    slope = equations.least_slope(field, needed)
+    constant = barrier.bound(equations, residual, rounding, slope) * SLACK
+    return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None

@@ -26,7 +26,8 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.families.certified import FamilyProofs, PredictionProof
+from diffkeras.physics.families.barriers import family_proofs
+from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
 from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
 from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
@@ -39,7 +40,7 @@ from diffkeras.system.atomic_files import check_regular, write_bytes
 
 MODES = 60  # by default
 SNAPSHOT_TOLERANCE = 1e-6
-FOR_BARRIER = 64  # snapshots for whose slopes and residuals the barrier is made
+FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
 SHARE_LEFT = 0.03  # of the regression's squared error
 FORMAT = 1  # of files
@@ -47,7 +48,7 @@ UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
     *(zipfile.BadZipFile, zlib.error),
 )
-ARRAYS = ("mean", "modes", "errors", "barriers", *KernelRegression._fields)
+ARRAYS = ("mean", "modes", "errors", *KernelRegression._fields)
 
 
 class ReducedBasis:
@@ -198,7 +199,8 @@ class ReducedBasis:
             if not room:
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
-                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or narrower ranges"
+                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
+                    "narrower ranges"
                 )
             wanted = min(room, max(4, basis.snapshots // 4))
             chosen = _apart(family.scaling.inputs(pool), np.where(is_new, bounds, 0.0), wanted)
@@ -218,9 +220,7 @@ class ReducedBasis:
             number = _enough(basis, regression.left_out)
             basis, regression = basis.first(number), regression.first(number)
         errors = _errors_left_out(solved, basis, regression)
-        proofs = FamilyProofs.of(
-            _lowest(family), _some_predicted(family, solved, basis, regression)
-        )
+        proofs = _proofs_of(family, solved, basis, regression)
         return cls(family, basis.mean, basis.modes, regression, errors, proofs)
 
     def predict(
@@ -253,10 +253,11 @@ class ReducedBasis:
             tolerance = check_relative_tolerance(tolerance)
         with blas_threads():
             several = np.atleast_2d(points)
-            fields = self._fields(several)
+            inputs = self.family.scaling.inputs(several)
+            fields = self._fields(several, inputs)
             solutions = [
-                self._solution(self.family.quick_problem_at(point), field, tolerance)
-                for point, field in zip(several, fields, strict=True)
+                self._solution(self.family.quick_problem_at(point), field, row, tolerance)
+                for point, field, row in zip(several, fields, inputs, strict=True)
             ]
         if points.ndim == 1:
             return solutions[0]
@@ -269,9 +270,10 @@ class ReducedBasis:
         """The predicted fields alone, (*lattice) or (n, *lattice), as fast as it gets."""
         points = self.family.points(parameters, extrapolate=extrapolate)
         with blas_threads():
-            fields = self._fields(np.atleast_2d(points))
+            several = np.atleast_2d(points)
+            fields = self._fields(several, self.family.scaling.inputs(several))
         fixed = self.family.problem.fixed
-        for point, field in zip(np.atleast_2d(points), fields, strict=True):
+        for point, field in zip(several, fields, strict=True):
             values = self.family.values_at(point)
             np.copyto(field, values, where=fixed, casting="same_kind")
         return fields[0] if points.ndim == 1 else fields
@@ -287,14 +289,13 @@ class ReducedBasis:
             "mean": self._mean,
             "modes": self._modes,
             "errors": self.errors,
-            "barriers": np.zeros(0) if barriers is None else barriers,
+            **({} if barriers is None else barriers._asdict()),
             **self._regression._asdict(),
         }
         facts: dict[str, Any] = {
             "format": FORMAT,
             "fingerprint": self.family.fingerprint,
             "worst": self.worst,
-            "attempt": self._proofs.attempt,
         }
         content = io.BytesIO()
         np.savez(content, **arrays, **facts)
@@ -314,21 +315,25 @@ class ReducedBasis:
             if read["format"] != FORMAT:
                 raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
             fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
-            attempt = float(read["attempt"])
-            mean, modes, errors, barriers, *rest = (read[name] for name in ARRAYS)
+            mean, modes, errors, *rest = (read[name] for name in ARRAYS)
+            barriers = None
+            if Barriers._fields[-1] in read:
+                barriers = Barriers(*(read[name] for name in Barriers._fields))
         except UNREADABLE as error:
             raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
         if fingerprint != family.fingerprint:
             raise DataError(
                 f"{path} is the basis of another family: its problem, regions or ranges differ"
             )
-        proofs = FamilyProofs(_lowest(family), barriers if barriers.size else None, attempt)
+        proofs = FamilyProofs(_lowest(family), barriers)
         return cls(family, mean, modes, KernelRegression(*rest), errors, proofs, worst)
 
-    def _fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The predictions (n, *lattice) of points, 0 on the fixed nodes."""
+    def _fields(
+        self, points: NDArray[np.float64], inputs: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """The predictions (n, *lattice) of points with such inputs, 0 on the fixed nodes."""
         scaling = self.family.scaling
-        coefficients = self._regression(scaling.inputs(points)).astype(np.float32)
+        coefficients = self._regression(inputs).astype(np.float32)
         fields = coefficients @ self._modes
         fields += self._mean
         if scaling.scale is not None:
@@ -336,7 +341,11 @@ class ReducedBasis:
         return fields.reshape(len(points), *self.family.problem.lattice)
 
     def _solution(
-        self, problem: Problem, field: NDArray[np.float32], tolerance: float | None
+        self,
+        problem: Problem,
+        field: NDArray[np.float32],
+        inputs: NDArray[np.float64],
+        tolerance: float | None,
     ) -> Solution:
         prediction = field.astype(np.float64)
         if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
@@ -344,9 +353,9 @@ class ReducedBasis:
         np.copyto(prediction, problem.values, where=problem.fixed)
         if tolerance is None:
             stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
-            return Solution(prediction, problem, stats, PredictionProof(self._proofs))
+            return Solution(prediction, problem, stats, PredictionProof(self._proofs, inputs))
         size = _size(prediction, problem)
-        enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
+        enclosed = self._proofs.enclose(problem, prediction, inputs, NEEDED * tolerance * size)
         if enclosed is not None:
             bound = enclosed.bound
             relative = float(bound.max()) / _size(enclosed.field, problem)
@@ -397,19 +406,22 @@ def _lowest(family: Family) -> Problem:
     return family.quick_problem_at(np.array(point))
 
 
-def _some_predicted(
+def _proofs_of(
     family: Family, solved: Snapshots, basis: Modes, regression: KernelRegression
-) -> list[tuple[Problem, NDArray[np.float64]]]:
-    """The problems of some snapshots and the predictions of those that know nothing of them."""
-    pairs = []
-    for number in range(0, len(solved.points), -(-len(solved.points) // FOR_BARRIER)):
+) -> FamilyProofs:
+    """The proofs of a family, by predictions of snapshots that know nothing of them."""
+    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_BARRIERS))
+
+    def sample(place: int) -> tuple[Problem, NDArray[np.float64]]:
+        number = numbers[place]
         point = solved.points[number]
         problem = family.quick_problem_at(point)
         field = _left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
-        pairs.append(
-            (problem, np.where(problem.fixed, problem.values, field.reshape(problem.lattice)))
-        )
-    return pairs
+        field = field.reshape(problem.lattice).astype(np.float64)
+        return problem, np.where(problem.fixed, problem.values, field)
+
+    with blas_threads():
+        return family_proofs(_lowest(family), family.scaling.inputs(solved.points[numbers]), sample)
 
 
 def _left_out(number: int, basis: Modes, regression: KernelRegression) -> NDArray[np.float32]:

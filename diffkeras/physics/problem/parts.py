@@ -107,6 +107,9 @@ def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[di
 
 def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
     medium, values, production, uptake = _changed(problem, parts)
+    numbers = _numbers_of_uptake(parts)
+    if uptake is not None and numbers:
+        uptake = type(uptake)(**(uptake.parts | numbers))
     return Problem(values, fixed=problem.fixed, production=production, uptake=uptake, medium=medium)
 
 
@@ -120,6 +123,8 @@ def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem
         parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
     """
     medium, values, production, uptake = _changed(problem, parts)
+    if uptake is not None:
+        uptake = uptake.similar(_numbers_of_uptake(parts))
     made = Problem.of_parts(medium, values, problem.fixed, production, uptake)
     vars(made)["ring"] = problem.ring  # what the cached property would find
     return made
@@ -128,7 +133,7 @@ def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem
 def _changed(
     problem: Problem, parts: Mapping[str, ArrayLike]
 ) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
-    """Medium, values, production and uptake of one image with some of its parts replaced."""
+    """Medium, values and production of one image with some parts replaced, and its own uptake."""
     known, values, production = parts_of(problem), problem.values, problem.production
     if "values" in parts:
         values = real_array("values", parts["values"])
@@ -136,13 +141,20 @@ def _changed(
         production = real_array("production", parts["production"])
         production = production if production.any() else None
     kinds = {name.partition(".")[0] for name in parts}
-    parts = known | dict(parts)
-    medium, uptake = problem.medium, problem.uptake
+    medium = problem.medium
     if kinds - {"values", "production", "uptake"}:
-        medium = _changed_medium(problem, parts)
-    if uptake is not None and "uptake" in kinds:
-        uptake = type(uptake)(**{name: _plain(parts[f"uptake.{name}"]) for name in uptake.parts})
-    return medium, values, production, uptake
+        medium = _changed_medium(problem, known | dict(parts))
+    return medium, values, production, problem.uptake
+
+
+def _numbers_of_uptake(parts: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Those of the parts that are uptake's, by their names there."""
+    prefix = "uptake."
+    return {
+        name.removeprefix(prefix): _plain(part)
+        for name, part in parts.items()
+        if name.startswith(prefix)
+    }
 
 
 def _changed_medium(problem: Problem, parts: Mapping[str, ArrayLike]) -> Medium:

@@ -147,8 +147,9 @@ class _Level:
         diagonal = self._diagonal
         np.greater(diagonal, 0, out=self.free, casting="unsafe")
         inverse = self.smoothing[-1]
-        inverse.fill(0.0)
-        np.divide(1.0, diagonal, out=inverse, where=diagonal > 0, casting="same_kind")
+        with np.errstate(divide="ignore"):  # faster than a division of some nodes only
+            np.divide(1.0, diagonal, out=inverse, casting="same_kind")
+        np.copyto(inverse, 0.0, where=diagonal <= 0)
         for damping, smoothing in zip(self._damping, self.smoothing, strict=True):
             np.multiply(inverse, SINGLE.type(damping), out=smoothing)
 
