@@ -38,11 +38,12 @@ from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.atomic_files import check_regular, write_bytes
 
-MODES = 60  # by default
+MODES = 100  # by default at most
 SNAPSHOT_TOLERANCE = 1e-6
 FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
-SHARE_LEFT = 0.03  # of the regression's squared error
+HARDLY = 1.2  # how much larger the error of fewer modes may be
+STEP, FOR_MODES = 5, 48  # modes that are tried at a time, on so many snapshots
 FORMAT = 1  # of files
 UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
@@ -123,8 +124,8 @@ class ReducedBasis:
         Args:
             family: of the problems.
             snapshots: how many, at least 2.
-            modes: the dimension of the basis; by default at most 60, and so many that what they
-                leave out is less than the error of the regression.
+            modes: the dimension of the basis; by default as many, at most 100, as make the errors
+                of snapshots that are left out smaller.
             seed: of the draws.
             method: see `Family.draw`.
             tolerance: of the snapshots.
@@ -217,7 +218,7 @@ class ReducedBasis:
                 family.scaling.inputs(solved.points), basis.coefficients
             )
         if modes is None:
-            number = _enough(basis, regression.left_out)
+            number = _enough(solved, basis, regression)
             basis, regression = basis.first(number), regression.first(number)
         errors = _errors_left_out(solved, basis, regression)
         proofs = _proofs_of(family, solved, basis, regression)
@@ -236,7 +237,7 @@ class ReducedBasis:
         read, which takes longer than the prediction. With a tolerance it is corrected until its
         error is proven to be that small, which a tenth of a solution is usually enough for. Where
         it isn't, `solve` goes on from there; `stats.method` says so: "reduced-basis" or that of the
-        solver.
+        solver. Fields are float64, or float32 if the solver's are.
 
         Args:
             parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
@@ -390,14 +391,20 @@ def _check_modes(modes: int | None, snapshots: int) -> None:
         )
 
 
-def _enough(basis: Modes, left_out: NDArray[np.float64]) -> int:
-    """The number of modes beyond which the regression's error is larger than what is left."""
-    regression = np.cumsum((left_out**2).sum(axis=0))
-    remaining = (basis.singular_values**2).sum() - np.cumsum(
-        basis.singular_values[: len(basis.modes)] ** 2
-    )
-    enough = remaining <= SHARE_LEFT * regression
-    return int(np.argmax(enough)) + 1 if enough.any() else len(basis.modes)
+def _enough(solved: Snapshots, basis: Modes, regression: KernelRegression) -> int:
+    """The number of modes beyond which the largest errors hardly fall.
+
+    They are those of some snapshots that are left out of the regression; their median counts.
+    """
+    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_MODES))
+    coefficients = basis.coefficients[numbers] - regression.left_out[numbers]
+    remaining = solved.fields[numbers] - basis.mean
+    ends = [*range(STEP, len(basis.modes), STEP), len(basis.modes)]
+    errors = []
+    for start, end in zip([0, *ends], ends, strict=False):
+        remaining -= coefficients[:, start:end].astype(np.float32) @ basis.modes[start:end]
+        errors.append(float(np.median(np.abs(remaining).max(axis=1))))
+    return ends[int(np.argmax(np.array(errors) <= HARDLY * min(errors)))]
 
 
 def _lowest(family: Family) -> Problem:
