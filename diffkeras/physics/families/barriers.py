@@ -54,14 +54,19 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
         if pair is None:
             return plain
         fields.append(pair)
-    none = np.array(0.0)
-    barriers = Barriers(spread, centres[used], np.stack(fields).astype(np.float32), none, none)
+    none = np.zeros(2)
+    barriers = Barriers(
+        spread, centres[used], np.stack(fields).astype(np.float32), none, none, none
+    )
     made = FamilyProofs(lowest, barriers)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
     ratios = np.array([_ratios(made, *sample(int(n)), inputs[n]) for n in tried])
-    attempt = np.quantile(ratios[:, 0], OFTEN)
-    near = 1 / max(float(np.quantile(ratios[:, 1], NEARLY_ALWAYS)), 1.0)
-    return FamilyProofs(lowest, barriers._replace(attempt=attempt, near=np.array(near)))
+    attempt, typical = np.quantile(ratios[:, 0], OFTEN), np.median(ratios[:, 1])
+    near = 1 / np.maximum(np.quantile(ratios[:, 2:], NEARLY_ALWAYS, axis=0), 1.0)
+    found = {"attempt": attempt, "typical": typical, "near": near}
+    return FamilyProofs(
+        lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})
+    )
 
 
 def _pair(
@@ -107,17 +112,24 @@ def _ratios(
     problem: Problem,
     field: NDArray[np.float64],
     inputs: NDArray[np.float64],
-) -> tuple[float, float]:
-    """About the bound of a prediction by its size, of a corrected field by its correction."""
-    equations = proofs.equations_of(problem)
-    after, correction, residuals = _once_corrected(proofs, problem, field)
-    bounds = []
-    for kind, each in ((PREDICTED, field), (CORRECTED, after)):
+) -> tuple[float, float, float, float]:
+    """About the bounds of a prediction and of corrected fields.
+
+    That of the prediction and the size of its correction are relative to the field's size, those
+    of fields that are corrected once and twice to their last correction.
+    """
+    equations, size = proofs.equations_of(problem), largest(field)
+
+    def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
         barrier = proofs.barrier(kind, inputs)
-        slope = equations.slope(each)
-        bounds.append(barrier.highest * barrier.bound(equations, residuals[kind], 0.0, slope))
-    size = largest(field)
+        slope = equations.slope(field)
+        return barrier.highest * barrier.bound(equations, residual, 0.0, slope)
+
+    once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
+    twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
     return (
-        bounds[PREDICTED] / size if size else np.inf,
-        bounds[CORRECTED] / correction if correction else 1.0,
+        bound(PREDICTED, field, residual) / size if size else np.inf,
+        first / size if size else 0.0,
+        bound(CORRECTED, once, after_once) / first if first else 1.0,
+        bound(CORRECTED, twice, after_twice) / second if second else 1.0,
     )

@@ -36,7 +36,9 @@ class Barriers(NamedTuple):
         centres: (j, k), of the parts, in inputs that are divided.
         fields: (j, 2, *lattice) float32, the barriers for predictions and for corrected ones.
         attempt: the relative bound from which a prediction is tried to be proven as it is.
-        near: share of a needed bound that the last correction may have, so that it is met.
+        near: (2,), shares of a needed bound that the last correction may have, so that it is met:
+            of the first correction, and of one by further iterations.
+        typical: the size of a first correction, relative to the field's.
     """
 
     units: NDArray[np.float64]
@@ -44,6 +46,7 @@ class Barriers(NamedTuple):
     fields: NDArray[np.float32]
     attempt: NDArray[np.float64]
     near: NDArray[np.float64]
+    typical: NDArray[np.float64]
 
 
 class Enclosed(NamedTuple):
@@ -124,8 +127,11 @@ class FamilyProofs:
             if bound is not None:
                 return Enclosed(field, bound, 0)
         steps, slope = self.steps_of(equations), equations.slope(field)
-        barrier, near = self.barrier(CORRECTED, inputs), float(self.barriers.near)
-        aim = np.inf if needed is None else near * needed
+        barrier, aim = self.barrier(CORRECTED, inputs), np.inf
+        if needed is not None:
+            first, further = map(float, self.barriers.near * needed)
+            one_is_enough = self.barriers.typical * largest(field) <= first
+            aim = first if one_is_enough else further
         for corrections in range(MOST_CORRECTIONS):
             try:
                 move = steps.solve(slope, residual, Goal(near=aim))
@@ -138,7 +144,7 @@ class FamilyProofs:
             if bound is not None:
                 steps.release()
                 return Enclosed(field, bound, steps.iterations + corrections + 1)
-            aim = CLOSER * min(aim, near * needed)
+            aim = CLOSER * min(aim, float(self.barriers.near[1]) * needed)
             if move.first_estimate > WIDE * largest(field):
                 slope = equations.slope(field)
         return None

@@ -166,9 +166,7 @@ class Family:
 
     def values_at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The values of the fixed nodes of a point (p,), on the lattice."""
-        if not any(parameter.part == "values" for parameter in self.parameters):
-            return self.problem.values
-        return self._parts(values)["values"]
+        return self._parts(values, ("values",)).get("values", self.problem.values)
 
     def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
         """Points that fill the ranges evenly, (count, p).
@@ -260,14 +258,21 @@ class Family:
                 nodes.append(parameter.nodes)
         return nodes
 
-    def _parts(self, values: NDArray[np.float64]) -> dict[str, Any]:
-        """The parts of the problem of a point (p,)."""
+    def _parts(
+        self, values: NDArray[np.float64], names: tuple[str, ...] | None = None
+    ) -> dict[str, Any]:
+        """The parts of the problem of a point (p,) that parameters replace, or some of them."""
         parts: dict[str, Any] = {}
         known = self._known_parts
-        for parameter, value in zip(self.parameters, values, strict=True):
+        pairs = [
+            pair
+            for pair in zip(self.parameters, values, strict=True)
+            if names is None or pair[0].part in names
+        ]
+        for parameter, value in pairs:
             if parameter.nodes is None:
                 parts[parameter.part] = float(value)
-        for parameter, value in zip(self.parameters, values, strict=True):
+        for parameter, value in pairs:
             if parameter.nodes is not None:
                 part = parts.get(parameter.part, known[parameter.part])
                 if parameter.part not in parts or np.ndim(part) == 0:

@@ -87,14 +87,14 @@ class ReducedBasis:
         self.family = family
         self.errors = errors
         self.worst = worst
-        self._mean, self._modes = mean, modes
+        self._rows = np.concatenate([modes, mean[None]])  # one product gives a field
         self._regression = regression
         self._proofs = proofs
 
     @property
     def modes(self) -> NDArray[np.float32]:
         """See the attributes."""
-        return self._modes.reshape(-1, *self.family.problem.lattice)
+        return self._rows[:-1].reshape(-1, *self.family.problem.lattice)
 
     @property
     def snapshots(self) -> int:
@@ -103,7 +103,7 @@ class ReducedBasis:
 
     def __repr__(self) -> str:
         return (
-            f"ReducedBasis({len(self._modes)} modes of {self.snapshots} snapshots, error "
+            f"ReducedBasis({len(self._rows) - 1} modes of {self.snapshots} snapshots, error "
             f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
         )
 
@@ -287,8 +287,8 @@ class ReducedBasis:
         """
         barriers = self._proofs.barriers
         arrays: dict[str, Any] = {
-            "mean": self._mean,
-            "modes": self._modes,
+            "mean": self._rows[-1],
+            "modes": self._rows[:-1],
             "errors": self.errors,
             **({} if barriers is None else barriers._asdict()),
             **self._regression._asdict(),
@@ -334,11 +334,10 @@ class ReducedBasis:
     ) -> NDArray[np.float32]:
         """The predictions (n, *lattice) of points with such inputs, 0 on the fixed nodes."""
         scaling = self.family.scaling
-        coefficients = self._regression(inputs).astype(np.float32)
-        fields = coefficients @ self._modes
-        fields += self._mean
-        if scaling.scale is not None:
-            fields *= scaling.scales(points).astype(np.float32)[:, None]
+        ones = np.ones((len(points), 1))
+        coefficients = np.concatenate([self._regression(inputs), ones], axis=1)
+        coefficients *= scaling.scales(points)[:, None]
+        fields = coefficients.astype(np.float32) @ self._rows
         return fields.reshape(len(points), *self.family.problem.lattice)
 
     def _solution(
