@@ -4,12 +4,14 @@ from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3, UpsampledConv3x
 from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections, RingCorrections
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
+from diffkeras.nn.reduced_basis import KernelCoefficients
 
 __all__ = [
     "AppendCoordinates",
     "Conv3x3",
     "CropTo",
     "FixedValues",
+    "KernelCoefficients",
     "LatticeCheck",
     "MultigridCorrections",
     "NormalizedConv3x3",

@@ -168,6 +168,18 @@ class Family:
         """The values of the fixed nodes of a point (p,), on the lattice."""
         return self._parts(values, ("values",)).get("values", self.problem.values)
 
+    def rows_of_values(self) -> NDArray[np.float64]:
+        """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
+        fixed = self.problem.fixed.ravel()
+        rows = np.zeros((len(self.parameters) + 1, fixed.size))
+        rows[-1] = self.problem.values.ravel() * fixed
+        for row, parameter, nodes in zip(rows, self.parameters, self._own_nodes, strict=False):
+            if parameter.part == "values":
+                row[slice(None) if nodes is None else nodes] = 1.0
+                row *= fixed
+                rows[-1] *= row == 0
+        return rows
+
     def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
         """Points that fill the ranges evenly, (count, p).
 

@@ -61,6 +61,8 @@ class ReducedBasis:
         snapshots: how many fields it was trained on.
         errors: (m,), the largest error of each snapshot when it is left out of the regression,
             relative to the largest value of the field. Not proven.
+        regression: from dimensionless inputs to coefficients of the modes.
+        rows: (r + 1, n), the modes and the mean on all n nodes.
         worst: the largest proven relative error over the candidates of `train_to`; infinite of a
             basis that `train` made.
 
@@ -87,14 +89,14 @@ class ReducedBasis:
         self.family = family
         self.errors = errors
         self.worst = worst
-        self._rows = np.concatenate([modes, mean[None]])  # one product gives a field
-        self._regression = regression
+        self.rows = np.concatenate([modes, mean[None]])  # one product gives a field
+        self.regression = regression
         self._proofs = proofs
 
     @property
     def modes(self) -> NDArray[np.float32]:
         """See the attributes."""
-        return self._rows[:-1].reshape(-1, *self.family.problem.lattice)
+        return self.rows[:-1].reshape(-1, *self.family.problem.lattice)
 
     @property
     def snapshots(self) -> int:
@@ -103,7 +105,7 @@ class ReducedBasis:
 
     def __repr__(self) -> str:
         return (
-            f"ReducedBasis({len(self._rows) - 1} modes of {self.snapshots} snapshots, error "
+            f"ReducedBasis({len(self.rows) - 1} modes of {self.snapshots} snapshots, error "
             f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
         )
 
@@ -287,11 +289,11 @@ class ReducedBasis:
         """
         barriers = self._proofs.barriers
         arrays: dict[str, Any] = {
-            "mean": self._rows[-1],
-            "modes": self._rows[:-1],
+            "mean": self.rows[-1],
+            "modes": self.rows[:-1],
             "errors": self.errors,
             **({} if barriers is None else barriers._asdict()),
-            **self._regression._asdict(),
+            **self.regression._asdict(),
         }
         facts: dict[str, Any] = {
             "format": FORMAT,
@@ -335,9 +337,9 @@ class ReducedBasis:
         """The predictions (n, *lattice) of points with such inputs, 0 on the fixed nodes."""
         scaling = self.family.scaling
         ones = np.ones((len(points), 1))
-        coefficients = np.concatenate([self._regression(inputs), ones], axis=1)
+        coefficients = np.concatenate([self.regression(inputs), ones], axis=1)
         coefficients *= scaling.scales(points)[:, None]
-        fields = coefficients.astype(np.float32) @ self._rows
+        fields = coefficients.astype(np.float32) @ self.rows
         return fields.reshape(len(points), *self.family.problem.lattice)
 
     def _solution(

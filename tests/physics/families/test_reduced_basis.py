@@ -165,9 +165,9 @@ def test_barriers_that_are_none_prove_nothing_wrong():
         barriers = basis._proofs.barriers._replace(fields=fields.astype(np.float32))
         basis_of = dk.ReducedBasis(
             basis.family,
-            basis._rows[-1],
-            basis._rows[:-1],
-            basis._regression,
+            basis.rows[-1],
+            basis.rows[:-1],
+            basis.regression,
             basis.errors,
             FamilyProofs(_lowest(basis.family), barriers),
         )
