@@ -109,13 +109,17 @@ class Family:
         """
         if isinstance(parameters, Mapping):
             if set(parameters) != set(self.names):
-                wrong = sorted(set(parameters) - set(self.names))
+                wrong = [name for name in parameters if name not in self.names]
                 lacking = [name for name in self.names if name not in parameters]
                 what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
                 raise PhysicsError(
                     f"this family {what}; its parameters are {', '.join(self.names)}"
                 )
-            parameters = np.stack([real_array(n, parameters[n]) for n in self.names], axis=-1)
+            columns = [real_array(name, parameters[name]) for name in self.names]
+            if len({column.shape for column in columns}) > 1:
+                shapes = ", ".join(str(column.shape) for column in columns)
+                raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
+            parameters = np.stack(columns, axis=-1)
         values = real_array("parameters", parameters)
         if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
             raise PhysicsError(

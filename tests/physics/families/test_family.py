@@ -154,6 +154,7 @@ def test_an_end_without_steady_state_is_named():
         ([0.01, 2], "in the order of decay, not"),
         ({"uptake.constant": 1.0}, "has no parameter 'uptake.constant'"),
         ({}, "needs 'decay'"),
+        ({"decay": [[0.01]]}, "not \\(1, 1, 1\\)"),
         ([0.5], "decay is 0.5, out of its range 0.001 to 0.1; extrapolate=True"),
         ([np.nan], "decay must be finite"),
         (["much"], "holds <U4 values"),
