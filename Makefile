@@ -68,4 +68,4 @@ findings: $(STAMP)  ## draw the figures and tables of the findings, from docs/re
 check: lint test docs  ## all that CI runs
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/worked_examples

@@ -20,12 +20,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "markdown_docstrings",
     "mathml",
     "tables_from_code",
 ]
-source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "results/*"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
+exclude_patterns = ["_build", "gallery/*", "results/*"]
 default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
@@ -40,6 +41,17 @@ napoleon_use_ivar = True
 napoleon_attr_annotations = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Call", "params_style"), ("Update", "params_style")]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "worked_examples",
+    "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": (),  # only what a page prints
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+}
 
 html_theme = "furo"
 html_title = f"diffkeras {release}"

@@ -43,8 +43,6 @@ REPORT_FIGURES = (
     "cost",
     "error_per_count",
     "distribution",
-    "predicted_against_true",
-    "radial_profile",
     "worst_cases",
     "median_cases",
 )

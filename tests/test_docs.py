@@ -13,6 +13,7 @@ from typing import Any, get_args
 import cc3d_stand_in
 import numpy as np
 import pytest
+from lean_runs import quick_graphs
 from snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 
 import diffkeras as dk
@@ -77,7 +78,8 @@ def test_python_runs_by_itself(
         if not snippet.continues:
             names = {}
             monkeypatch.chdir(folders(snippet))
-        execute(snippet, names)
+        with quick_graphs():
+            execute(snippet, names)
 
 
 def test_the_steppable_runs_with_a_stand_in_for_compucell3d(

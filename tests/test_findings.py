@@ -38,7 +38,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of studies, with one that has results."""
     root = tmp_path_factory.mktemp("studies")
     data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
-    study, runs = synthetic_runs(data, root / "runs")
+    study, runs, _ = synthetic_runs(data, root / "runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT))
         write_study(root / "synthetic", study, data, runs, planned=12, command="diffkeras study")

@@ -18,8 +18,8 @@ UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOF
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
-LONGEST = 200  # characters of a name in a message
-LONGEST_LINE = 1500  # characters of a message
+# messages are cut to so many characters, and names in them
+LONGEST_LINE, LONGEST = 1500, 200
 
 
 class StatusHandler(logging.Handler):

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 SECTIONS = ("physics", "data", "evaluation")
 TEST_EXAMPLES = "data.test_examples"
-PARTS = ("data.sources", TEST_EXAMPLES)  # what says which part of a test set is measured
+PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
 
 
 @command()
@@ -66,6 +66,7 @@ def evaluate(
     test_set: str | None,
     data_dir: Path,
     threads: int | None,
+    predictions: Path | None,
     output: Path | None,
     worst_cases: int | None,
     **flags: Any,
@@ -90,7 +91,6 @@ def evaluate(
     from diffkeras.data.storage import with_stored_examples
     from diffkeras.surrogates.run_directory import Run
 
-    predictions = flags.pop("predictions")
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
@@ -102,33 +102,33 @@ def evaluate(
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    own = None if run is None else Run.open(run).config()
+    own = Run.open(run) if run else None
     if test_set is not None:
         config = _test_set_config(test_set, config_file, overrides, data_dir)
     elif config_file is not None:
         config = read_config(config_file, flags)
     else:
         assert own is not None
-        config = own.with_overrides(overrides)
+        config = own.config().with_overrides(overrides)
     if TEST_EXAMPLES not in overrides:
         config = with_stored_examples(config, data_dir)
     start_tensorflow(threads)
-    if predictions:
-        assert output is not None
-        _evaluate_foreign(config, data_dir, output, threads=threads, predictions=predictions)
-        return
-    assert run is not None
-    from diffkeras.evaluation.worst_cases.certified import check_searchable
-    from diffkeras.workflows import evaluate as evaluate_run
+    from diffkeras import workflows
 
-    if worst_cases is not None:
-        check_searchable(config)  # before the evaluation, which takes its time
-    evaluation = evaluate_run(
-        run, data_dir, config=config, threads=threads, output=output, show_progress=True
-    )
+    options: dict[str, Any] = {"threads": threads, "show_progress": True}
+    if run is None:
+        evaluation = workflows.evaluate_foreign(
+            config, data_dir, output, predictions=predictions, **options
+        )
+    else:
+        if worst_cases is not None:
+            from diffkeras.evaluation.worst_cases.certified import check_searchable
+
+            check_searchable(config)  # before the evaluation, which takes its time
+        evaluation = workflows.evaluate(run, data_dir, config=config, output=output, **options)
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
-    if worst_cases is not None:
+    if run is not None and worst_cases is not None:
         _search(run, data_dir, config, worst_cases, evaluation.path / "worst_cases")
 
 
@@ -159,14 +159,6 @@ def _test_set_config(
     from diffkeras.workflows import generate_test_set
 
     return generate_test_set(name, data_dir, show_progress=True).with_overrides(overrides)
-
-
-def _evaluate_foreign(config: Any, data_dir: Path, output: Path, **options: Any) -> None:
-    from diffkeras.workflows import evaluate_foreign
-
-    evaluation = evaluate_foreign(config, data_dir, output, show_progress=True, **options)
-    click.echo(evaluation.table.to_text())
-    click.echo(f"\nreport: {evaluation.path / 'report.html'}")
 
 
 def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:

@@ -19,22 +19,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Command = Callable[..., Any]
+BYTES_PER_NODE = 16  # a source image and a field of float64 take as much, and solvers more
 FILE = click.Path(dir_okay=False, path_type=Path)
-BYTES_PER_NODE = 16  # at least: a source image and a field of float64
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 command = partial(click.command, cls=DiffkerasCommand)
-
-# flag → the keys of the configuration that it sets
-OVERRIDES: dict[str, tuple[str, ...]] = {
-    "sources": ("data.sources",),
-    "train_examples": ("data.train_examples",),
-    "validation_examples": ("data.validation_examples",),
-    "test_examples": ("data.test_examples",),
-    "stream": ("data.stream",),
-    "epochs": ("training.epochs",),
-    "seed": ("data.seed", "training.seed"),
-}
 
 
 class PlainDigits(click.ParamType):
@@ -90,26 +79,44 @@ class NumberOrMap(click.ParamType):
 
 map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
 _integer = partial(click.option, metavar="N", type=WholeNumber())
-_OPTIONS: dict[str, Callable[[Command], Command]] = {
-    "sources": click.option(
-        "--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'
+# flag → the keys of the configuration that it sets, and its option
+OVERRIDES: dict[str, tuple[tuple[str, ...], Callable[[Command], Command]]] = {
+    "sources": (
+        ("data.sources",),
+        click.option("--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'),
     ),
-    "train_examples": _integer("--train-examples", help="Training examples per source count."),
-    "validation_examples": _integer(
-        "--validation-examples", help="Validation examples per source count."
+    "train_examples": (
+        ("data.train_examples",),
+        _integer("--train-examples", help="Training examples per source count."),
     ),
-    "test_examples": _integer("--test-examples", help="Test examples per source count."),
-    "stream": click.option(
-        "--stream",
-        is_flag=True,
-        default=None,
-        help="Solve training examples when they are needed instead of storing them.",
+    "validation_examples": (
+        ("data.validation_examples",),
+        _integer("--validation-examples", help="Validation examples per source count."),
     ),
-    "epochs": _integer("--epochs", help="Passes over the training examples."),
-    "seed": _integer(
-        "--seed",
-        help="Seed of the datasets and of training; for one of them use --set data.seed=N or "
-        "--set training.seed=N.",
+    "test_examples": (
+        ("data.test_examples",),
+        _integer("--test-examples", help="Test examples per source count."),
+    ),
+    "stream": (
+        ("data.stream",),
+        click.option(
+            "--stream",
+            is_flag=True,
+            default=None,
+            help="Solve training examples when they are needed instead of storing them.",
+        ),
+    ),
+    "epochs": (
+        ("training.epochs",),
+        _integer("--epochs", help="Passes over the training examples."),
+    ),
+    "seed": (
+        ("data.seed", "training.seed"),
+        _integer(
+            "--seed",
+            help="Seed of the datasets and of training; for one of them use --set data.seed=N or "
+            "--set training.seed=N.",
+        ),
     ),
 }
 
@@ -133,7 +140,8 @@ def override_options(*names: str) -> Callable[[Command], Command]:
             help="Any other value, e.g. --set physics.decay=0.01. Repeatable.",
         )(command)
         for name in reversed(names):
-            command = _OPTIONS[name](command)
+            _, option = OVERRIDES[name]
+            command = option(command)
         return command
 
     return decorate
@@ -288,7 +296,7 @@ def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
         for name, part in settings(key.strip(), value).items():
             overrides.pop(name, None)  # the last of several comes last
             overrides[name] = part
-    for flag, keys in OVERRIDES.items():
+    for flag, (keys, _) in OVERRIDES.items():
         if flags.get(flag) is not None:
             overrides |= dict.fromkeys(keys, flags[flag])
     if flags.get("stream"):  # a cache that the file asks for is for stored examples

@@ -22,8 +22,8 @@ from diffkeras.cli.options import (
 
 logger = logging.getLogger(__name__)
 
-NEGLIGIBLE = 1e-9  # of the largest |value|: rounding
-NUMBERS = {"value": 1, "flux": 1, "robin": 2}  # at most, of the kinds of sides
+NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
+MOST_NUMBERS = {"value": 1, "flux": 1, "robin": 2}  # of a side of each kind
 
 _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
 
@@ -39,7 +39,7 @@ class SideType(click.ParamType):
         kind, colon, numbers = text.partition(":")
         parts = numbers.split(",") if colon else []
         if not (equals and side and kind) or not (
-            0 < len(parts) <= NUMBERS[kind] if kind in NUMBERS else not colon
+            0 < len(parts) <= MOST_NUMBERS[kind] if kind in MOST_NUMBERS else not colon
         ):
             self.fail(
                 f"{value!r} is not SIDE=NAME, SIDE=value:NUMBER, SIDE=flux:NUMBER or "

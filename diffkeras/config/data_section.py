@@ -17,7 +17,7 @@ from diffkeras.config.types import (
 from diffkeras.physics import Placement, TissueSampler
 from diffkeras.physics.sampling.discs import check_radius, check_values
 
-NARROWEST = 1.001  # least ratio of a range's ends, well above single precision
+NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
 
 
 class DataConfig(Section):

@@ -15,7 +15,7 @@ from diffkeras.config.validation_messages import short
 from diffkeras.config.yaml_io import read_yaml
 from diffkeras.errors import ConfigurationError
 
-MOST_COMPARED = 100  # characters of a name
+MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
 def find_config(name: str | Path) -> Path:

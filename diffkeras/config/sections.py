@@ -22,7 +22,7 @@ from diffkeras.nn.architectures.architecture import Architecture, Sides
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
-MOST_NODES = 2**26  # a record of more would not fit into the 2 GB of a protocol buffer
+MOST_NODES = 2**26  # an example of more nodes doesn't fit into a protocol buffer, 2 GB
 
 
 class PhysicsConfig(Section):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -30,7 +29,7 @@ Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-LARGEST_COUNT = 100_000  # of sources
+LARGEST_COUNT = 100_000
 
 
 def _check_name(name: str) -> str:
@@ -55,18 +54,19 @@ def parse_counts(value: Any) -> Any:
     if isinstance(value, list | tuple) and any(isinstance(part, str) for part in value):
         value = ",".join(str(part) for part in value)
     if isinstance(value, list | tuple) and all(type(part) is int for part in value):
-        return _ascending(value)
+        return _ascending((count,) for count in value)
     if isinstance(value, str):
-        return _ascending(count for part in value.split(",") for count in _parse_range(part))
+        return _ascending(map(_parse_range, value.split(",")))
     return value
 
 
-def _ascending(counts: Iterable[int]) -> tuple[int, ...]:
-    listed = sorted(counts)
-    for count, following in pairwise(listed):
-        if count == following:
-            raise ValueError(f"{count} is named twice; name each source count once")
-    return tuple(listed)
+def _ascending(parts: Iterable[Iterable[int]]) -> tuple[int, ...]:
+    counts: set[int] = set()
+    for part in parts:
+        if twice := counts.intersection(part):
+            raise ValueError(f"{min(twice)} is named twice; name each source count once")
+        counts.update(part)
+    return tuple(sorted(counts))
 
 
 def _parse_range(text: str) -> range:

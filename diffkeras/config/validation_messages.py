@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-LONGEST = 60  # characters of a value or key in a message
-MOST_SHOWN = 3  # errors in a message
+# a message has at most so many errors, and of a value or key in it so many characters
+MOST_SHOWN, LONGEST = 3, 60
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 

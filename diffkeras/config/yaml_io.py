@@ -73,7 +73,7 @@ def to_yaml(values: Any) -> str:
     """The text that `from_yaml` reads back."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None only
     stream = io.StringIO()
     yaml.dump(values, stream)
     return stream.getvalue()

@@ -34,7 +34,7 @@ SINGLE = 1e-6  # tolerance of the solver for fields in single precision
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
 WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
 LESS = 0.9
-ROUNDS = (4, 8, 12)  # of plain conjugate gradients
+ROUNDS = (4, 8, 12)  # of conjugate gradients on the ring, without preconditioner
 CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
 STEPS = (4, 5, 6, 7)  # of Newton's method with multigrid
 
@@ -71,75 +71,70 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow, which compute a batch at once on any device."""
-    methods, fixed = {}, config.physics.sources == "fixed_value"
-    decay = float(config.physics.medium.decay)
-    for precision in ("float32", "float64"):
-        solver: Any = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-
-        def field(images: tf.Tensor, solver: TensorSolver = solver) -> tf.Tensor:
-            values = images if fixed else None
-            return solver.solve(values, production=None if fixed else decay * images).field
-
-        methods[f"TensorSolver, {precision}"] = _in_graph(config, field, precision)
-    for rounds in ROUNDS if fixed else ():
-        name, graph = f"plain CG, {rounds} rounds", _ring_rounds(config, rounds)
-        methods[name] = _in_graph(config, graph, "float32")
+    methods: dict[str, Compute] = {
+        f"TensorSolver, {precision}": _tensor_solver(config, precision)
+        for precision in ("float32", "float64")
+    }
+    if config.physics.sources == "fixed_value":
+        methods |= {f"plain CG, {n} rounds": _ring_rounds(config, n) for n in ROUNDS}
     return methods
 
 
-def _in_graph(config: Config, field: Callable[[tf.Tensor], tf.Tensor], precision: str) -> Compute:
-    spec = tf.TensorSpec((None, *config.physics.lattice), tf.as_dtype(precision))
-    graph = tf.function(field, [spec], autograph=False)
-
-    def compute(batch: ImageBatch) -> Computed:
-        return Computed(batch.scaled(graph(tf.constant(batch.images, precision)).numpy()))
-
-    return compute
+def _untrained(config: Config, rounds: int) -> Surrogate:
+    """Rounds of conjugate gradients: a surrogate of corrections alone, before any training."""
+    own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
+    untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
+    return Surrogate(build_model(untrained), untrained)
 
 
 def _of_varying_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow: the solver, and rounds of conjugate gradients with a multigrid cycle.
 
-    The latter are surrogates of corrections alone, before any training. Where uptake saturates,
-    rounds are inexact Newton steps.
+    Where uptake saturates, rounds are inexact Newton steps.
     """
-    methods = {f"TensorSolver to {t:g}": _in_graph_to(config, t) for t in TOLERANCES}
+    methods = {f"TensorSolver to {t:g}": _tensor_solver(config, tolerance=t) for t in TOLERANCES}
     saturating = "uptake" in config.data.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
-        own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
-        untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
-        surrogate, name = Surrogate(build_model(untrained), untrained), f"{method}, {rounds} rounds"
+        surrogate, name = _untrained(config, rounds), f"{method}, {rounds} rounds"
         methods[name] = network_fields(surrogate)
         if rounds in numbers[1:-1]:
             methods |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
     return methods
 
 
-def _in_graph_to(config: Config, tolerance: float) -> Compute:
-    solver = TensorSolver(config.physics.lattice, config.physics.medium)
-    maps = config.data.maps
+def _tensor_solver(
+    config: Config, precision: Any = "float32", tolerance: float | None = None
+) -> Compute:
+    """The solver in a graph: directly, or to a tolerance with the proof of it."""
+    solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
+    produces = config.physics.sources == "production"
 
     @tf.function(autograph=False)
-    def solution(images: tf.Tensor, media: dict[str, tf.Tensor]) -> Any:
-        return solver.solve(images, tolerance=tolerance, **media)[:2]
+    def solution(images: tf.Tensor | None, maps: dict[str, tf.Tensor]) -> Any:
+        found = solver.solve(images, tolerance=tolerance, **maps)
+        return found.field if tolerance is None else (found.field, found.error_bound)
 
     def compute(batch: ImageBatch) -> Computed:
-        media = {name: tf.constant(v) for name, v in maps_of(batch.problem, maps).items()}
-        field, bounds = solution(tf.constant(batch.images), media)
-        return Computed(field.numpy(), bounds.numpy())
+        maps = maps_of(batch.problem, ("production",) if produces else config.data.maps)
+        images = None if produces else tf.constant(batch.images, precision)
+        found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
+        field, bounds = (found, None) if tolerance is None else found
+        return Computed(batch.scaled(field.numpy()), bounds if bounds is None else bounds.numpy())
 
     return compute
 
 
-def _ring_rounds(config: Config, rounds: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def _ring_rounds(config: Config, rounds: int) -> Compute:
     """Rounds of conjugate gradients on the ring system G q = c, from q = 0, without preconditioner.
 
-    They are what the corrections of a network are without learning. Each is one transform pair.
+    Each is one transform pair. Written out, as the layers of an untrained network, which compute
+    the same, take two to three times as long: the bar for surrogates is the lowest time.
     """
     operator: Any = make_operator(config)
 
-    def field(images: tf.Tensor) -> tf.Tensor:
+    @tf.function(autograph=False)
+    def fields(images: tf.Tensor) -> tf.Tensor:
         fixed = tf.not_equal(images, 0.0)
         ring = ring_of(tf.cast(fixed, tf.float32), operator.boundaries)
         solution, residual = tf.zeros_like(images), ring * images
@@ -153,7 +148,7 @@ def _ring_rounds(config: Config, rounds: int) -> Callable[[tf.Tensor], tf.Tensor
             direction = residual + energy / tf.maximum(last, TINY) * direction
         return tf.where(fixed, images, solution)
 
-    return field
+    return lambda batch: Computed(batch.scaled(fields(tf.constant(batch.images)).numpy()))
 
 
 def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.error_time import Point, error_time_figure
-from diffkeras.evaluation.measurement import ALL, VALUE_EDGES, Measurement
+from diffkeras.evaluation.measurement import ALL, Measurement
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
@@ -54,8 +54,6 @@ def draw_figures(
         "error_per_count": error_per_count_figure(errors),
         "cost": _cost_figure(measured.metrics()),
         "distribution": distribution_figure(errors),
-        "predicted_against_true": predicted_against_true_figure(measured.value_counts),
-        "radial_profile": radial_profile_figure(measured.profile.mean_error()),
         **draw_cases(measured, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
@@ -143,29 +141,6 @@ def distribution_figure(errors: pd.DataFrame) -> Figure:
             style = {key: part for key, part in _style(str(name)).items() if key != "marker"}
             axis.step(ordered[drawn], share[drawn], where="post", **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
-    return figure
-
-
-def predicted_against_true_figure(counts: NDArray) -> Figure:
-    """How many nodes have which true and which predicted value (logarithmic colours)."""
-    figure, axis = new_axis(5.6, 4.6, xlabel="true value", ylabel="predicted value", aspect="equal")
-    shown = np.where(counts > 0, counts, np.nan).T
-    mesh = axis.pcolormesh(VALUE_EDGES, VALUE_EDGES, shown, norm="log", cmap="viridis")
-    axis.plot([0, 1], [0, 1], color="red", linewidth=2, linestyle="--", label="exact")
-    axis.legend(loc="upper left")
-    figure.colorbar(mesh, ax=axis, label="nodes")
-    return figure
-
-
-def radial_profile_figure(errors: NDArray) -> Figure:
-    """Mean absolute error against the distance from the nearest source."""
-    figure, axis = new_axis(
-        xlabel="distance from the nearest source [lattice steps]",
-        ylabel="mean absolute error",
-        yscale="log",
-    )
-    # no error at all, as on sources that are set to their values, has no place on the axis
-    axis.plot(np.where(errors > 0, errors, np.nan), color=BLUE)
     return figure
 
 

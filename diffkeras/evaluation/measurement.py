@@ -12,20 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.ndimage
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.errors import image_errors, ratio, summarise
+from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import SURROGATE, Method
+from diffkeras.evaluation.methods import Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.system.environment import available_cores
 
 ALL = "all"  # source counts
 LOOPED = 8  # images of a batch that are timed, for methods that take them one by one
-REACH = 60  # lattice steps from the nearest source that the radial profile follows
-VALUE_EDGES = np.linspace(-0.1, 1.3, 121)  # of the histogram of predicted against true values
 
 
 def measure_times(
@@ -87,21 +84,15 @@ class Measurement:
 
     Args:
         methods: in the order in which they are shown.
-        profiles: whether to gather `profile` and `value_counts`, which figures show.
 
     Attributes:
         methods: as given.
         milliseconds: of each source count (rows) and timed method (columns).
-        profile: errors of the surrogate by the distance from the nearest source.
-        value_counts: numbers of nodes by their true value and the surrogate's.
     """
 
-    def __init__(self, methods: Sequence[Method], *, profiles: bool = True) -> None:
+    def __init__(self, methods: Sequence[Method]) -> None:
         self.methods = tuple(methods)
         self.milliseconds = pd.DataFrame(dtype=float)
-        self.profile = RadialProfile()
-        self.value_counts = np.zeros((VALUE_EDGES.size - 1, VALUE_EDGES.size - 1))
-        self._profiles = profiles
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
 
@@ -115,10 +106,6 @@ class Measurement:
                 about["diffusion_length"] = batch.lengths.astype(np.float64)
             errors = image_errors(fields, batch.fields, batch.images)
             self._errors.append(pd.concat([pd.DataFrame(about, errors.index), errors], axis=1))
-            if method.name == SURROGATE and self._profiles:
-                self.value_counts += count_values(batch.fields, fields)
-                for one in zip(batch.images, batch.fields, fields, strict=True):
-                    self.profile.add(*one)
 
     def add_bounds(self, count: int, batch: ImageBatch, predictions: NDArray) -> None:
         """Add the proven bounds of predictions in the unit of the source values."""
@@ -170,32 +157,3 @@ def by_count(table: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
     yield ALL, table
     for count, part in table.groupby("sources"):
         yield str(count), part
-
-
-class RadialProfile:
-    """Mean absolute error against the distance from the nearest source node.
-
-    Distance 0 holds the source nodes themselves, bin d the nodes at d − ½ … d + ½ lattice steps.
-    """
-
-    def __init__(self) -> None:
-        self.nodes, self.error = np.zeros(REACH + 1), np.zeros(REACH + 1)
-
-    def add(self, image: NDArray, truth: NDArray, prediction: NDArray) -> None:
-        """Add one image, all (rows, columns)."""
-        distance = np.rint(scipy.ndimage.distance_transform_edt(image == 0)).astype(int)
-        near = distance <= REACH
-        error = abs(prediction - truth)[near].astype(np.float64)
-        self.nodes += np.bincount(distance[near], minlength=REACH + 1)
-        self.error += np.bincount(distance[near], error, REACH + 1)
-
-    def mean_error(self) -> NDArray[np.float64]:
-        """Mean absolute error per bin; NaN where there was no node."""
-        return ratio(self.error, self.nodes)
-
-
-def count_values(truth: NDArray, prediction: NDArray) -> NDArray[np.float64]:
-    """Numbers of nodes by true and predicted value; the outermost bins hold those beyond them."""
-    low, high = VALUE_EDGES[[0, -1]]
-    x, y = (np.clip(field.ravel(), low, high) for field in (truth, prediction))
-    return np.histogram2d(x, y, VALUE_EDGES)[0]

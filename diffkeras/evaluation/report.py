@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import COLUMNS, ERRORS, MAXIMA, QUANTILES
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe_methods
+from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
@@ -18,50 +19,53 @@ OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
 
-def write_metrics(
-    path: Path, measured: Measurement, metrics: Mapping[str, Any], learned: Config | None
+def write_results(
+    path: Path,
+    measured: Measurement,
+    subject: Subject,
+    tested: Config,
+    pictures: Mapping[str, bytes] | None,
 ) -> None:
-    """Write `metrics.json` and `examples.csv` into a directory.
+    """Write `FILES` into a directory.
 
-    `learned` is the configuration of the surrogate, None for predictions of another program.
+    Args:
+        path: the directory.
+        measured: what was measured.
+        subject: on what.
+        tested: the configuration of the test data.
+        pictures: name → PNG image; None for no `figures/` and no `report.html`.
     """
+    metrics = measured.metrics()
+    learned = subject.run.config() if subject.run else None
     write_json(
         path / "metrics.json",
         {
             "run": run_identity(learned) if learned else None,
-            "test_examples": metrics[SURROGATE][ALL]["images"],
+            "test_examples": tested.data.test_examples * len(tested.data.sources),
             "methods": metrics,
             "bounds": measured.proven(),
             "clock": describe_clock(),
         },
     )
-    columns = ["method", "sources", "example", "diffusion_length", *COLUMNS]
+    columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
     write_csv(path / "examples.csv", errors.columns.tolist(), rows)
+    if pictures is not None:
+        _write_pages(path, measured, subject, tested, pictures)
 
 
-def write_pages(
+def _write_pages(
     path: Path,
     measured: Measurement,
-    metrics: Mapping[str, Any],
-    pictures: Mapping[str, bytes],
+    subject: Subject,
     tested: Config,
-    learned: Config | None,
-    description: str,
+    pictures: Mapping[str, bytes],
 ) -> None:
-    """Write `figures/` and `report.html` into a directory.
-
-    Args:
-        path: the directory.
-        measured, metrics: what was measured.
-        pictures: name → PNG image.
-        tested: the configuration of the test data.
-        learned: that of the surrogate, None for predictions of another program.
-        description: what these are, in words.
-    """
-    data, proven = tested.data, measured.proven()
+    metrics, proven, description = measured.metrics(), measured.proven(), subject.description
+    learned = subject.run.config() if subject.run else None
+    data = tested.data
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     own = {SURROGATE: description} if description else {}
@@ -77,12 +81,10 @@ def write_pages(
         methods=describe_methods(tested) | own,
         scale=_scale_in_words(tested),
         overall=overall_table(metrics),
-        maxima=maxima_table(metrics),
         ahead=_ahead_in_words(metrics),
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
-        quantiles=_quantile_table(metrics),
         bounds=_bounds_table(proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
@@ -140,20 +142,6 @@ def _rows(
     ]
 
 
-def maxima_table(metrics: Mapping[str, Any]) -> Table:
-    """Mean of the images' largest errors, and the largest of all, in each region."""
-
-    def cell(errors: Mapping[str, Any], name: str) -> str:
-        largest = errors[name]
-        return number(None) if largest is None else f"{errors[f'mean_{name}']:.2g} ({largest:.2g})"
-
-    rows = [
-        [method, *(cell(by_count[ALL], name) for name in MAXIMA)]
-        for method, by_count in metrics.items()
-    ]
-    return Table(["method", "lattice", *HEADINGS[1 : len(MAXIMA)]], rows)
-
-
 def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
     """The baselines with a smaller error than the surrogate, in a sentence."""
     others = [method for method in metrics if method not in OWN]
@@ -162,17 +150,6 @@ def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
     if ahead:
         return f"Baselines with a smaller lattice MAE than the surrogate: {', '.join(ahead)}."
     return "No baseline here has a smaller lattice MAE than the surrogate." if others else ""
-
-
-def _quantile_table(metrics: Mapping[str, Any]) -> Table:
-    """Quantiles of the errors of single images."""
-    names = {"mae": "lattice MAE", "relative_l2": "relative L2", "max_error": "maximum error"}
-    rows = [
-        [f"{method}: {label}", *map(number, by_count[ALL]["quantiles"][name].values())]
-        for method, by_count in metrics.items()
-        for name, label in names.items()
-    ]
-    return Table(["quantile over the images", *(f"{q * 100:g}%" for q in QUANTILES)], rows)
 
 
 def _bounds_table(proven: Mapping[str, Any]) -> Table:

@@ -32,13 +32,14 @@ class Subject:
 
     Attributes:
         methods: the fields that are compared with the exact ones, the first without changes.
-        predict: test images → fields in the unit of the source values, whose errors are bounded.
+        predict: test images → fields in the unit of the source values, whose errors are bounded;
+            None for no bounds.
         run: the run of a surrogate; None for predictions of another program.
         description: in words; empty for a surrogate.
     """
 
     methods: list[Method]
-    predict: Callable[[ImageBatch], NDArray]
+    predict: Callable[[ImageBatch], NDArray] | None = None
     run: Run | None = None
     description: str = ""
 

@@ -9,7 +9,7 @@ from keras import layers, ops
 from diffkeras.nn.architectures.architecture import Sides
 from diffkeras.nn.arguments import integer
 
-PADDING = 4  # a lattice is followed by 1 / PADDING of its side in zeros
+PADDING = 4  # each side is lengthened by its PADDING-th part in zeros
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

@@ -12,6 +12,7 @@ class ShortRepr:
     """A dataclass whose `repr` shows shapes and ranges of arrays in place of their values."""
 
     def __repr__(self) -> str:
+        # it is a mix-in of dataclasses
         parts = (f"{f.name}={_shown(getattr(self, f.name))}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
         return f"{type(self).__name__}({', '.join(parts)})"
 

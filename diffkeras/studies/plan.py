@@ -1,19 +1,20 @@
 """The runs of a study: which there are, what they need, and how long they take."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import SPLITS, Config, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.results import (
+    DIGITS,
+    check_baselines,
     check_evaluation,
     check_searches,
     passes,
     search_id,
     test_id,
-    without_baselines,
 )
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
@@ -37,7 +38,6 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
         runs_dir: the pool of runs.
     """
     ids = {label: test_id(test) for label, test in study.test_sets.items()}
-    alone = {label: without_baselines(test) for label, test in study.test_sets.items()}
     runs = []
     for values, config in study.combinations:
         identity = run_identity(config)
@@ -47,7 +47,7 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
         evaluated = frozenset(
             label
             for label, path in tests.items()
-            if trained and passes(check_evaluation, path, alone[label], identity)
+            if trained and passes(check_evaluation, path, study.test_sets[label], identity)
         )
         named = config.model_copy(update={"name": identity})
         search, searched = None, False
@@ -72,29 +72,38 @@ def check_trained(run_dir: Path) -> Run:
     return run
 
 
-def missing_baselines(study: Study, runs: Sequence[PlannedRun]) -> list[str]:
-    """Labels of the test sets on which no run of a study has measured the baselines."""
-    return [
-        label
-        for label, test in study.test_sets.items()
-        if test.baselines()
-        and not any(
-            label in run.evaluated
-            and passes(check_evaluation, run.tests[label], test, run.identity)
-            for run in runs
-        )
-    ]
+def baselines_of(study: Study, runs_dir: Path, *, measured: bool) -> dict[str, Path]:
+    """The baselines that have been measured, or those that haven't.
+
+    Returns:
+        Label of each test set with baselines → directory of their errors, in the pool of runs.
+    """
+    directories = {}
+    for label, test in study.test_sets.items():
+        identity = {"test": test_id(test), "baselines": list(test.baselines())}
+        path = runs_dir / "baselines" / fingerprint(identity, DIGITS)
+        if test.baselines() and passes(check_baselines, path, test) == measured:
+            directories[label] = path
+    return directories
 
 
-def data_needed(study: Study, runs: Sequence[PlannedRun]) -> list[Config]:
+def data_needed(
+    study: Study, runs: Sequence[PlannedRun], tested: Collection[str] = ()
+) -> list[Config]:
     """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
     Of a test set, no training examples are needed.
+
+    Args:
+        study: the study.
+        runs: its runs.
+        tested: labels of test sets that are needed in any case.
     """
     configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
+        if label in tested
+        or any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
     ]
     needed = []
     largest: dict[tuple[str, str], int] = {}  # dataset and split → number of examples

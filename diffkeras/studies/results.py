@@ -1,8 +1,6 @@
 """Evaluations and searches of the runs of studies, and the tables gathered from them."""
 
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ import pandas as pd
 from diffkeras.config import Config, fingerprint, format_counts
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.errors import DataError, RunError
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
-from diffkeras.evaluation.methods import SOURCES_SET, SURROGATE, describe_methods
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.config import PlannedRun, Study, WorstCasesConfig
 from diffkeras.studies.study_data import (
@@ -23,12 +21,13 @@ from diffkeras.studies.study_data import (
     StudyData,
     certified_columns,
     names_damaged,
+    read_table,
 )
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
 DIGITS = 12  # of names
-EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *COLUMNS)
+EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
@@ -36,7 +35,7 @@ def test_id(test: Config) -> str:
     """Hexadecimal digits that are equal for configurations of the same test set.
 
     It depends on the datasets, the source counts, the number of images, and the number of those
-    with proven bounds. The baselines are not part of it: one run of a study measures them.
+    with proven bounds. The baselines are not part of it: they are measured apart from the runs.
     """
     datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
     return fingerprint(
@@ -60,27 +59,16 @@ def without_baselines(test: Config) -> Config:
     return test.with_overrides({"evaluation.baselines": []})
 
 
-@dataclass(frozen=True)
-class StoredEvaluation:
-    """The files of an evaluation.
+def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
+    """Read the metrics of the evaluation in a directory.
 
-    Attributes:
-        run: identity of the run.
-        errors: a row for each method and source count: `method`, `sources` ("all", "1", …),
-            `images`, and the errors of `diffkeras.evaluation.errors.ERRORS`.
-        examples: a row for each image, of the surrogate: `sources`, `example`, and `COLUMNS`.
-    """
-
-    run: str
-    errors: pd.DataFrame
-    examples: pd.DataFrame
-
-
-def read_evaluation(path: Path) -> StoredEvaluation:
-    """Read the evaluation in a directory.
+    Returns:
+        The identity of the run, None without one; and a row for each method and source count:
+        `method`, `sources` ("all", "1", …), `images`, and the errors of
+        `diffkeras.evaluation.errors.ERRORS`.
 
     Raises:
-        RunError: a file is missing or damaged.
+        RunError: the file is missing or damaged.
     """
     file = path / "metrics.json"
     content = read_json(file)
@@ -90,12 +78,28 @@ def read_evaluation(path: Path) -> StoredEvaluation:
             for method, by_count in content["methods"].items()
             for count, of in sorted(by_count.items(), key=_all_first)
         ).astype({"images": int, **dict.fromkeys(ERRORS, float)})
-        own = errors[errors["method"] == SURROGATE]
-        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True) if n != ALL}
-        if not images or errors["mae"].isna().any():
+        if errors.empty or errors["mae"].isna().any():
+            raise ValueError("errors are missing")
+        return content.get("run", ""), errors
+
+
+def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
+    """Read the evaluation of a run.
+
+    Returns:
+        What `read_errors` returns, and a row for each image, of the surrogate: `sources`,
+        `example`, and the same errors.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    run, errors = read_errors(path)
+    own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
+    with names_damaged([path / "metrics.json"]):
+        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True)}
+        if not images:
             raise ValueError("the surrogate's errors are missing")
-        run = content.get("run", "")
-    return StoredEvaluation(run, errors, _read_examples(path / "examples.csv", images))
+    return run, errors, _read_examples(path / "examples.csv", images)
 
 
 def _all_first(item: tuple[str, Any]) -> int:
@@ -104,49 +108,45 @@ def _all_first(item: tuple[str, Any]) -> int:
 
 def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
-    table = _read_csv(file)
+    table = read_table(file, {})
     with names_damaged([file]):
-        table = table[table["method"] == SURROGATE][["sources", "example", *COLUMNS]]
-        table = table.astype({**dict.fromkeys(COLUMNS, float), "sources": int, "example": int})
+        table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
+        table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
         if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
             raise ValueError("it has not one row for each image of metrics.json")
     return table
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
-    """A table; a RunError if the file is missing, no table, or cut off in its last line."""
-    try:
-        content = file.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("it is cut off")
-        return pd.read_csv(io.BytesIO(content))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is missing or damaged: {error}") from None
-
-
 def check_evaluation(path: Path, test: Config, run: str) -> None:
-    """Check that a directory holds a whole evaluation.
-
-    Args:
-        path: the directory.
-        test: the test set, with the baselines that must have been measured.
-        run: identity of the run.
+    """Check that a directory holds a whole evaluation of a run on a test set.
 
     Raises:
-        RunError: a file is missing or damaged, or it is of another run, of another test set or of
-            other methods.
+        RunError: a file is missing or damaged, or it is of another run or test set.
     """
-    stored = read_evaluation(path)
-    if stored.run != run:
+    found, errors, _ = read_evaluation(path)
+    if found != run:
         raise RunError(f"{path} is of another run")
+    _check_images(path, errors, describe_methods(without_baselines(test)), test)
+
+
+def check_baselines(path: Path, test: Config) -> None:
+    """Check that a directory holds the errors of all baselines on a test set.
+
+    Raises:
+        RunError: the file is missing or damaged, or it is of another test set or other baselines.
+    """
+    _check_images(path, read_errors(path)[1], [each.name for each in baselines(test)], test)
+
+
+def _check_images(path: Path, errors: pd.DataFrame, methods: Iterable[str], test: Config) -> None:
     # "all" is a mean over the source counts, so other counts would change it
     wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
     wanted[ALL] = sum(wanted.values())
     images = {
         method: dict(zip(rows["sources"], rows["images"], strict=True))
-        for method, rows in stored.errors.groupby("method")
+        for method, rows in errors.groupby("method")
     }
-    if any(images.get(method) != wanted for method in describe_methods(test)):
+    if any(images.get(method) != wanted for method in methods):
         raise RunError(f"{path} is of another test set, or of other methods, than the study's")
 
 
@@ -157,7 +157,7 @@ def read_searches(path: Path) -> pd.DataFrame:
         RunError: the file is missing or damaged.
     """
     file = path / "searches.csv"
-    table = _read_csv(file)
+    table = read_table(file, {})
     with names_damaged([file]):
         numbers = table[[*SEARCH_NUMBERS, *certified_columns(table)]].astype(float)
         if numbers.isna().any(axis=None) or not len(table):
@@ -186,36 +186,37 @@ def passes(check: Callable[..., object], *arguments: Any) -> bool:
     return True
 
 
-def read_results(runs: Sequence[PlannedRun], factors: Mapping[str, Sequence[str]]) -> StudyData:
+def read_results(
+    runs: Sequence[PlannedRun],
+    factors: Mapping[str, Sequence[str]],
+    of_baselines: Mapping[str, Path],
+) -> StudyData:
     """The measurements of a study.
-
-    The baselines of a test set are those of the first run whose evaluation has some.
 
     Args:
         runs: those that are done, at least one, each with the same test sets.
         factors: name of each varied setting → its values as text.
+        of_baselines: label of a test set → directory with the errors of the baselines on it.
 
     Raises:
-        RunError: a file of a run is missing or damaged.
+        RunError: a file is missing or damaged.
     """
     rows: list[pd.DataFrame] = []
     examples: list[pd.DataFrame] = []
-    baselines: dict[str, pd.DataFrame] = {}
     for run in runs:
         about = _about(run)
         for label, path in run.tests.items():
-            stored = read_evaluation(path)
-            errors = stored.errors.assign(test_set=label)
-            own = errors[errors["method"] == SURROGATE][["test_set", "sources", *ERRORS]]
-            rows.append(own.assign(**about))
-            others = errors[~errors["method"].isin((SURROGATE, SOURCES_SET))]
-            if label not in baselines or baselines[label].empty:
-                baselines[label] = others[list(BASELINE_COLUMNS)]
-            examples.append(stored.examples.assign(run=run.identity, test_set=label))
+            _, errors, of_images = read_evaluation(path)
+            own = errors[errors["method"] == SURROGATE].assign(test_set=label, **about)
+            rows.append(own[[*about, "test_set", "sources", *ERRORS]])
+            examples.append(of_images.assign(run=run.identity, test_set=label))
+    found = [read_errors(path)[1].assign(test_set=label) for label, path in of_baselines.items()]
+    empty = pd.DataFrame(columns=BASELINE_COLUMNS)
+    methods = pd.concat(found, ignore_index=True) if found else empty
     return StudyData(
         {name: list(values) for name, values in factors.items()},
-        pd.concat(rows, ignore_index=True)[[*_about(runs[0]), "test_set", "sources", *ERRORS]],
-        pd.concat(baselines.values(), ignore_index=True),
+        pd.concat(rows, ignore_index=True),
+        methods[list(BASELINE_COLUMNS)],
         pd.concat(examples, ignore_index=True)[list(EXAMPLE_COLUMNS)],
         _searches(runs),
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class StudyData:
         baselines: a row for each method, test set and source count: `method`, `test_set`,
             `sources`, and the same errors. Empty if the study measures none.
         examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
-            (int), and the errors of `diffkeras.evaluation.errors.COLUMNS`. None where a study was
+            (int), and the same errors. None where a study was
             read from its committed tables, which leave it out.
         searches: a row for each worst-case search, see `analyses.worst_cases`; None if the study
             makes none.
@@ -170,10 +171,15 @@ def read_table(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
         RunError: the file is missing or damaged.
     """
     try:
-        columns = pd.read_csv(path, nrows=0).columns
+        content = path.read_bytes()
+        if not content.endswith(b"\n"):
+            raise ValueError("it is cut off")
+        columns = pd.read_csv(io.BytesIO(content), nrows=0).columns
         text = {name: kind for name, kind in types.items() if kind == "str" and name in columns}
         missing = {name: [""] for name in columns if name not in text}
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
+        table = pd.read_csv(
+            io.BytesIO(content), dtype=text, keep_default_na=False, na_values=missing
+        )
         return table.astype({name: kind for name, kind in types.items() if name in columns})
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from None

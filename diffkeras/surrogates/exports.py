@@ -6,7 +6,7 @@ import logging
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,14 +45,14 @@ ELEMENTARY = SimpleNamespace(
         "expm1": lambda x: keras.ops.exp(x) - 1,
     }
 )
-OPSET = 18  # of ONNX, early 2023: ONNX Runtime 1.14 and all later versions read it
+OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
 DIMENSIONS |= dict.fromkeys(("fields", *MAPS), DIMENSIONS["source_images"])
-KEY = "diffkeras"  # of the description, in the metadata of an ONNX file
+KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
 
 
-class SavedModelFormat:
-    """A directory for TensorFlow, with the checks of the input in its graph.
+class Format(ABC):
+    """What a surrogate can be exported to.
 
     Attributes:
         label: its name for people.
@@ -60,23 +60,49 @@ class SavedModelFormat:
         packages: imported beyond the requirements of diffkeras.
     """
 
-    label, file_name, packages = "SavedModel", "saved_model", ()
+    label: str
+    file_name: str
+    packages: tuple[str, ...] = ()
 
+    @abstractmethod
     def check_output(self, path: Path) -> None:
         """Raise an OutputError, before the work, if something else than an export is there."""
-        check_replaceable(path, SAVED_MODEL)
 
-    @contextmanager
-    def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+    @abstractmethod
+    def replacing(
+        self, surrogate: Surrogate, path: Path, lattice: Lattice
+    ) -> AbstractContextManager[Path]:
         """Yield an export beside `path`, which it replaces at the end of the block.
 
-        The lattice is that of the proofs. An OutputError says that it can't be written.
-        """
-        with replacing_by_saved_model(surrogate, path, lattice) as partial:
-            yield partial
+        Args:
+            surrogate: what is exported.
+            path: where to.
+            lattice: of the proofs of a SavedModel, and of all images of a LiteRT file.
 
+        Raises:
+            OutputError: it can't be written.
+            ExportError: the format can't hold the surrogate.
+        """
+
+    @abstractmethod
     def load(self, path: Path) -> Runner:
-        """An export, as TensorFlow runs it on all cores, or on a GPU."""
+        """An export, as its runtime runs it on all cores."""
+
+
+class SavedModelFormat(Format):
+    """A directory for TensorFlow, with the checks of the input in its graph."""
+
+    label, file_name = "SavedModel", "saved_model"
+
+    def check_output(self, path: Path) -> None:  # noqa: D102
+        check_replaceable(path, SAVED_MODEL)
+
+    def replacing(  # noqa: D102
+        self, surrogate: Surrogate, path: Path, lattice: Lattice
+    ) -> AbstractContextManager[Path]:
+        return replacing_by_saved_model(surrogate, path, lattice)
+
+    def load(self, path: Path) -> Runner:  # noqa: D102
         loaded = tf.saved_model.load(str(path))
 
         def run(inputs: Inputs) -> Any:
@@ -88,12 +114,8 @@ class SavedModelFormat:
         return run
 
 
-class FileFormat(ABC):
-    """A format of one file, without checks of the input; attributes as of `SavedModelFormat`."""
-
-    label: str
-    file_name: str
-    packages: tuple[str, ...]
+class FileFormat(Format):
+    """A format of one file, without checks of the input."""
 
     @abstractmethod
     def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
@@ -104,15 +126,11 @@ class FileFormat(ABC):
         """
 
     @abstractmethod
-    def load(self, path: Path) -> Runner:
-        """An export, as its runtime runs it on all cores."""
-
-    @abstractmethod
     def is_export(self, path: Path) -> bool:
         """Whether a file was made by `convert`."""
 
     def check_output(self, path: Path) -> None:
-        """As that of `SavedModelFormat`; the ending must be that of `file_name`."""
+        """As that of `Format`; the ending must be that of `file_name`."""
         ending = Path(self.file_name).suffix
         if path.suffix != ending:
             raise OutputError(
@@ -124,7 +142,7 @@ class FileFormat(ABC):
 
     @contextmanager
     def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
-        """As that of `SavedModelFormat`; an ExportError if the format can't hold the surrogate."""
+        """As that of `Format`."""
         if (precision := surrogate.config.training.precision) != "float32":
             raise ExportError(
                 f"{self.label} files hold networks in float32, and this one was trained in "
@@ -237,7 +255,6 @@ class ONNXFormat(FileFormat):
         return KEY in {entry.key for entry in model.metadata_props}
 
 
-Format = SavedModelFormat | FileFormat
 FORMATS: dict[str, Format] = {
     "saved_model": SavedModelFormat(),
     "litert": LiteRTFormat(),

@@ -15,7 +15,7 @@ from diffkeras.physics.problem.limits import LARGEST
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words
 
-ROUNDING = 1e-6  # share by which a number of the medium may differ from the trained one
+ROUNDING = 1e-6  # relative differences up to this make no other medium
 WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
 
 
@@ -62,6 +62,7 @@ def problem_of(
         )
     if isinstance(source_images, Sources):
         source_images = source_images.image(dtype=np.float64)
+    # given by the caller or completed above
     own["production"] = production_of(source_images, own["medium"])  # type: ignore[arg-type]
     return Problem(**own)
 

@@ -25,9 +25,9 @@ from diffkeras.config import Config
 from diffkeras.physics.equations.axis import AxisBoundary, both_sides
 from diffkeras.representation.network_input import network_input, value_scale
 
-LEAST = 0.1  # share of the maximum from which on a node counts in the mass balance
-CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that are in units of u
-TINY = 1e-30  # instead of 0 in a denominator whose numerator is 0, too
+LEAST = 0.1  # nodes below this share of the maximum don't count in the mass balance
+CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that scale with the field
+TINY = 1e-30  # makes 0/0 a 0
 
 
 def predicted_fields(

@@ -232,8 +232,6 @@ class Run:
 
 def _free_name(path: Path) -> Path:
     """A name to which a finished run can be renamed without replacing anything."""
-    for number in itertools.count(1):
-        place = path.with_name(f"{path.name}.previous" + (f"-{number}" if number > 1 else ""))
-        if not place.exists():
-            return place
-    raise AssertionError("itertools.count doesn't end")
+    ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    places = (path.with_name(f"{path.name}.previous{end}") for end in ends)
+    return next(place for place in places if not place.exists())

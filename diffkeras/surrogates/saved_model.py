@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.representation.network_input import MAPS, POSITIVE_MAPS
+from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.images import checked, checked_images, unusable
+from diffkeras.tf_solver.checks import check_range, checked
 from diffkeras.tf_solver.saved_model import SourceMeaning, describe_export, proof_functions
 
 NOT_FINITE = (
@@ -75,34 +75,26 @@ def replacing_by_saved_model(
 def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
     """The description of an export, for people and programs without diffkeras."""
     config, limits = surrogate.config, surrogate.config.data.diffusion_length
-    physics, second_input = config.physics.model_dump(mode="json"), ""
-    physics["lattice"] = surrogate.lattice
+    physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
+    images, further = "float32 (batch, rows, columns, 1), linear scale", ""
     if limits is not None:
         del physics["decay"]  # each image has its own, D/ℓ²
         physics["diffusion_length"] = list(limits)
-        second_input = (
+        further = (
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
-    images = "float32 (batch, rows, columns, 1), linear scale"
     if surrogate.maps:
         for name in surrogate.maps:
             physics.pop(name, None)  # each node has its own
-        second_input = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
-    equation = "D∇²u − γu = 0 outside sources, u = source image on them"
-    if surrogate.maps:
-        uptake = " − uptake·u/(saturation + u)" if "uptake" in surrogate.maps else ""
-        secretion = " + production" if "production" in surrogate.maps else ""
-        equation = f"∇·(D∇u) − γu{uptake}{secretion} = 0 outside sources, u = source image on them"
-    if surrogate.production:
-        equation = "D∇²u − γu + γx = 0 with the source image x"
+        further = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
     names = [spec.name for spec in input_specs(surrogate)]
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
         "surrogate",
         physics=physics,
-        equation=equation,
+        equation=_equation(surrogate),
         functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
-        inputs=f"source images, {images}{second_input}",
+        input=f"source images, {images}{further}",
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
@@ -111,6 +103,18 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
             "tissue": config.data.tissue and asdict(config.data.tissue),
         },
     )
+
+
+def _equation(surrogate: Surrogate) -> str:
+    """What fields satisfy, in words."""
+    if surrogate.production:
+        return "D∇²u − γu + γx = 0 with the source image x"
+    balance = "D∇²u − γu"
+    if surrogate.maps:
+        balance = "∇·(D∇u) − γu"
+        balance += " − uptake·u/(saturation + u)" if "uptake" in surrogate.maps else ""
+        balance += " + production" if "production" in surrogate.maps else ""
+    return f"{balance} = 0 outside sources, u = source image on them"
 
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
@@ -184,9 +188,7 @@ def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     divisible = tf.reduce_all(sides % divisor == 0)
     message = f"the sides of source_images must be multiples of {divisor}, not"
     source_images = checked(source_images, divisible, message, sides)
-    rule = "source_images must be finite, not negative, and not between 0 and 1.2e-38"
-    right = _check_values(source_images, rule, lambda images: unusable(images) | (images < 0))
-    return divisible & right
+    return divisible & check_range("source_images", source_images[..., 0])
 
 
 def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Tensor:
@@ -194,20 +196,7 @@ def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Ten
     same_shape = tf.reduce_all(tf.shape(values) == tf.shape(source_images))
     message = f"{name} must have the shape of source_images, not"
     values = checked(values, same_shape, message, tf.shape(values))
-
-    def wrong(maps: tf.Tensor) -> tf.Tensor:
-        return ~tf.math.is_finite(maps) | (maps <= 0 if name in POSITIVE_MAPS else maps < 0)
-
-    wanted = "positive" if name in POSITIVE_MAPS else "not negative"
-    return same_shape & _check_values(values, f"{name} must be finite and {wanted}", wrong)
-
-
-def _check_values(
-    values: tf.Tensor, rule: str, wrong: Callable[[tf.Tensor], tf.Tensor]
-) -> tf.Tensor:
-    """Whether no value of images (batch, rows, columns, 1) is wrong, (batch,)."""
-    images = values[..., 0]
-    return checked_images(~tf.reduce_any(wrong(images), [1, 2]), images, wrong, rule)
+    return same_shape & check_range(name, values[..., 0])
 
 
 def _check_lengths(

@@ -262,7 +262,9 @@ class Surrogate:
     @cached_property
     def _forward(self) -> Any:
         # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
-        return tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
+        return tf.function(
+            lambda x: self.model(x, training=False), autograph=False, reduce_retracing=True
+        )
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:

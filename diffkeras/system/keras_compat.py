@@ -27,7 +27,7 @@ class SummedGradientsHook:
         raise NotImplementedError
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        pairs = list(super()._all_reduce_sum_gradients(grads_and_vars))  # type: ignore[misc]
+        pairs = list(super()._all_reduce_sum_gradients(grads_and_vars))  # type: ignore[misc]  # undocumented
         gradients = self.change_gradients([gradient for gradient, _ in pairs])
         return list(zip(gradients, (variable for _, variable in pairs), strict=True))
 

@@ -91,7 +91,7 @@ def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     arguments = [inspect.Parameter(spec.name, kind) for spec in specs]
-    call.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    call.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]  # `inspect` reads it
     return tf.function(call, input_signature=specs, autograph=False)
 
 

@@ -4,19 +4,19 @@ The residual that float32 leaves is for the callers to correct, and their proofs
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from diffkeras.nn.equation.multigrid import DAMPING, Level, cycle
-from diffkeras.tf_solver.images import LATTICE
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.problem import largest
 
-MOST_ITERATIONS = 60  # of one solution
+MOST_ITERATIONS = 60
 
 Levels = Sequence[Level]
+_GRAPHS: dict[Any, Callable[..., tf.Tensor]] = {}
 
 
 class _Iterate(NamedTuple):
@@ -28,16 +28,22 @@ class _Iterate(NamedTuple):
     product: tf.Tensor
 
 
-def conjugate_gradients(levels: Levels, right: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+def conjugate_gradients(
+    levels: Levels, right: tf.Tensor, aim: tf.Tensor, is_differentiable: bool = False
+) -> tf.Tensor:
     """About A⁻¹b on the free nodes, of b (batch, rows, columns) float64.
 
-    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice.
+    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice. Unless
+    it is differentiable, no gradient flows through it, and no tape traces one.
     """
+    if not is_differentiable:
+        levels, right, aim = tf.nest.map_structure(tf.stop_gradient, (levels, right, aim))
     return _call(_conjugate_gradients, levels, right, aim)
 
 
 def one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
-    """Roughly A⁻¹b, by one multigrid cycle."""
+    """Roughly A⁻¹b, by one multigrid cycle, without gradients."""
+    levels, right = tf.nest.map_structure(tf.stop_gradient, (levels, right))
     return _call(_one_cycle, levels, right)
 
 
@@ -45,27 +51,27 @@ def _call(function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, 
     size = largest(right)
     size = tf.where(size > 0, size, 1.0)
     scaled = tf.cast(right / size, tf.float32)
-    solution = _graph_of(function, tuple(right.shape[1:]))(
-        levels, scaled, *(tf.cast(part / size, tf.float32) for part in more)
-    )
+    inputs = (levels, scaled, *(tf.cast(part / size, tf.float32) for part in more))
+    solution = _graph_of(function, tuple(right.shape[1:]), inputs)(*inputs)
     return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 
-@cache
 def _graph_of(
-    function: Callable[..., tf.Tensor], lattice: tuple[int, int]
+    function: Callable[..., tf.Tensor], lattice: tuple[int, int], inputs: Any
 ) -> Callable[..., tf.Tensor]:
-    """A function that is not inlined, so that graphs hold it once and start fast.
+    """A function for batches of any size of a lattice, traced once.
 
-    Each lattice has its own, because TensorFlow would open the sides of one that has seen several,
-    and a cycle needs them.
+    It is not inlined, so that graphs hold it once and start fast.
     """
-    return tf.function(
-        function,
-        autograph=False,
-        reduce_retracing=True,
-        experimental_attributes={"_noinline": True},
-    )
+    if (function, lattice) not in _GRAPHS:
+        _GRAPHS[function, lattice] = tf.function(
+            function,
+            # a cycle needs the sides of the lattice
+            tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:])), inputs),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
+    return _GRAPHS[function, lattice]
 
 
 def _one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:

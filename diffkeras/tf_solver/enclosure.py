@@ -18,18 +18,18 @@ case.
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
 from diffkeras.tf_solver.equations import LatticeEquations
-from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
 
-LEAST_SURPLUS = 1e-3  # ε as a share of the largest |F|, where the mean is less
-NEGLIGIBLE = 1e-250  # ε of a field that has no residual at all
-PRECISE = 0.7  # share of ε to which residuals fall
-ATTEMPTS = 6  # solutions for b
-ENCLOSED = 16.0  # first radius, as a multiple of the estimated error
-WIDER = 8.0  # each further radius
-RADII = 4  # finite ones
+# ε is the mean |F|, but at least this share of the largest, and NEGLIGIBLE where F is 0
+LEAST_SURPLUS = 1e-3
+NEGLIGIBLE = 1e-250
+PRECISE = 0.7  # conjugate gradients end when their residual is this share of ε
+ATTEMPTS = 6
+# the first radius is ENCLOSED times the estimated error, and each of RADII is WIDER than the last
+ENCLOSED, WIDER, RADII = 16.0, 8.0, 4
 SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
 
 

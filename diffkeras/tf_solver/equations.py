@@ -15,17 +15,22 @@ and so is m itself, relatively. 24η times the computed m covers all of this, an
 the sum of the two.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from diffkeras.nn.equation.equations import LinearEquations, Uptake, following, previous
+from diffkeras.nn.equation.equations import (
+    LinearEquations,
+    Uptake,
+    edges,
+    equations_of,
+    following,
+    previous,
+)
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import AxisBoundary, both_sides
+from diffkeras.physics.equations.axis import both_sides
 from diffkeras.tf_solver.problem import ProblemTensors
 
 ETA = float(np.finfo(np.float64).eps) / 2
@@ -42,17 +47,19 @@ class LatticeEquations:
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
-        media = problem.media
-        rate = 1 / (medium.step * medium.step * medium.unit)
-        diffusivities: list[Any] = [np.asarray(part) * rate for part in medium.diffusivities]
-        if "diffusivity" in media:
-            diffusivities = [media["diffusivity"] * rate] * 2
+        media, ones = problem.media, tf.ones((1, *lattice), tf.float64)
+        diffusivities = [
+            media.get("diffusivity", tf.constant(np.atleast_2d(part)[None], tf.float64))
+            for part in medium.diffusivities
+        ]
         decay = media.get("decay", tf.constant(medium.decay / medium.unit, tf.float64))
         parts = [] if problem.production is None else [problem.production]
-        for drained, supplied in _side_terms(lattice, medium, media.get("diffusivity")):
+        for drained, supplied in _side_terms(medium, diffusivities, ones):
             decay += drained
             parts.append(supplied)
-        self._all = linear_equations(lattice, medium.boundaries, diffusivities, decay)
+        rate = 1 / (medium.step * medium.step * medium.unit)
+        rates = [part * rate for part in diffusivities]
+        self._all = equations_of(rates, decay, medium.boundaries, ones)
         self._levels: list[Level] = []
         self.saturates = "uptake" in media
         if self.saturates:
@@ -66,7 +73,7 @@ class LatticeEquations:
 
     def residual(self, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """F(u), 0 on the fixed nodes, and the bound of its rounding."""
-        result, magnitude = _products(self._all, field)
+        result, magnitude = _apply_with_sizes(self._all, field)
         if self.saturates:
             rate = self._uptake.rate(field)
             result, magnitude = result + rate, magnitude + tf.abs(rate)
@@ -78,7 +85,7 @@ class LatticeEquations:
         self, field: tf.Tensor, slope: tf.Tensor | float = 0.0
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """(A + d) u of slopes d, 0 on the fixed nodes, and the bound of its rounding."""
-        return self._on_free(*_products(self._steeper(slope), field))
+        return self._on_free(*_apply_with_sizes(self._steeper(slope), field))
 
     def slope(self, field: tf.Tensor) -> tf.Tensor | float:
         """dφ/du, (batch, rows, columns); 0 without φ."""
@@ -114,34 +121,7 @@ class LatticeEquations:
         return self._free * values, ROUNDING * self._free * magnitude
 
 
-def linear_equations(
-    lattice: tuple[int, int],
-    boundaries: Sequence[AxisBoundary],
-    diffusivities: Sequence[Any],
-    decay: tf.Tensor,
-) -> LinearEquations:
-    """A of D/h² along each axis and of γ: numbers, (rows, columns) or (batch, rows, columns).
-
-    Couplings that are alike along an axis have the size 1 along it.
-    """
-    couplings, drain = [], decay
-    for axis, boundary in enumerate(boundaries, 1):
-        low, high = _edges(lattice, axis)
-        rate = tf.convert_to_tensor(diffusivities[axis - 1], tf.float64)
-        mean = rate  # harmonic
-        if rate.shape.rank:
-            rate = tf.reshape(rate, (-1, *lattice))
-            beyond = following(rate, axis)
-            mean = 2 * rate * (beyond / (rate + beyond))
-        wraps = boundary == "periodic" and lattice[axis - 1] > 1
-        couplings.append(mean * (np.ones_like(high) if wraps else 1 - high))
-        sides = zip(both_sides(boundary), (low, high), strict=True)
-        if absorbing := [edge for side, edge in sides if side == "absorbing"]:
-            drain = drain + rate * sum(absorbing)
-    return LinearEquations((couplings[0], couplings[1]), drain)
-
-
-def _products(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _apply_with_sizes(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A u by differences, which lose no digits, and the sum of the sizes of its terms."""
     result = equations.drain * field
     magnitude = tf.abs(result)
@@ -154,29 +134,20 @@ def _products(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.Tensor, 
 
 
 def _side_terms(
-    lattice: tuple[int, int], medium: Medium, diffusivity: tf.Tensor | None
+    medium: Medium, diffusivities: list[tf.Tensor], ones: tf.Tensor
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """What each side with a value, a flux or a coefficient adds to the decay and the production.
+    """What each side with given numbers adds to the decay and the production, in the medium's unit.
 
-    Both are in the medium's unit. `diffusivity` is that of each image, if it isn't the medium's.
     See `GivenSide.terms`.
     """
-    for axis, sides in enumerate(medium.sides, 1):
-        own = np.broadcast_to(medium.diffusivities[axis - 1], lattice)[None]
-        values = tf.constant(own) if diffusivity is None else diffusivity
-        for end, side in zip((0, -1), both_sides(sides), strict=True):
-            if isinstance(side, str):
-                continue
-            beside = values[:, end] if axis == 1 else values[:, :, end]
-            drained, supplied = (
-                tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit
-                for term in side.terms(beside, medium.step)
-            )
-            edge = _edges(lattice, axis)[end]
-            yield drained * edge, supplied * edge
-
-
-def _edges(lattice: tuple[int, int], axis: int) -> tuple[NDArray, NDArray]:
-    """1 on the first node along axis 1 or 2, and on the last, else 0."""
-    place = np.arange(lattice[axis - 1]).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
-    return (place == 0).astype(float), (place == lattice[axis - 1] - 1).astype(float)
+    for axis, (sides, diffusivity) in enumerate(zip(medium.sides, diffusivities, strict=True), 1):
+        values = diffusivity * ones
+        ends = zip(both_sides(sides), (0, -1), edges(ones, axis), strict=True)
+        for side, end, edge in ends:
+            if not isinstance(side, str):
+                beside = values[:, end] if axis == 1 else values[:, :, end]
+                drained, supplied = (
+                    tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit * edge
+                    for term in side.terms(beside, medium.step)
+                )
+                yield drained, supplied

@@ -18,19 +18,29 @@ from diffkeras.tf_solver.enclosure import TensorEnclosure
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
 
-MOST_STEPS = 8  # of one descent
-LEAST_REDUCTION = 1e-4  # of a residual in one step: float32 gives no more digits
-MOST_REDUCTION = 0.1
-CORRECTION = 1e-2  # of an initial field's residual, first
-NONLINEAR = 1e-2  # least reduction where uptake saturates, and a step leaves more in any case
-SHARP = 0.5  # share of an initial field's error that may remain in the corrected one
-MARGIN = 0.12  # an estimated error this far below the tolerance is worth a proof
-SETTLED = 0.1  # share of |F| that a step leaves where Newton's method converges quadratically
-STALLED = 0.5  # share of an error that a step leaves where rounding is in the way
+MOST_STEPS = 8
+# a step reduces the residual to a share between these; float32 gives no more digits
+LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
+# the least share where uptake saturates: a step leaves more in any case
+NONLINEAR = 1e-2
+CORRECTION = 1e-2  # the first correction of an initial field reduces its residual to this share
+SHARP = 0.5  # a field is corrected until its error is this share of the initial one's
+MARGIN = 0.12  # a proof is tried once the estimated error is this share of the tolerance
+SETTLED = 0.1  # steps end once one leaves at most this share of |F|: convergence is quadratic
+STALLED = 0.5  # linear steps end once one leaves more than this share of the error: rounding
 
 
 class TensorNewtonRun:
-    """Fields of a batch of problems and their proofs."""
+    """Fields of a batch of problems and their proofs.
+
+    Attributes:
+        margin: factor between the proven tolerance and the one that a message promises; the latter
+            takes other steps.
+        nodes: the fixed nodes.
+        produces: whether there is a production, also of sides.
+    """
+
+    margin = 4.0
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
         self.nodes = FixedNodes(problem, medium.boundaries)
@@ -82,7 +92,8 @@ class TensorNewtonRun:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 upstream = tf.where(self.nodes.free, upstream, 0.0)
                 levels = self._equations.levels(self._equations.slope(field))
-                return conjugate_gradients(levels, upstream, LEAST_REDUCTION * largest(upstream))
+                aim = LEAST_REDUCTION * largest(upstream)
+                return conjugate_gradients(levels, upstream, aim, is_differentiable=True)
 
             return tf.zeros_like(residual), gradient
 

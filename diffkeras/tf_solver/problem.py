@@ -8,23 +8,21 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import AxisBoundary
-from diffkeras.physics.problem.limits import FASTEST, SLOWEST
-from diffkeras.representation.network_input import POSITIVE_MAPS
-from diffkeras.tf_solver.images import (
+from diffkeras.physics.problem.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
+from diffkeras.tf_solver.checks import (
     FLOATS,
     LATTICE,
+    check_range,
     checked,
-    checked_images,
     exact_numbers,
     finite_numbers,
     first_true,
     not_zero,
     real_numbers,
 )
-
-ROUNDED = 2.0**-20  # share by which a decay may be below the medium's, as float32 rounds it
 
 
 class MediumTensors(TypedDict, total=False):
@@ -62,7 +60,7 @@ class ProblemTensors(NamedTuple):
     exact: tf.Tensor
 
     @classmethod
-    def check(
+    def from_arguments(
         cls,
         lattice: tuple[int, int],
         medium: Medium,
@@ -77,19 +75,7 @@ class ProblemTensors(NamedTuple):
         With `proven` an InvalidArgumentError for numbers that have no proof, otherwise only for
         those that have no field.
         """
-        if source_images is None and (production is None or fixed is not None):
-            raise PhysicsError("give source images, which fixed nodes need, or production")
-        images, dtype = None, None
-        if production is not None:
-            production, dtype = real_numbers(production, lattice, "production")
-        if source_images is not None:
-            images, dtype = real_numbers(source_images, lattice, "source images")
-            fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
-            fixed = same_shape("the fixed mask", fixed, images)
-            images = tf.where(fixed, images, tf.zeros_like(images))
-            if production is not None:
-                production = same_shape("production", production, images)
-                production = tf.where(fixed, tf.zeros_like(production), production)
+        images, fixed, production, dtype = _check_shapes(lattice, source_images, fixed, production)
         parts = {"source images": images, "production": production}
         parts = {name: values for name, values in parts.items() if values is not None}
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
@@ -173,19 +159,8 @@ class FixedNodes:
 
 
 def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor:
-    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool.
-
-    There is no free node beyond a side that isn't periodic.
-    """
-    enclosed = fixed
-    for number, boundary in enumerate(boundaries):
-        nodes = tf.transpose(fixed, (0, 2, 1)) if number else fixed
-        first, last = nodes[:, :1], nodes[:, -1:]
-        if boundary != "periodic":
-            first, last = tf.ones_like(first), tf.ones_like(last)
-        both = tf.concat([last, nodes[:, :-1]], 1) & tf.concat([nodes[:, 1:], first], 1)
-        enclosed &= tf.transpose(both, (0, 2, 1)) if number else both
-    return fixed & ~enclosed
+    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool."""
+    return tf.cast(ring_of(tf.cast(fixed, tf.float32), boundaries), tf.bool)
 
 
 def largest(values: tf.Tensor) -> tf.Tensor:
@@ -210,6 +185,27 @@ def same_shape(name: str, values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     return checked(
         values, tf.reduce_all(shapes[0] == shapes[1]), message, shapes[0], "for", shapes[1]
     )
+
+
+def _check_shapes(
+    lattice: tuple[int, int], source_images: Any, fixed: Any, production: Any
+) -> tuple[tf.Tensor | None, tf.Tensor | None, tf.Tensor | None, tf.DType | None]:
+    """`images`, `fixed`, `production` and `dtype` of `ProblemTensors`, in the arguments' types."""
+    if source_images is None and (production is None or fixed is not None):
+        raise PhysicsError("give source images, which fixed nodes need, or production")
+    dtype = None
+    if production is not None:
+        production, dtype = real_numbers(production, lattice, "production")
+    if source_images is None:
+        return None, None, production, dtype
+    images, dtype = real_numbers(source_images, lattice, "source images")
+    fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
+    fixed = same_shape("the fixed mask", fixed, images)
+    images = tf.where(fixed, images, tf.zeros_like(images))
+    if production is not None:
+        production = same_shape("production", production, images)
+        production = tf.where(fixed, tf.zeros_like(production), production)
+    return images, fixed, production, dtype
 
 
 def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
@@ -246,7 +242,8 @@ def _check_media(
     for name, values in arguments.items():
         # TensorFlow would round Python's numbers to float32
         values = values if tf.is_tensor(values) else np.asarray(values)
-        least, most = 0.0, np.inf
+        # products of two diffusivities must neither over- nor underflow
+        least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
         if name == "decay" and len(values.shape) == 1:
             least, most = _limits_of_decay(medium)
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
@@ -254,7 +251,7 @@ def _check_media(
             values, _ = real_numbers(values, lattice, name)
             if values.shape[0] != 1:
                 values = same_shape(name, values, images)
-        right = _check_values(name, values, least, most)
+        right = check_range(name, values, least, most)
         usable &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit
@@ -267,19 +264,3 @@ def _limits_of_decay(medium: Medium) -> tuple[float, float]:
     rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
     least = float(medium.decay)
     return (max(SLOWEST * rate, least) if least else 0.0), FASTEST * rate
-
-
-def _check_values(name: str, values: tf.Tensor, least: float, most: float) -> tf.Tensor:
-    """Whether all values of each image are those of a medium, (batch,)."""
-    exact = exact_numbers(name, values)
-    values = tf.cast(values, tf.float64)
-
-    def wrong(values: tf.Tensor) -> tf.Tensor:
-        low = values <= 0 if name in POSITIVE_MAPS else values < (1 - ROUNDED) * least
-        return low | ~(values <= (1 + ROUNDED) * most)
-
-    sign = "positive" if name in POSITIVE_MAPS else "not negative"
-    limits = f"at least {least:g}" if least else sign
-    limits += f" and at most {most:g}" if most < np.inf else ""
-    right = ~tf.reduce_any(wrong(values), LATTICE)
-    return exact & checked_images(right, values, wrong, f"{name} must be {limits}")

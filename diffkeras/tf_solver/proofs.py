@@ -6,20 +6,18 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.tf_solver.images import LATTICE, checked
+from diffkeras.tf_solver.checks import LATTICE, checked
 from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.problem import largest
 from diffkeras.tf_solver.uniform import UniformRun
 
-SLACK = 1 + 16 * float(np.finfo(np.float64).eps)  # of the last float64 operations
-TINY = 2.0**-126  # smallest normal float32; TensorFlow takes smaller numbers for 0
-TINY_DOUBLE = 2.0**-1022  # and of float64
+SLACK = 1 + 16 * float(np.finfo(np.float64).eps)  # covers the last operations on a float64 bound
+# TensorFlow takes numbers below the smallest normal ones for 0
+TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022
 MOST_ROUNDS = 20
-SHARP = 0.5  # share of an input field's error that the bound of the corrected one may be
-STALLED = 0.5  # share of a bound that a round leaves where rounding is in the way
-PROMISED = 1.01  # how far the tolerance that a message names is above the proven one
-# The same in media that vary, where another tolerance takes other steps
-PROMISED_BY_NEWTON = 4.0
+# a corrected field is improved until its bound is this share of the input field's error
+SHARP = 0.5
+STALLED = 0.5  # a round that leaves more than this share of a bound is the last one
 
 
 class TensorSolution(NamedTuple):
@@ -110,8 +108,7 @@ def solve_within(
     field = run.nodes.insert(run.differentiable(field))
     if raises:
         met = bound <= most
-        margin = PROMISED_BY_NEWTON if isinstance(run, TensorNewtonRun) else PROMISED
-        needed = margin * tolerance * bound / most
+        needed = run.margin * tolerance * bound / most
         needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
         needed = tf.where(met, tf.zeros_like(needed), needed)
         field = checked(

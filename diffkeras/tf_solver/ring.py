@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.tf_solver.images import power_of_two
+from diffkeras.tf_solver.checks import power_of_two
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import ProblemTensors, largest, ring_mask
 
@@ -120,19 +120,20 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
             constants = operator.total(production) / operator.inverse_factor(decays)
             field += constants[:, None, None]
         return power * tf.cast(field, tf.float64)
-    rings, shape = find_rings(problem.fixed, operator.axes), tf.shape(images, tf.int64)
+    rings = find_rings(problem.fixed, operator.axes)
     system = TensorRingSystem(operator, rings, decays)
+
+    def of_ring(values: tf.Tensor) -> tf.Tensor:
+        densities, constants = system.solve(values)
+        on_ring = tf.scatter_nd(rings.nodes, densities, tf.shape(images, tf.int64))
+        return operator.inverse(on_ring, decays) + constants
+
     values = tf.gather_nd(images, rings.nodes)
     if production is None:
-        densities, constants = system.solve(values)
-        on_ring = tf.scatter_nd(rings.nodes, densities, shape)
-        field = operator.inverse(on_ring, decays) + constants
-        return power * tf.cast(field, tf.float64)
+        return power * tf.cast(of_ring(values), tf.float64)
     remainder = values - tf.gather_nd(operator.inverse(production, decays), rings.nodes)
     densities, constants = system.solve(remainder, operator.total(production))
     production = tf.tensor_scatter_nd_add(production, rings.nodes, densities)
     field = operator.inverse(production, decays) + constants
-    densities, constants = system.solve(values - tf.gather_nd(field, rings.nodes))
-    on_ring = tf.scatter_nd(rings.nodes, densities, shape)
-    field += operator.inverse(on_ring, decays) + constants
+    field += of_ring(values - tf.gather_nd(field, rings.nodes))
     return power * tf.cast(field, tf.float64)

@@ -17,7 +17,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
-from diffkeras.tf_solver.images import checked, exact_numbers
+from diffkeras.tf_solver.checks import checked, exact_numbers
 
 SourceMeaning = Literal["fixed_value", "production"]
 
@@ -178,9 +178,11 @@ def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[t
         physics=physics,
         equation=EQUATION,
         functions={**FUNCTIONS, **PROOFS},
-        inputs=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
+        input=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
         f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
         output=f"fields, {numbers}, linear scale",
+        model=None,
+        trained_on=None,
     )
     write_saved_model(path, module, signatures, description)
 
@@ -217,27 +219,8 @@ def _field_functions(solver: Any, sources: SourceMeaning) -> dict[str, Any]:
     }
 
 
-def describe_export(
-    kind: Literal["surrogate", "solver"],
-    *,
-    physics: Mapping[str, Any],
-    equation: str,
-    functions: Mapping[str, Sequence[str]],
-    inputs: str,
-    output: str,
-    **learned: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The content of `diffkeras.json`.
-
-    Args:
-        kind: what computes the fields.
-        physics: lattice, step, diffusivity, decay, boundary and what sources do.
-        equation: that the fields satisfy.
-        functions: the names of the inputs of each function.
-        inputs: what the inputs are.
-        output: what the fields are.
-        **learned: `model` and `trained_on` of a surrogate.
-    """
+def describe_export(kind: Literal["surrogate", "solver"], **content: Any) -> dict[str, Any]:
+    """The content of `diffkeras.json`: `content`, and what has made it."""
     return {
         "format": FORMAT,
         "kind": kind,
@@ -246,11 +229,5 @@ def describe_export(
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
         },
-        "physics": {**physics, "lattice": list(physics["lattice"])},
-        "equation": equation,
-        "functions": {name: list(names) for name, names in functions.items()},
-        "input": inputs,
-        "output": output,
-        "model": learned.get("model"),
-        "trained_on": learned.get("trained_on"),
+        **content,
     }

@@ -16,7 +16,7 @@ from diffkeras.physics.equations.side_terms import without_sides
 from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.tf_solver.images import real_numbers
+from diffkeras.tf_solver.checks import real_numbers
 from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
@@ -31,9 +31,9 @@ from diffkeras.tf_solver.ring import direct_field
 from diffkeras.tf_solver.saved_model import SourceMeaning, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
-ANISOTROPIC = 10.0  # ratio of diffusivities above which float32 loses digits
-MOST_NODES = 16384  # of a side, whose matrix then takes 0.5 GB in float32
-TOLERANCE = 1e-6  # of solutions without one
+ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
+MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
+TOLERANCE = 1e-6  # the default in media that vary
 UPTAKE = ("uptake", "saturation")
 
 
@@ -69,7 +69,7 @@ class TensorSolver:
 
     - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
       or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
-    - `diffusivity`: D > 0 [length²/time], (batch, rows, columns).
+    - `diffusivity`: D [length²/time], 1e-30 to 1e30 as that of `Medium`, (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
       saturating uptake v u/(K + u), (batch, rows, columns).
 
@@ -117,7 +117,12 @@ class TensorSolver:
                 f"the medium has arrays of shape {self.medium.lattice}, the lattice {self.lattice}"
             )
         without_sides(self.medium, None, self.lattice)  # raises an error for wrong shapes
-        self.precision = _checked_precision(self.lattice, self.medium, precision)
+        if _has_transforms(self.medium) and max(self.lattice) > MOST_NODES:
+            raise PhysicsError(
+                "TensorSolver multiplies dense matrices, so a side has at most "
+                f"{MOST_NODES} nodes, not {max(self.lattice)}; use diffkeras.solve"
+            )
+        self.precision = _checked_precision(self.medium, precision)
 
     def solve(
         self,
@@ -173,9 +178,9 @@ class TensorSolver:
 
         Example:
             >>> import numpy as np
-            >>> solver = TensorSolver(64, diffusivity=np.geomspace(1, 9, 64 * 64).reshape(64, 64))
-            >>> images = np.zeros((1, 64, 64), np.float32)
-            >>> images[0, 30:34, 30:34] = 1.0
+            >>> solver = TensorSolver(16, diffusivity=np.geomspace(1, 9, 16 * 16).reshape(16, 16))
+            >>> images = np.zeros((1, 16, 16), np.float32)
+            >>> images[0, 6:10, 6:10] = 1.0
             >>> solution = solver.solve(images, tolerance=1e-5)
             >>> float(solution.error_bound[0]) <= 1e-5
             True
@@ -300,7 +305,7 @@ class TensorSolver:
         self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
     ) -> ProblemTensors:
         own = {} if "uptake" in media else self._uptake
-        return ProblemTensors.check(
+        return ProblemTensors.from_arguments(
             self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
         )
 
@@ -333,26 +338,18 @@ def _proof_type(dtype: tf.DType | None) -> tf.DType:
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
-def _checked_precision(
-    lattice: tuple[int, int], medium: Medium, precision: Precision | None
-) -> Precision:
-    """The precision of transforms, if they have one in which they can run."""
+def _checked_precision(medium: Medium, precision: Precision | None) -> Precision:
+    """The precision of transforms: the given one, or one that is precise enough."""
     if precision is not None and precision not in get_args(Precision):
         raise PhysicsError(
             f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
         )
+    if precision is not None:
+        return precision
     if not _has_transforms(medium):
-        return precision or "float32"
-    if max(lattice) > MOST_NODES:
-        raise PhysicsError(
-            f"TensorSolver multiplies dense matrices, so a side has at most {MOST_NODES} nodes, "
-            f"not {max(lattice)}; use diffkeras.solve"
-        )
-    diffusivities = [float(np.max(value)) for value in medium.diffusivities]
-    if precision is None:
-        is_anisotropic = max(diffusivities) > ANISOTROPIC * min(diffusivities)
-        precision = "float64" if is_anisotropic or _products_are_rounded() else "float32"
-    return precision
+        return "float32"
+    low, high = sorted(float(np.max(value)) for value in medium.diffusivities)
+    return "float64" if high > ANISOTROPIC * low or _products_are_rounded() else "float32"
 
 
 def _products_are_rounded() -> bool:

@@ -30,15 +30,17 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import LatticeEquations
-from diffkeras.tf_solver.images import LATTICE
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
 from diffkeras.tf_solver.ring import TensorRingSystem, find_rings
 
 
 class UniformRun:
-    """Fields of a batch of problems and their proofs, in the units of the operator."""
+    """Fields of a batch of problems and their proofs; attributes as of `TensorNewtonRun`."""
+
+    margin = 1.01
 
     def __init__(self, operator: TensorOperator, problem: ProblemTensors) -> None:
         self._operator, self._problem = operator, problem

@@ -27,6 +27,7 @@ class TrainingBatches:
         self._shares = _count_shares(config, self._replicas)
         self.steps = steps_per_epoch(config, shares=self._shares)
         self.validation_steps: int | None = None
+        self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
         if self._replicas > 1:
             self.validation_steps = int(self._validation_of(0).cardinality())
         self._check()
@@ -52,19 +53,25 @@ class TrainingBatches:
             )
 
     def training(self, epoch: int, step: int) -> tf.data.Dataset:
-        """Training batches without end, from a step of an epoch on."""
+        """Training batches without end, from a step of an epoch on.
+
+        The dataset that was made last is kept: a cache reads all examples when it is made.
+        """
         each = self._shares // self._replicas
-        return distribute(
-            self._strategy,
-            lambda replica: training_batches(
-                self._config,
-                self._data_dir,
-                epoch=epoch,
-                step=step,
-                shares=DataShares(range(replica * each, (replica + 1) * each), self._shares),
-                threads=self._threads,
-            ),
-        )
+        if self._made is None or self._made[0] != (epoch, step):
+            dataset = distribute(
+                self._strategy,
+                lambda replica: training_batches(
+                    self._config,
+                    self._data_dir,
+                    epoch=epoch,
+                    step=step,
+                    shares=DataShares(range(replica * each, (replica + 1) * each), self._shares),
+                    threads=self._threads,
+                ),
+            )
+            self._made = (epoch, step), dataset
+        return self._made[1]
 
     def validation(self) -> tf.data.Dataset:
         """Batches of the validation split; without end where `validation_steps` is set."""

@@ -13,7 +13,7 @@ from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import baselines
-from diffkeras.evaluation.report import FILES, overall_table, write_metrics, write_pages
+from diffkeras.evaluation.report import FILES, overall_table, write_results
 from diffkeras.evaluation.subject import (
     Subject,
     different_physics,
@@ -83,9 +83,7 @@ def evaluate(
     check_physics(learned, config, run.path)
     own = (config.physics, config.data) == (learned.physics, learned.data)
     config_name = shipped_config(run.path) if own else None
-    for count in config.data.sources:
-        check_dataset(config, count, data_dir, ("test",), config_name=config_name)
-    check_replaceable(path, "metrics.json", FILES)
+    _check(config, data_dir, path, config_name)
     run.history()  # if it is damaged, the error should come before the work
     subject = of_surrogate(load_surrogate(run.path), run)
     return _evaluate(subject, config, data_dir, path, threads, show_progress, report)
@@ -116,11 +114,35 @@ def evaluate_foreign(
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     data_dir, path = Path(data_dir), Path(output)
-    for count in config.data.sources:
-        check_dataset(config, count, data_dir, ("test",))
-    check_replaceable(path, "metrics.json", FILES)
+    _check(config, data_dir, path)
     subject = of_predictions(Path(predictions), config)
     return _evaluate(subject, config, data_dir, path, threads, show_progress)
+
+
+def evaluate_baselines(
+    config: Config, data_dir: Path, output: Path, *, threads: int | None = None
+) -> Evaluation:
+    """Measure the baselines of a configuration alone, without a report.
+
+    Args:
+        config: of the test data.
+        data_dir: where the datasets are.
+        output: directory of the results.
+        threads: threads that read data.
+
+    Raises:
+        RunError: `output` can't be written.
+        DataError: datasets are missing or damaged.
+    """
+    _check(config, data_dir, output)
+    return _evaluate(Subject([]), config, data_dir, output, threads, False, report=False)
+
+
+def _check(config: Config, data_dir: Path, path: Path, config_name: str | None = None) -> None:
+    """Raise an error, before any work, if test images are missing or results can't be written."""
+    for count in config.data.sources:
+        check_dataset(config, count, data_dir, ("test",), config_name=config_name)
+    check_replaceable(path, "metrics.json", FILES)
 
 
 def _evaluate(
@@ -132,16 +154,13 @@ def _evaluate(
     show_progress: bool,
     report: bool = True,
 ) -> Evaluation:
-    measured = Measurement([*subject.methods, *baselines(config)], profiles=report)
+    measured = Measurement([*subject.methods, *baselines(config)])
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)
-        pictures = draw_figures(measured, subject, config, data_dir) if report else {}
-    metrics = measured.metrics()
-    learned = subject.run.config() if subject.run else None
+        pictures = draw_figures(measured, subject, config, data_dir) if report else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_metrics(partial, measured, metrics, learned)
-        if report:
-            write_pages(partial, measured, metrics, pictures, config, learned, subject.description)
+        write_results(partial, measured, subject, config, pictures)
+    metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 
@@ -162,7 +181,7 @@ def _measure(
             unbounded = config.evaluation.bounds
             for batch in read_batches(config, count, data_dir, threads):
                 measured.add(count, batch)
-                if unbounded > 0:
+                if subject.predict and unbounded > 0:
                     part = batch.first(unbounded)
                     measured.add_bounds(count, part, subject.predict(part))
                     unbounded -= len(part)

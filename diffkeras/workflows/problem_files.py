@@ -80,6 +80,7 @@ class ProblemFiles:
     def axes(self) -> int:
         """The number of the lattice's axes."""
         boundary = "absorbing" if self.boundary is None else self.boundary
+        # Medium checks the boundary
         return Medium(boundary=boundary, dimensions=self.dimensions).dimensions  # type: ignore[arg-type]
 
     def read(self, make: Callable[..., Problem] = Problem, *, overlap: bool = False) -> Problem:

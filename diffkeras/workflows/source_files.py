@@ -112,6 +112,7 @@ class _List(Section):
 
 
 class _BallList(_List):
+    # balls instead of discs
     lattice: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # type: ignore[assignment]
     sources: list[_Ball] = Field(min_length=1)  # type: ignore[assignment]
 

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,26 @@ def test_an_example_is_a_function_of_seed_split_count_and_number(built: Builder)
 def test_what_was_made_loads_without_the_builder(built: Builder) -> None:
     from_files = tfds.builder_from_directory(built.data_path)
     assert len(list(from_files.as_dataset(split="train"))) == 3
+
+
+def test_steps_of_beam_make_the_same_examples(
+    built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline itself takes long: tests/data/test_kinds.py."""
+
+    class Steps(list):
+        def __or__(self, step: Any) -> Any:
+            return step(self)
+
+    beam: Any = ModuleType("apache_beam")
+    beam.Create, beam.Reshuffle = Steps, lambda: Steps
+    beam.Map = lambda function: lambda elements: Steps(map(function, elements))
+    monkeypatch.setitem(sys.modules, "apache_beam", beam)
+    by_beam = Builder(config=SMALL, data_dir=str(tmp_path), examples=SIZES, beam=True)
+    made = by_beam._generate_examples("test")
+    for (key, example), (own_key, own) in zip(made, built._generate_examples("test"), strict=True):
+        assert key == own_key
+        np.testing.assert_array_equal(example["field"], own["field"])
 
 
 def test_tfds_load_needs_the_import_alone(tmp_path: Path, python: Callable[..., Any]) -> None:

@@ -213,9 +213,8 @@ def test_sides_have_values_fluxes_and_exchange(
     }
     exact = dk.solve(SourceFile(discs).read(), boundary=boundary).field
     np.testing.assert_array_equal(np.load(output), exact)
-    for side in ("top", "top=value", "top=robin:1,2,3", "top=reflecting:1"):
+    for side in ("top=value", "top=robin:1,2,3"):
         assert "write e.g. top=value:1.0" in refused(*words, "--side", side)
-    assert "--side top occurs twice" in refused(*words, *sides, "--side", "top=absorbing")
     np.save(outside, np.ones(32, bool))
     assert "outside.npy is no .npy array of numbers" in refused(*words, *sides)
 
@@ -251,20 +250,12 @@ def test_cells_take_up(
     assert "--saturation needs --uptake" in result.output
 
 
-def test_sides_have_values_and_fluxes(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
-    output, profile = tmp_path / "field.npy", tmp_path / "profile.npy"
-    closed = ("--decay", 0, "--boundary", "reflecting", "-o", output)
-    linear = ("--lattice", "4x3", "--side", "top=value:1", "--side", "bottom=absorbing")
-    result = diffkeras("solve", *closed, *linear)
+def test_sides_alone_need_a_lattice(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+    output = tmp_path / "field.npy"
+    words = ("solve", "--decay", 0, "--boundary", "reflecting", "-o", output, "--lattice", "4x3")
+    result = diffkeras(*words, "--side", "top=value:1", "--side", "bottom=absorbing")
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(np.load(output)[:, 1], [0.8, 0.6, 0.4, 0.2], atol=1e-12)
-    np.save(profile, np.linspace(0, 1, 4))
-    sides = ("--side", f"left=value:{profile}", "--side", "right=flux:-0.1")
-    result = diffkeras("solve", *closed, "--lattice", "4x3", *sides, "--plot", tmp_path / "a.png")
-    assert result.exit_code == 0, result.output
-    boundary = ("reflecting", (dk.FixedValue(np.linspace(0, 1, 4)), dk.FixedFlux(-0.1)))
-    exact = dk.solve(np.zeros((4, 3)), decay=0.0, boundary=boundary).field
-    np.testing.assert_allclose(np.load(output), exact, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Damaged configurations, runs and datasets: an error of one line, and nothing written."""
+"""Damaged runs and datasets: an error of one line, and nothing written."""
 
 import json
 import shutil
@@ -12,28 +12,6 @@ from diffkeras.config import Config
 from diffkeras.data import dataset_status
 
 NESTED = b"[" * 100_000
-CONFIGS = [
-    *(b"\xff", b"{", b"- 1", b"5", b"a: b: c", b"physics: 3", b"physics: {decay: x}", b"name: [1]"),
-    *(b"&a [*a]", b"data: !!python/name:os.system", b"%YAML 9.9\n---\na: 1", b"? [1]\n: 2", NESTED),
-    b"training: {loss: {error: [1]}}",
-    b"physics: {lattice: [" + b"9" * 5000 + b"]}",
-    b"data: {radius: [" + b"1," * 10**4 + b"]}",
-]
-
-
-@pytest.mark.parametrize("content", CONFIGS, ids=range(len(CONFIGS)))
-@pytest.mark.parametrize(
-    # each reads its files in one place: those of runs, and those of studies
-    "command",
-    ["generate", pytest.param("study", marks=pytest.mark.slow)],
-)
-def test_damaged_configurations(
-    place: Path, data_dir: Path, run_dir: Path, command: str, content: bytes
-) -> None:
-    (place / "damaged.yaml").write_bytes(content)
-    before = files_below(place)
-    values = words_of(command, data_dir, run_dir) | {"config_file": "damaged.yaml"}
-    assert_refused(invoke(command, values), place, before)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ def test_predict_takes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
 
 
+@pytest.mark.slow
 def test_predict_takes_maps_and_numbers_of_cells_that_saturate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

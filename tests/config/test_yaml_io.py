@@ -34,7 +34,7 @@ def test_every_command_reads_yaml_there(
     file.write_text(REFUSED["alias"])
     words = {
         "solve": ["solve", file, "-o", tmp_path / "field.npy"],
-        "--set": ["generate", "--set", f"data.radius={REFUSED['nesting']}"],
+        "--set": ["generate", "--set", "data.radius=[&a 1, *a]"],
     }.get(command, [command, "--config", file])
     assert "no valid YAML" in refused(*words)
 

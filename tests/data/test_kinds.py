@@ -63,6 +63,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "saturating tissue": {"data.tissue": {**CELLS, **SATURATING}},
     "saturating tissue, sides": {"physics.boundary": SIDES, "data.tissue": {**CELLS, **SATURATING}},
 }
+# each of their parts is in one of the other kinds too
+PARTS = ("without decay", "long lengths", "production", "as computed", "sides", "saturating tissue")
 SIZES = {"train": 2, "validation": 2, "test": 3}
 
 
@@ -71,7 +73,12 @@ def config_of(tiny: Config, kind: str) -> Config:
     return tiny.with_overrides({"model.transform": "linear", **sizes, **KINDS[kind]})
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(kind, marks=pytest.mark.slow) if kind in PARTS else kind for kind in KINDS
+    ],
+)
 def config(request: pytest.FixtureRequest, tiny: Config) -> Config:
     return config_of(tiny, request.param)
 
@@ -196,7 +203,11 @@ def test_verifying_finds_other_examples(
 
 
 @pytest.mark.parametrize(
-    "kind", ["fixed values", "as computed", "lengths", "saturating tissue, sides"]
+    "kind",
+    [
+        "saturating tissue, sides",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("as computed", "lengths")),
+    ],
 )
 def test_tfds_makes_and_loads_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
     config = config_of(tiny, kind)
@@ -226,7 +237,8 @@ def test_tfds_makes_and_loads_the_same(tiny: Config, tmp_path: Path, kind: str) 
         np.testing.assert_array_equal(inputs[name][..., 0], values)
 
 
-@pytest.mark.parametrize("kind", ["as computed", pytest.param("tissue", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["as computed", "tissue"])
 def test_beam_makes_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
     pytest.importorskip("apache_beam")
     config = config_of(tiny, kind).with_overrides({"data.sources": "2"})
@@ -334,7 +346,7 @@ def test_a_dataset_of_another_kind_is_named(tiny: Config, tmp_path: Path) -> Non
         assert difference in message
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 1), (2_000, 3_000, 1)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 1), (500, 700, 1)])
 @pytest.mark.parametrize("filled", [0.0, 0.01, 1.0])
 def test_any_zlib_reads_compressed_images(shape: tuple[int, ...], filled: float) -> None:
     rng = np.random.default_rng(0)

@@ -140,9 +140,10 @@ class Workers:
     def assert_course_of(self, alone: Path, tolerance: float = 1e-4) -> None:
         """The history is that of the run of one process."""
         one, two = self.histories(alone)
-        assert one.dtype.names == two.dtype.names
+        names = set(one.dtype.names or ()) & set(two.dtype.names or ())  # a lean run has few
+        assert names >= {"loss", "val_loss", "val_mae", "val_max_error"}
         assert one["epoch"].tolist() == two["epoch"].tolist() == [1, 2, 3, 4]
-        for name in set(one.dtype.names or ()) - {"seconds"}:
+        for name in names - {"seconds"}:
             np.testing.assert_allclose(two[name], one[name], rtol=tolerance, err_msg=name)
 
     def histories(self, alone: Path) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lean_runs import lean_training
 from stopped_training import hit_at
 
 from diffkeras.config import load_config
@@ -39,7 +40,8 @@ def main() -> None:
         hit_at("step", int(step), signal.Signals[name])
     try:
         config = load_config(config_file)
-        module.train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
+        with lean_training():
+            module.train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(getattr(error, "exit_code", 1))

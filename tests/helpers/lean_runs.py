@@ -8,24 +8,38 @@ import pytest
 
 @contextmanager
 def lean_training() -> Iterator[None]:
-    """Runs have no SavedModel, no pictures for TensorBoard, and graphs as they were traced.
+    """Runs have no SavedModel, no pictures for TensorBoard, few metrics, and unoptimized graphs.
 
-    Optimizing a graph takes a quarter of a tiny run's time.
+    Most of a tiny run's time goes into tracing and optimizing graphs.
     """
+    import keras
+
+    from diffkeras import nn
+    from diffkeras.nn import metrics
+    from diffkeras.training import callbacks, loop
+
+    def few_metrics(transform: str) -> list[keras.Metric]:
+        mean = metrics.RegionMeanAbsoluteError("lattice", transform, name="mae")
+        return [mean, metrics.MaximumError(transform)]
+
+    with pytest.MonkeyPatch.context() as patch, quick_graphs():
+        patch.setattr(loop, "export_saved_model", lambda *_: None)
+        patch.setattr(callbacks, "Pictures", lambda session: keras.callbacks.Callback())
+        patch.setattr(nn, "default_metrics", few_metrics)
+        yield
+
+
+@contextmanager
+def quick_graphs() -> Iterator[None]:
+    """Graphs run as they were traced, without TensorFlow's optimizations."""
     from tensorflow.config import optimizer
 
-    from diffkeras.training import loop
-    from diffkeras.training.callbacks.pictures import Pictures
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "export_saved_model", lambda *_: None)
-        patch.setattr(Pictures, "on_epoch_end", lambda *_: None)
-        before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
-        optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        try:
-            yield
-        finally:
-            optimizer.set_experimental_options(before)
+    before = {"disable_meta_optimizer": False, **optimizer.get_experimental_options()}
+    optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        optimizer.set_experimental_options(before)
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def stop_at(step: int, train: Callable[[], object]) -> None:
             train()
 
 
-def hit_at(point: str, step: int, number: int) -> None:
+def hit_at(
+    point: str, step: int, number: int, setattr: Callable[[Any, str, Any], None] = setattr
+) -> None:
     """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
     owner, name = {
         "step": (checkpointing.CountSteps, "on_train_batch_end"),

@@ -1,14 +1,12 @@
 """What the tests of a study's runs share."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import one_run
 
 StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
@@ -32,8 +30,3 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
         patched.setattr(one_run, "train", counting_train)
         patched.setattr(one_run, "evaluate", counting_evaluate)
         yield calls
-
-
-def metrics_of(run: PlannedRun) -> Any:
-    [path] = run.tests.values()
-    return json.loads((path / "metrics.json").read_text())

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.config import Config, parse_config
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
 from diffkeras.surrogates.run_directory import Run
@@ -23,8 +23,14 @@ BASE = {
 }
 
 
-def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[PlannedRun]]:
-    """Write run.json, history.csv, metrics.json and examples.csv of each run of a study."""
+def synthetic_runs(
+    data: StudyData, directory: Path
+) -> tuple[Study, list[PlannedRun], dict[str, Path]]:
+    """Write run.json, history.csv, metrics.json and examples.csv of each run of a study.
+
+    Returns:
+        The study, its runs, and the directories of the baselines.
+    """
     base = parse_config(BASE)
     study = Study(
         "synthetic",
@@ -34,7 +40,7 @@ def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Planne
         dict.fromkeys(data.test_sets, base),
         question="How does the error fall with the number of training examples?",
     )
-    runs = []
+    runs, baselines = [], {}
     for name, rows in data.runs.groupby("run", sort=False):
         path = directory / str(name)
         first = rows.iloc[0]
@@ -42,20 +48,21 @@ def synthetic_runs(data: StudyData, directory: Path) -> tuple[Study, list[Planne
         tests = {}
         for label, of_set in rows.groupby("test_set", sort=False):
             tests[str(label)] = path / "tests" / str(label)
-            # an evaluation measures the baselines for the first run alone
-            baselines = data.baselines[data.baselines["test_set"] == label]
             assert data.examples is not None
             images = data.examples[
                 (data.examples["run"] == name) & (data.examples["test_set"] == label)
             ]
             numbers = images["sources"].astype(str).value_counts()
-            baselines = baselines if not runs else baselines[:0]
-            _write_metrics(tests[str(label)], of_set, baselines, numbers)
+            own = pd.concat([of_set.assign(method=method) for method in OWN])
+            _write_metrics(tests[str(label)], own, numbers)
+            baselines[str(label)] = directory / "baselines" / str(label)
+            of_set = data.baselines[data.baselines["test_set"] == label]
+            _write_metrics(baselines[str(label)], of_set, numbers)
             _write_examples(tests[str(label)], images)
         config = _config(base, int(first[SIZE]))
         values = {k: first[k] for k in data.factors}
         runs.append(PlannedRun(label_of(values), values, config, path, True, tests))
-    return study, runs
+    return study, runs, baselines
 
 
 def _config(base: Config, size: int) -> Config:
@@ -82,26 +89,20 @@ def _write_run(path: Path, row: pd.Series) -> None:
     Run(path).seal()
 
 
-def _write_metrics(
-    path: Path, runs: pd.DataFrame, baselines: pd.DataFrame, images: pd.Series
-) -> None:
+def _write_metrics(path: Path, rows: pd.DataFrame, images: pd.Series) -> None:
     def errors_of(row: Mapping[Hashable, Any]) -> dict[str, float]:
         number = int(images[row["sources"]]) if row["sources"] in images else sum(images)
         return {"images": number, **{name: row[name] for name in ERRORS}}
 
-    methods: dict[str, dict[str, dict[str, float]]] = {method: {} for method in OWN}
-    for row in runs.to_dict("records"):
-        for method in methods:
-            methods[method][row["sources"]] = errors_of(row)
-    for row in baselines.to_dict("records"):
-        found = methods.setdefault(row["method"], {})
-        found[row["sources"]] = errors_of(row)
+    methods: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows.to_dict("records"):
+        methods.setdefault(row["method"], {})[row["sources"]] = errors_of(row)
     write_json(path / "metrics.json", {"methods": methods})
     assert all(ALL in by_count for by_count in methods.values())
 
 
 def _write_examples(path: Path, images: pd.DataFrame) -> None:
-    names = ["sources", "example", *COLUMNS]
+    names = ["sources", "example", *ERRORS]
     rows = images[names].to_numpy().tolist()
     write_csv(
         path / "examples.csv",

@@ -63,7 +63,7 @@ def files(few_analyses: None, tmp_path_factory: pytest.TempPathFactory) -> Writt
         test_sets={"test": 1.0, "edge": 2.0},
     )
     root = tmp_path_factory.mktemp("studies")
-    study, runs = synthetic_runs(data, root / "runs")
+    study, runs, _ = synthetic_runs(data, root / "runs")
     written = Written(root / "synthetic", study, data, runs)
     written.write()
     return written

@@ -26,10 +26,17 @@ def runs(data: StudyData, tmp_path: Path) -> list[PlannedRun]:
     return synthetic_runs(data, tmp_path)[1]
 
 
+@pytest.fixture
+def baselines(runs: list[PlannedRun]) -> dict[str, Path]:
+    """Label of each test set → directory of the errors of the baselines."""
+    pool = runs[0].run_dir.parent / "baselines"
+    return {path.name: path for path in sorted(pool.iterdir(), reverse=True)}
+
+
 def test_the_files_of_runs_are_the_tables_of_a_study(
-    data: StudyData, runs: list[PlannedRun]
+    data: StudyData, runs: list[PlannedRun], baselines: dict[str, Path]
 ) -> None:
-    found = read_results(runs, data.factors)
+    found = read_results(runs, data.factors, baselines)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
     order = ["test_set", "method", "sources"]
@@ -56,7 +63,7 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Plann
     rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
     pd.DataFrame(rows).to_csv(search / "searches.csv", index=False)
     searched = replace(runs[1], search=search)
-    found = read_results([runs[0], searched], data.factors).searches
+    found = read_results([runs[0], searched], data.factors, {}).searches
     assert found is not None
     assert found["run"].tolist() == [runs[1].run_dir.name] * 2
     assert found["training.seed"].tolist() == ["1", "1"]
@@ -96,7 +103,7 @@ def test_missing_and_damaged_files_are_named(
     if content is not None:
         file.write_bytes(content.encode())
     with pytest.raises(RunError, match=file.name) as caught:
-        read_results(runs, data.factors)
+        read_results(runs, data.factors, {})
     assert "\n" not in str(caught.value)
     shutil.rmtree(runs[2].run_dir)
 

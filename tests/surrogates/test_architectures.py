@@ -31,7 +31,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     scope="module",
     params=[
         "u_net",
-        "corrections",
+        pytest.param("corrections", marks=pytest.mark.slow),
         pytest.param("fourier_neural_operator", marks=pytest.mark.slow),
         pytest.param("joined_pair", marks=pytest.mark.slow),
     ],

@@ -22,7 +22,6 @@ SIDES = {
     "right": "absorbing",
 }
 CELLS = {"cells": [3, 9], "uptake": [0.1, 0.5], "regions": [2, 3]}
-SATURATING = {"saturation": [0.1, 0.4], "secreting_cells": [1, 3], "secretion": [0.01, 0.1]}
 CORRECTED = {"model.architecture": "unrolled_cg", "model.corrections": 4}
 
 
@@ -33,7 +32,7 @@ def untrained(tiny: Config, changes: dict[str, Any]) -> tuple[Surrogate, dk.Prob
 
 
 def test_corrections_know_what_sides_supply(tiny: Config) -> None:
-    surrogate, problem = untrained(tiny, {"data.tissue": {**CELLS, **SATURATING}, **CORRECTED})
+    surrogate, problem = untrained(tiny, {"data.tissue": CELLS, **CORRECTED})
     assert problem.images[0].medium.sides == surrogate.config.physics.medium.sides
     prediction, exact = surrogate.predict(problem), dk.solve(problem).field
     errors = np.abs(prediction.field - exact)

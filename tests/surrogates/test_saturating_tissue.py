@@ -61,15 +61,19 @@ def test_predictions_are_near_and_their_bounds_hold(
 
 
 def test_images_of_any_size_of_values(surrogate: Surrogate, problem: dk.Problem) -> None:
-    image, factor = problem.images[0], 37.0
-    assert isinstance(image.uptake, dk.MichaelisMenten)
-    scaled = dk.Problem(
-        factor * image.values,
-        production=None if image.production is None else factor * image.production,
-        uptake=dk.MichaelisMenten(factor * image.uptake.maximum, factor * image.uptake.constant),
-        medium=image.medium,
-    )
-    expected, found = surrogate.predict(image), surrogate.predict(scaled)
+    factor, scaled = 37.0, []
+    for image in problem.images:
+        assert isinstance(image.uptake, dk.MichaelisMenten)
+        maximum, constant = image.uptake.maximum, image.uptake.constant
+        scaled.append(
+            dk.Problem(
+                factor * image.values,
+                production=None if image.production is None else factor * image.production,
+                uptake=dk.MichaelisMenten(factor * maximum, factor * constant),
+                medium=image.medium,
+            )
+        )
+    expected, found = surrogate.predict(problem), surrogate.predict(dk.Problem.batch(scaled))
     np.testing.assert_allclose(found.field, factor * expected.field, atol=1e-4)
     assert found.error_bound == pytest.approx(factor * expected.error_bound, rel=0.05)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
-from diffkeras.physics import Problem
+from diffkeras.physics import Placement, Problem, sample_sources, solve
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.run_state import HASHED, file_hashes
@@ -18,6 +19,7 @@ from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
 
+load_once = cache(load_surrogate)
 NAMES = ("default", "production", "quickstart", "saturating_tissue", "tissue")
 LARGEST_SIZE = 5_000_000  # bytes
 SEED = 7  # neither that of the training nor that of the cards
@@ -53,7 +55,7 @@ def test_no_bound_of_a_card_lies_below_the_error(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
-    surrogate = load_surrogate(name)
+    surrogate = load_once(name)
     card = json.loads((SHIPPED / name / "card.json").read_text(encoding="utf-8"))
     assert card["seed"] not in (SEED, surrogate.config.data.seed)
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
@@ -66,6 +68,35 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
     relative = error / truth.max(axis=(1, 2), keepdims=True)
     assert row["mae"] / 4 < relative.mean() < 4 * row["mae"]
     assert relative.max() < 2 * row["largest"]
+
+
+# in batches of five, for which the graphs of the test above are traced
+
+
+@pytest.mark.parametrize("name", ["production", "default"])
+def test_the_relative_error_does_not_depend_on_the_unit(name: str) -> None:
+    surrogate = load_once(name)
+    placement = Placement(overlap=surrogate.production)
+    image = sample_sources(4, (64, 64), placement=placement, rng=5).image().astype(np.float64)
+    factors = np.array([1.0, 3.0, 5.01, 1e-6, 1e6])[:, None, None]
+    fields = surrogate.predict(factors * image).field / factors
+    np.testing.assert_allclose(fields, [fields[0]] * 5, rtol=1e-4, atol=1e-5 * fields[0].max())
+
+
+def test_only_what_is_not_proven_is_solved() -> None:
+    """The network's field, the certificate's, or the solver's, by what the tolerance needs."""
+    surrogate = load_once("tissue")
+    images = np.zeros((5, 64, 64))
+    images[:, 30:40, 30:40] = 1.0
+    maps = {"diffusivity": np.full((64, 64), 0.7), "decay": np.full((64, 64), 0.01)}
+    prediction = surrogate.predict(images, **maps)
+    exact = solve(images[0], boundary="reflecting", **maps).field
+    for share, of_network, solved in ((1.01, True, 0), (0.9, False, 0), (1e-6, False, 5)):
+        tolerance = share * prediction.error_bound
+        found = surrogate.predict(images, tolerance=tolerance, **maps)
+        assert np.array_equal(found.field, prediction.field) == of_network
+        assert found.solved == solved
+        assert abs(found.field - exact).max() <= found.error_bound <= tolerance
 
 
 @pytest.mark.slow

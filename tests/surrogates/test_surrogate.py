@@ -55,10 +55,11 @@ for path in {paths!r}:
     error = abs(proof["corrected"].numpy() - exact).max((1, 2, 3))
     assert (error <= proof["corrected_error_bound"].numpy()).all(), path
     assert (refined["error_bound"].numpy() <= 1e-5).all()
-compiled = tf.function(loaded.certified, jit_compile=True)(tf.constant(images))
-np.testing.assert_allclose(compiled["error_bound"], proof["error_bound"], rtol=1e-3)
-(mapped,) = tf.data.Dataset.from_tensors(images).map(lambda x: loaded.refined(x, 1e-5))
-np.testing.assert_allclose(mapped["field"], refined["field"], rtol=0, atol=2e-5)
+if len({paths!r}) > 1:  # the slow variant
+    compiled = tf.function(loaded.certified, jit_compile=True)(tf.constant(images))
+    np.testing.assert_allclose(compiled["error_bound"], proof["error_bound"], rtol=1e-3)
+    (mapped,) = tf.data.Dataset.from_tensors(images).map(lambda x: loaded.refined(x, 1e-5))
+    np.testing.assert_allclose(mapped["field"], refined["field"], rtol=0, atol=2e-5)
 assert not [name for name in sys.modules if name.startswith(("diffkeras", "tfds_builders"))]
 """
 
@@ -92,9 +93,10 @@ CHANGES = {
 @pytest.mark.parametrize(
     "names",
     [
-        ["varying", "trained"],
+        ["trained"],
         pytest.param(
-            ["log", "padded", "divided", "divided_varying", "linear"], marks=pytest.mark.slow
+            ["varying", "log", "padded", "divided", "divided_varying", "linear"],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=", ".join,

@@ -136,7 +136,12 @@ def test_evaluation(run: Path, data: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_takes_maps(
-    run: Path, stored: Any, tmp_path: Path, diffkeras: Any, refused: Any
+    run: Path,
+    surrogate: Surrogate,
+    stored: Any,
+    tmp_path: Path,
+    diffkeras: Any,
+    refused: Any,
 ) -> None:
     files = {}
     for name in ("source_image", *MAPS):
@@ -147,7 +152,6 @@ def test_the_command_takes_maps(
     result = diffkeras(*given, *maps, "--certify")
     assert result.exit_code == 0, result.output
     assert "is off by at most" in result.output
-    surrogate = load_surrogate(run)
     kept = {name: stored[name][1] for name in MAPS}
     expected = surrogate.predict(stored["source_image"][1], **kept).field
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-6)

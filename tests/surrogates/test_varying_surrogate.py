@@ -157,6 +157,7 @@ def test_errors_against_the_diffusion_length(found: Any, stored: Any) -> None:
     assert "diffusion lengths of 1 to 20" in html
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
     varying: Config, varying_run: Path, varying_dir: Path, run_dir: Path, tmp_path: Path
 ) -> None:

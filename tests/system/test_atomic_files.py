@@ -147,13 +147,15 @@ with replacing(folder / "field.npy") as one, replacing_files(folder / "result", 
 """
 
 
-def test_after_a_kill_the_repeated_command_leaves_the_files_of_an_undisturbed_one(
+def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(
     tmp_path: Path,
 ) -> None:
+    for name in ("field.npy", "result/metrics.json"):
+        write_text(tmp_path / name, "earlier")
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert not (tmp_path / "field.npy").exists()
-    assert not (tmp_path / "result" / "metrics.json").exists()
+    for name in ("field.npy", "result/metrics.json"):
+        assert (tmp_path / name).read_text() == "earlier"
     check_replaceable(tmp_path / "result", "metrics.json")
     write_text(tmp_path / "field.npy", "whole")
     with replacing_files(tmp_path / "result", OWNED) as partial:

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.distributed.multiworker_model import ReplicatedModel
-from diffkeras.nn import encoder_decoder
 from diffkeras.system.keras_compat import (
     ConvolutionalMuon,
     SummedGradientsHook,
@@ -21,9 +20,14 @@ from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredM
 X = np.random.default_rng(0).random((2, 4, 4, 1)).astype(np.float32)
 
 
+def network() -> keras.Model:
+    layers = [keras.layers.Conv2D(width, 3, padding="same") for width in (2, 2, 1)]
+    return keras.Sequential([keras.Input((4, 4, 1)), *layers])
+
+
 def fitted(optimizer: keras.optimizers.Optimizer) -> keras.Model:
     """A small convolutional network after one step of `fit`."""
-    model = encoder_decoder(width=2, depth=1, batch_norm=False)
+    model = network()
     model.compile(optimizer, "mse")
     model.fit(X, X, verbose=0)
     return model
@@ -35,7 +39,7 @@ def test_keras_asks_for_the_gradients_to_apply() -> None:
             return [2 * gradient for gradient in gradients]
 
     keras.utils.set_random_seed(0)
-    before = encoder_decoder(width=2, depth=1, batch_norm=False).get_weights()
+    before = network().get_weights()
     changes = []
     for optimizer in (Doubled(0.1), keras.optimizers.SGD(0.1)):
         keras.utils.set_random_seed(0)
@@ -110,7 +114,7 @@ def test_the_loss_scale_asks_whether_gradients_are_finite(monkeypatch: pytest.Mo
         return keras.ops.convert_to_tensor(False)
 
     monkeypatch.setattr(SharedLossScale, "check_finite", check)
-    model = encoder_decoder(width=2, depth=1, batch_norm=False)
+    model = network()
     before = model.get_weights()
     model.compile(SharedLossScale(keras.optimizers.SGD(1.0)), "mse")
     model.fit(X, X, verbose=0)
@@ -131,8 +135,8 @@ def test_keras_builds_the_metrics_of_several_replicas_by_our_method(
 
     monkeypatch.setattr(ReplicatedModel, "_maybe_symbolic_build", noted)
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
-        network = encoder_decoder(width=2, depth=1, batch_norm=False)
-        model = ReplicatedModel(network.inputs, network.outputs)
+        single = network()
+        model = ReplicatedModel(single.inputs, single.outputs)
         model.compile("sgd", "mse")
     model.fit(tf.data.Dataset.from_tensors((X, X)), shuffle=False, verbose=0)
     assert called

@@ -112,7 +112,10 @@ def _use_shared_pool() -> None:
     assert list(shared_pool(2).imap(square, [4])) == [16]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL],
+)
 def test_workers_end_with_their_parent(number: signal.Signals) -> None:
     script = Path(worker_tools.__file__)
     with subprocess.Popen(

@@ -131,9 +131,8 @@ def test_values_of_any_size_and_sign(diffusivity, boundary):
 def test_values_whose_field_would_underflow_raise(kind, medium, size):
     problem = {name: np.float32(size) * v for name, v in problem_of((kind,)).items()}
     solver = TensorSolver(24, **medium, precision="float32")
-    for function in (solver.solve, tf.function(solver.solve)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
-            function(**problem)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
+        solver.solve(**problem)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -318,10 +317,12 @@ def test_a_problem_without_a_unique_solution_raises():
     production = np.ones((2, 8, 8), np.float32)
     images = np.zeros_like(production)
     images[0, 2, 2] = 1.0
-    for function in (solver.solve, tf.function(solver.solve)):
-        for inputs in ([images], [images, None, production], [None, None, production]):
-            with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
-                function(*inputs)
+    for inputs in ([images], [images, None, production], [None, None, production]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
+            solver.solve(*inputs)
+    in_graph = tf.function(solver.solve, autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
+        in_graph(images, None, production)
     # a decay of the images' own is a loss
     field = solver.solve(production=production, decay=np.array([0.5, 0.25])).field
     np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)

@@ -158,10 +158,10 @@ def check_random_batches(kind: str, seeds: range, size: int = SIZE) -> tuple[int
 @pytest.mark.parametrize(
     ("kind", "seeds", "size"),
     [
-        ("decays", range(3), SIZE),
-        ("maps", range(2), SIZE),
-        ("sides", range(2), SIZE),
-        ("saturating", range(2, 3), 130),
+        ("decays", range(2), SIZE),
+        ("maps", range(1), SIZE),
+        ("sides", range(1), SIZE),
+        ("saturating", range(2, 3), 80),
     ],
 )
 def test_no_bound_is_violated(kind, seeds, size):
@@ -185,7 +185,7 @@ def test_no_bound_is_violated_in_a_thousand_tissues(seed):
     assert proven_fields > 40
 
 
-@pytest.mark.parametrize("seeds", [range(5), pytest.param(range(5, 300), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [(0, 7, 10), pytest.param(range(300), marks=pytest.mark.slow)])
 def test_solutions_in_fixed_media_are_proven(seeds):
     """Media that vary or have sides of any kind, also axes of their own, as one problem each."""
     proven = 0
@@ -358,15 +358,22 @@ def test_without_checks_nothing_is_proven_of_values_that_no_tissue_has():
 
 def test_lattices_follow_one_another_in_batches_of_one():
     """The function of conjugate gradients is shared: it must not open the sides of the lattice."""
-    for lattice in ((40, 40), (40, 50), (33, 33)):
+    for lattice in ((10, 10), (10, 13), (7, 7)):
         images = np.zeros((1, *lattice), np.float32)
         images[:, 5, 5] = 1.0
         solver, decay = TensorSolver(lattice, MEDIUM), np.full_like(images, 0.5)
         assert solver.certify(images, images, decay=decay).error_bound < 2.0
 
 
-@pytest.mark.parametrize("saturating", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_gradients_are_those_of_exact_fields(saturating):
+@pytest.mark.parametrize(
+    ("saturating", "in_graph"),
+    [
+        (True, False),
+        pytest.param(True, True, marks=pytest.mark.slow),
+        pytest.param(False, True, marks=pytest.mark.slow),
+    ],
+)
+def test_gradients_are_those_of_exact_fields(saturating, in_graph):
     images, media, exact = (
         tf.nest.map_structure(lambda values: values[:1, 8:16, 8:16], part)
         for part in tissues_of(saturating)
@@ -376,21 +383,26 @@ def test_gradients_are_those_of_exact_fields(saturating):
     inputs = {name: tf.constant(values, tf.float64) for name, values in inputs.items()}
     weights = np.random.default_rng(0).standard_normal(exact.shape)
 
-    @tf.function(autograph=False)
-    def total(**inputs):
-        return tf.reduce_sum(weights * solver.solve(**inputs, tolerance=1e-9).field)
+    def totals(**inputs):
+        field = solver.solve(**inputs, tolerance=1e-9).field
+        return tf.reduce_sum(weights * field, (1, 2))
 
+    totals = tf.function(totals, autograph=False, reduce_retracing=True) if in_graph else totals
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        value = total(**inputs)
+        value = totals(**inputs)
     gradients = tape.gradient(value, inputs)
+    changed, slopes = {name: [] for name in inputs}, {}
     for name, gradient in gradients.items():
         direction = np.random.default_rng(1).random(exact.shape)
         change = direction * (inputs[name] if name != "production" else 1e-2)
-        step = 1e-3 * change
-        ends = [total(**{**inputs, name: inputs[name] + sign * step}) for sign in (1, -1)]
-        slope = float(tf.reduce_sum(gradient * change))
-        assert float(ends[0] - ends[1]) / 2e-3 == pytest.approx(slope, rel=2e-3, abs=1e-6), name
+        slopes[name] = float(tf.reduce_sum(gradient * change))
+        for sign in (1e-3, -1e-3):
+            for other, values in inputs.items():
+                changed[other].append(values + sign * change if other == name else values)
+    ends = totals(**{name: tf.concat(values, 0) for name, values in changed.items()}).numpy()
+    for name, (up, down) in zip(gradients, ends.reshape(-1, 2), strict=True):
+        assert (up - down) / 2e-3 == pytest.approx(slopes[name], rel=2e-3, abs=1e-6), name
 
 
 def test_a_bound_s_gradient_leads_to_a_smaller_one():

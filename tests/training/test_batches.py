@@ -14,9 +14,7 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches
 
 
-@pytest.mark.parametrize(
-    ("stream", "own_steps"), [(False, None), (False, 3), (False, 7), (True, None), (True, 7)]
-)
+@pytest.mark.parametrize(("stream", "own_steps"), [(False, None), (False, 7), (True, None)])
 def test_batches_go_on_at_any_position(
     tiny: Config, data_dir: Path, stream: bool, own_steps: int | None
 ) -> None:

@@ -2,6 +2,7 @@ import itertools
 import json
 import logging
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from new_process import NewProcess
-from stopped_training import stop_at
+from stopped_training import hit_at, stop_at
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, InUseError, RunError
+from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training.callbacks import checkpointing
@@ -62,10 +63,32 @@ def train_in_process(
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(train_in_process: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    train_in_process(run_dir).succeed()
+def uninterrupted(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(config, data_dir, tmp_path_factory.mktemp("runs") / "uninterrupted").path
+
+
+@pytest.fixture(scope="module")
+def preempted(
+    config: Config,
+    data_dir: Path,
+    train_in_process: Train,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A run that was killed in its first epoch, and stopped by SIGTERM in its third."""
+    run_dir = tmp_path_factory.mktemp("runs") / "preempted"
+    assert train_in_process(run_dir, "SIGKILL", "step", 4).poll() == -9
+    with pytest.MonkeyPatch.context() as patch:
+        hit_at("step", 14, signal.SIGTERM, patch.setattr)
+        with pytest.raises(Interrupted, match="stopped by SIGTERM at epoch 3, step 2") as caught:
+            train(config, data_dir, run_dir)
+    assert caught.value.exit_code == 143
     return run_dir
+
+
+@pytest.fixture
+def unfinished(preempted: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(preempted, tmp_path / "unfinished"))
 
 
 def assert_equal_runs(one: Path, other: Path) -> None:
@@ -81,24 +104,6 @@ def assert_equal_runs(one: Path, other: Path) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
     states = [json.loads((run / "run.json").read_text()) for run in (one, other)]
     assert states[0]["best_epoch"] == states[1]["best_epoch"]
-
-
-def test_a_run_hit_by_signals_equals_one_that_was_not(
-    train_in_process: Train, uninterrupted: Path, tmp_path: Path
-) -> None:
-    run_dir = tmp_path / "interrupted"
-    killed = train_in_process(run_dir, "SIGKILL", "step", 4)
-    assert killed.poll() == -9
-    preempted = train_in_process(run_dir, "SIGTERM", "step", 8)
-    assert "resuming at epoch 1, step 3 of 6" in preempted.output
-    assert "stopped by SIGTERM at epoch 2, step 2" in preempted.output
-    assert preempted.poll() == 143
-    state = json.loads((run_dir / "run.json").read_text())
-    assert state["state"] == "interrupted"
-    assert state["reason"].startswith("stopped by SIGTERM at epoch 2, step 2")
-    train_in_process(run_dir).succeed()
-    assert not (run_dir / "checkpoints").exists()
-    assert_equal_runs(run_dir, uninterrupted)
 
 
 @pytest.mark.slow
@@ -169,20 +174,6 @@ def test_a_run_that_stopped_early_stays_stopped(
     assert resumed["best_epoch"] == other["best_epoch"]
 
 
-@pytest.fixture(scope="module")
-def stopped(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in this process, stopped after its first epoch and two steps."""
-    run_dir = tmp_path_factory.mktemp("runs") / "stopped"
-    stop_at(8, lambda: train(config, data_dir, run_dir))
-    return run_dir
-
-
-@pytest.fixture
-def unfinished(stopped: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(stopped, tmp_path / "unfinished"))
-
-
 def flip_a_bit(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -192,13 +183,21 @@ def flip_a_bit(file: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["weights.weights.h5", pytest.param("state.json", marks=pytest.mark.slow)]
 )
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    name: str, config: Config, data_dir: Path, unfinished: Path, log: pytest.LogCaptureFixture
+def test_a_killed_stopped_and_damaged_run_equals_one_that_was_not(
+    name: str,
+    config: Config,
+    data_dir: Path,
+    unfinished: Path,
+    uninterrupted: Path,
+    log: pytest.LogCaptureFixture,
 ) -> None:
+    state = json.loads((unfinished / "run.json").read_text())
+    assert state["state"] == "interrupted"
+    assert state["reason"].startswith("stopped by SIGTERM at epoch 3, step 2")
     newest = max((unfinished / "checkpoints").glob("0*"))
-    assert int(newest.name) == 7
+    assert int(newest.name) == 14
     flip_a_bit(newest / name)
-    run = train(config, data_dir, unfinished)
+    train(config, data_dir, unfinished)
     [warning] = [
         record
         for record in log.records
@@ -206,9 +205,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     ]
     assert str(newest) in warning.message
     assert "damaged" in warning.message
-    assert "resuming at epoch 2, step 0 of 6" in log.messages
-    epochs = [line.partition(",")[0] for line in (run.path / "history.csv").read_text().split()]
-    assert epochs == ["epoch", "1", "2", "3"]
+    assert "resuming at epoch 3, step 1 of 6" in log.messages
+    assert not (unfinished / "checkpoints").exists()
+    assert_equal_runs(unfinished, uninterrupted)
 
 
 def test_a_damaged_best_model_is_not_kept(
@@ -225,14 +224,14 @@ def test_a_damaged_best_model_is_not_kept(
 
 
 def test_fewer_epochs_than_are_done_are_refused(
-    tiny: Config, data_dir: Path, tmp_path: Path
+    config: Config, data_dir: Path, unfinished: Path
 ) -> None:
-    run = tmp_path / "run"
-    stop_at(15, lambda: train(tiny.with_overrides({"training.epochs": 3}), data_dir, run))
-    before = (run / "config.yaml").read_text()
+    constant = config.with_overrides({"training.schedule": "constant"})
+    before = constant.to_yaml()
+    (unfinished / "config.yaml").write_text(before, encoding="utf-8")
     with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
-        train(tiny.with_overrides({"training.epochs": 1}), data_dir, run)
-    assert (run / "config.yaml").read_text() == before
+        train(constant.with_overrides({"training.epochs": 1}), data_dir, unfinished)
+    assert (unfinished / "config.yaml").read_text() == before
 
 
 @pytest.mark.slow

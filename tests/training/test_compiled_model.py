@@ -16,19 +16,6 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.workflows import train
 
-DETERMINISTIC = {"training.deterministic": True}
-
-
-@pytest.fixture(scope="module")
-def single(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in single precision, step by step, without XLA."""
-    from tensorflow.python.framework.config import is_op_determinism_enabled
-
-    config = tiny.with_overrides(DETERMINISTIC)
-    run = train(config, data_dir, tmp_path_factory.mktemp("runs") / "single")
-    assert not is_op_determinism_enabled()  # any more
-    return run.path
-
 
 def losses(run: Path) -> list[float]:
     return [float(row["loss"]) for row in read_csv(run / "history.csv")]
@@ -58,13 +45,11 @@ def test_layers_compute_in_half_precision_but_for_the_field(
     "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
 )
 def test_training_in_half_precision_keeps_a_model_in_single(
-    precision: str, tiny: Config, data_dir: Path, single: Path, tmp_path: Path
+    precision: str, tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path
 ) -> None:
-    config = tiny.with_overrides(
-        {**DETERMINISTIC, "training.precision": precision, "training.clip_norm": 10.0}
-    )
+    config = tiny.with_overrides({"training.precision": precision, "training.clip_norm": 10.0})
     run = train(config, data_dir, tmp_path / "run")
-    np.testing.assert_allclose(losses(run.path), losses(single), rtol=0.05)
+    np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=0.05)
     model = load_surrogate(run.path).model
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     x = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
@@ -80,15 +65,20 @@ def test_training_in_half_precision_keeps_a_model_in_single(
 
 
 def test_several_steps_at_once_are_the_same_steps(
-    tiny: Config, data_dir: Path, single: Path, tmp_path: Path
+    tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path
 ) -> None:
-    config = tiny.with_overrides({**DETERMINISTIC, "training.steps_per_execution": 3})
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    config = tiny.with_overrides(
+        {"training.steps_per_execution": 3, "training.deterministic": True}
+    )
     run = train(config, data_dir, tmp_path / "run")
-    np.testing.assert_allclose(losses(run.path), losses(single), rtol=1e-5)
+    assert not is_op_determinism_enabled()  # any more
+    np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=1e-5)
     assert json.loads((run.path / "run.json").read_text())["epochs"] == 2
 
 
 @pytest.mark.slow
-def test_xla_computes_the_same(tiny: Config, data_dir: Path, single: Path, tmp_path: Path) -> None:
+def test_xla_computes_the_same(tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path) -> None:
     run = train(tiny.with_overrides({"training.jit": True}), data_dir, tmp_path / "run")
-    np.testing.assert_allclose(losses(run.path), losses(single), rtol=1e-4)
+    np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=1e-4)

@@ -61,11 +61,6 @@ def test_figures_are_those_of_the_test_split(evaluation: Any, run_dir: Path, tru
         mask = np.concatenate([mask[name] for mask in masks])
         key = "mae" if name == "lattice" else f"mae_{name}"
         assert found["all"][key] == pytest.approx(error[mask].mean(), rel=1e-5), name
-    each = np.sort(error.mean((1, 2)))
-    quantiles = found["all"]["quantiles"]["mae"]
-    assert quantiles == pytest.approx(
-        {"50%": each[4], "90%": each[8], "99%": each[9], "100%": each[9]}, rel=1e-5
-    )
 
 
 def test_the_zero_field_misses_all_there_is(evaluation: Any, truth: Any) -> None:
@@ -147,7 +142,7 @@ def test_the_report_needs_no_other_file(evaluation: Any) -> None:
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "url(" not in html
     assert "@import" not in html
-    for part in ("superposition", "zero field", "distance", "orst", "edian", "50%", "99%"):
+    for part in ("superposition", "zero field", "orst", "edian", "relative L2", "R3"):
         assert part in html, part
     assert "{{" not in html
     assert "nan" not in re.sub(r"base64,[^\"']*", "", html).lower().split()
@@ -159,8 +154,6 @@ def test_the_figures_are_pictures(evaluation: Any) -> None:
     assert set(figures) >= {
         "error_per_count",
         "distribution",
-        "predicted_against_true",
-        "radial_profile",
         "worst_cases",
         "median_cases",
         "cost",
@@ -212,6 +205,7 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
     load_surrogate(own_run)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_fewer_test_images_are_taken_as_they_are(
     own_run: Path, own_data: Path, diffkeras: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -220,6 +214,7 @@ def test_fewer_test_images_are_taken_as_they_are(
     (own_run / "config.yaml").write_text(config.to_yaml())
     Run(own_run).seal()
     words = ["evaluate", own_run, "--data-dir", own_data, "--output", tmp_path / "out"]
+    words += ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=1"]
     result = diffkeras(*words)
     assert result.exit_code == 0, result.output
     assert "of the 7 test images of each source count in the configuration, 5" in result.stderr

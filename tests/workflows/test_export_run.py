@@ -240,7 +240,8 @@ def test_onnx_files_run_on_other_lattices(
         assert trial.difference(run) <= TOLERANCE
 
 
-def test_the_check_of_a_file_warns_of_nothing(log: pytest.LogCaptureFixture) -> None:
+@pytest.mark.slow
+def test_the_check_of_a_file_with_maps_warns_of_nothing(log: pytest.LogCaptureFixture) -> None:
     Trial.of(load_surrogate("saturating_tissue"), (64, 64))
     assert not [record for record in log.records if record.levelname == "WARNING"]
 
@@ -280,12 +281,21 @@ def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
 
 
 def test_differences_of_production_are_relative_to_the_field(
-    surrogates: dict[str, Surrogate],
+    surrogates: dict[str, Surrogate], log: pytest.LogCaptureFixture
 ) -> None:
     trial = Trial.of(surrogates["varying"], (16, 16))
+    assert not [record for record in log.records if record.levelname == "WARNING"]
     np.testing.assert_array_equal(trial.largest, np.abs(trial.fields).max(axis=(1, 2, 3)))
 
 
+@pytest.mark.parametrize(
+    "format",
+    [
+        "saved_model",
+        pytest.param("onnx", marks=needs_extra),
+        pytest.param("litert", marks=[needs_extra, pytest.mark.slow]),
+    ],
+)
 def test_a_file_with_wrong_fields_is_not_put_in_place(
     exported: Path, run_dir: Path, tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,10 +97,7 @@ def test_the_same_settings_give_the_same_result(
 
     again = search_worst_cases(run_dir, data_dir, tiny, SETTINGS, output=tmp_path / "again")
     assert but_for_time(rows_of(again.path)) == but_for_time(rows_of(output))
-    other = SETTINGS.model_copy(update={"seed": 2})
-    different = search_worst_cases(run_dir, data_dir, tiny, other, output=tmp_path / "again")
-    assert but_for_time(rows_of(different.path)) != but_for_time(rows_of(output))
-    assert {file.name for file in different.path.iterdir()} == {
+    assert {file.name for file in again.path.iterdir()} == {
         "searches.csv",
         "worst_cases.npz",
         "worst_case.png",

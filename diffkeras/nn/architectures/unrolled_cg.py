@@ -49,11 +49,11 @@ def unrolled_cg(
     """
     import keras
 
-    from diffkeras.nn.equation.corrections import corrections
+    from diffkeras.nn.equation.corrections import correction_layer
 
     rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
-    return keras.Model(source_image, corrections(operator, rounds)(source_image), name=name)
+    return keras.Model(source_image, correction_layer(operator, rounds)(source_image), name=name)
 
 
 UNROLLED_CG = Architecture(

@@ -11,9 +11,9 @@ from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
 from diffkeras.nn.equation.operator import LatticeOperator
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 
-REACH = 6  # nodes: a disc of radius 5 fits into the window
-LEVELS = 5  # the coarsest nodes are blocks of 16×16
-TINY = 1e-30  # replaces a curvature of 0, where the error is 0
+REACH = 6  # windows have 2 · 6 + 1 nodes a side, so that a disc of radius 5 fits
+LEVELS = 5  # nodes of the coarsest level are blocks of 16×16
+TINY = 1e-30  # makes 0/0 a 0, where the error is 0
 
 
 def with_fixed_values(model: keras.Model) -> keras.Model:
@@ -51,11 +51,11 @@ def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int)
     model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
     ```
     """
-    field = corrections(operator, rounds)([model.output, model.input])
+    field = correction_layer(operator, rounds)([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
 
 
-def corrections(operator: LatticeOperator, rounds: int) -> "Corrections":
+def correction_layer(operator: LatticeOperator, rounds: int) -> "Corrections":
     """The layer for a uniform medium, or for media that vary."""
     kind = MultigridCorrections if operator.maps else RingCorrections
     return kind(operator, rounds, name="corrections")

@@ -3,7 +3,7 @@
 They are those of `physics.equations.finite_volumes`, to the rounding of the arrays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -65,33 +65,48 @@ class Uptake(NamedTuple):
         return self.maximum * self.constant / (self.constant + ops.maximum(field, 0.0)) ** 2
 
 
-def equations_of(diffusivity: Any, decay: Any, boundaries: Sequence[Any]) -> LinearEquations:
-    """The equations of maps (batch, rows, columns) of D/D₀ and γh²/D₀, in their precision.
+def equations_of(
+    rates: Sequence[Any], decay: Any, boundaries: Sequence[Any], ones: Any
+) -> LinearEquations:
+    """The equations of media, in the precision and unit of their rates.
 
     Across the face between two nodes flows the harmonic mean of their diffusivities, and at a wall
-    that absorbs or has a value the node's own (Patankar 1980, §4.2-3). `boundaries` are those of
-    `LatticeOperator`; their values and fluxes belong to the right-hand side.
+    that absorbs or has a value the node's own (Patankar 1980, §4.2-3).
+
+    Args:
+        rates: D/h² along the rows and along the columns, each (batch, rows, columns), or with
+            sides of 1 where it doesn't vary. So are the couplings.
+        decay: γ, likewise.
+        boundaries: those of `LatticeOperator`; their values and fluxes belong to the right-hand
+            side.
+        ones: (batch, rows, columns).
     """
-    ones, drain, couplings = ops.ones_like(diffusivity), decay, []
-    for axis, boundary in enumerate(boundaries, 1):
+    drain, couplings = decay, []
+    for axis, (rate, boundary) in enumerate(zip(rates, boundaries, strict=True), 1):
         low, high = edges(ones, axis)
-        beyond = following(diffusivity, axis)
-        inner = ones if boundary == "periodic" else 1 - high
-        couplings.append(2 * diffusivity * beyond / (diffusivity + beyond) * inner)
+        beyond = following(rate, axis)
+        coupling = 2 * rate * beyond / (rate + beyond)
+        wraps = boundary == "periodic" and ones.shape[axis] != 1  # no node is next to itself
+        couplings.append(coupling if wraps else coupling * (1 - high))
         for side, edge in zip(both(boundary), (low, high), strict=True):
-            drain = drain + coupling_of_side(side, diffusivity) * edge
+            drained, _ = side_terms(side, rate)
+            drain = drain + drained * edge
     return LinearEquations((couplings[0], couplings[1]), drain)
 
 
-def coupling_of_side(side: Any, diffusivity: Any) -> Any:
-    """What a side adds to the diagonal of the nodes next to it; 0 if it reflects or has a flux.
+def side_terms(side: Any, diffusivity: Any) -> tuple[Any, Any]:
+    """What a side adds to the drain and the production of the nodes next to it.
 
-    See `physics.problem.sides.Robin` for sides with a coefficient.
+    Sides are those of `LatticeOperator`; see `physics.problem.sides.GivenSide.terms`.
     """
-    if isinstance(side, Mapping) and "coefficient" in side:
-        return side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
-    absorbs = side == "absorbing" or (isinstance(side, Mapping) and "value" in side)
-    return diffusivity if absorbs else 0.0
+    if isinstance(side, str):
+        return (diffusivity if side == "absorbing" else 0.0), 0.0
+    if "flux" in side:
+        return 0.0, side["flux"]
+    rate = diffusivity
+    if "coefficient" in side:
+        rate = side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
+    return rate, rate * side["value"]
 
 
 def both(boundary: Any) -> tuple[Any, Any]:
@@ -100,8 +115,9 @@ def both(boundary: Any) -> tuple[Any, Any]:
 
 
 def edges(ones: Any, axis: int) -> tuple[Any, Any]:
-    """1 on the first nodes along an axis and on the last ones, else 0."""
-    before, after = neighbours(ones, axis, "absorbing")
+    """1 on the first nodes along an axis and on the last ones, else 0; 1 along the other axis."""
+    line = ones[:, :, :1] if axis == 1 else ones[:, :1]
+    before, after = neighbours(line, axis, "absorbing")
     return 1 - before, 1 - after
 
 

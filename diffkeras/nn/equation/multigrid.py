@@ -18,10 +18,10 @@ from keras import ops
 
 from diffkeras.nn.equation.equations import LinearEquations, neighbours
 
-DAMPING = 0.8  # of Jacobi steps, for five-point equations
-FACTOR = 0.5  # of the couplings of blocks
-SWEEPS = 4  # on the coarsest level
-NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it
+# where they aren't learned: the damping of Jacobi steps, and the factor of coarser couplings
+DAMPING, FACTOR = 0.8, 0.5
+SWEEPS = 4  # Jacobi steps on the coarsest level
+NEAR, FAR = 0.75, 0.25  # linear interpolation weighs a node's own block and the next one so
 
 
 class Level(NamedTuple):

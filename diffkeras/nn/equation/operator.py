@@ -16,9 +16,9 @@ from diffkeras.nn.equation.equations import (
     LinearEquations,
     Uptake,
     both,
-    coupling_of_side,
     edges,
     equations_of,
+    side_terms,
 )
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
@@ -80,7 +80,7 @@ class LatticeOperator:
         maps = maps_of_channels(network_input, self.maps, ops)
         ones = ops.ones_like(network_input[..., 0])
         decay = maps.get("decay", self.uniform_decay(network_input) * ones)
-        return equations_of(maps.get("diffusivity", ones), decay, self.boundaries)
+        return equations_of([maps.get("diffusivity", ones)] * 2, decay, self.boundaries, ones)
 
     def uniform_decay(self, network_input: Any) -> Any:
         """γh²/D of each image (batch, 1, 1), or the number that all have.
@@ -99,16 +99,14 @@ class LatticeOperator:
         return Uptake(maps["uptake"], maps["saturation"]) if "uptake" in maps else None
 
     def production(self, network_input: Any) -> Any:
-        """What cells release and sides add, (batch, rows, columns); 0 where neither is."""
+        """What cells release and sides add, of a shape that (batch, rows, columns) broadcasts."""
         maps = maps_of_channels(network_input, self.maps, ops)
         ones, total = ops.ones_like(network_input[..., 0]), maps.get("production", 0.0)
         for axis, boundary in enumerate(self.boundaries, 1):
             for side, edge in zip(both(boundary), edges(ones, axis), strict=True):
-                if isinstance(side, Mapping) and "value" in side:
-                    coupling = coupling_of_side(side, maps.get("diffusivity", ones))
-                    total = total + side["value"] * coupling * edge
-                elif isinstance(side, Mapping):
-                    total = total + side["flux"] * edge
+                if isinstance(side, Mapping):
+                    _, supplied = side_terms(side, maps.get("diffusivity", ones))
+                    total = total + supplied * edge
         return total
 
 

@@ -90,7 +90,7 @@ def modes(side: Any, boundary: str) -> tuple[Any, Any]:
     return (ops.cos(angle) + ops.sin(angle)) / ops.sqrt(nodes), turns(number, side)
 
 
-def ring_of(fixed: Any, boundaries: Sequence[str]) -> Any:
+def ring_of(fixed: Any, boundaries: Sequence[Any]) -> Any:
     """1 on fixed nodes that have a free neighbour, else 0, both (batch, rows, columns) float.
 
     No free node lies beyond a boundary that absorbs or reflects.

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.physics.equations.mixed_transforms import MixedBasis
-from diffkeras.physics.equations.prime_factor import FactoredSine, coprime_factors
 
 Kind = Literal["sine", "cosine", "low", "high"]  # the latter two are those of `mixed_transforms`
 
@@ -75,17 +74,14 @@ class FoldedBasis:
         return result
 
 
-Basis = FoldedBasis | FactoredSine | MixedBasis
+Basis = FoldedBasis | MixedBasis
 
 
 @lru_cache(maxsize=8)
 def product_basis(kind: Kind, nodes: int, dtype: np.dtype) -> Basis:
-    """The faster basis of that length and precision; the last few are cached."""
+    """The basis of that length and precision; the last few are cached."""
     if kind in ("low", "high"):
         return MixedBasis(kind, nodes, dtype)
-    factors = coprime_factors(nodes + 1) if kind == "sine" else None
-    if factors and _factored_cost(nodes, factors) < _folded_cost(nodes):
-        return FactoredSine(nodes, factors, dtype)
     return FoldedBasis(kind, nodes, dtype)
 
 
@@ -95,9 +91,7 @@ def product_is_faster(kind: Kind, nodes: int) -> bool:
     if kind in ("low", "high"):
         doubling = 10 * nodes  # copies to and from the longer axis
         return 2 * _folded_cost(nodes) < _fast_cost(2 * (2 * nodes + 1)) + doubling
-    factors = coprime_factors(nodes + 1) if kind == "sine" else None
-    product = min(_folded_cost(nodes), _factored_cost(nodes, factors) if factors else float("inf"))
-    return product < _fast_cost(2 * (nodes + 1) if kind == "sine" else nodes)
+    return _folded_cost(nodes) < _fast_cost(2 * (nodes + 1) if kind == "sine" else nodes)
 
 
 # Costs in ns a row, measured on one AVX-512 core in double precision; single takes half of each.
@@ -111,12 +105,6 @@ def _fast_cost(length: int) -> float:
 
 def _folded_cost(nodes: int) -> float:
     return nodes**2 / 88 + 2.6 * nodes
-
-
-def _factored_cost(nodes: int, factors: tuple[int, int]) -> float:
-    a, b = (factor // 2 for factor in factors)
-    products = (a + 1) * (b + 1) * (a + b + 1)
-    return 8 * products / 88 + 9 * nodes
 
 
 def _prime_factors(number: int) -> set[int]:

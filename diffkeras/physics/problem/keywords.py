@@ -73,5 +73,5 @@ def show_keywords(function: F) -> F:
         if name not in signature.parameters and name != "source_image"
     ]
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in named]
-    function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
+    function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]  # `inspect` reads it
     return function

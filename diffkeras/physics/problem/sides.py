@@ -55,6 +55,7 @@ class GivenSide(ShortRepr):
     @property
     def parts(self) -> dict[str, Any]:
         """The numbers by name: each a number, or an array of the side's shape."""
+        # all subclasses are dataclasses
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:

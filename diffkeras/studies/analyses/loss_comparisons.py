@@ -11,7 +11,6 @@ from diffkeras.studies.drawing import baseline_errors, draw_lines, in_lines, reg
 from diffkeras.studies.statistics.comparison import (
     FEWEST_SEEDS,
     ImageErrors,
-    Resampled,
     holm,
 )
 from diffkeras.studies.study_data import (
@@ -43,30 +42,29 @@ def table(data: StudyData) -> pd.DataFrame:
     of each image's mean absolute error there; images without nodes of the region are left out.
     `ratio` is the geometric mean over seeds of (mean error with the loss) / (mean error with the
     reference): below 1 the loss is better. `low` and `high` are its 95 % interval for other seeds
-    and other images: of Student's t, with the standard deviation over a bootstrap that resamples
-    both (Owen 2007; Rao and Wu 1988), and degrees of freedom by Satterthwaite (1946). Few seeds
-    make it wide. `p` is the two-sided p-value of Wilcoxon's signed-rank test of the images' errors,
-    averaged over the seeds; `p_holm` is corrected by Holm's method for all rows of the table. This
-    test is about other images, for the runs that were trained; what other seeds would give is shown
-    by the intervals and by `seeds_agree`, the number of seeds whose own ratio lies on the same side
-    of 1. `rank_biserial` is the effect size of the test: 1 if the loss is worse on every image, −1
-    if it is better on every image. Cells are empty below 2 common seeds or 10 images. The figure
-    shows the largest size. Circles are full where p_holm < 0.05 and the interval excludes 1. Dotted
-    lines are baselines within the axes.
+    and other images: of Student's t, with the variance of both to first order, and degrees of
+    freedom by Satterthwaite (1946). Few seeds make it wide. `p` is the two-sided p-value of
+    Wilcoxon's signed-rank test of the images' errors, averaged over the seeds; `p_holm` is
+    corrected by Holm's method for all rows of the table. This test is about other images, for the
+    runs that were trained; what other seeds would give is shown by the intervals and by
+    `seeds_agree`, the number of seeds whose own ratio lies on the same side of 1. `rank_biserial`
+    is the effect size of the test: 1 if the loss is worse on every image, −1 if it is better on
+    every image. Cells are empty below 2 common seeds or 10 images. The figure shows the largest
+    size. Circles are full where p_holm < 0.05 and the interval excludes 1. Dotted lines are
+    baselines within the axes.
     """
     reference = reference_loss(data)
     settings = [SIZE, *data.settings(without=(LOSS, *SIZE_KEYS))]
     rows = []
     for region, error in REGION_ERRORS.items():
         errors = ImageErrors.of(data, error)
-        resampled = Resampled.of(errors)
         for setting in errors.settings(settings):
             plain = errors.select({**setting, LOSS: reference})
             for loss in data.factors[LOSS]:
                 group = errors.select({**setting, LOSS: loss})
                 if loss != reference and len(group) and len(plain):
                     names = {"region": region, "loss": loss, "reference": reference}
-                    rows.append({**setting, **names, **resampled.compare(group, plain)})
+                    rows.append({**setting, **names, **errors.compare(group, plain)})
     most = max((row["common_seeds"] for row in rows), default=0)
     if most < FEWEST_SEEDS:
         raise TooFewRunsError(

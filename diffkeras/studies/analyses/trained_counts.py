@@ -14,7 +14,6 @@ from diffkeras.studies.drawing import baseline_errors, legend_above
 from diffkeras.studies.statistics.comparison import (
     FEWEST_SEEDS,
     ImageErrors,
-    Resampled,
     holm,
     ratio_of_errors,
 )
@@ -61,26 +60,25 @@ def _table(data: StudyData) -> pd.DataFrame:
     The mean over seeds, with the smallest and largest of a seed. `rank` 1 is the best training for
     that number of sources. `ratio_to_best` is the geometric mean over seeds of (error / error of
     the best one). ratio_low and ratio_high are its 95 % interval for other seeds and other images:
-    of Student's t, with the standard deviation over a bootstrap that resamples both (Owen 2007; Rao
-    and Wu 1988), and degrees of freedom by Satterthwaite (1946). Few seeds make it wide. As the
-    best one is chosen by these images, its lead is somewhat too large. `p` is of Wilcoxon's
-    signed-rank test of the runner-up against the best one on the same images, averaged over seeds.
-    Such a two-sided test needs no correction for the choice of the two (Gutmann and Maymin 1987;
-    Hung and Fithian 2019); p_holm is corrected by Holm's method for the numbers of sources. The
-    test is about other images for the runs that were trained, the interval about other seeds, too.
-    The heat map frames the best training of each column; the rows below the white line are methods
-    without a network.
+    of Student's t, with the variance of both to first order, and degrees of freedom by
+    Satterthwaite (1946). Few seeds make it wide. As the best one is chosen by these images, its
+    lead is somewhat too large. `p` is of Wilcoxon's signed-rank test of the runner-up against the
+    best one on the same images, averaged over seeds. Such a two-sided test needs no correction for
+    the choice of the two (Gutmann and Maymin 1987; Hung and Fithian 2019); p_holm is corrected by
+    Holm's method for the numbers of sources. The test is about other images for the runs that were
+    trained, the interval about other seeds, too. The heat map frames the best training of each
+    column; the rows below the white line are methods without a network.
     """
     errors = ImageErrors.of(data)
     groups, trained = _trainings(data, errors)
     rows = []
     for count in np.unique(errors.sources).tolist():
-        resampled = Resampled.of(errors.of_count(count))
-        means = {label: resampled.exact[group].mean() for label, group in groups.items()}
+        of_count = errors.of_count(count)
+        means = {label: of_count.values[group].mean() for label, group in groups.items()}
         order = sorted(groups, key=means.__getitem__)
         for rank, label in enumerate(order, 1):
             names = {"trained": label, TRAINED_SOURCES: trained[label], "tested": count}
-            compared = resampled.compare(groups[label], groups[order[0]])
+            compared = of_count.compare(groups[label], groups[order[0]])
             rows.append({**compared, **names, "rank": rank})
     result = pd.DataFrame(rows).rename(
         columns={"mean": "mae", "ratio": "ratio_to_best", "low": "ratio_low", "high": "ratio_high"}
@@ -141,10 +139,10 @@ def _neighbour_table(data: StudyData) -> pd.DataFrame:
     generalises perfectly. `specialist_ratio` therefore compares, on the same images, with the
     surrogate that was trained on exactly their number: what it costs to use the neighbour's. low
     and high (specialist_low, specialist_high) are 95 % intervals for other seeds and other images:
-    of Student's t, with the standard deviation over a bootstrap that resamples both (Owen 2007; Rao
-    and Wu 1988), and degrees of freedom by Satterthwaite (1946). `p` is of Wilcoxon's signed-rank
-    test against that surrogate on the images, averaged over seeds; `p_holm` is corrected by Holm's
-    method for all rows. Cells are empty where no surrogate was trained on that number.
+    of Student's t, with the variance of both to first order, and degrees of freedom by
+    Satterthwaite (1946). `p` is of Wilcoxon's signed-rank test against that surrogate on the
+    images, averaged over seeds; `p_holm` is corrected by Holm's method for all rows. Cells are
+    empty where no surrogate was trained on that number.
     """
     errors = ImageErrors.of(data)
     groups, trained = _trainings(data, errors)
@@ -154,21 +152,27 @@ def _neighbour_table(data: StudyData) -> pd.DataFrame:
     }
     specialists = {count: groups[label] for label, count in reversed(single.items())}
     tested = np.unique(errors.sources).tolist()
-    resampled = {count: Resampled.of(errors.of_count(count)) for count in tested}
+    by_count = {count: errors.of_count(count) for count in tested}
     rows = []
     for label, count in single.items():
         group = groups[label]
         for other in (count - 1, count + 1):
-            if {count, other} <= resampled.keys() and len(group) >= FEWEST_SEEDS:
-                there, here = resampled[other].runs(group), resampled[count].runs(group)
-                compared = resampled[other].compare(group, specialists.get(other, group[:0]))
+            if {count, other} <= by_count.keys() and len(group) >= FEWEST_SEEDS:
+                there, here = by_count[other], by_count[count]
+                compared = there.compare(group, specialists.get(other, group[:0]))
+                ratio = ratio_of_errors(
+                    there.values[group],
+                    here.values[group],
+                    np.concatenate([there.sources, here.sources]),
+                    same_images=False,
+                )
                 specialist = {f"specialist_{name}": compared[name] for name in RATIO}
                 names = {"trained": label, "count": count, "tested": other}
                 names |= {
-                    "own_mae": here.exact.mean(),
+                    "own_mae": here.values[group].mean(),
                     "specialist_mae": compared["reference_error"],
                 }
-                rows.append({**compared, **names, **ratio_of_errors(there, here), **specialist})
+                rows.append({**compared, **names, **ratio, **specialist})
     if not rows:
         raise TooFewRunsError(
             f"No surrogate of a single source count has {FEWEST_SEEDS} seeds and was tested on "

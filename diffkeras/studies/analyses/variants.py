@@ -13,14 +13,11 @@ from diffkeras.studies.statistics.comparison import (
     FEWEST_SEEDS,
     Floats,
     ImageErrors,
-    Resampled,
+    Statistic,
     holm,
-    mean,
-    percentile_99,
 )
 from diffkeras.studies.study_data import (
     ALL,
-    TRAIN_PART,
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
@@ -37,58 +34,50 @@ COLUMNS = (
 )
 
 
-def maximum(weights: Floats, values: Floats) -> Floats:
-    """(resamples, runs), the largest error of all images: a maximum can't be resampled."""
-    return np.tile(values.max(axis=1), (len(weights), 1))
+def percentile_99(values: Floats) -> Floats:
+    """(runs,), the smallest error that 99 % of the images of (runs, images) do not exceed."""
+    return np.asarray(np.quantile(values, 0.99, axis=1, method="inverted_cdf"))
 
 
-# error → its column of single images, and its statistic over images
-STATISTICS = {
-    **{error: (error, mean) for error in MAES},
+# error → its column of single images, and its statistic over images, by default the mean
+STATISTICS: dict[str, tuple[str, Statistic | None]] = {
+    **{error: (error, None) for error in MAES},
     PERCENTILE: ("mae", percentile_99),
-    LARGEST: (LARGEST, maximum),
+    LARGEST: (LARGEST, lambda values: values.max(axis=1)),
 }
 
 
-def varied(data: StudyData) -> str | None:
-    """The factor whose values are compared."""
-    return next((name for name in (VARIANT, TRAIN_PART) if data.varies(name)), None)
-
-
 def table(data: StudyData) -> pd.DataFrame:
-    """Each variant, or disjoint subset, on each test set: the mean over seeds of an error.
+    """Each variant on each test set: the mean over seeds of an error.
 
     With the smallest and the largest of a seed. The errors are the means over images of each
     image's mean absolute error in a region; mae_99_percent, the 99th percentile of the images'
     lattice MAE; and max_error, the largest error of a node in all images. `ratio` is the geometric
     mean over seeds of (error / error of the first variant), on the same images and with the same
     seeds. low and high are its 95 % interval for other seeds and other images: of Student's t, with
-    the standard deviation over a bootstrap that resamples both (Owen 2007; Rao and Wu 1988), and
-    degrees of freedom by Satterthwaite (1946). A maximum can't be bootstrapped (Bickel and Freedman
-    1981), so max_error has no such interval. t_low and t_high are its 95 % interval for other seeds
-    on these images, of a t test of the seeds' ln errors, paired by seed; p is the p of that test,
-    and p_holm is corrected by Holm's method for all rows of the same error. With three seeds only
-    differences far above the fluctuation over seeds can be significant. seeds_agree counts the
-    seeds whose ratio lies on the same side of 1. Cells are empty below 2 common seeds or 10 images.
-    In the figure marks are seeds, lines their means, and dotted lines methods without a network on
-    the same images.
+    the variance of both to first order, and degrees of freedom by Satterthwaite (1946).
+    mae_99_percent and max_error have no such interval. t_low and t_high are the 95 % interval of
+    `ratio` for other seeds on these images, of a t test of the seeds' ln errors, paired by seed; p
+    is the p of that test, and p_holm is corrected by Holm's method for all rows of the same error.
+    With three seeds only differences far above the fluctuation over seeds can be significant.
+    seeds_agree counts the seeds whose ratio lies on the same side of 1. Cells are empty below 2
+    common seeds or 10 images. In the figure marks are seeds, lines their means, and dotted lines
+    methods without a network on the same images.
     """
-    name = varied(data)
-    assert name is not None
-    settings = data.settings(without=(name,))
-    first = data.factors[name][0]
+    settings = data.settings(without=(VARIANT,))
+    first = data.factors[VARIANT][0]
     rows = []
     for test_set in data.test_sets:
         for error, (column, statistic) in STATISTICS.items():
             errors = ImageErrors.of(data, column, test_set)
-            resampled = Resampled.of(errors, statistic)
             for setting in errors.settings(settings):
-                reference = errors.select({**setting, name: first})
-                for value in data.factors[name]:
-                    group = errors.select({**setting, name: value})
+                reference = errors.select({**setting, VARIANT: first})
+                for value in data.factors[VARIANT]:
+                    group = errors.select({**setting, VARIANT: value})
                     if len(group):
                         names = {"test_set": test_set, "error": error, "variant": value}
-                        rows.append({**resampled.compare(group, reference), **setting, **names})
+                        found = errors.compare(group, reference, statistic)
+                        rows.append({**found, **setting, **names})
     result = pd.DataFrame(rows).assign(reference=first)
     compared = result["variant"] != first
     most = result["common_seeds"][compared].max() if compared.any() else 0
@@ -100,38 +89,35 @@ def table(data: StudyData) -> pd.DataFrame:
     result["p"] = result["t_p"]
     result.loc[~compared, ["ratio", "low", "high", "t_low", "t_high", "p"]] = np.nan
     result.loc[~compared, "seeds_agree"] = 0
-    result.loc[result["error"] == LARGEST, ["low", "high"]] = np.nan
     result["p_holm"] = result.groupby("error")["p"].transform(holm)
     return result[["test_set", "error", *settings, *COLUMNS]]
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The errors of all seeds by variant, a column for each test set."""
-    name = varied(data)
-    assert name is not None
     runs = with_seed(data.runs[data.runs["sources"] == ALL])
-    runs = rows_of_first(runs, data, (name,))
+    runs = rows_of_first(runs, data, (VARIANT,))
     sets = data.test_sets
     width = min(7.0, 2.2 + 1.7 * len(sets))
     drawn, axes = print_axes(len(DRAWN), len(sets), height=4.6, width=width, sharex=True)
     for row, (error, label) in zip(axes, DRAWN.items(), strict=True):
         for axis, test_set in zip(row, sets, strict=True):
-            _draw_seeds(axis, runs[runs["test_set"] == test_set], name, data.factors[name], error)
+            _draw_seeds(axis, runs[runs["test_set"] == test_set], data.factors[VARIANT], error)
             axis.set_title(f"{label}, {test_set}" if len(sets) > 1 else label)
             scale_error_axis(axis, baseline_errors(data, error, test_set=test_set))
     legend_above(drawn, axes[0, 0], columns=6, title="seed")
     return drawn
 
 
-def _draw_seeds(axis: Axes, runs: pd.DataFrame, name: str, values: list[str], error: str) -> None:
+def _draw_seeds(axis: Axes, runs: pd.DataFrame, values: list[str], error: str) -> None:
     """A mark for each seed, and a line at their mean."""
     seeds = list(dict.fromkeys(runs["seed"]))
     axis.set_yscale("log")
     for index, seed in enumerate(seeds):
-        of_seed = runs[runs["seed"] == seed].set_index(name)[error].reindex(values)
+        of_seed = runs[runs["seed"] == seed].set_index(VARIANT)[error].reindex(values)
         apart = 0.3 * ((index + 0.5) / len(seeds) - 0.5)
         axis.plot(np.arange(len(values)) + apart, of_seed, ls="", label=seed, **series_style(index))
-    means = runs.groupby(name)[error].mean().reindex(values)
+    means = runs.groupby(VARIANT)[error].mean().reindex(values)
     places = np.arange(len(values))
     axis.hlines(means, places - 0.28, places + 0.28, color="0.2", lw=1)
     turned = sum(map(len, values)) > TICK_CHARACTERS
@@ -142,7 +128,7 @@ def _draw_seeds(axis: Axes, runs: pd.DataFrame, name: str, values: list[str], er
 ANALYSIS = Analysis(
     name="variants",
     title="Variants against each other",
-    applies=lambda data: varied(data) is not None and not data.varies(TRAINED_SOURCES),
+    applies=lambda data: data.varies(VARIANT) and not data.varies(TRAINED_SOURCES),
     table=table,
     figure=figure,
 )

@@ -100,18 +100,19 @@ def _is_usable(task: RunTask) -> bool:
 
 def _evaluate(task: RunTask) -> None:
     run_dir, identity = task.run.run_dir, task.run.identity
-    for test, path in task.tests:
+    for label, path in task.run.tests.items():
+        test = without_baselines(task.study.test_sets[label])
         if passes(check_evaluation, path, test, identity):
             continue
         with _warned_if_damaged(path):
-            check_evaluation(path, without_baselines(test), identity)
+            check_evaluation(path, test, identity)
         evaluate(
             run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
         )
 
 
 def _search(task: RunTask, show_progress: bool) -> None:
-    settings, test, path = task.worst_cases, task.test, task.run.search
+    settings, test, path = task.study.worst_cases, task.study.test, task.run.search
     if settings is None or path is None or passes(check_searches, path, test, settings):
         return
     with _warned_if_damaged(path):
@@ -140,6 +141,7 @@ def _collected_warnings() -> Iterator[list[str]]:
     """Collect the warnings and errors that diffkeras logs in place of printing them."""
     package, warnings = logging.getLogger("diffkeras"), list[str]()
     handler = logging.Handler(logging.WARNING)
+    # shorter than a subclass of one method
     handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
     propagate, package.propagate = package.propagate, False
     package.addHandler(handler)

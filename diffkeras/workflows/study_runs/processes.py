@@ -20,7 +20,7 @@ INTERRUPTED_ALONE = "a signal to the process that trained it ended it; its check
 DIED = "the process that trained it died; if memory ran out, use fewer --jobs"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
-MakeTask = Callable[[RunQueue, PlannedRun, int], RunTask]
+MakeTask = Callable[[PlannedRun, int], RunTask]
 
 
 def run_in_processes(
@@ -49,7 +49,7 @@ def run_in_processes(
                     break
             else:
                 while len(children.running) < jobs and (run := queue.take()):
-                    children.start(run, make_task(queue, run, threads))
+                    children.start(run, make_task(run, threads))
             for run, outcome in children.ended():
                 if outcome.state == "interrupted" and not interruption.number:
                     outcome = Outcome("failed", INTERRUPTED_ALONE)

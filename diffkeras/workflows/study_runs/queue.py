@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diffkeras.config import Config
-from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.plan import time_left
 from diffkeras.studies.study_directory import FailedRun
 from diffkeras.workflows.study_runs.outcome import Outcome
@@ -23,17 +22,13 @@ class RunTask:
 
     Attributes:
         run: what is missing of it is to be done.
-        tests: each test set with the methods to be measured, and the directory of the errors on it.
-        test: the main test set, for the worst-case search.
-        worst_cases: settings of the search; None for no search.
+        study: whose run it is.
         data_dir: where the datasets are.
         threads: threads that read data.
     """
 
     run: PlannedRun
-    tests: Sequence[tuple[Config, Path]]
-    test: Config
-    worst_cases: WorstCasesConfig | None
+    study: Study
     data_dir: Path
     threads: int
 
@@ -44,7 +39,6 @@ class RunQueue:
     Args:
         runs: all runs that this process is to do, and those that it has done, which say how long
             the others take.
-        baselines: labels of the test sets on which the first run is to measure the baselines.
 
     Attributes:
         failed: the runs that failed.
@@ -52,7 +46,7 @@ class RunQueue:
         finished: number of those that are done or failed.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], baselines: Sequence[str] = ()) -> None:
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
         self.failed: list[FailedRun] = []
         self.finished = 0
         self._runs = {run.identity: run for run in runs}
@@ -61,8 +55,6 @@ class RunQueue:
         self.total = len(self._ready)
         self._in_use: list[tuple[float, PlannedRun]] = []  # when to try again, and what
         self._announced: set[str] = set()
-        self._baselines = frozenset(baselines)
-        self._measures_baselines: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -81,29 +73,19 @@ class RunQueue:
     def take(self) -> PlannedRun | None:
         """The next run; None if there is none now."""
         if self._ready:
-            run = self._ready.pop(0)
-        elif self._in_use and self._in_use[0][0] <= time.monotonic():
-            _, run = self._in_use.pop(0)
-        else:
-            return None
-        if self._measures_baselines is None:
-            self._measures_baselines = run.identity
-        return run
+            return self._ready.pop(0)
+        if self._in_use and self._in_use[0][0] <= time.monotonic():
+            return self._in_use.pop(0)[1]
+        return None
 
     def was_in_use(self, run: PlannedRun) -> bool:
         """Whether another process used a run when it was tried before."""
         return run.identity in self._announced
 
-    def baselines_of(self, run: PlannedRun) -> frozenset[str]:
-        """Labels of the test sets on which a run that was taken is to measure the baselines."""
-        return self._baselines if self._measures_baselines == run.identity else frozenset()
-
     def note(self, run: PlannedRun, outcome: Outcome) -> None:
         """Note how a run that was taken ended."""
         for warning in outcome.warnings:
             logger.warning(f"{run.title}: {warning}")
-        if outcome.state != "done" and self._measures_baselines == run.identity:
-            self._measures_baselines = None  # the next one does
         if outcome.state == "in use":
             if run.identity not in self._announced:
                 logger.info(f"{run.title}: another process trains it; trying again later")

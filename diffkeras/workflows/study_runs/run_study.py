@@ -1,27 +1,26 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
-import contextlib
 import logging
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
-from diffkeras.errors import InUseError, RunError
+from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import (
     PlannedRun,
+    baselines_of,
     data_needed,
-    missing_baselines,
     plan,
 )
 from diffkeras.studies.report import write_study
-from diffkeras.studies.results import read_results, without_baselines
+from diffkeras.studies.results import check_baselines, passes, read_results
 from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
@@ -33,6 +32,7 @@ from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
+from diffkeras.workflows.evaluate_run import evaluate_baselines
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of
 from diffkeras.workflows.study_runs.processes import run_in_processes
@@ -95,15 +95,23 @@ def run_study(
     done = sum(run.done for run in own)
     part = " in shard {}/{}".format(*shard) if shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
-    worker = _Worker(study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress)
-    failed, runs = worker.do_missing(runs, own, baselines=shard is None or shard[0] == 1)
+    todo = [run for run in own if not run.done]
+    measures = shard is None or shard[0] == 1
+    baselines = baselines_of(study, runs_dir, measured=False) if measures else {}
+    failed: list[FailedRun] = []
+    if todo or baselines:
+        worker = _Worker(
+            study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress
+        )
+        failed = worker.work(own, baselines)
+        runs = plan(study, runs_dir)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
         remove_stale(lock_of(run.run_dir))
     missing = sum(not run.done for run in runs)
     complete = not missing or (shard is None and missing < len(runs))
     if complete:
-        _write_results(directory, study, runs, failed)
+        _write_results(directory, study, runs, failed, baselines_of(study, runs_dir, measured=True))
     if failed:
         raise _failure(failed, len(own), directory)
     if not complete:
@@ -116,7 +124,7 @@ def run_study(
 
 @dataclass(frozen=True)
 class _Worker:
-    """Does those runs of a study that are this process's."""
+    """Does what is missing of a study, as far as it is this process's."""
 
     study: Study
     data_dir: Path
@@ -127,41 +135,41 @@ class _Worker:
     threads: int | None
     show_progress: bool
 
-    def do_missing(
-        self, runs: list[PlannedRun], own: Sequence[PlannedRun], *, baselines: bool
-    ) -> tuple[list[FailedRun], list[PlannedRun]]:
-        """Do those own runs that aren't done, and measure baselines if no run has.
+    def work(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
+        """Do those runs that aren't done, and measure baselines; the runs that failed.
 
-        Returns:
-            the failed runs, and all runs of the study as they are then.
+        Args:
+            runs: of this process.
+            baselines: label of each test set whose baselines are to be measured → directory.
         """
-        failed = self._do(own, missing_baselines(self.study, runs) if baselines else [])
-        now = runs if all(run.done for run in own) else plan(self.study, self.runs_dir)
-        # the runs were done before by another study, or that which was to measure them failed
-        if baselines and (missing := missing_baselines(self.study, now)):
-            names = {run.identity for run in own}
-            able = [run for run in now if run.done and run.identity in names]
-            if able:
-                failed += self._do([replace(able[0], evaluated=frozenset())], missing)
-                now = plan(self.study, self.runs_dir)
-        return failed, now
-
-    def _do(self, runs: Sequence[PlannedRun], baselines: Sequence[str]) -> list[FailedRun]:
-        todo = [run for run in runs if not run.done]
-        if not todo:
-            return []
-        for config in data_needed(self.study, todo):
+        for config in data_needed(self.study, [run for run in runs if not run.done], baselines):
             self._generate(config)
         check_directory(self.runs_dir)
         begin_study(self.directory, self.study)
-        queue = RunQueue(runs, baselines)
+        queue = RunQueue(runs)
         if self.jobs == 1:
             self._run_here(queue)
-        else:
+        elif not queue.empty:
             run_in_processes(
                 queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
             )
+        for label, path in baselines.items():
+            try:
+                self._measure_baselines(self.study.test_sets[label], path)
+            except Interrupted:
+                raise
+            except DiffkerasError as error:
+                queue.failed.append(FailedRun(f"baselines on {label}", path.name, str(error)))
         return queue.failed
+
+    def _measure_baselines(self, test: Config, path: Path) -> None:
+        def measure() -> None:
+            with locked(path.with_name(f".{path.name}.lock"), f"the directory {path}"):
+                if not passes(check_baselines, path, test):
+                    evaluate_baselines(test, self.data_dir, path, threads=self.threads)
+
+        check_directory(path.parent)
+        _when_free(measure)
 
     def _generate(self, config: Config) -> None:
         _when_free(
@@ -181,32 +189,38 @@ class _Worker:
                 remaining = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
                 logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
-            task = self._task(queue, run, self.threads or available_cores())
+            task = self._task(run, self.threads or available_cores())
             queue.note(run, do_run(task, show_progress=self.show_progress))
 
-    def _task(self, queue: RunQueue, run: PlannedRun, threads: int) -> RunTask:
-        sets, baselines = self.study.test_sets, queue.baselines_of(run)
-        tests = [
-            (sets[label] if label in baselines else without_baselines(sets[label]), path)
-            for label, path in run.tests.items()
-        ]
-        worst_cases = self.study.worst_cases
-        return RunTask(run, tests, self.study.test, worst_cases, self.data_dir, threads)
+    def _task(self, run: PlannedRun, threads: int) -> RunTask:
+        return RunTask(run, self.study, self.data_dir, threads)
 
 
 def _write_results(
-    directory: Path, study: Study, planned: Sequence[PlannedRun], failed: Sequence[FailedRun]
+    directory: Path,
+    study: Study,
+    planned: Sequence[PlannedRun],
+    failed: Sequence[FailedRun],
+    baselines: Mapping[str, Path],
 ) -> None:
     runs = [run for run in planned if run.done]
-    data = read_results(runs, study.factors_as_text)
+    data = read_results(runs, study.factors_as_text, baselines)
     begin_study(directory, study)  # so that it is known as a study's if this fails
-    with contextlib.ExitStack() as stack:
+
+    def write() -> None:
         # the same study in another process may end at the same time
-        lock, what = directory / ".study.lock", f"the directory {directory}"
-        _when_free(lambda: stack.enter_context(locked(lock, what)))
-        write_study(
-            directory, study, data, runs, failed=failed, planned=len(planned), command=_command()
-        )
+        with locked(directory / ".study.lock", f"the directory {directory}"):
+            write_study(
+                directory,
+                study,
+                data,
+                runs,
+                failed=failed,
+                planned=len(planned),
+                command=_command(),
+            )
+
+    _when_free(write)
 
 
 def _when_free(do: Callable[[], object]) -> None:

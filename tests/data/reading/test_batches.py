@@ -31,27 +31,11 @@ def order(batches: tf.data.Dataset) -> list[bytes]:
     return [x.tobytes() for xs, _ in batches.as_numpy_iterator() for x in xs]
 
 
-def test_stored_examples_are_those_of_the_recipe(tiny: Config, data_dir: Path) -> None:
-    recipe = ExampleRecipe(2, (16, 16), tiny.physics.medium, 2.0, 3)
-    stored = list(raw_dataset(tiny, 2, "test", data_dir).as_numpy_iterator())
-    assert len(stored) == 5
-    for k, example in enumerate(stored):
-        made = recipe.example("test", k)
-        np.testing.assert_array_equal(example["source_image"][..., 0], made.source_image)
-        np.testing.assert_array_equal(example["field"][..., 0], made.field)
-        for name in ("rows", "columns", "radii", "values"):
-            np.testing.assert_array_equal(example["sources"][name], getattr(made.sources, name))
-
-
 def test_each_source_count_has_the_same_number(tiny: Config, data_dir: Path) -> None:
     for split, number in (("train", 12), ("validation", 4), ("test", 5)):
         counts = counts_of(mixed_dataset(tiny, split, data_dir))
         assert [(counts == n).sum() for n in (1, 2)] == [number, number]
-
-
-def test_any_part_of_an_ordered_split_has_the_same_number(tiny: Config, data_dir: Path) -> None:
-    counts = counts_of(mixed_dataset(tiny, "test", data_dir))
-    assert counts.tolist() == [1, 2] * 5
+    assert counts.tolist() == [1, 2] * 5  # so has any part of the test split
 
 
 def test_chosen_source_counts_alone(tiny: Config, data_dir: Path) -> None:
@@ -90,7 +74,7 @@ def test_a_train_fraction_is_the_first_examples(tiny: Config, data_dir: Path) ->
     assert counts_of(mixed_dataset(half, "test", data_dir)).size == 10
 
 
-@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("cache", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_parts_of_the_training_examples_are_disjoint(
     tiny: Config, data_dir: Path, cache: bool
 ) -> None:
@@ -108,11 +92,11 @@ def test_the_parts_of_the_training_examples_are_disjoint(
 
     whole = images(tiny)
     assert len(whole[0]) == 24
-    third = tiny.with_overrides({"data.train_fraction": 1 / 3, "data.cache": cache})
-    parts = [images(third.with_overrides({"data.train_part": part})) for part in range(3)]
+    half = tiny.with_overrides({"data.train_fraction": 1 / 2, "data.cache": cache})
+    parts = [images(half.with_overrides({"data.train_part": part})) for part in range(2)]
     for way in range(3):
-        assert [len(part[way]) for part in parts] == [8, 8, 8]
-        assert parts[0][way] | parts[1][way] | parts[2][way] == whole[way]
+        assert [len(part[way]) for part in parts] == [12, 12]
+        assert parts[0][way] | parts[1][way] == whole[way]
         assert all(part[way] == part[0] for part in parts)
 
 

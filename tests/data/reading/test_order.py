@@ -115,7 +115,7 @@ def test_the_passes_of_replicas_make_up_those_of_one() -> None:
 @pytest.mark.parametrize("shares", [EVERYTHING, DataShares.all(4), DataShares(range(1, 3), 4)])
 def test_passes_continue_from_any_step(shares: DataShares) -> None:
     whole = passes(SHORT, shares, 0, 12)
-    for step in (1, 4, 6, 11):
+    for step in (4, 11):
         assert np.array_equal(passes(SHORT, shares, step, 12 - step), whole[step:])
 
 

@@ -52,7 +52,7 @@ def hashes(tmp_path_factory):
 @pytest.mark.parametrize(
     ("grown", "attempts"),
     [
-        pytest.param(True, 3, id="grown"),
+        pytest.param(True, 1, id="grown"),
         pytest.param(True, 40, id="grown, often", marks=pytest.mark.slow),
         pytest.param(False, 40, id="new", marks=pytest.mark.slow),
     ],

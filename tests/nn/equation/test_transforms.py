@@ -20,7 +20,7 @@ def test_the_operator_and_its_inverse_are_those_of_physics(boundaries):
     exact = SpectralOperator(LATTICE, Medium(decay=0.03, boundary=boundaries))
     field = np.random.default_rng(0).standard_normal((2, *LATTICE)).astype(np.float32)
     ones = np.ones_like(field)
-    density = np.asarray(equations_of(ones, 0.03 * ones, boundaries).apply(field))
+    density = np.asarray(equations_of([ones, ones], 0.03, boundaries, ones).apply(field))
     np.testing.assert_allclose(density, exact.apply(field), atol=1e-5)
     expected = [exact.inverse(one.astype(np.float64)) for one in density]
     np.testing.assert_allclose(inverse(density, 0.03, boundaries), expected, atol=2e-5)

@@ -9,7 +9,6 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.axis import BOUNDARIES as NAMES
 from diffkeras.physics.equations.axis import Axis, AxisBoundary
 from diffkeras.physics.equations.matrix_transforms import FoldedBasis, Kind, product_is_faster
-from diffkeras.physics.equations.prime_factor import FactoredSine, coprime_factors
 
 MIXED: list[AxisBoundary] = [("absorbing", "reflecting"), ("reflecting", "absorbing")]
 BOUNDARIES: list[AxisBoundary] = [*NAMES, *MIXED]
@@ -55,36 +54,6 @@ def test_the_product_equals_the_fast_transform(nodes: int, kind: Kind) -> None:
     coefficients = basis.forward(values)
     assert np.abs(coefficients - fast[:, basis.order]).max() < 1e-11
     assert np.abs(basis.inverse(coefficients) - values).max() < 1e-13
-
-
-@pytest.mark.parametrize(
-    "nodes", [nodes for nodes in range(2, 130, 2) if coprime_factors(nodes + 1)] + [512, 1024, 2048]
-)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_factored_product_equals_the_fast_transform(nodes: int, dtype: type) -> None:
-    factors = coprime_factors(nodes + 1)
-    assert factors is not None
-    values = np.random.default_rng(nodes).standard_normal((70, nodes)).astype(dtype)
-    basis = FactoredSine(nodes, factors, dtype)
-    coefficients = basis.forward(values)
-    assert sorted(basis.order) == list(range(nodes))
-    fast = scipy.fft.dst(values.astype(np.float64), type=1)[:, basis.order]
-    assert coefficients.dtype == dtype
-    tolerance = 20 * np.finfo(dtype).eps * np.abs(fast).max()
-    signs = np.where(np.abs(coefficients - fast) < np.abs(coefficients + fast), 1, -1)
-    assert np.abs(signs * coefficients - fast).max() < tolerance
-    assert np.abs(basis.inverse(coefficients) - values).max() < 60 * np.finfo(dtype).eps
-    # a mode's sign is the same in every row: read where it stands out of the rounding
-    large = np.where(np.abs(fast) > 1e3 * tolerance, signs, 0)
-    assert np.all(np.abs(large.sum(axis=0)) == np.abs(large).sum(axis=0))
-
-
-def test_coprime_factors_lie_close_together() -> None:
-    assert coprime_factors(2049) == (3, 683)
-    assert coprime_factors(3 * 5 * 7 * 11) == (33, 35)
-    assert coprime_factors(27) is None
-    assert coprime_factors(257) is None
-    assert coprime_factors(30) is None
 
 
 @pytest.mark.parametrize(("nodes", "product"), [(255, False), (256, True), (511, False)])

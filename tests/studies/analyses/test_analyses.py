@@ -78,8 +78,8 @@ def of_the_third_count(data: StudyData) -> StudyData:
         (lambda: small(**ONE_SIZE, **ONE_LOSS, **VARIANTS), "variance variants"),
         (counts, "variance trained_counts neighbour_counts"),
         (lambda: trained_on_several_counts(counts()), "variance trained_counts"),
-        (subsets, "variance variants disjoint_subsets"),
-        (lambda: subsets(seeds=1), "variants"),
+        (subsets, "variance disjoint_subsets"),
+        (lambda: subsets(seeds=1), ""),
         (searched, "worst_cases"),
     ],
 )

@@ -46,8 +46,8 @@ def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
     inside = 0
     data = synthetic_study(**SMALL, seeds=6)
     sizes = data.runs[SIZE].to_numpy()
-    for _ in range(100):
+    for _ in range(30):
         scatter = rng.normal(scale=0.05, size=sizes.size) * (sizes == 1200)
         row = ANALYSIS.table(with_seconds(data, 0.02 * sizes * (1 + scatter))).iloc[0]
         inside += row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
-    assert inside >= 88
+    assert inside >= 27

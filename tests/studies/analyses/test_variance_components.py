@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
+from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.analyses.variance_components import (
     DISJOINT_SUBSETS,
     SEED_NAMES,
@@ -48,7 +49,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
     estimates = []
     inside = np.zeros(3)
     truth = np.array([0.3, 0.1, 0.2])
-    for _ in range(100):
+    for _ in range(40):
         values = (
             rng.normal(scale=truth[0], size=(4, 1))
             + rng.normal(scale=truth[1], size=(1, 6))
@@ -59,7 +60,7 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
         inside += (rows["low"] <= truth) & (truth <= rows["high"])
     # clipping at 0 lifts the mean of the smaller component a little
     assert np.mean(estimates, axis=0) == pytest.approx(truth**2, rel=0.35)
-    assert (inside >= 88).all()
+    assert (inside >= 36).all()
 
 
 def test_a_negative_component_is_0() -> None:
@@ -103,8 +104,8 @@ def study(
         + runs["training.seed"].map(of_seed)
         + runs["run"].map(own)
     )
-    for error in ("mae", "mae_sources", "max_error"):
-        runs[error] *= np.exp(logarithms)
+    runs["mae"] *= np.exp(logarithms)
+    runs[[name for name in ERRORS if name != "mae"]] = np.nan
     factors = {"data.train_part": parts, "training.seed": data.factors["training.seed"]}
     return StudyData(factors, runs, data.baselines)
 

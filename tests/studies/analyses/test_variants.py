@@ -73,8 +73,9 @@ def test_a_better_variant_differs_from_an_equal_one(rows: pd.DataFrame) -> None:
     assert equal["low"] < 1 < equal["high"]
 
 
-def test_a_maximum_has_no_bootstrap(rows: pd.DataFrame) -> None:
-    row = rows.loc[("near", "max_error", "hardest")]
+@pytest.mark.parametrize("error", ["mae_99_percent", "max_error"])
+def test_only_means_have_an_interval_for_other_images(rows: pd.DataFrame, error: str) -> None:
+    row = rows.loc[("near", error, "hardest")]
     assert np.isnan(row["low"])
     assert np.isnan(row["high"])
     assert row["t_low"] < row["ratio"] < row["t_high"]

@@ -1,7 +1,7 @@
 """A finished study whose runs are copies of one, with errors that nobody measured."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import pytest
 from studied_runs import StudyPaths
 
 from diffkeras.config import Config
-from diffkeras.evaluation.errors import COLUMNS, ERRORS
-from diffkeras.evaluation.methods import SURROGATE, describe_methods
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
 from diffkeras.studies.config import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
 from diffkeras.studies.study_file import load_study
@@ -21,21 +21,31 @@ from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
-def write_evaluation(
-    run_dir: Path, data_dir: Path, *, config: Config, output: Path, **options: Any
-) -> None:
-    """In place of evaluating: equal errors of all methods and images of a source count."""
+def write_errors(config: Config, output: Path, methods: Iterable[str], run: str | None) -> None:
+    """Equal errors of all methods and images of a source count."""
     counts, images = config.data.sources, config.data.test_examples
     errors = {str(n): {"images": images, **dict.fromkeys(ERRORS, 0.1 * n)} for n in counts}
     errors[ALL] = {"images": images * len(counts), **dict.fromkeys(ERRORS, 0.1)}
-    rows = [[SURROGATE, n, k, *([0.1 * n] * len(COLUMNS))] for n in counts for k in range(images)]
-    write_csv(output / "examples.csv", ["method", "sources", "example", *COLUMNS], rows)
-    methods = dict.fromkeys(describe_methods(config), errors)
-    write_json(output / "metrics.json", {"run": run_dir.name, "methods": methods})
+    rows = [[SURROGATE, n, k, *([0.1 * n] * len(ERRORS))] for n in counts for k in range(images)]
+    write_csv(output / "examples.csv", ["method", "sources", "example", *ERRORS], rows)
+    write_json(output / "metrics.json", {"run": run, "methods": dict.fromkeys(methods, errors)})
 
 
-@pytest.fixture(autouse=True)
-def pretended_work(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_evaluation(
+    run_dir: Path, data_dir: Path, *, config: Config, output: Path, **options: Any
+) -> None:
+    """In place of evaluating."""
+    assert not config.baselines()
+    write_errors(config, output, describe_methods(config), run_dir.name)
+
+
+def write_baselines(config: Config, data_dir: Path, output: Path, **options: Any) -> None:
+    """In place of measuring baselines."""
+    write_errors(config, output, (each.name for each in baselines(config)), None)
+
+
+@pytest.fixture(scope="session")
+def pretended_work(run_dir: Path) -> Callable[[pytest.MonkeyPatch], None]:
     """Training copies a run under another configuration, and no figures are drawn."""
 
     def copy_run(config: Config, data_dir: Path, path: Path, **options: Any) -> None:
@@ -47,23 +57,47 @@ def pretended_work(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(directory: Path, study: Study, data: StudyData, *_: Any, **__: Any) -> None:
         write_tables(directory, data)
 
-    monkeypatch.setattr(one_run, "train", copy_run)
-    monkeypatch.setattr(one_run, "evaluate", write_evaluation)
-    monkeypatch.setattr(module, "generate", lambda *_, **__: [])
-    monkeypatch.setattr(module, "write_study", write)
+    def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(one_run, "train", copy_run)
+        monkeypatch.setattr(one_run, "evaluate", write_evaluation)
+        monkeypatch.setattr(module, "generate", lambda *_, **__: [])
+        monkeypatch.setattr(module, "evaluate_baselines", write_baselines)
+        monkeypatch.setattr(module, "write_study", write)
+
+    return pretend
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def pretend(
+    pretended_work: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended_work(monkeypatch)
+
+
+@pytest.fixture(scope="session")
 def study(study_file: Path) -> Study:
     return load_study(str(study_file))
 
 
+@pytest.fixture(scope="session")
+def finished(
+    study: Study,
+    pretended_work: Callable[[pytest.MonkeyPatch], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The folder of the finished study; never write to it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        pretended_work(patched)
+        run_study(study, folder / "data", folder / "small", runs_dir=folder / "runs")
+    return folder
+
+
 @pytest.fixture
-def own(study: Study, tmp_path: Path) -> StudyPaths:
-    """The finished study: data, pool of runs, and its directory."""
-    data, runs, directory = (tmp_path / name for name in ("data", "runs", "small"))
-    run_study(study, data, directory, runs_dir=runs)
-    return data, runs, directory
+def own(finished: Path, tmp_path: Path) -> StudyPaths:
+    """A copy of the finished study: data, pool of runs, and its directory."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "data", tmp_path / "runs", tmp_path / "small"
 
 
 @pytest.fixture

@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths, counted, metrics_of
+from studied_runs import StudyPaths, counted
+from tables import read_csv
 
+from diffkeras.config import Config
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.config import Study
-from diffkeras.studies.plan import data_needed, plan, time_left
+from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
@@ -41,28 +44,34 @@ def test_a_finished_study_runs_nothing(
     assert data_needed(study, plan(study, runs)) == []
 
 
-def test_the_first_run_that_is_trained_measures_the_baselines(
-    study: Study, own: StudyPaths
-) -> None:
-    methods = [list(metrics_of(run)["methods"]) for run in plan(study, own[1])]
-    every = [*describe_methods(study.test)]
-    assert methods == [every[:2], every[:2], every, every[:2]]
-
-
-def test_baselines_that_no_run_has_are_measured_with_the_first(
-    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
+def test_baselines_are_measured_once_for_each_test_set(
+    study: Study,
+    own: StudyPaths,
+    write_other: Callable[..., Study],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     data, runs, directory = own
-    planned = plan(study, runs)
-    [path] = planned[2].tests.values()
-    shutil.copy(next(iter(planned[3].tests.values())) / "metrics.json", path / "metrics.json")
-    content = json.loads((path / "metrics.json").read_text())
-    (path / "metrics.json").write_text(json.dumps({**content, "run": planned[2].identity}))
-    assert all(run.done for run in plan(study, runs))
+    measured: list[Path] = []
+    measure = module.evaluate_baselines
+
+    def counting(config: Config, data_dir: Path, output: Path, **options: Any) -> Any:
+        measured.append(output)
+        return measure(config, data_dir, output, **options)
+
+    monkeypatch.setattr(module, "evaluate_baselines", counting)
+    [own_path] = baselines_of(study, runs, measured=True).values()
+    two = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
+    run_study(two, data, tmp_path / "two", runs_dir=runs)
+    assert measured == [baselines_of(two, runs, measured=True)["two"]]
+    rows = read_csv(tmp_path / "two" / "baselines.csv")
+    assert {row["test_set"] for row in rows} == {"test", "two"}
+    assert {row["method"] for row in rows} == set(list(describe_methods(study.test))[2:])
+    (own_path / "metrics.json").unlink()
     with counted(monkeypatch) as calls:
         run_study(study, data, directory, runs_dir=runs)
-    assert calls == {"train": [], "evaluate": [planned[0].identity]}
-    assert metrics_of(planned[0])["methods"].keys() == describe_methods(study.test).keys()
+    assert calls == {"train": [], "evaluate": []}
+    assert measured[1:] == [own_path]
 
 
 def test_the_time_left_is_that_of_finished_runs(

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths, metrics_of
+from studied_runs import StudyPaths
 from tables import read_csv
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
-from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
 from diffkeras.workflows.study_runs import one_run
+from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
@@ -24,7 +24,7 @@ def test_one_failed_run_does_not_end_the_others(
 ) -> None:
     data, runs, directory = own
     planned = plan(study, runs)
-    shutil.rmtree(planned[2].run_dir)  # the one that measured the baselines
+    shutil.rmtree(planned[2].run_dir)
     shutil.rmtree(planned[3].run_dir)
     function = one_run.evaluate
 
@@ -38,7 +38,6 @@ def test_one_failed_run_does_not_end_the_others(
         with pytest.raises(RunError, match=r"1 of 4 runs failed.*: the loss is not finite"):
             run_study(study, data, directory, runs_dir=runs)
     assert [run.done for run in plan(study, runs)] == [True, True, False, True]
-    assert metrics_of(planned[3])["methods"].keys() == describe_methods(study.test).keys()
     assert read_csv(directory / "failed.csv") == [
         {"title": planned[2].title, "run": planned[2].identity, "error": "the loss is not finite"}
     ]
@@ -48,6 +47,23 @@ def test_one_failed_run_does_not_end_the_others(
     assert run_study(study, data, directory, runs_dir=runs) == directory
     assert all(run.done for run in plan(study, runs))
     assert not (directory / "failed.csv").exists()
+
+
+def test_failed_baselines_leave_the_report(
+    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, runs, directory = own
+    shutil.rmtree(runs / "baselines")
+    (directory / "runs.csv").unlink()
+
+    def fails(*args: Any, **options: Any) -> None:
+        raise ConvergenceError("no convergence")
+
+    monkeypatch.setattr(module, "evaluate_baselines", fails)
+    with pytest.raises(RunError, match="baselines on test: no convergence"):
+        run_study(study, data, directory, runs_dir=runs)
+    assert len(read_csv(directory / "runs.csv")) == 4 * len(("all", "1", "2", "3"))
+    assert read_csv(directory / "baselines.csv") == []
 
 
 def test_no_report_without_a_run(

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,13 +7,9 @@ import pytest
 from scipy import stats
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.statistics import comparison
 from diffkeras.studies.statistics.comparison import (
     ImageErrors,
-    Resampled,
     holm,
-    mean,
-    percentile_99,
     ratio_of_errors,
     signed_rank,
 )
@@ -27,19 +24,19 @@ def data() -> StudyData:
     return synthetic_study(fractions=[0.5, 1.0], images=4, sources=[2, 1, 3])
 
 
-def resampled(
-    values: np.ndarray, sources: np.ndarray | None = None, number: int = 2000
-) -> Resampled:
-    """Of the errors (runs, images), all of one source count by default."""
-    sources = np.ones(values.shape[1], int) if sources is None else sources
-    return Resampled.of(ImageErrors(pd.DataFrame(), values, sources), resamples=number)
+def errors_of(values: np.ndarray) -> ImageErrors:
+    """Errors (runs, images), all of one source count."""
+    return ImageErrors(pd.DataFrame(), values, np.ones(values.shape[1], int))
 
 
-def constant(values: list[float], images: int = 20) -> Resampled:
+def ratio(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    """Of errors (seeds, images) of one source count."""
+    return ratio_of_errors(first, second, np.ones(first.shape[1], int))
+
+
+def constant(values: list[float], images: int = 20) -> np.ndarray:
     """Errors of seeds that no image changes."""
-    errors = np.array(values)
-    drawn = np.tile(errors, (comparison.RESAMPLES, 1))
-    return Resampled(errors, drawn, np.tile(errors, (images, 1)).T)
+    return np.tile(values, (images, 1)).T
 
 
 def test_errors_are_those_of_the_run_and_image(data: StudyData) -> None:
@@ -72,53 +69,36 @@ def test_tables_without_images_and_few_images_are_refused(data: StudyData) -> No
         ImageErrors.of(few)
 
 
-def test_statistics_take_weights_as_repetitions() -> None:
-    values = np.array([[3.0, 1.0, 2.0], [5.0, 5.0, 8.0]])
-    weights = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 1.0]])
-    np.testing.assert_allclose(mean(weights, values), [[2, 6], [1.25, 5.75]])
-    np.testing.assert_allclose(percentile_99(weights, values), [[3, 8], [2, 8]])
+def test_source_counts_are_strata() -> None:
+    rng = np.random.default_rng(0)
+    sources = np.repeat([1, 2, 3], 20)
+    level = np.array([1.0, 5.0, 25.0])[sources - 1]
+    values = level * (1 + 0.01 * rng.normal(size=60)) * np.ones((2, 1))
+    apart = ratio_of_errors(values, np.ones((2, 60)), sources)
+    mixed = ratio(values, np.ones((2, 60)))
+    assert np.log(apart["high"] / apart["low"]) < 0.1 * np.log(mixed["high"] / mixed["low"])
 
 
-def test_percentile_is_the_error_of_an_image() -> None:
-    values = np.random.default_rng(0).permutation(np.arange(1.0, 201.0))[None]
-    # as evaluation's quantiles: 198 of 200 images are 99 %
-    expected = np.quantile(values, 0.99, method="inverted_cdf")
-    assert percentile_99(np.ones((1, 200)), values)[0, 0] == expected == 198
-    assert percentile_99(np.full((1, 200), 100 / 99), values)[0, 0] == 198
-
-
-def test_variance_of_a_mean_over_few_images_is_unbiased() -> None:
-    values = np.array([[1.0, 2.0, 4.0, 9.0]])
-    drawn = resampled(values, number=20_000).drawn
-    assert drawn.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.05)
-
-
-def test_runs_share_resamples_and_source_counts_do_not() -> None:
-    values = np.random.default_rng(0).normal(size=(1, 50))
-    first = resampled(np.concatenate([values, 2 * values])).drawn
-    other = resampled(values, np.full(50, 2)).drawn
-    np.testing.assert_allclose(first[:, 1], 2 * first[:, 0])
-    assert abs(np.corrcoef(first[:, 0], other[:, 0])[0, 1]) < 0.1
-
-
-def test_memory_does_not_change_the_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    values, sources = np.random.default_rng(0).normal(size=(2, 30)), np.repeat([1, 2, 3], 10)
-    at_once = resampled(values, sources, 50).drawn
-    monkeypatch.setattr(comparison, "NUMBERS_AT_ONCE", 200)
-    np.testing.assert_allclose(at_once, resampled(values, sources, 50).drawn)
+def test_other_images_add_their_variance() -> None:
+    rng = np.random.default_rng(1)
+    first, second = (np.exp(rng.normal(0, 0.1, size=(1, n))) * np.ones((3, 1)) for n in (40, 60))
+    found = ratio_of_errors(first, second, np.repeat([1, 2], [40, 60]), same_images=False)
+    parts = [stats.sem(values[0]) / values[0].mean() for values in (first, second)]
+    reach = stats.t.ppf(0.975, 39) * np.hypot(*parts)
+    assert np.log(found["high"] / found["ratio"]) == pytest.approx(reach)
 
 
 def test_equal_ratios_of_all_seeds_leave_no_doubt() -> None:
-    found = ratio_of_errors(constant([1.1, 5.5, 0.22]), constant([1.0, 5.0, 0.2]))
+    found = ratio(constant([1.1, 5.5, 0.22]), constant([1.0, 5.0, 0.2]))
     assert [found[name] for name in ("ratio", "low", "high")] == pytest.approx([1.1] * 3)
     assert found["seeds_agree"] == 3
-    found = ratio_of_errors(constant([0.5, 0.5, 1.2]), constant([1.0, 1.0, 1.0]))
+    found = ratio(constant([0.5, 0.5, 1.2]), constant([1.0, 1.0, 1.0]))
     assert found["seeds_agree"] == 2
 
 
 def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test() -> None:
     first, second = [1.0, 2.0, 4.0], [0.9, 1.9, 3.5]
-    found = ratio_of_errors(constant(first, 500), constant(second, 500))
+    found = ratio(constant(first, 500), constant(second, 500))
     differences = np.log(first) - np.log(second)
     low, high = stats.t.interval(0.95, 2, differences.mean(), stats.sem(differences))
     assert (found["t_low"], found["t_high"]) == pytest.approx((np.exp(low), np.exp(high)))
@@ -130,7 +110,7 @@ def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test() -> None
 
 def test_images_that_no_seed_changes_have_the_interval_of_their_mean() -> None:
     values = np.exp(np.random.default_rng(3).normal(0, 0.05, size=80))
-    found = ratio_of_errors(resampled(np.tile(values, (3, 1))), resampled(np.ones((3, 80))))
+    found = ratio(np.tile(values, (3, 1)), np.ones((3, 80)))
     reach = stats.t.ppf(0.975, 79) * stats.sem(values)
     assert [found["low"], found["high"]] == pytest.approx(
         [values.mean() - reach, values.mean() + reach], abs=0.1 * reach
@@ -145,7 +125,7 @@ def test_interval_covers_the_truth_for_other_seeds_and_images() -> None:
         images = rng.normal(0, 0.1, size=(2, 1, 60))
         seeds = rng.normal(0, 0.025, size=(2, 3, 1))
         values = np.exp(hard + images + seeds)  # (groups, seeds, images)
-        found = ratio_of_errors(*(resampled(group, number=300) for group in values))
+        found = ratio(*values)
         hits += found["low"] <= 1 <= found["high"]
     # about 0.8 without the seeds or without the images
     assert 0.92 <= hits / repetitions < 1
@@ -160,14 +140,14 @@ def errors(images: int) -> np.ndarray:
 
 def test_runs_of_the_same_seed_are_compared() -> None:
     values = errors(20)
-    found = resampled(values).compare(SEEDS, OTHERS)
+    found = errors_of(values).compare(SEEDS, OTHERS)
     assert (found["ratio"], found["low"], found["high"]) == pytest.approx((2, 2, 2))
     assert found["error"] == found["mean"] == pytest.approx(values[:3].mean())
     assert found["reference_error"] == pytest.approx(values[3:].mean())
     assert (found["seeds"], found["seeds_agree"], found["images"]) == (3, 3, 20)
     assert found["rank_biserial"] == 1
     assert found["p"] < 1e-4
-    found = resampled(values).compare(SEEDS, OTHERS.drop("1"))
+    found = errors_of(values).compare(SEEDS, OTHERS.drop("1"))
     assert (found["seeds"], found["common_seeds"]) == (3, 2)
     assert found["reference_error"] == pytest.approx(values[[3, 5]].mean())
     assert found["error"] == pytest.approx(values[[0, 2]].mean())
@@ -175,7 +155,7 @@ def test_runs_of_the_same_seed_are_compared() -> None:
 
 @pytest.mark.parametrize(("images", "seeds"), [(9, 3), (20, 1)])
 def test_too_few_images_or_seeds_give_no_statistic(images: int, seeds: int) -> None:
-    found = resampled(errors(images)).compare(SEEDS[:seeds], OTHERS)
+    found = errors_of(errors(images)).compare(SEEDS[:seeds], OTHERS)
     assert found["common_seeds"] == seeds
     for name in ("ratio", "low", "high", "p", "rank_biserial"):
         assert np.isnan(found[name])

@@ -23,8 +23,14 @@ LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
 def model() -> keras.Model:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse")
-    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    take_steps(model, 1)
     return model
+
+
+def take_steps(model: keras.Model, number: int) -> None:
+    variables = model.trainable_variables
+    for _ in range(number):
+        model.optimizer.apply([keras.ops.ones_like(v) for v in variables], variables)
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def test_an_epoch_without_a_jump_is_kept(rollback: Rollback, loss: float) -> Non
 
 def test_a_jump_restores_weights_and_optimizer(rollback: Rollback, model: keras.Model) -> None:
     before = variables(model)
-    model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=3, verbose=0)
+    take_steps(model, 3)
     logs = {"loss": 0.65 + 10.1 * 0.35 / 3}
     rollback.on_epoch_end(4, logs)
     assert logs["rolled_back"] == 1

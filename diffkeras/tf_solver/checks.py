@@ -12,14 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.representation.network_input import POSITIVE_MAPS
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
-MOST_INTEGER = 2**53  # float64 holds all integers up to here
-# The least size of a float64 image that is proven: no product underflows, whatever the medium
+MOST_INTEGER = 2**53  # float64 rounds integers above this
+ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
+# float64 images of smaller values have no proof: products could underflow in some medium
 LEAST_PROVEN = 1e-200
-
-
-# Integers of the same size, and the smallest source whose field is represented to full precision
+# integers of the same size, and the smallest source whose field is represented to full precision
 FLOATS = {tf.float32: (tf.int32, 1e-32), tf.float64: (tf.int64, 1e-290)}
 
 Wrong = Callable[[tf.Tensor], tf.Tensor]
@@ -119,7 +119,7 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
     that float64 rounds, and images whose largest |value| is too small for proofs in float64.
     """
     if values.dtype in FLOATS:
-        least, wrong = np.finfo(values.dtype.as_numpy_dtype).tiny, unusable
+        least, wrong = np.finfo(values.dtype.as_numpy_dtype).tiny, _unusable
         rule = f"must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
     else:
         wrong, rule = _rounded, "must be at most 2^53 in size, as float64 rounds larger integers"
@@ -134,6 +134,28 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
     return usable & (checked(large, tf.reduce_all(large), rule) if raises else large)
 
 
+def check_range(
+    name: str, values: tf.Tensor, least: float = 0.0, most: float = np.inf
+) -> tf.Tensor:
+    """Whether all values of each image are exact and within the limits, (batch,).
+
+    Those of `POSITIVE_MAPS` must be above 0. An InvalidArgumentError if not.
+    """
+    exact = exact_numbers(name, values)
+
+    def wrong(values: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(values, tf.float64)
+        low = values < (1 - ROUNDED) * least
+        low |= (values <= 0) & (name in POSITIVE_MAPS)
+        return low | ~(values <= (1 + ROUNDED) * most)
+
+    sign = "positive" if name in POSITIVE_MAPS else "not negative"
+    limits = f"at least {least:g}" if least else sign
+    limits += f" and at most {most:g}" if most < np.inf else ""
+    right = ~tf.reduce_any(wrong(values), LATTICE)
+    return exact & checked_images(right, values, wrong, f"{name} must be {limits}")
+
+
 def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
     """The largest power of 2 up to each size, which is float64 and not negative; 1 for 0."""
     exponent = _bits(np.inf, tf.float64)
@@ -141,7 +163,7 @@ def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
     return tf.stop_gradient(tf.where(power > 0, power, 1.0))
 
 
-def unusable(values: tf.Tensor) -> tf.Tensor:
+def _unusable(values: tf.Tensor) -> tf.Tensor:
     """Which numbers are not finite, or subnormal: TensorFlow's threads take these for 0."""
     bits, normal = magnitudes(values), np.finfo(values.dtype.as_numpy_dtype).tiny
     return _not_finite(values) | ((bits < _bits(normal, values.dtype)) & (bits > 0))

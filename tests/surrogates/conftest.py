@@ -1,0 +1,12 @@
+"""Graphs of these tests run as they were traced; `tests/tf_solver` has optimized ones."""
+
+from collections.abc import Iterator
+
+import lean_runs
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_graphs() -> Iterator[None]:
+    with lean_runs.quick_graphs():
+        yield

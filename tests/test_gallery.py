@@ -1,0 +1,38 @@
+"""The worked examples: each runs by itself, and its own assertions hold."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
+QUICK = {"find_sources", "place_vessels"}
+LONGEST_PAGE = 60  # lines
+
+
+def pages() -> list[pytest.ParameterSet]:
+    names = [page.stem.removeprefix("plot_") for page in sorted(GALLERY.glob("plot_*.py"))]
+    return [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
+    page = GALLERY / f"plot_{name}.py"
+    environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(GALLERY.parents[1])}
+    run = subprocess.run(
+        [sys.executable, page], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout  # it prints the figures that it claims
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pages_are_short() -> None:
+    lengths = {
+        page.name: len(page.read_text(encoding="utf-8").splitlines())
+        for page in GALLERY.glob("plot_*.py")
+    }
+    assert len(lengths) >= len(QUICK)
+    assert {name: length for name, length in lengths.items() if length > LONGEST_PAGE} == {}
