@@ -360,7 +360,7 @@ class ReducedBasis:
         enclosed = self._proofs.enclose(problem, prediction, inputs, NEEDED * tolerance * size)
         if enclosed is not None:
             bound = enclosed.bound
-            relative = float(bound.max()) / _size(enclosed.field, problem)
+            relative = float(bound.max()) / (_size(enclosed.field, problem) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, KnownBounds(bound))
