@@ -1,9 +1,9 @@
 """Making the barriers of a family from samples of its predictions.
 
-The family is divided into parts by its inputs (k-means). Each part has two barriers, for the
-residuals of predictions and of fields that the multigrid cycle has corrected once. Each is made for
-the least drain and slopes of the part's samples, and for a profile that the residuals of its
-samples have: their root mean square, plus a floor.
+The samples are divided into parts by their inputs (k-means). Each part, and all of them together,
+has two barriers, for the residuals of predictions and of fields that the multigrid cycle has
+corrected once. Each is made for the least drain and slopes of the part's samples, and for a profile
+that the residuals of its samples have: their root mean square, plus a floor.
 """
 
 from collections.abc import Callable
@@ -45,22 +45,24 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
     """
     plain = FamilyProofs(lowest)
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    number = min(MOST_PARTS, max(1, len(inputs) // IN_PART))
-    centres, parts = kmeans2(inputs / spread, number, minit="++", rng=np.random.default_rng(0))
-    used = [part for part in range(number) if (parts == part).any()]
-    fields = []
-    for part in used:
-        pair = _pair(plain, [sample(int(n)) for n in np.flatnonzero(parts == part)])
-        if pair is None:
-            return plain
-        fields.append(pair)
+    number = min(MOST_PARTS, len(inputs) // IN_PART)
+    parts = [np.arange(len(inputs))]
+    if number > 1:
+        rng = np.random.default_rng(0)
+        _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
+        parts += [np.flatnonzero(labels == part) for part in range(number)]
+    pairs = []
+    for part in parts:
+        if part.size:
+            pair = _pair(plain, [sample(int(n)) for n in part])
+            if pair is None:
+                return plain
+            pairs.append(pair)
     none = np.zeros(2)
-    barriers = Barriers(
-        spread, centres[used], np.stack(fields).astype(np.float32), none, none, none
-    )
+    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none)
     made = FamilyProofs(lowest, barriers)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
-    ratios = np.array([_ratios(made, *sample(int(n)), inputs[n]) for n in tried])
+    ratios = np.array([_ratios(made, *sample(int(n))) for n in tried])
     attempt, typical = np.quantile(ratios[:, 0], OFTEN), np.median(ratios[:, 1])
     near = 1 / np.maximum(np.quantile(ratios[:, 2:], NEARLY_ALWAYS, axis=0), 1.0)
     found = {"attempt": attempt, "typical": typical, "near": near}
@@ -108,10 +110,7 @@ def _once_corrected(
 
 
 def _ratios(
-    proofs: FamilyProofs,
-    problem: Problem,
-    field: NDArray[np.float64],
-    inputs: NDArray[np.float64],
+    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
 ) -> tuple[float, float, float, float]:
     """About the bounds of a prediction and of corrected fields.
 
@@ -121,9 +120,8 @@ def _ratios(
     equations, size = proofs.equations_of(problem), largest(field)
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
-        barrier = proofs.barrier(kind, inputs)
-        slope = equations.slope(field)
-        return barrier.highest * barrier.bound(equations, residual, 0.0, slope)
+        constant, barrier = proofs.bound(kind, equations, field, residual, 0.0, 0.0)
+        return constant * barrier.highest
 
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)

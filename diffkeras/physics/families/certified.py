@@ -17,7 +17,7 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
-from diffkeras.physics.solvers.barrier import Barrier
+from diffkeras.physics.solvers.barrier import Barrier, BarrierChoice
 from diffkeras.physics.solvers.block_cycles import BlockCycle
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
 
@@ -32,17 +32,13 @@ class Barriers(NamedTuple):
     """The barriers of a family, for parts of it (`barriers`).
 
     Attributes:
-        units: (k,), by which inputs are divided.
-        centres: (j, k), of the parts, in inputs that are divided.
-        fields: (j, 2, *lattice) float32, the barriers for predictions and for corrected ones.
+        fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
         attempt: the relative bound from which a prediction is tried to be proven as it is.
         near: (2,), shares of a needed bound that the last correction may have, so that it is met:
             of the first correction, and of one by further iterations.
         typical: the size of a first correction, relative to the field's.
     """
 
-    units: NDArray[np.float64]
-    centres: NDArray[np.float64]
     fields: NDArray[np.float32]
     attempt: NDArray[np.float64]
     near: NDArray[np.float64]
@@ -77,9 +73,11 @@ class FamilyProofs:
         self.equations = Equations(lowest.homogeneous)
         volumes, free = self.equations.volumes, self.equations.free
         self._near = NearbyCycle(BlockCycle(volumes.on(free)), volumes.drain, [])
-        self._barriers = [
-            [Barrier(field * free.astype(np.float64), self.equations) for field in pair]
-            for pair in ([] if barriers is None else barriers.fields)
+        self._choices = [
+            BarrierChoice(
+                [Barrier(field * free.astype(np.float64), self.equations) for field in each]
+            )
+            for each in ([] if barriers is None else barriers.fields)
         ]
 
     def equations_of(self, problem: Problem) -> Equations:
@@ -96,25 +94,36 @@ class FamilyProofs:
         shares = equations.volumes.couplings is self.equations.volumes.couplings
         return LinearSteps(equations, self._near if shares else None)
 
-    def barrier(self, kind: int, inputs: NDArray[np.float64]) -> Barrier:
-        """The barrier for one kind of field at a point with such inputs (k,)."""
-        assert self.barriers is not None
-        distances = ((self.barriers.centres - inputs / self.barriers.units) ** 2).sum(axis=1)
-        return self._barriers[int(np.argmin(distances))][kind]
+    def bound(
+        self,
+        kind: int,
+        equations: Equations,
+        field: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        rounding: float,
+        radius: float,
+    ) -> tuple[float, Barrier]:
+        """A barrier and a constant c: c w bounds the field's error, if it is within the radius.
+
+        Args:
+            kind: PREDICTED or CORRECTED.
+            equations: of a problem of the family.
+            field: with the values of the fixed nodes.
+            residual: F, on the lattice.
+            rounding: at least its error on any node.
+            radius: of the slopes.
+        """
+        slope = equations.least_slope(field, radius)
+        return self._choices[kind].bound(equations, residual, rounding, slope)
 
     def enclose(
-        self,
-        problem: Problem,
-        field: NDArray[np.float64],
-        inputs: NDArray[np.float64],
-        needed: float | None = None,
+        self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
         Args:
             problem: of the family.
             field: a prediction, with the values of the fixed nodes.
-            inputs: (k,), of the problem's point.
             needed: by default a share of how far the prediction is corrected.
         """
         if self.barriers is None:
@@ -122,12 +131,11 @@ class FamilyProofs:
         equations = self.equations_of(problem)
         residual, rounding = equations.of_with_most_rounding(field)
         if needed is not None and needed >= self.barriers.attempt * largest(field):
-            barrier = self.barrier(PREDICTED, inputs)
-            bound = _bound(barrier, equations, field, residual, rounding, needed)
+            bound = self._bound(PREDICTED, equations, field, residual, rounding, needed)
             if bound is not None:
                 return Enclosed(field, bound, 0)
         steps, slope = self.steps_of(equations), equations.slope(field)
-        barrier, aim = self.barrier(CORRECTED, inputs), np.inf
+        aim = np.inf
         if needed is not None:
             first, further = map(float, self.barriers.near * needed)
             one_is_enough = self.barriers.typical * largest(field) <= first
@@ -140,7 +148,7 @@ class FamilyProofs:
             field = corrected(equations, field, move.solution)
             residual, rounding = equations.of_with_most_rounding(field)
             needed = OWN * move.first_estimate if needed is None else needed
-            bound = _bound(barrier, equations, field, residual, rounding, needed)
+            bound = self._bound(CORRECTED, equations, field, residual, rounding, needed)
             if bound is not None:
                 steps.release()
                 return Enclosed(field, bound, steps.iterations + corrections + 1)
@@ -149,11 +157,9 @@ class FamilyProofs:
                 slope = equations.slope(field)
         return None
 
-    def bound_of(
-        self, problem: Problem, field: NDArray[np.float64], inputs: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
-        enclosed = self.enclose(problem, field, inputs)
+        enclosed = self.enclose(problem, field)
         if enclosed is None:
             return bounds_of(field, problem).field
         bound = np.abs(field - enclosed.field)
@@ -161,17 +167,25 @@ class FamilyProofs:
         bound *= SLACK
         return bound
 
+    def _bound(
+        self,
+        kind: int,
+        equations: Equations,
+        field: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        rounding: float,
+        needed: float,
+    ) -> NDArray[np.float64] | None:
+        """A bound node by node of at most `needed`, if a barrier proves one."""
+        constant, barrier = self.bound(kind, equations, field, residual, rounding, needed)
+        constant *= SLACK
+        return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None
+
 
 class PredictionProof(NamedTuple):
-    """Of a prediction as it is, which is proven when its bound is first read.
-
-    Attributes:
-        proofs: of the family.
-        inputs: (k,), of its point.
-    """
+    """Of a prediction as it is, which is proven when its bound is first read."""
 
     proofs: FamilyProofs
-    inputs: NDArray[np.float64]
 
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """See `Proof`."""
@@ -179,7 +193,7 @@ class PredictionProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
-        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False), self.inputs)
+        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
 
 
 def corrected(
@@ -192,17 +206,3 @@ def corrected(
         problem = equations.problem
         np.copyto(field, problem.values, where=problem.fixed)
     return field
-
-
-def _bound(
-    barrier: Barrier,
-    equations: Equations,
-    field: NDArray[np.float64],
-    residual: NDArray[np.float64],
-    rounding: float,
-    needed: float,
-) -> NDArray[np.float64] | None:
-    """A bound node by node of at most `needed`, if the barrier proves one."""
-    slope = equations.least_slope(field, needed)
-    constant = barrier.bound(equations, residual, rounding, slope) * SLACK
-    return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None

@@ -256,11 +256,10 @@ class ReducedBasis:
             tolerance = check_relative_tolerance(tolerance)
         with blas_threads():
             several = np.atleast_2d(points)
-            inputs = self.family.scaling.inputs(several)
-            fields = self._fields(several, inputs)
+            fields = self._fields(several)
             solutions = [
-                self._solution(self.family.quick_problem_at(point), field, row, tolerance)
-                for point, field, row in zip(several, fields, inputs, strict=True)
+                self._solution(self.family.quick_problem_at(point), field, tolerance)
+                for point, field in zip(several, fields, strict=True)
             ]
         if points.ndim == 1:
             return solutions[0]
@@ -274,7 +273,7 @@ class ReducedBasis:
         points = self.family.points(parameters, extrapolate=extrapolate)
         with blas_threads():
             several = np.atleast_2d(points)
-            fields = self._fields(several, self.family.scaling.inputs(several))
+            fields = self._fields(several)
         fixed = self.family.problem.fixed
         for point, field in zip(several, fields, strict=True):
             values = self.family.values_at(point)
@@ -331,13 +330,11 @@ class ReducedBasis:
         proofs = FamilyProofs(_lowest(family), barriers)
         return cls(family, mean, modes, KernelRegression(*rest), errors, proofs, worst)
 
-    def _fields(
-        self, points: NDArray[np.float64], inputs: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        """The predictions (n, *lattice) of points with such inputs, 0 on the fixed nodes."""
+    def _fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The predictions (n, *lattice) of points, 0 on the fixed nodes."""
         scaling = self.family.scaling
         ones = np.ones((len(points), 1))
-        coefficients = np.concatenate([self.regression(inputs), ones], axis=1)
+        coefficients = np.concatenate([self.regression(scaling.inputs(points)), ones], axis=1)
         coefficients *= scaling.scales(points)[:, None]
         fields = coefficients.astype(np.float32) @ self.rows
         return fields.reshape(len(points), *self.family.problem.lattice)
@@ -346,7 +343,6 @@ class ReducedBasis:
         self,
         problem: Problem,
         field: NDArray[np.float32],
-        inputs: NDArray[np.float64],
         tolerance: float | None,
     ) -> Solution:
         prediction = field.astype(np.float64)
@@ -355,9 +351,9 @@ class ReducedBasis:
         np.copyto(prediction, problem.values, where=problem.fixed)
         if tolerance is None:
             stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
-            return Solution(prediction, problem, stats, PredictionProof(self._proofs, inputs))
+            return Solution(prediction, problem, stats, PredictionProof(self._proofs))
         size = _size(prediction, problem)
-        enclosed = self._proofs.enclose(problem, prediction, inputs, NEEDED * tolerance * size)
+        enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
             bound = enclosed.bound
             relative = float(bound.max()) / (_size(enclosed.field, problem) or 1.0)

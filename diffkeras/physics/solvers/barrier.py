@@ -12,6 +12,8 @@ enclosure by conjugate gradients, and it takes one residual and no solution. (A 
 for each problem anew, with its rounding, so a w that is no barrier for it proves nothing wrong.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, FiniteVol
 from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
+LOOKED_AT = 2000  # nodes at most, to choose a barrier
 REDUCTION = 1e-3  # of the residual: w only has to be near the solution
 
 
@@ -30,34 +33,32 @@ class Barrier:
     Attributes:
         field: w ≥ 0, 0 on the fixed nodes.
         highest: its largest value.
+        applied: at most A w.
+        volumes, free: A without slopes, and the free nodes.
     """
 
     def __init__(self, field: NDArray[np.float64], equations: Equations) -> None:
         """`equations` are those that it was made for."""
         self.field = field
         self.highest = largest(field)
-        self._volumes = equations.volumes
-        self._free = equations.free
-        self._applied = _applied(self._volumes, field)
-        self._size = largest(self._applied)
+        self.volumes, self.free = equations.volumes, equations.free
+        self.applied = _applied(self.volumes, field)
+        self._size = largest(self.applied)
 
-    def bound(
-        self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
-    ) -> float:
+    def bound(self, operator: FiniteVolumes, residual: NDArray, rounding: float) -> float:
         """The least c with (A + d) c w ≥ |F| on the free nodes; infinite if there is none.
 
         Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
 
         Args:
-            equations: of a problem with the same fixed nodes.
+            operator: A + d, rounded down, of a problem with the same fixed nodes.
             residual: F, on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
-            slope: d, rounded down.
         """
         ratio = np.abs(residual)
         ratio += rounding
-        supply = self._supply(equations.steeper(slope))
-        np.copyto(supply, np.inf, where=equations.problem.fixed)
+        supply = self._supply(operator)
+        np.copyto(supply, np.inf, where=~self.free)
         if not supply.min() > 0:
             return np.inf
         ratio /= supply
@@ -65,16 +66,45 @@ class Barrier:
 
     def _supply(self, operator: FiniteVolumes) -> NDArray[np.float64]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if operator.couplings is not self._volumes.couplings:
+        if operator.couplings is not self.volumes.couplings:
             return _applied(operator, self.field)
         # the couplings are the same, so that the drains make all the difference
-        result = operator.drain - self._volumes.drain
+        result = operator.drain - self.volumes.drain
         result *= self.field
-        result += self._applied
+        result += self.applied
         # four roundings of terms that are at most this
-        drains = float(operator.drain.max()) + float(self._volumes.drain.max())
+        drains = float(operator.drain.max()) + float(self.volumes.drain.max())
         result -= 4 * EPSILON * (drains * self.highest + self._size)
         return result
+
+
+class BarrierChoice:
+    """Several barriers for the same operator, of which each problem takes one.
+
+    Some nodes tell which one bounds least. That decides only how large a bound is.
+    """
+
+    def __init__(self, barriers: Sequence[Barrier]) -> None:
+        self._barriers = barriers
+        nodes = np.flatnonzero(barriers[0].free.ravel())
+        self._nodes = nodes[:: -(-nodes.size // LOOKED_AT)]
+        looked_at = [(one.field.ravel(), one.applied.ravel()) for one in barriers]
+        self._fields = np.stack([field[self._nodes] for field, _ in looked_at])
+        self._applied = np.stack([applied[self._nodes] for _, applied in looked_at])
+        self._drain = barriers[0].volumes.drain.ravel()[self._nodes]
+        self._highest = np.array([barrier.highest for barrier in barriers])
+
+    def bound(
+        self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
+    ) -> tuple[float, Barrier]:
+        """The constant and the barrier that is likely to have the smallest bound."""
+        operator = equations.steeper(slope)
+        supply = operator.drain.ravel()[self._nodes] - self._drain
+        supply = supply * self._fields + self._applied
+        sizes = np.abs(residual.ravel()[self._nodes])
+        ratios = np.divide(sizes, supply, out=np.full(supply.shape, np.inf), where=supply > 0)
+        barrier = self._barriers[int(np.argmin(ratios.max(axis=1) * self._highest))]
+        return barrier.bound(operator, residual, rounding), barrier
 
 
 def _applied(volumes: FiniteVolumes, field: NDArray[np.float64]) -> NDArray[np.float64]:

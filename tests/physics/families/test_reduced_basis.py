@@ -161,7 +161,7 @@ def test_barriers_that_are_none_prove_nothing_wrong():
     rng = np.random.default_rng(0)
     free = ~basis.family.problem.fixed
     for size in (1e-12, 1e-3, 1.0, 1e6):
-        fields = size * rng.random((2, 2, 24, 24)) ** rng.integers(0, 9) * free
+        fields = size * rng.random((2, 3, 24, 24)) ** rng.integers(0, 9) * free
         barriers = basis._proofs.barriers._replace(fields=fields.astype(np.float32))
         basis_of = dk.ReducedBasis(
             basis.family,
