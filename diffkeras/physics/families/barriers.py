@@ -26,7 +26,7 @@ from diffkeras.physics.solvers.barrier import barrier_of
 from diffkeras.physics.solvers.linear_steps import Goal
 
 FLOOR = 0.3  # of a profile, as a share of its mean
-MARGIN = 0.9  # of the least slopes, as other problems may have smaller ones
+MARGIN = 0.7  # of the least slopes, as other problems may have smaller ones
 MOST_PARTS, IN_PART = 8, 16  # samples
 OFTEN = 0.1  # share of predictions whose bounds are small enough without a correction
 NEARLY_ALWAYS = 0.75  # of those whose bounds are small enough after one that is near
@@ -54,10 +54,12 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
     pairs = []
     for part in parts:
         if part.size:
-            pair = _pair(plain, [sample(int(n)) for n in part])
-            if pair is None:
-                return plain
-            pairs.append(pair)
+            samples = [sample(int(n)) for n in part]
+            for margin in (MARGIN,) if pairs else (0.0, MARGIN):
+                pair = _pair(plain, samples, margin)
+                if pair is None:
+                    return plain
+                pairs.append(pair)
     none = np.zeros(2)
     barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none)
     made = FamilyProofs(lowest, barriers)
@@ -72,9 +74,13 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
 
 
 def _pair(
-    proofs: FamilyProofs, samples: list[tuple[Problem, NDArray[np.float64]]]
+    proofs: FamilyProofs, samples: list[tuple[Problem, NDArray[np.float64]]], margin: float
 ) -> NDArray[np.float64] | None:
-    """The two barriers for some samples, (2, *lattice); None if there are none."""
+    """The two barriers for some samples, (2, *lattice); None if there are none.
+
+    They are made for a share of the samples' slopes: with 0, they serve all problems of the family
+    whose diffusivity doesn't vary.
+    """
     volumes = proofs.equations.volumes
     least = np.full(volumes.drain.shape, np.inf)
     squares = np.zeros((2, *volumes.drain.shape))
@@ -84,8 +90,8 @@ def _pair(
         except ConvergenceError:
             return None
         equations = proofs.equations_of(problem)
-        slope = MARGIN * equations.slope(after)
-        np.minimum(least, equations.volumes.drain + slope, out=least)
+        drain = equations.volumes.drain if margin else volumes.drain
+        np.minimum(least, drain + margin * equations.slope(after), out=least)
         for total, residual in zip(squares, residuals, strict=True):
             if size := float(np.abs(residual).mean()):
                 total += (residual / size) ** 2

@@ -24,6 +24,7 @@ from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 2000  # nodes at most, to choose a barrier
+TRIED = 2  # barriers before the safest one
 REDUCTION = 1e-3  # of the residual: w only has to be near the solution
 
 
@@ -81,7 +82,8 @@ class Barrier:
 class BarrierChoice:
     """Several barriers for the same operator, of which each problem takes one.
 
-    Some nodes tell which one bounds least. That decides only how large a bound is.
+    Some nodes tell which one bounds least. That decides only how large a bound is. The first one
+    is the safest, which is tried last.
     """
 
     def __init__(self, barriers: Sequence[Barrier]) -> None:
@@ -97,14 +99,23 @@ class BarrierChoice:
     def bound(
         self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
     ) -> tuple[float, Barrier]:
-        """The constant and the barrier that is likely to have the smallest bound."""
+        """The constant and the barrier that is likely to have the smallest bound.
+
+        Where it isn't one, as seen on the other nodes, the next ones are tried. If all fail, the
+        constant is infinite.
+        """
         operator = equations.steeper(slope)
         supply = operator.drain.ravel()[self._nodes] - self._drain
         supply = supply * self._fields + self._applied
         sizes = np.abs(residual.ravel()[self._nodes])
         ratios = np.divide(sizes, supply, out=np.full(supply.shape, np.inf), where=supply > 0)
-        barrier = self._barriers[int(np.argmin(ratios.max(axis=1) * self._highest))]
-        return barrier.bound(operator, residual, rounding), barrier
+        likely = np.argsort(ratios.max(axis=1) * self._highest, kind="stable")[:TRIED]
+        for number in dict.fromkeys([*likely.tolist(), 0]):
+            barrier = self._barriers[number]
+            constant = barrier.bound(operator, residual, rounding)
+            if np.isfinite(constant):
+                break
+        return constant, barrier
 
 
 def _applied(volumes: FiniteVolumes, field: NDArray[np.float64]) -> NDArray[np.float64]:
