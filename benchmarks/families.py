@@ -1,8 +1,10 @@
 """Measure whether a surrogate of one tissue with many parameters pays, against `solve`.
 
     python -m benchmarks.families
-    python -m benchmarks.families --side 128 --side 512 --side 256 --volume 64
+    python -m benchmarks.families --snapshots 1000 --side 128 --side 256
+    python -m benchmarks.families --side 128 --side 512
     python -m benchmarks.families --parameters 3 --parameters 8 --parameters 12
+    python -m benchmarks.families --volume 64 --snapshots 200 --points 8
 
 The tissue has vessels of radius 4 that hold a value, and cells of radius 3 that saturate, at random
 places: 12 and 300 on 256×256 nodes, and as dense on other lattices. Its sides reflect. Parameters
@@ -244,13 +246,15 @@ def main(
     lattices: list[tuple[int, ...]] = [(side, side) for side in sides]
     lattices += [(side,) * 3 for side in volumes]
     caption = (
-        f"{snapshots} snapshots, {points} points; CPU time of one thread, medians; ratio to the "
-        f"fastest of cold, nearest and last. {describe_machine(('numpy', 'scipy'))}"
+        "CPU time of one thread, medians; ratio to the fastest of cold, nearest and last. "
+        f"{describe_machine(('numpy', 'scipy'))}"
     )
     with threadpool_limits(limits=1):
         for lattice in lattices or [(256, 256)]:
             for number in map(int, parameters):
-                name = f"{'×'.join(map(str, lattice))}, {number} parameters"
+                name = (
+                    f"{'×'.join(map(str, lattice))}, {number} parameters, {snapshots:,} snapshots"
+                )
                 trained = train(family_of(lattice, number), snapshots)
                 rows = rows_of(name, trained, points)
                 write_rows(rows, COLUMNS, output, caption, [])

@@ -2,9 +2,9 @@
 
 from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3, UpsampledConv3x3
 from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections, RingCorrections
+from diffkeras.nn.families import KernelCoefficients
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
-from diffkeras.nn.reduced_basis import KernelCoefficients
 
 __all__ = [
     "AppendCoordinates",

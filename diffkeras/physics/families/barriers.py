@@ -51,7 +51,7 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
         rng = np.random.default_rng(0)
         _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
         parts += [np.flatnonzero(labels == part) for part in range(number)]
-    pairs = []
+    pairs: list[NDArray[np.float64]] = []
     for part in parts:
         if part.size:
             samples = [sample(int(n)) for n in part]

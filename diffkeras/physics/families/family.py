@@ -142,7 +142,7 @@ class Family:
 
     def contains(self, parameters: Mapping[str, float] | ArrayLike) -> NDArray[np.bool_]:
         """Whether points are in the ranges: a truth value, or one for each of (n, p)."""
-        return self._contains(self.points(parameters, extrapolate=True)).all(axis=-1)
+        return np.asarray(self._contains(self.points(parameters, extrapolate=True)).all(axis=-1))
 
     def _contains(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         # a rounding beyond an end, such as of a logarithm's exponential, is none

@@ -60,5 +60,5 @@ def test_files_hold_it(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "basis.keras")
     np.testing.assert_array_equal(loaded.predict_on_batch(points), wanted)
     model.export(tmp_path / "saved", verbose=False)
-    served = tf.saved_model.load(str(tmp_path / "saved")).serve(points)
-    np.testing.assert_allclose(served, wanted, rtol=1e-6, atol=1e-7)
+    saved = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(saved.serve(points), wanted, rtol=1e-6, atol=1e-7)
