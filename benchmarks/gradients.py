@@ -5,12 +5,13 @@
 The problems have 20 discs with fixed values: a uniform medium, one whose 20 discs release instead,
 and a tissue of 20 regions of different diffusivity with 1,600 cells that take up in proportion, or
 saturating. "All derivatives" are those of the field's sum of squares by every part of the problem
-(`Solution.vjp`), by one adjoint equation. "Central differences" are two more fields for each of
-ten parameters. PyAMG solves the field's and the adjoint's equations (of the linear tissue, with
-one hierarchy), and computes no derivatives from them. Fields and adjoints are solved to 1e-8, and
-`solve` proves the error of the field. "Memory" is the most that NumPy allocates, in float64 fields,
-above that of the field alone. All times are CPU times, medians of rounds in one process and on one
-thread, in which every method has its turn.
+(`Solution.vjp`), by one adjoint equation. "Central differences" are two more fields for each of ten
+parameters. PyAMG solves the field's and the adjoint's equations (of the linear tissue, with one
+hierarchy), and computes no derivatives from them. torch-sla, where it is installed, computes the
+field and the derivatives by every entry of the matrix by LU (`pip install torch-sla`). Fields and
+adjoints are solved to 1e-8, and `solve` proves the error of the field. "Memory" is the most that
+NumPy allocates, in float64 fields, above that of the field alone. All times are CPU times, medians
+of rounds in one process and on one thread, in which every method has its turn.
 """
 
 import statistics
@@ -18,6 +19,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -75,6 +77,21 @@ def by_pyamg(make: Callable[[], Problem]) -> None:
     hierarchy.solve(2 * field, tol=TOLERANCE, accel="cg")
 
 
+def by_torch_sla(make: Callable[[], Problem]) -> None:
+    """The field of a linear problem and the derivatives by the matrix and the right-hand side."""
+    import torch
+    import torch_sla
+
+    problem = make()
+    volumes = finite_volumes(problem.lattice, problem.medium)
+    matrix, sides = volumes.free_system(problem.values, problem.fixed)
+    entries = matrix.tocoo()
+    values, right = (torch.tensor(part, requires_grad=True) for part in (entries.data, sides))
+    rows, columns = (torch.tensor(part.astype(np.int64)) for part in entries.coords)
+    field = torch_sla.spsolve(values, rows, columns, matrix.shape, right, backend="scipy")
+    (field**2).sum().backward()
+
+
 def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[str]]:
     """The rows of one problem."""
     calls: dict[str, Callable[[], object]] = {
@@ -83,6 +100,8 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
     }
     if name == "tissue, linear":
         calls["field and adjoint by PyAMG"] = lambda: by_pyamg(make)
+        if find_spec("torch_sla"):
+            calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(make)
     calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
     times: dict[str, list[float]] = {method: [] for method in calls}
     for _ in range(rounds):

@@ -77,6 +77,8 @@ class Derivatives(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name == "values":
+            if not self.problem.fixed.any():
+                return np.zeros(self.problem.lattice)
             applied = self._pull_back.volumes.apply(self.adjoint) * self.problem.medium.unit
             return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
         if name not in parts_of(self.problem):

@@ -87,10 +87,11 @@ def _by_corrections(
     result, aim = values.copy(), MARGIN * tolerance
     best, stalled = np.inf, 0
     while True:
-        residual = supply - equations.volumes.apply(result)
-        residual -= slope * result
+        size, residual = largest(result), supply.copy()
+        if size:
+            residual -= equations.volumes.apply(result)
+            residual -= slope * result
         residual *= equations.free
-        size = largest(result)
         goal = Goal(REDUCTION, near=aim * size, share=0.0 if size else aim)
         move = steps.solve(slope, residual, goal)
         result += move.solution

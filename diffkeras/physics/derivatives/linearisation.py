@@ -145,6 +145,8 @@ class PullBack(Linearisation):
         if name.startswith("boundary."):
             ((index, slope),) = self._local(name)
             return -self.adjoint[index] * slope
+        if name == "production":
+            return self.adjoint.copy()
         result: NDArray[np.float64] = np.zeros(self.problem.lattice)
         for axis in axes:
             result += self._of_rate(axis) / step**2
@@ -162,15 +164,26 @@ class PullBack(Linearisation):
     def _energies(self) -> list[float]:
         """−λᵀ A u of the faces and absorbing walls along each axis."""
         energies = []
-        for axis, coupling in enumerate(self.volumes.couplings):
-            products = _differences(self.adjoint, axis)
-            products *= _differences(self.field, axis)
-            energy = -float(np.vdot(products, coupling)) * self.problem.medium.unit
-            rate = self._rate(axis)
+        for axis in range(len(self.problem.lattice)):
+            energy, rate = -self._energy_of_faces(axis), self._rate(axis)
             for index in self._walls(axis):
                 energy -= float((rate[index] * self.adjoint[index] * self.field[index]).sum())
             energies.append(energy)
         return energies
+
+    def _energy_of_faces(self, axis: int) -> float:
+        """Σ κ (λ_i − λ_k)(u_i − u_k) over the faces along an axis."""
+        medium = self.problem.medium
+        if np.ndim(medium.diffusivities[axis]):
+            products = _differences(self.adjoint, axis)
+            products *= _differences(self.field, axis)
+            return float(np.vdot(products, self.volumes.couplings[axis])) * medium.unit
+        each = [self.adjoint, self.field]
+        if medium.boundaries[axis] == "periodic":
+            first = (slice(None),) * axis + (slice(0, 1),)
+            each = [np.concatenate([values, values[first]], axis) for values in each]
+        adjoint, field = (np.diff(values, axis=axis) for values in each)
+        return float(np.vdot(adjoint, field) * medium.diffusivities[axis]) / medium.step**2
 
     def _of_rate(self, axis: int) -> NDArray[np.float64]:
         """−λᵀF_r for r along an axis, on the lattice."""
