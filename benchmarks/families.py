@@ -2,7 +2,7 @@
 
     python -m benchmarks.families
     python -m benchmarks.families --snapshots 1000 --side 128 --side 256
-    python -m benchmarks.families --side 128 --side 512
+    python -m benchmarks.families --side 512 --points 16
     python -m benchmarks.families --parameters 3 --parameters 8 --parameters 12
     python -m benchmarks.families --volume 64 --snapshots 200 --points 8
 
@@ -20,10 +20,11 @@ of other points, to a proven error. Competitors are `solve` from zeros (cold), f
 snapshot (in the inputs of the regression), from the last of the points, which are drawn one by one,
 and from parameters that differ by up to 5 % each, as in a chain of small steps. The ratio is that
 to the fastest of cold, nearest and last; "in a chain" that to the fastest of all four. "Unproven"
-is the prediction alone; it is compared with the proven 1e-3. The true error is the difference from
-`solve` to 1e-9. All times are CPU times per field of one thread, medians over the points; the
-methods take turns of eight points each. "Pays from" is the number of fields from which snapshots,
-training and fields together take less time than the fastest of cold, nearest and last.
+is the prediction alone; it is compared with the proven 1e-3, if that is its median error or more.
+The true error is the difference from `solve` to 1e-9. All times are CPU times per field of one
+thread, medians over the points; the methods take turns of eight points each. "Pays from" is the
+number of fields from which snapshots, training and fields together take less time than the fastest
+of cold, nearest and last.
 """
 
 import statistics
@@ -48,6 +49,13 @@ KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 TURN = 8  # points
 TARGETS = {1e-2: 5, 1e-3: 4, 1e-4: 3, None: 30}
+ORDER = [
+    f"{lattice}, {parameters} parameters, {snapshots} snapshots, {error}"
+    for parameters in (5, 3, 8, 12)
+    for lattice in ("128×128", "256×256", "512×512", "64×64×64")
+    for snapshots in ("200", "400", "1,000")
+    for error in ("1e-02", "1e-03", "1e-04", "unproven")
+]
 COLUMNS = [
     "problem",
     "cold [ms]",
@@ -185,6 +193,7 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
         against = classical[tolerance or 1e-3]
         best = min(against[method] for method in ("cold", "nearest", "last"))
         saved = best - medians["basis"]
+        is_right = float(f"{statistics.median(errors):.0e}") <= (tolerance or 1e-3)
         pays = f"{1e3 * trained.seconds / saved:,.0f}" if saved > 0 else "never"
         rows.append(
             [
@@ -192,9 +201,9 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
                 *(f"{against[m]:.1f}" for m in ("cold", "nearest", "last", "chain")),
                 f"{medians['basis']:.2f}",
                 f"{batched:.2f}",
-                f"1/{best / medians['basis']:.1f}",
+                f"1/{best / medians['basis']:.1f}" if is_right else "",
                 f"1/{TARGETS[tolerance]}",
-                f"1/{min(against.values()) / medians['basis']:.1f}",
+                f"1/{min(against.values()) / medians['basis']:.1f}" if is_right else "",
                 f"{statistics.median(errors):.0e}",
                 f"{max(errors):.0e}",
                 f"{100 * solved / count:.0f}%",
@@ -257,7 +266,7 @@ def main(
                 )
                 trained = train(family_of(lattice, number), snapshots)
                 rows = rows_of(name, trained, points)
-                write_rows(rows, COLUMNS, output, caption, [])
+                write_rows(rows, COLUMNS, output, caption, ORDER)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ corrected once. Each is made for the least drain and slopes of the part's sample
 that the residuals of its samples have: their root mean square, plus a floor.
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -49,7 +50,9 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
     parts = [np.arange(len(inputs))]
     if number > 1:
         rng = np.random.default_rng(0)
-        _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty part
+            _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
         parts += [np.flatnonzero(labels == part) for part in range(number)]
     pairs: list[NDArray[np.float64]] = []
     for part in parts:
