@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@echo "making $(VENV) and installing into it, which takes 2 to 5 minutes, in silence"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[test,lint,docs]'
 	@touch $@
 
 quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a reduced scale
@@ -41,7 +41,7 @@ test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'slow or not slow' -n $(TEST_PROCESSES) --dist loadfile
 
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[frameworks]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
 	$(BIN)/python -m pytest tests/frameworks
 
 lint: $(STAMP)  ## check style, format, types and import rules

@@ -114,7 +114,7 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
     peaks = {method: peak(call) / (8 * nodes) for method, call in list(calls.items())[:2]}
     rows = []
     for method, took in medians.items():
-        more = f"{peaks[method] - peaks['field']:.1f}" if method in peaks else ""
+        more = f"{max(peaks[method] - peaks['field'], 0):.1f}" if method in peaks else ""
         ratio = f"{took / medians['field']:.2f}"
         rows.append([name, str(nodes), method, f"{1e3 * took:.0f}", ratio, more])
         click.echo("  ".join(rows[-1]))

@@ -41,7 +41,9 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         True
     """
     function = FieldFunction(problem, list(parts), tolerance)
-    return _differentiable(function)(*map(jnp.asarray, parts.values()))
+    arrays = {name: jnp.asarray(part) for name, part in parts.items()}
+    function.check_shapes({name: array.shape for name, array in arrays.items()})
+    return _differentiable(function)(*arrays.values())
 
 
 def _differentiable(function: FieldFunction) -> Any:

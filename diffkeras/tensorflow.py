@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.derivatives.field_function import FieldFunction
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.derivatives.field_function import NO_SECOND, FieldFunction
 from diffkeras.physics.problem.problem import Problem
 
 
@@ -44,6 +45,9 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
     """
     function = FieldFunction(problem, list(parts), tolerance)
     tensors = [tf.convert_to_tensor(part) for part in parts.values()]
+    shapes = dict(zip(parts, (part.shape for part in tensors), strict=True))
+    known = {name: tuple(shape) for name, shape in shapes.items() if shape.is_fully_defined()}
+    function.check_shapes(known)
 
     @tf.custom_gradient
     def field(*parts: tf.Tensor) -> Any:
@@ -55,18 +59,30 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         result = tf.numpy_function(compute, parts, dtype)
         result.set_shape(problem.shape)
 
-        def gradient(cotangent: tf.Tensor) -> list[tf.Tensor]:
-            def pull_back(*arrays: np.ndarray) -> list[np.ndarray]:
-                gradients = function.pull_back(*arrays)
-                pairs = zip(gradients, parts, strict=True)
-                return [each.astype(part.dtype.as_numpy_dtype) for each, part in pairs]
-
-            dtypes = [part.dtype for part in parts]
-            gradients = tf.numpy_function(pull_back, [result, cotangent, *parts], dtypes)
-            for each, part in zip(gradients, parts, strict=True):
-                each.set_shape(part.shape)
-            return gradients
-
-        return result, gradient
+        return result, lambda cotangent: _pull_back(function, result, cotangent, *parts)
 
     return field(*tensors)
+
+
+def _pull_back(function: FieldFunction, *tensors: tf.Tensor) -> Any:
+    """The gradients of the parts, from the field, its cotangent and the parts."""
+
+    @tf.custom_gradient
+    def gradients(*tensors: tf.Tensor) -> Any:
+        parts = tensors[2:]
+
+        def compute(*arrays: np.ndarray) -> list[np.ndarray]:
+            pairs = zip(function.pull_back(*arrays), parts, strict=True)
+            return [each.astype(part.dtype.as_numpy_dtype) for each, part in pairs]
+
+        # one result is no list where a tape records
+        each = tf.nest.flatten(tf.numpy_function(compute, tensors, [p.dtype for p in parts]))
+        for result, part in zip(each, parts, strict=True):
+            result.set_shape(part.shape)
+
+        def second(*_: tf.Tensor) -> Any:
+            raise PhysicsError(NO_SECOND)
+
+        return each, second
+
+    return gradients(*tensors)

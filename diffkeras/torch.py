@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from diffkeras.physics.derivatives.field_function import FieldFunction
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.derivatives.field_function import NO_SECOND, FieldFunction
 from diffkeras.physics.problem.problem import Problem
 
 
@@ -50,10 +51,9 @@ def solve(
 class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, function: FieldFunction, *parts: torch.Tensor) -> torch.Tensor:
-        arrays = [_array(part) for part in parts]
-        field = function.field(*arrays)
-        ctx.function, ctx.field, ctx.arrays = function, field, arrays
-        ctx.kinds = [(part.dtype, part.device) for part in parts]
+        field = function.field(*map(_array, parts))
+        ctx.function, ctx.field = function, field
+        ctx.save_for_backward(*parts)
         dtype = torch.get_default_dtype()
         for part in parts[:1]:
             dtype = part.dtype
@@ -63,13 +63,31 @@ class _Solve(torch.autograd.Function):
         return torch.as_tensor(field, dtype=dtype, device=device)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, cotangent: torch.Tensor) -> Any:
-        gradients = ctx.function.pull_back(ctx.field, _array(cotangent), *ctx.arrays)
-        return None, *(
-            torch.as_tensor(gradient, dtype=dtype, device=device)
-            for gradient, (dtype, device) in zip(gradients, ctx.kinds, strict=True)
+        parts = ctx.saved_tensors
+        return None, *_PullBack.apply(ctx.function, ctx.field, cotangent, *parts)
+
+
+class _PullBack(torch.autograd.Function):
+    """The gradients of the parts; a function of its own, so that second ones raise an error."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        function: FieldFunction,
+        field: np.ndarray,
+        cotangent: torch.Tensor,
+        *parts: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        gradients = function.pull_back(field, _array(cotangent), *map(_array, parts))
+        return tuple(
+            torch.as_tensor(gradient, dtype=part.dtype, device=part.device)
+            for gradient, part in zip(gradients, parts, strict=True)
         )
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:
+        raise PhysicsError(NO_SECOND)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -51,7 +51,7 @@ class Certificate(ShortRepr):
         quantity = self.corrected.quantity(weights)
         axes = tuple(range(-len(self.problem.lattice), 0))
         of_field = (np.asarray(weights, np.float64) * self.field).sum(axes)
-        return replace(quantity, of_field=of_field)
+        return replace(quantity, of_field=of_field if self.problem.is_batch else float(of_field))
 
 
 @dataclass(frozen=True, repr=False)

@@ -144,7 +144,7 @@ class Solution(ShortRepr):
             >>> bool(total.error_bound < 1e-6 * total.value)
             True
         """
-        values = self.problem.check_field("weights", weights)
+        values = self.problem.check_field("array of weights", weights)
         with blas_threads():
             return Quantity.of(self.problem, self._exact, self.node_bound, values)
 
@@ -207,7 +207,7 @@ class BatchSolution(Solution):
 
     def quantity(self, weights: ArrayLike) -> Quantity:
         """See `Solution.quantity`: arrays (batch,); the weights of one image are for all."""
-        values = self.problem.check_field("weights", weights, shared=True)
+        values = self.problem.check_field("array of weights", weights, shared=True)
         pairs = zip(self.images, values, strict=True)
         return Quantity.batch([image.quantity(value) for image, value in pairs])
 

@@ -27,7 +27,7 @@ masks += [("decay", 1), ("production", cells), ("diffusivity", kind < 3), ("diff
 
 def solve(logs):
     maxima, constants, (decay, release, slow, fast) = np.split(np.exp(logs), [3, 6])
-    uptake = dk.physics.MichaelisMenten(np.append(maxima, 0)[kind], np.append(constants, 1)[kind])
+    uptake = dk.MichaelisMenten(np.append(maxima, 0)[kind], np.append(constants, 1)[kind])
     medium = dk.Medium(np.where(kind < 3, slow, fast), decay, boundary="reflecting")
     return dk.solve(production=inflow + release * cells, uptake=uptake, medium=medium)
 

@@ -25,7 +25,7 @@ medium = dk.Medium(diffusivity=2000.0, step=2.0, decay=0.0, boundary="reflecting
 
 
 def solve(logs):  # of the rates, relative to the usual one
-    uptake = dk.physics.MichaelisMenten(USUAL * np.exp(logs)[cell_of], constant=2.0)
+    uptake = dk.MichaelisMenten(USUAL * np.exp(logs)[cell_of], constant=2.0)
     return dk.solve(vessels, uptake=uptake, medium=medium, tolerance=1e-8)
 
 

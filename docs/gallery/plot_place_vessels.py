@@ -18,7 +18,7 @@ import diffkeras as dk
 LIMIT, DECAY, RADIUS, RATE = 5.0, 1e-3, 15.0, 25.0  # mmHg, 1/s; µm and 1/s of a vessel
 places = np.indices((64, 64)) * 10.0  # µm
 tumour = np.hypot(places[0] - 320, (places[1] - 320) / 1.3) < 200
-uptake = dk.physics.MichaelisMenten(np.where(tumour, 12.0, 2.0), constant=2.0)  # mmHg/s, mmHg
+uptake = dk.MichaelisMenten(np.where(tumour, 12.0, 2.0), constant=2.0)  # mmHg/s, mmHg
 medium = {"diffusivity": 2000.0, "step": 10.0, "boundary": "reflecting"}  # µm²/s, µm
 
 

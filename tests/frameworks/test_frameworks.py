@@ -56,6 +56,10 @@ def test_torch(kind):
         solve(problem, {"decai": tensors[0]})
     with pytest.raises(PhysicsError, match="decay"):
         solve(problem, {"decay": torch.tensor(-1.0)})
+    decay = torch.tensor(0.1, requires_grad=True)
+    (first,) = torch.autograd.grad(solve(problem, {"decay": decay}).sum(), decay, create_graph=True)
+    with pytest.raises(PhysicsError, match="no second derivatives"):
+        first.backward()
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
@@ -83,6 +87,8 @@ def test_jax(kind):
     np.testing.assert_allclose(each, [jax.grad(total)(decay) for decay in decays], rtol=1e-12)
     with pytest.raises(PhysicsError, match="no part 'decai'"):
         solve(problem, {"decai": 0.1})
+    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
+        solve(problem, {"decay": np.ones(3)})
     with pytest.raises(Exception, match="decay must be"):
         jax.block_until_ready(solve(problem, {"decay": -1.0}))
 
@@ -114,3 +120,15 @@ def test_tensorflow(kind):
         assert each.shape == part.shape
     with pytest.raises(PhysicsError, match="no part 'decai'"):
         solve(problem, {"decai": 0.1})
+    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
+        solve(problem, {"decay": tf.ones(3)})
+
+    decay = tf.Variable(0.1)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape(persistent=True) as tape:
+            total = tf.reduce_sum(solve(problem, {"decay": decay}))
+            inner = tape.gradient(total, decay)  # while the tape records
+        first = tape.gradient(total, decay)
+    assert inner.numpy() == first.numpy() != 0
+    with pytest.raises(PhysicsError, match="no second derivatives"):
+        outer.gradient(first, decay)

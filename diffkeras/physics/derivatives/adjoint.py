@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import PullBack
 from diffkeras.physics.derivatives.remainder import adjoint_bound
-from diffkeras.physics.problem.parts import parts_of
+from diffkeras.physics.problem.parts import names_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 
@@ -81,15 +81,15 @@ class Derivatives(Mapping[str, Any]):
                 return np.zeros(self.problem.lattice)
             applied = self._pull_back.volumes.apply(self.adjoint) * self.problem.medium.unit
             return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
-        if name not in parts_of(self.problem):
-            raise KeyError(name)
+        if name not in (names := names_of(self.problem)):
+            raise KeyError(f"{name!r:.60}; the parts are {', '.join(names)}")
         return self._pull_back.of(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(parts_of(self.problem.images[0]))
+        return iter(names_of(self.problem))
 
     def __len__(self) -> int:
-        return len(parts_of(self.problem.images[0]))
+        return len(names_of(self.problem))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self)})"

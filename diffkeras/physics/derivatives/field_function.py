@@ -1,6 +1,6 @@
 """A field as a function of some parts of its problem, for programs that differentiate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import Derivatives
-from diffkeras.physics.problem.parts import check_names, with_parts
+from diffkeras.physics.problem.parts import check_names, is_per_image, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.steady_state import solve
+
+NO_SECOND = "fields have no second derivatives: take differences of first ones"
 
 
 class FieldFunction:
@@ -32,6 +34,11 @@ class FieldFunction:
         self.problem = problem
         self.names = tuple(names)
         self.tolerance = check_relative_tolerance(tolerance)
+
+    def check_shapes(self, parts: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise a PhysicsError for a shape that a part can't have."""
+        for name, shape in parts.items():
+            is_per_image(name, shape, self.problem)
 
     def field(self, *parts: Any) -> NDArray[np.float64]:
         """The field, of the problem's shape, for parts in the order of their names."""

@@ -14,9 +14,11 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import GivenSide, with_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
+LATTICE = ("values", "production")  # parts that are always arrays on the lattice
+
 
 def parts_of(problem: Problem) -> dict[str, Any]:
-    """The parts of one image: numbers, or arrays of the lattice's or a side's shape.
+    """The parts by name: numbers, or arrays of the lattice's or a side's shape.
 
     The names are
 
@@ -25,7 +27,37 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     - "decay" γ, which includes an uptake in proportion, and "step" h,
     - "uptake.maximum" and so on: the numbers of a saturating uptake,
     - "boundary.left.flux" and so on: the numbers of a side that has some.
+
+    Of a batch they are those that all images have, with the batch as first axis where the images
+    differ; and always of values and production.
     """
+    each = [_parts_of_image(image) for image in problem.images]
+    if not problem.is_batch:
+        return each[0]
+    names = [name for name in each[0] if all(name in parts for parts in each)]
+    parts = {name: [image[name] for image in each] for name in names}
+    return {
+        name: values[0] if name not in LATTICE and _all_equal(values) else np.stack(values)
+        for name, values in parts.items()
+    }
+
+
+def names_of(problem: Problem) -> list[str]:
+    """The names of the parts that all images have."""
+    first, *others = problem.images
+    names = list(_parts_of_image(first))
+    for image in others:
+        if image.medium is not first.medium or image.uptake is not first.uptake:
+            known = _parts_of_image(image)
+            names = [name for name in names if name in known]
+    return names
+
+
+def _all_equal(values: list[Any]) -> bool:
+    return all(value is values[0] or np.array_equal(value, values[0]) for value in values)
+
+
+def _parts_of_image(problem: Problem) -> dict[str, Any]:
     medium, uptake = problem.medium, problem.uptake
     parts: dict[str, Any] = {
         "values": problem.values,
@@ -53,13 +85,38 @@ def given_sides(problem: Problem) -> dict[str, GivenSide]:
 
 
 def check_names(names: Any, problem: Problem) -> None:
-    """Raise an error for a name that is not one of the parts of the problem's images."""
-    known = parts_of(problem.images[0])
+    """Raise an error for a name that is not a part of all images of the problem."""
+    known = names_of(problem)
     for name in names:
         if name not in known:
+            hint = "; an uptake in proportion is part of the decay" * (name == "uptake")
             raise PhysicsError(
-                f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}"
+                f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}{hint}"
             )
+
+
+def is_per_image(name: str, shape: tuple[int, ...], problem: Problem) -> bool:
+    """Whether a part of this shape has the batch as its first axis.
+
+    Raises:
+        PhysicsError: a shape that is neither the part's nor, in a batch, one entry for each image.
+    """
+    lattice, count = problem.lattice, len(problem.images)
+    if name.startswith("boundary"):
+        return False  # sides are checked with their problem
+    if shape == lattice or (shape == () and name not in LATTICE):
+        return False
+    wanted = f"{lattice}" if name in LATTICE else f"a number or {lattice}"
+    if problem.is_batch:
+        if shape in ((count, *lattice), (count,)) and (shape != (count,) or name not in LATTICE):
+            return True
+        raise PhysicsError(
+            f"{name} has shape {shape}; give {wanted} for all {count} images of the batch, or one "
+            "for each along a first axis"
+        )
+    raise PhysicsError(
+        f"{name} has shape {shape}; give {wanted}, or a batch of problems (`Problem.batch`)"
+    )
 
 
 def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
@@ -88,20 +145,11 @@ def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[di
     """The parts of each image, from those of `with_parts`."""
     check_names(parts, problem)
     each = [dict(parts) for _ in problem.images]
-    if not problem.is_batch:
-        return each
     for name, part in parts.items():
         values = real_array(name, part)
-        if values.ndim != len(problem.lattice) + 1 and (
-            values.ndim != 1 or name.startswith("boundary")
-        ):
-            continue  # the same for all images
-        if len(values) != len(each):
-            raise PhysicsError(
-                f"{name} has {len(values)} entries, and the problem {len(each)} images"
-            )
-        for image, value in zip(each, values, strict=True):
-            image[name] = value
+        if is_per_image(name, values.shape, problem):
+            for image, value in zip(each, values, strict=True):
+                image[name] = value
     return each
 
 
@@ -134,7 +182,7 @@ def _changed(
     problem: Problem, parts: Mapping[str, ArrayLike]
 ) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
     """Medium, values and production of one image with some parts replaced, and its own uptake."""
-    known, values, production = parts_of(problem), problem.values, problem.production
+    known, values, production = _parts_of_image(problem), problem.values, problem.production
     if "values" in parts:
         values = real_array("values", parts["values"])
     if "production" in parts:

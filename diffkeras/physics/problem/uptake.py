@@ -55,6 +55,8 @@ class SaturatingUptake(ShortRepr):
         """The same law with other numbers, which are known to be in their ranges."""
         other = copy.copy(self)
         for name, part in parts.items():
+            if isinstance(part, np.ndarray):
+                part.setflags(write=False)
             object.__setattr__(other, name, part)
         return other
 

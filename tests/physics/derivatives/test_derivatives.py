@@ -90,6 +90,24 @@ def test_a_batch_has_the_derivatives_of_its_images():
     assert derivatives.adjoint_bound.shape == batch.problem.shape
 
 
+def test_parts_of_a_batch_make_the_same_batch():
+    images = [random_general_problem(7), dk.with_parts(random_general_problem(7), {"step": 1.5})]
+    batch = dk.Problem.batch(images)
+    parts = dk.parts_of(batch)
+    np.testing.assert_array_equal(parts["step"], [images[0].medium.step, 1.5])
+    assert parts["values"].shape == batch.shape
+    again = dk.with_parts(batch, {name: parts[name] for name in ("step", "values", "decay")})
+    for one, other in zip(again.images, images, strict=True):
+        assert one.medium == other.medium
+    with pytest.raises(PhysicsError, match="one for each along a first axis"):
+        dk.with_parts(batch, {"decay": np.ones(3)})
+    mixed = dk.Problem.batch(
+        [dk.Problem(np.eye(4)), dk.Problem(np.eye(4), uptake=CappedUptake(1, 1))]
+    )
+    assert "uptake.maximum" not in dk.parts_of(mixed)
+    assert "decay" in dk.solve(mixed).vjp(np.ones((2, 4, 4)))
+
+
 def test_at_the_corner_of_capped_uptake_the_maximum_counts():
     one = np.ones((1, 1))  # u (1 + 1) = 1 by half of the uptake's slope, or at its maximum
     problem = dk.Problem(
@@ -120,9 +138,12 @@ def test_a_rough_field_warns_where_uptake_saturates():
         (lambda s: s.jvp({"decai": 1.0}), "no part 'decai'; its parts are values"),
         (lambda s: s.jvp({"decay": np.ones(3)}), "the change of decay has shape .3,."),
         (lambda s: s.jvp({"decay": np.inf}), "the change of decay"),
-        (lambda s: s.quantity(np.ones(8)), "the weights"),
+        (lambda s: s.quantity(np.ones(8)), "the array of weights has shape"),
         (lambda s: dk.with_parts(s.problem, {"decay": -1.0}), "decay"),
         (lambda s: dk.with_parts(s.problem, {"uptake.maximum": 1.0}), "no part 'uptake.maximum'"),
+        (lambda s: dk.with_parts(s.problem, {"uptake": 1.0}), "is part of the decay"),
+        (lambda s: dk.with_parts(s.problem, {"decay": np.ones((4, 8, 8))}), "Problem.batch"),
+        (lambda s: dk.with_parts(s.problem, {"production": 1.0}), "production has shape .."),
     ],
 )
 def test_bad_input_is_named(call, message):
