@@ -12,12 +12,14 @@ from diffkeras.errors import DiffkerasError
 
 _HOMES = {
     "Certificate": "diffkeras.physics",
+    "Family": "diffkeras.physics",
     "FixedFlux": "diffkeras.physics",
     "FixedValue": "diffkeras.physics",
     "Medium": "diffkeras.physics",
     "MichaelisMenten": "diffkeras.physics",
     "Prediction": "diffkeras.surrogates.prediction",
     "Problem": "diffkeras.physics",
+    "ReducedBasis": "diffkeras.physics",
     "Robin": "diffkeras.physics",
     "Solution": "diffkeras.physics",
     "Sources": "diffkeras.physics",

@@ -18,6 +18,7 @@ _HOMES = {
     "joined_pair": "diffkeras.nn.architectures.joined_pair",
     "pack_target": "diffkeras.representation.target",
     "padded": "diffkeras.nn.lattice",
+    "reduced_basis": "diffkeras.nn.families",
     "region_metrics": "diffkeras.nn.metrics",
     "u_net": "diffkeras.nn.architectures.u_net",
     "unpack_target": "diffkeras.representation.target",

@@ -2,6 +2,7 @@
 
 from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3, UpsampledConv3x3
 from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections, RingCorrections
+from diffkeras.nn.families import KernelCoefficients
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
 
@@ -10,6 +11,7 @@ __all__ = [
     "Conv3x3",
     "CropTo",
     "FixedValues",
+    "KernelCoefficients",
     "LatticeCheck",
     "MultigridCorrections",
     "NormalizedConv3x3",

@@ -7,6 +7,8 @@ from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
@@ -31,6 +33,7 @@ __all__ = [
     "Derivatives",
     "Example",
     "ExampleRecipe",
+    "Family",
     "FixedFlux",
     "FixedValue",
     "Medium",
@@ -38,6 +41,7 @@ __all__ = [
     "Placement",
     "Problem",
     "Quantity",
+    "ReducedBasis",
     "Robin",
     "Solution",
     "SolveStatistics",

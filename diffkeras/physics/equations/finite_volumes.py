@@ -15,6 +15,7 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,10 @@ class FiniteVolumes:
         """Where nodes and their next ones are, and what flows between them."""
         for after, coupling in enumerate(reversed(self.couplings)):
             one, other = _along(slice(None, -1), after), _along(slice(1, None), after)
-            yield one, other, coupling[one] * (field[one] - field[other])
+            flow = field[one] - field[other]
+            # in place, unless the couplings have more digits
+            in_place = np.result_type(flow, coupling) == flow.dtype
+            yield one, other, np.multiply(flow, coupling[one], out=flow if in_place else None)
             first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
             if (wrapped := coupling[last]).any():  # a periodic axis
                 yield last, first, wrapped * (field[last] - field[first])
@@ -101,6 +105,11 @@ class FiniteVolumes:
                 result += coupling
                 result += np.roll(coupling, 1, axis)
         return result
+
+    @cached_property
+    def reach(self) -> float:
+        """At least the couplings of any node with all its neighbours together."""
+        return 2 * sum(float(coupling.max()) for coupling in self.couplings)
 
     def on(self, free: NDArray[np.bool_]) -> "FiniteVolumes":
         """The equations of the free nodes, where the fixed ones are 0; rows of 0 on those."""
@@ -166,10 +175,32 @@ def _along(part: slice, after: int) -> Index:
     return (..., part, *(slice(None),) * after)
 
 
-def finite_volumes(lattice: tuple[int, ...], medium: Medium, unit: float = 1.0) -> FiniteVolumes:
-    """The operator of a medium, which is uniform or of the lattice's shape, divided by `unit`."""
+def finite_volumes(
+    lattice: tuple[int, ...],
+    medium: Medium,
+    unit: float = 1.0,
+    couplings: tuple[NDArray[np.float64], ...] = (),
+) -> FiniteVolumes:
+    """The operator of a medium, which is uniform or of the lattice's shape, divided by `unit`.
+
+    `couplings` are those of a medium with the same diffusivity, step and boundaries, if there is
+    one.
+    """
     drain = np.empty(lattice)
     drain[...] = medium.decay
+    for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
+        rate = np.broadcast_to(np.asarray(part) / medium.step**2, lattice)
+        for edge, side in zip((0, -1), both_sides(name), strict=True):
+            if side == "absorbing":
+                np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
+    if unit != 1:
+        drain /= unit
+    return FiniteVolumes(couplings or _couplings(lattice, medium, unit), drain)
+
+
+def _couplings(
+    lattice: tuple[int, ...], medium: Medium, unit: float
+) -> tuple[NDArray[np.float64], ...]:
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
@@ -180,14 +211,9 @@ def finite_volumes(lattice: tuple[int, ...], medium: Medium, unit: float = 1.0) 
             mean /= rate + following
         coupling = np.empty(lattice)
         coupling[...] = mean
-        rate = np.broadcast_to(rate, lattice)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
-        for edge, side in zip((0, -1), both_sides(name), strict=True):
-            if side == "absorbing":
-                np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
+        if unit != 1:
+            coupling /= unit
         couplings.append(coupling)
-    if unit != 1:
-        for part in (drain, *couplings):
-            part /= unit
-    return FiniteVolumes(tuple(couplings), drain)
+    return tuple(couplings)

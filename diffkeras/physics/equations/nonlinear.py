@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.finite_volumes import EPSILON, FiniteVolumes, finite_volumes
 from diffkeras.physics.problem.problem import Problem
 
@@ -28,10 +29,12 @@ class Equations:
         is_linear: whether φ = 0.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, couplings: tuple[NDArray[np.float64], ...] = ()) -> None:
+        """`couplings` are those of another problem with the same diffusivity, if there is one."""
         self.problem = problem
         self.free = ~problem.fixed
-        self.volumes = finite_volumes(problem.lattice, problem.medium, problem.medium.unit)
+        medium = problem.medium
+        self.volumes = finite_volumes(problem.lattice, medium, medium.unit, couplings)
         uptake = problem.uptake
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
@@ -64,11 +67,29 @@ class Equations:
         sizes *= roundings * (np.finfo(precision).eps / 2)
         return self._complete(result, field), sizes
 
+    def of_with_most_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
+        """F(u) in double precision, and at least its error on any node.
+
+        It is that of `of_with_rounding` for the largest terms that a field of this size can have,
+        so much larger as a rule, and takes less time.
+        """
+        terms = largest(field) * self._most_slopes + self.problem.largest_supply
+        roundings = MOST_ROUNDINGS + (self._uptake.rounding if self._uptake else 0.0)
+        return self.of(field), roundings * EPSILON * terms  # twice what is needed
+
+    @cached_property
+    def _most_slopes(self) -> float:
+        """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
+        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
+        # φ is concave, so that it is below its tangent at 0
+        return most + self._uptake.steepest if self._uptake else most
+
     def _complete(self, result: NDArray, field: NDArray) -> NDArray:
-        result -= self._supply
+        if self.problem.supply is not None:
+            result -= self.problem.supply
         if self._uptake:
             result += self._uptake.rate(field)
-        result *= self.free
+        np.copyto(result, 0.0, where=self.problem.fixed)
         return result
 
     def slope(self, field: NDArray) -> NDArray | float:

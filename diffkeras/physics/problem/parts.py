@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import GivenSide, with_sides
+from diffkeras.physics.problem.uptake import SaturatingUptake
 
 LATTICE = ("values", "production")  # parts that are always arrays on the lattice
 
@@ -161,14 +163,66 @@ def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[di
 
 
 def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
-    parts = _parts_of_image(problem) | dict(parts)
-    medium, uptake = problem.medium, problem.uptake
-    axes = range(medium.dimensions)
-    each = isinstance(medium.diffusivity, tuple)
+    medium, values, production, uptake = _changed(problem, parts)
+    numbers = _numbers_of_uptake(parts)
+    if uptake is not None and numbers:
+        uptake = type(uptake)(**(uptake.parts | numbers))
+    return Problem(values, fixed=problem.fixed, production=production, uptake=uptake, medium=medium)
+
+
+def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
+    """One image as `with_parts` gives it, for parts that are known to make a problem.
+
+    What depends on the fixed nodes only is shared.
+
+    Args:
+        problem: one image.
+        parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
+    """
+    medium, values, production, uptake = _changed(problem, parts)
+    if uptake is not None:
+        uptake = uptake.similar(_numbers_of_uptake(parts))
+    made = Problem.of_parts(medium, values, problem.fixed, production, uptake)
+    vars(made)["ring"] = problem.ring  # what the cached property would find
+    return made
+
+
+def _changed(
+    problem: Problem, parts: Mapping[str, ArrayLike]
+) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
+    """Medium, values and production of one image with some parts replaced, and its own uptake."""
+    known, values, production = _parts_of_image(problem), problem.values, problem.production
+    if "values" in parts:
+        values = real_array("values", parts["values"])
+    if "production" in parts:
+        production = real_array("production", parts["production"])
+        production = production if production.any() else None
+    kinds = {name.partition(".")[0] for name in parts}
+    medium = problem.medium
+    if kinds - {"values", "production", "uptake"}:
+        medium = _changed_medium(problem, known | dict(parts))
+    return medium, values, production, problem.uptake
+
+
+def _numbers_of_uptake(parts: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Those of the parts that are uptake's, by their names there."""
+    prefix = "uptake."
+    return {
+        name.removeprefix(prefix): _plain(name, part)
+        for name, part in parts.items()
+        if name.startswith(prefix)
+    }
+
+
+def _changed_medium(problem: Problem, parts: Mapping[str, ArrayLike]) -> Medium:
+    medium = problem.medium
     changed: dict[str, Any] = {name: _plain(name, parts[name]) for name in ("decay", "step")}
     changed["diffusivity"] = (
-        tuple(_plain(name, parts[name]) for name in (f"diffusivity.{axis}" for axis in axes))
-        if each
+        tuple(
+            _plain(name, parts[name])
+            for name in (f"diffusivity.{axis}" for axis in range(medium.dimensions))
+        )
+        if isinstance(medium.diffusivity, tuple)
         else _plain("diffusivity", parts["diffusivity"])
     )
     if given := given_sides(problem):
@@ -179,16 +233,7 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
                 for side, old in given.items()
             },
         )
-    if uptake is not None:
-        uptake = type(uptake)(**{n: _plain(n, parts[f"uptake.{n}"]) for n in uptake.parts})
-    production = real_array("production", parts["production"])
-    return Problem(
-        real_array("values", parts["values"]),
-        fixed=problem.fixed,
-        production=production if production.any() else None,
-        uptake=uptake,
-        medium=replace(medium, **changed),
-    )
+    return replace(medium, **changed)
 
 
 def _plain(name: str, value: ArrayLike) -> float | NDArray:

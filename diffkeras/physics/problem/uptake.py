@@ -8,10 +8,12 @@ tangent at 0. So φ increases and is concave over all real numbers: the steady s
 exponent above 1 are not concave.
 """
 
+import copy
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +50,15 @@ class SaturatingUptake(ShortRepr):
     def parts(self) -> dict[str, Any]:
         """Its numbers by name: each a number, or an array of the lattice's shape."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every kind is a dataclass
+
+    def similar(self, parts: Mapping[str, Any]) -> Self:
+        """The same law with other numbers, which are known to be in their ranges."""
+        other = copy.copy(self)
+        for name, part in parts.items():
+            if isinstance(part, np.ndarray):
+                part.setflags(write=False)
+            object.__setattr__(other, name, part)
+        return other
 
     @property
     def capacity(self) -> NodeValues:
@@ -143,7 +154,7 @@ class MichaelisMenten(SaturatingUptake):
 
     def in_unit(self, unit: float) -> "MichaelisMenten":
         """See `SaturatingUptake`."""
-        return MichaelisMenten(self.maximum / unit, self.constant)
+        return self if unit == 1 else MichaelisMenten(self.maximum / unit, self.constant)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,6 +219,8 @@ class CappedUptake(SaturatingUptake):
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""
+        if unit == 1:
+            return self
         return CappedUptake(self.maximum / unit, self.rate_constant / unit)
 
 

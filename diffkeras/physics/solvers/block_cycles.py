@@ -56,12 +56,17 @@ class BlockCycle:
         self._dense = volumes.matrix(np.dtype(np.float64)).toarray()
         self._inverse = _inverse(self._dense)
 
-    def plus(self, drain: NDArray[np.float64]) -> "BlockCycle":
-        """The cycle of A + diag(drain), for a drain on the lattice, 0 on fixed nodes."""
-        other = copy.copy(self)
+    def plus(self, drain: NDArray[np.float64], spare: "BlockCycle | None" = None) -> "BlockCycle":
+        """The cycle of A + diag(drain), for a drain on the lattice, 0 on fixed nodes.
+
+        `spare` is an earlier result that isn't used any more: it is changed into the new one, in
+        its own memory.
+        """
+        other = spare or copy.copy(self)
+        others = [None] * len(self._levels) if spare is None else spare._levels
         other._levels = []
-        for level in self._levels:
-            other._levels.append(level.plus(drain.ravel()))
+        for level, old in zip(self._levels, others, strict=True):
+            other._levels.append(level.plus(drain.ravel(), old))
             drain, last = _sums(drain), drain
         other._inverse = _inverse(self._dense + np.diag(last.ravel()))
         return other
@@ -118,25 +123,35 @@ class _Level:
         self._damping = damping
         self._diagonal = volumes.diagonal().ravel()
         self._interpolations = _interpolations(volumes.drain.shape)
+        self._take_memory()
         self._set_diagonal()
 
-    def plus(self, drain: NDArray[np.float64]) -> "_Level":
+    def plus(self, drain: NDArray[np.float64], spare: "_Level | None" = None) -> "_Level":
         """See `BlockCycle.plus`, for a drain (n,)."""
-        other = copy.copy(self)
-        other._diagonal = self._diagonal + drain
-        other.matrix = self.matrix.copy()
+        other = spare
+        if other is None:
+            other = copy.copy(self)
+            other._diagonal = np.empty_like(self._diagonal)
+            other.matrix = self.matrix.copy()
+            other._take_memory()
+        np.add(self._diagonal, drain, out=other._diagonal)
         other.matrix.setdiag(other._diagonal.astype(SINGLE))
         other._set_diagonal()
         return other
 
+    def _take_memory(self) -> None:
+        self.smoothing = [np.empty(self._diagonal.shape, SINGLE) for _ in self._damping]
+        self.free = np.empty(self._diagonal.shape, SINGLE)
+
     def _set_diagonal(self) -> None:
         diagonal = self._diagonal
-        positive = diagonal > 0
-        inverse = np.divide(
-            1.0, diagonal, out=np.zeros(diagonal.shape, SINGLE), where=positive, casting="same_kind"
-        )
-        self.smoothing = [SINGLE.type(damping) * inverse for damping in self._damping]
-        self.free = positive.astype(SINGLE)
+        np.greater(diagonal, 0, out=self.free, casting="unsafe")
+        inverse = self.smoothing[-1]
+        with np.errstate(divide="ignore"):  # faster than a division of some nodes only
+            np.divide(1.0, diagonal, out=inverse, casting="same_kind")
+        np.copyto(inverse, 0.0, where=diagonal <= 0)
+        for damping, smoothing in zip(self._damping, self.smoothing, strict=True):
+            np.multiply(inverse, SINGLE.type(damping), out=smoothing)
 
     def smooth(self, field: NDArray, right_hand_side: NDArray, smoothing: NDArray) -> None:
         """A Jacobi step, in place."""

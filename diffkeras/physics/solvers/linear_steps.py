@@ -67,6 +67,27 @@ def cycle_of(equations: Equations) -> BlockCycle:
     return BlockCycle(equations.volumes.on(equations.free))
 
 
+class NearbyCycle(NamedTuple):
+    """The multigrid cycle of equations with the same couplings and another drain.
+
+    Attributes:
+        cycle: of A on the free nodes.
+        drain: A's, on the lattice.
+        spares: cycles that aren't used any more (`BlockCycle.plus`).
+    """
+
+    cycle: BlockCycle
+    drain: NDArray[np.float64]
+    spares: list[BlockCycle]
+
+    def spare(self) -> BlockCycle | None:
+        """One of the spares, if there is one; threads get different ones."""
+        try:
+            return self.spares.pop()
+        except IndexError:
+            return None
+
+
 class LinearSteps:
     """The solver of all steps of one problem.
 
@@ -74,12 +95,13 @@ class LinearSteps:
         iterations: of conjugate gradients, so far.
     """
 
-    def __init__(self, equations: Equations) -> None:
+    def __init__(self, equations: Equations, near: "NearbyCycle | None" = None) -> None:
+        """`near` is the cycle of other equations, if there is one."""
         self.iterations = 0
         self._equations = equations
         self._by_blocks = True
-        self._slope: NDArray | float = 0.0
-        self._cycle = cycle_of(equations)
+        self._slope: NDArray | float | None = None
+        self._near = near
         self._algebraic: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
@@ -110,10 +132,29 @@ class LinearSteps:
 
     def _cycle_of(self, slope: NDArray | float) -> BlockCycle:
         if slope is not self._slope:
-            free, cycle = self._equations.free, cycle_of(self._equations)
-            self._cycle = cycle.plus((slope * free).astype(np.float64)) if np.any(slope) else cycle
+            self._cycle = self._new_cycle(slope)
             self._slope = slope
         return self._cycle
+
+    def _new_cycle(self, slope: NDArray | float) -> BlockCycle:
+        equations, near = self._equations, self._near
+        if near is None:
+            cycle = cycle_of(equations)
+            if not np.any(slope):
+                return cycle
+            return cycle.plus((slope * equations.free).astype(np.float64))
+        drain = equations.volumes.drain - near.drain
+        drain += slope
+        drain *= equations.free
+        if self._slope is not None:
+            self.release()
+        return near.cycle.plus(drain, near.spare())
+
+    def release(self) -> None:
+        """Give the memory of the last cycle, which isn't used any more, to the next one."""
+        if self._near is not None and self._slope is not None:
+            self._near.spares.append(self._cycle)
+            self._slope = None
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float

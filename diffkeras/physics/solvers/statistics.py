@@ -9,7 +9,8 @@ class SolveStatistics:
 
     Attributes:
         method: what solved it; "transform" for a production without fixed nodes, "correction" for
-            the corrected field of a certificate in a uniform medium.
+            the corrected field of a certificate in a uniform medium, "reduced-basis" for the field
+            of a family's surrogate.
         ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
         iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
             iterations of conjugate gradients.
@@ -17,7 +18,9 @@ class SolveStatistics:
             to the largest of them. By the discrete maximum principle no node's error exceeds it,
             but for the transforms' own rounding, which `Solution.error_bound` includes. With
             production it is relative to the largest |value| of the field, and includes an estimate
-            of that rounding. Of "newton-cg" it is a proven bound of the error.
+            of that rounding. Of "newton-cg" it is a proven bound of the error, and of
+            "reduced-basis", too, unless the field is a bare prediction: then it is the median
+            error of such predictions, which isn't proven.
         precision: "float32" or "float64", in which it was computed.
         newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
     """

@@ -94,3 +94,15 @@ def test_media_that_vary_too_much_are_left_to_algebraic_multigrid(monkeypatch):
     solution = solve(image, diffusivity=diffusivity, tolerance=1e-8)
     assert solution.stats.residual <= 1e-8
     assert called
+
+
+def test_a_spare_cycle_becomes_the_same_as_a_new_one():
+    volumes, free, drain = tissue("reflecting")
+    whole = BlockCycle(volumes.on(free))
+    residual = np.random.default_rng(5).standard_normal(LATTICE) * free
+    spare = whole.plus(3 * drain)
+    before = whole(residual.ravel())
+    cycle = whole.plus(drain, spare)
+    assert cycle is spare
+    assert np.array_equal(cycle(residual.ravel()), whole.plus(drain)(residual.ravel()))
+    assert np.array_equal(whole(residual.ravel()), before)

@@ -1,0 +1,273 @@
+"""Measure whether a surrogate of one tissue with many parameters pays, against `solve`.
+
+    python -m benchmarks.families
+    python -m benchmarks.families --snapshots 1000 --side 128 --side 256
+    python -m benchmarks.families --side 512 --points 16
+    python -m benchmarks.families --parameters 3 --parameters 8 --parameters 12
+    python -m benchmarks.families --volume 64 --snapshots 200 --points 8
+
+The tissue has vessels of radius 4 that hold a value, and cells of radius 3 that saturate, at random
+places: 12 and 300 on 256×256 nodes, and as dense on other lattices. Its sides reflect. Parameters
+are drawn over a decade each, but for the vessels' value, over a factor of two:
+
+- 3: the cells' maximum and constant of uptake, the decay;
+- 5: the maxima of two kinds of cells, the constant, the decay, the vessels' value;
+- 8, 12: the maxima of four or six kinds, the constants of two or four groups of them, the decay,
+  the vessels' value.
+
+`ReducedBasis` is trained on snapshots at Sobol' points. It and its competitors compute the fields
+of other points, to a proven error. Competitors are `solve` from zeros (cold), from the nearest
+snapshot (in the inputs of the regression), from the last of the points, which are drawn one by one,
+and from parameters that differ by up to 5 % each, as in a chain of small steps. The ratio is that
+to the fastest of cold, nearest and last; "in a chain" that to the fastest of all four. "Unproven"
+is the prediction alone; it is compared with the proven 1e-3, if that is its median error or more.
+The true error is the difference from `solve` to 1e-9. All times are CPU times per field of one
+thread, medians over the points; the methods take turns of eight points each. "Pays from" is the
+number of fields from which snapshots, training and fields together take less time than the fastest
+of cold, nearest and last.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from benchmarks.tables import describe_machine, write_rows
+from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, solve
+from diffkeras.physics.families.snapshots import Snapshots
+
+VESSELS, CELLS, BASE = 12, 300, 256**2  # on so many nodes
+IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 % and 12 %
+KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups with one constant
+TOLERANCES = (1e-2, 1e-3, 1e-4)
+TURN = 8  # points
+TARGETS = {1e-2: 5, 1e-3: 4, 1e-4: 3, None: 30}
+ORDER = [
+    f"{lattice}, {parameters} parameters, {snapshots} snapshots, {error}"
+    for parameters in (5, 3, 8, 12)
+    for lattice in ("128×128", "256×256", "512×512", "64×64×64")
+    for snapshots in ("200", "400", "1,000")
+    for error in ("1e-02", "1e-03", "1e-04", "unproven")
+]
+COLUMNS = [
+    "problem",
+    "cold [ms]",
+    "nearest [ms]",
+    "last [ms]",
+    "chain [ms]",
+    "basis [ms]",
+    "of 64 [ms]",
+    "ratio",
+    "target",
+    "in a chain",
+    "true error",
+    "worst",
+    "solved",
+    "pays from",
+]
+
+
+def family_of(lattice: tuple[int, ...], parameters: int) -> Family:
+    """The tissue with some number of parameters."""
+    rng = np.random.default_rng(7)
+    nodes = int(np.prod(lattice))
+    kinds, groups = KINDS[parameters]
+    if len(lattice) == 2:
+        vessels, cells = VESSELS * nodes // BASE, CELLS * nodes // BASE
+    else:
+        vessels, cells = (int(share * nodes) for share in IN_SPACE)
+    fixed = _balls(lattice, rng, np.ones(max(vessels, 1), int), 4) > 0
+    kind = _balls(lattice, rng, 1 + np.arange(max(cells, kinds)) % kinds, 3)
+    kind[fixed] = 0
+    problem = Problem(
+        fixed.astype(float),
+        uptake=MichaelisMenten(0.01 * (kind > 0), 0.2),
+        decay=0.002,
+        boundary="reflecting",
+        dimensions=len(lattice),
+    )
+    regions: dict[str, Any] = {f"kind {k}": kind == k for k in range(1, kinds + 1)}
+    ranges = {f"uptake.maximum[{name}]": (0.005, 0.05) for name in regions}
+    if groups == 1:
+        ranges["uptake.constant"] = (0.05, 0.5)
+    for group in range(groups if groups > 1 else 0):
+        regions[f"group {group}"] = (kind > 0) & (kind % groups == group)
+        ranges[f"uptake.constant[group {group}]"] = (0.05, 0.5)
+    ranges["decay"] = (5e-4, 5e-3)
+    if parameters > 3:
+        regions["vessels"] = fixed
+        ranges["values[vessels]"] = (0.5, 1.0)
+    return Family(problem, ranges, regions=regions)
+
+
+def _balls(
+    lattice: tuple[int, ...], rng: np.random.Generator, marks: NDArray, radius: int
+) -> NDArray[np.int64]:
+    """Discs or balls with their marks, later ones above earlier ones; 0 elsewhere."""
+    result = np.zeros(lattice, int)
+    for mark in marks:
+        centre = [int(rng.integers(radius, side - radius)) for side in lattice]
+        box = tuple(slice(c - radius, c + radius + 1) for c in centre)
+        axes = np.ogrid[tuple(slice(-radius, radius + 1) for _ in lattice)]
+        result[box][sum(axis**2 for axis in axes) <= radius**2] = mark
+    return result
+
+
+class Trained(NamedTuple):
+    """A basis with what its competitors start from, and the seconds that it took."""
+
+    basis: ReducedBasis
+    snapshots: Snapshots
+    seconds: float
+
+    def nearest(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The field of the nearest snapshot, in the scale of a point's."""
+        scaling = self.basis.family.scaling
+        inputs, mine = scaling.inputs(self.snapshots.points), scaling.inputs(point[None])
+        number = int(np.argmin((((inputs - mine) / inputs.std(axis=0)) ** 2).sum(axis=1)))
+        field = self.snapshots.fields[number] * scaling.scales(point[None])[0]
+        return field.reshape(self.basis.family.problem.lattice).astype(np.float64)
+
+
+def train(family: Family, snapshots: int) -> Trained:
+    begin = time.process_time()
+    solved = Snapshots.of(family, family.draw(snapshots, seed=0), 1e-6, 1)
+    basis = ReducedBasis.fit(family, solved)
+    seconds = time.process_time() - begin
+    click.echo(f"{basis!r:.80}, {seconds:.0f} s of training")
+    return Trained(basis, solved, seconds)
+
+
+def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
+    """The rows of one family."""
+    basis = trained.basis
+    family, rng = basis.family, np.random.default_rng(1)
+    points = family.draw(count, seed=99)
+    problems = [family.problem_at(point) for point in points]
+    exact = [solve(problem, tolerance=1e-9).field for problem in problems]
+    steps = np.clip(points * rng.uniform(0.95, 1.05, points.shape), family.low, family.high)
+    chain = [solve(family.problem_at(step), tolerance=1e-6).field for step in steps]
+    last = [exact[number - 1] for number in range(count)]
+    nearest = [trained.nearest(point) for point in points]
+    for problem, start in zip(problems, nearest, strict=True):
+        start[problem.fixed] = problem.values[problem.fixed]
+    rows, classical = [], {}
+    for tolerance in (*TOLERANCES, None):
+        methods: dict[str, Callable[[int], Any]] = {}
+        if tolerance is not None:
+            starts = {"cold": [None] * count, "nearest": nearest, "last": last, "chain": chain}
+            for start, fields in starts.items():
+                methods[start] = partial(_solved, problems, fields, tolerance)
+        methods["basis"] = partial(_predicted, basis, points, tolerance)
+        times: dict[str, list[float]] = {method: [] for method in methods}
+        results = []
+        for begin in range(0, count, TURN):
+            turn = range(begin, min(begin + TURN, count))
+            for method, compute in methods.items():
+                compute(turn[0])  # so that caches are those of a long run
+                for number in turn:
+                    before = time.process_time()
+                    result = compute(number)
+                    times[method].append(time.process_time() - before)
+                    if method == "basis":
+                        results.append(result)
+        solved, errors = 0, []
+        for result, field in zip(results, exact, strict=True):
+            solved += tolerance is not None and result.stats.method != "reduced-basis"
+            got = result if tolerance is None else result.field
+            errors.append(np.abs(got - field).max() / field.max())
+        medians = {method: 1e3 * statistics.median(each) for method, each in times.items()}
+        if tolerance is not None:
+            classical[tolerance] = {m: t for m, t in medians.items() if m != "basis"}
+        many = family.draw(64, seed=5)
+        begin = time.process_time()
+        basis.fields(many) if tolerance is None else basis.predict(many, tolerance)
+        batched = 1e3 * (time.process_time() - begin) / len(many)
+        against = classical[tolerance or 1e-3]
+        best = min(against[method] for method in ("cold", "nearest", "last"))
+        saved = best - medians["basis"]
+        is_right = float(f"{statistics.median(errors):.0e}") <= (tolerance or 1e-3)
+        pays = f"{1e3 * trained.seconds / saved:,.0f}" if saved > 0 else "never"
+        rows.append(
+            [
+                f"{name}, {'unproven' if tolerance is None else f'{tolerance:.0e}'}",
+                *(f"{against[m]:.1f}" for m in ("cold", "nearest", "last", "chain")),
+                f"{medians['basis']:.2f}",
+                f"{batched:.2f}",
+                f"1/{best / medians['basis']:.1f}" if is_right else "",
+                f"1/{TARGETS[tolerance]}",
+                f"1/{min(against.values()) / medians['basis']:.1f}" if is_right else "",
+                f"{statistics.median(errors):.0e}",
+                f"{max(errors):.0e}",
+                f"{100 * solved / count:.0f}%",
+                pays,
+            ]
+        )
+        click.echo("  ".join(rows[-1]))
+    return rows
+
+
+def _solved(problems: list[Problem], starts: list[Any], tolerance: float, number: int) -> Any:
+    return solve(problems[number], tolerance=tolerance, initial=starts[number])
+
+
+def _predicted(
+    basis: ReducedBasis, points: NDArray[np.float64], tolerance: float | None, number: int
+) -> Any:
+    if tolerance is None:
+        return basis.fields(points[number])
+    return basis.predict(points[number], tolerance)
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
+@click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
+@click.option(
+    "--parameters",
+    multiple=True,
+    type=click.Choice([str(number) for number in KINDS]),
+    default=("5",),
+    help="Numbers of parameters.",
+)
+@click.option("--snapshots", default=400, help="Fields that the basis is trained on.")
+@click.option("--points", default=24, help="Fields that are timed.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/families"),
+    help="Path of the table, without .md and .csv.",
+)
+def main(
+    sides: tuple[int, ...],
+    volumes: tuple[int, ...],
+    parameters: tuple[str, ...],
+    snapshots: int,
+    points: int,
+    output: Path,
+) -> None:
+    lattices: list[tuple[int, ...]] = [(side, side) for side in sides]
+    lattices += [(side,) * 3 for side in volumes]
+    caption = (
+        "CPU time of one thread, medians; ratio to the fastest of cold, nearest and last. "
+        f"{describe_machine(('numpy', 'scipy'))}"
+    )
+    with threadpool_limits(limits=1):
+        for lattice in lattices or [(256, 256)]:
+            for number in map(int, parameters):
+                name = (
+                    f"{'×'.join(map(str, lattice))}, {number} parameters, {snapshots:,} snapshots"
+                )
+                trained = train(family_of(lattice, number), snapshots)
+                rows = rows_of(name, trained, points)
+                write_rows(rows, COLUMNS, output, caption, ORDER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Families of problems, one tissue with many parameters, and their surrogates."""

@@ -1,0 +1,142 @@
+"""Making the barriers of a family from samples of its predictions.
+
+The samples are divided into parts by their inputs (k-means). Each part, and all of them together,
+has two barriers, for the residuals of predictions and of fields that the multigrid cycle has
+corrected once. Each is made for the least drain and slopes of the part's samples, and for a profile
+that the residuals of its samples have: their root mean square, plus a floor.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.families.certified import (
+    CORRECTED,
+    PREDICTED,
+    Barriers,
+    FamilyProofs,
+    corrected,
+)
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.solvers.barrier import barrier_of
+from diffkeras.physics.solvers.linear_steps import Goal
+
+FLOOR = 0.3  # of a profile, as a share of its mean
+MARGIN = 0.7  # of the least slopes, as other problems may have smaller ones
+MOST_PARTS, IN_PART = 8, 16  # samples
+OFTEN = 0.1  # share of predictions whose bounds are small enough without a correction
+NEARLY_ALWAYS = 0.75  # of those whose bounds are small enough after one that is near
+TRIED = 64  # samples
+
+Sample = Callable[[int], tuple[Problem, NDArray[np.float64]]]
+
+
+def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) -> FamilyProofs:
+    """The proofs of a family.
+
+    Args:
+        lowest: its problem with the slowest decay and the least uptake.
+        inputs: (m, k), of the samples.
+        sample: gives the problem and the prediction of each one by its number.
+    """
+    plain = FamilyProofs(lowest)
+    spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
+    number = min(MOST_PARTS, len(inputs) // IN_PART)
+    parts = [np.arange(len(inputs))]
+    if number > 1:
+        rng = np.random.default_rng(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty part
+            _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
+        parts += [np.flatnonzero(labels == part) for part in range(number)]
+    pairs: list[NDArray[np.float64]] = []
+    for part in parts:
+        if part.size:
+            samples = [sample(int(n)) for n in part]
+            for margin in (MARGIN,) if pairs else (0.0, MARGIN):
+                pair = _pair(plain, samples, margin)
+                if pair is None:
+                    return plain
+                pairs.append(pair)
+    none = np.zeros(2)
+    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none)
+    made = FamilyProofs(lowest, barriers)
+    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
+    ratios = np.array([_ratios(made, *sample(int(n))) for n in tried])
+    attempt, typical = np.quantile(ratios[:, 0], OFTEN), np.median(ratios[:, 1])
+    near = 1 / np.maximum(np.quantile(ratios[:, 2:], NEARLY_ALWAYS, axis=0), 1.0)
+    found = {"attempt": attempt, "typical": typical, "near": near}
+    return FamilyProofs(
+        lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})
+    )
+
+
+def _pair(
+    proofs: FamilyProofs, samples: list[tuple[Problem, NDArray[np.float64]]], margin: float
+) -> NDArray[np.float64] | None:
+    """The two barriers for some samples, (2, *lattice); None if there are none.
+
+    They are made for a share of the samples' slopes: with 0, they serve all problems of the family
+    whose diffusivity doesn't vary.
+    """
+    volumes = proofs.equations.volumes
+    least = np.full(volumes.drain.shape, np.inf)
+    squares = np.zeros((2, *volumes.drain.shape))
+    for problem, field in samples:
+        try:
+            after, _, residuals = _once_corrected(proofs, problem, field)
+        except ConvergenceError:
+            return None
+        equations = proofs.equations_of(problem)
+        drain = equations.volumes.drain if margin else volumes.drain
+        np.minimum(least, drain + margin * equations.slope(after), out=least)
+        for total, residual in zip(squares, residuals, strict=True):
+            if size := float(np.abs(residual).mean()):
+                total += (residual / size) ** 2
+    barriers = []
+    for profile in np.sqrt(squares):
+        mean = float(profile.mean())
+        profile = profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
+        barriers.append(barrier_of(proofs.equations, least - volumes.drain, profile))
+    return None if any(barrier is None for barrier in barriers) else np.array(barriers)
+
+
+def _once_corrected(
+    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
+    """The field after one cycle, how large the correction is, and both residuals."""
+    equations = proofs.equations_of(problem)
+    steps, residual = proofs.steps_of(equations), equations.of(field)
+    move = steps.solve(equations.slope(field), residual, Goal(near=np.inf))
+    steps.release()
+    after = corrected(equations, field, move.solution)
+    return after, move.first_estimate, [residual, equations.of(after)]
+
+
+def _ratios(
+    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
+) -> tuple[float, float, float, float]:
+    """About the bounds of a prediction and of corrected fields.
+
+    That of the prediction and the size of its correction are relative to the field's size, those
+    of fields that are corrected once and twice to their last correction.
+    """
+    equations, size = proofs.equations_of(problem), largest(field)
+
+    def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
+        constant, barrier = proofs.bound(kind, equations, field, residual, 0.0, 0.0)
+        return constant * barrier.highest
+
+    once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
+    twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
+    return (
+        bound(PREDICTED, field, residual) / size if size else np.inf,
+        first / size if size else 0.0,
+        bound(CORRECTED, once, after_once) / first if first else 1.0,
+        bound(CORRECTED, twice, after_twice) / second if second else 1.0,
+    )

@@ -1,0 +1,208 @@
+"""Corrections of a family's predictions, and proofs of their errors.
+
+What all problems of a family share is made once: the couplings and the multigrid cycle, as far as
+no diffusivity varies, and barriers, for the residuals of predictions and of corrected ones. So the
+proof of a field needs its residual only (`solvers.barrier`). Where that bound is too large, the
+field is corrected with the cycle, which leaves about a tenth of the error, and proven anew.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.physics.solvers.barrier import Barrier, BarrierChoice
+from diffkeras.physics.solvers.block_cycles import BlockCycle
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
+
+MOST_CORRECTIONS = 3  # before the solver takes over
+CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
+OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
+WIDE = 0.03  # share of the field within which slopes hardly change
+PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
+
+
+class Barriers(NamedTuple):
+    """The barriers of a family, for parts of it (`barriers`).
+
+    Attributes:
+        fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
+        attempt: the relative bound from which a prediction is tried to be proven as it is.
+        near: (2,), shares of a needed bound that the last correction may have, so that it is met:
+            of the first correction, and of one by further iterations.
+        typical: the size of a first correction, relative to the field's.
+    """
+
+    fields: NDArray[np.float32]
+    attempt: NDArray[np.float64]
+    near: NDArray[np.float64]
+    typical: NDArray[np.float64]
+
+
+class Enclosed(NamedTuple):
+    """A field with a proven bound of its error.
+
+    Attributes:
+        field: on the lattice; the fixed nodes have their values.
+        bound: at least |field − u| node by node.
+        iterations: of conjugate gradients, or of the cycle alone.
+    """
+
+    field: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    iterations: int
+
+
+class FamilyProofs:
+    """What the proofs of a family share.
+
+    Attributes:
+        barriers: None without any, so that no bound is found here.
+        equations: of the problem with the slowest decay and the least uptake.
+    """
+
+    def __init__(self, lowest: Problem, barriers: Barriers | None = None) -> None:
+        """`lowest` is the family's problem with the slowest decay and the least uptake."""
+        self.barriers = barriers
+        self.equations = Equations(lowest.homogeneous)
+        volumes, free = self.equations.volumes, self.equations.free
+        self._near = NearbyCycle(BlockCycle(volumes.on(free)), volumes.drain, [])
+        self._choices = [
+            BarrierChoice(
+                [Barrier(field * free.astype(np.float64), self.equations) for field in each]
+            )
+            for each in ([] if barriers is None else barriers.fields)
+        ]
+
+    def equations_of(self, problem: Problem) -> Equations:
+        """The equations of a problem of the family, with the couplings that all share."""
+        medium, own = problem.medium, self.equations.problem.medium
+        pairs = zip(medium.diffusivities, own.diffusivities, strict=True)
+        same = all(one is other or np.array_equal(one, other) for one, other in pairs)
+        if same and medium.step == own.step:
+            return Equations(problem.homogeneous, self.equations.volumes.couplings)
+        return Equations(problem.homogeneous)
+
+    def steps_of(self, equations: Equations) -> LinearSteps:
+        """The solver of linear steps, with the cycle that all share, if the couplings are."""
+        shares = equations.volumes.couplings is self.equations.volumes.couplings
+        return LinearSteps(equations, self._near if shares else None)
+
+    def bound(
+        self,
+        kind: int,
+        equations: Equations,
+        field: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        rounding: float,
+        radius: float,
+    ) -> tuple[float, Barrier]:
+        """A barrier and a constant c: c w bounds the field's error, if it is within the radius.
+
+        Args:
+            kind: PREDICTED or CORRECTED.
+            equations: of a problem of the family.
+            field: with the values of the fixed nodes.
+            residual: F, on the lattice.
+            rounding: at least its error on any node.
+            radius: of the slopes.
+        """
+        slope = equations.least_slope(field, radius)
+        return self._choices[kind].bound(equations, residual, rounding, slope)
+
+    def enclose(
+        self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
+    ) -> Enclosed | None:
+        """A field whose proven error is at most `needed`; None if there is none nearby.
+
+        Args:
+            problem: of the family.
+            field: a prediction, with the values of the fixed nodes.
+            needed: by default a share of how far the prediction is corrected.
+        """
+        if self.barriers is None:
+            return None
+        equations = self.equations_of(problem)
+        residual, rounding = equations.of_with_most_rounding(field)
+        if needed is not None and needed >= self.barriers.attempt * largest(field):
+            bound = self._bound(PREDICTED, equations, field, residual, rounding, needed)
+            if bound is not None:
+                return Enclosed(field, bound, 0)
+        steps, slope = self.steps_of(equations), equations.slope(field)
+        aim = np.inf
+        if needed is not None:
+            first, further = map(float, self.barriers.near * needed)
+            one_is_enough = self.barriers.typical * largest(field) <= first
+            aim = first if one_is_enough else further
+        for corrections in range(MOST_CORRECTIONS):
+            try:
+                move = steps.solve(slope, residual, Goal(near=aim))
+            except ConvergenceError:
+                return None
+            field = corrected(equations, field, move.solution)
+            residual, rounding = equations.of_with_most_rounding(field)
+            needed = OWN * move.first_estimate if needed is None else needed
+            bound = self._bound(CORRECTED, equations, field, residual, rounding, needed)
+            if bound is not None:
+                steps.release()
+                return Enclosed(field, bound, steps.iterations + corrections + 1)
+            aim = CLOSER * min(aim, float(self.barriers.near[1]) * needed)
+            if move.first_estimate > WIDE * largest(field):
+                slope = equations.slope(field)
+        return None
+
+    def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
+        """At least |field − u| node by node, of a prediction as it is."""
+        enclosed = self.enclose(problem, field)
+        if enclosed is None:
+            return bounds_of(field, problem).field
+        bound = np.abs(field - enclosed.field)
+        bound += enclosed.bound
+        bound *= SLACK
+        return bound
+
+    def _bound(
+        self,
+        kind: int,
+        equations: Equations,
+        field: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        rounding: float,
+        needed: float,
+    ) -> NDArray[np.float64] | None:
+        """A bound node by node of at most `needed`, if a barrier proves one."""
+        constant, barrier = self.bound(kind, equations, field, residual, rounding, needed)
+        constant *= SLACK
+        return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None
+
+
+class PredictionProof(NamedTuple):
+    """Of a prediction as it is, which is proven when its bound is first read."""
+
+    proofs: FamilyProofs
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `Proof`."""
+        return float(self.node_bound(field, problem).max())
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
+
+
+def corrected(
+    equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The field minus a correction, which is 0 on the fixed nodes."""
+    field = field - correction
+    if equations.is_positive:
+        np.maximum(field, 0.0, out=field)
+        problem = equations.problem
+        np.copyto(field, problem.values, where=problem.fixed)
+    return field

@@ -1,0 +1,331 @@
+"""A family: the problems of one geometry, by named parameters with ranges."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_whole, real_array
+from diffkeras.physics.families.parameters import parameters_of
+from diffkeras.physics.families.scaling import Scaling
+from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
+from diffkeras.physics.problem.problem import Problem
+
+METHODS = ("sobol", "latin_hypercube")
+MOST_DRAWN = 1 << 24
+# parts that remove: where they are least and all others most, a steady state is least likely
+REMOVING = ("decay", "uptake.")
+
+
+class Family:
+    """The problems of one geometry, whose numbers vary within ranges.
+
+    Fixed nodes, regions and sides stay. A parameter is a part of the problem, by its name in
+    `parts_of`, on the whole lattice or in a region:
+
+    - "decay": the decay of all nodes;
+    - "uptake.maximum[tumour]": the maximum of uptake on the nodes of the region "tumour". Elsewhere
+      it stays what it is in the problem, or what the parameter "uptake.maximum" says;
+    - "values[vessels]": the value of the fixed nodes of a region.
+
+    A point of the family is a mapping from all names to numbers, or an array of numbers in the
+    order of `names`. Several are an array (n, p).
+
+    Args:
+        problem: one image.
+        parameters: (low, high) of each parameter, in the unit of its part.
+        regions: masks of the lattice's shape by name.
+        linear: names of parameters whose draws are even in the number itself. By default they are
+            so in its logarithm, unless the range includes 0 or negative numbers.
+
+    Attributes:
+        problem: from which the other problems differ by the parameters.
+        parameters: each with its part, nodes and range.
+        names: of the parameters, (p).
+        low, high: ends of their ranges, (p,).
+
+    Raises:
+        PhysicsError: a name that is no part; a region that is not given, of another shape, empty,
+            or on nodes where the part has no effect; regions of one part that overlap; a range that
+            is not finite or reversed, or has an end that makes no problem (see `Problem`).
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> vessels = np.zeros((32, 32))
+        >>> vessels[4:8, 4:8] = 1.0
+        >>> tumour = np.zeros((32, 32), bool)
+        >>> tumour[16:28, 16:28] = True
+        >>> problem = dk.Problem(vessels, uptake=dk.MichaelisMenten(0.01 * tumour, 0.2))
+        >>> family = dk.Family(
+        ...     problem,
+        ...     {"uptake.maximum[tumour]": (0.005, 0.05), "decay": (5e-4, 5e-3)},
+        ...     regions={"tumour": tumour},
+        ... )
+        >>> family.problem_at({"uptake.maximum[tumour]": 0.02, "decay": 0.001}).medium.decay
+        0.001
+        >>> family.draw(4, seed=0).shape
+        (4, 2)
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        parameters: Mapping[str, tuple[float, float]],
+        regions: Mapping[str, ArrayLike] | None = None,
+        linear: Any = (),
+    ) -> None:
+        if not isinstance(problem, Problem) or problem.is_batch:
+            raise PhysicsError(f"a family needs a Problem of one image, not {problem!r:.60}")
+        if not parameters:
+            raise PhysicsError(
+                "a family needs at least one parameter, such as {'decay': (low, high)}"
+            )
+        self.problem = problem
+        self.parameters = parameters_of(problem, parameters, regions or {}, linear)
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self.low = np.array([parameter.low for parameter in self.parameters])
+        self.high = np.array([parameter.high for parameter in self.parameters])
+        self._is_logarithmic = np.array([p.is_logarithmic for p in self.parameters])
+        self._check_ends()
+        self.scaling = Scaling.of(problem, self.parameters)
+
+    def __repr__(self) -> str:
+        ranges = ", ".join(f"{p.name}: {p.low:g} to {p.high:g}" for p in self.parameters)
+        return f"Family({ranges}; {'×'.join(map(str, self.problem.lattice))} nodes)"
+
+    def points(
+        self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
+    ) -> NDArray[np.float64]:
+        """The numbers of one point, (p,), or several, (n, p), checked.
+
+        Raises:
+            PhysicsError: names that are missing or unknown, numbers that are not finite, another
+                shape, or a number out of its range, unless `extrapolate`.
+        """
+        if isinstance(parameters, Mapping):
+            if set(parameters) != set(self.names):
+                wrong = [name for name in parameters if name not in self.names]
+                lacking = [name for name in self.names if name not in parameters]
+                what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
+                raise PhysicsError(
+                    f"this family {what}; its parameters are {', '.join(self.names)}"
+                )
+            columns = [real_array(name, parameters[name]) for name in self.names]
+            if len({column.shape for column in columns}) > 1:
+                shapes = ", ".join(str(column.shape) for column in columns)
+                raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
+            parameters = np.stack(columns, axis=-1)
+        values = real_array("parameters", parameters)
+        if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
+            raise PhysicsError(
+                f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the "
+                f"order of {', '.join(self.names)}, not {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            _, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
+            raise PhysicsError(f"{self.names[number]} must be finite, as all parameters")
+        inside = self._contains(np.atleast_2d(values))
+        if not (inside.all() or extrapolate):
+            number = int(np.argmin(inside.all(axis=0)))
+            column, name = np.atleast_2d(values)[:, number], self.names[number]
+            raise PhysicsError(
+                f"{name} is {column[~inside[:, number]][0]:g}, out of its range "
+                f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
+                "the same, with its bound"
+            )
+        return values
+
+    def contains(self, parameters: Mapping[str, float] | ArrayLike) -> NDArray[np.bool_]:
+        """Whether points are in the ranges: a truth value, or one for each of (n, p)."""
+        return np.asarray(self._contains(self.points(parameters, extrapolate=True)).all(axis=-1))
+
+    def _contains(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        # a rounding beyond an end, such as of a logarithm's exponential, is none
+        slack = 1e-12 * np.maximum(np.abs(self.low), np.abs(self.high))
+        return (values >= self.low - slack) & (values <= self.high + slack)
+
+    def problem_at(
+        self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
+    ) -> Problem:
+        """The problem of a point, or the batch of problems of several.
+
+        Raises:
+            PhysicsError: parameters as in `points`, or that make no problem.
+        """
+        values = self.points(parameters, extrapolate=extrapolate)
+        if values.ndim == 1:
+            return with_parts(self.problem, self._parts(values))
+        return Problem.batch([with_parts(self.problem, self._parts(each)) for each in values])
+
+    def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
+        """The problem of a point (p,) in the ranges, without checking it again."""
+        if not self._contains(values).all():
+            return self.problem_at(values, extrapolate=True)
+        return similar_problem(self.problem, self._parts(values))
+
+    def values_at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values of the fixed nodes of a point (p,), on the lattice."""
+        return self._parts(values, ("values",)).get("values", self.problem.values)
+
+    def rows_of_values(self) -> NDArray[np.float64]:
+        """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
+        fixed = self.problem.fixed.ravel()
+        rows = np.zeros((len(self.parameters) + 1, fixed.size))
+        rows[-1] = self.problem.values.ravel() * fixed
+        for row, parameter, nodes in zip(rows, self.parameters, self._own_nodes, strict=False):
+            if parameter.part == "values":
+                row[slice(None) if nodes is None else nodes] = 1.0
+                row *= fixed
+                rows[-1] *= row == 0
+        return rows
+
+    def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
+        """Points that fill the ranges evenly, (count, p).
+
+        Args:
+            count: how many.
+            seed: the same seed gives the same points.
+            method: "sobol", Sobol' points with Owen's scrambling, or "latin_hypercube"
+                (`scipy.stats.qmc`).
+
+        Raises:
+            PhysicsError: an unknown method, or a count or seed that is no whole number.
+        """
+        count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
+        if method not in METHODS:
+            raise PhysicsError(f"method {method!r:.60} is unknown; choose {' or '.join(METHODS)}")
+        size, rng = len(self.names), np.random.default_rng(seed)
+        if method == "latin_hypercube":
+            unit = qmc.LatinHypercube(size, rng=rng).random(count)
+        else:
+            # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
+            unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())[:count]
+        return self._from_unit(unit)
+
+    def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The derivatives by the parameters, (p,), from those by the parts of a problem.
+
+        Args:
+            derivatives: those of `Solution.vjp` at a problem of this family; of a batch of n, for
+                which the result is (n, p).
+
+        Raises:
+            PhysicsError: derivatives of another problem, without one of the parts.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> family = dk.Family(dk.Problem(np.eye(8)), {"decay": (0.01, 0.1)})
+            >>> solution = dk.solve(family.problem_at([0.05]))
+            >>> gradient = family.pull_back(solution.vjp(np.ones((8, 8))))
+            >>> gradient.shape, bool(gradient[0] < 0)
+            ((1,), True)
+        """
+        images = getattr(derivatives, "images", None)
+        if images is not None:
+            return np.stack([self.pull_back(image) for image in images])
+        result = np.zeros(len(self.parameters))
+        for number, parameter in enumerate(self.parameters):
+            if parameter.part not in derivatives:
+                raise PhysicsError(
+                    f"these derivatives have no {parameter.part}: take `vjp` of a solution at one "
+                    "of this family's problems"
+                )
+            each = np.asarray(derivatives[parameter.part])
+            nodes = self._own_nodes[number]
+            result[number] = (
+                each.sum() if nodes is None or each.ndim == 0 else each.flat[nodes].sum()
+            )
+        return result
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the problem, the regions and the ranges."""
+        digest = hashlib.sha256()
+        medium = self.problem.medium
+        digest.update(repr((self.problem.lattice, medium.boundaries, self.names)).encode())
+        digest.update(repr(type(self.problem.uptake)).encode())
+        for name, part in parts_of(self.problem).items():
+            digest.update(name.encode() + np.asarray(part, np.float64).tobytes())
+        digest.update(np.packbits(self.problem.fixed).tobytes())
+        for parameter in self.parameters:
+            nodes = parameter.nodes
+            digest.update(b"" if nodes is None else nodes.astype(np.int64).tobytes())
+        digest.update(np.stack([self.low, self.high, self._is_logarithmic]).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _own_nodes(self) -> list[NDArray[np.intp] | None]:
+        """The nodes of each parameter; those of a whole part are the ones that no region has."""
+        nodes: list[NDArray[np.intp] | None] = []
+        for parameter in self.parameters:
+            others = [
+                p.nodes for p in self.parameters if p.part == parameter.part and p.nodes is not None
+            ]
+            if parameter.nodes is None and others:
+                mask = np.ones(self.problem.values.size, bool)
+                mask[np.concatenate(others)] = False
+                nodes.append(np.flatnonzero(mask))
+            else:
+                nodes.append(parameter.nodes)
+        return nodes
+
+    def _parts(
+        self, values: NDArray[np.float64], names: tuple[str, ...] | None = None
+    ) -> dict[str, Any]:
+        """The parts of the problem of a point (p,) that parameters replace, or some of them."""
+        parts: dict[str, Any] = {}
+        known = self._known_parts
+        pairs = [
+            pair
+            for pair in zip(self.parameters, values, strict=True)
+            if names is None or pair[0].part in names
+        ]
+        for parameter, value in pairs:
+            if parameter.nodes is None:
+                parts[parameter.part] = float(value)
+        for parameter, value in pairs:
+            if parameter.nodes is not None:
+                part = parts.get(parameter.part, known[parameter.part])
+                if parameter.part not in parts or np.ndim(part) == 0:
+                    part = np.array(np.broadcast_to(part, self.problem.lattice))
+                part.reshape(-1)[parameter.nodes] = value
+                parts[parameter.part] = part
+        for name in ("values", "production"):
+            if name in parts and np.ndim(parts[name]) == 0:
+                parts[name] = np.full(self.problem.lattice, parts[name])
+        return parts
+
+    @cached_property
+    def _known_parts(self) -> dict[str, Any]:
+        return parts_of(self.problem)
+
+    def _from_unit(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points from numbers in [0, 1), (n, p)."""
+        linear = self.low + unit * (self.high - self.low)
+        low, high = (np.where(self._is_logarithmic, end, 1.0) for end in (self.low, self.high))
+        powers = low * (high / low) ** unit
+        return np.clip(np.where(self._is_logarithmic, powers, linear), self.low, self.high)
+
+    def _check_ends(self) -> None:
+        """Raise an error for an end of a range that makes no problem."""
+        middles = np.array([parameter.middle for parameter in self.parameters])
+        for number, name in enumerate(self.names):
+            for end, values in (("lower", self.low), ("upper", self.high)):
+                point = middles.copy()
+                point[number] = values[number]
+                self._check_point(point, f"the {end} end of {name}, {values[number]:g}")
+        removes = np.array([p.part.startswith(REMOVING) for p in self.parameters])
+        corner = np.where(removes, self.low, self.high)
+        ends = ", ".join(f"{n} {v:g}" for n, v in zip(self.names, corner, strict=True))
+        self._check_point(corner, f"the corner {ends}")
+
+    def _check_point(self, point: NDArray[np.float64], what: str) -> None:
+        try:
+            with_parts(self.problem, self._parts(point))
+        except PhysicsError as error:
+            raise PhysicsError(f"{what}, makes no problem: {error}") from None

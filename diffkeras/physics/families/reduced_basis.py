@@ -1,0 +1,462 @@
+"""A surrogate of a family: a basis of fields, and a regression from parameters to coefficients.
+
+Fields of one geometry lie near a space of few dimensions. Its basis are the principal modes of
+snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
+regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
+& Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
+(`certified`), so that neither has to be trusted.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.physics.arguments import (
+    check_count,
+    check_relative_tolerance,
+    check_tolerance,
+    check_whole,
+    largest,
+)
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.families.barriers import family_proofs
+from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
+from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
+from diffkeras.physics.families.regression import KernelRegression
+from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import KnownBounds
+from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.steady_state import solve
+from diffkeras.system.atomic_files import check_regular, write_bytes
+
+MODES = 100  # by default at most
+SNAPSHOT_TOLERANCE = 1e-6
+FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
+NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
+HARDLY = 1.2  # how much larger the error of fewer modes may be
+STEP, FOR_MODES = 5, 48  # modes that are tried at a time, on so many snapshots
+FORMAT = 1  # of files
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+ARRAYS = ("mean", "modes", "errors", *KernelRegression._fields)
+
+
+class ReducedBasis:
+    """A surrogate of the problems of one family. `train` makes one.
+
+    Attributes:
+        family: which problems it predicts.
+        modes: (r, *lattice) float32, the basis.
+        snapshots: how many fields it was trained on.
+        errors: (m,), the largest error of each snapshot when it is left out of the regression,
+            relative to the largest value of the field. Not proven.
+        regression: from dimensionless inputs to coefficients of the modes.
+        rows: (r + 1, n), the modes and the mean on all n nodes.
+        worst: the largest proven relative error over the candidates of `train_to`; infinite of a
+            basis that `train` made.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> family = dk.Family(dk.Problem(np.eye(32)), {"decay": (0.01, 0.1)})
+        >>> basis = dk.ReducedBasis.train(family, 16, modes=8)
+        >>> solution = basis.predict({"decay": 0.03}, tolerance=1e-3)
+        >>> bool(solution.error_bound <= 1e-3 * solution.field.max())
+        True
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        mean: NDArray[np.float32],
+        modes: NDArray[np.float32],
+        regression: KernelRegression,
+        errors: NDArray[np.float64],
+        proofs: FamilyProofs,
+        worst: float = np.inf,
+    ) -> None:
+        """From its parts; `mean` is (n,) and `modes` (r, n) on all n nodes."""
+        self.family = family
+        self.errors = errors
+        self.worst = worst
+        self.rows = np.concatenate([modes, mean[None]])  # one product gives a field
+        self.regression = regression
+        self._proofs = proofs
+
+    @property
+    def modes(self) -> NDArray[np.float32]:
+        """See the attributes."""
+        return self.rows[:-1].reshape(-1, *self.family.problem.lattice)
+
+    @property
+    def snapshots(self) -> int:
+        """See the attributes."""
+        return len(self.errors)
+
+    def __repr__(self) -> str:
+        return (
+            f"ReducedBasis({len(self.rows) - 1} modes of {self.snapshots} snapshots, error "
+            f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
+        )
+
+    @classmethod
+    def train(
+        cls,
+        family: Family,
+        snapshots: int = 400,
+        *,
+        modes: int | None = None,
+        seed: int = 0,
+        method: str = "sobol",
+        tolerance: float = SNAPSHOT_TOLERANCE,
+        processes: int | None = None,
+    ) -> "ReducedBasis":
+        """Solve snapshots at drawn points, and fit basis and regression to them.
+
+        Args:
+            family: of the problems.
+            snapshots: how many, at least 2.
+            modes: the dimension of the basis; by default as many, at most 100, as make the errors
+                of snapshots that are left out smaller.
+            seed: of the draws.
+            method: see `Family.draw`.
+            tolerance: of the snapshots.
+            processes: that share the snapshots.
+
+        Raises:
+            PhysicsError: more modes than snapshots, or an argument out of its range.
+            ConvergenceError: a snapshot was not solved.
+        """
+        snapshots = check_whole("snapshots", snapshots, 2, MOST_DRAWN)
+        tolerance = check_relative_tolerance(tolerance)
+        _check_modes(modes, snapshots)
+        points = family.draw(snapshots, seed, method)
+        solved = Snapshots.of(family, points, tolerance, check_count("processes", processes))
+        return cls.fit(family, solved, modes)
+
+    @classmethod
+    def train_to(
+        cls,
+        family: Family,
+        worst: float,
+        *,
+        most: int = 1000,
+        candidates: int = 1000,
+        modes: int | None = None,
+        seed: int = 0,
+        tolerance: float = SNAPSHOT_TOLERANCE,
+        processes: int | None = None,
+        report: Callable[[int, float], Any] | None = None,
+    ) -> "ReducedBasis":
+        """Add snapshots where the proven error is largest, until no candidate's exceeds `worst`.
+
+        That is the greedy method of certified reduced bases (Veroy, Prud'homme, Rovas & Patera
+        2003), with the bound of `predict` without a tolerance. The result's `worst` is the largest
+        one. It is proven for each of the candidates, and says nothing about points between them.
+
+        Args:
+            family: of the problems.
+            worst: the largest error, relative to the largest value of the field.
+            most: snapshots.
+            candidates: points at which errors are proven.
+            modes, seed, tolerance, processes: see `train`.
+            report: called with the number of snapshots and the largest bound after each round.
+
+        Raises:
+            ConvergenceError: `worst` was not reached with the most snapshots.
+            PhysicsError: see `train`.
+        """
+        worst, tolerance = check_tolerance(worst), check_relative_tolerance(tolerance)
+        most = check_whole("most", most, 2, MOST_DRAWN)
+        candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
+        _check_modes(modes, most)
+        processes = check_count("processes", processes)
+        start = min(most, max(2 * len(family.names) + 2, 16, modes or 0))
+        points = family.draw(candidates + start, seed)
+        pool, points = points[start:], points[:start]
+        solved = Snapshots.of(family, points, tolerance, processes)
+        bounds, is_new = np.full(candidates, np.inf), np.ones(candidates, bool)
+        while True:
+            basis = cls.fit(family, solved, modes)
+            # first those that were too large, as long as there are some
+            for part in (bounds > worst, bounds <= worst):
+                bounds[part] = [basis._relative_bound(point) for point in pool[part]]
+                if (bounds > worst).any():
+                    break
+            basis.worst = float(bounds.max())
+            if report is not None:
+                report(basis.snapshots, basis.worst)
+            if basis.worst <= worst:
+                return basis
+            room = min(most - basis.snapshots, int((is_new & (bounds > worst)).sum()))
+            if not room:
+                raise ConvergenceError(
+                    f"with {basis.snapshots} snapshots the worst proven error is "
+                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
+                    "narrower ranges"
+                )
+            wanted = min(room, max(4, basis.snapshots // 4))
+            chosen = _apart(family.scaling.inputs(pool), np.where(is_new, bounds, 0.0), wanted)
+            is_new[chosen] = False
+            added = Snapshots.of(family, pool[chosen], tolerance, processes)
+            solved = solved.plus(added)
+
+    @classmethod
+    def fit(cls, family: Family, solved: Snapshots, modes: int | None = None) -> "ReducedBasis":
+        """Fit basis and regression to snapshots that are solved already (see `train`)."""
+        basis = Modes.of(solved.fields, min(modes or MODES, len(solved.points)))
+        with blas_threads():
+            regression = KernelRegression.fit(
+                family.scaling.inputs(solved.points), basis.coefficients
+            )
+        if modes is None:
+            number = _enough(solved, basis, regression)
+            basis, regression = basis.first(number), regression.first(number)
+        errors = _errors_left_out(solved, basis, regression)
+        proofs = _proofs_of(family, solved, basis, regression)
+        return cls(family, basis.mean, basis.modes, regression, errors, proofs)
+
+    def predict(
+        self,
+        parameters: Mapping[str, float] | ArrayLike,
+        tolerance: float | None = None,
+        *,
+        extrapolate: bool = False,
+    ) -> Solution:
+        """The field of a point of the family, with proven bounds of its error.
+
+        Without a tolerance it is the regression's, and its bounds are proven when they are first
+        read, which takes longer than the prediction. With a tolerance it is corrected until its
+        error is proven to be that small, which a tenth of a solution is usually enough for. Where
+        it isn't, `solve` goes on from there; `stats.method` says so: "reduced-basis" or that of the
+        solver. Fields are float64, or float32 if the solver's are.
+
+        Args:
+            parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
+            tolerance: largest error, relative to the largest |value| of the field.
+            extrapolate: whether points out of the ranges are allowed. Their predictions are poor
+                as a rule, so that bounds are large, and tolerances need the solver.
+
+        Raises:
+            PhysicsError: a point out of the ranges, or of another shape or names than the family.
+            ConvergenceError: the tolerance was not met.
+        """
+        points = self.family.points(parameters, extrapolate=extrapolate)
+        if tolerance is not None:
+            tolerance = check_relative_tolerance(tolerance)
+        with blas_threads():
+            several = np.atleast_2d(points)
+            fields = self._fields(several)
+            solutions = [
+                self._solution(self.family.quick_problem_at(point), field, tolerance)
+                for point, field in zip(several, fields, strict=True)
+            ]
+        if points.ndim == 1:
+            return solutions[0]
+        batch = Problem.batch([solution.problem for solution in solutions])
+        return BatchSolution.of(np.stack([one.field for one in solutions]), batch, solutions)
+
+    def fields(
+        self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
+    ) -> NDArray[np.float32]:
+        """The predicted fields alone, (*lattice) or (n, *lattice), as fast as it gets."""
+        points = self.family.points(parameters, extrapolate=extrapolate)
+        with blas_threads():
+            several = np.atleast_2d(points)
+            fields = self._fields(several)
+        fixed = self.family.problem.fixed
+        for point, field in zip(several, fields, strict=True):
+            values = self.family.values_at(point)
+            np.copyto(field, values, where=fixed, casting="same_kind")
+        return fields[0] if points.ndim == 1 else fields
+
+    def save(self, path: str | Path) -> None:
+        """Write the basis to a file, `.npz`; the family isn't part of it.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        barriers = self._proofs.barriers
+        arrays: dict[str, Any] = {
+            "mean": self.rows[-1],
+            "modes": self.rows[:-1],
+            "errors": self.errors,
+            **({} if barriers is None else barriers._asdict()),
+            **self.regression._asdict(),
+        }
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "fingerprint": self.family.fingerprint,
+            "worst": self.worst,
+        }
+        content = io.BytesIO()
+        np.savez(content, **arrays, **facts)
+        write_bytes(Path(path), content.getbuffer())
+
+    @classmethod
+    def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
+        """Read a basis of a family.
+
+        Raises:
+            DataError: the file is missing or damaged, or the basis is one of another family.
+        """
+        try:
+            check_regular(Path(path))
+            with np.load(path, allow_pickle=False) as file:
+                read = {name: file[name] for name in file.files}
+            if read["format"] != FORMAT:
+                raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
+            fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
+            mean, modes, errors, *rest = (read[name] for name in ARRAYS)
+            barriers = None
+            if Barriers._fields[-1] in read:
+                barriers = Barriers(*(read[name] for name in Barriers._fields))
+        except UNREADABLE as error:
+            raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
+        if fingerprint != family.fingerprint:
+            raise DataError(
+                f"{path} is the basis of another family: its problem, regions or ranges differ"
+            )
+        proofs = FamilyProofs(_lowest(family), barriers)
+        return cls(family, mean, modes, KernelRegression(*rest), errors, proofs, worst)
+
+    def _fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The predictions (n, *lattice) of points, 0 on the fixed nodes."""
+        scaling = self.family.scaling
+        ones = np.ones((len(points), 1))
+        coefficients = np.concatenate([self.regression(scaling.inputs(points)), ones], axis=1)
+        coefficients *= scaling.scales(points)[:, None]
+        fields = coefficients.astype(np.float32) @ self.rows
+        return fields.reshape(len(points), *self.family.problem.lattice)
+
+    def _solution(
+        self,
+        problem: Problem,
+        field: NDArray[np.float32],
+        tolerance: float | None,
+    ) -> Solution:
+        prediction = field.astype(np.float64)
+        if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
+            prediction[...] = 0.0
+        np.copyto(prediction, problem.values, where=problem.fixed)
+        if tolerance is None:
+            stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
+            return Solution(prediction, problem, stats, PredictionProof(self._proofs))
+        size = _size(prediction, problem)
+        enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
+        if enclosed is not None:
+            bound = enclosed.bound
+            relative = float(bound.max()) / (_size(enclosed.field, problem) or 1.0)
+            if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
+                stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
+                return Solution(enclosed.field, problem, stats, KnownBounds(bound))
+        return solve(problem, tolerance=tolerance, initial=prediction)
+
+    def _relative_bound(self, point: NDArray[np.float64]) -> float:
+        """The proven error of the prediction at a point, relative to the field's largest value."""
+        solution = self.predict(point)
+        size = _size(solution.field, solution.problem)
+        return solution.error_bound / size if size > 0 else np.inf
+
+
+def _size(field: NDArray[np.floating], problem: Problem) -> float:
+    """The largest |value| on free nodes and on the fixed ones next to them."""
+    size = largest(field[problem.ring.nodes]) if problem.ring.size else 0.0
+    if size >= largest(field):
+        return size
+    return max(size, largest(np.where(problem.fixed, 0.0, field)))
+
+
+def _check_modes(modes: int | None, snapshots: int) -> None:
+    if modes is None:
+        return
+    check_whole("modes", modes, 1)
+    if modes > snapshots:
+        raise PhysicsError(
+            f"a basis of {modes} modes is larger than {snapshots} snapshots: give more snapshots "
+            "or fewer modes"
+        )
+
+
+def _enough(solved: Snapshots, basis: Modes, regression: KernelRegression) -> int:
+    """The number of modes beyond which the largest errors hardly fall.
+
+    They are those of some snapshots that are left out of the regression; their median counts.
+    """
+    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_MODES))
+    coefficients = basis.coefficients[numbers] - regression.left_out[numbers]
+    remaining = solved.fields[numbers] - basis.mean
+    ends = [*range(STEP, len(basis.modes), STEP), len(basis.modes)]
+    errors = []
+    for start, end in zip([0, *ends], ends, strict=False):
+        remaining -= coefficients[:, start:end].astype(np.float32) @ basis.modes[start:end]
+        errors.append(float(np.median(np.abs(remaining).max(axis=1))))
+    return ends[int(np.argmax(np.array(errors) <= HARDLY * min(errors)))]
+
+
+def _lowest(family: Family) -> Problem:
+    """The problem with the slowest decay and the least uptake, and all else in the middle."""
+    point = [p.low if p.part.startswith(REMOVING) else p.middle for p in family.parameters]
+    return family.quick_problem_at(np.array(point))
+
+
+def _proofs_of(
+    family: Family, solved: Snapshots, basis: Modes, regression: KernelRegression
+) -> FamilyProofs:
+    """The proofs of a family, by predictions of snapshots that know nothing of them."""
+    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_BARRIERS))
+
+    def sample(place: int) -> tuple[Problem, NDArray[np.float64]]:
+        number = numbers[place]
+        point = solved.points[number]
+        problem = family.quick_problem_at(point)
+        field = _left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
+        field = field.reshape(problem.lattice).astype(np.float64)
+        return problem, np.where(problem.fixed, problem.values, field)
+
+    with blas_threads():
+        return family_proofs(_lowest(family), family.scaling.inputs(solved.points[numbers]), sample)
+
+
+def _left_out(number: int, basis: Modes, regression: KernelRegression) -> NDArray[np.float32]:
+    """The prediction (n,) of a snapshot that is left out of the regression."""
+    coefficients = basis.coefficients[number] - regression.left_out[number]
+    return coefficients.astype(np.float32) @ basis.modes + basis.mean
+
+
+def _errors_left_out(
+    solved: Snapshots, basis: Modes, regression: KernelRegression
+) -> NDArray[np.float64]:
+    """The largest relative error of each snapshot that is left out of the regression."""
+    errors = np.empty(len(solved.fields))
+    for number, field in enumerate(solved.fields):
+        predicted = _left_out(number, basis, regression)
+        errors[number] = largest(predicted - field) / max(largest(field), 1e-300)
+    return errors
+
+
+def _apart(
+    inputs: NDArray[np.float64], bounds: NDArray[np.float64], number: int
+) -> NDArray[np.intp]:
+    """Candidates with large bounds that are not next to each other: the largest one first.
+
+    Each further one has the largest product of its bound and its distance to those before it.
+    """
+    normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
+    finite = np.where(np.isfinite(bounds), bounds, 1e3)
+    chosen = [int(np.argmax(finite))]
+    distance = np.full(len(normal), np.inf)
+    while len(chosen) < number:
+        distance = np.minimum(distance, np.linalg.norm(normal - normal[chosen[-1]], axis=1))
+        chosen.append(int(np.argmax(finite * distance)))
+    return np.array(chosen)

@@ -1,0 +1,94 @@
+"""Dimensionless inputs: what the field of a family depends on, once its scale is taken out.
+
+Without production, a field whose fixed values are all multiplied by c is c times larger, if the
+concentrations of saturating uptake (the maximum, per unit of time, and Michaelis–Menten's constant)
+are, too. So where the value of all fixed nodes is one parameter, u/c depends on that parameter only
+through the others divided by it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.families.parameters import Parameter
+from diffkeras.physics.problem.problem import Problem
+
+CONCENTRATIONS = ("uptake.maximum", "uptake.constant")  # in proportion to the field's scale
+
+
+class Scaling(NamedTuple):
+    """How points of a family become inputs.
+
+    Attributes:
+        scale: the number of the parameter that all fields are divided by; None for none.
+        divided: (p,), the parameters that are divided by it.
+        kept: (p,), the parameters that are inputs.
+        is_logarithmic: (p,), those of which the logarithm is the input.
+    """
+
+    scale: int | None
+    divided: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+    is_logarithmic: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, problem: Problem, parameters: tuple[Parameter, ...]) -> "Scaling":
+        """The scaling of a problem's parameters."""
+        logarithmic = np.array([parameter.is_logarithmic for parameter in parameters])
+        scale = _scale(problem, parameters)
+        if scale is None:
+            none = np.zeros(len(parameters), bool)
+            return cls(None, none, ~none, logarithmic)
+        divided = np.array([parameter.part in CONCENTRATIONS for parameter in parameters])
+        kept = np.ones(len(parameters), bool)
+        kept[scale] = not _covers(problem, parameters)
+        if not kept.any():
+            kept[scale] = True  # the only parameter
+        return cls(scale, divided, kept, logarithmic)
+
+    def scales(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the fields of points (n, p) are divided by, (n,)."""
+        return np.ones(len(points)) if self.scale is None else points[:, self.scale]
+
+    def inputs(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Dimensionless inputs (n, k) of points (n, p); infinite where a logarithm has none."""
+        scaled = np.where(self.divided, points / self.scales(points)[:, None], points)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inputs = np.where(self.is_logarithmic, np.log(scaled), scaled)
+        return inputs[:, self.kept]
+
+
+def _scale(problem: Problem, parameters: tuple[Parameter, ...]) -> int | None:
+    """The number of the only parameter that fields are in proportion to, if there is one."""
+    numbers = [n for n, parameter in enumerate(parameters) if parameter.part == "values"]
+    produces = problem.homogeneous.production is not None or any(
+        p.part == "production" or p.part.startswith("boundary.") for p in parameters
+    )
+    if len(numbers) != 1 or produces or not parameters[numbers[0]].is_logarithmic:
+        return None
+    nodes, rest = parameters[numbers[0]].nodes, problem.values * problem.fixed
+    if nodes is not None:
+        rest.flat[nodes] = 0.0
+        if rest.any():
+            return None
+    return numbers[0]
+
+
+def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
+    """Whether all concentrations of uptake are parameters, wherever anything is taken up."""
+    if problem.uptake is None:
+        return True
+    for part in set(CONCENTRATIONS) & {f"uptake.{name}" for name in problem.uptake.parts}:
+        mine = [parameter for parameter in parameters if parameter.part == part]
+        if any(parameter.nodes is None for parameter in mine):
+            continue
+        left = np.array(np.broadcast_to(problem.uptake.maximum, problem.lattice)) != 0
+        left &= ~problem.fixed
+        for parameter in (p for p in parameters if p.part == "uptake.maximum" != part):
+            left.flat[slice(None) if parameter.nodes is None else parameter.nodes] = True
+        for parameter in mine:
+            left.flat[parameter.nodes] = False
+        if left.any():
+            return False
+    return True

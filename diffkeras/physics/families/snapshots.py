@@ -1,0 +1,94 @@
+"""Snapshots of a family, and their principal modes.
+
+The modes are those of a proper orthogonal decomposition: the first right singular vectors of the
+matrix whose rows are the snapshots' deviations from their mean. They come from the eigenvectors of
+its product with its transpose, which is small (method of snapshots, Sirovich 1987).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.steady_state import solve
+
+BLOCK = 1 << 15  # nodes at a time in double precision
+TOGETHER = 16  # problems that are solved together
+SMALLEST = 1e-6  # singular value, as a share of the first: the rounding of single precision
+
+
+class Snapshots(NamedTuple):
+    """Points of a family and their fields.
+
+    Attributes:
+        points: (m, p).
+        fields: (m, n) float32 on all nodes, divided by their scales; 0 on the fixed nodes.
+    """
+
+    points: NDArray[np.float64]
+    fields: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, family: Family, points: NDArray[np.float64], tolerance: float, processes: int | None
+    ) -> "Snapshots":
+        """Solve the problems of points (m, p)."""
+        fields = np.empty((len(points), family.problem.values.size), np.float32)
+        scales, free = family.scaling.scales(points), ~family.problem.fixed.ravel()
+        for start in range(0, len(points), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            problems = family.problem_at(points[part])
+            solved = solve(problems, tolerance=tolerance, processes=processes).field
+            fields[part] = solved.reshape(len(solved), -1) / scales[part, None] * free
+        return cls(points, fields)
+
+    def plus(self, others: "Snapshots") -> "Snapshots":
+        """These and others."""
+        return Snapshots(
+            np.concatenate([self.points, others.points]),
+            np.concatenate([self.fields, others.fields]),
+        )
+
+
+class Modes(NamedTuple):
+    """The principal modes of snapshots.
+
+    Attributes:
+        mean: (n,) float32.
+        modes: (r, n) float32, of norm 1.
+        coefficients: (m, r), of the snapshots.
+        singular_values: (m,), all of them, from the largest to the smallest.
+    """
+
+    mean: NDArray[np.float32]
+    modes: NDArray[np.float32]
+    coefficients: NDArray[np.float64]
+    singular_values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, fields: NDArray[np.float32], number: int) -> "Modes":
+        """The first modes of fields (m, n), or fewer where rounding is all that is left."""
+        count, nodes = fields.shape
+        mean = np.empty(nodes)
+        products = np.zeros((count, count))
+        for start in range(0, nodes, BLOCK):
+            block = fields[:, start : start + BLOCK].astype(np.float64)
+            mean[start : start + BLOCK] = block.mean(axis=0)
+            block -= mean[start : start + BLOCK]
+            products += block @ block.T
+        squares, vectors = eigh(products)
+        values = np.sqrt(np.maximum(squares[::-1], 0.0))
+        number = min(number, max(1, int((values > SMALLEST * values[0]).sum())))
+        vectors, sizes = vectors[:, ::-1][:, :number], values[:number]
+        inverse = 1 / sizes if values[0] > 0 else sizes  # all fields may be the same
+        modes = np.empty((number, nodes), np.float32)
+        for start in range(0, nodes, BLOCK):
+            block = fields[:, start : start + BLOCK] - mean[start : start + BLOCK]
+            modes[:, start : start + BLOCK] = (vectors * inverse).T @ block
+        return cls(mean.astype(np.float32), modes, vectors * sizes, values)
+
+    def first(self, number: int) -> "Modes":
+        """The first of these modes."""
+        return self._replace(modes=self.modes[:number], coefficients=self.coefficients[:, :number])

@@ -1,0 +1,202 @@
+"""Families: the problems of their points, draws, derivatives, and what is refused."""
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from tests.helpers.random_families import random_family, tissue_family
+
+VESSELS = np.zeros((12, 12))
+VESSELS[2:4, 2:4] = 1.0
+CELLS = np.zeros((12, 12), bool)
+CELLS[6:10, 5:9] = True
+PROBLEM = dk.Problem(VESSELS, uptake=dk.MichaelisMenten(0.1 * CELLS, 0.2), decay=0.01)
+
+
+def test_a_point_replaces_parts_on_its_region():
+    family = dk.Family(
+        PROBLEM,
+        {
+            "uptake.maximum[cells]": (0.01, 0.1),
+            "decay": (0.001, 0.1),
+            "decay[cells]": (0.01, 1),
+            "values[vessels]": (0.5, 2),
+            "production[cells]": (0, 0.1),
+        },
+        regions={"cells": CELLS, "vessels": VESSELS > 0},
+    )
+    problem = family.problem_at([0.05, 0.002, 0.5, 1.5, 0.03])
+    assert np.array_equal(problem.uptake.maximum, 0.05 * CELLS)
+    assert np.array_equal(problem.medium.decay, np.where(CELLS, 0.5, 0.002))
+    assert np.array_equal(problem.values, 1.5 * VESSELS)
+    assert np.array_equal(problem.production, 0.03 * CELLS)
+    assert np.array_equal(problem.fixed, PROBLEM.fixed)
+    by_name = dict(zip(family.names, [0.05, 0.002, 0.5, 1.5, 0.03], strict=True))
+    same = family.problem_at(by_name)
+    for name, part in dk.parts_of(problem).items():
+        assert np.array_equal(part, dk.parts_of(same)[name])
+    batch = family.problem_at(family.draw(3, seed=0))
+    assert batch.is_batch
+    assert len(batch.images) == 3
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_quick_problems_are_those_that_are_checked(seed):
+    family = random_family(seed)
+    point = family.draw(2, seed)[1]
+    quick, checked = family.quick_problem_at(point), family.problem_at(point)
+    parts = dk.parts_of(quick)
+    for name, part in dk.parts_of(checked).items():
+        assert np.array_equal(part, parts[name]), name
+    assert quick.medium == checked.medium
+    solutions = [dk.solve(problem, tolerance=1e-8).field for problem in (quick, checked)]
+    assert np.array_equal(*solutions)
+
+
+@pytest.mark.parametrize("method", ["sobol", "latin_hypercube"])
+def test_draws_fill_the_ranges_evenly(method):
+    family = dk.Family(
+        PROBLEM,
+        {"decay": (1e-4, 1e-2), "uptake.constant": (0.1, 0.5), "production[cells]": (-1, 0)},
+        regions={"cells": CELLS},
+        linear="uptake.constant",
+    )
+    points = family.draw(100, 5, method)
+    assert points.shape == (100, 3)
+    assert np.array_equal(points, family.draw(100, 5, method))
+    assert not np.array_equal(points, family.draw(100, 6, method))
+    assert family.contains(points).all()
+    for column, middle in zip(points.T, (1e-3, 0.3, -0.5), strict=True):
+        assert 45 <= (column < middle).sum() <= 55
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_derivatives_by_parameters_are_those_of_differences(seed):
+    family = random_family(seed)
+    rng = np.random.default_rng(seed)
+    point = np.sqrt(family.low * family.high)
+    weights = rng.normal(size=family.problem.lattice)
+
+    def total(values):
+        return (weights * dk.solve(family.problem_at(values), tolerance=1e-12).field).sum()
+
+    solution = dk.solve(family.problem_at(point), tolerance=1e-12)
+    gradient = family.pull_back(solution.vjp(weights, 1e-12))
+    for number, value in enumerate(point):
+        step = np.zeros(len(point))
+        step[number] = 1e-4 * value
+        difference = (total(point + step) - total(point - step)) / (2 * step[number])
+        scale = abs(weights).sum() * abs(solution.field).max() / value
+        assert abs(gradient[number] - difference) < 1e-6 * scale, family.names[number]
+
+
+def test_derivatives_of_a_batch_have_one_row_for_each_image():
+    family = tissue_family()
+    points = family.draw(2, seed=1)
+    solution = dk.solve(family.problem_at(points))
+    weights = np.ones(family.problem.lattice)
+    gradients = family.pull_back(solution.vjp(np.stack([weights, weights])))
+    one = dk.solve(family.problem_at(points[1])).vjp(weights)
+    np.testing.assert_allclose(gradients[1], family.pull_back(one), rtol=1e-6)
+
+
+REFUSED = {
+    "a name that is no part": ({"viscosity": (1, 2)}, {}, "no part.*decay, step"),
+    "a region that isn't given": ({"decay[tumour]": (1, 2)}, {}, "needs the region 'tumour'"),
+    "another shape": ({"decay[a]": (1, 2)}, {"a": np.ones((5, 5))}, r"shape \(5, 5\)"),
+    "an empty region": ({"decay[a]": (1, 2)}, {"a": 0 * CELLS}, "is empty"),
+    "fixed nodes": ({"decay[a]": (1, 2)}, {"a": VESSELS > 0}, r"4 fixed nodes.*\(2, 2\).*mask & ~"),
+    "free nodes": ({"values[a]": (1, 2)}, {"a": CELLS}, "16 free nodes.*mask & problem.fixed"),
+    "a region of a number": ({"step[a]": (1, 2)}, {"a": CELLS}, "no map of the lattice"),
+    "an unused region": ({"decay": (1, 2)}, {"a": CELLS}, "no parameter acts on.*'a'"),
+    "an overlap": (
+        {"decay[a]": (1, 2), "decay[b]": (1, 2)},
+        {"a": CELLS, "b": CELLS},
+        "overlap on 16 nodes",
+    ),
+    "a reversed range": ({"decay": (0.2, 0.1)}, {}, "swap its ends"),
+    "a range of one value": ({"decay": (0.2, 0.2)}, {}, "no parameter"),
+    "a range that isn't finite": ({"decay": (0.2, np.inf)}, {}, "must be finite"),
+    "no range": ({"decay": 0.2}, {}, r"pair \(low, high\)"),
+    "a negative decay": ({"decay": (-1, 1)}, {}, "lower end of decay, -1.*makes no problem"),
+    "a large diffusivity": ({"diffusivity": (1, 1e40)}, {}, "upper end of diffusivity"),
+    "no parameter": ({}, {}, "at least one parameter"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_families_are_refused(case):
+    parameters, regions, message = REFUSED[case]
+    with pytest.raises(PhysicsError, match=message):
+        dk.Family(PROBLEM, parameters, regions=regions)
+
+
+def test_a_diffusivity_acts_on_fixed_nodes_too():
+    family = dk.Family(PROBLEM, {"diffusivity[wall]": (0.1, 1)}, regions={"wall": VESSELS > 0})
+    assert family.problem_at([0.5]).medium.diffusivity[2, 2] == 0.5
+
+
+def test_an_end_without_steady_state_is_named():
+    closed = dk.Problem(production=0.01 * CELLS, decay=0.01, boundary="reflecting")
+    with pytest.raises(PhysicsError, match="lower end of decay, 0, makes no problem: there is no"):
+        dk.Family(closed, {"decay": (0, 0.1)})
+    cells = dk.MichaelisMenten(np.full((12, 12), 0.01), 0.1)
+    full = dk.Problem(production=0.001 * CELLS, uptake=cells, decay=0, boundary="reflecting")
+    ranges = {"uptake.maximum": (1e-3, 0.1), "production[cells]": (1e-4, 5e-2)}
+    with pytest.raises(PhysicsError, match=r"corner uptake\.maximum 0.001, production"):
+        dk.Family(full, ranges, regions={"cells": CELLS})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ([0.01, 2], "in the order of decay, not"),
+        ({"uptake.constant": 1.0}, "has no parameter 'uptake.constant'"),
+        ({}, "needs 'decay'"),
+        ({"decay": [[0.01]]}, "not \\(1, 1, 1\\)"),
+        ([0.5], "decay is 0.5, out of its range 0.001 to 0.1; extrapolate=True"),
+        ([np.nan], "decay must be finite"),
+        (["much"], "holds <U4 values"),
+    ],
+)
+def test_bad_points_are_refused(parameters, message):
+    family = dk.Family(PROBLEM, {"decay": (0.001, 0.1)})
+    with pytest.raises(PhysicsError, match=message):
+        family.problem_at(parameters)
+    assert family.problem_at([0.5], extrapolate=True).medium.decay == 0.5
+
+
+def test_other_bad_arguments_are_refused():
+    family = dk.Family(PROBLEM, {"decay": (0.001, 0.1)})
+    with pytest.raises(PhysicsError, match="Problem of one image"):
+        dk.Family(VESSELS, {"decay": (0.001, 0.1)})
+    with pytest.raises(PhysicsError, match="linear names 'growth'"):
+        dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=["growth"])
+    with pytest.raises(PhysicsError, match="method 'random' is unknown; choose sobol or latin"):
+        family.draw(3, 0, "random")
+    with pytest.raises(PhysicsError, match="count"):
+        family.draw(0, 0)
+    other = dk.solve(dk.Problem(np.eye(8), decay=0.1)).vjp(np.ones((8, 8)))
+    cells = dk.Family(PROBLEM, {"uptake.constant": (0.1, 1)})
+    with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
+        cells.pull_back(other)
+
+
+def test_its_text_names_the_ranges():
+    assert repr(dk.Family(PROBLEM, {"decay": (0.001, 0.1)})) == (
+        "Family(decay: 0.001 to 0.1; 12×12 nodes)"
+    )
+
+
+def test_its_fingerprint_changes_with_everything_that_matters():
+    ranges = {"decay[a]": (0.1, 1)}
+    same = [dk.Family(PROBLEM, ranges, regions={"a": CELLS}) for _ in range(2)]
+    assert same[0].fingerprint == same[1].fingerprint
+    others = [
+        dk.Family(PROBLEM, {"decay[a]": (0.1, 2)}, regions={"a": CELLS}),
+        dk.Family(PROBLEM, ranges, regions={"a": CELLS}, linear=["decay[a]"]),
+        dk.Family(PROBLEM, ranges, regions={"a": np.roll(CELLS, 1)}),
+        dk.Family(dk.with_parts(PROBLEM, {"step": 2.0}), ranges, regions={"a": CELLS}),
+    ]
+    assert len({same[0].fingerprint, *(other.fingerprint for other in others)}) == 5

@@ -1,0 +1,84 @@
+"""Barriers: bounds of one residual, against dense linear algebra."""
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.solvers.barrier import Barrier, barrier_of
+from tests.helpers.plain_equations import random_general_problem
+
+
+def dense(equations, slope):
+    """A + d on the free nodes."""
+    volumes = equations.volumes.on(equations.free)
+    matrix = volumes.matrix(np.dtype(float)).toarray() + np.diag(np.ravel(slope * equations.free))
+    free = equations.free.ravel()
+    return matrix[free][:, free]
+
+
+def problems():
+    for seed in range(60):
+        problem = random_general_problem(seed).homogeneous
+        if not problem.fixed.all():
+            yield seed, problem
+
+
+def test_the_constant_is_the_least_that_encloses():
+    for seed, problem in problems():
+        equations, rng = Equations(problem), np.random.default_rng(seed)
+        free = equations.free
+        field = np.where(free, rng.uniform(0, 2, problem.lattice), problem.values)
+        made_for = equations.least_slope(field, np.float64(1.0))
+        profile = rng.uniform(0.5, 2, problem.lattice)
+        barrier = Barrier(barrier_of(equations, made_for, profile), equations)
+        slope = equations.least_slope(field, np.float64(0.1))
+        residual = equations.of(field)
+        constant = barrier.bound(equations.steeper(slope), residual, 0.0)
+        supply = dense(equations, slope) @ barrier.field[free]
+        least = (np.abs(residual[free]) / supply).max()
+        assert least <= constant <= least * (1 + 1e-9), seed
+        more = barrier.bound(equations.steeper(slope), residual, 0.1)
+        assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / supply).max()), seed
+
+
+def test_a_barrier_serves_other_decays_and_diffusivities():
+    for seed, problem in problems():
+        equations, rng = Equations(problem), np.random.default_rng(seed)
+        barrier = Barrier(barrier_of(equations, 0.0, np.ones(problem.lattice)), equations)
+        decay = problem.medium.decay * np.where(rng.random(problem.lattice) < 0.5, 1.0, 3.0)
+        for parts in ({"decay": decay}, {"step": 1.5 * problem.medium.step}):
+            other = dk.with_parts(problem, parts)
+            shares = "decay" in parts and other.medium.unit == problem.medium.unit
+            others = Equations(other, equations.volumes.couplings if shares else ())
+            residual = rng.normal(size=problem.lattice) * others.free
+            constant = barrier.bound(others.volumes, residual, 0.0)
+            supply = dense(others, 0.0) @ barrier.field[others.free]
+            least = (np.abs(residual[others.free]) / supply).max() if supply.min() > 0 else np.inf
+            assert constant == np.inf or least <= constant <= least * (1 + 1e-9), seed
+
+
+def test_what_is_no_barrier_proves_nothing():
+    problem = dk.Problem(np.eye(6), decay=0.1)
+    equations = Equations(problem)
+    field = np.random.default_rng(0).random((6, 6)) ** 8 * equations.free
+    barrier = Barrier(field, equations)
+    assert barrier.bound(equations.volumes, np.ones((6, 6)), 0.0) == np.inf
+
+
+def test_nothing_is_lost_in_a_closed_lattice_without_decay():
+    cells = dk.MichaelisMenten(0.1, 0.2)
+    production = 0.1 * np.eye(6)
+    closed = dk.Problem(production=production, uptake=cells, decay=0.0, boundary="reflecting")
+    assert barrier_of(Equations(closed), 0.0, np.ones((6, 6))) is None
+
+
+def test_the_most_rounding_is_at_least_that_of_each_node():
+    for seed, problem in problems():
+        equations = Equations(problem)
+        rng = np.random.default_rng(seed)
+        field = rng.normal(size=problem.lattice) * 10.0 ** rng.integers(-3, 4)
+        values, rounding = equations.of_with_rounding(field, np.float64)
+        same, most = equations.of_with_most_rounding(field)
+        assert np.array_equal(values, same), seed
+        assert rounding.max() <= most, seed
