@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Callable[..., list[tuple[str, int, int]]]:
     def call(queue: RunQueue, jobs: int, threads: int | None) -> list[tuple[str, int, int]]:
         notes = tmp_path / "notes"
         processes.run_in_processes(
-            queue, lambda _, run, __: (run.title, str(notes)), jobs, threads, show_progress=False
+            queue, lambda run, _: (run.title, str(notes)), jobs, threads, show_progress=False
         )
         return read_notes(notes)
 

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -58,22 +57,6 @@ def test_a_run_in_use_is_tried_again_later(
         ("other", "other", "no luck")
     ]
     assert sum("another process" in line for line in log.messages) == 1
-
-
-def test_the_first_run_measures_the_baselines_and_if_it_fails_the_next(tiny: Config) -> None:
-    def measures(queue: RunQueue, taken: Any) -> bool:
-        return queue.baselines_of(taken) == {"test"}
-
-    runs = [planned(tiny, name, 1) for name in "abcd"]
-    queue = RunQueue(runs, ["test"])
-    first, second = queue.take(), queue.take()
-    assert [measures(queue, taken) for taken in (first, second)] == [True, False]
-    assert first
-    queue.note(first, FAILED)
-    third, fourth = queue.take(), queue.take()
-    assert [measures(queue, taken) for taken in (third, fourth)] == [True, False]
-    queue = RunQueue(runs)
-    assert not measures(queue, queue.take())
 
 
 def test_warnings_of_processes_name_the_run(tiny: Config, log: pytest.LogCaptureFixture) -> None:
