@@ -13,7 +13,7 @@ from keras import layers, ops
 
 
 def reduced_basis(basis: Any) -> keras.Model:
-    """A functional model of a trained basis: "parameters" (batch, p) to "field" (batch, *lattice).
+    """A functional model of a trained basis: "parameters" (batch, p) to "field" (batch, …).
 
     Layers: the dimensionless inputs and the kernel regression ("coefficients"), and the basis, with
     the fixed values ("basis"). Their weights can be trained further, such as on measured fields.

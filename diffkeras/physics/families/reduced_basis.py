@@ -57,7 +57,7 @@ class ReducedBasis:
 
     Attributes:
         family: which problems it predicts.
-        modes: (r, *lattice) float32, the basis.
+        modes: (r, rows, columns) float32, the basis.
         snapshots: how many fields it was trained on.
         errors: (m,), the largest error of each snapshot when it is left out of the regression,
             relative to the largest value of the field. Not proven.
@@ -269,7 +269,7 @@ class ReducedBasis:
     def fields(
         self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
     ) -> NDArray[np.float32]:
-        """The predicted fields alone, (*lattice) or (n, *lattice), as fast as it gets."""
+        """The predicted fields alone, (rows, columns) or (n, rows, columns), as fast as it gets."""
         points = self.family.points(parameters, extrapolate=extrapolate)
         with blas_threads():
             several = np.atleast_2d(points)
