@@ -102,8 +102,12 @@ def random_general_problem(seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     dimensions = 3 if rng.random() < 0.2 else 2
     shape = tuple(rng.integers(1, 4 if dimensions == 3 else 7, dimensions))
-    nodes = lambda low, high: np.exp(rng.uniform(np.log(low), np.log(high), shape))  # noqa: E731
-    number = lambda low, high: float(np.exp(rng.uniform(np.log(low), np.log(high))))  # noqa: E731
+
+    def nodes(low: float, high: float) -> NDArray:
+        return np.exp(rng.uniform(np.log(low), np.log(high), shape))
+
+    def number(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
     def some(low: float, high: float) -> Any:
         return nodes(low, high) if rng.random() < 0.5 else number(low, high)

@@ -29,6 +29,7 @@ from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.barriers import family_proofs
 from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
 from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
+from diffkeras.physics.families.left_out import enough_modes, errors_left_out, left_out
 from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.physics.problem.problem import Problem
@@ -42,8 +43,6 @@ MODES = 100  # by default at most
 SNAPSHOT_TOLERANCE = 1e-6
 FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
-HARDLY = 1.2  # how much larger the error of fewer modes may be
-STEP, FOR_MODES = 5, 48  # modes that are tried at a time, on so many snapshots
 FORMAT = 1  # of files
 UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
@@ -220,9 +219,9 @@ class ReducedBasis:
                 family.scaling.inputs(solved.points), basis.coefficients
             )
         if modes is None:
-            number = _enough(solved, basis, regression)
+            number = enough_modes(solved, basis, regression)
             basis, regression = basis.first(number), regression.first(number)
-        errors = _errors_left_out(solved, basis, regression)
+        errors = errors_left_out(solved, basis, regression)
         proofs = _proofs_of(family, solved, basis, regression)
         return cls(family, basis.mean, basis.modes, regression, errors, proofs)
 
@@ -388,22 +387,6 @@ def _check_modes(modes: int | None, snapshots: int) -> None:
         )
 
 
-def _enough(solved: Snapshots, basis: Modes, regression: KernelRegression) -> int:
-    """The number of modes beyond which the largest errors hardly fall.
-
-    They are those of some snapshots that are left out of the regression; their median counts.
-    """
-    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_MODES))
-    coefficients = basis.coefficients[numbers] - regression.left_out[numbers]
-    remaining = solved.fields[numbers] - basis.mean
-    ends = [*range(STEP, len(basis.modes), STEP), len(basis.modes)]
-    errors = []
-    for start, end in zip([0, *ends], ends, strict=False):
-        remaining -= coefficients[:, start:end].astype(np.float32) @ basis.modes[start:end]
-        errors.append(float(np.median(np.abs(remaining).max(axis=1))))
-    return ends[int(np.argmax(np.array(errors) <= HARDLY * min(errors)))]
-
-
 def _lowest(family: Family) -> Problem:
     """The problem with the slowest decay and the least uptake, and all else in the middle."""
     point = [p.low if p.part.startswith(REMOVING) else p.middle for p in family.parameters]
@@ -420,29 +403,12 @@ def _proofs_of(
         number = numbers[place]
         point = solved.points[number]
         problem = family.quick_problem_at(point)
-        field = _left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
+        field = left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
         field = field.reshape(problem.lattice).astype(np.float64)
         return problem, np.where(problem.fixed, problem.values, field)
 
     with blas_threads():
         return family_proofs(_lowest(family), family.scaling.inputs(solved.points[numbers]), sample)
-
-
-def _left_out(number: int, basis: Modes, regression: KernelRegression) -> NDArray[np.float32]:
-    """The prediction (n,) of a snapshot that is left out of the regression."""
-    coefficients = basis.coefficients[number] - regression.left_out[number]
-    return coefficients.astype(np.float32) @ basis.modes + basis.mean
-
-
-def _errors_left_out(
-    solved: Snapshots, basis: Modes, regression: KernelRegression
-) -> NDArray[np.float64]:
-    """The largest relative error of each snapshot that is left out of the regression."""
-    errors = np.empty(len(solved.fields))
-    for number, field in enumerate(solved.fields):
-        predicted = _left_out(number, basis, regression)
-        errors[number] = largest(predicted - field) / max(largest(field), 1e-300)
-    return errors
 
 
 def _apart(
