@@ -105,7 +105,7 @@ class Equations:
             return 0.0
         # the rounding of u + radius is relative, and so is that of the slope
         slack = 1 - 2 * (self._uptake.rounding + 8) * EPSILON
-        return self._uptake.slope(field + radius) * slack
+        return self.slope(field + radius) * slack
 
     def change_of_slope(self, field: NDArray, radius: NDArray) -> NDArray | float:
         """At least |φ'(v) − φ'(u)| for all v between u − radius and u + radius, node by node."""

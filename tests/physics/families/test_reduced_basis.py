@@ -8,7 +8,6 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
 from diffkeras.physics.families.certified import FamilyProofs
-from diffkeras.physics.families.reduced_basis import _lowest
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
@@ -169,7 +168,7 @@ def test_barriers_that_are_none_prove_nothing_wrong():
             basis.rows[:-1],
             basis.regression,
             basis.errors,
-            FamilyProofs(_lowest(basis.family), barriers),
+            FamilyProofs(basis.family.quick_problem_at(basis.family.lowest_point), barriers),
         )
         for tolerance in (None, 1e-1, 1e-3):
             check(basis_of, basis.family.draw(1, seed=int(1 / size) % 97)[0], tolerance)
