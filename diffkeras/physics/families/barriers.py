@@ -57,7 +57,7 @@ def family_proofs(
         inputs: (m, k), of the samples.
         sample: gives each one by its number.
     """
-    lowest = plain.equations.problem
+    lowest = plain.equations.asked
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
     number = min(MOST_PARTS, len(inputs) // IN_PART)
     parts = [np.arange(len(inputs))]

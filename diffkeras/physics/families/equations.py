@@ -15,13 +15,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations, least_slope
+from diffkeras.physics.equations.rounding import EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
-MOST_ROUNDINGS = 24  # of F without those of φ: the 22 above, and as in `nonlinear`
+MATRIX = 24  # roundings of F's terms, see above: 22, and two as in `EQUATION`
 FEW = 0.5  # share of the lattice up to which nodes are picked out
 
 
@@ -56,26 +55,33 @@ class SharedOperator:
 
 
 class SharedEquations(Equations):
-    """F of a problem, by the operator of another one.
+    """F of a problem, by the operator of another one with the same couplings.
 
     Attributes:
-        nodes: those that take up; None for the whole lattice.
-        law: uptake on them; None without any.
+        shares: whether the couplings are the same; if not, all is as in `Equations`.
     """
 
     def __init__(self, problem: Problem, shared: SharedOperator) -> None:
-        """`problem` differs from the other one in all but its couplings and fixed nodes."""
-        super().__init__(problem, shared.equations.volumes.couplings)
+        """`problem` has the lattice and the fixed nodes of the other one."""
+        super().__init__(problem, shared.equations)
         self._shared = shared
-        self._change = self.volumes.drain - shared.equations.volumes.drain
-        self._change *= self.free
-        self.nodes: NDArray[np.intp] | None = None
-        if self._uptake is not None and np.ndim(self._uptake.capacity):
-            self.nodes = shared.taking(np.asarray(self._uptake.capacity))
-        self.law = self._uptake if self.nodes is None else self.flat_law()
+        self.shares = bool(self._couplings)
 
-    def flat_law(self) -> SaturatingUptake | None:
-        """The law whose numbers are one for each of the nodes that take up, (m,)."""
+    @cached_property
+    def change(self) -> NDArray[np.float64]:
+        """What is added to the drain of the other problem, on the free nodes."""
+        return (self.volumes.drain - self._shared.equations.volumes.drain) * self.free
+
+    @cached_property
+    def nodes(self) -> NDArray[np.intp] | None:
+        """Those that take up; None for the whole lattice."""
+        if self._uptake is None or not np.ndim(self._uptake.capacity):
+            return None
+        return self._shared.taking(np.asarray(self._uptake.capacity))
+
+    @cached_property
+    def law(self) -> SaturatingUptake | None:
+        """Uptake on these nodes, its numbers (m,) each or one number; None without any."""
         if self._uptake is None:
             return None
         parts = {name: part for name, part in self._uptake.parts.items() if np.ndim(part)}
@@ -85,36 +91,49 @@ class SharedEquations(Equations):
 
     def of(self, field: NDArray) -> NDArray:
         """See `Equations`; in double precision."""
+        if not self.shares:
+            return super().of(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
-        result += self._change * field
-        if self.problem.supply is not None:
-            result -= self.problem.supply
+        result += self.change * field
+        if self.supply is not None:
+            result -= self.supply
         if self.law is not None and self.nodes is not None:
             result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
-        elif self.law is not None:
-            result += self.law.rate(field)
-            np.copyto(result, 0.0, where=self.problem.fixed)
+        elif self._uptake is not None:
+            result += self._uptake.rate(field)
+            np.copyto(result, 0.0, where=self.fixed)
         return result
 
-    def of_with_most_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
-        """See `Equations`."""
-        terms = largest(field) * self._most_slopes + self.problem.largest_supply
-        roundings = MOST_ROUNDINGS + (self.law.rounding if self.law else 0.0)
-        return self.of(field), roundings * EPSILON * terms
+    @property
+    def _roundings(self) -> float:
+        """Unit roundoffs of F."""
+        more = MATRIX - EQUATION if self.shares else 0
+        return super()._roundings + more
 
     @cached_property
     def _most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        own, volumes = self._shared.equations.volumes, self.volumes
-        most = float(volumes.drain.max()) + 2 * float(own.drain.max()) + 2 * volumes.reach
+        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
+        if self.shares:  # A + Δ, with Δ of both drains
+            most += 2 * float(self._shared.equations.volumes.drain.max())
         return most + self.law.steepest if self.law else most
 
     def slope(self, field: NDArray) -> NDArray | float:
         """See `Equations`."""
         if self.law is None or self.nodes is None:
             return super().slope(field)
-        result = np.zeros(field.shape)
-        result.reshape(-1)[self.nodes] = self.law.slope(field.take(self.nodes))
+        return self._on_lattice(self.law.slope(field.take(self.nodes)))
+
+    def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
+        """See `Equations`."""
+        if self.law is None or self.nodes is None or not np.isscalar(radius):
+            return super().least_slope(field, radius)
+        near = field.take(self.nodes)
+        return self._on_lattice(least_slope(self.law, near, radius))
+
+    def _on_lattice(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        result = np.zeros(self.lattice)
+        result.reshape(-1)[self.nodes] = values
         return result
 
 

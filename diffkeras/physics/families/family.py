@@ -209,7 +209,7 @@ class Family:
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
-        """The point (p,) with the slowest decay and the least uptake, and all else in the middle."""
+        """The point (p,) of slowest decay and least uptake, with all else in the middle."""
         return np.array(
             [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
         )

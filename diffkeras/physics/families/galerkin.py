@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
 
@@ -65,17 +65,17 @@ class Galerkin:
             equations: of one of the family's problems.
             reference: its parameters, (p,).
         """
-        problem, nodes = equations.problem, rows.shape[1]
+        nodes = rows.shape[1]
         self._rows, self._remainder, self._reference = rows, remainder, reference
         self._unknown = np.delete(np.arange(len(rows)), mean)
         modes = rows[self._unknown]
         applied = np.empty((len(modes), nodes))
         for row, mode in zip(applied, modes, strict=True):
-            field = mode.astype(np.float64).reshape(problem.lattice)
+            field = mode.astype(np.float64).reshape(equations.lattice)
             row[:] = equations.volumes.apply(field).ravel()
         self._operator = _products(applied, rows)  # V A Rᵀ
         self._of_values = _products(applied, family.rows_of_values())  # for parameters and 1
-        supply = np.zeros(nodes) if problem.supply is None else problem.supply.ravel()
+        supply = np.zeros(nodes) if equations.supply is None else equations.supply.ravel()
         self._supply = _products(modes, supply[None])[:, 0]
         # what one unit more of a parameter adds to operator and supply, by its number
         self._decays: dict[int, NDArray[np.float64]] = {}
@@ -84,10 +84,10 @@ class Galerkin:
             region, own = np.zeros(nodes, np.float32), family.own_nodes[number]
             region[slice(None) if own is None else own] = 1.0
             if parameter.part == "decay":
-                self._decays[number] = _products(modes * region, rows) / problem.medium.unit
+                self._decays[number] = _products(modes * region, rows) / equations.unit
             if parameter.part == "production":
                 added = _products(modes, region[None])[:, 0]
-                self._productions[number] = added / problem.medium.unit
+                self._productions[number] = added / equations.unit
         self._last: _OnNodes | None = None
 
     @staticmethod
@@ -122,7 +122,7 @@ class Galerkin:
             scale: of fields at the point, for which the remainder is multiplied by it.
         """
         operator, constant = self._linear_terms(point)
-        law, result = equations.flat_law(), coefficients.copy()
+        law, result = equations.law, coefficients.copy()
         on = self._on(equations.nodes)
         factor, last = None, np.inf
         for _ in range(MOST_STEPS):

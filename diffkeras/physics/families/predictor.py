@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.galerkin import Galerkin
@@ -65,13 +65,13 @@ class Predictor:
         self,
         coefficients: NDArray[np.float64],
         point: NDArray[np.float64],
-        equations: Equations,
+        equations: SharedEquations,
     ) -> NDArray[np.float32]:
         """The field on the lattice that Galerkin's method makes of coefficients, 0 on fixed nodes.
 
         Without that method, it is the one of the coefficients.
         """
-        if self._galerkin is not None and isinstance(equations, SharedEquations):
+        if self._galerkin is not None and equations.shares:
             scale = float(self._family.scaling.scales(point[None])[0])
             coefficients = self._galerkin.improved(coefficients, point, equations, scale)
         field = coefficients.astype(np.float32) @ self.rows
@@ -87,5 +87,5 @@ class Predictor:
         if not self.can_solve:
             return None
         family, reference = self._family, self._family.lowest_point
-        equations = Equations(family.quick_problem_at(reference).homogeneous)
+        equations = Equations(family.quick_problem_at(reference))
         return Galerkin(family, self.rows, self.few, self.remainder, equations, reference)

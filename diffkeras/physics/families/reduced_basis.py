@@ -26,6 +26,7 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.families.barriers import Sample, family_proofs
 from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
 from diffkeras.physics.families.family import MOST_DRAWN, Family
@@ -409,10 +410,11 @@ class ReducedBasis:
     ) -> Solution:
         """A field whose proven error is within a tolerance."""
         prediction = with_fixed_values(field, problem)
-        size = _size(prediction, problem)
+        ring = self._proofs.equations.ring  # all problems have the same fixed nodes
+        size = _size(prediction, problem, ring)
         enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
-            relative = enclosed.highest / (_size(enclosed.field, problem) or 1.0)
+            relative = enclosed.highest / (_size(enclosed.field, problem, ring) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
@@ -442,13 +444,13 @@ class ReducedBasis:
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        size = _size(solution.field, solution.problem)
+        size = _size(solution.field, solution.problem, self._proofs.equations.ring)
         return solution.error_bound / size if size > 0 else np.inf
 
 
-def _size(field: NDArray[np.floating], problem: Problem) -> float:
+def _size(field: NDArray[np.floating], problem: Problem, ring: Ring) -> float:
     """The largest |value| on free nodes and on the fixed ones next to them."""
-    size = largest(field[problem.ring.nodes]) if problem.ring.size else 0.0
+    size = largest(field[ring.nodes])
     if size >= largest(field):
         return size
     return max(size, largest(np.where(problem.fixed, 0.0, field)))
