@@ -25,6 +25,7 @@ _HOMES = {
     "Sources": "diffkeras.physics",
     "certify": "diffkeras.physics",
     "load_config": "diffkeras.config",
+    "load_family": "diffkeras.physics",
     "load_surrogate": "diffkeras.surrogates.surrogate",
     "parts_of": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",
