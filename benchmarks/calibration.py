@@ -31,7 +31,7 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
-TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-7)
+TOLERANCES = (1e-4, 1e-5, 1e-7)
 TRUE = (8.0, 4.0, 1.2, 2.5, 0.01, 40.0)
 PROBES = (slice(2, None, 5), slice(2, None, 5))  # 13 × 13, less those in vessels
 BURN_IN = 0.2  # share of the steps
@@ -88,7 +88,7 @@ class Posterior:
 
 def sample(basis: ReducedBasis, surrogate: bool, fields: int, seed: int) -> Chain:
     posterior = Posterior(basis, surrogate)
-    state = np.random.RandomState(seed)  # noqa: NPY002 - what emcee takes
+    state = np.random.RandomState(seed)
     start = np.log(TRUE) + state.uniform(-0.2, 0.2, (WALKERS, len(TRUE)))
     sampler = emcee.EnsembleSampler(WALKERS, len(TRUE), posterior)
     sampler.random_state = state.get_state()
@@ -164,7 +164,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
-@click.option("--solved", default=20_000, help="Fields by `solve`.")
+@click.option("--solved", default=10_000, help="Fields by `solve`.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

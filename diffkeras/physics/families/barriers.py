@@ -46,7 +46,6 @@ class Sample(NamedTuple):
     field: NDArray[np.float64]
 
 
-
 def family_proofs(
     plain: FamilyProofs, inputs: NDArray[np.float64], sample: Callable[[int], Sample]
 ) -> FamilyProofs:
@@ -90,9 +89,7 @@ def family_proofs(
     )
 
 
-def _pair(
-    proofs: FamilyProofs, samples: list[Sample], margin: float
-) -> NDArray[np.float64] | None:
+def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray[np.float64] | None:
     """The two barriers for some samples, (2, *lattice); None if there are none.
 
     They are made for a share of the samples' slopes: with 0, they serve all problems of the family

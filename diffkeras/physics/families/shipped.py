@@ -33,8 +33,8 @@ def load_family(name: str) -> ReducedBasis:
     """
     if name not in FAMILIES:
         raise DataError(
-            f"there is no shipped family {name!r:.60}; there {'is' if len(FAMILIES) == 1 else 'are'} "
-            f"{', '.join(FAMILIES)}. For a family of your own take `ReducedBasis.load`"
+            f"there is no shipped family {name!r:.60}, but {', '.join(FAMILIES)}; for a basis of "
+            "your own take `ReducedBasis.load`"
         )
     return ReducedBasis.load(file_of(name), FAMILIES[name]())
 

@@ -61,6 +61,15 @@ def test_bounds_hold_in_ten_thousand_draws(start):
         check_random_family(seed, 20)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_hold_in_many_draws_of_one_tissue(seed):
+    basis, rng = trained(80), np.random.default_rng(seed)
+    points = [*basis.family.draw(250, seed + 20), *outside(basis.family, rng, 250)]
+    for point in points:
+        check(basis, point, TOLERANCES[rng.integers(len(TOLERANCES))])
+
+
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_bounds_hold_in_tissue(tolerance):
     basis = trained()

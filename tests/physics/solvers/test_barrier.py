@@ -39,7 +39,9 @@ def test_the_constant_is_the_least_that_encloses():
         least = (np.abs(residual[free]) / supply).max()
         assert least <= constant <= least * (1 + 1e-5), seed
         more = barrier.bound(equations.steeper(slope), residual, 0.1)
-        assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / supply).max(), rel=1e-5), seed
+        assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / supply).max(), rel=1e-5), (
+            seed
+        )
 
 
 def test_a_barrier_serves_other_decays_and_diffusivities():
