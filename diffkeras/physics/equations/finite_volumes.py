@@ -104,7 +104,9 @@ class FiniteVolumes:
             return self
         drain, couplings = self.drain.copy(), []
         for axis, coupling in enumerate(self.couplings):
-            kept = coupling * (free & np.roll(free, -1, axis))
+            kept = coupling.copy()
+            kept *= free
+            kept *= np.roll(free, -1, axis)
             # what flows to a fixed node is a drain of its neighbour
             lost = coupling - kept
             drain += lost
@@ -191,13 +193,14 @@ def _couplings(
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
-        mean = rate  # harmonic
         if rate.ndim:
             following = np.roll(rate, -1, axis)
-            mean = 2 * rate * following
-            mean /= rate + following
-        coupling = np.empty(lattice)
-        coupling[...] = mean
+            coupling = rate * following
+            coupling *= 2
+            following += rate
+            coupling /= following  # the harmonic mean
+        else:
+            coupling = np.full(lattice, rate)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
         if unit != 1:

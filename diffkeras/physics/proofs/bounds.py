@@ -110,11 +110,5 @@ def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bound
     # the rounding of this product is in the bound already
     corrected = run.rounded() * scale
     np.copyto(corrected, values, where=fixed)
-    stats = SolveStatistics(
-        "newton-cg",
-        0,
-        run.iterations,
-        float(bound.max()) / scale,
-        newton_steps=run.newton_steps,
-    )
+    stats = run.statistics(float(bound.max()) / scale)
     return Bounds((np.abs(field - corrected) + bound) * SLACK, corrected, bound, stats)
