@@ -114,7 +114,8 @@ class Enclosure:
             applied, sizes = operator.apply_with_sizes(bound.astype(precision))
             sizes *= rounding_of(STENCIL, precision)
             applied -= sizes
-            factor = _factor(residual, np.where(free, applied, 1.0))
+            np.copyto(applied, 1.0, where=equations.fixed)
+            factor = _factor(residual, applied)
             if test.is_enough(factor, largest(bound)):
                 break
             remainder = np.subtract(target, applied, out=applied)
@@ -142,8 +143,9 @@ class _Test:
     ) -> None:
         """Of |F| and |F| + ε, and a bound that is enough, and the largest one."""
         self._residual = residual.astype(SINGLE).ravel()
-        # without a supply on the fixed nodes, which need none
-        self._target = np.where(free, target, 1.0).astype(SINGLE).ravel()
+        self._target = target.astype(SINGLE)
+        np.copyto(self._target, 1.0, where=~free)  # where nothing is needed
+        self._target = self._target.ravel()
         self._needed, self._most = needed, most
         self.is_too_wide = False
 

@@ -109,8 +109,8 @@ class LinearSteps:
         result: Iterate | None = None
         if self._by_blocks:
             cycle = self._cycle_of(slope)
-            scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
-            single = scaled.astype(SINGLE).ravel()
+            single = np.empty(right_hand_side.shape, SINGLE)
+            single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
             result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations

@@ -30,22 +30,23 @@ MOST_STEPS = 60
 MOST_PROOFS = 6
 STOPPED, STOPPED_LINEAR = 10, 2  # steps without progress; only Newton's may jump to and fro
 
-# How well steps are solved. A residual falls by LEAST in one step at most, as single precision
-# gives no more digits, and a step of Newton's method is solved to MOST at least.
+# How well a step is solved, as a share of the residual: single precision gives no more digits than
+# the first one, and the second one is a digit. After a bound that was too large, the aim falls by a
+# digit more than the bound asks for.
 LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
 
-# Shares of a needed bound. The error is estimated to be MARGIN of it before a proof is tried, which
-# sees CAUTION of it, for its single precision. After a proof that failed or gave a bound that was
-# too large, the aim falls by a quarter more than that bound asks for, and to RETRY without one.
-MARGIN, CAUTION, QUARTER, RETRY = 0.7, 0.99, 0.25, 0.03
+# Shares of a needed bound: what the error is estimated to be before a proof is tried, and what the
+# proof is told, as it sees bounds in single precision
+MARGIN, CAUTION = 0.7, 0.99
 SHARP = 0.5  # share of a certified field's error that a bound of the corrected field may be
 
-# Radii within which the slopes of uptake are taken: so much larger than the estimated error, and
-# again where a bound is not inside; WIDE is the share of the field in which they hardly change.
+# The slopes of uptake are taken within a radius that is so much larger than the estimated error or
+# the needed bound, but not than the share of the field within which they hardly change; and so much
+# larger again where a bound is not inside
 WIDER, WIDE = 16.0, 0.01
 
-# Two roundings: the final field is rounded to float64 and multiplied by the scale. Two more are
-# those of the sums that bound it.
+# Four unit roundoffs: the final field is rounded to float64 and multiplied by the scale, and its
+# bound is the result of some sums
 FINAL_ROUNDING = 2 * EPSILON
 
 PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
@@ -188,8 +189,8 @@ class NewtonRun:
                 if self._precision == np.longdouble and best is not None:
                     break
                 self._take_extended_precision()
-            reduction = QUARTER * wanted / found if np.isfinite(found) else RETRY
-            aim *= min(max(reduction, LEAST_REDUCTION), QUARTER)
+            excess = found / wanted if wanted and np.isfinite(found) else 1.0
+            aim *= max(MOST_REDUCTION / excess, LEAST_REDUCTION)
         self.field = nearest
         return best
 
@@ -271,7 +272,8 @@ class NewtonRun:
         needed = CAUTION * max(needed - 2 * FINAL_ROUNDING * size, 0.0)
         radius = np.inf
         if not self._equations.is_linear:
-            radius = max(WIDER * estimate, min(4 * needed, WIDE * size), 8 * FINAL_ROUNDING * size)
+            least = min(WIDER * needed, WIDE * size)
+            radius = max(WIDER * estimate, least, WIDER * FINAL_ROUNDING * size)
         for _ in range(MOST_PROOFS):
             bound = self._enclosure.within(
                 self.field, radius, self._precision, needed, may_fail=may_fail
