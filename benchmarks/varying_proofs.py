@@ -7,9 +7,9 @@ regions that differ in it; 20 discs are vessels. "Own conjugate gradients" are t
 with the equations and the multigrid cycle set up, and without a proof; they end, like those of
 PyAMG, when the residual is 1e-6 of the first one. Starts and certified fields are the exact field
 with an error of 1e-2, smooth or noise from node to node. Iterations are those of conjugate
-gradients for field and bound together, each with a multigrid cycle. "Again" means with `Equations` that have
-been used before, so that they are set up. All times are CPU times, medians of
-rounds in one process and on one thread, in which every method has its turn.
+gradients for field and bound together, each with a multigrid cycle. "Again" means with `Equations`
+that have been used before, so that they are set up. All times are CPU times, medians of rounds in
+one process and on one thread, in which every method has its turn.
 """
 
 import statistics

@@ -7,8 +7,9 @@ between û − b and û + b. If (A + d) b ≥ |F(û)| on the free nodes, then
 
 so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
 inequality is checked on every node, with the rounding of the check; how b was found plays no part.
-Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε with ε > 0. As soon as (A + d) y is
-positive on every free node, b = t y passes for
+Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε, where ε is the root mean square of
+F: the larger the peaks of F, which take most iterations, the larger it is beside the mean |F|. As
+soon as (A + d) y is positive on every free node, b = t y passes for
 
     t = max |F(û)| / ((A + d) y).
 
@@ -29,7 +30,6 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL, rounding_of
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
-SURPLUS = 2.0  # ε as a share of the mean |F|: a larger one takes fewer iterations to a wider bound
 SHARP = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
 NEGLIGIBLE = EPSILON**2  # share of the terms of A û, far below their rounding
@@ -96,7 +96,7 @@ class Enclosure:
             size = self._negligible(field)
             residual = np.where(free, size, 0.0).astype(precision)
         residual /= size
-        target = residual + SURPLUS * float(residual.mean())
+        target = residual + float(np.sqrt(np.vdot(residual, residual) / residual.size))
         target *= free
         test = _Test(residual, target, free, needed / size, most / size)
         bound: NDArray[np.float64] = np.zeros(field.shape)
