@@ -27,7 +27,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL, rounding_of
+from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SHARP = 1.25  # t, from which iterations hardly sharpen the bound
@@ -111,9 +111,7 @@ class Enclosure:
             if self.is_too_wide:
                 return None
             np.maximum(bound, 0.0, out=bound)
-            applied, sizes = operator.apply_with_sizes(bound.astype(precision))
-            sizes *= rounding_of(STENCIL, precision)
-            applied -= sizes
+            applied = operator.apply_rounded_down(bound.astype(precision))
             np.copyto(applied, 1.0, where=equations.fixed)
             factor = _factor(residual, applied)
             if test.is_enough(factor, largest(bound)):

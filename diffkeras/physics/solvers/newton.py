@@ -23,7 +23,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, Move
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
 
 # Limits of the loops, reached only where rounding or a medium that varies by orders is in the way
 MOST_STEPS = 60
@@ -52,17 +52,16 @@ FINAL_ROUNDING = 2 * EPSILON
 PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
 
 
-def solve_by_newton(
-    equations: Equations, tolerance: float, initial: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64]]:
+def solve_by_newton(equations: Equations, options: Options) -> Solved:
     """See `table.Solver`; on one thread.
 
     The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
     of the error, relative to the largest |value|.
     """
+    initial = options.initial
     run = NewtonRun(equations, None if initial is None else initial / equations.scale)
-    bound = run.solve(tolerance)
-    return run.rounded(), run.statistics(run.relative_bound), bound
+    bound = run.solve(options.tolerance)
+    return Solved(run.rounded(), run.statistics(run.relative_bound), bound)
 
 
 class NewtonRun:
@@ -92,7 +91,7 @@ class NewtonRun:
         self.bound, self.steps = np.inf, 0
         self._last_norm = np.inf
         self._has_start = start is not None
-        self._set(self._fixed_values if start is None else start)
+        self._set(np.array(self._fixed_values if start is None else start))
 
     def statistics(self, residual: float) -> SolveStatistics:
         """Those of the run, with a relative bound of its error."""
@@ -254,13 +253,13 @@ class NewtonRun:
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
             move = Move(self.rounded(), np.inf, np.inf)
-            self._set(self._fixed_values)
+            self._set(self._fixed_values.copy())
             return move
         self._set(self.field - move.solution)
         if self._has_start:
             self._has_start = False
             if largest(move.solution) > 2 * self._size:  # zeros are nearer
-                self._set(self._fixed_values)
+                self._set(self._fixed_values.copy())
                 return self._step(goal)
         return move
 
@@ -296,11 +295,12 @@ class NewtonRun:
         """Go on in extended precision, as rounding may be what is in the way."""
         if self._precision != np.longdouble:
             self._precision = np.dtype(np.longdouble)
-            self._set(self.field)
+            self._set(self.field.astype(self._precision))
 
     def _set(self, field: NDArray) -> None:
+        """Go on from a field, which is changed in place."""
         equations = self._equations
-        field = field.astype(self._precision)
+        field = field.astype(self._precision, copy=False)
         if equations.is_positive:
             np.maximum(field, 0.0, out=field)
         np.copyto(field, self._fixed_values, where=equations.fixed)
