@@ -21,7 +21,7 @@ from diffkeras.physics import (
     Problem,
     Robin,
 )
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.problem.sides import both_sides
 
 LONGEST = 6  # nodes along a side
 MOST_STEPS = 80

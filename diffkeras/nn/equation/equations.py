@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from diffkeras.physics.equations.axis import both_sides
-from diffkeras.physics.problem.sides import AxisSides
+from diffkeras.physics.problem.sides import AxisSides, both_sides
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 
 

@@ -32,7 +32,7 @@ def iterations(side: int, boundary: str) -> int:
 
 @pytest.mark.parametrize("side", [17, 33])
 def test_odd_periodic_sides_take_few_iterations(side: int) -> None:
-    """Without the coupling of the last block to the first one they take almost half as many again."""
+    """Without the coupling of the last block to the first one they take half as many more."""
     assert iterations(side, "periodic") <= 1.4 * iterations(side - 1, "periodic")
 
 
