@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffkeras.errors import PhysicsError
-from diffkeras.reporting.figures import field_figure, to_png
 from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.workflows.source_files import ARRAYS, PICTURES
 
@@ -117,4 +116,6 @@ def write_plot(
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
         sources = {symbol: values[shown] for symbol, values in sources.items()}
         field = field[shown]
+    from diffkeras.reporting.figures import field_figure, to_png  # matplotlib
+
     write_bytes(path, to_png(field_figure(sources, field, title, notes)))
