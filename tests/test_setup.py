@@ -212,12 +212,13 @@ class Environment:
 
 
 def interpreter(version: str) -> Path:
-    """A Python of a version: on the path, or of pyenv."""
-    of_pyenv = Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")
-    found = shutil.which(f"python{version}") or max(of_pyenv, default=None, key=str)
-    if found is None:
-        pytest.skip(f"there is no python{version} here")
-    return Path(found)
+    """A Python of a version that makes environments: of pyenv, or on the path."""
+    of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    on_path = shutil.which(f"python{version}")  # perhaps a shim of pyenv, which doesn't run
+    for found in (*of_pyenv, *([on_path] if on_path else [])):
+        if run([str(found), "-c", "import ensurepip, venv"]).returncode == 0:
+            return Path(found)
+    pytest.skip(f"there is no python{version} with venv here")
 
 
 @pytest.fixture(scope="module", params=PYTHONS)
