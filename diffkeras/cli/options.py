@@ -276,8 +276,8 @@ boundary_option = click.option(
     callback=lambda ctx, param, value: tuple(value.split(",")) if "," in value else value,
     default="absorbing",
     show_default=True,
-    help="absorbing (dirichlet), reflecting (neumann, no-flux, noflux, zero-flux) or periodic; a "
-    "pair for the ends of rows and columns, or three in three dimensions.",
+    help="absorbing (dirichlet), reflecting (neumann, no-flux, zero-flux, zero-gradient, "
+    "insulated) or periodic; a pair for the ends of rows and columns, or three in three dimensions.",
 )
 
 

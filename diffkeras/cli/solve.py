@@ -134,7 +134,7 @@ class MethodType(click.ParamType):
 @click.option(
     "--unit",
     metavar="TEXT",
-    help='Unit of lengths in the picture, e.g. "µm".  [default: numbers of nodes if --step is 1]',
+    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if --step is 1]",
 )
 @click.option(
     "--json",
