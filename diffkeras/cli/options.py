@@ -277,7 +277,8 @@ boundary_option = click.option(
     default="absorbing",
     show_default=True,
     help="absorbing (dirichlet), reflecting (neumann, no-flux, zero-flux, zero-gradient, "
-    "insulated) or periodic; a pair for the ends of rows and columns, or three in three dimensions.",
+    "insulated) or periodic; a pair for the ends of rows and columns, or three in three "
+    "dimensions.",
 )
 
 
