@@ -16,6 +16,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
+from diffkeras.physics.problem.sides import sides_in_words
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -110,6 +111,9 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
             axis.set(title=name, xticks=[], yticks=[])
             figure.colorbar(picture, ax=axis, fraction=0.046)
         axes[0].set_ylabel(title)
+    sides = {sides_in_words(example.problem.medium.sides) for _, example, _ in rows}
+    if len(sides) == 1:
+        figure.supxlabel(f"sides: {sides.pop()}", fontsize=10)
     return figure
 
 
