@@ -11,9 +11,9 @@ from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 
-FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
+FILES = ("metrics.json", "examples.csv", "errors.tex", "figures/*.png", "report.html")
 OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 # of the columns in `ERRORS`
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
@@ -69,6 +69,8 @@ def _write_pages(
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     own = {SURROGATE: description} if description else {}
+    overall = overall_table(metrics)
+    write_text(path / "errors.tex", overall.to_latex())
     write_report(
         path / "report.html",
         "evaluation.html.j2",
@@ -80,7 +82,7 @@ def _write_pages(
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
         methods=describe_methods(tested) | own,
         scale=_scale_in_words(tested),
-        overall=overall_table(metrics),
+        overall=overall,
         ahead=_ahead_in_words(metrics),
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,

@@ -122,7 +122,7 @@ def test_chosen_baselines_and_pictures(
 
 def test_the_files_are_complete(evaluation: Any) -> None:
     names = {file.name for file in evaluation.path.iterdir()}
-    assert names == {"metrics.json", "examples.csv", "figures", "report.html"}
+    assert names == {"metrics.json", "examples.csv", "errors.tex", "figures", "report.html"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
     assert stored["test_examples"] == 10
     assert tuple(stored["methods"]) == METHODS
