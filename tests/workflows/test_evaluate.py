@@ -118,6 +118,7 @@ def test_chosen_baselines_and_pictures(
     assert "–</td></tr>" in html, "no time of the exact solver"
     assert "over the first image of" in html
     assert "No baseline here has a smaller lattice MAE" in html
+    assert "Not measured here, by evaluation.baselines of the configuration: superposition" in html
 
 
 def test_the_files_are_complete(evaluation: Any) -> None:
