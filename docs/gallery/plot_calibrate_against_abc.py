@@ -52,9 +52,9 @@ equal = work[np.flatnonzero(errors > by_abc.min())[-1] + 1]  # from here on they
 print(f"ABC: error {by_abc.min():.2f} at best, with {sizes[by_abc.argmin()]} solutions")
 print(f"gradients: as good with {equal}, error {errors[-1]:.2f} in the end, with {work[-1]}")
 assert max(10 * equal / sizes[by_abc.argmin()], 3 * errors[-1] / by_abc.min()) < 1
-
 plt.loglog(sizes, by_abc, ".-", label="ABC")
 plt.loglog(work, errors, ".-", label="gradients")
 plt.axhline(errors[0], color="0.6", zorder=0, label="middle of the ranges")
 plt.title("Error of ten parameters against the number of solutions"), plt.legend()
 plt.xlabel("solutions of the model"), plt.ylabel("error of the logarithms (0.1: about 10 %)")
+plt.show()

@@ -50,7 +50,6 @@ print(f"diffusivity in the slow region {inside:.2f} (true 0.2), elsewhere {outsi
 agreement = np.mean((found < 0.45) == slow)
 print(f"{100 * agreement:.1f} % of nodes are recognised as slow or not")
 assert np.allclose([inside, outside, agreement], [0.2, 1.0, 1.0], atol=0.06)
-
 axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")[1]
 plt.colorbar(axes[0].imshow(measured[0]), ax=axes[0], label="drug [concentration]")
 for axis, values in zip(axes[1:], (true, found), strict=True):
@@ -58,3 +57,4 @@ for axis, values in zip(axes[1:], (true, found), strict=True):
 plt.colorbar(picture, ax=axes[1:], label="diffusivity [nodes²/time]")
 for axis, title in zip(axes, ("Measured, from the left", "True", "Found"), strict=True):
     axis.set(title=title, xlabel="column", ylabel="row")
+plt.show()

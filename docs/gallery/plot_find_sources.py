@@ -50,7 +50,6 @@ errors = NOISE * np.sqrt(np.diag(np.linalg.inv(np.inner(slopes, slopes))))
 for name, at in ("row", 0), ("column", 1), ("strength", 2):
     print(f"{name}: wrong by {(fit.x - true)[at::3].round(3)}, expected ±{errors[at::3].round(3)}")
 assert (np.abs(fit.x - true) < 4 * errors).all()
-
 axes = plt.subplots(figsize=(6, 5), layout="constrained")[1]
 plt.colorbar(axes.imshow(measured), label="signal [concentration]")
 axes.set(title="From wrong guesses to the sources", xlabel="column", ylabel="row")
@@ -58,3 +57,4 @@ axes.plot(steps[..., 1], steps[..., 0], "w.-", linewidth=1)
 axes.plot(*steps[0, :, 1::-1].T, "ws", label="start")
 axes.plot(true[1::3], true[::3], "r+", markersize=12, label="true")
 axes.legend(facecolor="0.4", labelcolor="w")
+plt.show()

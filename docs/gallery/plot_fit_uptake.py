@@ -49,7 +49,6 @@ hits = np.sum(np.abs(fit.x - true) < bars)
 print(f"{hits} of {CELLS} rates lie within two standard errors; 28 or 29 are expected")
 print(f"misfit {(best.field - measured).std():.2f} mmHg, noise {NOISE} mmHg")
 assert hits >= 26
-
 left, right = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")[1]
 plt.colorbar(left.imshow(measured), ax=left, label="oxygen [mmHg]")
 for cell in cells:
@@ -58,3 +57,4 @@ left.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", yl
 right.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
 right.axline((15, 15), slope=1, color="0.6", zorder=0)
 right.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")
+plt.show()

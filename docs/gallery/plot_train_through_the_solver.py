@@ -53,8 +53,8 @@ found, true = network.predict(new[..., None], verbose=0)[..., 0], true_uptake(ne
 error = 100 * np.abs(found - true).mean() / true.mean()
 print(f"error of fields {errors[-1] ** 0.5:.3f}, noise 0.01; of uptake in new images {error:.0f} %")
 assert error < 10
-
 plt.plot(np.linspace(0, 1), true_uptake(np.linspace(0, 1)), label="true")
 plt.plot(new.ravel(), found.ravel(), ".", markersize=2, label="learned from fields")
 plt.gca().set(xlabel="density of cells", ylabel="uptake [1/time]", title="The law, in new images")
 plt.legend()
+plt.show()
